@@ -1,0 +1,92 @@
+import { FormatError } from './errors.ts';
+
+/**
+ * Bounds-checked reads over one buffer. Every read outside ends in a `FormatError` that names the
+ * format and the offset, so parsers need no checks of their own.
+ */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly format: string;
+  littleEndian: boolean;
+
+  constructor(bytes: Uint8Array, format: string, littleEndian = true) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.format = format;
+    this.littleEndian = littleEndian;
+  }
+
+  get length(): number {
+    return this.bytes.length;
+  }
+
+  /** Throws unless `offset .. offset + size` lies inside the buffer. */
+  need(offset: number, size: number, what: string): void {
+    if (!(offset >= 0 && size >= 0 && offset + size <= this.bytes.length)) {
+      this.fail(
+        offset,
+        `${what} needs ${size} bytes, the input ends at ${this.bytes.length}`,
+      );
+    }
+  }
+
+  fail(offset: number, reason: string): never {
+    throw new FormatError(this.format, offset, reason);
+  }
+
+  u8(offset: number, what = 'a byte'): number {
+    this.need(offset, 1, what);
+    return this.bytes[offset]!;
+  }
+
+  u16(offset: number, what = 'a 16-bit value'): number {
+    this.need(offset, 2, what);
+    return this.view.getUint16(offset, this.littleEndian);
+  }
+
+  u32(offset: number, what = 'a 32-bit value'): number {
+    this.need(offset, 4, what);
+    return this.view.getUint32(offset, this.littleEndian);
+  }
+
+  i32(offset: number, what = 'a 32-bit value'): number {
+    this.need(offset, 4, what);
+    return this.view.getInt32(offset, this.littleEndian);
+  }
+
+  u64(offset: number, what = 'a 64-bit value'): bigint {
+    this.need(offset, 8, what);
+    return this.view.getBigUint64(offset, this.littleEndian);
+  }
+
+  /** A 64-bit value that must fit a JavaScript number exactly (file offsets, sizes). */
+  size64(offset: number, what = 'a 64-bit size'): number {
+    const value = this.u64(offset, what);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.fail(offset, `${what} is ${value}: absurd`);
+    return Number(value);
+  }
+
+  slice(offset: number, size: number, what = 'a block'): Uint8Array {
+    this.need(offset, size, what);
+    return this.bytes.subarray(offset, offset + size);
+  }
+
+  /** The NUL-terminated string at `offset`, not reading past `limit`. */
+  cString(offset: number, limit = this.bytes.length, what = 'a string'): string {
+    if (offset < 0 || offset >= limit || limit > this.bytes.length) {
+      this.fail(offset, `${what} starts outside its table`);
+    }
+    const end = this.bytes.indexOf(0, offset);
+    if (end < 0 || end >= limit) this.fail(offset, `${what} has no terminating NUL`);
+    return utf8(this.bytes.subarray(offset, end));
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** UTF-8 text of `bytes`; copies first when they live in shared memory, which TextDecoder refuses. */
+export function utf8(bytes: Uint8Array): string {
+  const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
+  return decoder.decode(shared ? bytes.slice() : bytes);
+}

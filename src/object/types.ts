@@ -1,0 +1,102 @@
+import type { Btf } from '../btf/index.ts';
+
+/**
+ * What is in a `.bpf.o`: immutable data, the same on every machine. Made by `parseObject`.
+ */
+export interface ObjectFile {
+  readonly littleEndian: boolean;
+  readonly license: string;
+  /** KERNEL_VERSION from the `version` section, or 0. */
+  readonly version: number;
+  readonly programs: readonly ProgramSpec[];
+  readonly maps: readonly MapSpec[];
+  readonly btf: Btf | undefined;
+  /** Names the object expects from the kernel (`__ksym`, `__kconfig`). */
+  readonly externs: readonly ExternSpec[];
+  /** Things seen that beeyard does not handle yet (kept to be shown, never hidden). */
+  readonly notes: readonly string[];
+}
+
+export interface ProgramSpec {
+  readonly name: string;
+  /** Section name as written: 'xdp', 'tc', 'kprobe/do_nanosleep', … */
+  readonly section: string;
+  /** Program type word from the section ('xdp', 'sched_cls', …) or undefined if unknown. */
+  readonly type: string | undefined;
+  /** Expected attach type word, where the section says it ('tcx/ingress', …). */
+  readonly attachType: string | undefined;
+  /** What stands after the slash of the section, e.g. the probed function. */
+  readonly attachTarget: string | undefined;
+  /** xdp.frags, fentry.s, … */
+  readonly flags: readonly ('frags' | 'sleepable' | 'multi' | 'session')[];
+  /**
+   * The program with every subprogram it needs appended, in wire format and host (little-endian)
+   * order. Instruction k is bytes 8k .. 8k+7.
+   */
+  readonly insns: Uint8Array;
+  /** Subprograms by start instruction; the first is the program itself at 0. */
+  readonly functions: readonly FunctionSpec[];
+  /** Pseudo loads that need a machine to be resolved, by instruction index. */
+  readonly relocations: readonly Relocation[];
+  /** Source lines by instruction index, ascending. */
+  readonly lines: readonly SourceLine[];
+}
+
+export interface FunctionSpec {
+  readonly name: string;
+  readonly start: number;
+  readonly size: number;
+  readonly global: boolean;
+  /** BTF id of its FUNC, or 0. */
+  readonly btfId: number;
+}
+
+/** What to put into the ld_imm64 (or call) at instruction `insn`. */
+export type Relocation =
+  /** src_reg 1: the map's handle. */
+  | { readonly kind: 'map'; readonly insn: number; readonly map: string }
+  /** src_reg 2: address of byte `offset` of the map's first value (globals). */
+  | { readonly kind: 'map_value'; readonly insn: number; readonly map: string; readonly offset: number }
+  /** src_reg 3 and kin: a kernel symbol or kconfig value. */
+  | { readonly kind: 'extern'; readonly insn: number; readonly extern: string; readonly call: boolean };
+// Calls of and pointers to subprograms (src_reg 1 calls, src_reg 4 loads) are already resolved:
+// their imm counts instructions relative to the next one, as the kernel wants it.
+
+export interface SourceLine {
+  readonly insn: number;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
+export interface MapSpec {
+  readonly name: string;
+  /** Map type word ('hash', …), or undefined for a number this version does not know. */
+  readonly type: string | undefined;
+  readonly typeId: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly extra: bigint;
+  readonly pinning: 'none' | 'by_name';
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Template of map-in-map. */
+  readonly inner?: MapSpec;
+  /** Names by slot: initial maps of a map-in-map, programs of a prog_array. */
+  readonly initialSlots?: readonly { readonly slot: number; readonly name: string; readonly kind: 'map' | 'program' }[];
+  /** Bytes of a global data section (.data, .rodata, .bss, …). */
+  readonly initialValue?: Uint8Array;
+  /** Made from a data section (max_entries 1, array). */
+  readonly dataSection?: 'data' | 'rodata' | 'bss' | 'kconfig';
+  readonly legacy?: boolean;
+}
+
+export interface ExternSpec {
+  readonly name: string;
+  readonly kind: 'ksym_function' | 'ksym_variable' | 'kconfig';
+  readonly weak: boolean;
+  readonly typeId: number;
+}

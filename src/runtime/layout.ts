@@ -1,0 +1,270 @@
+/**
+ * The one map of linear memory. Compiled by both compilers, tsc (host side) and asc (the
+ * AssemblyScript runtime and interpreter), so it holds nothing but integer constants.
+ *
+ *   0x00000  null page: stays zero, never handed out, so that a NULL access is recognisable
+ *   0x10000  GLOBALS: clock, counts, heap state (one page of 4 KiB)
+ *   0x11000  static data of the AssemblyScript runtime (constants only)
+ *   0x18000  static data of the AssemblyScript interpreter (constants only)
+ *   0x20000  REGIONS: one 32-byte record per address region
+ *   0x60000  MAPS: one 256-byte header per map
+ *   0xa0000  heap: CPU blocks, map storage, packet rings
+ *
+ * A kernel pointer is 64 bits: the low half is the offset in this memory, the high half is a tag
+ * that names its region: TAG_BASE + region id (so pointers look like kernel addresses). Packet
+ * pointers have a zero high half, because programs read them from 32-bit context fields.
+ * Unchecked code ignores the tag; checked code proves every access against the region's record.
+ */
+
+export const NULL_PAGE_END = 0x10000;
+export const GLOBALS = 0x10000;
+export const RUNTIME_STATIC_DATA = 0x11000;
+export const INTERPRETER_STATIC_DATA = 0x18000;
+export const REGIONS = 0x20000;
+export const REGION_SIZE = 32;
+export const MAX_REGIONS = 8192;
+export const MAPS = 0x60000;
+export const MAP_HEADER_SIZE = 256;
+export const MAX_MAPS = 1024;
+export const HEAP_START = 0xa0000;
+
+// ---- GLOBALS (offsets from GLOBALS) -------------------------------------------------------
+/** u64 ns: bpf_ktime_get_ns. Virtual; the machine moves it. */
+export const G_CLOCK = 0;
+/** u64 ns: added to the clock for bpf_ktime_get_boot_ns. */
+export const G_BOOT_OFFSET = 8;
+/** u64 ns: added to the clock for bpf_ktime_get_tai_ns. */
+export const G_TAI_OFFSET = 16;
+/** u32: number of possible CPUs (= CPU blocks). */
+export const G_CPUS = 24;
+/** u32: address of CPU block 0; block n is at + n * CPU_BLOCK_SIZE. */
+export const G_CPU_BLOCKS = 28;
+/** u32: next free heap address, end of the heap as grown so far. Only core/memory touches them. */
+export const G_HEAP_NEXT = 32;
+export const G_HEAP_END = 36;
+/** u32: spin lock of the heap, of the map table. */
+export const G_HEAP_LOCK = 40;
+/** u32: next map id slot and next region id ever used (freed slots are on lists). */
+export const G_MAP_NEXT = 44;
+export const G_REGION_NEXT = 48;
+/** u64: seed of the machine's random streams. */
+export const G_SEED = 56;
+/** u32 x 40: heads of the heap's free lists, by size class. */
+export const G_FREE_LISTS = 64;
+
+// ---- Regions ------------------------------------------------------------------------------
+/** High half of a tagged pointer = TAG_BASE + region id (as i32: negative). */
+export const TAG_BASE = 0xffff8000 | 0;
+export const TAG_MASK = 0x7fff;
+/**
+ * Ids below FIRST_SHARED_REGION are per CPU (their records are in the CPU block at CPU_REGIONS);
+ * the others have their record at REGIONS + id * REGION_SIZE.
+ */
+export const REGION_PACKET = 0;
+export const REGION_CTX = 1;
+export const REGION_STACK = 2;
+/** Map pointers (headers): never readable by a program. */
+export const REGION_MAP_HANDLE = 3;
+/** Callback pointers: low half = slot in the function table. Never readable. */
+export const REGION_FUNCTION = 4;
+/** Spare per-CPU region that a hook may define (e.g. a socket a helper returned). */
+export const REGION_OBJECT = 5;
+export const FIRST_SHARED_REGION = 16;
+
+// Record of a region (offsets). Readable range is start .. end. If stride is not 0, the range is
+// an array of elements: an access must fall inside the first `element` bytes of one stride.
+export const R_START = 0;
+export const R_END = 4;
+export const R_STRIDE = 8;
+export const R_ELEMENT = 12;
+/** u32 flags, see REGION_F_*. */
+export const R_FLAGS = 16;
+/** u32: address of the owning map's header, or 0. */
+export const R_OWNER = 20;
+export const REGION_F_READ_ONLY = 1;
+export const REGION_F_WRITE_ONLY = 2;
+
+// ---- CPU block (offsets from its base; one per CPU, 64 KiB) ---------------------------------
+export const CPU_BLOCK_SIZE = 0x10000;
+/** u32: this CPU's number. */
+export const C_CPU = 0;
+/** u32: address of the running program's context (set on entry when the program calls helpers). */
+export const C_CTX = 4;
+/** u32: tail calls made since the outermost entry. The kernel allows MAX_TAIL_CALLS. */
+export const C_TAIL_CALLS = 8;
+/** u32: depth of bpf-to-bpf calls and callbacks (checked mode). */
+export const C_DEPTH = 12;
+/** u32: where the next frame's top (r10) goes; callbacks and nested runs start from it. */
+export const C_STACK_TOP = 16;
+/** u32: index of the packet the batch loop is at (to resume after a fault). */
+export const C_BATCH_INDEX = 20;
+/** i64: loop iterations left before the run is stopped (checked mode). */
+export const C_FUEL = 24;
+/** i64: r0 of the last run, for callers that want all 64 bits. */
+export const C_R0 = 32;
+// The fault record, valid after a trap when C_FAULT_KIND is not 0.
+export const C_FAULT_KIND = 48;
+export const C_FAULT_INSN = 52;
+/** u64 address, as the program computed it. */
+export const C_FAULT_ADDRESS = 56;
+export const C_FAULT_SIZE = 64;
+/** u32: 1 = write. */
+export const C_FAULT_WRITE = 68;
+/** u32: program id (set by the engine), so that a fault after a tail call names the right program. */
+export const C_FAULT_PROGRAM = 72;
+/** u32: helper id when a helper refused its argument, else 0; u32: argument number 1..5. */
+export const C_FAULT_HELPER = 76;
+export const C_FAULT_ARGUMENT = 80;
+/** 5 x u64 arguments and the u64 result of a helper that lives in JavaScript. */
+export const C_HOST_ARGS = 96;
+export const C_HOST_RESULT = 136;
+/** u32 x 4: state of bpf_get_prandom_u32 on this CPU. */
+export const C_PRANDOM = 144;
+/** u32 x 8: bpf_redirect's target until the hook takes it: kind, ifindex/index, map, flags. */
+export const C_REDIRECT = 160;
+export const C_REDIRECT_KIND = 160;
+export const C_REDIRECT_INDEX = 164;
+export const C_REDIRECT_MAP = 168;
+export const C_REDIRECT_FLAGS = 172;
+/** 16 region records. */
+export const CPU_REGIONS = 256;
+/** Interpreter: registers r0..r10 and frames, 4 KiB. */
+export const C_INTERPRETER = 0x1000;
+/** Scratch for helpers, 8 KiB. */
+export const C_SCRATCH = 0x2000;
+export const C_SCRATCH_SIZE = 0x2000;
+/** The BPF stack: grows down from C_STACK_END. */
+export const C_STACK = 0x4000;
+export const C_STACK_END = 0x10000;
+
+export const FRAME_SIZE = 512;
+export const MAX_CALL_FRAMES = 8;
+export const MAX_TAIL_CALLS = 33;
+
+// ---- Fault kinds -----------------------------------------------------------------------------
+export const FAULT_NONE = 0;
+/** Access outside the region its pointer belongs to. */
+export const FAULT_OUT_OF_RANGE = 1;
+/** Access through a number that is no pointer (bad tag, NULL page). */
+export const FAULT_BAD_POINTER = 2;
+export const FAULT_READ_ONLY = 3;
+/** More loop iterations than the run may make. */
+export const FAULT_FUEL = 4;
+/** More than MAX_CALL_FRAMES frames, or the stack is used up. */
+export const FAULT_STACK = 5;
+/** A helper's pointer or size argument is not what its prototype asks. */
+export const FAULT_HELPER_ARGUMENT = 6;
+/** Call of a helper that does not exist or is not available to this program. */
+export const FAULT_NO_HELPER = 7;
+/** Undefined opcode reached, or control ran off the end. */
+export const FAULT_BAD_INSN = 8;
+/** Atomic access that is not aligned. */
+export const FAULT_UNALIGNED = 9;
+
+// ---- Map header (offsets; 256 bytes at MAPS + slot * MAP_HEADER_SIZE) ---------------------------
+export const MAP_MAGIC = 0x50414d42;
+export const M_MAGIC = 0;
+/** u32 BPF_MAP_TYPE_*. */
+export const M_TYPE = 4;
+export const M_ID = 8;
+export const M_KEY_SIZE = 12;
+export const M_VALUE_SIZE = 16;
+export const M_MAX_ENTRIES = 20;
+export const M_FLAGS = 24;
+/** u32: high half of a pointer to one of this map's values. */
+export const M_VALUE_TAG = 28;
+/** u32: address of the first value, bytes from one value to the next (array-like maps). */
+export const M_VALUES = 32;
+export const M_STRIDE = 36;
+/** u32: number of elements in it now (hash-like, queue-like). */
+export const M_COUNT = 40;
+/** u32 spin lock. */
+export const M_LOCK = 44;
+/** u32: address of the inner map's header that serves as template (map-in-map), or 0. */
+export const M_INNER = 48;
+/** u32: 1 after BPF_MAP_FREEZE. */
+export const M_FROZEN = 52;
+/** u64: map_extra. */
+export const M_EXTRA = 56;
+/** u32 function table slots of the operations a program (or helper) may do; 0 = not supported. */
+export const M_OPS = 64;
+export const OP_LOOKUP = 0;
+export const OP_UPDATE = 4;
+export const OP_DELETE = 8;
+export const OP_NEXT_KEY = 12;
+export const OP_PUSH = 16;
+export const OP_POP = 20;
+export const OP_PEEK = 24;
+export const OP_LOOKUP_PERCPU = 28;
+export const OP_FOR_EACH = 32;
+export const OP_REDIRECT = 36;
+export const OP_FREE = 40;
+/** The bpf(2) side: same names, copies instead of pointers, all CPUs' values at once. */
+export const OP_SYS_LOOKUP = 44;
+export const OP_SYS_UPDATE = 48;
+export const OP_SYS_DELETE = 52;
+export const OP_SYS_LOOKUP_AND_DELETE = 56;
+/** Type's own fields from here to the end of the header. */
+export const M_PRIVATE = 128;
+
+// ---- Contexts: the public part is the kernel's UAPI struct, ours follows -------------------------
+/** struct xdp_md (24 bytes), then ours. */
+export const XDP_DATA = 0;
+export const XDP_DATA_END = 4;
+export const XDP_DATA_META = 8;
+export const XDP_INGRESS_IFINDEX = 12;
+export const XDP_RX_QUEUE_INDEX = 16;
+export const XDP_EGRESS_IFINDEX = 20;
+export const XDP_MD_SIZE = 24;
+/** u32 addresses: first byte of headroom, end of the usable tail. */
+export const XDP_HARD_START = 24;
+export const XDP_HARD_END = 28;
+/** u32 x 4: where this packet is redirected to, copied from C_REDIRECT. */
+export const XDP_REDIRECT = 32;
+/** u32: length of data in fragments (multi-buffer frames), address of the first fragment. */
+export const XDP_FRAGS_LENGTH = 48;
+export const XDP_FRAGS = 52;
+export const XDP_CTX_SIZE = 64;
+
+/** struct __sk_buff (192 bytes in 6.12), then ours. */
+export const SKB_LEN = 0;
+export const SKB_PKT_TYPE = 4;
+export const SKB_MARK = 8;
+export const SKB_QUEUE_MAPPING = 12;
+export const SKB_PROTOCOL = 16;
+export const SKB_VLAN_PRESENT = 20;
+export const SKB_VLAN_TCI = 24;
+export const SKB_VLAN_PROTO = 28;
+export const SKB_PRIORITY = 32;
+export const SKB_INGRESS_IFINDEX = 36;
+export const SKB_IFINDEX = 40;
+export const SKB_TC_INDEX = 44;
+export const SKB_CB = 48;
+export const SKB_HASH = 68;
+export const SKB_TC_CLASSID = 72;
+export const SKB_DATA = 76;
+export const SKB_DATA_END = 80;
+export const SKB_NAPI_ID = 84;
+export const SKB_DATA_META = 140;
+export const SKB_TSTAMP = 152;
+export const SKB_WIRE_LEN = 160;
+export const SKB_GSO_SEGS = 164;
+export const SKB_GSO_SIZE = 176;
+export const SKB_TSTAMP_TYPE = 180;
+export const SKB_HWTSTAMP = 184;
+export const SKB_MD_SIZE = 192;
+export const SKB_HARD_START = 192;
+export const SKB_HARD_END = 196;
+export const SKB_REDIRECT = 200;
+/** u32: offset of the network header from data (14 for Ethernet). */
+export const SKB_NETWORK_OFFSET = 216;
+/** u32 address of the tunnel key record (64 bytes) and whether it is set. */
+export const SKB_TUNNEL = 220;
+export const SKB_CTX_SIZE = 320;
+
+/** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
+export const REDIRECT_NONE = 0;
+export const REDIRECT_IFINDEX = 1;
+export const REDIRECT_MAP = 2;
+export const REDIRECT_PEER = 3;
+export const REDIRECT_NEIGH = 4;
