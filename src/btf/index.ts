@@ -1,0 +1,2 @@
+export { Btf } from './btf.ts';
+export * from './types.ts';

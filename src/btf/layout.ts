@@ -1,0 +1,59 @@
+import type { Btf } from './btf.ts';
+import type { BtfComposite } from './types.ts';
+
+/** Sizes in BTF are 32-bit numbers; an array that is larger cannot be meant. */
+const MAX_SIZE = 0xffff_ffff;
+const POINTER_SIZE = 8;
+
+/** Bytes a value of type `id` takes. Throws `FormatError` for types without size. */
+export function sizeOf(btf: Btf, id: number): number {
+  let elements = 1;
+  let type = btf.resolved(id);
+  while (type.kind === 'array') {
+    elements *= type.count;
+    type = btf.resolved(type.type);
+  }
+  if (type.kind === 'var') return elements * sizeOf(btf, type.type);
+  const size = type.kind === 'ptr' ? POINTER_SIZE : 'size' in type ? type.size : undefined;
+  if (size === undefined) btf.fail(id, `${type.kind} '${type.name}' has no size`);
+  if (size * elements > MAX_SIZE)
+    btf.fail(id, `${size} bytes times ${elements} elements is absurd`);
+  return size * elements;
+}
+
+/** Alignment in bytes of type `id` by the C rules of a 64-bit machine. */
+export function alignOf(btf: Btf, id: number): number {
+  const type = btf.resolved(id);
+  switch (type.kind) {
+    case 'ptr':
+      return POINTER_SIZE;
+    case 'int':
+    case 'enum':
+    case 'enum64':
+    case 'float':
+      return Math.min(type.size, POINTER_SIZE) || 1;
+    case 'array':
+      return alignOf(btf, type.type);
+    case 'var':
+      return alignOf(btf, type.type);
+    case 'struct':
+    case 'union':
+      return alignOfComposite(btf, type);
+    default:
+      return btf.fail(id, `${type.kind} '${type.name}' has no alignment`);
+  }
+}
+
+/**
+ * The alignment members ask for, or 1 if the layout shows that the type is packed: a member off its
+ * alignment, or a size that is no multiple of it.
+ */
+function alignOfComposite(btf: Btf, type: BtfComposite): number {
+  let largest = 1;
+  for (const member of type.members) {
+    const align = alignOf(btf, member.type);
+    if (member.bitSize === 0 && member.bitOffset % (8 * align) !== 0) return 1;
+    largest = Math.max(largest, align);
+  }
+  return type.size % largest === 0 ? largest : 1;
+}
