@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+// Compiles BPF C of this repository, reproducibly: same source, same clang, same bytes.
+// `node examples/build.mjs` rebuilds the committed objects of examples/.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+export const CLANG = 'clang-19';
+/** The compiler the committed objects come from; another one may choose other instructions. */
+export const CLANG_VERSION = '19.1.7';
+
+const EXAMPLES = ['examples/firewall/firewall.bpf.c'];
+
+/** Version of the installed clang-19, or undefined if there is none. */
+export function clangVersion() {
+  const { stdout, status } = spawnSync(CLANG, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? /version (\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined;
+}
+
+/** Runs a tool from the repository's root; throws with its own words if it fails. */
+export function tool(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (error) throw new Error(`${command}: ${error.message}`);
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stderr}`);
+  return stdout;
+}
+
+/**
+ * Compiles `source` (relative to the repository) for BPF and returns the object's bytes. Paths are
+ * made relative and DWARF is dropped (BTF stays), so no trace of the machine is left in it.
+ */
+export function compileBpf(source, { cpu = 'v3', flags = [] } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'beeyard-'));
+  const object = join(folder, 'object.o');
+  try {
+    const target = ['-target', 'bpf', `-mcpu=${cpu}`, '-O2', '-g', '-Wall', '-Wextra', '-Werror'];
+    const paths = ['-Iinclude', '-ffile-prefix-map=./=', '-fdebug-compilation-dir=.'];
+    tool(CLANG, [...target, ...paths, ...flags, '-c', source, '-o', object]);
+    tool('llvm-strip-19', ['-g', object]);
+    return readFileSync(object);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function main() {
+  for (const source of EXAMPLES) {
+    const object = source.replace(/\.c$/, '.o');
+    const bytes = compileBpf(source);
+    writeFileSync(join(root, object), bytes);
+    console.log(`${relative('.', join(root, object))}: ${bytes.length} bytes`);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();
