@@ -1,0 +1,145 @@
+import { FormatError } from '../../base/index.ts';
+import {
+  CLASSIC_HEADER_SIZE,
+  type ClassicHeader,
+  classicByteOrder,
+  classicInterface,
+  readClassicHeader,
+  readClassicRecords,
+} from './classic.ts';
+import { BLOCK_SECTION, PcapngSection, readBlocks } from './pcapng.ts';
+import {
+  type CaptureFormat,
+  type CaptureInterface,
+  createBatch,
+  type PacketBatch,
+} from './types.ts';
+
+/**
+ * Reads pcap and pcapng as the bytes come.
+ *
+ * ```ts
+ * const reader = new CaptureReader();
+ * const batch = createBatch(1024);
+ * for await (const chunk of chunks) {
+ *   reader.push(chunk);
+ *   while (reader.next(batch) > 0) for (let i = 0; i < batch.count; i++) use(batch, i);
+ * }
+ * reader.end();
+ * if (reader.problem) console.error(reader.problem.message);
+ * ```
+ * Damage ends the reading but loses nothing before it: `problem` says what and where.
+ */
+export class CaptureReader {
+  format: CaptureFormat | undefined;
+  readonly interfaces: CaptureInterface[] = [];
+  /** What is wrong with the capture, from the first wrong byte on. */
+  problem: FormatError | undefined;
+  /** Packets read so far. */
+  packets = 0;
+  /** The file header of a classic capture. */
+  classic: ClassicHeader | undefined;
+
+  section = new PcapngSection();
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
+  #at = 0;
+  /** File offset of `#bytes[0]`. */
+  #base = 0;
+  #ended = false;
+
+  /** Hands over more bytes of the file. Batches filled before are invalid from here on. */
+  push(chunk: Uint8Array): void {
+    const rest = this.#bytes.length - this.#at;
+    this.#base += this.#at;
+    if (rest === 0) {
+      this.#bytes = chunk;
+    } else {
+      const joined = new Uint8Array(rest + chunk.length);
+      joined.set(this.#bytes.subarray(this.#at));
+      joined.set(chunk, rest);
+      this.#bytes = joined;
+    }
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    this.#at = 0;
+  }
+
+  /** Says that the file ends here: bytes left over are then a problem. */
+  end(): void {
+    this.#ended = true;
+    if (this.problem) return;
+    const rest = this.#bytes.length - this.#at;
+    const offset = this.#base + this.#at;
+    if (!this.format) {
+      const what = offset + rest === 0 ? 'the file is empty' : 'the file is too short for a header';
+      this.problem = new FormatError('capture', offset, what);
+    } else if (rest > 0) {
+      const reason = `the file is cut off: its last ${rest} bytes are an incomplete packet`;
+      this.problem = new FormatError(this.format, offset, reason);
+    }
+  }
+
+  /**
+   * Fills the batch with the next packets and returns how many. 0: push more bytes, or the end. A
+   * batch with no packets may still hold other blocks.
+   */
+  next(batch: PacketBatch): number {
+    batch.count = 0;
+    batch.others = [];
+    batch.bytes = this.#bytes;
+    if (this.problem || this.#ended) return 0;
+    try {
+      if (!this.format && !this.#start()) return 0;
+      this.#at = this.classic
+        ? readClassicRecords(this.classic, this.#view, this.#at, this.#base, batch)
+        : readBlocks(this, this.#bytes, this.#at, this.#base, batch);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.problem = error;
+    }
+    this.packets += batch.count;
+    return batch.count;
+  }
+
+  /** Finds out the format; false while there are too few bytes. */
+  #start(): boolean {
+    if (this.#bytes.length < CLASSIC_HEADER_SIZE) return false;
+    if (this.#view.getUint32(0, true) === BLOCK_SECTION) {
+      this.format = 'pcapng';
+      return true;
+    }
+    const littleEndian = classicByteOrder(this.#view);
+    if (littleEndian === undefined) {
+      const magic = this.#view.getUint32(0, false).toString(16).padStart(8, '0');
+      throw new FormatError('capture', 0, `starts with ${magic}: neither pcap nor pcapng`);
+    }
+    this.format = 'pcap';
+    this.classic = readClassicHeader(this.#bytes, littleEndian);
+    this.interfaces.push(classicInterface(this.classic));
+    this.#at = CLASSIC_HEADER_SIZE;
+    return true;
+  }
+}
+
+/** All packets of a capture that is in memory, each a view on it. For tests and small files. */
+export function readCapture(bytes: Uint8Array): {
+  reader: CaptureReader;
+  packets: { data: Uint8Array; time: bigint; wireLength: number; interfaceId: number }[];
+} {
+  const reader = new CaptureReader();
+  const batch = createBatch(256);
+  const packets: ReturnType<typeof readCapture>['packets'] = [];
+  reader.push(bytes);
+  while (reader.next(batch) > 0) {
+    for (let i = 0; i < batch.count; i++) {
+      packets.push({
+        data: batch.bytes.subarray(batch.start[i]!, batch.start[i]! + batch.length[i]!),
+        time: (BigInt(batch.time[2 * i + 1]!) << 32n) | BigInt(batch.time[2 * i]!),
+        wireLength: batch.wireLength[i]!,
+        interfaceId: batch.interfaceId[i]!,
+      });
+    }
+  }
+  reader.end();
+  return { reader, packets };
+}
