@@ -1,1 +1,4 @@
 export * from './code.ts';
+export * from './lookup.ts';
+export * from './opcodes.ts';
+export * from './table.ts';

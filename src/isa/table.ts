@@ -1,0 +1,652 @@
+import {
+  BPF_ABS,
+  BPF_ADD,
+  BPF_ADDR_PERCPU,
+  BPF_ADDR_SPACE_CAST,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_AND,
+  BPF_ARSH,
+  BPF_ATOMIC,
+  BPF_B,
+  BPF_CALL,
+  BPF_CMPXCHG,
+  BPF_DIV,
+  BPF_DW,
+  BPF_END,
+  BPF_EXIT,
+  BPF_FETCH,
+  BPF_H,
+  BPF_IND,
+  BPF_JA,
+  BPF_JCOND,
+  BPF_JEQ,
+  BPF_JGE,
+  BPF_JGT,
+  BPF_JLE,
+  BPF_JLT,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_JNE,
+  BPF_JSET,
+  BPF_JSGE,
+  BPF_JSGT,
+  BPF_JSLE,
+  BPF_JSLT,
+  BPF_K,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LSH,
+  BPF_MAY_GOTO,
+  BPF_MEM,
+  BPF_MEMSX,
+  BPF_MOD,
+  BPF_MOV,
+  BPF_MUL,
+  BPF_NEG,
+  BPF_OR,
+  BPF_RSH,
+  BPF_ST,
+  BPF_STX,
+  BPF_SUB,
+  BPF_TO_BE,
+  BPF_TO_LE,
+  BPF_W,
+  BPF_X,
+  BPF_XCHG,
+  BPF_XOR,
+  LD_IMM64,
+} from './opcodes.ts';
+
+/** What an instruction is, coarsely: one case per kind is what an engine writes. */
+export type InsnKind =
+  /** dst = dst <operation> src|imm, and mov. */
+  | 'alu'
+  | 'neg'
+  /** Byte order: operation 'le', 'be' or 'bswap', imm = bits. */
+  | 'end'
+  /** mov with sign extension from `bits`. */
+  | 'movsx'
+  | 'addr_space_cast'
+  | 'load'
+  | 'load_sx'
+  | 'store_imm'
+  | 'store_reg'
+  | 'atomic'
+  | 'ld_imm64'
+  | 'ld_abs'
+  | 'ld_ind'
+  /** Unconditional; the distance is in off (JMP) or imm (JMP32, gotol). */
+  | 'ja'
+  | 'jump'
+  | 'may_goto'
+  | 'call_helper'
+  | 'call_local'
+  | 'call_kfunc'
+  | 'callx'
+  | 'exit'
+  /** Only Linux itself makes these, after verification. */
+  | 'internal';
+
+/** RFC 9669 section 2.4. */
+export type ConformanceGroup =
+  | 'base32'
+  | 'base64'
+  | 'atomic32'
+  | 'atomic64'
+  | 'divmul32'
+  | 'divmul64'
+  | 'packet';
+
+/**
+ * One instruction: an opcode together with what else selects it (off of sdiv, imm of an atomic, src
+ * of a call). A field is either a fixed number, which the encoder writes and the decoder demands
+ * (0 for unused fields), or says what stands there.
+ */
+export interface InsnInfo {
+  /** Unique name, RFC style: 'add64', 'sdiv32', 'ldxsh', 'atomic64_fetch_or', 'call_local'. */
+  readonly name: string;
+  readonly op: number;
+  readonly kind: InsnKind;
+  /** '+', 's/', '==', 'fetch_or', …: what a kind does, independent of width and operand. */
+  readonly operation: string;
+  /** Width of the operation in bits: arithmetic, comparison, or memory access. */
+  readonly bits: 8 | 16 | 32 | 64;
+  readonly dst: 'reg' | 0;
+  readonly src: 'reg' | number;
+  /** 'offset' of a memory access, 'jump' distance in slots, any 'value'. */
+  readonly off: 'offset' | 'jump' | 'value' | number;
+  readonly imm: 'value' | 'jump' | number;
+  /** The field, besides the opcode, that tells this row from others with the same opcode. */
+  readonly select: 'off' | 'src' | 'imm' | undefined;
+  /** CPU version (clang -mcpu=v1..v4) it came with. */
+  readonly cpu: 1 | 2 | 3 | 4;
+  /** Not in RFC 9669 but in Linux, from this release on. */
+  readonly linux?: string;
+  readonly group: ConformanceGroup;
+  /** Known, printed and assembled, but Linux 6.12 refuses it. */
+  readonly refused?: boolean;
+  /** Template of its text for llvm-objdump and the assembler (see text.ts). */
+  readonly gas: string;
+  /** Template of the kernel's text. */
+  readonly kernel: string;
+}
+
+/** What a row maker leaves out: unused fields are 0, the two texts are mostly one. */
+interface RowDraft {
+  readonly name: string;
+  readonly op: number;
+  readonly kind: InsnKind;
+  readonly operation: string;
+  readonly bits: 8 | 16 | 32 | 64;
+  readonly dst?: 'reg';
+  readonly src?: 'reg' | number;
+  readonly off?: InsnInfo['off'];
+  readonly imm?: InsnInfo['imm'];
+  readonly select?: InsnInfo['select'];
+  readonly cpu?: InsnInfo['cpu'];
+  readonly linux?: string;
+  readonly group?: ConformanceGroup;
+  readonly refused?: boolean;
+  readonly text: string;
+  readonly kernel?: string;
+}
+
+function row(draft: RowDraft): InsnInfo {
+  const { text, ...fields } = draft;
+  return {
+    dst: 0,
+    src: 0,
+    off: 0,
+    imm: 0,
+    select: undefined,
+    cpu: 1,
+    group: draft.bits === 64 ? 'base64' : 'base32',
+    kernel: text,
+    ...fields,
+    gas: text,
+  };
+}
+
+const SIZES = [
+  { letter: 'b', size: BPF_B, bits: 8 },
+  { letter: 'h', size: BPF_H, bits: 16 },
+  { letter: 'w', size: BPF_W, bits: 32 },
+  { letter: 'dw', size: BPF_DW, bits: 64 },
+] as const;
+
+const WIDTHS = [
+  { bits: 32, alu: BPF_ALU, jump: BPF_JMP32, d: '{wd}', s: '{ws}' },
+  { bits: 64, alu: BPF_ALU64, jump: BPF_JMP, d: '{d}', s: '{s}' },
+] as const;
+
+const SOURCES = [
+  { letter: '_k', source: BPF_K, src: 0, imm: 'value' },
+  { letter: '', source: BPF_X, src: 'reg', imm: 0 },
+] as const;
+
+interface AluOperation {
+  readonly name: string;
+  readonly code: number;
+  readonly operation: string;
+  readonly off?: number;
+}
+
+// Operations whose off selects a variant are found by `select`; their plain form comes first,
+// because the kernel prints it for every off it does not know.
+const ALU_OPERATIONS: readonly AluOperation[] = [
+  { name: 'add', code: BPF_ADD, operation: '+' },
+  { name: 'sub', code: BPF_SUB, operation: '-' },
+  { name: 'mul', code: BPF_MUL, operation: '*' },
+  { name: 'div', code: BPF_DIV, operation: '/' },
+  { name: 'sdiv', code: BPF_DIV, operation: 's/', off: 1 },
+  { name: 'or', code: BPF_OR, operation: '|' },
+  { name: 'and', code: BPF_AND, operation: '&' },
+  { name: 'lsh', code: BPF_LSH, operation: '<<' },
+  { name: 'rsh', code: BPF_RSH, operation: '>>' },
+  { name: 'mod', code: BPF_MOD, operation: '%' },
+  { name: 'smod', code: BPF_MOD, operation: 's%', off: 1 },
+  { name: 'xor', code: BPF_XOR, operation: '^' },
+  { name: 'mov', code: BPF_MOV, operation: '' },
+  { name: 'arsh', code: BPF_ARSH, operation: 's>>' },
+];
+
+const DIVMUL = new Set(['mul', 'div', 'sdiv', 'mod', 'smod']);
+const SELECTED_BY_OFF = new Set([BPF_DIV, BPF_MOD, BPF_MOV]);
+
+function aluRows(): InsnInfo[] {
+  return ALU_OPERATIONS.flatMap(({ name, code, operation, off = 0 }) =>
+    WIDTHS.flatMap(({ bits, alu, d, s }) =>
+      SOURCES.map(({ letter, source, src, imm }) =>
+        row({
+          name: `${name}${bits}${letter}`,
+          op: alu | code | source,
+          kind: 'alu',
+          operation,
+          bits,
+          dst: 'reg',
+          src,
+          off,
+          imm,
+          select: SELECTED_BY_OFF.has(code) ? 'off' : undefined,
+          cpu: off === 1 ? 4 : 1,
+          ...(DIVMUL.has(name) && { group: bits === 32 ? 'divmul32' : 'divmul64' }),
+          text: `${d} ${operation}= ${source === BPF_K ? '{i}' : s}`,
+        }),
+      ),
+    ),
+  );
+}
+
+function movsxRows(): InsnInfo[] {
+  return WIDTHS.flatMap(({ bits, alu, d, s }) =>
+    ([8, 16, 32] as const)
+      .filter((from) => from < bits)
+      .map((from) =>
+        row({
+          name: `movsx${bits}_${from}`,
+          op: alu | BPF_MOV | BPF_X,
+          kind: 'movsx',
+          operation: `s${from}`,
+          bits,
+          dst: 'reg',
+          src: 'reg',
+          off: from,
+          select: 'off',
+          cpu: 4,
+          text: `${d} = (s${from})${s}`,
+        }),
+      ),
+  );
+}
+
+function negRows(): InsnInfo[] {
+  return WIDTHS.map(({ bits, alu, d }) =>
+    row({
+      name: `neg${bits}`,
+      op: alu | BPF_NEG,
+      kind: 'neg',
+      operation: 'neg',
+      bits,
+      dst: 'reg',
+      text: `${d} = -${d}`,
+    }),
+  );
+}
+
+function endRows(): InsnInfo[] {
+  const orders = [
+    { operation: 'le', op: BPF_ALU | BPF_END | BPF_TO_LE, cpu: 1 },
+    { operation: 'be', op: BPF_ALU | BPF_END | BPF_TO_BE, cpu: 1 },
+    { operation: 'bswap', op: BPF_ALU64 | BPF_END | BPF_TO_LE, cpu: 4 },
+  ] as const;
+  return orders.flatMap(({ operation, op, cpu }) =>
+    ([16, 32, 64] as const).map((bits) =>
+      row({
+        name: `${operation}${bits}`,
+        op,
+        kind: 'end',
+        operation,
+        bits,
+        dst: 'reg',
+        imm: bits,
+        select: 'imm',
+        cpu,
+        text: `{d} = ${operation}{n} {d}`,
+      }),
+    ),
+  );
+}
+
+/** Movs with a special off that are no arithmetic. */
+function addressRows(): InsnInfo[] {
+  const mov = { op: BPF_ALU64 | BPF_MOV | BPF_X, bits: 64, dst: 'reg', src: 'reg' } as const;
+  return [
+    row({
+      ...mov,
+      name: 'addr_space_cast',
+      kind: 'addr_space_cast',
+      operation: 'cast',
+      off: BPF_ADDR_SPACE_CAST,
+      imm: 'value',
+      select: 'off',
+      cpu: 4,
+      linux: '6.9',
+      text: '{d} = addr_space_cast({s}, {high}, {low})',
+    }),
+    row({
+      ...mov,
+      name: 'percpu_address',
+      kind: 'internal',
+      operation: 'percpu',
+      off: BPF_ADDR_PERCPU,
+      select: 'off',
+      linux: '6.10',
+      text: '',
+      kernel: '{d} = &(void __percpu *)({s})',
+    }),
+    row({
+      name: 'nospec',
+      op: BPF_ST | 0xc0,
+      kind: 'internal',
+      operation: 'nospec',
+      bits: 64,
+      linux: '5.14',
+      text: '',
+      kernel: 'nospec',
+    }),
+  ];
+}
+
+function loadRows(): InsnInfo[] {
+  const load = (kind: 'load' | 'load_sx', { letter, size, bits }: (typeof SIZES)[number]) =>
+    row({
+      name: kind === 'load' ? `ldx${letter}` : `ldxs${letter}`,
+      op: BPF_LDX | size | (kind === 'load' ? BPF_MEM : BPF_MEMSX),
+      kind,
+      operation: kind,
+      bits,
+      dst: 'reg',
+      src: 'reg',
+      off: 'offset',
+      cpu: kind === 'load' ? 1 : 4,
+      text:
+        kind === 'load'
+          ? `${bits === 64 ? '{d}' : '{md}'} = *(u${bits} *)({s}{o})`
+          : `{d} = *(s${bits} *)({s}{o})`,
+      kernel: `{d} = *(${kind === 'load' ? 'u' : 's'}${bits} *)({s}{o})`,
+    });
+  return [
+    ...SIZES.map((size) => load('load', size)),
+    ...SIZES.slice(0, 3).map((size) => load('load_sx', size)),
+  ];
+}
+
+function storeRows(): InsnInfo[] {
+  return SIZES.flatMap(({ letter, size, bits }) => [
+    row({
+      name: `st${letter}`,
+      op: BPF_ST | size | BPF_MEM,
+      kind: 'store_imm',
+      operation: 'store',
+      bits,
+      dst: 'reg',
+      off: 'offset',
+      imm: 'value',
+      text: `*(u${bits} *)({d}{o}) = {i}`,
+    }),
+    row({
+      name: `stx${letter}`,
+      op: BPF_STX | size | BPF_MEM,
+      kind: 'store_reg',
+      operation: 'store',
+      bits,
+      dst: 'reg',
+      src: 'reg',
+      off: 'offset',
+      text: `*(u${bits} *)({d}{o}) = ${bits === 64 ? '{s}' : '{ms}'}`,
+      kernel: `*(u${bits} *)({d}{o}) = {s}`,
+    }),
+  ]);
+}
+
+const ATOMICS = [
+  { name: 'add', imm: BPF_ADD, symbol: '+=' },
+  { name: 'or', imm: BPF_OR, symbol: '|=' },
+  { name: 'and', imm: BPF_AND, symbol: '&=' },
+  { name: 'xor', imm: BPF_XOR, symbol: '^=' },
+] as const;
+
+function atomicRows(): InsnInfo[] {
+  return ([32, 64] as const).flatMap((bits) => {
+    const wide = bits === 64;
+    const make = (operation: string, imm: number, text: string, kernel: string, cpu: 1 | 3 = 3) =>
+      row({
+        name: `atomic${bits}_${operation}`,
+        op: BPF_STX | (wide ? BPF_DW : BPF_W) | BPF_ATOMIC,
+        kind: 'atomic',
+        operation,
+        bits,
+        dst: 'reg',
+        src: 'reg',
+        off: 'offset',
+        imm,
+        select: 'imm',
+        cpu,
+        group: `atomic${bits}`,
+        text,
+        kernel,
+      });
+    const at = `*(u${bits} *)({d}{o})`;
+    const s = wide ? '{s}' : '{ws}';
+    const r0 = wide ? 'r0' : 'w0';
+    const long = wide ? '64' : '';
+    const suffix = wide ? '_64' : '32_32';
+    const pointer = `(u${bits} *)({d}{o})`;
+    return [
+      ...ATOMICS.map(({ name, imm, symbol }) =>
+        make(
+          name,
+          imm,
+          `lock ${at} ${symbol} ${s}`,
+          `lock ${at} ${symbol} {s}`,
+          imm === BPF_ADD ? 1 : 3,
+        ),
+      ),
+      ...ATOMICS.map(({ name, imm }) =>
+        make(
+          `fetch_${name}`,
+          imm | BPF_FETCH,
+          `${s} = atomic_fetch_${name}(${pointer}, ${s})`,
+          `{s} = atomic${long}_fetch_${name}(${pointer}, {s})`,
+        ),
+      ),
+      make(
+        'xchg',
+        BPF_XCHG,
+        `${s} = xchg${suffix}({d}{o}, ${s})`,
+        `{s} = atomic${long}_xchg(${pointer}, {s})`,
+      ),
+      make(
+        'cmpxchg',
+        BPF_CMPXCHG,
+        `${r0} = cmpxchg${suffix}({d}{o}, ${r0}, ${s})`,
+        `r0 = atomic${long}_cmpxchg(${pointer}, r0, {s})`,
+      ),
+    ];
+  });
+}
+
+const IMM64_SOURCES = [
+  'ld_imm64',
+  'ld_map_fd',
+  'ld_map_value',
+  'ld_btf_id',
+  'ld_func',
+  'ld_map_idx',
+  'ld_map_idx_value',
+] as const;
+
+function wideRows(): InsnInfo[] {
+  return IMM64_SOURCES.map((name, src) =>
+    row({
+      name,
+      op: LD_IMM64,
+      kind: 'ld_imm64',
+      operation: name.slice(3),
+      bits: 64,
+      dst: 'reg',
+      src,
+      imm: 'value',
+      select: 'src',
+      text: src === 0 ? '{d} = {q} ll' : 'ld_pseudo\t{d}, {src}, {u}',
+      kernel: '{d} = {q}',
+    }),
+  );
+}
+
+function packetRows(): InsnInfo[] {
+  return SIZES.slice(0, 3).flatMap(({ letter, size, bits }) => [
+    row({
+      name: `ldabs${letter}`,
+      op: BPF_LD | size | BPF_ABS,
+      kind: 'ld_abs',
+      operation: 'load',
+      bits,
+      imm: 'value',
+      group: 'packet',
+      text: `r0 = *(u${bits} *)skb[{i}]`,
+    }),
+    row({
+      name: `ldind${letter}`,
+      op: BPF_LD | size | BPF_IND,
+      kind: 'ld_ind',
+      operation: 'load',
+      bits,
+      src: 'reg',
+      imm: 'value',
+      group: 'packet',
+      text: `r0 = *(u${bits} *)skb[{s}]`,
+      kernel: `r0 = *(u${bits} *)skb[{s} + {i}]`,
+    }),
+  ]);
+}
+
+const CONDITIONS = [
+  { name: 'jeq', code: BPF_JEQ, operation: '==', cpu: 1 },
+  { name: 'jgt', code: BPF_JGT, operation: '>', cpu: 1 },
+  { name: 'jge', code: BPF_JGE, operation: '>=', cpu: 1 },
+  { name: 'jset', code: BPF_JSET, operation: '&', cpu: 1 },
+  { name: 'jne', code: BPF_JNE, operation: '!=', cpu: 1 },
+  { name: 'jsgt', code: BPF_JSGT, operation: 's>', cpu: 1 },
+  { name: 'jsge', code: BPF_JSGE, operation: 's>=', cpu: 1 },
+  { name: 'jlt', code: BPF_JLT, operation: '<', cpu: 2 },
+  { name: 'jle', code: BPF_JLE, operation: '<=', cpu: 2 },
+  { name: 'jslt', code: BPF_JSLT, operation: 's<', cpu: 2 },
+  { name: 'jsle', code: BPF_JSLE, operation: 's<=', cpu: 2 },
+] as const;
+
+function conditionRows(): InsnInfo[] {
+  return CONDITIONS.flatMap(({ name, code, operation, cpu }) =>
+    WIDTHS.flatMap(({ bits, jump, d, s }) =>
+      SOURCES.map(({ letter, source, src, imm }) =>
+        row({
+          name: `${name}${bits}${letter}`,
+          op: jump | code | source,
+          kind: 'jump',
+          operation,
+          bits,
+          dst: 'reg',
+          src,
+          off: 'jump',
+          imm,
+          cpu: bits === 32 ? 3 : cpu,
+          text: `if ${d} ${operation} ${source === BPF_K ? '{c}' : s} goto {j}`,
+        }),
+      ),
+    ),
+  );
+}
+
+function controlRows(): InsnInfo[] {
+  const call = { op: BPF_JMP | BPF_CALL, bits: 64, select: 'src', group: 'base32' } as const;
+  const jump = { bits: 64, group: 'base32' } as const;
+  return [
+    row({
+      ...jump,
+      name: 'ja',
+      op: BPF_JMP | BPF_JA,
+      kind: 'ja',
+      operation: 'goto',
+      off: 'jump',
+      text: 'goto {j}',
+    }),
+    row({
+      ...jump,
+      name: 'ja32',
+      op: BPF_JMP32 | BPF_JA,
+      kind: 'ja',
+      operation: 'gotol',
+      imm: 'jump',
+      cpu: 4,
+      text: 'gotol {l}',
+    }),
+    row({
+      ...jump,
+      name: 'may_goto',
+      op: BPF_JMP | BPF_JCOND,
+      kind: 'may_goto',
+      operation: 'may_goto',
+      src: BPF_MAY_GOTO,
+      off: 'jump',
+      cpu: 4,
+      linux: '6.9',
+      text: 'may_goto {j}',
+    }),
+    row({
+      ...call,
+      name: 'call_helper',
+      kind: 'call_helper',
+      operation: 'call',
+      imm: 'value',
+      text: 'call {i}',
+      kernel: 'call {helper}',
+    }),
+    row({
+      ...call,
+      name: 'call_local',
+      kind: 'call_local',
+      operation: 'call',
+      src: 1,
+      imm: 'jump',
+      text: 'call {i}',
+      kernel: 'call {local}',
+    }),
+    row({
+      ...call,
+      name: 'call_kfunc',
+      kind: 'call_kfunc',
+      operation: 'call',
+      src: 2,
+      off: 'value',
+      imm: 'value',
+      text: 'call {i}',
+      kernel: 'call {kfunc}',
+    }),
+    row({
+      ...jump,
+      name: 'callx',
+      op: BPF_JMP | BPF_CALL | BPF_X,
+      kind: 'callx',
+      operation: 'call',
+      dst: 'reg',
+      refused: true,
+      text: 'callx {d}',
+      kernel: 'call {helper}',
+    }),
+    row({
+      ...jump,
+      name: 'exit',
+      op: BPF_JMP | BPF_EXIT,
+      kind: 'exit',
+      operation: 'exit',
+      text: 'exit',
+    }),
+  ];
+}
+
+/** The instruction set. Decoder, encoder, both disassemblers and the assembler read only this. */
+export const INSN_TABLE: readonly InsnInfo[] = [
+  ...aluRows(),
+  ...movsxRows(),
+  ...negRows(),
+  ...endRows(),
+  ...addressRows(),
+  ...loadRows(),
+  ...storeRows(),
+  ...atomicRows(),
+  ...wideRows(),
+  ...packetRows(),
+  ...conditionRows(),
+  ...controlRows(),
+];
