@@ -1,3 +1,4 @@
+export * from './disassemble.ts';
 export * from './code.ts';
 export * from './lookup.ts';
 export * from './opcodes.ts';

@@ -428,7 +428,7 @@ function atomicRows(): InsnInfo[] {
         make(
           name,
           imm,
-          `lock ${at} ${symbol} ${s}`,
+          `lock ${at} ${symbol} ${wide ? '{s}' : '{ms}'}`,
           `lock ${at} ${symbol} {s}`,
           imm === BPF_ADD ? 1 : 3,
         ),
@@ -579,6 +579,7 @@ function controlRows(): InsnInfo[] {
       operation: 'may_goto',
       src: BPF_MAY_GOTO,
       off: 'jump',
+      select: 'src',
       cpu: 4,
       linux: '6.9',
       text: 'may_goto {j}',
