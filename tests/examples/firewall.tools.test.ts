@@ -1,0 +1,62 @@
+// Needs clang-19 and llvm-strip-19 (objects match their sources) and tshark (the capture is sound).
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+
+interface Builder {
+  CLANG_VERSION: string;
+  clangVersion(): string | undefined;
+  compileBpf(source: string, options?: { cpu?: string; flags?: string[] }): Uint8Array;
+}
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const builder = (await import(join(root, 'examples/build.mjs'))) as unknown as Builder;
+const { CLANG_VERSION, clangVersion, compileBpf } = builder;
+
+/** Sources of a folder that have a committed object. */
+const sources = (folder: string) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.bpf.c'))
+    .map((name) => `${folder}/${name}`);
+
+describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VERSION}`, () => {
+  it.each(sources('examples/firewall'))('%s compiles to its committed object', (source) => {
+    const committed = readFileSync(join(root, source.replace(/\.c$/, '.o')));
+    expect(Buffer.compare(compileBpf(source), committed)).toBe(0);
+  });
+
+  it('carries no path of the machine that built it', () => {
+    const bytes = compileBpf('examples/firewall/firewall.bpf.c');
+    const text = Buffer.from(bytes).toString('latin1');
+    expect(text).toContain('./examples/firewall/firewall.bpf.c');
+    expect(text).not.toContain(root);
+    expect(text).not.toContain(tmpdir());
+  });
+});
+
+const hasTshark = spawnSync('tshark', ['--version']).status === 0;
+
+describe.runIf(hasTshark)('the capture, read by tshark', () => {
+  it('has no malformed packet, no bad checksum and no warning', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'beeyard-'));
+    try {
+      const file = join(folder, 'capture.pcap');
+      const capture = readFileSync(join(root, 'examples/firewall/capture.pcap.gz'));
+      writeFileSync(file, gunzipSync(capture));
+      const checks = ['ip', 'tcp', 'udp'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]);
+      const { stdout, status } = spawnSync(
+        'tshark',
+        ['-r', file, ...checks, '-q', '-z', 'expert'],
+        { encoding: 'utf8' },
+      );
+      expect(status).toBe(0);
+      expect(stdout).toContain('Chats');
+      expect(stdout).not.toMatch(/^(Errors|Warns)|Malformed|Bad checksum/m);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+});
