@@ -8,13 +8,14 @@ import {
   BPF_JMP32,
   BPF_LD,
   BPF_LDX,
+  BPF_MOV,
   BPF_ST,
   BPF_STX,
   BPF_X,
   classOf,
   LD_IMM64,
 } from './opcodes.ts';
-import type { InsnInfo } from './table.ts';
+import type { InsnInfo } from './insn.ts';
 import { fillTemplate, type Placeholder, signedHex, wideConstant, withSign } from './text.ts';
 
 /** What the kernel's text says about things only the caller knows. */
@@ -29,22 +30,26 @@ export interface KernelTextOptions {
 
 /**
  * The kernel's text of the instruction at slot `i`, as in the verifier's log and in `bpftool prog
- * dump xlated` (kernel/bpf/disasm.c): `(b7) r0 = 1`. Prints something for every encoding, also
- * those the kernel would have refused before.
+ * dump xlated` (kernel/bpf/disasm.c): `(b7) r0 = 1`. Equal to the kernel's for every opcode that
+ * exists, whatever its other fields; of opcodes that do not exist (refused before they would be
+ * printed) a few odd sizes print as BUG here.
  */
 export function kernelText(code: Code, i: number, options: KernelTextOptions = {}): string {
   const op = code.op[i]!;
   const hex = op.toString(16).padStart(2, '0');
-  const info = looseInsnInfo(op, code.off[i]!, code.src[i]!, code.imm[i]!) ?? kernelFallback(op);
+  const info =
+    looseInsnInfo(op, code.off[i]!, code.src[i]!, code.imm[i]!) ?? kernelFallback(op, code.off[i]!);
   if (info === undefined) return kernelUnknown(op, hex, code, i);
   const show = (hole: Placeholder) => kernelHole(hole, code, i, options);
   return `(${hex}) ${fillTemplate(info.kernel, code, i, show)}`;
 }
 
 /** With an unknown selector the kernel prints the plain form; atomics and may_goto have none. */
-function kernelFallback(op: number): InsnInfo | undefined {
+function kernelFallback(op: number, off: number): InsnInfo | undefined {
   const first = insnRows(op)[0];
-  return first?.kind === 'atomic' || first?.kind === 'may_goto' ? undefined : first;
+  if (first?.kind === 'atomic' || first?.kind === 'may_goto') return undefined;
+  const odd = op === (BPF_ALU | BPF_MOV | BPF_X) && off === 32;
+  return odd && first ? { ...first, kernel: '{wd} = (s32){ws}' } : first;
 }
 
 function kernelUnknown(op: number, hex: string, code: Code, i: number): string {
@@ -223,6 +228,7 @@ function gasHole(hole: Placeholder, code: Code, i: number, alu32: boolean): stri
     }
     case 'i':
     case 'c':
+    case 't':
       return signedHex(imm);
     case 'n':
       return String(imm);

@@ -1,5 +1,7 @@
-export * from './disassemble.ts';
+export * from './assemble.ts';
 export * from './code.ts';
+export * from './disassemble.ts';
+export type { ConformanceGroup, InsnInfo, InsnKind } from './insn.ts';
 export * from './lookup.ts';
 export * from './opcodes.ts';
-export * from './table.ts';
+export { INSN_TABLE } from './table.ts';

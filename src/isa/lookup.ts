@@ -1,7 +1,8 @@
 import { FormatError } from '../base/index.ts';
 import { type Code, INSN_SIZE } from './code.ts';
 import { BPF_REGISTERS, LD_IMM64 } from './opcodes.ts';
-import { INSN_TABLE, type InsnInfo } from './table.ts';
+import type { InsnInfo } from './insn.ts';
+import { INSN_TABLE } from './table.ts';
 
 const byOpcode: readonly (readonly InsnInfo[])[] = Array.from({ length: 256 }, (_, op) =>
   INSN_TABLE.filter((info) => info.op === op),

@@ -1,3 +1,4 @@
+import { type InsnInfo, row } from './insn.ts';
 import {
   BPF_ABS,
   BPF_ADD,
@@ -57,116 +58,6 @@ import {
   BPF_XOR,
   LD_IMM64,
 } from './opcodes.ts';
-
-/** What an instruction is, coarsely: one case per kind is what an engine writes. */
-export type InsnKind =
-  /** dst = dst <operation> src|imm, and mov. */
-  | 'alu'
-  | 'neg'
-  /** Byte order: operation 'le', 'be' or 'bswap', imm = bits. */
-  | 'end'
-  /** mov with sign extension from `bits`. */
-  | 'movsx'
-  | 'addr_space_cast'
-  | 'load'
-  | 'load_sx'
-  | 'store_imm'
-  | 'store_reg'
-  | 'atomic'
-  | 'ld_imm64'
-  | 'ld_abs'
-  | 'ld_ind'
-  /** Unconditional; the distance is in off (JMP) or imm (JMP32, gotol). */
-  | 'ja'
-  | 'jump'
-  | 'may_goto'
-  | 'call_helper'
-  | 'call_local'
-  | 'call_kfunc'
-  | 'callx'
-  | 'exit'
-  /** Only Linux itself makes these, after verification. */
-  | 'internal';
-
-/** RFC 9669 section 2.4. */
-export type ConformanceGroup =
-  | 'base32'
-  | 'base64'
-  | 'atomic32'
-  | 'atomic64'
-  | 'divmul32'
-  | 'divmul64'
-  | 'packet';
-
-/**
- * One instruction: an opcode together with what else selects it (off of sdiv, imm of an atomic, src
- * of a call). A field is either a fixed number, which the encoder writes and the decoder demands
- * (0 for unused fields), or says what stands there.
- */
-export interface InsnInfo {
-  /** Unique name, RFC style: 'add64', 'sdiv32', 'ldxsh', 'atomic64_fetch_or', 'call_local'. */
-  readonly name: string;
-  readonly op: number;
-  readonly kind: InsnKind;
-  /** '+', 's/', '==', 'fetch_or', …: what a kind does, independent of width and operand. */
-  readonly operation: string;
-  /** Width of the operation in bits: arithmetic, comparison, or memory access. */
-  readonly bits: 8 | 16 | 32 | 64;
-  readonly dst: 'reg' | 0;
-  readonly src: 'reg' | number;
-  /** 'offset' of a memory access, 'jump' distance in slots, any 'value'. */
-  readonly off: 'offset' | 'jump' | 'value' | number;
-  readonly imm: 'value' | 'jump' | number;
-  /** The field, besides the opcode, that tells this row from others with the same opcode. */
-  readonly select: 'off' | 'src' | 'imm' | undefined;
-  /** CPU version (clang -mcpu=v1..v4) it came with. */
-  readonly cpu: 1 | 2 | 3 | 4;
-  /** Not in RFC 9669 but in Linux, from this release on. */
-  readonly linux?: string;
-  readonly group: ConformanceGroup;
-  /** Known, printed and assembled, but Linux 6.12 refuses it. */
-  readonly refused?: boolean;
-  /** Template of its text for llvm-objdump and the assembler (see text.ts). */
-  readonly gas: string;
-  /** Template of the kernel's text. */
-  readonly kernel: string;
-}
-
-/** What a row maker leaves out: unused fields are 0, the two texts are mostly one. */
-interface RowDraft {
-  readonly name: string;
-  readonly op: number;
-  readonly kind: InsnKind;
-  readonly operation: string;
-  readonly bits: 8 | 16 | 32 | 64;
-  readonly dst?: 'reg';
-  readonly src?: 'reg' | number;
-  readonly off?: InsnInfo['off'];
-  readonly imm?: InsnInfo['imm'];
-  readonly select?: InsnInfo['select'];
-  readonly cpu?: InsnInfo['cpu'];
-  readonly linux?: string;
-  readonly group?: ConformanceGroup;
-  readonly refused?: boolean;
-  readonly text: string;
-  readonly kernel?: string;
-}
-
-function row(draft: RowDraft): InsnInfo {
-  const { text, ...fields } = draft;
-  return {
-    dst: 0,
-    src: 0,
-    off: 0,
-    imm: 0,
-    select: undefined,
-    cpu: 1,
-    group: draft.bits === 64 ? 'base64' : 'base32',
-    kernel: text,
-    ...fields,
-    gas: text,
-  };
-}
 
 const SIZES = [
   { letter: 'b', size: BPF_B, bits: 8 },
@@ -548,12 +439,13 @@ function conditionRows(): InsnInfo[] {
   );
 }
 
-function controlRows(): InsnInfo[] {
-  const call = { op: BPF_JMP | BPF_CALL, bits: 64, select: 'src', group: 'base32' } as const;
-  const jump = { bits: 64, group: 'base32' } as const;
+/** What jumps and calls that compare nothing have in common. */
+const CONTROL = { bits: 64, group: 'base32' } as const;
+
+function gotoRows(): InsnInfo[] {
   return [
     row({
-      ...jump,
+      ...CONTROL,
       name: 'ja',
       op: BPF_JMP | BPF_JA,
       kind: 'ja',
@@ -562,7 +454,7 @@ function controlRows(): InsnInfo[] {
       text: 'goto {j}',
     }),
     row({
-      ...jump,
+      ...CONTROL,
       name: 'ja32',
       op: BPF_JMP32 | BPF_JA,
       kind: 'ja',
@@ -572,7 +464,7 @@ function controlRows(): InsnInfo[] {
       text: 'gotol {l}',
     }),
     row({
-      ...jump,
+      ...CONTROL,
       name: 'may_goto',
       op: BPF_JMP | BPF_JCOND,
       kind: 'may_goto',
@@ -584,6 +476,12 @@ function controlRows(): InsnInfo[] {
       linux: '6.9',
       text: 'may_goto {j}',
     }),
+  ];
+}
+
+function callRows(): InsnInfo[] {
+  const call = { ...CONTROL, op: BPF_JMP | BPF_CALL, select: 'src' } as const;
+  return [
     row({
       ...call,
       name: 'call_helper',
@@ -600,7 +498,7 @@ function controlRows(): InsnInfo[] {
       operation: 'call',
       src: 1,
       imm: 'jump',
-      text: 'call {i}',
+      text: 'call {t}',
       kernel: 'call {local}',
     }),
     row({
@@ -615,7 +513,7 @@ function controlRows(): InsnInfo[] {
       kernel: 'call {kfunc}',
     }),
     row({
-      ...jump,
+      ...CONTROL,
       name: 'callx',
       op: BPF_JMP | BPF_CALL | BPF_X,
       kind: 'callx',
@@ -626,7 +524,7 @@ function controlRows(): InsnInfo[] {
       kernel: 'call {helper}',
     }),
     row({
-      ...jump,
+      ...CONTROL,
       name: 'exit',
       op: BPF_JMP | BPF_EXIT,
       kind: 'exit',
@@ -649,5 +547,6 @@ export const INSN_TABLE: readonly InsnInfo[] = [
   ...wideRows(),
   ...packetRows(),
   ...conditionRows(),
-  ...controlRows(),
+  ...gotoRows(),
+  ...callRows(),
 ];

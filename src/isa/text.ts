@@ -9,7 +9,7 @@ import type { Code } from './code.ts';
  *   {q}        64-bit constant of two slots              {u}        its low half, unsigned
  *   {high} {low}  halves of imm                          {n}        imm, decimal, no space before
  *   {o}        offset of a memory operand                {src}      the src field as a number
- *   {j} {l}    jump distance in off, in imm
+ *   {j} {l}    jump distance in off, in imm              {t}        imm: a function in this code
  *   {helper} {local} {kfunc}  the called function
  *
  * The disassembler fills them in; the assembler matches lines against them.
@@ -32,6 +32,7 @@ export type Placeholder =
   | 'src'
   | 'j'
   | 'l'
+  | 't'
   | 'helper'
   | 'local'
   | 'kfunc';
