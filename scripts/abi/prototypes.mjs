@@ -176,7 +176,7 @@ function logicalLines(body) {
 
 function readLine(line, state, steps) {
   if (line.startsWith('#')) return readDirective(line, state);
-  if (/^switch \(/.test(line)) {
+  if (line.startsWith('switch (')) {
     if (!/\((func_id|which)\)/.test(line)) {
       state.nested = { on: line, labels: [], closed: false };
       state.nestedLabels = undefined;
@@ -192,7 +192,7 @@ function readLine(line, state, steps) {
   const label = /^(?:case (\w+)|(default)):$/.exec(line);
   if (label) return readLabel(label[1] ?? 'default', state);
   const capability = /bpf_token_capable\([^)]*,\s*(CAP_\w+)\)\)?\s*(return NULL;)?$/.exec(line);
-  if (capability && /^if \(!/.test(line)) {
+  if (capability && line.startsWith('if (!')) {
     state.capability = capability[1];
     state.labels = [];
     state.skip = true;

@@ -164,6 +164,7 @@ function contractOf(id: number, prototype: string): CallContract {
     args,
     returns: returnOf(proto, args, name),
     prototype,
+    func: proto.func,
   };
   if (proto.gpl_only) contract.gplOnly = true;
   if (proto.might_sleep) contract.maySleep = true;

@@ -33,7 +33,13 @@ export interface ProgramTypeDef {
     readonly allocated: number;
     readonly fields: readonly ContextField[];
     /** Where the packet's bounds are (offsets of u32 fields), for types that see packets. */
-    readonly packet?: { readonly start: number; readonly end: number; readonly meta?: number };
+    readonly packet?: {
+      readonly start: number;
+      readonly end: number;
+      readonly meta?: number;
+      /** u32 with the offset of the network header from the packet's start (ours, not in the ABI). */
+      readonly network?: number;
+    };
   };
   /** Words for return values, by number: XDP 2 → 'pass'. */
   readonly verdicts?: Readonly<Record<number, string>>;
@@ -185,6 +191,8 @@ export interface CallContract {
   readonly callback?: 'synchronous' | 'asynchronous';
   /** The kernel's variable that holds the prototype (helpers have one per kind of context). */
   readonly prototype?: string;
+  /** The kernel's C function behind that prototype: the name of the body in runtime. */
+  readonly func?: string;
 }
 
 /** Whether a program type may call a helper. */

@@ -151,6 +151,7 @@ describe('program types', () => {
       start: layout.SKB_DATA,
       end: layout.SKB_DATA_END,
       meta: layout.SKB_DATA_META,
+      network: layout.SKB_NETWORK_OFFSET,
     });
   });
 

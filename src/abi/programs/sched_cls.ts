@@ -43,7 +43,7 @@ export const schedCls: ProgramTypeDef = {
     size: 192,
     allocated: 320,
     fields,
-    packet: { start: 76, end: 80, meta: 140 },
+    packet: { start: 76, end: 80, meta: 140, network: 216 },
   },
   // TC_ACT_* (include/uapi/linux/pkt_cls.h); tcx knows -1, 0, 2 and 7 and treats the rest as 'next'.
   verdicts: {
