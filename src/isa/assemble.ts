@@ -21,7 +21,7 @@ export interface Assembly {
 /**
  * Assembles LLVM's BPF syntax, the one clang prints and reads (`w1 = -0x1`, `if r1 s> 5 goto out`,
  * `lock *(u32 *)(r1 + 0) += w2`), and the kernel's text (`(b7) r0 = 1`, `goto pc+1`). Labels,
- * numbers in decimal or hexadecimal, comments with `//`, `#` and `;` at the start of a line, several
+ * statements on a line with `;`. `call name` calls the label's function, `r2 = name ll` takes its
  * statements on a line with `;`. `call name` calls the label's function; `r2 = name ll` takes its
  * address for a callback. Throws `FormatError` with the line (1-based) as its offset.
  */

@@ -1,4 +1,4 @@
-/** The numbers of RFC 9669 and of Linux 6.12's include/uapi/linux/bpf.h, under their kernel names. */
+/** The numbers of RFC 9669 and Linux 6.12's uapi/linux/bpf.h, under their kernel names. */
 
 // Instruction classes (opcode bits 0..2).
 export const BPF_LD = 0x00;
@@ -64,7 +64,7 @@ export const BPF_MEM = 0x60;
 export const BPF_MEMSX = 0x80;
 export const BPF_ATOMIC = 0xc0;
 
-// The imm of an atomic: BPF_ADD, BPF_OR, BPF_AND, BPF_XOR, each also with BPF_FETCH, or one of these.
+// The imm of an atomic: BPF_ADD, BPF_OR, BPF_AND or BPF_XOR, each also with BPF_FETCH, or these.
 export const BPF_FETCH = 0x01;
 export const BPF_XCHG = 0xe1;
 export const BPF_CMPXCHG = 0xf1;

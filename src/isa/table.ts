@@ -229,28 +229,36 @@ function addressRows(): InsnInfo[] {
   ];
 }
 
-function loadRows(): InsnInfo[] {
-  const load = (kind: 'load' | 'load_sx', { letter, size, bits }: (typeof SIZES)[number]) =>
-    row({
-      name: kind === 'load' ? `ldx${letter}` : `ldxs${letter}`,
-      op: BPF_LDX | size | (kind === 'load' ? BPF_MEM : BPF_MEMSX),
-      kind,
-      operation: kind,
-      bits,
-      dst: 'reg',
-      src: 'reg',
-      off: 'offset',
-      cpu: kind === 'load' ? 1 : 4,
-      text:
-        kind === 'load'
-          ? `${bits === 64 ? '{d}' : '{md}'} = *(u${bits} *)({s}{o})`
-          : `{d} = *(s${bits} *)({s}{o})`,
-      kernel: `{d} = *(${kind === 'load' ? 'u' : 's'}${bits} *)({s}{o})`,
-    });
-  return [
-    ...SIZES.map((size) => load('load', size)),
-    ...SIZES.slice(0, 3).map((size) => load('load_sx', size)),
-  ];
+type Size = (typeof SIZES)[number];
+
+function loadRow({ letter, size, bits }: Size): InsnInfo {
+  return row({
+    name: `ldx${letter}`,
+    op: BPF_LDX | size | BPF_MEM,
+    kind: 'load',
+    operation: 'load',
+    bits,
+    dst: 'reg',
+    src: 'reg',
+    off: 'offset',
+    text: `${bits === 64 ? '{d}' : '{md}'} = *(u${bits} *)({s}{o})`,
+    kernel: `{d} = *(u${bits} *)({s}{o})`,
+  });
+}
+
+function signedLoadRow({ letter, size, bits }: Size): InsnInfo {
+  return row({
+    name: `ldxs${letter}`,
+    op: BPF_LDX | size | BPF_MEMSX,
+    kind: 'load_sx',
+    operation: 'load_sx',
+    bits,
+    dst: 'reg',
+    src: 'reg',
+    off: 'offset',
+    cpu: 4,
+    text: `{d} = *(s${bits} *)({s}{o})`,
+  });
 }
 
 function storeRows(): InsnInfo[] {
@@ -288,64 +296,61 @@ const ATOMICS = [
   { name: 'xor', imm: BPF_XOR, symbol: '^=' },
 ] as const;
 
-function atomicRows(): InsnInfo[] {
-  return ([32, 64] as const).flatMap((bits) => {
-    const wide = bits === 64;
-    const make = (operation: string, imm: number, text: string, kernel: string, cpu: 1 | 3 = 3) =>
-      row({
-        name: `atomic${bits}_${operation}`,
-        op: BPF_STX | (wide ? BPF_DW : BPF_W) | BPF_ATOMIC,
-        kind: 'atomic',
-        operation,
-        bits,
-        dst: 'reg',
-        src: 'reg',
-        off: 'offset',
-        imm,
-        select: 'imm',
-        cpu,
-        group: `atomic${bits}`,
-        text,
-        kernel,
-      });
-    const at = `*(u${bits} *)({d}{o})`;
-    const s = wide ? '{s}' : '{ws}';
-    const r0 = wide ? 'r0' : 'w0';
-    const long = wide ? '64' : '';
-    const suffix = wide ? '_64' : '32_32';
-    const pointer = `(u${bits} *)({d}{o})`;
-    return [
-      ...ATOMICS.map(({ name, imm, symbol }) =>
-        make(
-          name,
-          imm,
-          `lock ${at} ${symbol} ${wide ? '{s}' : '{ms}'}`,
-          `lock ${at} ${symbol} {s}`,
-          imm === BPF_ADD ? 1 : 3,
-        ),
-      ),
-      ...ATOMICS.map(({ name, imm }) =>
-        make(
-          `fetch_${name}`,
-          imm | BPF_FETCH,
-          `${s} = atomic_fetch_${name}(${pointer}, ${s})`,
-          `{s} = atomic${long}_fetch_${name}(${pointer}, {s})`,
-        ),
-      ),
-      make(
-        'xchg',
-        BPF_XCHG,
-        `${s} = xchg${suffix}({d}{o}, ${s})`,
-        `{s} = atomic${long}_xchg(${pointer}, {s})`,
-      ),
-      make(
-        'cmpxchg',
-        BPF_CMPXCHG,
-        `${r0} = cmpxchg${suffix}({d}{o}, ${r0}, ${s})`,
-        `r0 = atomic${long}_cmpxchg(${pointer}, r0, {s})`,
-      ),
-    ];
+function atomicRow(
+  bits: 32 | 64,
+  operation: string,
+  imm: number,
+  text: string,
+  kernel: string,
+): InsnInfo {
+  return row({
+    name: `atomic${bits}_${operation}`,
+    op: BPF_STX | (bits === 64 ? BPF_DW : BPF_W) | BPF_ATOMIC,
+    kind: 'atomic',
+    operation,
+    bits,
+    dst: 'reg',
+    src: 'reg',
+    off: 'offset',
+    imm,
+    select: 'imm',
+    cpu: imm === BPF_ADD ? 1 : 3,
+    group: `atomic${bits}`,
+    text,
+    kernel,
   });
+}
+
+function atomicRows(bits: 32 | 64): InsnInfo[] {
+  const at = `(u${bits} *)({d}{o})`;
+  const wide = bits === 64;
+  const [s, r0, suffix, long] = wide ? ['{s}', 'r0', '_64', '64'] : ['{ws}', 'w0', '32_32', ''];
+  return [
+    ...ATOMICS.map(({ name, imm, symbol }) => {
+      const text = `lock *${at} ${symbol}`;
+      return atomicRow(bits, name, imm, `${text} ${wide ? '{s}' : '{ms}'}`, `${text} {s}`);
+    }),
+    ...ATOMICS.map(({ name, imm }) => {
+      const operation = `fetch_${name}`;
+      const gas = `${s} = atomic_${operation}(${at}, ${s})`;
+      const kernel = `{s} = atomic${long}_${operation}(${at}, {s})`;
+      return atomicRow(bits, operation, imm | BPF_FETCH, gas, kernel);
+    }),
+    atomicRow(
+      bits,
+      'xchg',
+      BPF_XCHG,
+      `${s} = xchg${suffix}({d}{o}, ${s})`,
+      `{s} = atomic${long}_xchg(${at}, {s})`,
+    ),
+    atomicRow(
+      bits,
+      'cmpxchg',
+      BPF_CMPXCHG,
+      `${r0} = cmpxchg${suffix}({d}{o}, ${r0}, ${s})`,
+      `r0 = atomic${long}_cmpxchg(${at}, r0, {s})`,
+    ),
+  ];
 }
 
 const IMM64_SOURCES = [
@@ -541,9 +546,11 @@ export const INSN_TABLE: readonly InsnInfo[] = [
   ...negRows(),
   ...endRows(),
   ...addressRows(),
-  ...loadRows(),
+  ...SIZES.map(loadRow),
+  ...SIZES.slice(0, 3).map(signedLoadRow),
   ...storeRows(),
-  ...atomicRows(),
+  ...atomicRows(32),
+  ...atomicRows(64),
   ...wideRows(),
   ...packetRows(),
   ...conditionRows(),
