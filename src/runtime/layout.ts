@@ -49,12 +49,18 @@ export const G_MAP_NEXT = 44;
 export const G_REGION_NEXT = 48;
 /** u64: seed of the machine's random streams. */
 export const G_SEED = 56;
-/** u32 x 40: heads of the heap's free lists, by size class. */
+/** u32 x HEAP_CLASSES: heads of the heap's free lists, by size class. */
 export const G_FREE_LISTS = 64;
+export const HEAP_CLASSES = 112;
+/** u64: state of the stream that seeds hash maps. u32: the last map id given. */
+export const G_RANDOM = 512;
+export const G_MAP_ID = 520;
+/** u32: head of the list of freed region records (linked through R_START), or 0. */
+export const G_REGION_FREE = 524;
 
 // ---- Regions ------------------------------------------------------------------------------
-/** High half of a tagged pointer = TAG_BASE + region id (as i32: negative). */
-export const TAG_BASE = 0xffff8000 | 0;
+/** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */
+export const TAG_BASE = -0x8000;
 export const TAG_MASK = 0x7fff;
 /**
  * Ids below FIRST_SHARED_REGION are per CPU (their records are in the CPU block at CPU_REGIONS);
@@ -161,6 +167,31 @@ export const FAULT_BAD_INSN = 8;
 /** Atomic access that is not aligned. */
 export const FAULT_UNALIGNED = 9;
 
+// ---- Call contract record: 5 arguments of 8 bytes, then the helper's id ------------------------
+// Argument: u8 kind, u8 flags, u8 number (0-based) of the argument with its length, u32 size at 4.
+export const CONTRACT_ARGUMENT_SIZE = 8;
+/** u32 helper id. */
+export const CONTRACT_HELPER = 40;
+export const CONTRACT_SIZE = 48;
+export const CONTRACT_NONE = 0;
+/** Not checked: any number, or what only the helper itself can judge. */
+export const CONTRACT_SCALAR = 1;
+export const CONTRACT_CTX = 2;
+export const CONTRACT_MAP = 3;
+export const CONTRACT_KEY = 4;
+export const CONTRACT_VALUE = 5;
+/** Memory, length in another argument. */
+export const CONTRACT_MEM = 6;
+/** Memory of a fixed size. */
+export const CONTRACT_FIXED = 7;
+export const CONTRACT_CALLBACK = 8;
+export const CONTRACT_STRING = 9;
+/** A pointer into some region (object, socket, ring buffer record): one byte must be there. */
+export const CONTRACT_POINTER = 10;
+export const CONTRACT_F_NULLABLE = 1;
+export const CONTRACT_F_ZERO_OK = 2;
+export const CONTRACT_F_WRITE = 4;
+
 // ---- Map header (offsets; 256 bytes at MAPS + slot * MAP_HEADER_SIZE) ---------------------------
 export const MAP_MAGIC = 0x50414d42;
 export const M_MAGIC = 0;
@@ -204,6 +235,8 @@ export const OP_SYS_LOOKUP = 44;
 export const OP_SYS_UPDATE = 48;
 export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
+/** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
+export const M_CPU_STRIDE = 124;
 /** Type's own fields from here to the end of the header. */
 export const M_PRIVATE = 128;
 

@@ -1,0 +1,30 @@
+/** Flags and bounds that the facts of several map types use. */
+import {
+  BPF_F_RDONLY,
+  BPF_F_RDONLY_PROG,
+  BPF_F_WRONLY,
+  BPF_F_WRONLY_PROG,
+} from '../generated/6.12/constants.ts';
+
+export {
+  BPF_F_INNER_MAP,
+  BPF_F_MMAPABLE,
+  BPF_F_NO_COMMON_LRU,
+  BPF_F_NO_PREALLOC,
+  BPF_F_NUMA_NODE,
+  BPF_F_PRESERVE_ELEMS,
+  BPF_F_RDONLY,
+  BPF_F_WRONLY,
+  BPF_F_ZERO_SEED,
+} from '../generated/6.12/constants.ts';
+
+/** The kernel's BPF_F_ACCESS_MASK: who may read and write, bpf(2) and programs. */
+export const BPF_F_ACCESS_MASK =
+  BPF_F_RDONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY | BPF_F_WRONLY_PROG;
+
+export const U32_MAX = 0xffffffff;
+export const INT_MAX = 0x7fffffff;
+/** Longest key of a map that copies keys to the BPF stack. */
+export const MAX_BPF_STACK = 512;
+/** PCPU_MIN_UNIT_SIZE: largest value of a per-CPU map. */
+export const PCPU_MIN_UNIT_SIZE = 32768;

@@ -1,0 +1,78 @@
+/**
+ * Arrays of values: value i of CPU c is at M_VALUES + c * M_CPU_STRIDE + i * M_STRIDE. Engines
+ * write that formula into compiled code; a plain array has M_CPU_STRIDE 0.
+ */
+import { M_CPU_STRIDE, M_MAX_ENTRIES, M_STRIDE, M_VALUES, M_VALUE_SIZE } from '../layout';
+import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
+import { cpuCount, roundUp8, valueRegion } from './map';
+import { heap_alloc, heap_free } from './memory';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from './uapi';
+
+/** Storage for max_entries values of round_up(element, 8) bytes, `copies` times (one per CPU). */
+export function arrayAllocate(map: u32, element: u32, copies: u32): i32 {
+  const stride = roundUp8(element);
+  const one = <u64>stride * load<u32>(map, M_MAX_ENTRIES);
+  const all = one * copies;
+  if (one > 0xe0000000 || all > 0xe0000000) return <i32>ENOMEM;
+  const values = heap_alloc(<u32>all, 64);
+  if (values == 0) return <i32>ENOMEM;
+  store<u32>(map, values, M_VALUES);
+  store<u32>(map, stride, M_STRIDE);
+  store<u32>(map, copies > 1 ? <u32>one : 0, M_CPU_STRIDE);
+  if (!valueRegion(map, values, values + <u32>all, stride, element)) {
+    heap_free(values);
+    return <i32>ENOMEM;
+  }
+  return 0;
+}
+
+export function arrayRelease(map: u32): void {
+  heap_free(load<u32>(map, M_VALUES));
+}
+
+/** Address of value `index` for `cpu`. The index must be in range. */
+@inline
+export function arrayValue(map: u32, cpu: u32, index: u32): u32 {
+  return (
+    load<u32>(map, M_VALUES) + cpu * load<u32>(map, M_CPU_STRIDE) + index * load<u32>(map, M_STRIDE)
+  );
+}
+
+/** Errno of an update's flags and index; 0 when it may go on. */
+export function arrayUpdateCheck(map: u32, index: u32, flags: u64): i64 {
+  if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
+  if (index >= load<u32>(map, M_MAX_ENTRIES)) return E2BIG;
+  if (flags & BPF_NOEXIST) return EEXIST;
+  // No value of ours holds a bpf_spin_lock the map knows of.
+  return flags & BPF_F_LOCK ? EINVAL : 0;
+}
+
+/** Keys 0 .. max_entries - 1 in order; anything else starts over. `key` 0 = from the start. */
+export function arrayNextKey(map: u32, key: u32, next: u32): i32 {
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  const index = key == 0 ? u32.MAX_VALUE : load<u32>(key);
+  if (index >= count) {
+    store<u32>(next, 0);
+    return 0;
+  }
+  if (index == count - 1) return <i32>ENOENT;
+  store<u32>(next, index + 1);
+  return 0;
+}
+
+/** Copies value `index` of every CPU to `out`, round_up(value_size, 8) bytes each. */
+export function arrayCopyOut(map: u32, index: u32, out: u32): void {
+  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
+  const cpus = cpuCount();
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    memory.copy(out + cpu * size, arrayValue(map, cpu, index), size);
+  }
+}
+
+export function arrayCopyIn(map: u32, index: u32, from: u32): void {
+  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
+  const cpus = cpuCount();
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    memory.copy(arrayValue(map, cpu, index), from + cpu * size, size);
+  }
+}

@@ -1,0 +1,20 @@
+// Negative errno values, as the kernel's functions return them (include/uapi/asm-generic/errno*.h).
+export const EPERM: i64 = -1;
+export const ENOENT: i64 = -2;
+export const E2BIG: i64 = -7;
+export const EAGAIN: i64 = -11;
+export const ENOMEM: i64 = -12;
+export const EFAULT: i64 = -14;
+export const EBUSY: i64 = -16;
+export const EEXIST: i64 = -17;
+export const ENODEV: i64 = -19;
+export const EINVAL: i64 = -22;
+export const ENOSPC: i64 = -28;
+export const ERANGE: i64 = -34;
+export const EDEADLK: i64 = -35;
+export const EBADF: i64 = -9;
+export const EPROTO: i64 = -71;
+export const EOVERFLOW: i64 = -75;
+export const EMSGSIZE: i64 = -90;
+export const EOPNOTSUPP: i64 = -95;
+export const ENOTSUPP: i64 = -524;

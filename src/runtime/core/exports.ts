@@ -1,0 +1,6 @@
+// What the module exports of its core. Maps and helpers are exported as a whole by the build.
+export { heap_alloc, heap_free } from './memory';
+export { region_new, region_set, region_free, region_check } from './regions';
+export { map_new, map_discard } from './map';
+export { check_call } from './contracts';
+export { packet_load } from './packet_load';

@@ -1,0 +1,20 @@
+import { errnoName, errnoNumber } from '../../abi/names.ts';
+import { KernelError } from '../../base/index.ts';
+
+const number = (code: string): number => errnoNumber(code)!;
+
+/** The errnos the host side gives by itself. */
+export const EPERM = number('EPERM');
+export const EINVAL = number('EINVAL');
+export const EBUSY = number('EBUSY');
+/** Kernel-internal, but bpf(2) lets it through for operations a map type does not have. */
+export const ENOTSUPP = errnoNumber('ENOTSUPP') ?? 524;
+
+export function kernelError(code: string, message: string): KernelError {
+  return new KernelError(code, number(code), message);
+}
+
+/** Throws when `result` is a negative errno. */
+export function expectSuccess(result: number, message: string): void {
+  if (result < 0) throw new KernelError(errnoName(result), -result, message);
+}

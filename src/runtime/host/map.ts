@@ -1,0 +1,171 @@
+import type { MapTypeDef } from '../../abi/types.ts';
+import { assert } from '../../base/index.ts';
+import {
+  M_FLAGS,
+  M_FROZEN,
+  M_ID,
+  M_KEY_SIZE,
+  M_MAX_ENTRIES,
+  M_STRIDE,
+  M_VALUES,
+  M_VALUE_SIZE,
+} from '../layout.ts';
+import type { MapDefinition, Runtime, RuntimeMap } from '../types.ts';
+import { EBUSY, EINVAL, ENOTSUPP, EPERM } from './errno.ts';
+
+type Operation = (...args: number[]) => number;
+
+const BPF_F_RDONLY = 1 << 3;
+const BPF_F_WRONLY = 1 << 4;
+const unsupported: Operation = () => -ENOTSUPP;
+
+/**
+ * The bpf(2) side of one map, the same for all types: keys and values go through a scratch block in
+ * linear memory, the type's `_sys_*` functions do the rest.
+ */
+export class HostMap implements RuntimeMap {
+  readonly definition: MapDefinition;
+  readonly address: number;
+  readonly prefix: string;
+  readonly userValueSize: number;
+  readonly #runtime: Runtime;
+  readonly #key: number;
+  readonly #next: number;
+  readonly #value: number;
+  readonly #lookup: Operation;
+  readonly #update: Operation;
+  readonly #delete: Operation;
+  readonly #lookupAndDelete: Operation;
+  readonly #nextKey: Operation;
+
+  constructor(runtime: Runtime, facts: MapTypeDef, definition: MapDefinition, address: number) {
+    this.definition = definition;
+    this.address = address;
+    this.prefix = facts.runtime!;
+    this.#runtime = runtime;
+    const { keySize, valueSize } = definition;
+    this.userValueSize = facts.perCpu ? roundUp8(valueSize) * runtime.options.cpus : valueSize;
+    const room = roundUp8(keySize);
+    this.#key = runtime.allocate(2 * room + roundUp8(this.userValueSize) + 8, 16);
+    this.#next = this.#key + room;
+    this.#value = this.#next + room;
+    const operation = (name: string) =>
+      (runtime.exports[`${this.prefix}_${name}`] as Operation | undefined) ?? unsupported;
+    this.#lookup = operation('sys_lookup');
+    this.#update = operation('sys_update');
+    this.#delete = operation('sys_delete');
+    this.#lookupAndDelete = operation('sys_lookup_and_delete');
+    this.#nextKey = operation('next_key');
+  }
+
+  /** Kernel id, as bpf_map_info.id. */
+  get id(): number {
+    return this.#header(M_ID);
+  }
+
+  lookup(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    if (this.definition.flags & BPF_F_WRONLY) return -EPERM;
+    if (flags !== 0) return -EINVAL;
+    this.#putKey(key);
+    // Some types (bloom_filter) look up what the caller put into the value.
+    this.#putValue(out.subarray(0, this.userValueSize));
+    const result = this.#lookup(this.address, this.#key, this.#value, 0);
+    if (result === 0) this.#take(this.#value, out, this.userValueSize);
+    return result;
+  }
+
+  update(key: Uint8Array, value: Uint8Array, flags = 0): number {
+    if (!this.#writable()) return -EPERM;
+    if (flags < 0 || flags > 0xffffffff) return -EINVAL;
+    this.#putKey(key);
+    this.#putValue(value);
+    return this.#update(this.address, this.#key, this.#value, flags);
+  }
+
+  delete(key: Uint8Array): number {
+    if (!this.#writable()) return -EPERM;
+    this.#putKey(key);
+    return this.#delete(this.address, this.#key);
+  }
+
+  lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    if (!this.#writable() || this.definition.flags & BPF_F_WRONLY) return -EPERM;
+    if (flags !== 0) return -EINVAL;
+    this.#putKey(key);
+    const result = this.#lookupAndDelete(this.address, this.#key, this.#value, 0);
+    if (result === 0) this.#take(this.#value, out, this.userValueSize);
+    return result;
+  }
+
+  nextKey(key: Uint8Array | undefined, out: Uint8Array): number {
+    if (this.definition.flags & BPF_F_WRONLY) return -EPERM;
+    if (key) this.#putKey(key);
+    const result = this.#nextKey(this.address, key ? this.#key : 0, this.#next);
+    if (result === 0) this.#take(this.#next, out, this.definition.keySize);
+    return result;
+  }
+
+  valueBytes(index: number): Uint8Array {
+    assert(index < this.definition.maxEntries, `value ${index} of '${this.definition.name}'`);
+    const start = this.#header(M_VALUES) + index * this.#header(M_STRIDE);
+    return this.#runtime.u8().subarray(start, start + this.#header(M_VALUE_SIZE));
+  }
+
+  /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */
+  freeze(): number {
+    if (this.#header(M_FROZEN) !== 0) return -EBUSY;
+    this.#runtime.u32()[(this.address + M_FROZEN) >>> 2] = 1;
+    return 0;
+  }
+
+  free(): void {
+    const release = this.#runtime.exports[`${this.prefix}_free`] as Operation | undefined;
+    release?.(this.address);
+    this.#runtime.release(this.#key);
+    (this.#runtime.exports['map_discard'] as Operation)(this.address);
+  }
+
+  #header(offset: number): number {
+    return this.#runtime.u32()[(this.address + offset) >>> 2]!;
+  }
+
+  #writable(): boolean {
+    return (this.definition.flags & BPF_F_RDONLY) === 0 && this.#header(M_FROZEN) === 0;
+  }
+
+  #putKey(key: Uint8Array): void {
+    const { keySize, name } = this.definition;
+    assert(key.length === keySize, `map '${name}': key of ${key.length} bytes, not ${keySize}`);
+    this.#runtime.u8().set(key, this.#key);
+  }
+
+  #putValue(value: Uint8Array): void {
+    const size = this.userValueSize;
+    assert(
+      value.length === size,
+      `map '${this.definition.name}': value of ${value.length} bytes, not ${size}`,
+    );
+    this.#runtime.u8().set(value, this.#value);
+  }
+
+  #take(from: number, out: Uint8Array, size: number): void {
+    out.set(this.#runtime.u8().subarray(from, from + size));
+  }
+}
+
+/** The definition a map's header was made from (its name is not in the header). */
+export function readDefinition(runtime: Runtime, address: number, type: number): MapDefinition {
+  const word = (offset: number) => runtime.u32()[(address + offset) >>> 2]!;
+  return {
+    name: `map ${word(M_ID)}`,
+    type,
+    keySize: word(M_KEY_SIZE),
+    valueSize: word(M_VALUE_SIZE),
+    maxEntries: word(M_MAX_ENTRIES),
+    flags: word(M_FLAGS),
+  };
+}
+
+function roundUp8(size: number): number {
+  return Math.ceil(size / 8) * 8;
+}

@@ -1,0 +1,2 @@
+export { createRuntime } from './runtime.ts';
+export type * from './types.ts';

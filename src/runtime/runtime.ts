@@ -1,0 +1,241 @@
+import { helperContract } from '../abi/calls.ts';
+import { mapTypes } from '../abi/maps/index.ts';
+import { helperId, helperName } from '../abi/names.ts';
+import type { MapTypeDef } from '../abi/types.ts';
+import { BugError } from '../base/index.ts';
+import { sharedWasm, wasm } from './generated/runtime.ts';
+import { kernelError, expectSuccess } from './host/errno.ts';
+import { hostHelpers } from './host/index.ts';
+import { checkMapDefinition } from './host/map-check.ts';
+import { HostMap, readDefinition } from './host/map.ts';
+import { GLOBALS, G_CLOCK, MAP_MAGIC, M_INNER, M_MAGIC, M_TYPE } from './layout.ts';
+import { wrapHostHelper } from './trampoline.ts';
+import type { HostHelper, MapDefinition, Runtime, RuntimeMap, RuntimeOptions } from './types.ts';
+
+const MAX_CPUS = 64;
+const INITIAL_PAGES = 32;
+const MAX_PAGES = 65536;
+
+type Export = (...args: never[]) => unknown;
+type Numeric = (...args: (number | bigint)[]) => number;
+
+interface HelperBody {
+  readonly fn: unknown;
+  readonly arity: number;
+}
+
+const modules = new Map<boolean, WebAssembly.Module>();
+
+/** The runtime's module, compiled once per kind of memory. */
+function runtimeModule(shared: boolean): WebAssembly.Module {
+  let module = modules.get(shared);
+  if (!module) {
+    const text = atob(shared ? sharedWasm : wasm);
+    module = new WebAssembly.Module(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+    modules.set(shared, module);
+  }
+  return module;
+}
+
+const factsByType = new Map<number, MapTypeDef>(mapTypes.map((facts) => [facts.id, facts]));
+
+/**
+ * Makes a machine's memory (or joins one as another CPU) and puts an instance of the AssemblyScript
+ * module over it.
+ *
+ * @example
+ * const runtime = createRuntime({ cpus: 1 });
+ * const map = runtime.createMap({ name: 'm', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 });
+ */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  return new LinearRuntime(options);
+}
+
+class LinearRuntime implements Runtime {
+  readonly memory: WebAssembly.Memory;
+  readonly table: WebAssembly.Table;
+  readonly exports: Readonly<Record<string, Export>>;
+  readonly options: RuntimeOptions;
+  readonly cpu: number;
+  readonly cpuBlock: number;
+  readonly #maps = new Map<number, RuntimeMap>();
+  readonly #slots = new Map<unknown, number>();
+  /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
+  readonly #given = new Map<number, HelperBody>();
+  readonly #wrapped = new Map<string, HelperBody>();
+  #u8: Uint8Array = new Uint8Array();
+  #i32: Int32Array = new Int32Array();
+  #u32: Uint32Array = new Uint32Array();
+  #view: DataView = new DataView(new ArrayBuffer(0));
+
+  constructor(options: RuntimeOptions) {
+    const { cpus, join } = options;
+    if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS)) {
+      throw kernelError('EINVAL', `a machine of ${cpus} CPUs (1 to ${MAX_CPUS})`);
+    }
+    this.memory = join?.memory ?? createMemory(options.shared === true);
+    const shared = isShared(this.memory);
+    this.options = { ...options, shared };
+    const imports = {
+      env: {
+        memory: this.memory,
+        abort: () => {
+          throw new BugError('runtime abort');
+        },
+      },
+    };
+    const instance = new WebAssembly.Instance(runtimeModule(shared), imports);
+    this.exports = instance.exports as unknown as Readonly<Record<string, Export>>;
+    this.table = instance.exports['table'] as WebAssembly.Table;
+    if (!join)
+      expectSuccess(this.#call('runtime_init', cpus, BigInt(options.seed ?? 0)), 'out of memory');
+    this.cpu = join?.cpu ?? 0;
+    this.cpuBlock = this.#call('runtime_enter', this.cpu) >>> 0;
+  }
+
+  u8(): Uint8Array {
+    if (this.#u8.buffer !== this.memory.buffer) this.#refresh();
+    return this.#u8;
+  }
+
+  i32(): Int32Array {
+    if (this.#i32.buffer !== this.memory.buffer) this.#refresh();
+    return this.#i32;
+  }
+
+  u32(): Uint32Array {
+    if (this.#u32.buffer !== this.memory.buffer) this.#refresh();
+    return this.#u32;
+  }
+
+  view(): DataView {
+    if (this.#view.buffer !== this.memory.buffer) this.#refresh();
+    return this.#view;
+  }
+
+  #refresh(): void {
+    const { buffer } = this.memory;
+    this.#u8 = new Uint8Array(buffer);
+    this.#i32 = new Int32Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  allocate(size: number, align = 16): number {
+    const address = size > 0xffffffff ? 0 : this.#call('heap_alloc', size, align) >>> 0;
+    if (address === 0) throw kernelError('ENOMEM', `no memory for ${size} bytes`);
+    return address;
+  }
+
+  release(address: number): void {
+    this.#call('heap_free', address);
+  }
+
+  createMap(definition: MapDefinition): RuntimeMap {
+    const { name, type, keySize, valueSize, maxEntries, flags, extra = 0n, inner } = definition;
+    const facts = factsByType.get(type);
+    if (!facts?.runtime) throw kernelError('EINVAL', `map '${name}': no map type ${type}`);
+    checkMapDefinition(definition, facts);
+    const address = this.#call('map_new', type, keySize, valueSize, maxEntries, flags, extra) >>> 0;
+    if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
+    if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
+    try {
+      expectSuccess(
+        this.#call(`${facts.runtime}_create`, address),
+        `map '${name}' (${facts.name})`,
+      );
+      return this.#register(new HostMap(this, facts, definition, address));
+    } catch (error) {
+      this.#call('map_discard', address);
+      throw error;
+    }
+  }
+
+  mapAt(address: number): RuntimeMap | undefined {
+    const words = this.u32();
+    if (words[(address + M_MAGIC) >>> 2] !== MAP_MAGIC) {
+      this.#maps.delete(address);
+      return undefined;
+    }
+    const known = this.#maps.get(address);
+    if (known) return known;
+    const facts = factsByType.get(words[(address + M_TYPE) >>> 2]!);
+    if (!facts) return undefined;
+    return this.#register(
+      new HostMap(this, facts, readDefinition(this, address, facts.id), address),
+    );
+  }
+
+  #register(map: RuntimeMap): RuntimeMap {
+    this.#maps.set(map.address, map);
+    return map;
+  }
+
+  addFunction(fn: unknown): number {
+    const known = this.#slots.get(fn);
+    if (known !== undefined) return known;
+    const slot = this.table.grow(1, fn);
+    this.#slots.set(fn, slot);
+    return slot;
+  }
+
+  helperSlot(id: number, programType?: number): number {
+    const fn = this.helperFunction(id, programType);
+    return fn === undefined ? -1 : this.addFunction(fn);
+  }
+
+  helperFunction(id: number, programType?: number): unknown {
+    return this.#helper(id, programType)?.fn;
+  }
+
+  helperArity(id: number, programType?: number): number {
+    return this.#helper(id, programType)?.arity ?? 0;
+  }
+
+  /** A body may be named like the helper or, when there is one per kind of context, like Linux's function. */
+  #helper(id: number, programType: number | undefined): HelperBody | undefined {
+    const given = this.#given.get(id);
+    const contract = helperContract(id, programType);
+    if (given || !contract) return given;
+    return this.#namedBody(contract.func!) ?? this.#namedBody(contract.name);
+  }
+
+  #namedBody(name: string): HelperBody | undefined {
+    const known = this.#wrapped.get(name);
+    if (known) return known;
+    const host = hostHelpers.get(name);
+    const fn = this.exports[name];
+    if (!host && !fn) return undefined;
+    const body = host
+      ? { fn: wrapHostHelper(this, host.arity, host.body), arity: host.arity }
+      : { fn, arity: fn!.length };
+    this.#wrapped.set(name, body);
+    return body;
+  }
+
+  setHostHelper(id: number, arity: number, body: HostHelper): void {
+    this.#given.set(id, { fn: wrapHostHelper(this, arity, body), arity });
+  }
+
+  get clock(): bigint {
+    return this.view().getBigUint64(GLOBALS + G_CLOCK, true);
+  }
+
+  set clock(ns: bigint) {
+    this.view().setBigUint64(GLOBALS + G_CLOCK, ns, true);
+  }
+
+  #call(name: string, ...args: (number | bigint)[]): number {
+    return (this.exports[name] as Numeric)(...args);
+  }
+}
+
+function createMemory(shared: boolean): WebAssembly.Memory {
+  return shared
+    ? new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES, shared: true })
+    : new WebAssembly.Memory({ initial: INITIAL_PAGES });
+}
+
+function isShared(memory: WebAssembly.Memory): boolean {
+  return typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;
+}
