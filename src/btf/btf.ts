@@ -1,6 +1,6 @@
 import { FormatError } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
-import type { BtfKind, BtfType } from './types.ts';
+import type { BtfKind, BtfReference, BtfType } from './types.ts';
 
 /** What a `Btf` is made of. */
 export interface BtfParts {
@@ -11,6 +11,8 @@ export interface BtfParts {
   readonly base?: Btf | undefined;
   /** Length of the string section, base included: where a split BTF's strings start. */
   readonly stringsLength: number;
+  /** The string at an offset of the string section (for `.BTF.ext`, which names by offset). */
+  readonly strings: (offset: number) => string;
 }
 
 /**
@@ -27,6 +29,7 @@ export class Btf {
   readonly base: Btf | undefined;
   readonly stringsLength: number;
   readonly #offsets: readonly number[];
+  readonly #strings: (offset: number) => string;
   #byName: Map<string, number> | undefined;
 
   constructor(parts: BtfParts) {
@@ -35,6 +38,7 @@ export class Btf {
     this.base = parts.base;
     this.stringsLength = parts.stringsLength;
     this.#offsets = parts.offsets;
+    this.#strings = parts.strings;
   }
 
   /** Id of the first type that does not come from the base. */
@@ -47,6 +51,11 @@ export class Btf {
     const type = this.types[id];
     if (!type) throw new FormatError('BTF', 0, `there is no type ${id}`);
     return type;
+  }
+
+  /** The string at `offset` of the string section. Throws `FormatError` outside of it. */
+  stringAt(offset: number): string {
+    return this.#strings(offset);
   }
 
   /** Id of the first type of that kind and name, or undefined. */
@@ -90,19 +99,18 @@ export class Btf {
       offsets: this.#offsets,
       base: this.base,
       stringsLength: this.stringsLength,
+      strings: this.#strings,
     });
   }
 }
 
-type Transparent = Extract<BtfType, { type: number; kind: 'typedef' }>;
-
 /** Types that only decorate or name another. */
-export function isTransparent(type: BtfType): type is Transparent {
+export function isTransparent(type: BtfType): type is BtfReference {
   return type.kind === 'typedef' || isModifier(type);
 }
 
 /** const, volatile, restrict and type tags. */
-export function isModifier(type: BtfType): type is Transparent {
+export function isModifier(type: BtfType): type is BtfReference {
   switch (type.kind) {
     case 'const':
     case 'volatile':

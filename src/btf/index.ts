@@ -1,2 +1,4 @@
 export { Btf } from './btf.ts';
+export * from './ext.ts';
+export { parseBtf } from './parse.ts';
 export * from './types.ts';

@@ -56,9 +56,19 @@ export type Relocation =
   /** src_reg 1: the map's handle. */
   | { readonly kind: 'map'; readonly insn: number; readonly map: string }
   /** src_reg 2: address of byte `offset` of the map's first value (globals). */
-  | { readonly kind: 'map_value'; readonly insn: number; readonly map: string; readonly offset: number }
+  | {
+      readonly kind: 'map_value';
+      readonly insn: number;
+      readonly map: string;
+      readonly offset: number;
+    }
   /** src_reg 3 and kin: a kernel symbol or kconfig value. */
-  | { readonly kind: 'extern'; readonly insn: number; readonly extern: string; readonly call: boolean };
+  | {
+      readonly kind: 'extern';
+      readonly insn: number;
+      readonly extern: string;
+      readonly call: boolean;
+    };
 // Calls of and pointers to subprograms (src_reg 1 calls, src_reg 4 loads) are already resolved:
 // their imm counts instructions relative to the next one, as the kernel wants it.
 
@@ -81,12 +91,18 @@ export interface MapSpec {
   readonly flags: number;
   readonly extra: bigint;
   readonly pinning: 'none' | 'by_name';
+  /** Memory node to allocate on (only meant with BPF_F_NUMA_NODE in `flags`). */
+  readonly numaNode?: number;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
   /** Template of map-in-map. */
   readonly inner?: MapSpec;
   /** Names by slot: initial maps of a map-in-map, programs of a prog_array. */
-  readonly initialSlots?: readonly { readonly slot: number; readonly name: string; readonly kind: 'map' | 'program' }[];
+  readonly initialSlots?: readonly {
+    readonly slot: number;
+    readonly name: string;
+    readonly kind: 'map' | 'program';
+  }[];
   /** Bytes of a global data section (.data, .rodata, .bss, …). */
   readonly initialValue?: Uint8Array;
   /** Made from a data section (max_entries 1, array). */

@@ -1,0 +1,89 @@
+import { ByteReader } from '../base/index.ts';
+import { Btf } from './btf.ts';
+import { readType } from './read-type.ts';
+import type { BtfType } from './types.ts';
+import { validate } from './validate.ts';
+
+/** First two bytes of a BTF section; their order tells the byte order of the rest. */
+export const BTF_MAGIC = 0xeb9f;
+const HEADER_SIZE = 24;
+
+/**
+ * Reads a `.BTF` section (or `/sys/kernel/btf/*` file) of either byte order. A split BTF (of a kernel
+ * module) continues the ids and strings of its `base`. Everything is checked here: a `Btf` that was
+ * returned has no dangling id, no name outside its strings and no type that contains itself.
+ *
+ * Throws `FormatError` with the offset of the first wrong thing. Layout: `include/uapi/linux/btf.h`.
+ */
+export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
+  const reader = new ByteReader(bytes, 'BTF');
+  const header = readHeader(reader);
+  const { types, offsets } = readTypes(reader, header, base);
+  const btf = new Btf({
+    types,
+    offsets,
+    base,
+    littleEndian: reader.littleEndian,
+    stringsLength: (base?.stringsLength ?? 0) + header.stringsLength,
+    strings: (offset) => nameAt(reader, header, base, offset),
+  });
+  validate(btf);
+  return btf;
+}
+
+interface Header {
+  readonly typesStart: number;
+  readonly typesEnd: number;
+  readonly stringsStart: number;
+  readonly stringsLength: number;
+}
+
+function readHeader(reader: ByteReader): Header {
+  const magic = reader.u16(0, 'the header');
+  if (magic === swap16(BTF_MAGIC)) reader.littleEndian = false;
+  else if (magic !== BTF_MAGIC) reader.fail(0, `magic is 0x${magic.toString(16)}, not 0xeb9f`);
+  const version = reader.u8(2);
+  if (version !== 1) reader.fail(2, `version ${version} is not known`);
+  const length = reader.u32(4, 'the header');
+  if (length < HEADER_SIZE) reader.fail(4, `a header of ${length} bytes is too short`);
+  const typesStart = length + reader.u32(8, 'the header');
+  const typesLength = reader.u32(12, 'the header');
+  const stringsStart = length + reader.u32(16, 'the header');
+  const stringsLength = reader.u32(20, 'the header');
+  reader.need(typesStart, typesLength, 'the type section');
+  reader.need(stringsStart, stringsLength, 'the string section');
+  if (typesStart % 4 !== 0) reader.fail(8, `the types start at ${typesStart}, not aligned to 4`);
+  return { typesStart, typesEnd: typesStart + typesLength, stringsStart, stringsLength };
+}
+
+function swap16(value: number): number {
+  return ((value & 0xff) << 8) | (value >> 8);
+}
+
+const VOID: BtfType = { kind: 'void', id: 0, name: '' };
+
+function readTypes(reader: ByteReader, header: Header, base: Btf | undefined) {
+  const types: BtfType[] = base ? base.types.slice() : [VOID];
+  const offsets: number[] = types.map(() => 0);
+  const names = new Map<number, string>();
+  const name = (offset: number): string => {
+    let text = names.get(offset);
+    if (text === undefined) names.set(offset, (text = nameAt(reader, header, base, offset)));
+    return text;
+  };
+  const cursor = { reader, name, offset: header.typesStart, end: header.typesEnd };
+  while (cursor.offset < cursor.end) {
+    offsets.push(cursor.offset);
+    types.push(readType(cursor, types.length));
+  }
+  return { types, offsets };
+}
+
+/** Strings of a base come first: a split BTF's own start where those end. */
+function nameAt(reader: ByteReader, header: Header, base: Btf | undefined, at: number): string {
+  if (at === 0) return '';
+  const skipped = base?.stringsLength ?? 0;
+  if (base && at < skipped) return base.stringAt(at);
+  const { stringsStart, stringsLength } = header;
+  return reader.cString(stringsStart + at - skipped, stringsStart + stringsLength, 'a name');
+}

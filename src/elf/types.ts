@@ -1,0 +1,73 @@
+/** An ELF64 file taken apart; what its sections mean is for others to say. */
+export interface ElfFile {
+  readonly bytes: Uint8Array;
+  readonly littleEndian: boolean;
+  /** e_type: 1 relocatable, 2 executable, 3 shared. */
+  readonly type: number;
+  /** e_machine: 247 is BPF. */
+  readonly machine: number;
+  readonly flags: number;
+  readonly entry: bigint;
+  /** By section index; 0 is the null section. */
+  readonly sections: readonly ElfSection[];
+  /** By symbol index, from the first symbol table; 0 is the null symbol. */
+  readonly symbols: readonly ElfSymbol[];
+}
+
+export interface ElfSection {
+  readonly index: number;
+  readonly name: string;
+  /** SHT_* */
+  readonly type: number;
+  /** SHF_* bits (the low 32; no higher one is in use). */
+  readonly flags: number;
+  readonly address: bigint;
+  /** Where its bytes are in the file. */
+  readonly offset: number;
+  /** Bytes in memory; more than `data` holds only for SHT_NOBITS. */
+  readonly size: number;
+  readonly link: number;
+  readonly info: number;
+  readonly align: number;
+  readonly entrySize: number;
+  /** Its bytes in the file, a view and no copy; empty for SHT_NOBITS. */
+  readonly data: Uint8Array;
+}
+
+export interface ElfSymbol {
+  readonly index: number;
+  readonly name: string;
+  readonly value: number;
+  readonly size: number;
+  readonly type: ElfSymbolType;
+  readonly binding: 'local' | 'global' | 'weak' | 'other';
+  readonly visibility: 'default' | 'internal' | 'hidden' | 'protected';
+  /** Section index, 0 for undefined, 0xfff1 absolute, 0xfff2 common. */
+  readonly section: number;
+}
+
+export type ElfSymbolType = 'none' | 'object' | 'function' | 'section' | 'file' | 'other';
+
+export interface ElfRelocation {
+  /** Place of its record in the file, for messages. */
+  readonly at: number;
+  /** Byte in the target section to change. */
+  readonly offset: number;
+  readonly type: number;
+  readonly symbol: number;
+  /** Undefined for SHT_REL: the addend is what stands at `offset`. */
+  readonly addend: number | undefined;
+}
+
+export const SHT_PROGBITS = 1;
+export const SHT_SYMTAB = 2;
+export const SHT_STRTAB = 3;
+export const SHT_RELA = 4;
+export const SHT_NOBITS = 8;
+export const SHT_REL = 9;
+export const SHF_WRITE = 1;
+export const SHF_ALLOC = 2;
+export const SHF_EXECINSTR = 4;
+/** Section indices from here on are not indices. */
+export const SHN_LORESERVE = 0xff00;
+export const EM_BPF = 247;

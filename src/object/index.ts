@@ -1,0 +1,4 @@
+export { parseBtfFile, parseObject } from './parse.ts';
+export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
+export { SECTION_FORMS, sectionMeaning } from './sections.ts';
+export * from './types.ts';

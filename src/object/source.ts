@@ -1,0 +1,45 @@
+import { FormatError } from '../base/index.ts';
+import type { Btf, BtfExt } from '../btf/index.ts';
+import { parseBtf, parseBtfExt } from '../btf/index.ts';
+import type { ElfFile, ElfSection } from '../elf/index.ts';
+import { EM_BPF, parseElf } from '../elf/index.ts';
+import { placeSectionVars } from './section-vars.ts';
+
+/** An object while it is being taken apart. */
+export interface Source {
+  readonly elf: ElfFile;
+  readonly btf: Btf | undefined;
+  readonly ext: BtfExt | undefined;
+  /** Things seen and not handled. */
+  readonly notes: string[];
+}
+
+/** Reads the ELF file and its BTF. */
+export function readSource(bytes: Uint8Array): Source {
+  const elf = parseElf(bytes);
+  if (elf.machine !== EM_BPF) {
+    throw new FormatError('ELF', 18, `machine ${elf.machine} is not BPF (${EM_BPF})`);
+  }
+  const btfSection = sectionNamed(elf, '.BTF');
+  const raw = btfSection && within(btfSection, () => parseBtf(btfSection.data));
+  const btf = raw && placeSectionVars(raw, elf);
+  const extSection = sectionNamed(elf, '.BTF.ext');
+  const ext = extSection && btf && within(extSection, () => parseBtfExt(extSection.data, btf));
+  return { elf, btf, ext, notes: [] };
+}
+
+/** The first section of that name. */
+export function sectionNamed(elf: ElfFile, name: string): ElfSection | undefined {
+  return elf.sections.find((section) => section.name === name);
+}
+
+/** Turns offsets of format errors inside a section into offsets inside the file. */
+export function within<T>(section: ElfSection, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const reason = error.message.replace(/ \(at offset.*/, '').replace(/^[^:]*: /, '');
+    throw new FormatError(error.format, section.offset + error.offset, reason, { cause: error });
+  }
+}
