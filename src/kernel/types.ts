@@ -3,10 +3,16 @@ import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export interface Kernel {
   readonly kind: 'simulated' | 'linux';
+  /** Possible CPUs: values a per-CPU map has per key. */
+  readonly cpus: number;
   /** BPF_MAP_CREATE. Throws KernelError. */
   createMap(spec: MapSpec, inner?: KernelMap): KernelMap;
   /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
-  loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, KernelMap>, object: ObjectFile): KernelProgram;
+  loadProgram(
+    spec: ProgramSpec,
+    maps: ReadonlyMap<string, KernelMap>,
+    object: ObjectFile,
+  ): KernelProgram;
 }
 
 /** The bpf(2) map commands. Numbers returned are 0 or a negative errno, as the system call does. */
@@ -14,16 +20,108 @@ export interface KernelMap {
   readonly id: number;
   readonly spec: MapSpec;
   readonly userValueSize: number;
+  /** What stands for this map as the value of a map-in-map: a file descriptor's number. */
+  readonly handle: number;
+  /** The type has a value per CPU: a copy is all of them, each rounded up to 8 bytes. */
+  readonly perCpu: boolean;
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   delete(key: Uint8Array): number;
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
+  /** BPF_MAP_FREEZE: no more changes from outside. Returns 0 or a negative errno. */
+  freeze(): number;
+  /** Takes what is in a ring buffer or perf event array, oldest first. Others: nothing. */
+  drain(): KernelRecord[];
   close(): void;
+}
+
+/** A record a program put out. */
+export interface KernelRecord {
+  readonly data: Uint8Array;
+  /** The CPU it came from (perf event arrays; 0 for ring buffers). */
+  readonly cpu: number;
 }
 
 export interface KernelProgram {
   readonly id: number;
   readonly spec: ProgramSpec;
+  /** What stands for this program as the value of a prog_array. */
+  readonly handle: number;
+  /** BPF_PROG_TEST_RUN. Throws KernelError, and ProgramFault for what an unverified program did. */
+  run(options?: RunOptions): RunResult;
+  /** Hooks the program up. Which options it takes depends on its type. */
+  attach(options: AttachOptions): KernelLink;
   close(): void;
+}
+
+export interface RunOptions {
+  /** The packet, for program types that see one. */
+  readonly data?: Uint8Array;
+  /** The context struct as the program sees it; fields the kernel sets itself are overwritten. */
+  readonly context?: Uint8Array;
+  /** Default 1. */
+  readonly repeat?: number;
+  /** Name of the device the packet came in by. */
+  readonly device?: string;
+}
+
+export interface RunResult {
+  /** Low 32 bits of r0, signed. */
+  readonly returnValue: number;
+  /** Word for it ('pass', 'drop', …) or its number as text. */
+  readonly verdict: string;
+  /** The packet after the run. */
+  readonly data: Uint8Array | undefined;
+  /** The context after the run. */
+  readonly context: Uint8Array;
+  /** Nanoseconds of real time one run took, on average. */
+  readonly duration: number;
+}
+
+export interface AttachOptions {
+  /** Network programs: the device's name. */
+  readonly device?: string;
+  /** tc programs: which way packets go. Default: what the section says, else ingress. */
+  readonly direction?: 'ingress' | 'egress';
+}
+
+/** A program at a hook. Leaving the `using` block takes it off. */
+export interface KernelLink extends Disposable {
+  readonly id: number;
+  readonly program: KernelProgram;
+  detach(): void;
+}
+
+/** A packet as a device gave it out. */
+export interface SentPacket {
+  readonly data: Uint8Array;
+  /** Which device sent it here, for redirected packets. */
+  readonly from: string;
+}
+
+/** What became of a packet a device received. */
+export interface ReceiveResult {
+  /** 'pass', 'drop', 'tx', 'redirect', 'aborted', …; 'pass' too when no program is attached. */
+  readonly verdict: string;
+  /** The return code of the last program that ran, or undefined if none did. */
+  readonly verdictCode: number | undefined;
+  /** The packet after the programs. */
+  readonly data: Uint8Array;
+  /** Where a redirected packet went: a device's name, or words for what it is. */
+  readonly target: string | undefined;
+  /** Why the verdict is 'aborted', when the program did what no verifier would allow. */
+  readonly fault: Error | undefined;
+}
+
+/** A network device of the simulated machine. */
+export interface KernelDevice {
+  readonly name: string;
+  readonly ifindex: number;
+  /** Packets sent out by this device: redirected to it, returned with XDP_TX, or transmitted. */
+  readonly sent: SentPacket[];
+  /** A packet comes in from the wire: XDP programs first, then tc ingress programs. */
+  receive(packet: Uint8Array, options?: { readonly queue?: number }): ReceiveResult;
+  /** A packet goes out: tc egress programs, then the wire (`sent`). */
+  transmit(packet: Uint8Array): ReceiveResult;
 }

@@ -1,0 +1,56 @@
+import type { Engine } from '../engine/index.ts';
+import { Machine } from './machine.ts';
+import type { DeviceOptions } from './net/device.ts';
+import { Network } from './net/network.ts';
+
+export type EngineName = 'wasm' | 'interpreter';
+
+export interface MachineOptions {
+  /** Possible CPUs, 1 to 64. Default 1. */
+  readonly cpus?: number;
+  /** Of all randomness. Default 0: two machines with the same inputs do the same. */
+  readonly seed?: number;
+  /** Network devices by name; every machine has `lo` too. */
+  readonly devices?: Readonly<Record<string, DeviceOptions>>;
+  /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
+  readonly engine?: EngineName | Engine;
+  /** Memory other threads can join. */
+  readonly shared?: boolean;
+  /** Count executions per instruction. */
+  readonly profile?: boolean;
+  /** Loop iterations one run of an unverified program may make. */
+  readonly fuel?: number;
+}
+
+/** A machine with its network. */
+export interface NetworkedMachine {
+  readonly machine: Machine;
+  readonly network: Network;
+}
+
+/** Makes a simulated kernel. */
+export async function bootMachine(options: MachineOptions = {}): Promise<NetworkedMachine> {
+  const engine =
+    typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
+  const { cpus, seed, shared, profile, fuel } = options;
+  let machine: Machine | undefined;
+  const network = new Network(() => machine!, options.devices ?? {});
+  machine = new Machine({
+    engine,
+    subsystems: [network],
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(shared === undefined ? {} : { shared }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(fuel === undefined ? {} : { fuel }),
+  });
+  return { machine, network };
+}
+
+/** Loads only the engine that is asked for. */
+export async function engineNamed(name: EngineName = 'wasm'): Promise<Engine> {
+  if (name === 'interpreter') {
+    return (await import('../engine/interpreter/index.ts')).interpreterEngine;
+  }
+  return (await import('../engine/wasm/index.ts')).wasmEngine;
+}

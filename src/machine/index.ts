@@ -1,0 +1,19 @@
+export {
+  bootMachine,
+  type EngineName,
+  engineNamed,
+  type MachineOptions,
+  type NetworkedMachine,
+} from './create.ts';
+export { Machine, type MachineSettings } from './machine.ts';
+export { MachineMap } from './map.ts';
+export { Device, type DeviceOptions } from './net/device.ts';
+export { flowHash } from './net/flow-hash.ts';
+export type { Fate, PacketHook, Verdict } from './net/hook.ts';
+export { type Lane, type LaneFault, LocalLane, runRing } from './net/lane.ts';
+export { Network, type RedirectTarget } from './net/network.ts';
+export type { Ingress, PacketColumns } from './net/packets.ts';
+export { PacketRing, type RingOptions } from './net/ring.ts';
+export { type FaultTally, PacketRunner, type RedirectTally } from './net/runner.ts';
+export { MachineProgram } from './program.ts';
+export type { Subsystem } from './subsystem.ts';

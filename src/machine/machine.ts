@@ -1,0 +1,175 @@
+import { helperContract, programTypes } from '../abi/index.ts';
+import { mapTypes } from '../abi/maps/index.ts';
+import { KernelError } from '../base/index.ts';
+import type { Engine, LoadedCode } from '../engine/index.ts';
+import type {
+  AttachOptions,
+  Kernel,
+  KernelLink,
+  KernelMap,
+  RunOptions,
+  RunResult,
+} from '../kernel/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import { createRuntime, type Runtime } from '../runtime/index.ts';
+import { link } from './link.ts';
+import { MachineMap } from './map.ts';
+import { MachineProgram, type ProgramHost } from './program.ts';
+import { drainRecords } from './records.ts';
+import type { Subsystem } from './subsystem.ts';
+
+/** Opcode of calls; src_reg 0 means a helper. */
+const BPF_CALL_HELPER = 0x85;
+
+export interface MachineSettings {
+  /** Possible CPUs, 1 to 64. Default 1. */
+  readonly cpus?: number;
+  /** Of all randomness. Default 0: two machines with the same inputs do the same. */
+  readonly seed?: number;
+  /** Memory other threads can join. */
+  readonly shared?: boolean;
+  /** Count executions per instruction. */
+  readonly profile?: boolean;
+  /** Loop iterations one run of an unverified program may make. */
+  readonly fuel?: number;
+  readonly engine: Engine;
+  /** Parts of the kernel with hooks, asked in order who serves a program type. */
+  readonly subsystems: readonly Subsystem[];
+}
+
+/** The simulated kernel: objects with ids, one memory, one virtual clock. */
+export class Machine implements Kernel, ProgramHost {
+  readonly kind = 'simulated';
+  readonly settings: MachineSettings;
+  readonly runtime: Runtime;
+  readonly maps = new Set<MachineMap>();
+  readonly programs = new Set<MachineProgram>();
+  readonly #byAddress = new Map<number, MachineMap>();
+  #nextProgram = 1;
+  #nextLink = 1;
+
+  constructor(settings: MachineSettings) {
+    this.settings = settings;
+    this.runtime = createRuntime({
+      cpus: settings.cpus ?? 1,
+      seed: settings.seed ?? 0,
+      shared: settings.shared ?? false,
+    });
+  }
+
+  get cpus(): number {
+    return this.runtime.options.cpus;
+  }
+
+  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  get clock(): bigint {
+    return this.runtime.clock;
+  }
+
+  set clock(now: bigint) {
+    this.runtime.clock = now;
+  }
+
+  createMap(spec: MapSpec, inner?: KernelMap): MachineMap {
+    const map = this.runtime.createMap({
+      name: spec.name,
+      type: spec.typeId,
+      keySize: spec.keySize,
+      valueSize: spec.valueSize,
+      maxEntries: spec.maxEntries,
+      flags: spec.flags,
+      extra: spec.extra,
+      ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
+    });
+    const facts = mapTypes.find((type) => type.id === spec.typeId);
+    const made = new MachineMap(spec, facts, map, (one) => drainRecords(this.runtime, one));
+    this.maps.add(made);
+    this.#byAddress.set(map.address, made);
+    return made;
+  }
+
+  /** The map whose header is at `address`. */
+  mapAt(address: number): MachineMap | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  loadProgram(
+    spec: ProgramSpec,
+    maps: ReadonlyMap<string, KernelMap>,
+    object: ObjectFile,
+  ): MachineProgram {
+    const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
+    if (!type) {
+      const what = spec.type ? `type ${spec.type}` : `section '${spec.section}'`;
+      const text = `program '${spec.name}': this machine cannot run ${what}`;
+      throw new KernelError('EINVAL', 22, text);
+    }
+    const id = this.#nextProgram++;
+    const image = link(spec, id, type, object, {
+      runtime: this.runtime,
+      mapAddress: (name) => addressOf(maps, name, spec),
+    });
+    // The verifier's place: it sees `image` and the map definitions, and on its word the code may
+    // run with `checks: false`. Until it exists every access is checked while the program runs.
+    const { engine, profile, fuel } = this.settings;
+    const code = engine.load(image, this.runtime, {
+      checks: true,
+      ...(profile === undefined ? {} : { profile }),
+      ...(fuel === undefined ? {} : { fuel }),
+    });
+    const program = new MachineProgram(id, spec, type, code, this);
+    this.programs.add(program);
+    return program;
+  }
+
+  run(program: MachineProgram, options: RunOptions): RunResult {
+    return this.#subsystem(program).run(program, options);
+  }
+
+  attach(program: MachineProgram, options: AttachOptions): KernelLink {
+    const detach = this.#subsystem(program).attach(program, options);
+    return makeLink(this.#nextLink++, program, detach);
+  }
+
+  unload(program: MachineProgram): void {
+    if (this.programs.delete(program)) program.code.dispose();
+  }
+
+  /** True if a loaded program calls a helper that may move or resize the packet. */
+  changesPackets(): boolean {
+    for (const program of this.programs) if (callsPacketChanger(program.code)) return true;
+    return false;
+  }
+
+  #subsystem(program: MachineProgram): Subsystem {
+    const found = this.settings.subsystems.find((one) => one.serves(program.type.name));
+    if (found) return found;
+    const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+    throw new KernelError('EOPNOTSUPP', 95, text);
+  }
+}
+
+function addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
+  const map = maps.get(name);
+  if (map) return (map as MachineMap).runtimeMap.address;
+  throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
+}
+
+function makeLink(id: number, program: MachineProgram, detach: () => void): KernelLink {
+  let attached = true;
+  const off = () => {
+    if (attached) detach();
+    attached = false;
+  };
+  return { id, program, detach: off, [Symbol.dispose]: off };
+}
+
+function callsPacketChanger(code: LoadedCode): boolean {
+  const { insns } = code.image;
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  for (let at = 0; at < insns.length; at += 8) {
+    const isHelperCall = insns[at] === BPF_CALL_HELPER && insns[at + 1]! >> 4 === 0;
+    if (isHelperCall && helperContract(view.getInt32(at + 4, true))?.changesPacket) return true;
+  }
+  return false;
+}

@@ -1,0 +1,40 @@
+import type { Frame } from './packets.ts';
+
+/** What happens to a packet. */
+export type Fate = 'pass' | 'drop' | 'tx' | 'redirect' | 'aborted';
+
+export interface Verdict {
+  /** Word shown to people; also the key in counts. */
+  readonly name: string;
+  readonly fate: Fate;
+}
+
+/**
+ * A place in the network stack where programs see packets. One object per program type; everything
+ * that differs between XDP and tc is in it, and nothing else asks for the type.
+ */
+export interface PacketHook {
+  /** Program types it runs, bpftool's words. */
+  readonly programTypes: readonly string[];
+  /** Bytes of one context in linear memory (a multiple of 4). */
+  readonly contextSize: number;
+  /** Bytes of the public part. */
+  readonly publicSize: number;
+  /** Offsets of u32 fields in the context. */
+  readonly dataField: number;
+  readonly dataEndField: number;
+  /** Four u32 words: kind, index, map, flags. */
+  readonly redirectField: number;
+  /** Only one program per device. */
+  readonly exclusive: boolean;
+  /** Fields (offset, size) that a context given to a test run may set. */
+  readonly settable: readonly (readonly [number, number])[];
+  /** Fills the context at `at` (bytes) for a packet; may also change the frame's bytes. */
+  prepare(u32: Uint32Array, u8: Uint8Array, at: number, frame: Frame): void;
+  /** After the program: makes the packet's bytes what would leave the hook. */
+  finish?(u32: Uint32Array, u8: Uint8Array, at: number): void;
+  /** Meaning of a return code. */
+  verdict(code: number): Verdict;
+  /** Return code counted for a program that was stopped by a fault. */
+  readonly faultCode: number;
+}

@@ -1,0 +1,41 @@
+/** What hooks and rings are given: packets as columns, in any buffer. */
+export interface PacketColumns {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  /** First byte and number of bytes of each packet. */
+  readonly start: Uint32Array;
+  readonly length: Uint32Array;
+  /** Index into the list of `Ingress`. */
+  readonly interfaceId: Uint32Array;
+  /** Nanoseconds, low and high word per packet. */
+  readonly time: Uint32Array;
+}
+
+/** How packets of one interface come in. */
+export interface Ingress {
+  readonly ifindex: number;
+  /** Link header to be replaced by an Ethernet header; 0 with `etherType` undefined is Ethernet. */
+  readonly headerSize: number;
+  /** EtherType for the header that is made; undefined if the packets are Ethernet. */
+  readonly etherType?: ((bytes: Uint8Array, at: number) => number) | undefined;
+}
+
+/** A packet's frame in linear memory, reused from packet to packet. */
+export interface Frame {
+  /** First byte of headroom. */
+  hardStart: number;
+  data: number;
+  dataEnd: number;
+  /** End of the room the packet may grow into. */
+  hardEnd: number;
+  ifindex: number;
+  queue: number;
+}
+
+/** Bytes in front of a packet a program may grow into (XDP_PACKET_HEADROOM). */
+export const HEADROOM = 256;
+/** Bytes the kernel keeps for itself behind a packet (struct skb_shared_info, aligned). */
+export const SHARED_INFO = 320;
+/** One page per frame, as drivers do. */
+export const FRAME_BYTES = 4096;
+export const ETHERNET_HEADER = 14;

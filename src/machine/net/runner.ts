@@ -1,0 +1,257 @@
+import type { ProgramFault } from '../../engine/index.ts';
+import { flowHash } from './flow-hash.ts';
+import type { Fate, PacketHook } from './hook.ts';
+import type { Lane } from './lane.ts';
+import { type Ingress, type PacketColumns } from './packets.ts';
+
+const TWO_32 = 0x1_0000_0000;
+/** Return codes counted in a flat array; the few others go into a map. */
+const SMALL_CODES = 16;
+
+/** One kind of fault, with how often it came and where first. */
+export interface FaultTally {
+  readonly fault: ProgramFault;
+  /** Number of the first packet it happened on, from 1. */
+  readonly firstPacket: number;
+  count: number;
+}
+
+/** Where redirected packets went. */
+export interface RedirectTally {
+  readonly kind: number;
+  readonly index: number;
+  readonly map: number;
+  count: number;
+}
+
+/** Running totals. */
+export interface RunTotals {
+  packets: number;
+  bytes: number;
+  readonly faults: Map<string, FaultTally>;
+  readonly redirects: Map<string, RedirectTally>;
+}
+
+/**
+ * Runs one program over packets, batch by batch, on one or several lanes. After `run` the packets of
+ * the batch can be asked for in input order, until the next `run`.
+ */
+export class PacketRunner {
+  readonly hook: PacketHook;
+  readonly totals: RunTotals = { packets: 0, bytes: 0, faults: new Map(), redirects: new Map() };
+  /** Packets in the last batch. */
+  count = 0;
+  readonly #lanes: readonly Lane[];
+  readonly #laneOf: Uint8Array;
+  readonly #slotOf: Uint32Array;
+  readonly #faulted: Uint8Array;
+  readonly #small = new Float64Array(SMALL_CODES);
+  readonly #others = new Map<number, number>();
+  #faults = 0;
+  readonly #clock: PacketClock;
+  #u8: Uint8Array = new Uint8Array(0);
+  #u32: Uint32Array = new Uint32Array(0);
+  #i32: Int32Array = new Int32Array(0);
+
+  /** `start`: what the clock says when the first packet comes, in nanoseconds. */
+  constructor(lanes: readonly Lane[], start: number) {
+    this.#lanes = lanes;
+    this.hook = lanes[0]!.ring.hook;
+    const capacity = lanes.reduce((sum, lane) => sum + lane.ring.capacity, 0);
+    this.#laneOf = new Uint8Array(capacity);
+    this.#slotOf = new Uint32Array(capacity);
+    this.#faulted = new Uint8Array(capacity);
+    this.#clock = new PacketClock(start);
+  }
+
+  /** Clock at the last packet, in nanoseconds. */
+  get clock(): number {
+    return this.#clock.last;
+  }
+
+  /** A new capture begins: its first packet follows the last one of the one before at once. */
+  restartClock(): void {
+    this.#clock.restart();
+  }
+
+  /** Runs as many packets from `from` on as fit at once; returns how many. */
+  async run(columns: PacketColumns, from: number, ingress: readonly Ingress[]): Promise<number> {
+    this.#views();
+    this.count = this.#fill(columns, from, ingress);
+    const pending = this.#lanes.map((lane) => lane.run());
+    for (const one of pending) if (one) await one;
+    this.#views();
+    this.#tally();
+    return this.count;
+  }
+
+  #views(): void {
+    const runtime = this.#lanes[0]!.ring.runtime;
+    this.#u8 = runtime.u8();
+    this.#u32 = runtime.u32();
+    this.#i32 = runtime.i32();
+  }
+
+  #fill(columns: PacketColumns, from: number, ingress: readonly Ingress[]): number {
+    for (const lane of this.#lanes) lane.ring.clear();
+    const cpus = this.#lanes.length;
+    let i = from;
+    for (; i < columns.count; i++) {
+      const device = ingress[columns.interfaceId[i]!]!;
+      const cpu = cpus === 1 ? 0 : laneFor(columns, i, device, cpus);
+      const ring = this.#lanes[cpu]!.ring;
+      const clock = this.#clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
+      if (!ring.place(this.#u8, this.#u32, columns, i, device, cpu, clock)) break;
+      this.#laneOf[i - from] = cpu;
+      this.#slotOf[i - from] = ring.count - 1;
+      this.totals.bytes += columns.length[i]!;
+    }
+    return i - from;
+  }
+
+  #tally(): void {
+    const { hook } = this;
+    const first = this.totals.packets;
+    this.totals.packets += this.count;
+    if (this.#faults) this.#faulted.fill(0);
+    this.#faults = 0;
+    this.#lanes.forEach((lane, cpu) => {
+      if (lane.faults.length > 0) this.#addFaults(lane, cpu, first);
+    });
+    for (let i = 0; i < this.count; i++) {
+      const code = this.code(i);
+      if (code >= 0 && code < SMALL_CODES) this.#small[code]!++;
+      else this.#others.set(code, (this.#others.get(code) ?? 0) + 1);
+      if (hook.verdict(code).fate === 'redirect') this.#addRedirect(i);
+    }
+  }
+
+  #addFaults(lane: Lane, cpu: number, first: number): void {
+    let next = 0;
+    for (let i = 0; i < this.count && next < lane.faults.length; i++) {
+      const { slot, fault } = lane.faults[next]!;
+      if (this.#laneOf[i] !== cpu || this.#slotOf[i] !== slot) continue;
+      next++;
+      this.#faulted[i] = 1;
+      this.#faults++;
+      const key = `${fault.program}:${fault.insn}:${fault.kind}`;
+      const tally = this.totals.faults.get(key);
+      if (tally) tally.count++;
+      else this.totals.faults.set(key, { fault, firstPacket: first + i + 1, count: 1 });
+    }
+  }
+
+  #addRedirect(i: number): void {
+    const word = (this.#context(i) + this.hook.redirectField) >>> 2;
+    const kind = this.#u32[word]!;
+    const index = this.#u32[word + 1]!;
+    const map = this.#u32[word + 2]!;
+    const key = `${kind}:${index}:${map}`;
+    const tally = this.totals.redirects.get(key);
+    if (tally) tally.count++;
+    else this.totals.redirects.set(key, { kind, index, map, count: 1 });
+  }
+
+  #context(i: number): number {
+    const { ring } = this.#lanes[this.#laneOf[i]!]!;
+    return ring.contexts + this.#slotOf[i]! * this.hook.contextSize;
+  }
+
+  /** Return code of packet `i` of the batch. */
+  code(i: number): number {
+    const { ring } = this.#lanes[this.#laneOf[i]!]!;
+    return this.#i32[(ring.results >>> 2) + this.#slotOf[i]!]!;
+  }
+
+  fate(i: number): Fate {
+    return this.#faulted[i] ? 'aborted' : this.hook.verdict(this.code(i)).fate;
+  }
+
+  /** Makes packet `i` what leaves the hook, and says where in `bytes` it is. */
+  finish(i: number): void {
+    this.hook.finish?.(this.#u32, this.#u8, this.#context(i));
+  }
+
+  /** Address of the first byte of packet `i`. */
+  dataStart(i: number): number {
+    return this.#u32[(this.#context(i) + this.hook.dataField) >>> 2]!;
+  }
+
+  dataLength(i: number): number {
+    return this.#u32[(this.#context(i) + this.hook.dataEndField) >>> 2]! - this.dataStart(i);
+  }
+
+  /** Linear memory as of the last batch. */
+  get bytes(): Uint8Array {
+    return this.#u8;
+  }
+
+  /** Packets by verdict, most frequent first; faulted packets are 'aborted' with code undefined. */
+  verdicts(): { name: string; code: number | undefined; fate: Fate; count: number }[] {
+    const counts = new Map(this.#others);
+    this.#small.forEach((count, code) => {
+      if (count > 0) counts.set(code, count);
+    });
+    let faults = 0;
+    for (const tally of this.totals.faults.values()) faults += tally.count;
+    counts.set(this.hook.faultCode, (counts.get(this.hook.faultCode) ?? 0) - faults);
+    const rows = [...counts]
+      .filter(([, count]) => count > 0)
+      .map(([code, count]) => ({ ...this.hook.verdict(code), code, count }));
+    const all: { name: string; code: number | undefined; fate: Fate; count: number }[] = rows;
+    if (faults > 0) all.push({ name: 'fault', fate: 'aborted', code: undefined, count: faults });
+    return all.sort((a, b) => b.count - a.count);
+  }
+}
+
+function laneFor(columns: PacketColumns, i: number, device: Ingress, cpus: number): number {
+  const start = columns.start[i]!;
+  // Packets without Ethernet header: the hash looks for the IP header 14 bytes in.
+  const skip = device.etherType ? device.headerSize - 14 : 0;
+  if (skip < 0) return hashOfRaw(columns, i, cpus);
+  return flowHash(columns.bytes, start + skip, columns.length[i]! - skip) % cpus;
+}
+
+/** Raw IP has no bytes before it to stand for the header: copy the few that matter. */
+function hashOfRaw(columns: PacketColumns, i: number, cpus: number): number {
+  const start = columns.start[i]!;
+  const head = new Uint8Array(14 + Math.min(columns.length[i]!, 64));
+  head.set(columns.bytes.subarray(start, start + head.length - 14), 14);
+  const type = head[14]! >> 4 === 6 ? 0x86dd : 0x0800;
+  head[12] = type >> 8;
+  head[13] = type & 255;
+  return flowHash(head, 0, head.length) % cpus;
+}
+
+/**
+ * Packet times to the machine's clock: it starts at `start` with the first packet, moves as their
+ * timestamps do, and never goes back. Exact while captures are shorter than 104 days.
+ */
+class PacketClock {
+  last: number;
+  #start: number;
+  #low = 0;
+  #high = 0;
+  #running = false;
+
+  constructor(start: number) {
+    this.#start = start;
+    this.last = start;
+  }
+
+  restart(): void {
+    this.#start = this.last;
+    this.#running = false;
+  }
+
+  at(low: number, high: number): number {
+    if (!this.#running) {
+      this.#running = true;
+      this.#low = low;
+      this.#high = high;
+    }
+    const now = this.#start + (high - this.#high) * TWO_32 + (low - this.#low);
+    if (now > this.last) this.last = now;
+    return this.last;
+  }
+}

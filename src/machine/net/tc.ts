@@ -1,0 +1,137 @@
+import {
+  SKB_CB,
+  SKB_CTX_SIZE,
+  SKB_DATA,
+  SKB_DATA_END,
+  SKB_DATA_META,
+  SKB_GSO_SEGS,
+  SKB_GSO_SIZE,
+  SKB_HARD_END,
+  SKB_HARD_START,
+  SKB_HWTSTAMP,
+  SKB_IFINDEX,
+  SKB_INGRESS_IFINDEX,
+  SKB_LEN,
+  SKB_MARK,
+  SKB_MD_SIZE,
+  SKB_NETWORK_OFFSET,
+  SKB_PKT_TYPE,
+  SKB_PRIORITY,
+  SKB_PROTOCOL,
+  SKB_QUEUE_MAPPING,
+  SKB_REDIRECT,
+  SKB_TSTAMP,
+  SKB_VLAN_PRESENT,
+  SKB_VLAN_PROTO,
+  SKB_VLAN_TCI,
+  SKB_WIRE_LEN,
+} from '../../runtime/layout.ts';
+import type { PacketHook, Verdict } from './hook.ts';
+import { ETHERNET_HEADER } from './packets.ts';
+
+const PACKET_BROADCAST = 1;
+const PACKET_MULTICAST = 2;
+
+/** TC_ACT_* in direct-action mode, and TCX_* which are the same numbers. */
+const VERDICTS: Readonly<Record<number, Verdict>> = {
+  [-1]: { name: 'next', fate: 'pass' },
+  0: { name: 'pass', fate: 'pass' },
+  1: { name: 'reclassify', fate: 'pass' },
+  2: { name: 'drop', fate: 'drop' },
+  3: { name: 'pipe', fate: 'pass' },
+  4: { name: 'stolen', fate: 'drop' },
+  5: { name: 'queued', fate: 'drop' },
+  7: { name: 'redirect', fate: 'redirect' },
+  8: { name: 'trap', fate: 'drop' },
+};
+
+/** True for 802.1Q and 802.1ad, in network order at `at`. */
+function isVlanTag(u8: Uint8Array, at: number): boolean {
+  const high = u8[at];
+  const low = u8[at + 1];
+  return (high === 0x81 && low === 0x00) || (high === 0x88 && low === 0xa8);
+}
+
+/**
+ * Takes a VLAN tag out of the packet and into the context, as the stack does before tc runs.
+ * Returns the new start of the packet.
+ */
+function untag(u32: Uint32Array, u8: Uint8Array, word: number, data: number): number {
+  u32[word + SKB_VLAN_PRESENT / 4] = 1;
+  u32[word + SKB_VLAN_PROTO / 4] = u8[data + 12]! | (u8[data + 13]! << 8);
+  u32[word + SKB_VLAN_TCI / 4] = (u8[data + 14]! << 8) | u8[data + 15]!;
+  u8.copyWithin(data + 4, data, data + 12);
+  return data + 4;
+}
+
+function packetType(u8: Uint8Array, data: number): number {
+  if ((u8[data]! & 1) === 0) return 0;
+  for (let i = 0; i < 6; i++) if (u8[data + i] !== 0xff) return PACKET_MULTICAST;
+  return PACKET_BROADCAST;
+}
+
+/** tc and tcx: the packet as a socket buffer, after XDP and before (or after) the IP stack. */
+export const tcHook: PacketHook = {
+  programTypes: ['sched_cls', 'sched_act'],
+  contextSize: SKB_CTX_SIZE,
+  publicSize: SKB_MD_SIZE,
+  dataField: SKB_DATA,
+  dataEndField: SKB_DATA_END,
+  redirectField: SKB_REDIRECT,
+  faultCode: 2,
+  exclusive: false,
+  settable: [
+    [SKB_MARK, 4],
+    [SKB_PRIORITY, 4],
+    [SKB_INGRESS_IFINDEX, 4],
+    [SKB_IFINDEX, 4],
+    [SKB_CB, 20],
+    [SKB_TSTAMP, 8],
+    [SKB_WIRE_LEN, 4],
+    [SKB_GSO_SEGS, 4],
+    [SKB_GSO_SIZE, 4],
+    [SKB_HWTSTAMP, 8],
+  ],
+  prepare(u32, u8, at, frame) {
+    const word = at >>> 2;
+    u32.fill(0, word, word + SKB_CTX_SIZE / 4);
+    const tagged =
+      frame.dataEnd - frame.data >= ETHERNET_HEADER + 4 && isVlanTag(u8, frame.data + 12);
+    const data = tagged ? untag(u32, u8, word, frame.data) : frame.data;
+    const length = frame.dataEnd - data;
+    u32[word + SKB_LEN / 4] = length;
+    u32[word + SKB_WIRE_LEN / 4] = length;
+    u32[word + SKB_QUEUE_MAPPING / 4] = frame.queue;
+    u32[word + SKB_INGRESS_IFINDEX / 4] = frame.ifindex;
+    u32[word + SKB_IFINDEX / 4] = frame.ifindex;
+    u32[word + SKB_DATA / 4] = data;
+    u32[word + SKB_DATA_META / 4] = data;
+    u32[word + SKB_DATA_END / 4] = frame.dataEnd;
+    u32[word + SKB_HARD_START / 4] = frame.hardStart;
+    u32[word + SKB_HARD_END / 4] = frame.hardEnd;
+    if (length < ETHERNET_HEADER) return;
+    u32[word + SKB_PROTOCOL / 4] = u8[data + 12]! | (u8[data + 13]! << 8);
+    u32[word + SKB_PKT_TYPE / 4] = packetType(u8, data);
+    u32[word + SKB_NETWORK_OFFSET / 4] = ETHERNET_HEADER;
+  },
+  /** Puts the VLAN tag back where it is on the wire. */
+  finish(u32, u8, at) {
+    const word = at >>> 2;
+    const data = u32[word + SKB_DATA / 4]!;
+    const room = data - u32[word + SKB_HARD_START / 4]!;
+    const length = u32[word + SKB_DATA_END / 4]! - data;
+    if (u32[word + SKB_VLAN_PRESENT / 4] === 0 || room < 4 || length < 12) return;
+    u8.copyWithin(data - 4, data, data + 12);
+    const protocol = u32[word + SKB_VLAN_PROTO / 4]!;
+    const tci = u32[word + SKB_VLAN_TCI / 4]!;
+    u8[data + 8] = protocol;
+    u8[data + 9] = protocol >>> 8;
+    u8[data + 10] = tci >>> 8;
+    u8[data + 11] = tci;
+    u32[word + SKB_DATA / 4] = data - 4;
+    u32[word + SKB_VLAN_PRESENT / 4] = 0;
+  },
+  verdict(code) {
+    return VERDICTS[code] ?? { name: `unknown ${code}`, fate: 'pass' };
+  },
+};

@@ -1,0 +1,53 @@
+import {
+  XDP_CTX_SIZE,
+  XDP_DATA,
+  XDP_DATA_END,
+  XDP_DATA_META,
+  XDP_HARD_END,
+  XDP_HARD_START,
+  XDP_INGRESS_IFINDEX,
+  XDP_MD_SIZE,
+  XDP_REDIRECT,
+  XDP_RX_QUEUE_INDEX,
+} from '../../runtime/layout.ts';
+import type { PacketHook, Verdict } from './hook.ts';
+
+/** enum xdp_action. */
+const VERDICTS: readonly Verdict[] = [
+  { name: 'aborted', fate: 'aborted' },
+  { name: 'drop', fate: 'drop' },
+  { name: 'pass', fate: 'pass' },
+  { name: 'tx', fate: 'tx' },
+  { name: 'redirect', fate: 'redirect' },
+];
+
+/** XDP: the packet as the driver has it, before anything else sees it. */
+export const xdpHook: PacketHook = {
+  programTypes: ['xdp'],
+  contextSize: XDP_CTX_SIZE,
+  publicSize: XDP_MD_SIZE,
+  dataField: XDP_DATA,
+  dataEndField: XDP_DATA_END,
+  redirectField: XDP_REDIRECT,
+  faultCode: 0,
+  exclusive: true,
+  settable: [
+    [XDP_INGRESS_IFINDEX, 4],
+    [XDP_RX_QUEUE_INDEX, 4],
+  ],
+  prepare(u32, _u8, at, frame) {
+    const word = at >>> 2;
+    u32.fill(0, word, word + XDP_CTX_SIZE / 4);
+    u32[word + XDP_DATA / 4] = frame.data;
+    u32[word + XDP_DATA_END / 4] = frame.dataEnd;
+    u32[word + XDP_DATA_META / 4] = frame.data;
+    u32[word + XDP_INGRESS_IFINDEX / 4] = frame.ifindex;
+    u32[word + XDP_RX_QUEUE_INDEX / 4] = frame.queue;
+    u32[word + XDP_HARD_START / 4] = frame.hardStart;
+    u32[word + XDP_HARD_END / 4] = frame.hardEnd;
+  },
+  verdict(code) {
+    // The kernel warns about other codes and drops the packet as if it were XDP_ABORTED.
+    return VERDICTS[code] ?? { name: `unknown ${code >>> 0}`, fate: 'aborted' };
+  },
+};

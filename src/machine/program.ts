@@ -1,0 +1,56 @@
+import type { ProgramTypeDef } from '../abi/index.ts';
+import type { LoadedCode } from '../engine/index.ts';
+import type {
+  AttachOptions,
+  KernelLink,
+  KernelProgram,
+  RunOptions,
+  RunResult,
+} from '../kernel/index.ts';
+import type { ProgramSpec } from '../object/index.ts';
+
+/** What a program asks its machine to do for it. */
+export interface ProgramHost {
+  run(program: MachineProgram, options: RunOptions): RunResult;
+  attach(program: MachineProgram, options: AttachOptions): KernelLink;
+  unload(program: MachineProgram): void;
+}
+
+/** A loaded program of the simulated kernel. */
+export class MachineProgram implements KernelProgram {
+  readonly id: number;
+  readonly spec: ProgramSpec;
+  readonly type: ProgramTypeDef;
+  readonly code: LoadedCode;
+  readonly #host: ProgramHost;
+
+  constructor(
+    id: number,
+    spec: ProgramSpec,
+    type: ProgramTypeDef,
+    code: LoadedCode,
+    host: ProgramHost,
+  ) {
+    this.id = id;
+    this.spec = spec;
+    this.type = type;
+    this.code = code;
+    this.#host = host;
+  }
+
+  get handle(): number {
+    return this.code.entry;
+  }
+
+  run(options: RunOptions = {}): RunResult {
+    return this.#host.run(this, options);
+  }
+
+  attach(options: AttachOptions): KernelLink {
+    return this.#host.attach(this, options);
+  }
+
+  close(): void {
+    this.#host.unload(this);
+  }
+}
