@@ -10,6 +10,8 @@ import type { Runtime } from '../runtime/types.ts';
  */
 export interface ProgramImage {
   readonly name: string;
+  /** BPF_PROG_TYPE_*: chooses between the bodies of helpers that differ by context (bpf_redirect). */
+  readonly programType?: number;
   /** A number unique in the machine; named by faults. */
   readonly id: number;
   readonly insns: Uint8Array;
@@ -18,7 +20,13 @@ export interface ProgramImage {
   readonly context: {
     readonly size: number;
     readonly allocated: number;
-    readonly packet?: { readonly start: number; readonly end: number; readonly meta?: number };
+    readonly packet?: {
+      readonly start: number;
+      readonly end: number;
+      readonly meta?: number;
+      /** Offset of the u32 that says where the network header is (from start), for ld_abs. */
+      readonly network?: number;
+    };
   };
 }
 
@@ -63,9 +71,10 @@ export const DEFAULT_FUEL = 1 << 26;
  *   MAX_CALL_FRAMES is FAULT_STACK (insn: the call; for a callback its first instruction).
  * - Fuel: every taken jump to an instruction at or before itself, every bpf-to-bpf call and every
  *   callback costs 1; the one that finds C_FUEL at 0 is FAULT_FUEL (insn as above).
- * - FAULT_BAD_INSN: an undefined encoding when it is reached; a jump that leaves its function or
- *   lands in the second half of an ld_imm64 when it is taken (insn: the jump); control running off
- *   the end of a function (insn: the one after its last).
+ * - FAULT_BAD_INSN: a slot that `isExecutable` (executable.ts) refuses, when it is reached, be it the
+ *   second half of an ld_imm64; a jump that leaves its function, when it is taken (insn: the jump);
+ *   control running off the end of a function (insn: the one after its last). Functions begin at 0,
+ *   at `functions`, and at the targets of local calls and callback loads.
  * - Order of checks: region, then alignment of atomics; for helpers: does it exist, then arguments
  *   from 1 to 5. The address of a fault is the 64-bit register plus offset.
  * - may_goto: each subprogram invocation may fall through MAX_MAY_GOTO times.
