@@ -30,6 +30,7 @@ export class Btf {
   readonly stringsLength: number;
   readonly #offsets: readonly number[];
   readonly #strings: (offset: number) => string;
+  readonly #alignments = new Map<number, number>();
   #byName: Map<string, number> | undefined;
 
   constructor(parts: BtfParts) {
@@ -83,7 +84,11 @@ export class Btf {
 
   /** Alignment in bytes by the C rules of a 64-bit machine. */
   alignOf(id: number): number {
-    return alignOf(this, id);
+    const known = this.#alignments.get(id);
+    if (known !== undefined) return known;
+    const align = alignOf(this, id);
+    this.#alignments.set(id, align);
+    return align;
   }
 
   /** Throws the `FormatError` for a type whose record is wrong. */

@@ -33,9 +33,9 @@ export function alignOf(btf: Btf, id: number): number {
     case 'float':
       return Math.min(type.size, POINTER_SIZE) || 1;
     case 'array':
-      return alignOf(btf, type.type);
+      return btf.alignOf(type.type);
     case 'var':
-      return alignOf(btf, type.type);
+      return btf.alignOf(type.type);
     case 'struct':
     case 'union':
       return alignOfComposite(btf, type);
@@ -51,7 +51,7 @@ export function alignOf(btf: Btf, id: number): number {
 function alignOfComposite(btf: Btf, type: BtfComposite): number {
   let largest = 1;
   for (const member of type.members) {
-    const align = alignOf(btf, member.type);
+    const align = btf.alignOf(member.type);
     if (member.bitSize === 0 && member.bitOffset % (8 * align) !== 0) return 1;
     largest = Math.max(largest, align);
   }
