@@ -50,6 +50,7 @@ export function generate(tree) {
   const banner = header(version);
   return {
     'constants.ts': banner + renderConstants(constants),
+    'enums.ts': banner + renderEnums(constants),
     'errno.ts': banner + renderErrno(constants.errno),
     'structs.ts': banner + renderStructs(structs),
     'helpers.ts': banner + renderHelpers(helpers),
@@ -210,7 +211,13 @@ function literal(value) {
   return number < 1024 ? String(number) : `0x${number.toString(16)}`;
 }
 
-function renderConstants({ enums, values }) {
+/** Plain integer constants: AssemblyScript reads this file too. */
+function renderConstants({ values }) {
+  const lines = [...values].map(([name, value]) => `export const ${name} = ${literal(value)};`);
+  return `\n${lines.join('\n')}\n`;
+}
+
+function renderEnums({ enums }) {
   const lines = [
     '',
     '/** Named enums of the UAPI headers, by their C names. */',
@@ -221,9 +228,7 @@ function renderConstants({ enums, values }) {
     for (const [name, value] of item.entries) lines.push(`    ${name}: ${literal(value)},`);
     lines.push('  },');
   }
-  lines.push('} as const;', '');
-  for (const [name, value] of values) lines.push(`export const ${name} = ${literal(value)};`);
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n')}\n} as const;\n`;
 }
 
 function renderErrno(errno) {

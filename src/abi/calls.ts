@@ -4,7 +4,7 @@ import {
   rawSelectors,
   type RawAvailability,
 } from './generated/6.12/availability.ts';
-import { enums } from './generated/6.12/constants.ts';
+import { enums } from './generated/6.12/enums.ts';
 import {
   helperTraits,
   rawPrototypes,

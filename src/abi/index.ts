@@ -1,5 +1,5 @@
 export * from './calls.ts';
-export { enums } from './generated/6.12/constants.ts';
+export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';
 export { structs, type StructField } from './generated/6.12/structs.ts';

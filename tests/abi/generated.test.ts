@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OUTPUT, TARBALL, findTree, generate } from '../../scripts/generate-abi.mjs';
 import { rawProgramTypes, rawSelectors } from '../../src/abi/generated/6.12/availability.ts';
-import { enums } from '../../src/abi/generated/6.12/constants.ts';
+import { enums } from '../../src/abi/generated/6.12/enums.ts';
 import { helperNames } from '../../src/abi/generated/6.12/helpers.ts';
 import { rawPrototypes } from '../../src/abi/generated/6.12/prototypes.ts';
 import { structs } from '../../src/abi/generated/6.12/structs.ts';

@@ -1,5 +1,5 @@
 import { rawProgramTypes } from '../generated/6.12/availability.ts';
-import { enums } from '../generated/6.12/constants.ts';
+import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { xdp } from './xdp.ts';
