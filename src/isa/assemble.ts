@@ -21,8 +21,8 @@ export interface Assembly {
 /**
  * Assembles LLVM's BPF syntax, the one clang prints and reads (`w1 = -0x1`, `if r1 s> 5 goto out`,
  * `lock *(u32 *)(r1 + 0) += w2`), and the kernel's text (`(b7) r0 = 1`, `goto pc+1`). Labels,
+ * decimal and hexadecimal numbers, comments with `//`, `#` and `;` at the start of a line, several
  * statements on a line with `;`. `call name` calls the label's function, `r2 = name ll` takes its
- * statements on a line with `;`. `call name` calls the label's function; `r2 = name ll` takes its
  * address for a callback. Throws `FormatError` with the line (1-based) as its offset.
  */
 export function assemble(text: string, options: AssembleOptions = {}): Assembly {
@@ -89,8 +89,7 @@ function shapes(tokens: readonly Token[]): string[] {
     const next = tokenShapes(token);
     all = all.flatMap((shape) => next.map((piece) => (piece === '' ? shape : `${shape} ${piece}`)));
   }
-  // A sign before a number belongs to the number.
-  return all.map((shape) => shape.replaceAll('+ #', '#'));
+  return all;
 }
 
 const TAKE_ADDRESS = '{d} = {f} ll';
@@ -120,7 +119,6 @@ function capture(syntax: Syntax, tokens: readonly Token[]): Captured | undefined
   const captured: Captured = new Map();
   let at = 0;
   for (const wanted of syntax.tokens) {
-    if (wanted.kind === 'literal' && wanted.text === '+') continue;
     if (wanted.kind === 'hole') {
       if (wanted.name === 'o' && tokens[at]?.kind !== 'number') continue;
       const first = tokens[at]!;

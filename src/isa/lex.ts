@@ -33,7 +33,14 @@ export function lex(text: string): Token[] | undefined {
     if (groups === undefined) return undefined;
     if (groups['space'] === undefined) tokens.push(token(groups));
   }
-  return tokens.map(markLabel);
+  return tokens.filter(isNoPlusSign).map(markLabel);
+}
+
+/** `r1 + -5`, `r1 + 5` and `r1 +5` are one: the sign belongs to the number. */
+function isNoPlusSign(current: Token, i: number, all: readonly Token[]): boolean {
+  const after = all[i + 1]?.kind;
+  const operand = after === 'number' || after === 'hole';
+  return !(current.kind === 'literal' && current.text === '+' && operand);
 }
 
 function token(groups: Record<string, string | undefined>): Token {
