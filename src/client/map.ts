@@ -1,0 +1,212 @@
+import { errnoName } from '../abi/names.ts';
+import { KernelError } from '../base/index.ts';
+import { type Btf, type BtfInput, type BtfValue, decodeValue } from '../btf/index.ts';
+import type { KernelMap, KernelProgram } from '../kernel/index.ts';
+import type { MapSpec } from '../object/index.ts';
+import { type Codec, codecFor, prefixCodec } from './codec.ts';
+
+/** A key or value as it comes out of a map: decoded by its BTF type, or bytes where there is none. */
+export type MapValue = BtfValue | Uint8Array;
+
+const ENOENT = -2;
+const UPDATE = { any: 0, noexist: 1, exist: 2 } as const;
+/** Milliseconds between looks at an empty ring buffer. */
+const POLL = 5;
+
+/** A record out of a ring buffer or perf event array. */
+export interface MapRecord<T = MapValue> {
+  readonly value: T;
+  readonly data: Uint8Array;
+  readonly cpu: number;
+}
+
+/**
+ * A map as JavaScript's `Map`: `get`, `set`, `has`, `delete`, `size`, iteration. Keys and values are
+ * typed by the object's BTF. A per-CPU map has an array of values per key, one for each CPU.
+ *
+ * ```ts
+ * maps.seen.set('10.0.0.1', { packets: 1n });
+ * for (const [key, value] of maps.seen) console.log(key, value);
+ * ```
+ * Failures are `KernelError`s with the code Linux gives (`E2BIG`, `EPERM`, …).
+ */
+export class MapOf<K = MapValue, V = MapValue> {
+  readonly name: string;
+  readonly spec: MapSpec;
+  readonly kernelMap: KernelMap;
+  readonly #keys: Codec;
+  readonly #values: Codec;
+  readonly #cpus: number;
+  readonly #btf: Btf | undefined;
+
+  constructor(kernelMap: KernelMap, btf: Btf | undefined, cpus: number) {
+    const { spec } = kernelMap;
+    this.kernelMap = kernelMap;
+    this.spec = spec;
+    this.name = spec.name;
+    this.#btf = btf;
+    this.#cpus = kernelMap.perCpu ? cpus : 1;
+    const keys = codecFor(btf, spec.keyTypeId, spec.keySize);
+    this.#keys = spec.type === 'lpm_trie' ? prefixCodec(keys, btf?.littleEndian ?? true) : keys;
+    this.#values = codecFor(btf, spec.valueTypeId, spec.valueSize);
+  }
+
+  /** The value of a key, or undefined. */
+  get(key: K | BtfInput): V | undefined {
+    const out = new Uint8Array(this.kernelMap.userValueSize);
+    const result = this.kernelMap.lookup(this.#keys.encode(key as BtfInput), out);
+    if (result === ENOENT) return undefined;
+    this.#check(result, 'look up in');
+    return this.#decode(out) as V;
+  }
+
+  /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */
+  set(key: K | BtfInput, value: V | BtfInput, when: keyof typeof UPDATE = 'any'): this {
+    const bytes = this.#encode(value);
+    const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
+    this.#check(result, 'update');
+    return this;
+  }
+
+  /** Puts a map into a map-in-map, or a program into a prog_array. */
+  setObject(key: K | BtfInput, object: MapOf | { readonly kernelProgram: KernelProgram }): this {
+    const { handle } = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
+    const value = new Uint8Array(4);
+    new DataView(value.buffer).setUint32(0, handle, true);
+    const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), value, UPDATE.any);
+    this.#check(result, 'update');
+    return this;
+  }
+
+  has(key: K | BtfInput): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** Takes a key out; false if it was not there. */
+  delete(key: K | BtfInput): boolean {
+    const result = this.kernelMap.delete(this.#keys.encode(key as BtfInput));
+    if (result === ENOENT) return false;
+    this.#check(result, 'delete from');
+    return true;
+  }
+
+  /** Takes every key out. */
+  clear(): void {
+    for (const key of [...this.rawKeys()]) this.kernelMap.delete(key);
+  }
+
+  /** Number of keys (counted by going through them). */
+  get size(): number {
+    let count = 0;
+    for (const _ of this.rawKeys()) count++;
+    return count;
+  }
+
+  /** Adds a value to a queue or stack, or a member to a bloom filter. */
+  push(value: V | BtfInput): void {
+    this.#check(this.kernelMap.update(new Uint8Array(0), this.#encode(value)), 'push to');
+  }
+
+  /** Takes the next value out of a queue or stack; undefined if it is empty. */
+  pop(): V | undefined {
+    const out = new Uint8Array(this.kernelMap.userValueSize);
+    const result = this.kernelMap.lookupAndDelete(new Uint8Array(0), out);
+    if (result === ENOENT) return undefined;
+    this.#check(result, 'pop from');
+    return this.#decode(out) as V;
+  }
+
+  *keys(): IterableIterator<K> {
+    for (const key of this.rawKeys()) yield this.#keys.decode(key) as K;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  *entries(): IterableIterator<[K, V]> {
+    const out = new Uint8Array(this.kernelMap.userValueSize);
+    for (const key of this.rawKeys()) {
+      // Somebody may have deleted it meanwhile: then it is skipped.
+      if (this.kernelMap.lookup(key, out) !== 0) continue;
+      yield [this.#keys.decode(key) as K, this.#decode(out) as V];
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.entries();
+  }
+
+  forEach(call: (value: V, key: K, map: this) => void): void {
+    for (const [key, value] of this.entries()) call(value, key, this);
+  }
+
+  /** Keys as bytes, in the kernel's order. */
+  *rawKeys(): IterableIterator<Uint8Array> {
+    const { keySize } = this.spec;
+    let key = new Uint8Array(keySize);
+    let result = this.kernelMap.nextKey(undefined, key);
+    while (result === 0) {
+      const next = new Uint8Array(keySize);
+      const following = this.kernelMap.nextKey(key, next);
+      yield key;
+      key = next;
+      result = following;
+    }
+  }
+
+  /** What is in a ring buffer or perf event array, taken out. `type`: name of a struct to decode to. */
+  drain(type?: string): MapRecord<V>[] {
+    const id = type === undefined ? undefined : this.#typeNamed(type);
+    return this.kernelMap.drain().map(({ data, cpu }) => ({
+      value: (id === undefined ? data : decodeValue(this.#btf!, id, data)) as V,
+      data,
+      cpu,
+    }));
+  }
+
+  /** Records as they come, until the signal is aborted. */
+  async *records(
+    options: { readonly signal?: AbortSignal; readonly type?: string } = {},
+  ): AsyncGenerator<MapRecord<V>> {
+    while (!options.signal?.aborted) {
+      const records = this.drain(options.type);
+      yield* records;
+      if (records.length === 0) await new Promise((resolve) => setTimeout(resolve, POLL));
+    }
+  }
+
+  #typeNamed(name: string): number {
+    const plain = name.replace(/^struct /, '');
+    const id = this.#btf?.find('struct', plain) ?? this.#btf?.find('typedef', plain);
+    if (id !== undefined) return id;
+    throw new KernelError('ENOENT', 2, `the object has no type '${name}'`);
+  }
+
+  #decode(bytes: Uint8Array): unknown {
+    if (!this.kernelMap.perCpu) return this.#values.decode(bytes);
+    const step = bytes.length / this.#cpus;
+    return Array.from({ length: this.#cpus }, (_, cpu) =>
+      this.#values.decode(bytes.subarray(cpu * step, cpu * step + this.spec.valueSize)),
+    );
+  }
+
+  /** A per-CPU map takes one value per CPU, or one value for all. */
+  #encode(value: unknown): Uint8Array {
+    if (!this.kernelMap.perCpu) return this.#values.encode(value as BtfInput);
+    const size = this.kernelMap.userValueSize;
+    const bytes = new Uint8Array(size);
+    const step = size / this.#cpus;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      const one = Array.isArray(value) && value.length === this.#cpus ? value[cpu] : value;
+      bytes.set(this.#values.encode(one as BtfInput), cpu * step);
+    }
+    return bytes;
+  }
+
+  #check(result: number, what: string): void {
+    if (result >= 0) return;
+    const text = `cannot ${what} map '${this.name}'`;
+    throw new KernelError(errnoName(result), -result, text);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * beeyard: the BPF subsystem of Linux, in userspace.
+ *
+ * ```ts
+ * import { createMachine } from 'beeyard';
+ *
+ * using host = await createMachine({ devices: { eth0: {} } });
+ * const { programs, maps } = await host.load('firewall.bpf.o', { globals: { limit: 10n } });
+ * using link = programs.firewall.attach({ device: 'eth0' });
+ * const { verdict } = host.devices.eth0.receive(packet);
+ * ```
+ */
+import { Host } from './client/index.ts';
+import { bootMachine, type MachineOptions } from './machine/index.ts';
+
+export * from './base/index.ts';
+export {
+  type Globals,
+  Host,
+  type LoadedObject,
+  type LoadOptions,
+  MapOf,
+  type MapRecord,
+  type MapValue,
+  type ObjectSource,
+  Program,
+} from './client/index.ts';
+export type * from './kernel/index.ts';
+export type { EngineName, MachineOptions } from './machine/index.ts';
+export { type ObjectFile, parseObject } from './object/index.ts';
+
+/** A simulated machine: a kernel with network devices, in this process, from nothing. */
+export async function createMachine(options: MachineOptions = {}): Promise<Host> {
+  const { machine, network } = await bootMachine(options);
+  return new Host(machine, network.devices);
+}
