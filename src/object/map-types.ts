@@ -1,4 +1,4 @@
-import { enums } from '../abi/generated/6.12/constants.ts';
+import { enums } from '../abi/generated/6.12/enums.ts';
 
 const PREFIX = 'BPF_MAP_TYPE_';
 const words = new Map<number, string>();
