@@ -41,7 +41,7 @@ import {
   TAG_BASE,
 } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
-import type { ProgramFault, ProgramImage } from './types.ts';
+import type { ProgramFault, ProgramImage, StepState } from './types.ts';
 
 type FaultKind = ProgramFault['kind'];
 
@@ -100,6 +100,25 @@ export class ProgramFaultError extends Error implements ProgramFault {
     this.source = facts.source;
     this.helper = facts.helper;
     this.argument = facts.argument;
+  }
+}
+
+/** Ended a run because the step hook returned true: no fault, the program was all right so far. */
+export class ProgramStopped extends Error {
+  override readonly name = 'ProgramStopped';
+  readonly program: string;
+  /** The instruction that would have come next. */
+  readonly insn: number;
+  readonly frame: number;
+  /** r0 to r10 before that instruction. */
+  readonly registers: readonly bigint[];
+
+  constructor(image: ProgramImage, state: StepState) {
+    super(`${image.name}: stopped before insn ${state.insn}`);
+    this.program = image.name;
+    this.insn = state.insn;
+    this.frame = state.frame;
+    this.registers = Array.from({ length: 11 }, (_, i) => state.register(i));
   }
 }
 

@@ -40,7 +40,7 @@ export interface CompileOptions {
   readonly profile?: boolean;
   /** Loop iterations one run may make when checked. */
   readonly fuel?: number;
-  /** Called before each instruction (interpreter only). Return true to stop. */
+  /** Called before each instruction (interpreter only). Return true: `run` throws ProgramStopped. */
   readonly onStep?: (state: StepState) => boolean | void;
 }
 

@@ -128,6 +128,7 @@ import {
   LDSX_B,
   LDSX_H,
   LDSX_W,
+  LE64,
   LDX_B,
   LDX_DW,
   LDX_H,
@@ -296,6 +297,7 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
       case MOVSX32_16: put32(pc, regs, <u32>(<i32>(<i16>src32(pc, regs)))); break;
       case ZEXT16: put32(pc, regs, dst32(pc, regs) & 0xffff); break;
       case ZEXT32: put32(pc, regs, dst32(pc, regs)); break;
+      case LE64: break;
       case SWAP16: put32(pc, regs, <u32>bswap<u16>(<u16>dst32(pc, regs))); break;
       case SWAP32: put32(pc, regs, bswap<u32>(dst32(pc, regs))); break;
       case SWAP64: put(pc, regs, bswap<u64>(dst(pc, regs))); break;

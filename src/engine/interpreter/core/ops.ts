@@ -160,45 +160,46 @@ export const MOVSX32_16 = 270;
 /** The byte order instructions, by what they do on a little-endian machine. */
 export const ZEXT16 = 271;
 export const ZEXT32 = 272;
-export const SWAP16 = 273;
-export const SWAP32 = 274;
-export const SWAP64 = 275;
+export const LE64 = 273;
+export const SWAP16 = 274;
+export const SWAP32 = 275;
+export const SWAP64 = 276;
 /** ld_abs and ld_ind: I_OFF holds the size; I_SRC is 255 for ld_abs. */
-export const LD_PACKET = 276;
+export const LD_PACKET = 277;
 /** Calls: of a subprogram, of a helper, of a helper after checking its arguments. */
-export const CALL_LOCAL = 277;
-export const CALL_HELPER = 278;
-export const TAIL_CALL = 279;
+export const CALL_LOCAL = 278;
+export const CALL_HELPER = 279;
+export const TAIL_CALL = 280;
 
 // ---- Checked forms: they check and then do what the plain form does ------------------------------
-export const CHECKED_LDX_W = 280;
-export const CHECKED_LDX_H = 281;
-export const CHECKED_LDX_B = 282;
-export const CHECKED_LDX_DW = 283;
-export const CHECKED_LDSX_W = 284;
-export const CHECKED_LDSX_H = 285;
-export const CHECKED_LDSX_B = 286;
-export const CHECKED_ST_W = 287;
-export const CHECKED_ST_H = 288;
-export const CHECKED_ST_B = 289;
-export const CHECKED_ST_DW = 290;
-export const CHECKED_STX_W = 291;
-export const CHECKED_STX_H = 292;
-export const CHECKED_STX_B = 293;
-export const CHECKED_STX_DW = 294;
-export const CHECKED_ATOMIC_W = 295;
-export const CHECKED_ATOMIC_DW = 296;
-export const CHECKED_CALL_LOCAL = 297;
-export const CHECKED_CALL_HELPER = 298;
-export const CHECKED_TAIL_CALL = 299;
+export const CHECKED_LDX_W = 281;
+export const CHECKED_LDX_H = 282;
+export const CHECKED_LDX_B = 283;
+export const CHECKED_LDX_DW = 284;
+export const CHECKED_LDSX_W = 285;
+export const CHECKED_LDSX_H = 286;
+export const CHECKED_LDSX_B = 287;
+export const CHECKED_ST_W = 288;
+export const CHECKED_ST_H = 289;
+export const CHECKED_ST_B = 290;
+export const CHECKED_ST_DW = 291;
+export const CHECKED_STX_W = 292;
+export const CHECKED_STX_H = 293;
+export const CHECKED_STX_B = 294;
+export const CHECKED_STX_DW = 295;
+export const CHECKED_ATOMIC_W = 296;
+export const CHECKED_ATOMIC_DW = 297;
+export const CHECKED_CALL_LOCAL = 298;
+export const CHECKED_CALL_HELPER = 299;
+export const CHECKED_TAIL_CALL = 300;
 
 // ---- Probes --------------------------------------------------------------------------------------
 /** Where backward jumps of checked code go: pays one fuel, then jumps to I_TARGET. */
-export const FUEL_JUMP = 300;
+export const FUEL_JUMP = 301;
 /** Adds 1 to the u64 at address I_TARGET. */
-export const COUNT = 301;
+export const COUNT = 302;
 /** Calls the step hook. */
-export const STEP = 302;
+export const STEP = 303;
 
 // ---- Frame: registers r0..r10 and what belongs to one activation (offsets) ------------------------
 export const F_R0 = 0;
