@@ -1,5 +1,5 @@
 import type { Btf, BtfComposite, BtfMember } from '../btf/index.ts';
-import { mapTypeName } from './map-types.ts';
+import { mapTypeWord } from './map-types.ts';
 import type { MapSpec } from './types.ts';
 
 /** Fields of a definition as they are collected; sizes may come from a number or from a type. */
@@ -50,7 +50,7 @@ export class MapDefinition {
   read(): MapSpec {
     for (const member of this.#struct.members) this.#readMember(member);
     if (this.#fields.typeId === 0) this.#fail('no type is given');
-    return { name: this.#name, type: mapTypeName(this.#fields.typeId), ...this.#fields };
+    return { name: this.#name, type: mapTypeWord(this.#fields.typeId), ...this.#fields };
   }
 
   #fail(reason: string): never {
@@ -134,7 +134,7 @@ export class MapDefinition {
   /** `values`: slots with inner maps (whose template is the struct) or with programs. */
   #readValues(member: BtfMember): void {
     if (this.#isInner) this.#fail('inner maps of inner maps are not supported');
-    const word = mapTypeName(this.#fields.typeId);
+    const word = mapTypeWord(this.#fields.typeId);
     const array = this.#btf.type(member.type);
     if (array.kind !== 'array') this.#fail("'values' is no array");
     const pointer = this.#btf.resolved(array.type);

@@ -2,7 +2,7 @@ import { ByteReader } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { failIn } from '../elf/index.ts';
-import { mapTypeName } from './map-types.ts';
+import { mapTypeWord } from './map-types.ts';
 import type { DefinedMap } from './defined-map.ts';
 import type { Source } from './source.ts';
 import type { MapSpec } from './types.ts';
@@ -46,7 +46,7 @@ function readDefinition(
   const typeId = reader.u32(offset);
   return {
     name,
-    type: mapTypeName(typeId),
+    type: mapTypeWord(typeId),
     typeId,
     keySize: reader.u32(offset + 4),
     valueSize: reader.u32(offset + 8),

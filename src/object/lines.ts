@@ -1,3 +1,4 @@
+import type { Btf } from '../btf/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import type { ObjectFunction } from './functions.ts';
 import type { Part } from './link.ts';
@@ -6,10 +7,12 @@ import type { FunctionSpec, SourceLine } from './types.ts';
 
 /** What BTF says about instructions, by section and sorted by place. */
 export class DebugInfo {
+  readonly #btf: Btf | undefined;
   readonly #functions = new Map<string, number>();
   readonly #lines = new Map<string, SourceLine[]>();
 
-  constructor({ ext }: Source) {
+  constructor({ ext, btf }: Source) {
+    this.#btf = btf;
     for (const { section, offset, type } of ext?.functions ?? []) {
       this.#functions.set(`${section} ${offset}`, type);
     }
@@ -23,7 +26,9 @@ export class DebugInfo {
 
   /** Id of the function's FUNC, or 0. */
   btfId(fn: ObjectFunction): number {
-    return this.#functions.get(`${fn.home.section.name} ${fn.start * INSN_SIZE}`) ?? 0;
+    const id = this.#functions.get(`${fn.home.section.name} ${fn.start * INSN_SIZE}`);
+    // bpf-gcc 12 leaves .BTF.ext empty, but describes the functions.
+    return id ?? this.#btf?.find('func', fn.name) ?? 0;
   }
 
   /** The subprograms of a linked program. */

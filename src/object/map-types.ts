@@ -1,14 +1,6 @@
-import { enums } from '../abi/generated/6.12/enums.ts';
+import { enums, mapTypeName } from '../abi/index.ts';
 
-const PREFIX = 'BPF_MAP_TYPE_';
-const words = new Map<number, string>();
-for (const [name, id] of Object.entries<number>(enums.bpf_map_type)) {
-  // Renamed types have two names; bpftool kept the one without this suffix.
-  if (!name.startsWith(PREFIX) || name.endsWith('_DEPRECATED')) continue;
-  words.set(id, name.slice(PREFIX.length).toLowerCase());
-}
-
-/** bpftool's word for a BPF_MAP_TYPE_* number, or undefined. */
-export function mapTypeName(id: number): string | undefined {
-  return words.get(id);
+/** bpftool's word for a BPF_MAP_TYPE_* number, or undefined for one Linux 6.12 does not have. */
+export function mapTypeWord(id: number): string | undefined {
+  return id < enums.bpf_map_type.__MAX_BPF_MAP_TYPE ? mapTypeName(id) : undefined;
 }

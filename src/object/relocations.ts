@@ -1,3 +1,4 @@
+import { utf8 } from '../base/index.ts';
 import type { ElfRelocation, ElfSection, ElfSymbol } from '../elf/index.ts';
 import { failIn, readRelocations, SHN_LORESERVE, SHT_REL, SHT_RELA } from '../elf/index.ts';
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
@@ -33,14 +34,17 @@ export function readTargets(
   maps: MapPlaces,
   externs: ReadonlyMap<string, ExternSpec>,
 ): Map<number, Targets> {
-  const bySection = new Map<number, Map<number, Target>>();
-  for (const table of source.elf.sections) {
+  const tables = source.elf.sections.flatMap((table) => {
     const home = relocatedSection(table, sections);
-    if (!home) continue;
+    return home ? [[home, readRelocations(source.elf, table)] as const] : [];
+  });
+  const countsTwice = countsSymbolsTwice(source, tables);
+  const bySection = new Map<number, Map<number, Target>>();
+  for (const [home, relocations] of tables) {
     const targets = bySection.get(home.section.index) ?? new Map<number, Target>();
     bySection.set(home.section.index, targets);
-    for (const relocation of readRelocations(source.elf, table)) {
-      const place = { source, sections, maps, externs, home, relocation };
+    for (const relocation of relocations) {
+      const place = { source, sections, maps, externs, home, relocation, countsTwice };
       targets.set(relocation.offset / INSN_SIZE, readTarget(place));
     }
   }
@@ -55,6 +59,38 @@ function relocatedSection(
   return isTable ? sections.get(table.info) : undefined;
 }
 
+/** What a relocation adds to its symbol's address, in bytes. */
+function addendOf(place: Place, symbol: ElfSymbol, insn: number): number {
+  const { home, relocation } = place;
+  if (relocation.addend !== undefined) return relocation.addend;
+  const imm = home.code.imm[insn]!;
+  const call = home.code.op[insn] === CALL;
+  if (place.countsTwice && symbol.type !== 'section') return (call ? imm + 1 : imm) - symbol.value;
+  // A call's imm counts instructions from the next one, so a call of the symbol itself has -1.
+  return call ? (imm + 1) * INSN_SIZE : imm;
+}
+
+/**
+ * The assembler of binutils 2.40 (which bpf-gcc 12 uses) puts a global symbol's address into the
+ * instruction too, in bytes, though its relocation adds it. True for objects made so: theirs is a
+ * comment of GCC, and no relocation of a global symbol has less than the symbol's address in place.
+ */
+function countsSymbolsTwice(
+  { elf }: Source,
+  tables: readonly (readonly [CodeSection, readonly ElfRelocation[]])[],
+): boolean {
+  const comment = elf.sections.find(({ name }) => name === '.comment');
+  if (!comment || !utf8(comment.data).includes('GCC: ')) return false;
+  return tables.every(([{ code }, relocations]) =>
+    relocations.every(({ offset, symbol: index, addend }) => {
+      const symbol = elf.symbols[index]!;
+      const insn = Math.floor(offset / INSN_SIZE);
+      const inPlace = code.imm[insn]! + (code.op[insn] === CALL ? 1 : 0);
+      return addend === undefined && (symbol.type === 'section' || inPlace >= symbol.value);
+    }),
+  );
+}
+
 /** One relocation and all it may refer to. */
 interface Place {
   readonly source: Source;
@@ -63,6 +99,7 @@ interface Place {
   readonly externs: ReadonlyMap<string, ExternSpec>;
   readonly home: CodeSection;
   readonly relocation: ElfRelocation;
+  readonly countsTwice: boolean;
 }
 
 function fail(place: Place, reason: string): never {
@@ -93,14 +130,12 @@ function externTarget(place: Place, symbol: ElfSymbol, call: boolean): Target {
   return { kind: 'extern', extern: symbol.name, call };
 }
 
-/** A call's imm counts instructions from the next one, so a call of the symbol itself has -1. */
 function calledFunction(place: Place, symbol: ElfSymbol, insn: number): Target {
-  const { code } = place.home;
-  if (code.src[insn] !== BPF_PSEUDO_CALL) fail(place, `call of '${symbol.name}' is not a bpf call`);
-  const { addend } = place.relocation;
-  const start =
-    symbol.value / INSN_SIZE + (addend === undefined ? code.imm[insn]! + 1 : addend / INSN_SIZE);
-  return functionTarget(place, symbol, start);
+  if (place.home.code.src[insn] !== BPF_PSEUDO_CALL) {
+    fail(place, `call of '${symbol.name}' is not a bpf call`);
+  }
+  const offset = symbol.value + addendOf(place, symbol, insn);
+  return functionTarget(place, symbol, offset / INSN_SIZE);
 }
 
 function functionTarget(place: Place, symbol: ElfSymbol, start: number): Target {
@@ -110,7 +145,7 @@ function functionTarget(place: Place, symbol: ElfSymbol, start: number): Target 
 }
 
 function loadedAddress(place: Place, symbol: ElfSymbol, insn: number): Target {
-  const offset = symbol.value + (place.relocation.addend ?? place.home.code.imm[insn]!);
+  const offset = symbol.value + addendOf(place, symbol, insn);
   if (place.sections.has(symbol.section)) return functionTarget(place, symbol, offset / INSN_SIZE);
   const definitions = place.maps.definitions.get(symbol.section);
   if (definitions) {

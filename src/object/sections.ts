@@ -54,15 +54,15 @@ const PROBES: readonly Row[] = [
 ];
 
 const PACKETS: readonly Row[] = [
-  ['tc/ingress', 'sched_cls', 'tcx/ingress'],
-  ['tc/egress', 'sched_cls', 'tcx/egress'],
-  ['tcx/ingress', 'sched_cls', 'tcx/ingress'],
-  ['tcx/egress', 'sched_cls', 'tcx/egress'],
+  ['tc/ingress', 'sched_cls', 'tcx_ingress'],
+  ['tc/egress', 'sched_cls', 'tcx_egress'],
+  ['tcx/ingress', 'sched_cls', 'tcx_ingress'],
+  ['tcx/egress', 'sched_cls', 'tcx_egress'],
   ['tc', 'sched_cls'],
   ['classifier', 'sched_cls'],
   ['action', 'sched_act'],
-  ['netkit/primary', 'sched_cls', 'netkit/primary'],
-  ['netkit/peer', 'sched_cls', 'netkit/peer'],
+  ['netkit/primary', 'sched_cls', 'netkit_primary'],
+  ['netkit/peer', 'sched_cls', 'netkit_peer'],
   ['xdp.frags/devmap', 'xdp', 'xdp_devmap', 'frags'],
   ['xdp/devmap', 'xdp', 'xdp_devmap'],
   ['xdp.frags/cpumap', 'xdp', 'xdp_cpumap', 'frags'],
