@@ -80,16 +80,21 @@ function writeContract(runtime: Runtime, id: number, contract: CallContract): nu
   const address = runtime.allocate(CONTRACT_SIZE);
   const view = runtime.view();
   contract.args.forEach((argument, i) => {
-    writeArgument(view, address + i * CONTRACT_ARGUMENT_SIZE, argument);
+    writeArgument(view, address + i * CONTRACT_ARGUMENT_SIZE, argument, contract.args);
   });
   view.setUint32(address + CONTRACT_HELPER, id, true);
   return address;
 }
 
-function writeArgument(view: DataView, at: number, argument: ArgContract): void {
+function writeArgument(
+  view: DataView,
+  at: number,
+  argument: ArgContract,
+  all: readonly ArgContract[],
+): void {
   const size = argument.size ?? STRUCT_SIZES[argument.kind];
   view.setUint8(at, checkOf(argument, size));
-  view.setUint8(at + 1, flagsOf(argument));
+  view.setUint8(at + 1, flagsOf(argument, all));
   view.setUint8(at + 2, argument.sizeFrom ?? 0);
   view.setUint32(at + 4, size ?? 0, true);
 }
@@ -105,11 +110,13 @@ function checkOf(argument: ArgContract, size: number | undefined): number {
 
 const WRITTEN: ReadonlySet<ArgContract['kind']> = new Set(['dynptr', 'spin_lock', 'timer', 'kptr']);
 
-function flagsOf(argument: ArgContract): number {
+function flagsOf(argument: ArgContract, all: readonly ArgContract[]): number {
+  // Whether the length may be 0 is said of the length.
+  const length = argument.sizeFrom === undefined ? undefined : all[argument.sizeFrom];
   const writes = argument.access === 'write' || argument.access === 'readwrite';
   return (
     (argument.nullable ? CONTRACT_F_NULLABLE : 0) |
-    (argument.zeroSizeOk ? CONTRACT_F_ZERO_OK : 0) |
+    (argument.zeroSizeOk || length?.zeroSizeOk ? CONTRACT_F_ZERO_OK : 0) |
     (writes || WRITTEN.has(argument.kind) ? CONTRACT_F_WRITE : 0)
   );
 }

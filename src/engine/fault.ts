@@ -1,3 +1,4 @@
+import { helperName } from '../abi/index.ts';
 import { BugError } from '../base/index.ts';
 import type { SourceLine } from '../object/types.ts';
 import {
@@ -249,9 +250,9 @@ function explain(facts: FaultFacts): string {
     case 'unaligned atomic':
       return facts.insn < 0 ? 'unaligned atomic access' : `unaligned atomic: ${access}`;
     case 'bad helper argument':
-      return `helper ${facts.helper} refuses argument ${facts.argument}: ${argumentText(facts)}`;
+      return `${calledHelper(facts.helper)} refuses argument ${facts.argument}: ${argumentText(facts)}`;
     case 'no such helper':
-      return `there is no helper ${facts.helper}`;
+      return `${calledHelper(facts.helper)} is not available`;
     case 'too many iterations':
       return 'too many iterations';
     case 'stack exhausted':
@@ -259,6 +260,11 @@ function explain(facts: FaultFacts): string {
     case 'bad instruction':
       return 'bad instruction';
   }
+}
+
+function calledHelper(id: number): string {
+  const name = helperName(id);
+  return name === undefined ? `helper ${id}` : `helper ${id} (bpf_${name})`;
 }
 
 function argumentText(facts: FaultFacts): string {
