@@ -5,5 +5,7 @@ export { encodeValue } from './encode.ts';
 export * from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
 export { BTF_MAGIC, parseBtf } from './parse.ts';
+export { declareC, printC } from './print-c.ts';
+export { printRaw } from './print-raw.ts';
 export * from './types.ts';
 export type { BtfValue } from './value.ts';

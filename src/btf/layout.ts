@@ -44,16 +44,21 @@ export function alignOf(btf: Btf, id: number): number {
   }
 }
 
-/**
- * The alignment members ask for, or 1 if the layout shows that the type is packed: a member off its
- * alignment, or a size that is no multiple of it.
- */
 function alignOfComposite(btf: Btf, type: BtfComposite): number {
-  let largest = 1;
-  for (const member of type.members) {
-    const align = btf.alignOf(member.type);
-    if (member.bitSize === 0 && member.bitOffset % (8 * align) !== 0) return 1;
-    largest = Math.max(largest, align);
-  }
-  return type.size % largest === 0 ? largest : 1;
+  return isPacked(btf, type) ? 1 : memberAlign(btf, type);
+}
+
+function memberAlign(btf: Btf, type: BtfComposite): number {
+  return type.members.reduce((largest, { type: id }) => Math.max(largest, btf.alignOf(id)), 1);
+}
+
+/**
+ * True if the layout shows that the type was packed: a member is off its alignment, or the size is
+ * no multiple of the largest one.
+ */
+export function isPacked(btf: Btf, type: BtfComposite): boolean {
+  const offAlign = type.members.some(
+    ({ type: id, bitOffset, bitSize }) => bitSize === 0 && bitOffset % (8 * btf.alignOf(id)) !== 0,
+  );
+  return offAlign || type.size % memberAlign(btf, type) !== 0;
 }
