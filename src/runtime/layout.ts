@@ -58,6 +58,13 @@ export const G_MAP_ID = 520;
 /** u32: head of the list of freed region records (linked through R_START), or 0. */
 export const G_REGION_FREE = 524;
 
+/** What bpf_get_current_* tell: u64 tgid << 32 | pid, u64 gid << 32 | uid, 16 bytes of name. */
+export const G_CURRENT_PID_TGID = 640;
+export const G_CURRENT_UID_GID = 648;
+export const G_CURRENT_COMM = 656;
+/** u64: id of the current task's cgroup (0 = the root, whose id is 1). */
+export const G_CGROUP_ID = 672;
+
 // ---- Regions ------------------------------------------------------------------------------
 /** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */
 export const TAG_BASE = -0x8000;
@@ -237,8 +244,16 @@ export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
 /** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
 export const M_CPU_STRIDE = 124;
-/** Type's own fields from here to the end of the header. */
+/** Type's own fields from here to M_SPIN_LOCK. */
 export const M_PRIVATE = 128;
+/** u32: offset of the value's bpf_spin_lock plus 1, or 0: copies leave those 4 bytes alone. */
+export const M_SPIN_LOCK = 248;
+/** u32 META_*: what counts when this map is put into a map of maps. Set by the type's create. */
+export const M_META = 252;
+/** It cannot be put into one (the kernel's type has no map_meta_equal). */
+export const META_NEVER = 1;
+/** Its max_entries must be the template's. */
+export const META_ENTRIES = 2;
 
 // ---- Contexts: the public part is the kernel's UAPI struct, ours follows -------------------------
 /** struct xdp_md (24 bytes), then ours. */
@@ -293,7 +308,72 @@ export const SKB_REDIRECT = 200;
 export const SKB_NETWORK_OFFSET = 216;
 /** u32 address of the tunnel key record (64 bytes) and whether it is set. */
 export const SKB_TUNNEL = 220;
+/** u32: offset of the transport header from data; 0 = the same place as the network header. */
+export const SKB_TRANSPORT_OFFSET = 224;
+/** u32 CHECKSUM_*; u32: sum of the packet when CHECKSUM_COMPLETE; u32: csum_level. */
+export const SKB_IP_SUMMED = 228;
+export const SKB_CSUM = 232;
+export const SKB_CSUM_LEVEL = 236;
+/** u32: SKB_F_*. */
+export const SKB_FLAGS = 240;
+/** u32: SKB_GSO_* bits of a packet with gso_size. */
+export const SKB_GSO_TYPE = 244;
+/** What the socket and route of the packet would say: u64 cookie, u64 cgroup id, u32 classid, u32 realm. */
+export const SKB_SOCKET_COOKIE = 248;
+export const SKB_CGROUP_ID = 256;
+export const SKB_CLASSID = 264;
+export const SKB_REALM = 268;
+/** struct bpf_redir_neigh of bpf_redirect_neigh (20 bytes), and whether it was given. */
+export const SKB_NEIGH = 272;
+export const SKB_NEIGH_SET = 292;
 export const SKB_CTX_SIZE = 320;
+
+export const SKB_F_L4_HASH = 1;
+export const SKB_F_SW_HASH = 2;
+export const SKB_F_ENCAPSULATION = 4;
+export const CHECKSUM_NONE = 0;
+export const CHECKSUM_UNNECESSARY = 1;
+export const CHECKSUM_COMPLETE = 2;
+export const CHECKSUM_PARTIAL = 3;
+export const SKB_GSO_TCPV4 = 1;
+export const SKB_GSO_DODGY = 2;
+export const SKB_GSO_TCPV6 = 16;
+export const SKB_GSO_GRE = 64;
+export const SKB_GSO_IPXIP4 = 256;
+export const SKB_GSO_IPXIP6 = 512;
+export const SKB_GSO_UDP_TUNNEL = 1024;
+export const SKB_GSO_UDP_L4 = 131072;
+
+/**
+ * Tunnel record (SKB_TUNNEL points to it): what the tunnel device knew of a received packet, or
+ * what bpf_skb_set_tunnel_key asks for one that is sent. Addresses in network order.
+ */
+export const TUNNEL_MODE = 0;
+/** u32: TUNNEL_* flags of include/uapi/linux/if_tunnel.h, network order bits as a number. */
+export const TUNNEL_FLAGS = 4;
+export const TUNNEL_ID = 8;
+export const TUNNEL_TOS = 12;
+export const TUNNEL_TTL = 13;
+export const TUNNEL_LABEL = 16;
+export const TUNNEL_OPTIONS_LENGTH = 20;
+export const TUNNEL_SOURCE = 32;
+export const TUNNEL_DESTINATION = 48;
+export const TUNNEL_OPTIONS = 64;
+export const TUNNEL_OPTIONS_MAX = 255;
+export const TUNNEL_SIZE = 320;
+export const TUNNEL_TX = 1;
+export const TUNNEL_IPV6 = 2;
+/** This CPU's record for packets that are sent (in its scratch), then room for a bpf_tunnel_key. */
+export const C_TUNNEL = 0x3d00;
+
+/**
+ * A socket as programs see it: struct bpf_sock, then struct bpf_tcp_sock (for bpf_tcp_sock()). Helpers
+ * that find one make it REGION_OBJECT of the CPU.
+ */
+export const SOCKET_PROTOCOL = 12;
+export const SOCKET_STATE = 72;
+export const SOCKET_TCP = 80;
+export const SOCKET_SIZE = 192;
 
 /** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
 export const REDIRECT_NONE = 0;

@@ -10,7 +10,14 @@ import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
 import { GLOBALS, G_CLOCK, MAP_MAGIC, M_INNER, M_MAGIC, M_TYPE } from './layout.ts';
 import { wrapHostHelper } from './trampoline.ts';
-import type { HostHelper, MapDefinition, Runtime, RuntimeMap, RuntimeOptions } from './types.ts';
+import type {
+  HostHelper,
+  HostServices,
+  MapDefinition,
+  Runtime,
+  RuntimeMap,
+  RuntimeOptions,
+} from './types.ts';
 
 const MAX_CPUS = 64;
 const INITIAL_PAGES = 32;
@@ -58,6 +65,7 @@ class LinearRuntime implements Runtime {
   readonly options: RuntimeOptions;
   readonly cpu: number;
   readonly cpuBlock: number;
+  readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly #maps = new Map<number, RuntimeMap>();
   readonly #slots = new Map<unknown, number>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */

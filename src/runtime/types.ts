@@ -30,6 +30,8 @@ export interface MapDefinition {
 /** A map living in a Runtime's memory. All methods are the bpf(2) side: copies, kernel errnos. */
 export interface RuntimeMap {
   readonly definition: MapDefinition;
+  /** Kernel id, as bpf_map_info.id. */
+  readonly id: number;
   /** Address of its header = low half of the handle a program holds. */
   readonly address: number;
   /** Word of abi's MapTypeDef.runtime: prefix of its functions ('hash' → exports.hash_lookup). */
@@ -43,6 +45,8 @@ export interface RuntimeMap {
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
   /** First key if `key` is undefined. */
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
+  /** BPF_MAP_FREEZE: no more updates from outside. Returns 0 or a negative errno. */
+  freeze(): number;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
   free(): void;
@@ -73,17 +77,78 @@ export interface Runtime {
   addFunction(fn: unknown): number;
   /**
    * Slot of a helper: a wasm function of type (i64 x argument count) -> i64, or -1 if there is no
-   * body. JavaScript bodies are wrapped: arguments go through C_HOST_ARGS.
+   * body. JavaScript bodies are wrapped: arguments go through C_HOST_ARGS. Some helpers have one body
+   * per kind of context (bpf_redirect); `programType` (BPF_PROG_TYPE_*) chooses it.
    */
-  helperSlot(id: number): number;
+  helperSlot(id: number, programType?: number): number;
   /** Same function as a value, for import by compiled code. */
-  helperFunction(id: number): unknown;
+  helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
-  helperArity(id: number): number;
+  helperArity(id: number, programType?: number): number;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
   /** Clock of bpf_ktime_get_ns. */
   clock: bigint;
+  /** What helpers in JavaScript ask of the machine around this runtime. */
+  readonly host: HostServices;
+}
+
+/** The world outside linear memory. The machine fills it in; everything has an empty default. */
+export interface HostServices {
+  /** Receives what bpf_trace_printk prints, without a newline at the end. */
+  trace?: (text: string) => void;
+  /** Network devices by ifindex. */
+  readonly devices: Map<number, HostDevice>;
+  /** Routes and neighbours that bpf_fib_lookup sees. */
+  routes: readonly HostRoute[];
+  neighbours: readonly HostNeighbour[];
+  /** Receives a copy of a packet from bpf_clone_redirect; returns 0 or a negative errno. */
+  cloneRedirect?: (packet: Uint8Array, ifindex: number, flags: number) => number;
+  /** Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0. */
+  lookupSocket?: (query: SocketQuery) => number;
+}
+
+export interface HostDevice {
+  readonly mtu: number;
+  /** Bytes of the link layer header (14 for Ethernet). */
+  readonly headerSize: number;
+  /** Hardware address. */
+  readonly address: Uint8Array;
+  /** Whether packets may be forwarded that came in here. */
+  readonly forwarding: boolean;
+}
+
+export interface HostRoute {
+  /** Destination, 4 or 16 bytes, and how many bits of it count. */
+  readonly destination: Uint8Array;
+  readonly prefixLength: number;
+  readonly type: 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit';
+  readonly ifindex: number;
+  readonly gateway?: Uint8Array;
+  /** Source address for packets of this host. */
+  readonly source?: Uint8Array;
+  readonly metric?: number;
+  readonly mtu?: number;
+  /** Routing table; main (254) if absent. */
+  readonly table?: number;
+}
+
+export interface HostNeighbour {
+  readonly ifindex: number;
+  readonly address: Uint8Array;
+  readonly hardware: Uint8Array;
+}
+
+export interface SocketQuery {
+  readonly protocol: 'tcp' | 'udp';
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** Network namespace id, -1 = the program's own. */
+  readonly netns: number;
+  /** Also sockets that are no full ones: time-wait, requests (bpf_skc_lookup_tcp). */
+  readonly any: boolean;
 }
 
 /** A helper body in JavaScript: reads its arguments from and leaves its result in linear memory. */

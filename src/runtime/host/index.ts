@@ -1,4 +1,7 @@
 import type { HostHelper } from '../types.ts';
+import { skbCheckMtu, skbFibLookup, xdpCheckMtu, xdpFibLookup } from './fib.ts';
+import { cloneRedirect, socketLookup } from './network.ts';
+import { snprintf, tracePrintk, traceVprintk } from './printk.ts';
 
 /** A helper body in JavaScript and the number of its parameters. */
 export interface HostBody {
@@ -10,4 +13,16 @@ export interface HostBody {
  * Bodies in JavaScript, by the helper's name ('bpf_…') or by the kernel's function when there is one
  * body per kind of context. createRuntime finds them here.
  */
-export const hostHelpers: ReadonlyMap<string, HostBody> = new Map();
+export const hostHelpers: ReadonlyMap<string, HostBody> = new Map([
+  ['bpf_trace_printk', { arity: 5, body: tracePrintk }],
+  ['bpf_trace_vprintk', { arity: 4, body: traceVprintk }],
+  ['bpf_snprintf', { arity: 5, body: snprintf }],
+  ['bpf_xdp_fib_lookup', { arity: 4, body: xdpFibLookup }],
+  ['bpf_skb_fib_lookup', { arity: 4, body: skbFibLookup }],
+  ['bpf_xdp_check_mtu', { arity: 5, body: xdpCheckMtu }],
+  ['bpf_skb_check_mtu', { arity: 5, body: skbCheckMtu }],
+  ['bpf_clone_redirect', { arity: 3, body: cloneRedirect }],
+  ['bpf_sk_lookup_tcp', { arity: 5, body: socketLookup('tcp', false) }],
+  ['bpf_sk_lookup_udp', { arity: 5, body: socketLookup('udp', false) }],
+  ['bpf_skc_lookup_tcp', { arity: 5, body: socketLookup('tcp', true) }],
+]);

@@ -1,0 +1,31 @@
+/** Sockets that a lookup returned (net/core/filter.c). Their record is described in layout.ts. */
+import { SOCKET_PROTOCOL, SOCKET_STATE, SOCKET_TCP } from '../layout';
+
+const TCP_TIME_WAIT: u32 = 6;
+const TCP_LISTEN: u32 = 10;
+const TCP_NEW_SYN_RECV: u32 = 12;
+const IPPROTO_TCP: u32 = 6;
+
+/** Time-wait and request sockets are less than a socket. */
+function isFull(socket: u64): bool {
+  const state = load<u32>(<u32>socket, SOCKET_STATE);
+  return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
+}
+
+export function bpf_sk_fullsock(socket: u64): u64 {
+  return isFull(socket) ? socket : 0;
+}
+
+export function bpf_tcp_sock(socket: u64): u64 {
+  const tcp = isFull(socket) && load<u32>(<u32>socket, SOCKET_PROTOCOL) == IPPROTO_TCP;
+  return tcp ? socket + SOCKET_TCP : 0;
+}
+
+export function bpf_get_listener_sock(socket: u64): u64 {
+  return load<u32>(<u32>socket, SOCKET_STATE) == TCP_LISTEN ? socket : 0;
+}
+
+/** Sockets belong to the machine; the program's reference needs no counting. */
+export function bpf_sk_release(socket: u64): u64 {
+  return 0;
+}

@@ -1,0 +1,73 @@
+/** Helpers that reach beyond the packet: other devices, sockets (net/core/filter.c). */
+import { constants, errnos } from '../../abi/index.ts';
+import {
+  CPU_REGIONS,
+  REGION_OBJECT,
+  REGION_SIZE,
+  R_END,
+  R_START,
+  SKB_DATA,
+  SKB_DATA_END,
+  SKB_GSO_SIZE,
+  SKB_GSO_TYPE,
+  SOCKET_SIZE,
+  TAG_BASE,
+} from '../layout.ts';
+import type { HostCall, SocketQuery } from '../types.ts';
+
+/** BPF_F_NEIGH, BPF_F_PEER and BPF_F_NEXTHOP of net/core/filter.c: not for programs. */
+const INTERNAL_FLAGS = 7n << 16n;
+
+/** Sends a copy of the packet out of (or, with BPF_F_INGRESS, into) another device. */
+export function cloneRedirect(call: HostCall): void {
+  const { host } = call.runtime;
+  const words = call.runtime.u32();
+  const skb = call.u32(0) >>> 2;
+  const refused = ~BigInt(constants.BPF_F_INGRESS) | INTERNAL_FLAGS;
+  if ((call.u64(2) & refused) !== 0n) return call.returnInt(-errnos['EINVAL']!);
+  if (words[skb + SKB_GSO_SIZE / 4] !== 0 && words[skb + SKB_GSO_TYPE / 4] === 0) {
+    return call.returnInt(-errnos['EBADMSG']!);
+  }
+  if (!host.devices.has(call.u32(1))) return call.returnInt(-errnos['EINVAL']!);
+  const packet = call.runtime.u8().slice(words[skb + SKB_DATA / 4], words[skb + SKB_DATA_END / 4]);
+  call.returnInt(host.cloneRedirect?.(packet, call.u32(1), call.u32(2)) ?? 0);
+}
+
+const IPV4_TUPLE = 12;
+const IPV6_TUPLE = 36;
+
+/** Body of bpf_sk_lookup_tcp and kin: (ctx, tuple, size, netns, flags) → socket or NULL. */
+export function socketLookup(protocol: 'tcp' | 'udp', any: boolean): (call: HostCall) => void {
+  return (call) => {
+    const query = readQuery(call, protocol, any);
+    const found = query ? (call.runtime.host.lookupSocket?.(query) ?? 0) : 0;
+    if (found === 0) return call.returnInt(0);
+    const { cpuBlock } = call.runtime;
+    const record = (cpuBlock + CPU_REGIONS + REGION_OBJECT * REGION_SIZE) >>> 2;
+    const words = call.runtime.u32();
+    words[record + R_START / 4] = found;
+    words[record + R_END / 4] = found + SOCKET_SIZE;
+    const tag = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT));
+    call.returnU64((tag << 32n) | BigInt(found));
+  };
+}
+
+function readQuery(call: HostCall, protocol: 'tcp' | 'udp', any: boolean): SocketQuery | undefined {
+  const [at, size] = [call.u32(1), call.u32(2)];
+  const netns = call.u64(3);
+  const ownNetns = BigInt.asIntN(32, netns) < 0n;
+  if ((size !== IPV4_TUPLE && size !== IPV6_TUPLE) || call.u64(4) !== 0n) return undefined;
+  if (!ownNetns && netns > 0x7fffffffn) return undefined;
+  const address = size === IPV4_TUPLE ? 4 : 16;
+  const memory = call.runtime.u8();
+  const view = call.runtime.view();
+  return {
+    protocol,
+    any,
+    source: memory.slice(at, at + address),
+    destination: memory.slice(at + address, at + 2 * address),
+    sourcePort: view.getUint16(at + 2 * address),
+    destinationPort: view.getUint16(at + 2 * address + 2),
+    netns: ownNetns ? -1 : Number(netns),
+  };
+}
