@@ -125,15 +125,17 @@ export class Lab {
   /** A prog_array with these table slots (0 = empty) in it, and one empty slot behind. */
   programArray(entries: readonly number[]): RuntimeMap {
     const map = this.map({ type: 3, keySize: 4, valueSize: 4, maxEntries: entries.length + 1 });
-    const key = new Uint32Array(1);
+    this.setSlots(map, entries);
+    return map;
+  }
+
+  setSlots(map: RuntimeMap, entries: readonly number[]): void {
+    const bytes = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
     entries.forEach((entry, i) => {
-      key[0] = i;
-      const bytes = new Uint8Array(Uint32Array.of(entry).buffer);
-      if (entry !== 0 && map.update(new Uint8Array(key.buffer), bytes) !== 0) {
+      if (entry !== 0 && map.update(bytes(i), bytes(entry)) !== 0) {
         throw new Error('prog_array refuses an entry');
       }
     });
-    return map;
   }
 
   /** Text of the 64-bit handle of a map, for `rN = <handle> ll`. */
