@@ -1,0 +1,207 @@
+#!/usr/bin/env node
+/**
+ * `beeyard-conformance`: the plug-in that the public bpf_conformance suite starts once per test.
+ *
+ *     beeyard-conformance [MEMORY] [--elf] [--program NAME] [--engine wasm|interpreter]
+ *
+ * The program comes as hex on standard input (instructions, or an ELF object with --elf), the memory
+ * r1 points to as hex in the argument; r2 is its length. r0 goes to standard output in hex. When the
+ * program faults or the input is wrong, a message goes to standard error and the exit code is not 0.
+ */
+import { readFileSync, realpathSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { ProgramTypeDef } from '../abi/index.ts';
+import { FormatError, KernelError } from '../base/index.ts';
+import { type Engine, ProgramFaultError, type ProgramImage } from '../engine/index.ts';
+import { BPF_ALU64, BPF_K, BPF_MOV, Code, encodeCode, INSN_SIZE } from '../isa/index.ts';
+import { engineNamed } from '../machine/create.ts';
+import { link } from '../machine/link.ts';
+import { Machine } from '../machine/machine.ts';
+import { type ObjectFile, parseObject, type ProgramSpec } from '../object/index.ts';
+import { C_R0 } from '../runtime/layout.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { EXIT } from './exit.ts';
+
+/** A program without a hook: r1 points to plain memory. */
+export interface BareProgram {
+  /** Wire format. */
+  readonly insns: Uint8Array;
+  readonly functions?: ProgramImage['functions'];
+  readonly memory: Uint8Array;
+  /** True: as for a program nobody verified. */
+  readonly checks: boolean;
+  readonly fuel?: number;
+}
+
+export interface BareResult {
+  /** Unsigned. */
+  readonly r0: bigint;
+  /** The memory as the program left it. */
+  readonly memory: Uint8Array;
+}
+
+/** What ended a bare program: the engine's fault, with instructions counted as the caller does. */
+export class BareFault extends Error {
+  override readonly name = 'BareFault';
+  readonly kind: ProgramFaultError['kind'];
+  readonly insn: number;
+
+  constructor(fault: ProgramFaultError, insn: number) {
+    super(fault.message.replace(/ at insn \d+/, ` at insn ${insn}`), { cause: fault });
+    this.kind = fault.kind;
+    this.insn = insn;
+  }
+}
+
+/** Puts `r2 = length` in front. Jumps and calls are relative: nothing else changes. */
+function withLength(insns: Uint8Array, length: number): Uint8Array {
+  const prologue = new Code(1);
+  prologue.set(0, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, length);
+  const all = new Uint8Array(INSN_SIZE + insns.length);
+  all.set(encodeCode(prologue));
+  all.set(insns, INSN_SIZE);
+  return all;
+}
+
+function bareImage(program: BareProgram, before: number): ProgramImage {
+  const { insns, memory, functions = [{ name: 'main', start: 0 }] } = program;
+  return {
+    name: 'main',
+    id: 1,
+    insns: before === 0 ? insns : withLength(insns, memory.length),
+    functions: functions.map(({ name, start }) => ({ name, start: start && start + before })),
+    lines: [],
+    context: { size: memory.length, allocated: memory.length },
+  };
+}
+
+/**
+ * Runs a program once with r1 = `memory` and r2 = its length (both as of the entry; without memory
+ * r1 points to nothing and r2 is 0). Throws `BareFault`.
+ */
+export function runBare(engine: Engine, runtime: Runtime, program: BareProgram): BareResult {
+  const { memory, checks, fuel } = program;
+  const before = memory.length > 0 ? 1 : 0;
+  const address = runtime.allocate(Math.max(memory.length, 8), 8);
+  runtime.u8().set(memory, address);
+  const image = bareImage(program, before);
+  const code = engine.load(image, runtime, { checks, ...(fuel === undefined ? {} : { fuel }) });
+  try {
+    code.run(address);
+    const r0 = runtime.view().getBigUint64(runtime.cpuBlock + C_R0, true);
+    return { r0, memory: runtime.u8().slice(address, address + memory.length) };
+  } catch (error) {
+    if (!(error instanceof ProgramFaultError)) throw error;
+    throw new BareFault(error, error.insn < 0 ? -1 : error.insn - before);
+  } finally {
+    code.dispose();
+    runtime.release(address);
+  }
+}
+
+interface Call {
+  readonly memory: Uint8Array;
+  readonly elf: boolean;
+  readonly program: string | undefined;
+  readonly engine: 'wasm' | 'interpreter';
+}
+
+/** Bytes written as hex digits, white space anywhere. Throws `FormatError`. */
+export function parseHex(text: string, what: string): Uint8Array {
+  const digits = text.replace(/\s|\b0x/g, '');
+  const bad = digits.search(/[^0-9a-fA-F]/);
+  if (bad >= 0) throw new FormatError(what, bad >> 1, `'${digits[bad]}' is no hex digit`);
+  if (digits.length % 2 !== 0) {
+    throw new FormatError(what, digits.length >> 1, 'an odd number of hex digits');
+  }
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+class UsageError extends Error {}
+
+/** `--elf` may be followed by true or false, as some runners write it. */
+function parseCall(args: readonly string[]): Call {
+  const { values, positionals } = parseArgs({
+    args: args.flatMap((arg, i) => (isElfValue(args, i) ? [] : [arg])),
+    allowPositionals: true,
+    options: {
+      elf: { type: 'boolean' },
+      program: { type: 'string' },
+      engine: { type: 'string', default: 'wasm' },
+    },
+  });
+  if (positionals.length > 1) throw new UsageError('more than one argument: memory is one word');
+  if (values.engine !== 'wasm' && values.engine !== 'interpreter') {
+    throw new UsageError(`there is no engine '${values.engine}': wasm or interpreter`);
+  }
+  return {
+    memory: parseHex(positionals[0] ?? '', 'memory'),
+    elf: values.elf === true && args[args.indexOf('--elf') + 1] !== 'false',
+    program: values.program,
+    engine: values.engine,
+  };
+}
+
+const isElfValue = (args: readonly string[], i: number) =>
+  args[i - 1] === '--elf' && (args[i] === 'true' || args[i] === 'false');
+
+/** The program as instructions and functions; of an object, with its maps made and linked. */
+function loadInput(bytes: Uint8Array, call: Call, machine: Machine) {
+  if (!call.elf) return { insns: bytes };
+  const object = parseObject(bytes);
+  const spec = chooseProgram(object, call.program);
+  const maps = new Map(object.maps.map((map) => [map.name, machine.createMap(map).runtimeMap]));
+  for (const { name, initialValue } of object.maps) {
+    if (initialValue) maps.get(name)!.valueBytes(0).set(initialValue);
+  }
+  const { insns, functions } = link(spec, 1, BARE_TYPE, object, {
+    runtime: machine.runtime,
+    mapAddress: (name) => maps.get(name)!.address,
+  });
+  return { insns, functions };
+}
+
+const BARE_TYPE: ProgramTypeDef = {
+  name: 'bare',
+  id: 0,
+  context: { struct: 'memory', size: 0, allocated: 0, fields: [] },
+};
+
+function chooseProgram(object: ObjectFile, name: string | undefined): ProgramSpec {
+  const found = object.programs.find((program) => name === undefined || program.name === name);
+  if (found) return found;
+  const what = name === undefined ? 'no program' : `no program '${name}'`;
+  throw new FormatError('ELF', 0, `the object has ${what}`);
+}
+
+/** One call of the plug-in: what goes to standard output, or throws. */
+export async function conformance(args: readonly string[], input: string): Promise<string> {
+  const call = parseCall(args);
+  const bytes = parseHex(input, 'program');
+  const engine = await engineNamed(call.engine);
+  const machine = new Machine({ engine, subsystems: [] });
+  const program = loadInput(bytes, call, machine);
+  const { memory } = call;
+  const { r0 } = runBare(engine, machine.runtime, { ...program, memory, checks: true });
+  return `${r0.toString(16)}\n`;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof BareFault || error instanceof KernelError) return EXIT.finding;
+  if (error instanceof FormatError) return EXIT.input;
+  const usage = error instanceof UsageError || error instanceof TypeError;
+  return usage ? EXIT.usage : EXIT.bug;
+}
+
+async function runProcess(): Promise<void> {
+  try {
+    process.stdout.write(await conformance(process.argv.slice(2), readFileSync(0, 'latin1')));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+const started = process.argv[1];
+if (started && import.meta.url === pathToFileURL(realpathSync(started)).href) await runProcess();
