@@ -2,7 +2,7 @@ import { errnoName } from '../abi/names.ts';
 import { KernelError } from '../base/index.ts';
 import type { BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
-import type { MapSpec, ObjectFile } from '../object/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
 
 export interface LoadOptions {
@@ -16,7 +16,7 @@ export interface LoadOptions {
 export interface LoadedObjects {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly programs: ReadonlyMap<string, KernelProgram>;
-  /** Programs the kernel refused when nobody asked for them by name, with why. */
+  /** Maps and programs the kernel refused while nobody who was asked for needs them, with why. */
   readonly refused: ReadonlyMap<string, KernelError>;
 }
 
@@ -27,11 +27,58 @@ export function loadObject(
   options: LoadOptions = {},
 ): LoadedObjects {
   const specs = withGlobals(object, options.globals ?? {});
+  const refused = new Map<string, KernelError>();
   const maps = new Map<string, KernelMap>();
-  for (const spec of specs) maps.set(spec.name, createMap(kernel, spec));
-  const { programs, refused } = loadPrograms(kernel, object, specs, maps, options.programs);
-  for (const spec of specs) fillSlots(spec, maps, programs);
+  for (const spec of specs) {
+    attempt(spec.name, refused, () => maps.set(spec.name, createMap(kernel, spec)));
+  }
+  const wanted = options.programs && withTailCallTargets(options.programs, specs);
+  const programs = new Map<string, KernelProgram>();
+  for (const spec of object.programs) {
+    if (wanted && !wanted.has(spec.name)) continue;
+    const load = () => programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused));
+    if (options.programs?.includes(spec.name)) load();
+    else attempt(spec.name, refused, load);
+  }
+  checkAllFound(object, options.programs ?? [], programs);
+  for (const spec of specs) if (maps.has(spec.name)) fillSlots(spec, maps, programs);
   return { maps, programs, refused };
+}
+
+/** Does it, or remembers why the kernel refused. */
+function attempt(name: string, refused: Map<string, KernelError>, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    refused.set(name, error);
+  }
+}
+
+function loadProgram(
+  kernel: Kernel,
+  object: ObjectFile,
+  spec: ProgramSpec,
+  maps: ReadonlyMap<string, KernelMap>,
+  refused: ReadonlyMap<string, KernelError>,
+): KernelProgram {
+  for (const relocation of spec.relocations) {
+    const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
+    if (missing) throw missing;
+  }
+  return kernel.loadProgram(spec, maps, object);
+}
+
+function checkAllFound(
+  object: ObjectFile,
+  asked: readonly string[],
+  programs: ReadonlyMap<string, KernelProgram>,
+): void {
+  for (const name of asked) {
+    if (programs.has(name)) continue;
+    const list = object.programs.map((one) => one.name).join(', ');
+    throw new KernelError('ENOENT', 2, `the object has no program '${name}' (it has: ${list})`);
+  }
 }
 
 function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
@@ -48,34 +95,6 @@ function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
 
 function check(result: number, what: string): void {
   if (result < 0) throw new KernelError(errnoName(result), -result, `cannot ${what}`);
-}
-
-function loadPrograms(
-  kernel: Kernel,
-  object: ObjectFile,
-  specs: readonly MapSpec[],
-  maps: ReadonlyMap<string, KernelMap>,
-  asked: readonly string[] | undefined,
-) {
-  const programs = new Map<string, KernelProgram>();
-  const refused = new Map<string, KernelError>();
-  const wanted = asked && withTailCallTargets(asked, specs);
-  for (const spec of object.programs) {
-    if (wanted && !wanted.has(spec.name)) continue;
-    try {
-      programs.set(spec.name, kernel.loadProgram(spec, maps, object));
-    } catch (error) {
-      if (!(error instanceof KernelError) || asked?.includes(spec.name)) throw error;
-      refused.set(spec.name, error);
-    }
-  }
-  for (const name of asked ?? []) {
-    if (!programs.has(name)) {
-      const list = object.programs.map((one) => one.name).join(', ');
-      throw new KernelError('ENOENT', 2, `the object has no program '${name}' (it has: ${list})`);
-    }
-  }
-  return { programs, refused };
 }
 
 function withTailCallTargets(asked: readonly string[], specs: readonly MapSpec[]): Set<string> {

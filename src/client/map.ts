@@ -92,7 +92,8 @@ export class MapOf<K = MapValue, V = MapValue> {
 
   /** Takes every key out. */
   clear(): void {
-    for (const key of [...this.rawKeys()]) this.kernelMap.delete(key);
+    const keys = Array.from(this.rawKeys());
+    for (const key of keys) this.kernelMap.delete(key);
   }
 
   /** Number of keys (counted by going through them). */

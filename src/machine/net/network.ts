@@ -42,19 +42,27 @@ export interface RedirectTarget {
 
 /** The network of a machine: its devices and the hooks programs attach to on them. */
 export class Network implements Subsystem {
-  readonly devices: ReadonlyMap<string, Device>;
+  readonly devices = new Map<string, Device>();
   readonly #machine: () => Machine;
   readonly #rings = new Map<PacketHook, PacketRing>();
 
   /** Devices get ifindex 1 for `lo`, then 2, 3, … in the order given. */
   constructor(machine: () => Machine, devices: Readonly<Record<string, DeviceOptions>>) {
     this.#machine = machine;
-    const names = Object.keys(devices).filter((name) => name !== 'lo');
-    const all: [string, Device][] = ['lo', ...names].map((name, i) => [
-      name,
-      new Device(this, name, devices[name]?.ifindex ?? LOOPBACK + i),
-    ]);
-    this.devices = new Map(all);
+    this.add('lo', devices['lo']);
+    for (const [name, options] of Object.entries(devices)) {
+      if (name !== 'lo') this.add(name, options);
+    }
+  }
+
+  /** Adds a device; its ifindex is the next free one unless the options say another. */
+  add(name: string, options: DeviceOptions = {}): Device {
+    const used = new Set([...this.devices.values()].map((one) => one.ifindex));
+    let ifindex = options.ifindex ?? LOOPBACK;
+    while (used.has(ifindex)) ifindex++;
+    const device = new Device(this, name, ifindex);
+    this.devices.set(name, device);
+    return device;
   }
 
   serves(programType: string): boolean {

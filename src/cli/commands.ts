@@ -1,0 +1,140 @@
+import type { CommandDef, OptionDef } from './command.ts';
+
+const ENGINE: OptionDef = {
+  type: 'string',
+  value: 'NAME',
+  choices: ['wasm', 'interpreter'],
+  help: 'wasm (compiled, default) or interpreter',
+};
+
+const GLOBALS: OptionDef = {
+  type: 'string',
+  short: 'g',
+  multiple: true,
+  value: 'NAME=VALUE',
+  help: 'set a global variable before loading; may be given several times',
+};
+
+/** Every command there is. Help, parsing and completion read this table; nothing else lists them. */
+export const COMMANDS: readonly CommandDef[] = [
+  {
+    path: ['run'],
+    summary: 'run a program over the packets of a capture',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      prog: { type: 'string', value: 'NAME', help: 'which program, if the object has several' },
+      pcap: {
+        type: 'string',
+        value: 'FILE',
+        help: 'capture to read: pcap, pcapng, .gz, - = stdin',
+      },
+      out: { type: 'string', short: 'o', value: 'FILE', help: 'write the packets that survive' },
+      repeat: { type: 'string', value: 'N', help: 'go through the capture N times' },
+      cpus: { type: 'string', value: 'N', help: 'CPUs, each with a thread; flows stay on one CPU' },
+      engine: ENGINE,
+      global: GLOBALS,
+      map: {
+        type: 'string',
+        short: 'm',
+        multiple: true,
+        value: 'MAP:KEY=VALUE',
+        help: 'put an entry into a map before running',
+      },
+      device: {
+        type: 'string',
+        value: 'NAME',
+        help: 'device the packets come in by (default: the interface named in the capture, or eth0)',
+      },
+      top: { type: 'boolean', help: 'show the hottest source lines' },
+      entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
+      'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
+      fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+    },
+    details:
+      'Loads OBJ into a simulated kernel and gives every packet of the capture to one of its XDP or ' +
+      'tc programs. Shows the verdicts, what the program wrote into its maps and ring buffers, and ' +
+      'every fault with the source line it happened on. Nothing has verified the program: each ' +
+      'access is checked while it runs. Ends with 1 if a packet made the program fault.',
+    examples: [
+      ['beeyard run firewall.bpf.o --pcap in.pcapng --out out.pcapng', 'filter a capture'],
+      ['beeyard run x.bpf.o --pcap in.pcap --top', 'and show where the time goes'],
+      ['beeyard run x.bpf.o --pcap in.pcap -g limit=10 -j', 'with a global set, as JSON'],
+    ],
+    load: () => import('./run.ts'),
+  },
+  {
+    path: ['prog', 'show'],
+    summary: 'list the programs of an object',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {},
+    examples: [['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes']],
+    load: () => import('./prog-show.ts'),
+  },
+  {
+    path: ['prog', 'dump', 'xlated'],
+    summary: 'disassemble programs, with their source lines',
+    operands: 'OBJ [PROG]',
+    count: [1, 2],
+    options: {
+      opcodes: { type: 'boolean', help: 'show the bytes of each instruction' },
+      linum: { type: 'boolean', help: 'show file and line of the source' },
+    },
+    examples: [['beeyard prog dump xlated firewall.bpf.o', 'every program of the object']],
+    load: () => import('./prog-dump.ts'),
+  },
+  {
+    path: ['map', 'show'],
+    summary: 'list the maps of an object',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {},
+    examples: [['beeyard map show firewall.bpf.o', 'types, sizes, entries']],
+    load: () => import('./map-show.ts'),
+  },
+  {
+    path: ['map', 'dump'],
+    summary: 'show what maps hold right after loading, decoded by their BTF types',
+    operands: 'OBJ [MAP]',
+    count: [1, 2],
+    options: { global: GLOBALS },
+    examples: [['beeyard map dump firewall.bpf.o .rodata', 'the read-only globals']],
+    load: () => import('./map-dump.ts'),
+  },
+  {
+    path: ['btf', 'dump', 'file'],
+    summary: 'show the types of an object',
+    operands: 'FILE [format raw|c]',
+    count: [1, 3],
+    options: {},
+    examples: [
+      ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
+      ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
+    ],
+    load: () => import('./btf-dump.ts'),
+  },
+  {
+    path: ['build'],
+    summary: 'compile a BPF program written in C',
+    operands: 'FILE.bpf.c',
+    count: [1, 1],
+    options: {
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        help: 'object to write (default: FILE.bpf.o)',
+      },
+      cpu: { type: 'string', value: 'vN', choices: ['v1', 'v2', 'v3', 'v4'], help: 'default v3' },
+      include: { type: 'string', short: 'I', multiple: true, value: 'DIR', help: 'more headers' },
+      define: { type: 'string', short: 'D', multiple: true, value: 'NAME[=V]', help: 'macros' },
+      clang: { type: 'string', value: 'PATH', help: 'the compiler to use' },
+    },
+    details:
+      'Uses the first clang that knows the bpf target: $CLANG, clang, clang-21 … clang-14, then the ' +
+      '@zigc packages if they are installed. Downloads nothing. <beeyard/bpf.h> is found by itself.',
+    examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
+    load: () => import('./build.ts'),
+  },
+];

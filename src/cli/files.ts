@@ -1,0 +1,67 @@
+import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { FormatError } from '../base/index.ts';
+import { type ObjectFile, parseObject } from '../object/index.ts';
+import { CliError, EXIT } from './exit.ts';
+import type { CliIo } from './io.ts';
+
+/** Bytes read from a file at a time. */
+const CHUNK = 4 << 20;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it may not be read',
+  EISDIR: 'it is a directory',
+};
+
+/** A CliError for a file the system does not let us use. */
+export function fileError(path: string, error: unknown): CliError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reason = REASONS[code] ?? (error as Error).message;
+  return new CliError(EXIT.input, `${path}: ${reason}`, undefined, { cause: error });
+}
+
+export function readBytes(path: string, io: CliIo): Uint8Array {
+  try {
+    return readFileSync(path === '-' ? 0 : resolve(io.cwd, path));
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+/** Reads and parses an object file. */
+export function readObject(path: string, io: CliIo): ObjectFile {
+  const bytes = readBytes(path, io);
+  try {
+    return parseObject(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new CliError(EXIT.input, `${path}: ${error.message}`, undefined, { cause: error });
+  }
+}
+
+/** A file's bytes in large pieces. `-` is standard input. */
+export async function* readChunks(path: string, io: CliIo): AsyncGenerator<Uint8Array> {
+  if (path === '-') {
+    yield* createReadStream('', { fd: 0, autoClose: false, highWaterMark: CHUNK });
+    return;
+  }
+  let file: number;
+  try {
+    file = openSync(resolve(io.cwd, path), 'r');
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(CHUNK);
+      const size = readSync(file, chunk, 0, CHUNK, null);
+      if (size === 0) return;
+      yield chunk.subarray(0, size);
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,58 @@
+import type { BtfInput } from '../btf/index.ts';
+import { globalsOf } from '../client/index.ts';
+import type { ObjectFile } from '../object/index.ts';
+import { usageError } from './exit.ts';
+import { closest } from './suggest.ts';
+
+/** '10' → 10, '0x10' → 16, 'true', '{"a": 1}', 'text' → what encodeValue takes. */
+export function parseValue(text: string): BtfInput {
+  const plain = text.trim();
+  if (/^-?(0x[0-9a-f]+|\d+)n?$/i.test(plain)) return wholeNumber(plain.replace(/n$/i, ''));
+  if (plain === 'true' || plain === 'false') return plain === 'true';
+  if (/^[{["]/.test(plain)) {
+    try {
+      return JSON.parse(plain) as BtfInput;
+    } catch (error) {
+      throw usageError(`'${plain}' is no JSON: ${(error as Error).message}`);
+    }
+  }
+  return plain;
+}
+
+function wholeNumber(text: string): number | bigint {
+  const negative = text.startsWith('-');
+  const value = BigInt(negative ? text.slice(1) : text) * (negative ? -1n : 1n);
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+/** `--global NAME=VALUE` options. */
+export function parseGlobals(
+  given: readonly string[],
+  object: ObjectFile,
+): Readonly<Record<string, BtfInput>> {
+  const known = given.length > 0 ? [...globalsOf(object).keys()] : [];
+  const values: Record<string, BtfInput> = {};
+  for (const text of given) {
+    const equals = text.indexOf('=');
+    if (equals <= 0) throw usageError(`--global takes NAME=VALUE, not '${text}'`);
+    const name = text.slice(0, equals).trim();
+    if (!known.includes(name)) {
+      const near = closest(name, known);
+      const list = near ? `did you mean '${near}'?` : `it has: ${known.join(', ') || 'none'}`;
+      throw usageError(`the object has no global variable '${name}'; ${list}`);
+    }
+    values[name] = parseValue(text.slice(equals + 1));
+  }
+  return values;
+}
+
+/** `--map MAP:KEY=VALUE` options. The key may hold colons (IPv6), the value may hold anything. */
+export function parseMapEntries(
+  given: readonly string[],
+): { map: string; key: BtfInput; value: BtfInput }[] {
+  return given.map((text) => {
+    const match = /^([^:=]+):([^=]+)=(.*)$/.exec(text);
+    if (!match) throw usageError(`--map takes MAP:KEY=VALUE, not '${text}'`);
+    return { map: match[1]!, key: parseValue(match[2]!), value: parseValue(match[3]!) };
+  });
+}

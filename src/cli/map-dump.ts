@@ -1,0 +1,34 @@
+import { loadObject } from '../client/index.ts';
+import { bootMachine } from '../machine/index.ts';
+import type { CommandCall } from './command.ts';
+import { EXIT, usageError } from './exit.ts';
+import { readObject } from './files.ts';
+import { parseGlobals } from './inputs.ts';
+import { type CliIo, styleFor } from './io.ts';
+import { dumpMap, mapJson, mapText } from './map-report.ts';
+import { didYouMean } from './suggest.ts';
+import { toJson } from './values.ts';
+
+/** `beeyard map dump`: creates the maps in a fresh machine and shows what they hold. */
+export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  const [path, name] = call.operands;
+  const object = readObject(path!, io);
+  const names = object.maps.map((one) => one.name);
+  if (name !== undefined && !names.includes(name)) {
+    throw usageError(`the object has no map '${name}'${didYouMean(name, names)}`);
+  }
+  const { machine } = await bootMachine({ engine: 'interpreter' });
+  const globals = parseGlobals(call.list('global'), object);
+  const { maps } = loadObject(machine, { ...object, programs: [] }, { globals });
+  const wanted = [...maps.values()].filter((map) => name === undefined || map.spec.name === name);
+  const dumps = wanted
+    .map((map) => dumpMap(map, object.btf, machine.cpus))
+    .filter((dump) => dump !== undefined);
+  if (call.json) {
+    io.out(`${toJson(dumps.map(mapJson), call.flag('pretty'))}\n`);
+    return EXIT.ok;
+  }
+  const style = styleFor(io.color);
+  io.out(dumps.map((dump) => mapText(dump, Infinity, io.columns, style)).join('\n'));
+  return EXIT.ok;
+}

@@ -1,0 +1,313 @@
+import { type Btf, type BtfValue, formatFlat } from '../btf/index.ts';
+import type { Fate, FaultTally } from '../machine/index.ts';
+import type { ObjectFile, SourceLine } from '../object/index.ts';
+import type { CaptureFile } from './capture.ts';
+import type { CommandCall } from './command.ts';
+import type { Style } from './io.ts';
+import type { RecordLog, RunMachine } from './lanes.ts';
+import { decodeReadable, dumpMap, mapJson, mapText } from './map-report.ts';
+import { byteSize, duration, formatTable, grouped, percent, short } from './table.ts';
+import { hex, toJson } from './values.ts';
+
+/** Everything a report is made of. */
+export interface RunReport {
+  readonly call: CommandCall;
+  readonly options: { readonly path: string; readonly pcap: string; readonly entries: number };
+  readonly object: ObjectFile;
+  readonly machine: RunMachine;
+  readonly milliseconds: number;
+  readonly capture: CaptureFile;
+  readonly written: { path: string; packets: number; changed: number } | undefined;
+}
+
+const BAR = 24;
+const HOT_LINES = 5;
+const SHOWN_RECORDS = 5;
+
+/** The report for people. */
+export function reportText(report: RunReport, width: number, style: Style): string {
+  const parts = [
+    headline(report, style),
+    verdictTable(report, width, style),
+    redirectLines(report, style),
+    faultLines(report, width, style),
+    report.call.flag('top') ? hotLines(report, width, style) : '',
+    writtenLine(report, style),
+    recordLines(report, width, style),
+    report.call.flag('no-maps') ? '' : mapTables(report, width, style),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function headline({ machine, milliseconds, options }: RunReport, style: Style): string {
+  const { totals } = machine.runner;
+  const seconds = milliseconds / 1000;
+  const { spec } = machine.program;
+  const rate = `${short(totals.packets / seconds)} packets/s`;
+  const bits = `${short((totals.bytes * 8) / seconds)}bit/s`;
+  return (
+    `${style.bold(spec.name)} ${style.dim(`(${spec.section})`)} over ${options.pcap}: ` +
+    `${style.bold(grouped(totals.packets))} packets, ${byteSize(totals.bytes)} ` +
+    `in ${duration(milliseconds)} – ${style.bold(rate)}, ${bits}\n`
+  );
+}
+
+function fateStyle(fate: Fate, style: Style): (text: string) => string {
+  if (fate === 'pass') return style.good;
+  if (fate === 'drop') return style.warn;
+  return fate === 'aborted' ? style.bad : style.accent;
+}
+
+function verdictTable({ machine }: RunReport, width: number, style: Style): string {
+  const { packets } = machine.runner.totals;
+  const rows = machine.runner.verdicts().map(({ name, fate, count }) => {
+    const bar = '█'.repeat(Math.max(1, Math.round((BAR * count) / packets)));
+    const paint = fateStyle(fate, style);
+    return [paint(name), grouped(count), percent(count, packets), paint(bar)];
+  });
+  if (rows.length === 0) return '';
+  const columns = [
+    { head: 'verdict' },
+    { head: 'packets', right: true },
+    { head: 'share', right: true },
+    { head: '' },
+  ];
+  return formatTable(columns, rows, width, style.dim);
+}
+
+function redirectLines({ machine }: RunReport, style: Style): string {
+  const rows = [...machine.runner.totals.redirects.values()].map(({ kind, index, map, count }) => [
+    machine.network.target(kind, index, map).text,
+    count,
+  ]);
+  if (rows.length === 0) return '';
+  const lines = rows.map(([text, count]) => `  ${grouped(count as number)} to ${text}\n`);
+  return `${style.bold('redirected')}\n${lines.join('')}`;
+}
+
+function faultLines({ machine }: RunReport, width: number, style: Style): string {
+  const faults = [...machine.runner.totals.faults.values()].sort((a, b) => b.count - a.count);
+  if (faults.length === 0) return '';
+  const heading = style.bad(style.bold('faults'));
+  return `${heading} ${style.dim('(the program was stopped, the packet counts as aborted)')}\n${faults
+    .map((one) => faultText(one, width, style))
+    .join('')}`;
+}
+
+function faultText({ fault, count, firstPacket }: FaultTally, width: number, style: Style): string {
+  const times =
+    count === 1
+      ? `packet ${grouped(firstPacket)}`
+      : `${grouped(count)} packets, first ${grouped(firstPacket)}`;
+  const { source } = fault;
+  const what = fault.message.replace(/^[^:]*: /, '').replace(/ at insn \d+.*$/s, '');
+  const place = source
+    ? `    ${style.accent(`${source.file}:${source.line}`)}  ${source.text.trim()}\n`
+    : '';
+  const insn = fault.insn >= 0 ? `, insn ${fault.insn} of ${fault.program}` : `, ${fault.program}`;
+  return `  ${style.bad(what)} ${style.dim(`(${times}${insn})`)}\n${place}`.slice(0, width * 8);
+}
+
+interface HotLine {
+  readonly source: SourceLine;
+  count: number;
+  insns: number;
+}
+
+/** Source lines by how many instructions ran for them. */
+export function hottest(machine: RunMachine): HotLine[] {
+  const counts = machine.counts();
+  const { lines } = machine.program.spec;
+  const found = new Map<string, HotLine>();
+  lines.forEach((source, k) => {
+    const end = lines[k + 1]?.insn ?? counts.length;
+    const key = `${source.file}:${source.line}`;
+    const row = found.get(key) ?? { source, count: 0, insns: 0 };
+    found.set(key, row);
+    for (let insn = source.insn; insn < end; insn++) {
+      row.insns += counts[insn] ?? 0;
+      row.count = Math.max(row.count, counts[insn] ?? 0);
+    }
+  });
+  return [...found.values()].filter((row) => row.insns > 0).sort((a, b) => b.insns - a.insns);
+}
+
+function hotLines({ machine }: RunReport, width: number, style: Style): string {
+  const all = hottest(machine);
+  if (all.length === 0) return `${style.dim('no source lines: the object was built without -g')}\n`;
+  const total = all.reduce((sum, row) => sum + row.insns, 0);
+  const rows = all
+    .slice(0, HOT_LINES)
+    .map(({ source, count, insns }) => [
+      percent(insns, total),
+      grouped(insns),
+      grouped(count),
+      style.accent(`${source.file.replace(/^.*\//, '')}:${source.line}`),
+      source.text.trim(),
+    ]);
+  const columns = [
+    { head: 'share', right: true },
+    { head: 'instructions', right: true },
+    { head: 'times', right: true },
+    { head: 'line' },
+    { head: 'source' },
+  ];
+  return `${style.bold('hottest lines')}\n${formatTable(columns, rows, width, style.dim)}`;
+}
+
+function writtenLine({ written }: RunReport, style: Style): string {
+  if (!written) return '';
+  const changed = written.changed > 0 ? `, ${grouped(written.changed)} of them changed` : '';
+  return `${style.bold('written')} ${grouped(written.packets)} packets to ${written.path}${changed}\n`;
+}
+
+/**
+ * The struct a buffer's records are of. BTF does not say, so it is guessed: a struct with the map's
+ * name (drops: drop, drop_event, …), else the only struct of that size no map uses otherwise.
+ */
+export function recordType(object: ObjectFile, map: string, size: number): number | undefined {
+  const { btf } = object;
+  if (!btf) return undefined;
+  const used = new Set(object.maps.flatMap((one) => [one.keyTypeId, one.valueTypeId]));
+  const fitting = btf.types.filter(
+    (type) =>
+      type.kind === 'struct' && type.name !== '' && type.size === size && !used.has(type.id),
+  );
+  const stem = map.toLowerCase().replace(/s$/, '');
+  const named = fitting.filter(({ name }) => name.toLowerCase().includes(stem));
+  const candidates =
+    named.length > 0
+      ? named
+      : fitting.filter(
+          ({ name }) => !/^(xdp_md|__sk_buff|ethhdr|iphdr|ipv6hdr|tcphdr|udphdr)$/.test(name),
+        );
+  return candidates.length === 1 ? candidates[0]!.id : undefined;
+}
+
+function decodeRecord(object: ObjectFile, map: string, data: Uint8Array, btf: Btf | undefined) {
+  const type = recordType(object, map, data.length);
+  if (type === undefined || !btf) return undefined;
+  return decodeReadable(btf, type, data, '');
+}
+
+function recordLines({ machine, object }: RunReport, width: number, style: Style): string {
+  const parts = [...machine.records]
+    .filter(([, log]) => log.count > 0)
+    .map(([name, log]) => recordTable(object, name, log, width, style));
+  return parts.join('\n');
+}
+
+function recordTable(
+  object: ObjectFile,
+  name: string,
+  log: RecordLog,
+  width: number,
+  style: Style,
+): string {
+  const first = log.first.slice(0, SHOWN_RECORDS);
+  const type = object.maps.find((one) => one.name === name)?.type ?? '';
+  const more = log.count - first.length;
+  const heading = `${style.bold(name)} ${style.dim(`(${type}, ${grouped(log.count)} records)`)}\n`;
+  const tail = more > 0 ? `  ${style.dim(`… ${grouped(more)} more`)}\n` : '';
+  const values = first.map(({ data }) => decodeRecord(object, name, data, object.btf));
+  if (values.some((value) => value === undefined || typeof value !== 'object')) {
+    const lines = first.map(
+      ({ data }) => `  ${data.length} bytes: ${hex(data.subarray(0, 24), ' ')}\n`,
+    );
+    return heading + lines.join('') + tail;
+  }
+  const names = Object.keys(values[0] as object).filter((one) => !/^(unused|pad|_+\w*)$/.test(one));
+  const rows = values.map((value) =>
+    names.map((one) => cellText((value as Record<string, BtfValue>)[one]!)),
+  );
+  const columns = names.map((head, i) => ({
+    head,
+    right: rows.every((row) => /^[\d,-]+$/.test(row[i]!)),
+  }));
+  return heading + formatTable(columns, rows, width, style.dim) + tail;
+}
+
+const cellText = (value: BtfValue): string =>
+  typeof value === 'string'
+    ? value
+    : typeof value === 'object'
+      ? formatFlat(value)
+      : grouped(Number(value));
+
+function mapTables({ machine, object, options }: RunReport, width: number, style: Style): string {
+  const parts = [...machine.maps.values()]
+    .filter((map) => map.spec.dataSection !== 'rodata')
+    .map((map) => dumpMap(map, object.btf, machine.machine.cpus))
+    .filter((dump) => dump !== undefined)
+    .map((dump) => mapText(dump, options.entries, width, style));
+  return parts.join('\n');
+}
+
+/** The report for programs. */
+export function reportJson(report: RunReport, pretty: boolean): string {
+  const { machine, object, milliseconds, capture, written, options } = report;
+  const { runner, program } = machine;
+  const maps = [...machine.maps.values()]
+    .map((map) => dumpMap(map, object.btf, machine.machine.cpus))
+    .filter((dump) => dump !== undefined);
+  const json = {
+    program: program.spec.name,
+    type: program.spec.type,
+    verified: false,
+    pcap: options.pcap,
+    packets: runner.totals.packets,
+    bytes: runner.totals.bytes,
+    seconds: milliseconds / 1000,
+    packets_per_second: Math.round(runner.totals.packets / (milliseconds / 1000)),
+    problem: capture.problem?.message,
+    verdicts: runner
+      .verdicts()
+      .map(({ name, code, count }) => ({ verdict: name, code, packets: count })),
+    redirects: [...runner.totals.redirects.values()].map(({ kind, index, map, count }) => ({
+      target: machine.network.target(kind, index, map).text,
+      packets: count,
+    })),
+    faults: [...runner.totals.faults.values()].map(faultJson),
+    written,
+    hottest: report.call.flag('top') ? hottestJson(machine) : undefined,
+    records: Object.fromEntries(
+      [...machine.records].map(([name, log]) => [name, recordsJson(object, name, log)]),
+    ),
+    maps: report.call.flag('no-maps') ? undefined : maps.map(mapJson),
+  };
+  return toJson(json, pretty);
+}
+
+function faultJson({ fault, count, firstPacket }: FaultTally): object {
+  return {
+    kind: fault.kind,
+    message: fault.message,
+    program: fault.program,
+    insn: fault.insn,
+    address: fault.address,
+    file: fault.source?.file,
+    line: fault.source?.line,
+    packets: count,
+    first_packet: firstPacket,
+  };
+}
+
+function hottestJson(machine: RunMachine): object[] {
+  return hottest(machine).map(({ source, count, insns }) => ({
+    file: source.file,
+    line: source.line,
+    source: source.text.trim(),
+    times: count,
+    instructions: insns,
+  }));
+}
+
+function recordsJson(object: ObjectFile, name: string, log: RecordLog): object {
+  return {
+    count: log.count,
+    first: log.first.map(({ data, cpu }) => ({
+      cpu,
+      value: decodeRecord(object, name, data, object.btf) ?? data,
+    })),
+  };
+}

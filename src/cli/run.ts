@@ -1,0 +1,308 @@
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { MapOf } from '../client/index.ts';
+import type { EngineName, PacketRunner } from '../machine/index.ts';
+import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pcap/index.ts';
+import { CaptureFile, formatFor, OutputFile } from './capture.ts';
+import type { CommandCall } from './command.ts';
+import { CliError, EXIT, usageError } from './exit.ts';
+import { readObject } from './files.ts';
+import { parseGlobals, parseMapEntries } from './inputs.ts';
+import { IngressTable } from './ingress.ts';
+import type { CliIo } from './io.ts';
+import { styleFor } from './io.ts';
+import { bootLanes, type RunMachine } from './lanes.ts';
+import { Progress } from './progress.ts';
+import { type RunReport, reportJson, reportText } from './run-report.ts';
+import { closest } from './suggest.ts';
+
+/** Fates of packets that go into the output file. */
+const SURVIVES = new Set(['pass', 'tx', 'redirect']);
+
+/** What the command line asks for. */
+interface RunOptions {
+  readonly path: string;
+  readonly pcap: string;
+  readonly out: string | undefined;
+  readonly repeat: number;
+  readonly cpus: number;
+  readonly engine: EngineName;
+  readonly entries: number;
+}
+
+function optionsOf(call: CommandCall): RunOptions {
+  const pcap = call.text('pcap');
+  if (pcap === undefined) throw usageError("'beeyard run' needs a capture: --pcap FILE");
+  const repeat = call.count('repeat', 1, 1, 1e9);
+  if (pcap === '-' && repeat > 1) throw usageError('standard input cannot be read twice');
+  return {
+    path: call.operands[0]!,
+    pcap,
+    out: call.text('out'),
+    repeat,
+    cpus: call.count('cpus', 1, 1, 64),
+    engine: (call.text('engine') ?? 'wasm') as EngineName,
+    entries: call.count('entries', 8, 0, 1e6),
+  };
+}
+
+/** `beeyard run`. */
+export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  const options = optionsOf(call);
+  const object = readObject(options.path, io);
+  const spec = chooseProgram(object, call.text('prog'), options.path);
+  const capture = new CaptureFile(options.pcap, io);
+  checkOutput(options, io);
+  const fuel = call.text('fuel') === undefined ? undefined : call.count('fuel', 0, 1, 1e12);
+  const machine = await bootLanes(object, spec.name, {
+    engine: options.engine,
+    cpus: options.cpus,
+    profile: call.flag('top'),
+    globals: parseGlobals(call.list('global'), object),
+    fuel,
+    env: io.env,
+  });
+  try {
+    for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
+    sayNotVerified(spec, io);
+    const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
+      note(io, text),
+    );
+    const state: RunState = { call, io, options, object, machine, ingress };
+    const report = await runCaptures(state, capture);
+    const style = styleFor(io.color);
+    if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
+    else io.out(reportText(report, io.columns, style));
+    return exitCode(report);
+  } finally {
+    machine.close();
+  }
+}
+
+function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
+  note(io, `not verified: '${spec.name}' runs with run-time checks on, nobody has proven it safe`);
+}
+
+function note(io: CliIo, text: string): void {
+  io.err(`${styleFor(io.errorColor).warn('note:')} ${text}\n`);
+}
+
+/** The program to run: the one named, or the only one that sees packets. */
+function chooseProgram(object: ObjectFile, name: string | undefined, path: string): ProgramSpec {
+  const names = object.programs.map((one) => one.name);
+  if (name !== undefined) {
+    const found = object.programs.find((one) => one.name === name);
+    if (found) return found;
+    const near = closest(name, names);
+    const list = near ? `did you mean '${near}'?` : `it has: ${names.join(', ') || 'none'}`;
+    throw usageError(`${path} has no program '${name}'; ${list}`);
+  }
+  const fitting = object.programs.filter((one) => PACKET_TYPES.has(one.type ?? ''));
+  if (fitting.length === 1) return fitting[0]!;
+  if (fitting.length > 1) {
+    const list = fitting.map((one) => `  --prog ${one.name}   (${one.section})`).join('\n');
+    throw usageError(`${path} has several programs; say which:\n${list}`);
+  }
+  const sections = object.programs.map((one) => one.section).join(', ') || 'no program at all';
+  throw new CliError(EXIT.input, `${path} has no XDP or tc program (it has: ${sections})`);
+}
+
+const PACKET_TYPES = new Set(['xdp', 'sched_cls', 'sched_act']);
+
+/** Refuses to write over what is being read. */
+function checkOutput(options: RunOptions, io: CliIo): void {
+  if (options.out === undefined || options.pcap === '-') return;
+  const real = (path: string) => {
+    try {
+      return realpathSync(resolve(io.cwd, path));
+    } catch {
+      return undefined;
+    }
+  };
+  const target = real(options.out);
+  if (target !== undefined && (target === real(options.pcap) || target === real(options.path))) {
+    throw usageError(`--out ${options.out} would write over an input file`);
+  }
+}
+
+function setEntry(
+  machine: RunMachine,
+  object: ObjectFile,
+  entry: ReturnType<typeof parseMapEntries>[number],
+): void {
+  const map = machine.maps.get(entry.map);
+  if (!map) {
+    const names = [...machine.maps.keys()];
+    const near = closest(entry.map, names);
+    const list = near ? `did you mean '${near}'?` : `it has: ${names.join(', ')}`;
+    throw usageError(`the object has no map '${entry.map}'; ${list}`);
+  }
+  new MapOf(map, object.btf, machine.machine.cpus).set(entry.key, entry.value);
+}
+
+interface RunState {
+  readonly call: CommandCall;
+  readonly io: CliIo;
+  readonly options: RunOptions;
+  readonly object: ObjectFile;
+  readonly machine: RunMachine;
+  readonly ingress: IngressTable;
+}
+
+async function runCaptures(state: RunState, first: CaptureFile): Promise<RunReport> {
+  const { io, options, machine, object } = state;
+  const progress = new Progress(io);
+  const output = options.out === undefined ? undefined : new OutputFile(options.out, io);
+  const copier = new Copier(output, options.out ?? '');
+  const start = performance.now();
+  let capture = first;
+  try {
+    for (let round = 0; round < options.repeat; round++) {
+      if (round > 0) capture = new CaptureFile(options.pcap, io);
+      machine.runner.restartClock();
+      const done = () => progressOf(capture, round, options.repeat);
+      await runCapture(state, capture, round === 0 ? copier : undefined, (packets) =>
+        progress.update(packets, done),
+      );
+    }
+  } finally {
+    progress.clear();
+    await output?.close();
+  }
+  const milliseconds = performance.now() - start;
+  if (first.problem) note(io, `${first.path}: ${first.problem.message}; the packets before it ran`);
+  const written = options.out === undefined ? undefined : copier.counts(options.out);
+  return { call: state.call, options, object, machine, milliseconds, capture: first, written };
+}
+
+function progressOf(capture: CaptureFile, round: number, rounds: number): number | undefined {
+  if (capture.size === undefined || capture.size === 0) return undefined;
+  return (round + Math.min(1, capture.consumed / capture.size)) / rounds;
+}
+
+async function runCapture(
+  state: RunState,
+  capture: CaptureFile,
+  copier: Copier | undefined,
+  progress: (packets: number) => void,
+): Promise<void> {
+  const { runner } = state.machine;
+  for await (const batch of capture.batches()) {
+    const ingress = state.ingress.update(capture.reader.interfaces);
+    for (let from = 0; from < batch.count; ) {
+      const count = await runner.run(batch, from, ingress);
+      state.machine.collect();
+      if (copier?.active) copier.copy(capture, batch, from, runner, state.ingress);
+      from += count;
+      progress(runner.totals.packets);
+    }
+    if (copier?.active) await copier.finishBatch(capture, batch);
+  }
+}
+
+/** Writes the packets that survive, and in pcapng everything between them. */
+class Copier {
+  readonly active: boolean;
+  readonly #output: OutputFile | undefined;
+  readonly #path: string;
+  #writer: CaptureWriter | undefined;
+  #other = 0;
+  #changed = 0;
+
+  constructor(output: OutputFile | undefined, path: string) {
+    this.#output = output;
+    this.#path = path;
+    this.active = output !== undefined;
+  }
+
+  copy(
+    capture: CaptureFile,
+    batch: PacketBatch,
+    from: number,
+    runner: PacketRunner,
+    ingress: IngressTable,
+  ): void {
+    const writer = this.#writerFor(capture);
+    for (let k = 0; k < runner.count; k++) {
+      const i = from + k;
+      this.#others(batch, i);
+      if (!SURVIVES.has(runner.fate(k))) continue;
+      runner.finish(k);
+      const made = ingress.madeHeader(batch.interfaceId[i]!);
+      if (made) this.#writeBehindHeader(writer, batch, i, runner, k, made.headerSize);
+      else this.#write(writer, batch, i, runner.bytes, runner.dataStart(k), runner.dataLength(k));
+    }
+  }
+
+  #write(
+    writer: CaptureWriter,
+    batch: PacketBatch,
+    i: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const from = batch.start[i]!;
+    const same =
+      length === batch.length[i]! &&
+      Buffer.compare(
+        bytes.subarray(start, start + length),
+        batch.bytes.subarray(from, from + length),
+      ) === 0;
+    if (same) {
+      writer.unchanged(batch, i);
+    } else {
+      writer.changed(batch, i, bytes, start, length);
+      this.#changed++;
+    }
+  }
+
+  /** Takes the Ethernet header that was made off again and puts the capture's own header back. */
+  #writeBehindHeader(
+    writer: CaptureWriter,
+    batch: PacketBatch,
+    i: number,
+    runner: PacketRunner,
+    k: number,
+    headerSize: number,
+  ): void {
+    const payload = Math.max(0, runner.dataLength(k) - 14);
+    const bytes = new Uint8Array(headerSize + payload);
+    const from = batch.start[i]!;
+    bytes.set(batch.bytes.subarray(from, from + Math.min(headerSize, batch.length[i]!)));
+    const start = runner.dataStart(k) + 14;
+    bytes.set(runner.bytes.subarray(start, start + payload), headerSize);
+    this.#write(writer, batch, i, bytes, 0, bytes.length);
+  }
+
+  /** Blocks that stand before packet `i`. */
+  #others(batch: PacketBatch, i: number): void {
+    const { others } = batch;
+    while (this.#other < others.length && others[this.#other]!.before <= i) {
+      this.#writer!.other(others[this.#other++]!);
+    }
+  }
+
+  async finishBatch(capture: CaptureFile, batch: PacketBatch): Promise<void> {
+    const writer = this.#writerFor(capture);
+    this.#others(batch, batch.count);
+    this.#other = 0;
+    if (writer.output.length > 0) await this.#output!.write(writer.output.take());
+  }
+
+  #writerFor(capture: CaptureFile): CaptureWriter {
+    const { reader } = capture;
+    this.#writer ??= createWriter(reader, formatFor(this.#path, reader.format ?? 'pcap'));
+    return this.#writer;
+  }
+
+  counts(path: string) {
+    return { path, packets: this.#writer?.packets ?? 0, changed: this.#changed };
+  }
+}
+
+function exitCode(report: RunReport): number {
+  if (report.capture.problem && report.machine.runner.totals.packets === 0) return EXIT.input;
+  return report.machine.runner.totals.faults.size > 0 ? EXIT.finding : EXIT.ok;
+}

@@ -1,0 +1,1 @@
+export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
