@@ -1,0 +1,199 @@
+import {
+  BPF_JEQ,
+  BPF_JGE,
+  BPF_JGT,
+  BPF_JLE,
+  BPF_JLT,
+  BPF_JMP,
+  BPF_JNE,
+  BPF_X,
+} from '../../isa/index.ts';
+import type { Flow } from './dominators.ts';
+import type { World } from './facts.ts';
+import {
+  type Graph,
+  NODE_CALL,
+  NODE_COND,
+  NODE_ENTER,
+  NODE_LEAVE,
+  NODE_PART,
+  NODE_STRAY,
+  NODE_TRAP,
+  hasNext,
+} from './graph.ts';
+import { following, FP } from './insn.ts';
+import { lastInsn } from './program.ts';
+import type { Slots } from './slots.ts';
+import { enterFrame, frameBase, transfer, type TransferContext } from './transfer.ts';
+import {
+  decideNull,
+  forgetPacket,
+  isConst,
+  joinState,
+  setValue,
+  type State,
+  V_CONST,
+  V_CTX,
+  V_LOOKED_UP,
+  V_PACKET,
+  V_PACKET_END,
+  V_STACK,
+  V_UNKNOWN,
+  copyValue,
+  WORDS,
+  widenPacket,
+} from './values.ts';
+
+/** What is known before each node of a graph. */
+export class Analysis implements TransferContext {
+  readonly world: World;
+  readonly graph: Graph;
+  readonly program: Graph['program'];
+  readonly slots: Slots;
+  readonly intact: number;
+  seesPacket = false;
+  /** Words of one state. */
+  private readonly width: number;
+  private readonly states: Int32Array;
+  private readonly rank: Int32Array;
+
+  /** `isMain`: r1 is the context; otherwise nothing is known of the arguments. */
+  constructor(world: World, graph: Graph, flow: Flow, slots: Slots, isMain: boolean) {
+    this.world = world;
+    this.graph = graph;
+    this.program = graph.program;
+    this.slots = slots;
+    this.intact = frameBase(graph.frames.length) + slots.count;
+    this.width = (this.intact + 1) * WORDS;
+    this.rank = flow.rank;
+    this.states = new Int32Array(flow.order.length * this.width);
+    this.start(isMain);
+    this.solve(flow);
+  }
+
+  /** The state before node `n` (a view: copy it before changing it). */
+  before(n: number): State {
+    const at = this.rank[n] * this.width;
+    return this.states.subarray(at, at + this.width);
+  }
+
+  private start(isMain: boolean): void {
+    const s = this.states.subarray(0, this.width);
+    for (let v = 0; v < this.intact; v++) setValue(s, v, V_UNKNOWN);
+    setValue(s, FP, V_STACK, 0);
+    setValue(s, this.intact, isMain ? V_CONST : V_UNKNOWN);
+    if (!isMain) return;
+    for (let r = 0; r < FP; r++) setValue(s, r, V_CONST, 0, 0);
+    setValue(s, 1, V_CTX, 0);
+  }
+
+  private solve(flow: Flow): void {
+    const count = flow.order.length;
+    const dirty = new Uint8Array(count);
+    const scratch = new Int32Array(this.width);
+    const refined = new Int32Array(this.width);
+    dirty[0] = 1;
+    for (let again = true; again; ) {
+      again = false;
+      for (let r = 0; r < count; r++) {
+        if (dirty[r] === 0) continue;
+        dirty[r] = 0;
+        const node = flow.order[r];
+        scratch.set(this.before(node));
+        this.throughNode(scratch, node);
+        if (this.propagate(node, r, scratch, refined, dirty)) again = true;
+      }
+    }
+  }
+
+  /** Sends the state after a node to its successors. True if one before it has to be redone. */
+  private propagate(
+    node: number,
+    r: number,
+    after: State,
+    refined: State,
+    dirty: Uint8Array,
+  ): boolean {
+    const { graph } = this;
+    let back = false;
+    const send = (target: number, s: State) => {
+      const to = this.rank[target];
+      if (!joinState(this.before(target), s)) return;
+      dirty[to] = 1;
+      if (to <= r) back = true;
+    };
+    if (graph.kind[node] === NODE_COND) {
+      refined.set(after);
+      this.refine(refined, node, true);
+      send(graph.taken[node], refined);
+      this.refine(after, node, false);
+    }
+    if (hasNext(graph, node)) send(graph.next[node], after);
+    return back;
+  }
+
+  /** Runs all of a node on the state, what its end does included. */
+  private throughNode(s: State, node: number): void {
+    const { graph, program } = this;
+    if (graph.kind[node] === NODE_STRAY || graph.kind[node] === NODE_PART) return;
+    const block = graph.block[node];
+    const base = frameBase(graph.frame[node]);
+    const end =
+      graph.kind[node] === NODE_TRAP ? lastInsn(program, block) : program.blocks.end[block];
+    for (let i = program.blocks.start[block]; i < end; i = following(program.code, i)) {
+      transfer(this, s, i, base);
+    }
+    this.leaveNode(s, node, base);
+  }
+
+  private leaveNode(s: State, node: number, base: number): void {
+    const { graph } = this;
+    const target = graph.frame[graph.next[node]];
+    switch (graph.kind[node]) {
+      case NODE_CALL:
+        setValue(s, base, V_UNKNOWN);
+        setValue(s, this.intact, V_UNKNOWN);
+        forgetPacket(s);
+        break;
+      case NODE_ENTER:
+        enterFrame(s, base, frameBase(target), graph.frames[target].depth);
+        break;
+      case NODE_LEAVE:
+        copyValue(s, frameBase(target), base);
+        break;
+    }
+  }
+
+  /** What the outcome of a node's condition tells. */
+  private refine(s: State, node: number, taken: boolean): void {
+    const { code } = this.program;
+    const i = lastInsn(this.program, this.graph.block[node]);
+    const op = code.op[i];
+    if ((op & 7) !== BPF_JMP) return;
+    const base = frameBase(this.graph.frame[node]);
+    const dst = base + code.dst[i];
+    const operation = op & 0xf0;
+    if ((op & BPF_X) !== 0) {
+      refineBounds(s, operation, dst, base + code.src[i], taken);
+      if (isConst(s, base + code.src[i], 0, 0)) refineNull(s, operation, dst, taken);
+    } else if (code.imm[i] === 0) refineNull(s, operation, dst, taken);
+  }
+}
+
+function refineNull(s: State, operation: number, v: number, taken: boolean): void {
+  if (s[v * WORDS] !== V_LOOKED_UP) return;
+  if (operation === BPF_JEQ) decideNull(s, v, taken);
+  else if (operation === BPF_JNE) decideNull(s, v, !taken);
+}
+
+/** A comparison that shows `pointer <= end of packet` makes what is below the pointer accessible. */
+function refineBounds(s: State, operation: number, a: number, b: number, taken: boolean): void {
+  const upTo = (pointer: number, end: number) =>
+    s[pointer * WORDS] === V_PACKET && s[end * WORDS] === V_PACKET_END;
+  const below = operation === BPF_JLE || operation === BPF_JLT;
+  const above = operation === BPF_JGT || operation === BPF_JGE;
+  if (!below && !above) return;
+  const firstIsLower = below === taken;
+  if (firstIsLower && upTo(a, b)) widenPacket(s, s[a * WORDS + 2], s[a * WORDS + 1]);
+  if (!firstIsLower && upTo(b, a)) widenPacket(s, s[b * WORDS + 2], s[b * WORDS + 1]);
+}

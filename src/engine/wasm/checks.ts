@@ -1,0 +1,176 @@
+import { I64 } from './encoder.ts';
+import type { Emitter } from './emitter.ts';
+import type { MapFacts } from './facts.ts';
+import * as W from './opcodes.ts';
+import { C_STACK, C_STACK_END } from '../../runtime/layout.ts';
+import { NONE } from './program.ts';
+import { STACK_TAG } from './transfer.ts';
+import {
+  V_CONST,
+  V_CTX,
+  V_MAP_VALUE,
+  V_MAYBE_MAP_VALUE,
+  V_MAYBE_PACKET,
+  V_MAYBE_STACK,
+  V_PACKET,
+  V_STACK,
+} from './values.ts';
+
+/** One access: pointer variable, offset, bytes, instruction. */
+export interface Access {
+  readonly pointer: number;
+  readonly off: number;
+  readonly size: number;
+  readonly write: boolean;
+  readonly insn: number;
+}
+
+/** Whether what is known of the pointer proves the access. */
+function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
+  const a = e.word(pointer, 1);
+  switch (e.kind(pointer)) {
+    case V_STACK:
+      return a + off >= -e.extent && a + off + size <= 0;
+    case V_CTX:
+      return a + off >= 0 && a + off + size <= e.world.image.context.size;
+    case V_PACKET:
+      return a + off >= 0 && a + off + size <= e.word(pointer, 3);
+    case V_MAP_VALUE: {
+      const map = e.world.mapAt(a);
+      const at = e.word(pointer, 2) + off;
+      return map !== undefined && mayAccess(map, write) && at >= 0 && at + size <= map.valueSize;
+    }
+    case V_CONST:
+      return isGlobalData(e, a + off, e.word(pointer, 2), size, write);
+    default:
+      return false;
+  }
+}
+
+function mayAccess(map: MapFacts, write: boolean): boolean {
+  return write ? map.writable : map.readable;
+}
+
+/** A constant address inside value 0 of a map. */
+function isGlobalData(e: Emitter, low: number, tag: number, size: number, write: boolean): boolean {
+  const map = tag === 0 ? undefined : e.world.mapOfTag(tag);
+  if (map === undefined || !mayAccess(map, write)) return false;
+  const at = low - map.values;
+  return at >= 0 && at + size <= map.valueSize;
+}
+
+/** In checked code: makes sure that the access is right, or ends the run. */
+export function emitCheck(e: Emitter, access: Access): void {
+  if (!e.world.checks || isProven(e, access)) return;
+  const address = e.scratch64();
+  e.get(access.pointer);
+  if (access.off !== 0) {
+    e.i64(access.off);
+    e.op(W.I64_ADD);
+  }
+  e.with(W.LOCAL_SET, address);
+  if (!emitRangeTest(e, access, address)) {
+    callCheck(e, access, address);
+    return;
+  }
+  e.op(W.I32_EQZ);
+  e.start(W.IF);
+  callCheck(e, access, address);
+  e.op(W.END);
+}
+
+function callCheck(e: Emitter, { size, write, insn }: Access, address: number): void {
+  e.with(W.LOCAL_GET, address);
+  e.i32(size);
+  e.i32(write ? 1 : 0);
+  e.i32(insn);
+  e.with(W.CALL, e.module.check);
+}
+
+/** Pushes whether the address is in the range it is probably in; false = no idea where that is. */
+function emitRangeTest(e: Emitter, access: Access, address: number): boolean {
+  const { pointer, size, write } = access;
+  switch (e.kind(pointer)) {
+    case V_PACKET:
+    case V_MAYBE_PACKET:
+      return emitPacketTest(e, pointer, access, address);
+    case V_STACK:
+    case V_MAYBE_STACK:
+      emitStackTest(e, size, address);
+      return true;
+    case V_MAP_VALUE:
+    case V_MAYBE_MAP_VALUE: {
+      const map = e.world.mapAt(e.word(pointer, 1));
+      return map !== undefined && mayAccess(map, write) && emitValueTest(e, map, size, address);
+    }
+    default:
+      return false;
+  }
+}
+
+/** All comparisons are signed: an address with a tag is negative, bounds are not. */
+function emitPacketTest(e: Emitter, pointer: number, access: Access, address: number): boolean {
+  if (e.packetStart === NONE) return false;
+  const isAboveStart = e.kind(pointer) === V_PACKET && e.word(pointer, 1) + access.off >= 0;
+  e.with(W.LOCAL_GET, address);
+  e.with(W.LOCAL_GET, e.packetEnd);
+  e.i64(access.size);
+  e.op(W.I64_SUB);
+  e.op(W.I64_LE_S);
+  if (isAboveStart) return true;
+  e.with(W.LOCAL_GET, address);
+  e.with(W.LOCAL_GET, e.packetStart);
+  e.op(W.I64_GE_S);
+  e.op(W.I32_AND);
+  return true;
+}
+
+/** The stack of this CPU, which is one region. */
+function emitStackTest(e: Emitter, size: number, address: number): void {
+  e.with(W.LOCAL_GET, address);
+  e.cpu();
+  e.op(W.I64_EXTEND_I32_U);
+  e.i64(C_STACK, STACK_TAG);
+  e.op(W.I64_ADD);
+  e.op(W.I64_SUB);
+  e.i64(C_STACK_END - C_STACK - size);
+  e.op(W.I64_LE_U);
+}
+
+/** Values of a map: offset within all of them, then within one. */
+function emitValueTest(e: Emitter, map: MapFacts, size: number, address: number): boolean {
+  const { start, end, stride, element } = map.region;
+  if (start === 0 || size > element) return false;
+  e.with(W.LOCAL_GET, address);
+  e.i64(start, map.valueTag);
+  e.op(W.I64_SUB);
+  if (stride === 0 || end - start <= stride) {
+    e.i64((stride === 0 ? end - start : element) - size, 0);
+    e.op(W.I64_LE_U);
+    return true;
+  }
+  const offset = e.scratchOffset();
+  e.with(W.LOCAL_TEE, offset);
+  e.i64((end - start) | 0, 0);
+  e.op(W.I64_LT_U);
+  e.with(W.LOCAL_GET, offset);
+  e.op(W.I32_WRAP_I64);
+  e.i32(stride);
+  e.op(W.I32_REM_U);
+  e.i32(element - size);
+  e.op(W.I32_LE_U);
+  e.op(W.I32_AND);
+  return true;
+}
+
+/** Loads the packet's bounds into locals, in checked code that looks at the packet. */
+export function emitPacketBounds(e: Emitter): void {
+  if (!e.analysis.seesPacket) return;
+  if (e.packetStart === NONE) {
+    e.packetStart = e.addLocal(I64);
+    e.packetEnd = e.addLocal(I64);
+  }
+  e.module.pushPacketBounds(e);
+  e.with(W.LOCAL_SET, e.packetEnd);
+  e.with(W.LOCAL_SET, e.packetStart);
+}

@@ -1,0 +1,157 @@
+import { helperContract } from '../../abi/index.ts';
+import {
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  type Code,
+  decodeCode,
+  LD_IMM64,
+} from '../../isa/index.ts';
+import {
+  M_CPU_STRIDE,
+  M_KEY_SIZE,
+  M_MAX_ENTRIES,
+  M_STRIDE,
+  M_TYPE,
+  M_VALUE_SIZE,
+  M_VALUE_TAG,
+  M_VALUES,
+  MAX_REGIONS,
+  R_ELEMENT,
+  R_END,
+  R_FLAGS,
+  R_OWNER,
+  R_START,
+  R_STRIDE,
+  REGION_F_READ_ONLY,
+  REGION_F_WRITE_ONLY,
+  REGION_SIZE,
+  REGIONS,
+  TAG_BASE,
+} from '../../runtime/layout.ts';
+import type { Runtime } from '../../runtime/types.ts';
+import type { ProgramImage } from '../types.ts';
+import type { Facts, HelperFacts, MapFacts } from './facts.ts';
+import { CALL, following } from './insn.ts';
+
+/** Map types whose look-up is the formula of runtime/core/array.ts. */
+const ARRAY_TYPES: ReadonlySet<string> = new Set(['array', 'percpu_array']);
+/** Map types whose look-up by a program gives no pointer to a value. */
+const OTHER_LOOKUPS: ReadonlySet<string> = new Set(['array_of_maps', 'hash_of_maps']);
+
+/** Gathers from a runtime what compiling `image` for it depends on. */
+export function collectFacts(image: ProgramImage, runtime: Runtime): Facts {
+  const code = decodeCode(image.insns);
+  const maps = new Map<number, MapFacts>();
+  const helpers: Record<number, HelperFacts> = {};
+  const functions = new Set<string>();
+  for (let i = 0; i < code.length; i = following(code, i)) {
+    const op = code.op[i];
+    if (op === LD_IMM64) addMap(runtime, mapOfConstant(runtime, code, i), maps);
+    if (op === CALL && code.src[i] === 0) {
+      helpers[code.imm[i]] ??= helperFacts(image, runtime, code.imm[i]) as HelperFacts;
+    }
+  }
+  for (const id of Object.keys(helpers)) if (!helpers[Number(id)]) delete helpers[Number(id)];
+  for (const { prefix } of maps.values()) {
+    for (const operation of ['lookup', 'update', 'delete']) {
+      const name = `${prefix}_${operation}`;
+      if (runtime.exports[name] !== undefined) functions.add(name);
+    }
+  }
+  return {
+    shared: runtime.options.shared === true,
+    maps: [...maps.values()],
+    helpers,
+    functions: [...functions],
+    tailCalls: hasTailCalls(),
+  };
+}
+
+/** Header of the map that the ld_imm64 at `i` names or points into, or 0. */
+function mapOfConstant(runtime: Runtime, code: Code, i: number): number {
+  if (code.src[i] === BPF_PSEUDO_MAP_FD) return code.imm[i] >>> 0;
+  if (code.src[i] !== BPF_PSEUDO_MAP_VALUE || i + 1 >= code.length) return 0;
+  const region = code.imm[i + 1] - TAG_BASE;
+  if (region <= 0 || region >= MAX_REGIONS) return 0;
+  return runtime.view().getUint32(REGIONS + region * REGION_SIZE + R_OWNER, true);
+}
+
+function addMap(runtime: Runtime, address: number, maps: Map<number, MapFacts>): void {
+  if (address === 0 || maps.has(address)) return;
+  const map = runtime.mapAt(address);
+  if (map !== undefined) maps.set(address, mapFacts(runtime, address, map.prefix));
+}
+
+function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
+  const view = runtime.view();
+  const field = (offset: number) => view.getUint32(address + offset, true);
+  const valueTag = view.getInt32(address + M_VALUE_TAG, true);
+  const region = REGIONS + (valueTag - TAG_BASE) * REGION_SIZE;
+  const record = (offset: number) => (valueTag === 0 ? 0 : view.getUint32(region + offset, true));
+  const flags = record(R_FLAGS);
+  return {
+    address,
+    type: field(M_TYPE),
+    prefix,
+    keySize: field(M_KEY_SIZE),
+    valueSize: field(M_VALUE_SIZE),
+    maxEntries: field(M_MAX_ENTRIES),
+    valueTag,
+    values: field(M_VALUES) | 0,
+    stride: field(M_STRIDE),
+    cpuStride: field(M_CPU_STRIDE),
+    isArray: ARRAY_TYPES.has(prefix),
+    region: {
+      start: record(R_START) | 0,
+      end: record(R_END) | 0,
+      stride: record(R_STRIDE),
+      element: record(R_ELEMENT),
+    },
+    holdsValues: valueTag !== 0 && !OTHER_LOOKUPS.has(prefix),
+    writable: (flags & REGION_F_READ_ONLY) === 0,
+    readable: (flags & REGION_F_WRITE_ONLY) === 0,
+  };
+}
+
+function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperFacts | undefined {
+  const fn = runtime.helperFunction(id, image.programType);
+  if (fn === undefined) return undefined;
+  const contract = helperContract(id, image.programType);
+  const args = contract?.args ?? [];
+  // JavaScript bodies may run programs; runtime functions only call back when they take a callback.
+  const isRuntime = isExport(runtime, fn);
+  const writes = args.reduce((mask, argument, k) => {
+    const reads = argument.access === undefined || argument.access === 'read';
+    return reads && !WRITTEN_KINDS.has(argument.kind) ? mask : mask | (1 << k);
+  }, 0);
+  return {
+    arity: runtime.helperArity(id, image.programType),
+    changesPacket: contract === undefined || contract.changesPacket === true,
+    isRuntime,
+    callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
+    writes: contract === undefined ? 0x1f : writes,
+    checked: contract !== undefined,
+  };
+}
+
+/** Arguments a helper writes through although the prototype gives no access. */
+const WRITTEN_KINDS: ReadonlySet<string> = new Set(['dynptr', 'spin_lock', 'timer', 'kptr', 'any']);
+
+function isExport(runtime: Runtime, fn: unknown): boolean {
+  return Object.values(runtime.exports).includes(fn as never);
+}
+
+let tailCalls: boolean | undefined;
+
+/** Whether this engine has wasm tail calls: asks it to validate a function that makes one. */
+export function hasTailCalls(): boolean {
+  tailCalls ??= WebAssembly.validate(
+    Uint8Array.of(
+      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...[1, 4, 1, 0x60, 0, 0],
+      ...[3, 2, 1, 0],
+      ...[10, 6, 1, 4, 0, 0x12, 0, 0x0b],
+    ),
+  );
+  return tailCalls;
+}

@@ -1,0 +1,72 @@
+import { FormatError } from '../../base/index.ts';
+import { decodeCode } from '../../isa/index.ts';
+import type { CompileOptions, ProgramImage } from '../types.ts';
+import { type Facts, World } from './facts.ts';
+import { compileFunction } from './function.ts';
+import { buildGraph, type InlinePolicy } from './graph.ts';
+import { ModuleContext } from './module.ts';
+import { analyseProgram, type Program } from './program.ts';
+import { describeSubprograms } from './subprograms.ts';
+
+/** What must be kept with a module's bytes to use them. Plain data: JSON, postMessage. */
+export interface ModuleMetadata {
+  /** Subprograms that are callbacks: exports `callback<k>`, imports `slot.<k>`. */
+  readonly callbacks: readonly number[];
+  /** First instruction and one past the last, of each counter. Empty unless profiling. */
+  readonly counters: readonly (readonly [number, number])[];
+}
+
+export interface CompiledModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly metadata: ModuleMetadata;
+}
+
+/**
+ * Compiles a program to a WebAssembly module. A pure function: the same image, options and facts
+ * give the same bytes, so the result may be cached and sent to workers.
+ *
+ * Throws FormatError when there is no instruction at all; anything else that cannot run becomes a
+ * fault at run time.
+ */
+export function compileToWasm(
+  image: ProgramImage,
+  options: CompileOptions,
+  facts: Facts,
+): CompiledModule {
+  const code = decodeCode(image.insns);
+  if (code.length === 0) throw new FormatError('BPF code', 0, 'a program has no instructions');
+  const program = analyseProgram(code, image.functions);
+  const world = new World(image, options, facts);
+  const infos = describeSubprograms(world, program);
+  const module = new ModuleContext(world, program, infos);
+  compileAll(module);
+  return { bytes: module.builder.finish(), metadata: metadataOf(world, program) };
+}
+
+function compileAll(module: ModuleContext): void {
+  const { builder, program } = module;
+  const policy: InlinePolicy = () => false;
+  builder.exportFunction('entry', module.entry);
+  builder.define(module.entry, compileFunction(module, buildGraph(program, 0, policy), true));
+  for (const k of program.callbacks) module.defineCallback(k);
+  const done = new Set<number>();
+  for (let todo = module.declared(); todo.length > 0; ) {
+    for (const k of todo) {
+      const body = compileFunction(module, buildGraph(program, k, policy), false);
+      builder.define(module.signature(k).index, body);
+      done.add(k);
+    }
+    todo = module.declared().filter((k) => !done.has(k));
+  }
+  module.defineRun();
+  module.defineBatch();
+}
+
+function metadataOf(world: World, program: Program): ModuleMetadata {
+  const { start, end, count } = program.blocks;
+  const counters = Array.from(
+    { length: world.options.profile ? count : 0 },
+    (_, b) => [start[b], end[b]] as const,
+  );
+  return { callbacks: [...program.callbacks], counters };
+}

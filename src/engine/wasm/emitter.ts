@@ -1,0 +1,318 @@
+import { C_STACK_TOP, FRAME_SIZE, GLOBALS } from '../../runtime/layout.ts';
+import type { Analysis } from './analysis.ts';
+import { ByteSink, I32, I64 } from './encoder.ts';
+import type { World } from './facts.ts';
+import type { Graph } from './graph.ts';
+import { FP } from './insn.ts';
+import type { ModuleContext } from './module.ts';
+import * as W from './opcodes.ts';
+import { NONE, type Program } from './program.ts';
+import { CTX_TAG, STACK_TAG } from './transfer.ts';
+import { type State, V_CONST, V_CTX, V_STACK, WORDS } from './values.ts';
+
+/** Where the code of one WebAssembly function is written, and its locals. */
+export class CodeWriter {
+  readonly sink = new ByteSink(4096);
+  private readonly types: number[] = [];
+  private readonly params: number;
+
+  constructor(params: number) {
+    this.params = params;
+  }
+
+  addLocal(type: number): number {
+    return this.params + this.types.push(type) - 1;
+  }
+
+  op(opcode: number): void {
+    this.sink.byte(opcode);
+  }
+
+  /** An instruction with one unsigned operand: a local, label, function or global. */
+  with(opcode: number, operand: number): void {
+    this.sink.byte(opcode);
+    this.sink.u32(operand);
+  }
+
+  i32(value: number): void {
+    this.sink.byte(W.I32_CONST);
+    this.sink.s32(value);
+  }
+
+  i64(low: number, high = low >> 31): void {
+    this.sink.byte(W.I64_CONST);
+    this.sink.s64(low, high);
+  }
+
+  /** A load or store; `align` = log2 of the alignment promised (0 = none). */
+  access(opcode: number, offset: number, align = 0): void {
+    this.sink.byte(opcode);
+    this.sink.u32(align);
+    this.sink.u32(offset);
+  }
+
+  start(opcode: number, type = W.VOID): void {
+    this.sink.byte(opcode);
+    this.sink.byte(type);
+  }
+
+  /** Local declarations followed by the code. */
+  finish(): Uint8Array {
+    this.sink.byte(W.END);
+    const runs = new ByteSink(16);
+    let count = 0;
+    for (let k = 0; k < this.types.length; ) {
+      let end = k;
+      while (end < this.types.length && this.types[end] === this.types[k]) end++;
+      runs.u32(end - k);
+      runs.byte(this.types[k]);
+      count++;
+      k = end;
+    }
+    const body = new ByteSink(this.sink.length + runs.length + 8);
+    body.u32(count);
+    body.append(runs.finish());
+    body.append(this.sink.finish());
+    return body.finish();
+  }
+}
+
+/** What the emitting functions of one BPF function share. */
+export class Emitter extends CodeWriter {
+  readonly world: World;
+  readonly program: Program;
+  readonly graph: Graph;
+  readonly analysis: Analysis;
+  readonly module: ModuleContext;
+  /** Known values before the instruction at hand. */
+  state: State;
+  /** i32 local: context (main function only). */
+  context = NONE;
+  /** i32 local: lowest address of all frames of this function. */
+  stack = NONE;
+  /** i64 local: fuel, when this function keeps it; NONE = it uses none. */
+  fuel = NONE;
+  /** i64 locals: first address of the packet, one past its last; NONE = not kept. */
+  packetStart = NONE;
+  packetEnd = NONE;
+  /** Bytes of all frames of this function. */
+  readonly extent: number;
+  private readonly variables: Int32Array;
+  private readonly mayGoto = new Map<number, number>();
+  private temporary = NONE;
+  private address = NONE;
+  private offset = NONE;
+  private stackTop = NONE;
+
+  constructor(params: number, world: World, analysis: Analysis, module: ModuleContext) {
+    super(params);
+    this.world = world;
+    this.analysis = analysis;
+    this.graph = analysis.graph;
+    this.program = analysis.program;
+    this.module = module;
+    this.state = new Int32Array(0);
+    const deepest = this.graph.frames.reduce((depth, f) => Math.max(depth, f.depth), 0);
+    this.extent = (deepest + 1) * FRAME_SIZE;
+    this.variables = new Int32Array(analysis.intact).fill(NONE);
+  }
+
+  /** i64 local of a register or slot. */
+  local(variable: number): number {
+    const known = this.variables[variable];
+    if (known !== NONE) return known;
+    return (this.variables[variable] = this.addLocal(I64));
+  }
+
+  /** Makes `local` the place of a variable: parameters. */
+  bind(variable: number, local: number): void {
+    this.variables[variable] = local;
+  }
+
+  /** Scratch i64 and i32 locals, free between instructions. */
+  scratch64(): number {
+    if (this.temporary === NONE) this.temporary = this.addLocal(I64);
+    return this.temporary;
+  }
+
+  scratchOffset(): number {
+    if (this.offset === NONE) this.offset = this.addLocal(I64);
+    return this.offset;
+  }
+
+  scratch32(): number {
+    if (this.address === NONE) this.address = this.addLocal(I32);
+    return this.address;
+  }
+
+  /** i32 local that counts the may_gotos of a frame. */
+  mayGotoCounter(frame: number): number {
+    const known = this.mayGoto.get(frame);
+    if (known !== undefined) return known;
+    const local = this.addLocal(I32);
+    this.mayGoto.set(frame, local);
+    return local;
+  }
+
+  kind(v: number): number {
+    return this.state[v * WORDS];
+  }
+
+  /** Word a, b or c (1..3) of what is known of variable `v`. */
+  word(v: number, k: number): number {
+    return this.state[v * WORDS + k];
+  }
+
+  /** Pushes a variable as i64. */
+  get(v: number): void {
+    if (this.isPlain(v)) this.materialise(v);
+    else this.with(W.LOCAL_GET, this.local(v));
+  }
+
+  /** Small constants are pushed rather than read; so is r10, which is in no local. */
+  private isPlain(v: number): boolean {
+    const kind = this.kind(v);
+    if (kind === V_STACK) return this.isFramePointer(v);
+    return kind === V_CONST && this.word(v, 2) === this.word(v, 1) >> 31;
+  }
+
+  private isFramePointer(v: number): boolean {
+    return v < this.graph.frames.length * (FP + 1) && v % (FP + 1) === FP;
+  }
+
+  /** Pushes the low half of a variable as i32. */
+  get32(v: number): void {
+    const kind = this.kind(v);
+    if (kind === V_CONST) this.i32(this.word(v, 1));
+    else {
+      this.get(v);
+      this.op(W.I32_WRAP_I64);
+    }
+  }
+
+  set(v: number): void {
+    this.with(W.LOCAL_SET, this.local(v));
+  }
+
+  /** Pushes the second operand of instruction `i` as i64 / i32. */
+  operand(i: number, base: number, isRegister: boolean): void {
+    if (isRegister) this.get(base + this.program.code.src[i]);
+    else this.i64(this.program.code.imm[i]);
+  }
+
+  operand32(i: number, base: number, isRegister: boolean): void {
+    if (isRegister) this.get32(base + this.program.code.src[i]);
+    else this.i32(this.program.code.imm[i]);
+  }
+
+  /** Whether the value of `v` can be pushed from what is known of it. */
+  isKnown(v: number): boolean {
+    const kind = this.kind(v);
+    return kind === V_CONST || kind === V_STACK || kind === V_CTX;
+  }
+
+  /** Pushes a known value. */
+  materialise(v: number): void {
+    const a = this.word(v, 1);
+    switch (this.kind(v)) {
+      case V_CONST:
+        this.i64(a, this.word(v, 2));
+        break;
+      case V_STACK:
+        this.tagged(this.stack, this.extent + a, STACK_TAG);
+        break;
+      case V_CTX:
+        this.tagged(this.context, a, CTX_TAG);
+        break;
+    }
+  }
+
+  /** Pushes the pointer `local + offset` with this tag. */
+  tagged(local: number, offset: number, tag: number): void {
+    this.with(W.LOCAL_GET, local);
+    this.op(W.I64_EXTEND_I32_U);
+    this.i64(offset, (tag + (offset >> 31)) | 0);
+    this.op(W.I64_ADD);
+  }
+
+  /**
+   * Pushes the i32 address that `off` is relative to and returns the offset for the access itself.
+   */
+  pushAddress(v: number, off: number): number {
+    const a = this.word(v, 1);
+    switch (this.kind(v)) {
+      case V_STACK:
+        return this.basePlus(this.stack, this.extent + a + off);
+      case V_CTX:
+        return this.basePlus(this.context, a + off);
+      case V_CONST:
+        this.i32(a + off);
+        return 0;
+    }
+    this.get(v);
+    this.op(W.I32_WRAP_I64);
+    if (off >= 0) return off;
+    this.i32(off);
+    this.op(W.I32_ADD);
+    return 0;
+  }
+
+  private basePlus(local: number, offset: number): number {
+    this.with(W.LOCAL_GET, local);
+    if (offset >= 0) return offset;
+    this.i32(offset);
+    this.op(W.I32_ADD);
+    return 0;
+  }
+
+  /** Pushes the address of this CPU's block. */
+  cpu(): void {
+    this.with(W.GLOBAL_GET, this.module.cpu);
+  }
+
+  /** Pushes a field of the CPU block. */
+  loadCpu(field: number): void {
+    this.cpu();
+    this.access(W.I32_LOAD, field, 2);
+  }
+
+  /** Pushes a 64-bit global of the machine. */
+  loadGlobal64(field: number): void {
+    this.i32(GLOBALS);
+    this.access(W.I64_LOAD, field, 3);
+  }
+
+  /**
+   * Foreign code that needs stack of its own finds it below r10 of a frame at this depth, until
+   * `restoreStackTop`.
+   */
+  lowerStackTop(depth: number): void {
+    if (this.stackTop === NONE) this.stackTop = this.addLocal(I32);
+    this.loadCpu(C_STACK_TOP);
+    this.with(W.LOCAL_SET, this.stackTop);
+    this.cpu();
+    this.frameTop(depth);
+    this.access(W.I32_STORE, C_STACK_TOP, 2);
+  }
+
+  restoreStackTop(): void {
+    this.cpu();
+    this.with(W.LOCAL_GET, this.stackTop);
+    this.access(W.I32_STORE, C_STACK_TOP, 2);
+  }
+
+  /** Returns r0 of the frame whose r0 is variable `base` from the WebAssembly function. */
+  leave(base: number): void {
+    this.get(base);
+    this.op(W.RETURN);
+  }
+
+  /** Pushes r10 (as i32) of the frame at this depth, or of one called from the deepest. */
+  frameTop(depth: number): void {
+    this.with(W.LOCAL_GET, this.stack);
+    const offset = this.extent - depth * FRAME_SIZE;
+    if (offset === 0) return;
+    this.i32(offset);
+    this.op(W.I32_ADD);
+  }
+}

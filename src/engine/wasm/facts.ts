@@ -1,0 +1,99 @@
+import type { CompileOptions, ProgramImage } from '../types.ts';
+
+/** What the compiler may know of a map: everything that stays as it is while the map lives. */
+export interface MapFacts {
+  /** Address of its header. */
+  readonly address: number;
+  readonly type: number;
+  /** Prefix of the runtime's functions for it. */
+  readonly prefix: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** High half of pointers to its values (as i32). */
+  readonly valueTag: number;
+  /** Address of value 0, distance of values, distance of a CPU's values (0 = one copy). */
+  readonly values: number;
+  readonly stride: number;
+  readonly cpuStride: number;
+  /** Look-up is the formula of runtime/core/array.ts, which compiled code contains. */
+  readonly isArray: boolean;
+  /** Its values' region: the bytes, and of each stride the first `element`. All 0 = none. */
+  readonly region: {
+    readonly start: number;
+    readonly end: number;
+    readonly stride: number;
+    readonly element: number;
+  };
+  /** A look-up by a program gives a pointer to a value (not an inner map, a socket, …). */
+  readonly holdsValues: boolean;
+  /** The program may write (read) its values. */
+  readonly writable: boolean;
+  readonly readable: boolean;
+}
+
+/** What the compiler must know of a helper. */
+export interface HelperFacts {
+  /** i64 parameters of its function. */
+  readonly arity: number;
+  /** Packet pointers are dead after it. */
+  readonly changesPacket: boolean;
+  /** It is the runtime's own function, so compiled code may contain what it does. */
+  readonly isRuntime: boolean;
+  /** It calls back into the program. */
+  readonly callsBack: boolean;
+  /** Arguments (bit i = argument i) through which it writes memory. */
+  readonly writes: number;
+  /** In checked code its arguments go through `check_call` first. */
+  readonly checked: boolean;
+}
+
+/** The world a program is compiled for: plain data, so compiling is a pure function. */
+export interface Facts {
+  readonly shared: boolean;
+  readonly maps: readonly MapFacts[];
+  /** By id. Helpers that do not exist are absent. */
+  readonly helpers: Readonly<Record<number, HelperFacts>>;
+  /** Names of runtime functions that compiled code may import. */
+  readonly functions: readonly string[];
+  /** The engine has wasm tail calls. */
+  readonly tailCalls: boolean;
+}
+
+/** All that one compilation reads, with look-ups by address. */
+export class World {
+  readonly image: ProgramImage;
+  readonly options: CompileOptions;
+  readonly facts: Facts;
+  readonly checks: boolean;
+  private readonly byAddress: ReadonlyMap<number, MapFacts>;
+  private readonly byTag: ReadonlyMap<number, MapFacts>;
+  private readonly functions: ReadonlySet<string>;
+
+  constructor(image: ProgramImage, options: CompileOptions, facts: Facts) {
+    this.image = image;
+    this.options = options;
+    this.facts = facts;
+    this.checks = options.checks;
+    this.byAddress = new Map(facts.maps.map((map) => [map.address, map]));
+    this.byTag = new Map(facts.maps.map((map) => [map.valueTag, map]));
+    this.functions = new Set(facts.functions);
+  }
+
+  mapAt(address: number): MapFacts | undefined {
+    return this.byAddress.get(address);
+  }
+
+  /** The map whose values carry this tag (high half of a pointer, as i32). */
+  mapOfTag(tag: number): MapFacts | undefined {
+    return this.byTag.get(tag);
+  }
+
+  helper(id: number): HelperFacts | undefined {
+    return this.facts.helpers[id];
+  }
+
+  hasFunction(name: string): boolean {
+    return this.functions.has(name);
+  }
+}

@@ -1,0 +1,293 @@
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_ATOMIC,
+  BPF_LD,
+  BPF_LDX,
+  BPF_ST,
+  BPF_STX,
+  LD_IMM64,
+} from '../../isa/index.ts';
+import {
+  C_STACK,
+  C_STACK_TOP,
+  FAULT_BAD_INSN,
+  FAULT_STACK,
+  FRAME_SIZE,
+  MAX_CALL_FRAMES,
+  REGION_FUNCTION,
+  TAG_BASE,
+} from '../../runtime/layout.ts';
+import { emitAlu } from './alu.ts';
+import { Analysis } from './analysis.ts';
+import { emitHelperCall } from './calls.ts';
+import { emitPacketBounds } from './checks.ts';
+import { analyseFlow } from './dominators.ts';
+import { I32 } from './encoder.ts';
+import { Emitter } from './emitter.ts';
+import {
+  type Graph,
+  isBackJump,
+  NODE_CALL,
+  NODE_ENTER,
+  NODE_GOTO,
+  NODE_LEAVE,
+  NODE_RETURN,
+  NODE_STRAY,
+  NODE_TRAP,
+} from './graph.ts';
+import { CALL, following, FP, isJump, MAY_GOTO } from './insn.ts';
+import { emitCondition } from './jumps.ts';
+import { emitAtomic, emitCount, emitLoad, emitPacketLoad, emitStore } from './memory.ts';
+import type { ModuleContext } from './module.ts';
+import * as W from './opcodes.ts';
+import { BLOCK_GOTO, lastInsn, NONE } from './program.ts';
+import { NO_SLOTS } from './slots.ts';
+import { emitGraph, type NodeEmitter } from './structure.ts';
+import { frameBase, transfer } from './transfer.ts';
+import { setValue, V_CTX, V_FUNCTION, WORDS } from './values.ts';
+
+const FUNCTION_TAG = (TAG_BASE + REGION_FUNCTION) | 0;
+
+/** Emits one WebAssembly function: the nodes of a graph, in the order the structurer asks for. */
+class FunctionEmitter extends Emitter implements NodeEmitter {
+  private readonly known = new Int32Array(WORDS);
+
+  addLocalI32(): number {
+    return this.addLocal(I32);
+  }
+
+  body(node: number): void {
+    const { graph, program } = this;
+    if (graph.kind[node] === NODE_STRAY) {
+      this.module.emitFault(this, FAULT_BAD_INSN, graph.next[node]);
+      return;
+    }
+    const block = graph.block[node];
+    const base = frameBase(graph.frame[node]);
+    this.state = this.analysis.before(node).slice();
+    if (this.module.counters !== NONE) emitCount(this, block);
+    const end = this.bodyEnd(node, block);
+    for (let i = program.blocks.start[block]; i < end; i = following(program.code, i)) {
+      this.insn(i, base, graph.frame[node]);
+    }
+    this.endOfNode(node, block, base);
+  }
+
+  /** One past the last instruction that the end of the node does not stand for. */
+  private bodyEnd(node: number, block: number): number {
+    const { blocks, code } = this.program;
+    const last = lastInsn(this.program, block);
+    if (this.graph.kind[node] === NODE_TRAP) return last;
+    const goesOn =
+      blocks.kind[block] === BLOCK_GOTO && !(isJump(code.op[last]) && code.op[last] !== CALL);
+    return goesOn ? blocks.end[block] : last;
+  }
+
+  private endOfNode(node: number, block: number, base: number): void {
+    const last = lastInsn(this.program, block);
+    switch (this.graph.kind[node]) {
+      case NODE_TRAP:
+        this.module.emitFault(this, FAULT_BAD_INSN, last);
+        break;
+      case NODE_RETURN:
+        this.leave(base);
+        break;
+      case NODE_CALL:
+        this.localCall(node, last, base);
+        break;
+      case NODE_ENTER:
+        this.enter(node, last, base);
+        break;
+      case NODE_LEAVE:
+        this.leaveFrame(node, base);
+        break;
+    }
+  }
+
+  condition(node: number, inverted: boolean): void {
+    const last = lastInsn(this.program, this.graph.block[node]);
+    const frame = this.graph.frame[node];
+    emitCondition(this, last, frameBase(frame), frame, inverted);
+  }
+
+  hasEdgeCode(node: number, target: number): boolean {
+    if (!this.world.checks) return false;
+    const { graph } = this;
+    const jumps = graph.kind[node] === NODE_GOTO || graph.taken[node] === target;
+    return jumps && isBackJump(graph, node, target);
+  }
+
+  edgeCode(node: number): void {
+    this.module.emitPayFuel(this, lastInsn(this.program, this.graph.block[node]));
+  }
+
+  private insn(i: number, base: number, frame: number): void {
+    const op = this.program.code.op[i];
+    switch (op & 7) {
+      case BPF_ALU:
+      case BPF_ALU64:
+        this.alu(i, base);
+        return;
+      case BPF_LD:
+        if (op === LD_IMM64) this.constant(i, base);
+        else emitPacketLoad(this, i, base, () => this.leave(base));
+        break;
+      case BPF_LDX:
+        emitLoad(this, i, base);
+        break;
+      case BPF_ST:
+        emitStore(this, i, base);
+        break;
+      case BPF_STX:
+        if ((op & 0xe0) === BPF_ATOMIC) emitAtomic(this, i, base);
+        else emitStore(this, i, base);
+        break;
+      default:
+        emitHelperCall(this, i, base, frame);
+    }
+    transfer(this.analysis, this.state, i, base);
+  }
+
+  /** Results that are known are written as they are; otherwise the operation is done. */
+  private alu(i: number, base: number): void {
+    const dst = base + this.program.code.dst[i];
+    const at = dst * WORDS;
+    const { state, known } = this;
+    for (let k = 0; k < WORDS; k++) known[k] = state[at + k];
+    transfer(this.analysis, state, i, base);
+    if (this.isKnown(dst)) {
+      this.materialise(dst);
+      this.set(dst);
+      return;
+    }
+    for (let k = 0; k < WORDS; k++) {
+      const after = state[at + k];
+      state[at + k] = known[k];
+      known[k] = after;
+    }
+    emitAlu(this, i, base);
+    setValue(state, dst, known[0], known[1], known[2], known[3]);
+  }
+
+  private constant(i: number, base: number): void {
+    const { code } = this.program;
+    const dst = base + code.dst[i];
+    transfer(this.analysis, this.state, i, base);
+    if (this.kind(dst) === V_FUNCTION) {
+      this.with(W.GLOBAL_GET, this.module.callbackSlot(this.word(dst, 1)));
+      this.op(W.I64_EXTEND_I32_U);
+      this.i64(0, FUNCTION_TAG);
+      this.op(W.I64_OR);
+    } else this.i64(code.imm[i], code.imm[i + 1]);
+    this.set(dst);
+  }
+
+  private localCall(node: number, insn: number, base: number): void {
+    const callee = this.module.signature(this.graph.taken[node]);
+    this.payForCall(insn);
+    for (const r of callee.args) this.get(base + r);
+    if (callee.usesStack) this.frameTop(this.graph.frames[this.graph.frame[node]].depth + 1);
+    this.with(W.CALL, callee.index);
+    this.set(base);
+    if (this.module.countsDepth) this.module.emitDepth(this, -1);
+    emitPacketBounds(this);
+  }
+
+  private payForCall(insn: number): void {
+    if (this.world.checks) this.module.emitPayFuel(this, insn);
+    if (this.module.countsDepth) this.module.emitDeeper(this, insn);
+  }
+
+  /** Copies what an expanded subprogram reads; what else it may read before writing is 0. */
+  private enter(node: number, insn: number, base: number): void {
+    const frame = this.graph.frame[this.graph.next[node]];
+    const callee = this.graph.frames[frame].subprogram;
+    const { liveIn } = this.module.infos[callee];
+    this.payForCall(insn);
+    for (let r = 0; r < FP; r++) {
+      if (((liveIn >> r) & 1) === 0) continue;
+      if (r >= 1 && r <= 5) this.get(base + r);
+      else this.i64(0);
+      this.set(frameBase(frame) + r);
+    }
+    if (!this.program.code.op.includes(MAY_GOTO)) return;
+    this.i32(0);
+    this.with(W.LOCAL_SET, this.mayGotoCounter(frame));
+  }
+
+  private leaveFrame(node: number, base: number): void {
+    this.get(base);
+    this.set(frameBase(this.graph.frame[this.graph.next[node]]));
+    if (this.module.countsDepth) this.module.emitDepth(this, -1);
+  }
+
+  /** Start of the program's own function: parameter 0 is the context. */
+  startMain(): void {
+    const info = this.module.infos[0];
+    this.context = 0;
+    this.module.emitEntrySetup(this, this.context);
+    if (info.usesStack) {
+      this.stack = this.addLocal(I32);
+      this.loadCpu(C_STACK_TOP);
+      if (this.world.checks) this.checkRoom(info.height);
+      this.i32(this.extent);
+      this.op(W.I32_SUB);
+      this.with(W.LOCAL_SET, this.stack);
+    }
+    emitPacketBounds(this);
+    if (((info.liveIn >> 1) & 1) === 0) return;
+    this.state = this.analysis.before(0).slice();
+    setValue(this.state, 1, V_CTX, 0);
+    this.materialise(1);
+    this.set(1);
+  }
+
+  /** The stack pointer is on the wasm stack, and stays there. */
+  private checkRoom(height: number): void {
+    const frames = Math.min(height + 1, MAX_CALL_FRAMES);
+    this.with(W.LOCAL_TEE, this.stack);
+    this.with(W.LOCAL_GET, this.stack);
+    this.cpu();
+    this.op(W.I32_SUB);
+    this.i32(C_STACK + frames * FRAME_SIZE);
+    this.op(W.I32_LT_U);
+    this.start(W.IF);
+    this.module.emitFault(this, FAULT_STACK, 0);
+    this.op(W.END);
+  }
+
+  /** Start of a subprogram's function: arguments, then r10. */
+  startSubprogram(args: readonly number[], usesStack: boolean): void {
+    args.forEach((r, k) => this.bind(r, k));
+    if (usesStack) {
+      this.stack = args.length;
+      this.with(W.LOCAL_GET, this.stack);
+      this.i32(this.extent);
+      this.op(W.I32_SUB);
+      this.with(W.LOCAL_SET, this.stack);
+    }
+    emitPacketBounds(this);
+  }
+}
+
+/**
+ * Compiles the graph of a subprogram to a function body: as the program's entry (`isEntry`) or as
+ * something that local calls reach.
+ */
+export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
+  const flow = analyseFlow(graph);
+  const analysis = new Analysis(module.world, graph, flow, NO_SLOTS, isEntry);
+  if (isEntry) {
+    const e = new FunctionEmitter(1, module.world, analysis, module);
+    e.startMain();
+    emitGraph(graph, flow, e);
+    return e.finish();
+  }
+  const { args, usesStack } = module.signature(graph.frames[0].subprogram);
+  const params = args.length + (usesStack ? 1 : 0);
+  const e = new FunctionEmitter(params, module.world, analysis, module);
+  e.startSubprogram(args, usesStack);
+  emitGraph(graph, flow, e);
+  return e.finish();
+}

@@ -1,0 +1,494 @@
+import {
+  C_BATCH_INDEX,
+  C_CTX,
+  C_DEPTH,
+  C_FAULT_ADDRESS,
+  C_FAULT_ARGUMENT,
+  C_FAULT_HELPER,
+  C_FAULT_INSN,
+  C_FAULT_KIND,
+  C_FAULT_PROGRAM,
+  C_FAULT_SIZE,
+  C_FAULT_WRITE,
+  C_FUEL,
+  C_R0,
+  C_STACK_TOP,
+  C_TAIL_CALLS,
+  CPU_REGIONS,
+  FAULT_FUEL,
+  FAULT_HELPER_ARGUMENT,
+  FAULT_STACK,
+  G_CLOCK,
+  GLOBALS,
+  MAX_CALL_FRAMES,
+  R_END,
+  R_START,
+  REGION_CTX,
+  REGION_PACKET,
+  REGION_SIZE,
+} from '../../runtime/layout.ts';
+import { I32, I64, ModuleBuilder } from './encoder.ts';
+import { CodeWriter } from './emitter.ts';
+import type { World } from './facts.ts';
+import { CALL as CALL_OP } from './insn.ts';
+import * as W from './opcodes.ts';
+import { NONE, type Program } from './program.ts';
+import { type SubprogramInfo, TAIL_CALL } from './subprograms.ts';
+
+/** Fuel of a run that names none. */
+export const DEFAULT_FUEL = 1 << 30;
+
+const PACKET_RECORD = CPU_REGIONS + REGION_PACKET * REGION_SIZE;
+const CTX_RECORD = CPU_REGIONS + REGION_CTX * REGION_SIZE;
+
+/** Map operations that compiled code calls straight, by helper id. */
+export const MAP_OPERATIONS: Readonly<
+  Record<number, { readonly name: string; readonly params: readonly number[] }>
+> = {
+  1: { name: 'lookup', params: [I32, I32] },
+  2: { name: 'update', params: [I32, I32, I32, I64] },
+  3: { name: 'delete', params: [I32, I32] },
+};
+
+/** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */
+export interface Signature {
+  readonly args: readonly number[];
+  readonly usesStack: boolean;
+  readonly index: number;
+}
+
+/** Indices of everything the functions of one module refer to. */
+export class ModuleContext {
+  readonly builder = new ModuleBuilder();
+  readonly world: World;
+  readonly program: Program;
+  /** Global: address of this CPU's block. */
+  readonly cpu: number;
+  /** Global: address of the counters; NONE when not profiling. */
+  readonly counters: number;
+  /** (kind, insn, address, size, write): records a fault and traps. */
+  readonly fault: number;
+  /** (address, size, write, insn): returns if the access is right. */
+  readonly check: number;
+  /** Type (i32) -> i64 of program entries. */
+  readonly entryType: number;
+  readonly entry: number;
+  /** Whether calls must count frames at run time: recursion or callbacks. */
+  readonly countsDepth: boolean;
+  readonly infos: readonly SubprogramInfo[];
+  private readonly helpers = new Map<number, number>();
+  private readonly contracts = new Map<number, number>();
+  private readonly operations = new Map<string, number>();
+  private readonly slots = new Map<number, number>();
+  private readonly signatures: (Signature | undefined)[] = [];
+  private readonly regionCheck: number;
+  private readonly checkCall: number;
+  private readonly packetLoad: number;
+  private readonly openPacketFunction: number;
+
+  constructor(world: World, program: Program, infos: readonly SubprogramInfo[]) {
+    this.world = world;
+    this.program = program;
+    this.infos = infos;
+    const { builder } = this;
+    builder.importMemory('env', 'memory', { shared: world.facts.shared });
+    builder.importTable('env', 'table');
+    this.cpu = builder.importGlobal('env', 'cpu', I32, false);
+    this.counters = world.options.profile
+      ? builder.importGlobal('env', 'counters', I32, false)
+      : NONE;
+    for (const k of program.callbacks) {
+      this.slots.set(k, builder.importGlobal('slot', String(k), I32, true));
+    }
+    this.countsDepth =
+      world.checks && (program.callbacks.size > 0 || infos[0].height >= MAX_CALL_FRAMES);
+    const needsChecks = world.checks;
+    this.regionCheck = needsChecks
+      ? this.runtimeFunction('region_check', [I64, I32, I32], I32)
+      : NONE;
+    const args = [I32, I64, I64, I64, I64, I64];
+    this.checkCall = needsChecks ? this.runtimeFunction('check_call', args, I32) : NONE;
+    this.packetLoad = this.importPacketLoad();
+    this.importHelpers();
+    this.entryType = builder.type([I32], [I64]);
+    this.fault = this.defineFault();
+    this.check = needsChecks ? this.defineCheck() : NONE;
+    this.openPacketFunction = needsChecks ? this.defineOpenPacket() : NONE;
+    this.entry = builder.declare(this.entryType, program.subprograms[0].name);
+  }
+
+  private runtimeFunction(name: string, params: readonly number[], result: number): number {
+    return this.builder.importFunction('runtime', name, this.builder.type(params, [result]));
+  }
+
+  /** Legacy packet loads call the runtime. */
+  private importPacketLoad(): number {
+    const { code, executable } = this.program;
+    const used = code.op.some((op, i) => executable[i] !== 0 && (op & 7) === 0 && op !== 0x18);
+    return used ? this.runtimeFunction('packet_load', [I32, I32, I32, I32, I32], I64) : NONE;
+  }
+
+  private importHelpers(): void {
+    const { code, executable } = this.program;
+    const used = new Set<number>();
+    for (let i = 0; i < code.length; i++) {
+      if (executable[i] !== 0 && code.op[i] === CALL_OP && code.src[i] === 0) used.add(code.imm[i]);
+    }
+    for (const id of used) this.importHelper(id);
+  }
+
+  private importHelper(id: number): void {
+    const facts = this.world.helper(id);
+    if (facts === undefined || id === TAIL_CALL) return;
+    const type = this.builder.type(Array<number>(facts.arity).fill(I64), [I64]);
+    this.helpers.set(id, this.builder.importFunction('helper', String(id), type));
+    if (this.world.checks && facts.checked) {
+      this.contracts.set(id, this.builder.importGlobal('contract', String(id), I32, false));
+    }
+    const operation = MAP_OPERATIONS[id];
+    if (operation === undefined || !facts.isRuntime) return;
+    for (const { prefix } of this.world.facts.maps) {
+      const name = `${prefix}_${operation.name}`;
+      if (!this.world.hasFunction(name)) continue;
+      this.operations.set(name, this.runtimeFunction(name, operation.params, I64));
+    }
+  }
+
+  helperFunction(id: number): number | undefined {
+    return this.helpers.get(id);
+  }
+
+  /** Global with the address of the helper's contract record, if its arguments are checked. */
+  contract(id: number): number | undefined {
+    return this.contracts.get(id);
+  }
+
+  operation(name: string): number | undefined {
+    return this.operations.get(name);
+  }
+
+  /** Global with the table slot of a callback. */
+  callbackSlot(subprogram: number): number {
+    return this.slots.get(subprogram)!;
+  }
+
+  get packetLoadFunction(): number {
+    return this.packetLoad;
+  }
+
+  get checkCallFunction(): number {
+    return this.checkCall;
+  }
+
+  /** Declares the WebAssembly function of a subprogram when it is first called. */
+  signature(subprogram: number): Signature {
+    const known = this.signatures[subprogram];
+    if (known !== undefined) return known;
+    const info = this.infos[subprogram];
+    const args = [1, 2, 3, 4, 5].filter((r) => (info.liveIn >> r) & 1);
+    const params = args.map(() => I64);
+    if (info.usesStack) params.push(I32);
+    const type = this.builder.type(params, [I64]);
+    const index = this.builder.declare(type, this.program.subprograms[subprogram].name);
+    return (this.signatures[subprogram] = { args, usesStack: info.usesStack, index });
+  }
+
+  /** Subprograms that have been given a function. */
+  declared(): number[] {
+    return [...this.signatures.keys()].filter((k) => this.signatures[k] !== undefined);
+  }
+
+  // ---- Functions every module has ---------------------------------------------------------------
+
+  private storeCpu(w: CodeWriter, field: number, push: () => void, opcode = W.I32_STORE): void {
+    w.with(W.GLOBAL_GET, this.cpu);
+    push();
+    w.access(opcode, field, opcode === W.I64_STORE ? 3 : 2);
+  }
+
+  private loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
+    w.with(W.GLOBAL_GET, this.cpu);
+    w.access(opcode, field, 2);
+  }
+
+  private defineFault(): number {
+    const { builder } = this;
+    const index = builder.declare(builder.type([I32, I32, I64, I32, I32], []), 'fault');
+    const w = new CodeWriter(5);
+    const param = (k: number) => () => w.with(W.LOCAL_GET, k);
+    this.storeCpu(w, C_FAULT_KIND, param(0));
+    this.storeCpu(w, C_FAULT_INSN, param(1));
+    this.storeCpu(w, C_FAULT_ADDRESS, param(2), W.I64_STORE);
+    this.storeCpu(w, C_FAULT_SIZE, param(3));
+    this.storeCpu(w, C_FAULT_WRITE, param(4));
+    this.storeCpu(w, C_FAULT_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_FAULT_HELPER, () => w.i32(0));
+    this.storeCpu(w, C_FAULT_ARGUMENT, () => w.i32(0));
+    w.op(W.UNREACHABLE);
+    builder.define(index, w.finish());
+    return index;
+  }
+
+  private defineCheck(): number {
+    const { builder } = this;
+    const index = builder.declare(builder.type([I64, I32, I32, I32], []), 'check');
+    const w = new CodeWriter(4);
+    const kind = w.addLocal(I32);
+    for (const k of [0, 1, 2]) w.with(W.LOCAL_GET, k);
+    w.with(W.CALL, this.regionCheck);
+    w.with(W.LOCAL_TEE, kind);
+    w.start(W.IF);
+    for (const k of [kind, 3, 0, 1, 2]) w.with(W.LOCAL_GET, k);
+    w.with(W.CALL, this.fault);
+    w.op(W.END);
+    builder.define(index, w.finish());
+    return index;
+  }
+
+  /** Fills the packet's region record from the context at C_CTX. */
+  private defineOpenPacket(): number {
+    const { builder } = this;
+    const index = builder.declare(builder.type([], []), 'open_packet');
+    const w = new CodeWriter(0);
+    const packet = this.world.image.context.packet;
+    if (packet !== undefined) {
+      const context = w.addLocal(I32);
+      const start = w.addLocal(I32);
+      const meta = w.addLocal(I32);
+      this.loadCpu(w, C_CTX);
+      w.with(W.LOCAL_TEE, context);
+      w.access(W.I32_LOAD, packet.start);
+      w.with(W.LOCAL_SET, start);
+      if (packet.meta !== undefined) {
+        w.with(W.LOCAL_GET, context);
+        w.access(W.I32_LOAD, packet.meta);
+        w.with(W.LOCAL_TEE, meta);
+        w.with(W.LOCAL_GET, start);
+        w.with(W.LOCAL_GET, meta);
+        w.with(W.LOCAL_GET, start);
+        w.op(W.I32_LT_U);
+        w.op(W.SELECT);
+        w.with(W.LOCAL_SET, start);
+      }
+      this.storeCpu(w, PACKET_RECORD + R_START, () => w.with(W.LOCAL_GET, start));
+      this.storeCpu(w, PACKET_RECORD + R_END, () => {
+        w.with(W.LOCAL_GET, context);
+        w.access(W.I32_LOAD, packet.end);
+      });
+    }
+    builder.define(index, w.finish());
+    return index;
+  }
+
+  /** Pushes the packet's bounds as two i64. */
+  pushPacketBounds(w: CodeWriter): void {
+    this.loadCpu(w, PACKET_RECORD + R_START, W.I64_LOAD32_U);
+    this.loadCpu(w, PACKET_RECORD + R_END, W.I64_LOAD32_U);
+  }
+
+  callOpenPacket(w: CodeWriter): void {
+    if (this.world.image.context.packet !== undefined) w.with(W.CALL, this.openPacketFunction);
+  }
+
+  /** Ends the run at `insn` for a reason that has no address. */
+  emitFault(w: CodeWriter, kind: number, insn: number): void {
+    w.i32(kind);
+    w.i32(insn);
+    w.i64(0);
+    w.i32(0);
+    w.i32(0);
+    w.with(W.CALL, this.fault);
+    w.op(W.UNREACHABLE);
+  }
+
+  /** After `check_call` has refused an argument: the rest of the record, and the trap. */
+  emitArgumentFault(w: CodeWriter, insn: number): void {
+    this.storeCpu(w, C_FAULT_KIND, () => w.i32(FAULT_HELPER_ARGUMENT));
+    this.storeCpu(w, C_FAULT_INSN, () => w.i32(insn));
+    this.storeCpu(w, C_FAULT_PROGRAM, () => w.i32(this.world.image.id));
+    w.op(W.UNREACHABLE);
+  }
+
+  /** A fault that names a helper and one of its arguments (0 = none). */
+  emitHelperFault(
+    w: CodeWriter,
+    kind: number,
+    insn: number,
+    helper: number,
+    argument: number,
+    pushAddress: () => void,
+  ): void {
+    this.storeCpu(w, C_FAULT_KIND, () => w.i32(kind));
+    this.storeCpu(w, C_FAULT_INSN, () => w.i32(insn));
+    this.storeCpu(w, C_FAULT_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_FAULT_ADDRESS, pushAddress, W.I64_STORE);
+    this.storeCpu(w, C_FAULT_SIZE, () => w.i32(0));
+    this.storeCpu(w, C_FAULT_WRITE, () => w.i32(0));
+    this.storeCpu(w, C_FAULT_HELPER, () => w.i32(helper));
+    this.storeCpu(w, C_FAULT_ARGUMENT, () => w.i32(argument));
+    w.op(W.UNREACHABLE);
+  }
+
+  /** At a program's entry: what foreign code and checks need to know of this run. */
+  emitEntrySetup(w: CodeWriter, contextLocal: number): void {
+    const { checks, image } = this.world;
+    if (checks || this.helpers.size > 0 || this.packetLoad !== NONE) {
+      this.storeCpu(w, C_CTX, () => w.with(W.LOCAL_GET, contextLocal));
+    }
+    if (!checks) return;
+    this.storeCpu(w, CTX_RECORD + R_START, () => w.with(W.LOCAL_GET, contextLocal));
+    this.storeCpu(w, CTX_RECORD + R_END, () => {
+      w.with(W.LOCAL_GET, contextLocal);
+      w.i32(image.context.size);
+      w.op(W.I32_ADD);
+    });
+    this.callOpenPacket(w);
+  }
+
+  /** State of a whole run, reset before it starts, as far as this program or one it calls uses it. */
+  private emitRunStart(w: CodeWriter): void {
+    const fuel = this.world.options.fuel ?? DEFAULT_FUEL;
+    const tailCalls = this.infos.some((info) => info.tailCalls);
+    if (this.world.checks || tailCalls) {
+      this.storeCpu(w, C_FUEL, () => w.i64(fuel | 0, Math.floor(fuel / 2 ** 32)), W.I64_STORE);
+      this.storeCpu(w, C_DEPTH, () => w.i32(0));
+    }
+    if (tailCalls) this.storeCpu(w, C_TAIL_CALLS, () => w.i32(0));
+  }
+
+  /** `run32(ctx) -> i32`: one run; all of r0 goes to C_R0. */
+  defineRun(): void {
+    const { builder } = this;
+    const index = builder.declare(builder.type([I32], [I32]), 'run32');
+    const w = new CodeWriter(1);
+    this.storeCpu(w, C_FAULT_KIND, () => w.i32(0));
+    this.emitRunStart(w);
+    this.storeCpu(
+      w,
+      C_R0,
+      () => {
+        w.with(W.LOCAL_GET, 0);
+        w.with(W.CALL, this.entry);
+      },
+      W.I64_STORE,
+    );
+    this.loadCpu(w, C_R0);
+    builder.define(index, w.finish());
+    builder.exportFunction('run32', index);
+  }
+
+  /**
+   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the
+   * program anew each time, so that it gets optimised code as soon as there is some.
+   */
+  defineBatch(): void {
+    const { builder } = this;
+    const index = builder.declare(builder.type([I32, I32, I32, I32, I32], [I32]), 'batch');
+    const w = new CodeWriter(5);
+    const [context, stride, count, results, times] = [0, 1, 2, 3, 4];
+    const i = w.addLocal(I32);
+    this.storeCpu(w, C_FAULT_KIND, () => w.i32(0));
+    w.start(W.LOOP);
+    w.with(W.LOCAL_GET, i);
+    w.with(W.LOCAL_GET, count);
+    w.op(W.I32_LT_U);
+    w.start(W.IF);
+    this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, i));
+    this.emitRunStart(w);
+    this.emitBatchClock(w, times, i);
+    w.with(W.LOCAL_GET, results);
+    w.with(W.LOCAL_GET, context);
+    w.with(W.CALL, this.entry);
+    w.access(W.I64_STORE32, 0, 2);
+    const advance = (local: number, push: () => void) => {
+      w.with(W.LOCAL_GET, local);
+      push();
+      w.op(W.I32_ADD);
+      w.with(W.LOCAL_SET, local);
+    };
+    advance(results, () => w.i32(4));
+    advance(context, () => w.with(W.LOCAL_GET, stride));
+    advance(i, () => w.i32(1));
+    w.with(W.BR, 1);
+    w.op(W.END);
+    w.op(W.END);
+    w.with(W.LOCAL_GET, i);
+    builder.define(index, w.finish());
+    builder.exportFunction('batch', index);
+  }
+
+  private emitBatchClock(w: CodeWriter, times: number, i: number): void {
+    w.with(W.LOCAL_GET, times);
+    w.start(W.IF);
+    w.i32(GLOBALS);
+    w.with(W.LOCAL_GET, times);
+    w.with(W.LOCAL_GET, i);
+    w.i32(3);
+    w.op(W.I32_SHL);
+    w.op(W.I32_ADD);
+    w.access(W.I64_LOAD, 0, 3);
+    w.access(W.I64_STORE, G_CLOCK, 3);
+    w.op(W.END);
+  }
+
+  /**
+   * The function others call through the table for callback `subprogram`: five arguments, a frame
+   * from C_STACK_TOP down.
+   */
+  defineCallback(subprogram: number): void {
+    const { builder } = this;
+    const { start } = this.program.subprograms[subprogram];
+    const callee = this.signature(subprogram);
+    const type = builder.type([I64, I64, I64, I64, I64], [I64]);
+    const index = builder.declare(type, `callback ${this.program.subprograms[subprogram].name}`);
+    const w = new CodeWriter(5);
+    if (this.world.checks) {
+      this.emitPayFuel(w, start);
+      this.emitDeeper(w, start);
+    }
+    for (const r of callee.args) w.with(W.LOCAL_GET, r - 1);
+    if (callee.usesStack) this.loadCpu(w, C_STACK_TOP);
+    w.with(W.CALL, callee.index);
+    if (this.world.checks) this.emitDepth(w, -1);
+    builder.define(index, w.finish());
+    builder.exportFunction(`callback${subprogram}`, index);
+  }
+
+  /** Takes one from the fuel in memory; a fault at `insn` when there is none. */
+  emitPayFuel(w: CodeWriter, insn: number): void {
+    this.loadCpu(w, C_FUEL, W.I64_LOAD);
+    w.op(W.I64_EQZ);
+    w.start(W.IF);
+    this.emitFault(w, FAULT_FUEL, insn);
+    w.op(W.END);
+    this.storeCpu(
+      w,
+      C_FUEL,
+      () => {
+        this.loadCpu(w, C_FUEL, W.I64_LOAD);
+        w.i64(1);
+        w.op(W.I64_SUB);
+      },
+      W.I64_STORE,
+    );
+  }
+
+  /** One frame deeper; a fault at `insn` when that is too deep. */
+  emitDeeper(w: CodeWriter, insn: number): void {
+    this.loadCpu(w, C_DEPTH);
+    w.i32(MAX_CALL_FRAMES - 1);
+    w.op(W.I32_GE_U);
+    w.start(W.IF);
+    this.emitFault(w, FAULT_STACK, insn);
+    w.op(W.END);
+    this.emitDepth(w, 1);
+  }
+
+  emitDepth(w: CodeWriter, change: number): void {
+    this.storeCpu(w, C_DEPTH, () => {
+      this.loadCpu(w, C_DEPTH);
+      w.i32(change);
+      w.op(W.I32_ADD);
+    });
+  }
+}

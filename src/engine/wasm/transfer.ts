@@ -1,0 +1,381 @@
+import {
+  BPF_ADD,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_AND,
+  BPF_ATOMIC,
+  BPF_CMPXCHG,
+  BPF_DIV,
+  BPF_END,
+  BPF_FETCH,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LSH,
+  BPF_MEM,
+  BPF_MOD,
+  BPF_MOV,
+  BPF_MUL,
+  BPF_OR,
+  BPF_PSEUDO_FUNC,
+  BPF_RSH,
+  BPF_STX,
+  BPF_SUB,
+  BPF_ST,
+  BPF_X,
+  BPF_XOR,
+  LD_IMM64,
+} from '../../isa/index.ts';
+import {
+  FRAME_SIZE,
+  REGION_CTX,
+  REGION_MAP_HANDLE,
+  REGION_STACK,
+  TAG_BASE,
+} from '../../runtime/layout.ts';
+import type { World } from './facts.ts';
+import { accessSize, CALL, FP, namedInsn, REGISTERS } from './insn.ts';
+import { NONE, type Program } from './program.ts';
+import type { Slots } from './slots.ts';
+import {
+  bitsOf,
+  copyValue,
+  forgetPacket,
+  forgetSite,
+  hintOf,
+  setValue,
+  type State,
+  V_BITS,
+  V_CONST,
+  V_CTX,
+  V_FUNCTION,
+  V_LOOKED_UP,
+  V_MAP_VALUE,
+  V_MAYBE_MAP_VALUE,
+  V_MAYBE_PACKET,
+  V_PACKET,
+  V_PACKET_END,
+  V_STACK,
+  V_UNKNOWN,
+  WORDS,
+} from './values.ts';
+
+const MAP_LOOKUP_ELEM = 1;
+/** Constant offsets added to pointers are followed while they stay this small. */
+const MAX_OFFSET = 1 << 29;
+export const CTX_TAG = (TAG_BASE + REGION_CTX) | 0;
+export const STACK_TAG = (TAG_BASE + REGION_STACK) | 0;
+export const MAP_HANDLE_TAG = (TAG_BASE + REGION_MAP_HANDLE) | 0;
+
+/** What the meaning of an instruction depends on besides the state. */
+export interface TransferContext {
+  readonly world: World;
+  readonly program: Program;
+  readonly slots: Slots;
+  /** Variable that says (V_CONST) that nobody has written to the context. */
+  readonly intact: number;
+  /** Set when the program reads where the packet starts. */
+  seesPacket: boolean;
+}
+
+/** Runs instruction `i` of a frame whose r0 is variable `base` on the abstract state. */
+export function transfer(t: TransferContext, s: State, i: number, base: number): void {
+  const op = t.program.code.op[i];
+  switch (op & 7) {
+    case BPF_ALU:
+    case BPF_ALU64:
+      arithmetic(t, s, i, base);
+      break;
+    case BPF_LD:
+      if (op === LD_IMM64) constant(t, s, i, base);
+      else setValue(s, base, V_BITS, 32);
+      break;
+    case BPF_LDX:
+      load(t, s, i, base);
+      break;
+    case BPF_ST:
+    case BPF_STX:
+      store(t, s, i, base);
+      break;
+    default:
+      if (op === CALL && t.program.code.src[i] === 0) callHelper(t, s, i, base);
+  }
+}
+
+function constant(t: TransferContext, s: State, i: number, base: number): void {
+  const { code, subprogramAt } = t.program;
+  const dst = base + code.dst[i];
+  if (code.src[i] !== BPF_PSEUDO_FUNC) {
+    setValue(s, dst, V_CONST, code.imm[i], code.imm[i + 1]);
+    return;
+  }
+  const target = subprogramAt.get(namedInsn(code, i)) ?? NONE;
+  if (target === NONE) setValue(s, dst, V_UNKNOWN);
+  else setValue(s, dst, V_FUNCTION, target);
+}
+
+function arithmetic(t: TransferContext, s: State, i: number, base: number): void {
+  const { code } = t.program;
+  const op = code.op[i];
+  const dst = base + code.dst[i];
+  const wide = (op & 7) === BPF_ALU64;
+  const operation = op & 0xf0;
+  const src = (op & BPF_X) !== 0 ? base + code.src[i] : NONE;
+  const imm = code.imm[i];
+  if (operation === BPF_MOV) move(s, dst, src, imm, code.off[i], wide);
+  else if (operation === BPF_ADD && wide) add(t, s, dst, src, imm, i);
+  else if (operation === BPF_SUB && wide) subtract(t, s, dst, src, imm);
+  else {
+    const signed = code.off[i] !== 0;
+    const bits =
+      operation === BPF_END ? imm : signed ? 64 : resultBits(s, operation, dst, src, imm, wide);
+    if (bits <= 32) setValue(s, dst, V_BITS, bits);
+    else if (wide || operation === BPF_END) setValue(s, dst, V_UNKNOWN);
+    else setValue(s, dst, V_BITS, 32);
+  }
+}
+
+function move(s: State, dst: number, src: number, imm: number, off: number, wide: boolean): void {
+  if (off !== 0) {
+    if (wide) setValue(s, dst, V_UNKNOWN);
+    else setValue(s, dst, V_BITS, 32);
+  } else if (src === NONE) setValue(s, dst, V_CONST, imm, wide ? imm >> 31 : 0);
+  else if (wide) copyValue(s, dst, src);
+  else if (s[src * WORDS] === V_CONST) setValue(s, dst, V_CONST, s[src * WORDS + 1], 0);
+  else setValue(s, dst, V_BITS, Math.min(32, bitsOf(s, src)));
+}
+
+/** The small constant in variable `src` (or the immediate), or undefined. */
+function smallConstant(s: State, src: number, imm: number): number | undefined {
+  if (src === NONE) return imm;
+  const at = src * WORDS;
+  const small = s[at] === V_CONST && s[at + 2] === s[at + 1] >> 31;
+  return small ? s[at + 1] : undefined;
+}
+
+function add(t: TransferContext, s: State, dst: number, src: number, imm: number, i: number) {
+  const addend = smallConstant(s, src, imm);
+  if (addend !== undefined && offsetPointer(s, dst, addend)) return;
+  const own = smallConstant(s, dst, 0);
+  if (src !== NONE && own !== undefined && isPointer(s[src * WORDS])) {
+    copyValue(s, dst, src);
+    if (offsetPointer(s, dst, own)) return;
+  }
+  if (src !== NONE && addVariable(t, s, dst, src, i)) return;
+  const at = dst * WORDS;
+  if (s[at] === V_CONST && addend !== undefined) {
+    const low = s[at + 1];
+    const sum = (low + addend) | 0;
+    const carry = sum >>> 0 < low >>> 0 ? 1 : 0;
+    setValue(s, dst, V_CONST, sum, (s[at + 2] + (addend >> 31) + carry) | 0);
+    return;
+  }
+  const bits = 1 + Math.max(bitsOf(s, dst), immBits(s, src, imm));
+  if (bits <= 32) setValue(s, dst, V_BITS, bits);
+  else setValue(s, dst, V_UNKNOWN);
+}
+
+/** A pointer plus something that is no constant; false if neither is a pointer. */
+function addVariable(t: TransferContext, s: State, dst: number, src: number, i: number): boolean {
+  const pointer = pointerHint(t, s, dst) !== V_UNKNOWN ? dst : src;
+  const hint = pointerHint(t, s, pointer);
+  if (hint === V_UNKNOWN) return false;
+  const index = pointer === dst ? src : dst;
+  if (s[pointer * WORDS] === V_PACKET && bitsOf(s, index) <= 32) {
+    forgetSite(s, i);
+    setValue(s, dst, V_PACKET, 0, i + 1, 0);
+    return true;
+  }
+  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? mapOfPointer(t, s, pointer) : 0);
+  return true;
+}
+
+/** As `hintOf`; constants may be addresses of global data. */
+function pointerHint(t: TransferContext, s: State, v: number): number {
+  const at = v * WORDS;
+  if (s[at] !== V_CONST) return hintOf(s, at);
+  return s[at + 2] !== 0 && t.world.mapOfTag(s[at + 2]) !== undefined
+    ? V_MAYBE_MAP_VALUE
+    : V_UNKNOWN;
+}
+
+/** Header of the map whose value variable `v` points to. */
+function mapOfPointer(t: TransferContext, s: State, v: number): number {
+  const at = v * WORDS;
+  return s[at] === V_CONST ? t.world.mapOfTag(s[at + 2])!.address : s[at + 1];
+}
+
+function subtract(t: TransferContext, s: State, dst: number, src: number, imm: number): void {
+  const amount = smallConstant(s, src, imm);
+  if (amount !== undefined && offsetPointer(s, dst, -amount)) return;
+  const hint =
+    src === NONE || pointerHint(t, s, src) === V_UNKNOWN ? pointerHint(t, s, dst) : V_UNKNOWN;
+  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? mapOfPointer(t, s, dst) : 0);
+}
+
+function isPointer(kind: number): boolean {
+  return kind === V_CTX || kind === V_STACK || kind === V_MAP_VALUE || kind === V_PACKET;
+}
+
+/** Adds a constant to a pointer; false if `v` is none or the result is far away. */
+function offsetPointer(s: State, v: number, amount: number): boolean {
+  const at = v * WORDS;
+  if (!isPointer(s[at])) return hintOf(s, at) !== V_UNKNOWN;
+  const word = s[at] === V_MAP_VALUE ? at + 2 : at + 1;
+  const offset = s[word] + amount;
+  if (Math.abs(offset) > MAX_OFFSET) return false;
+  s[word] = offset;
+  return true;
+}
+
+function immBits(s: State, src: number, imm: number): number {
+  if (src !== NONE) return bitsOf(s, src);
+  return imm >= 0 ? 32 - Math.clz32(imm) : 64;
+}
+
+/** Bits of the result of the operations that only shuffle bits; 64 = no idea. */
+function resultBits(
+  s: State,
+  operation: number,
+  dst: number,
+  src: number,
+  imm: number,
+  wide: boolean,
+): number {
+  const limit = wide ? 64 : 32;
+  const a = Math.min(limit, bitsOf(s, dst));
+  const b = src === NONE && !wide ? 32 - Math.clz32(imm) : Math.min(limit, immBits(s, src, imm));
+  const amount = smallConstant(s, src, imm);
+  const shift = amount === undefined ? NONE : amount & (limit - 1);
+  switch (operation) {
+    case BPF_AND:
+      return Math.min(a, b);
+    case BPF_OR:
+    case BPF_XOR:
+      return Math.max(a, b);
+    case BPF_MUL:
+      return a + b;
+    case BPF_ADD:
+      return 1 + Math.max(a, b);
+    case BPF_DIV:
+      return a <= 32 && b <= 32 ? a : 64;
+    case BPF_MOD:
+      return a <= 32 && b <= 32 ? a : 64;
+    case BPF_LSH:
+      return shift === NONE ? 64 : a + shift;
+    case BPF_RSH:
+      return shift === NONE ? a : Math.max(0, a - shift);
+    default:
+      return 64;
+  }
+}
+
+function load(t: TransferContext, s: State, i: number, base: number): void {
+  const { code } = t.program;
+  const op = code.op[i];
+  const size = accessSize(op);
+  const from = base + code.src[i];
+  const dst = base + code.dst[i];
+  const slot = slotOf(t, s, from, code.off[i], size);
+  if ((op & 0xe0) !== BPF_MEM) setValue(s, dst, V_UNKNOWN);
+  else if (slot !== NONE && size === 8) copyValue(s, dst, slot);
+  else if (isPacketField(t, s, from, code.off[i], size, 'start')) {
+    t.seesPacket = true;
+    setValue(s, dst, isIntact(t, s) ? V_PACKET : V_MAYBE_PACKET);
+  } else if (isPacketField(t, s, from, code.off[i], size, 'end')) {
+    if (isIntact(t, s)) setValue(s, dst, V_PACKET_END);
+    else setValue(s, dst, V_BITS, 32);
+  } else if (size < 8) setValue(s, dst, V_BITS, size * 8);
+  else setValue(s, dst, V_UNKNOWN);
+}
+
+function isPacketField(
+  t: TransferContext,
+  s: State,
+  from: number,
+  off: number,
+  size: number,
+  field: 'start' | 'end',
+): boolean {
+  const packet = t.world.image.context.packet;
+  if (!t.world.checks || packet === undefined || size !== 4) return false;
+  const at = from * WORDS;
+  return s[at] === V_CTX && s[at + 1] + off === packet[field];
+}
+
+function isIntact(t: TransferContext, s: State): boolean {
+  return s[t.intact * WORDS] === V_CONST;
+}
+
+/** The variable that stands for the stack slot accessed, or NONE if it is in memory. */
+export function slotOf(
+  t: TransferContext,
+  s: State,
+  pointer: number,
+  off: number,
+  size: number,
+): number {
+  const at = pointer * WORDS;
+  return s[at] === V_STACK ? t.slots.variable(s[at + 1] + off, size) : NONE;
+}
+
+function store(t: TransferContext, s: State, i: number, base: number): void {
+  const { code } = t.program;
+  const op = code.op[i];
+  const to = base + code.dst[i];
+  const atomic = (op & 0xe0) === BPF_ATOMIC;
+  const slot = atomic ? NONE : slotOf(t, s, to, code.off[i], accessSize(op));
+  if (slot === NONE) touch(t, s, to);
+  else if ((op & 7) === BPF_ST) setValue(s, slot, V_CONST, code.imm[i], code.imm[i] >> 31);
+  else copyValue(s, slot, base + code.src[i]);
+  if (!atomic || (code.imm[i] & BPF_FETCH) === 0) return;
+  const fetched = base + (code.imm[i] === BPF_CMPXCHG ? 0 : code.src[i]);
+  if (accessSize(op) === 4) setValue(s, fetched, V_BITS, 32);
+  else setValue(s, fetched, V_UNKNOWN);
+}
+
+/** Something is written through variable `pointer`: it may be the context. */
+function touch(t: TransferContext, s: State, pointer: number): void {
+  const kind = s[pointer * WORDS];
+  if (kind === V_STACK || kind === V_MAP_VALUE || kind === V_LOOKED_UP || kind === V_PACKET) return;
+  if (kind === V_CONST && s[pointer * WORDS + 2] !== CTX_TAG) return;
+  setValue(s, t.intact, V_UNKNOWN);
+}
+
+function callHelper(t: TransferContext, s: State, i: number, base: number): void {
+  const id = t.program.code.imm[i];
+  const facts = t.world.helper(id);
+  const map = id === MAP_LOOKUP_ELEM ? mapInVariable(t, s, base + 1) : undefined;
+  const isValue = map !== undefined && t.world.mapAt(map)!.holdsValues;
+  for (let k = 0; k < 5; k++) {
+    if (facts === undefined || (facts.writes >> k) & 1) touch(t, s, base + 1 + k);
+  }
+  if (facts === undefined || facts.changesPacket || facts.callsBack) forgetPacket(s);
+  if (facts?.callsBack) setValue(s, t.intact, V_UNKNOWN);
+  if (!isValue) {
+    setValue(s, base, V_UNKNOWN);
+    return;
+  }
+  forgetSite(s, i);
+  setValue(s, base, V_LOOKED_UP, map, i);
+}
+
+/** Address of the map whose handle variable `v` holds, if that is known. */
+export function mapInVariable(t: TransferContext, s: State, v: number): number | undefined {
+  const at = v * WORDS;
+  if (s[at] !== V_CONST || s[at + 2] !== MAP_HANDLE_TAG) return undefined;
+  return t.world.mapAt(s[at + 1]) === undefined ? undefined : s[at + 1];
+}
+
+/** State of an expanded subprogram's registers at its start. */
+export function enterFrame(s: State, caller: number, callee: number, depth: number): void {
+  for (let r = 0; r < FP; r++) {
+    if (r >= 1 && r <= 5) copyValue(s, callee + r, caller + r);
+    else setValue(s, callee + r, V_CONST, 0, 0);
+  }
+  setValue(s, callee + FP, V_STACK, -FRAME_SIZE * depth);
+}
+
+/** Variable of r0 of frame `frame`. */
+export function frameBase(frame: number): number {
+  return frame * REGISTERS;
+}

@@ -1,0 +1,155 @@
+/**
+ * What is known of a register's value: the lattice of the compiler's small abstract interpreter.
+ * A state is one Int32Array with four words for each variable: kind and three words a, b, c.
+ */
+export const WORDS = 4;
+
+/** No path reaches here. */
+export const V_NONE = 0;
+export const V_UNKNOWN = 1;
+/** The number with low half a, high half b. */
+export const V_CONST = 2;
+/** A number below 2^a (a <= 32). */
+export const V_BITS = 3;
+/** The program's context, plus a. */
+export const V_CTX = 4;
+/** r10 of the function's first frame, plus a. */
+export const V_STACK = 5;
+/** NULL or a value of the map with header at a, from the call at instruction b. */
+export const V_LOOKED_UP = 6;
+/** A value of the map with header at a, plus b. */
+export const V_MAP_VALUE = 7;
+/** Packet pointer: base b (0 = start of the packet), plus a; base .. base + c is in the packet. */
+export const V_PACKET = 8;
+export const V_PACKET_END = 9;
+/** Function pointer: subprogram a. */
+export const V_FUNCTION = 10;
+
+/**
+ * Hints, not knowledge: probably a pointer into the stack, the values of the map with header at a,
+ * the packet. They only choose which range checked code compares with first.
+ */
+export const V_MAYBE_STACK = 11;
+export const V_MAYBE_MAP_VALUE = 12;
+export const V_MAYBE_PACKET = 13;
+
+export type State = Int32Array;
+
+export function setValue(s: State, v: number, kind: number, a = 0, b = 0, c = 0): void {
+  const at = v * WORDS;
+  s[at] = kind;
+  s[at + 1] = a;
+  s[at + 2] = b;
+  s[at + 3] = c;
+}
+
+export function copyValue(s: State, to: number, from: number): void {
+  s.copyWithin(to * WORDS, from * WORDS, from * WORDS + WORDS);
+}
+
+export function isConst(s: State, v: number, low: number, high: number): boolean {
+  const at = v * WORDS;
+  return s[at] === V_CONST && s[at + 1] === low && s[at + 2] === high;
+}
+
+/** Bits that value `v` surely fits in when its upper half is 0; 64 if that is not known. */
+export function bitsOf(s: State, v: number): number {
+  const at = v * WORDS;
+  if (s[at] === V_BITS) return s[at + 1];
+  if (s[at] === V_CONST && s[at + 2] === 0) return 32 - Math.clz32(s[at + 1]);
+  return 64;
+}
+
+/**
+ * Joins the value of `from` into that of `into`. Returns whether `into` changed.
+ */
+function joinValue(into: State, from: State, at: number): boolean {
+  const kind = into[at];
+  const other = from[at];
+  if (other === V_NONE || kind === V_UNKNOWN) return false;
+  if (kind === V_NONE) {
+    for (let k = 0; k < WORDS; k++) into[at + k] = from[at + k];
+    return true;
+  }
+  const same = kind === other && into[at + 1] === from[at + 1] && into[at + 2] === from[at + 2];
+  if (same) {
+    if (into[at + 3] <= from[at + 3]) return false;
+    into[at + 3] = from[at + 3];
+    return true;
+  }
+  const hint = hintOf(into, at);
+  if (hint !== V_UNKNOWN && hint === hintOf(from, at)) return joinHints(into, from, at, hint);
+  const bits = Math.max(bitsOf(into, at / WORDS), bitsOf(from, at / WORDS));
+  if (bits <= 32 && kind === V_BITS && into[at + 1] === bits) return false;
+  if (bits <= 32) setValue(into, at / WORDS, V_BITS, bits);
+  else setValue(into, at / WORDS, V_UNKNOWN);
+  return true;
+}
+
+/** The hint that is left of a pointer when its offset is lost; V_UNKNOWN = none. */
+export function hintOf(s: State, at: number): number {
+  switch (s[at]) {
+    case V_STACK:
+    case V_MAYBE_STACK:
+      return V_MAYBE_STACK;
+    case V_MAP_VALUE:
+    case V_MAYBE_MAP_VALUE:
+      return V_MAYBE_MAP_VALUE;
+    case V_PACKET:
+    case V_MAYBE_PACKET:
+      return V_MAYBE_PACKET;
+    default:
+      return V_UNKNOWN;
+  }
+}
+
+function joinHints(into: State, from: State, at: number, hint: number): boolean {
+  const sameMap = hint !== V_MAYBE_MAP_VALUE || into[at + 1] === from[at + 1];
+  const map = hint === V_MAYBE_MAP_VALUE ? into[at + 1] : 0;
+  if (sameMap && into[at] === hint) return false;
+  setValue(into, at / WORDS, sameMap ? hint : V_UNKNOWN, sameMap ? map : 0);
+  return true;
+}
+
+/** Joins a whole state; returns whether anything changed. */
+export function joinState(into: State, from: State): boolean {
+  let changed = false;
+  for (let at = 0; at < into.length; at += WORDS) {
+    if (joinValue(into, from, at)) changed = true;
+  }
+  return changed;
+}
+
+/** Forgets every packet pointer: the packet may have moved. */
+export function forgetPacket(s: State): void {
+  for (let at = 0; at < s.length; at += WORDS) {
+    if (s[at] === V_PACKET || s[at] === V_PACKET_END) setValue(s, at / WORDS, V_UNKNOWN);
+  }
+}
+
+/** Forgets values that an earlier execution of `insn` made, before it runs again. */
+export function forgetSite(s: State, insn: number): void {
+  for (let at = 0; at < s.length; at += WORDS) {
+    const looked = s[at] === V_LOOKED_UP && s[at + 2] === insn;
+    const packet = s[at] === V_PACKET && s[at + 2] === insn + 1;
+    if (looked || packet) setValue(s, at / WORDS, V_UNKNOWN);
+  }
+}
+
+/** All packet pointers with base `base` may be followed up to base + `end`. */
+export function widenPacket(s: State, base: number, end: number): void {
+  for (let at = 0; at < s.length; at += WORDS) {
+    if (s[at] === V_PACKET && s[at + 2] === base) s[at + 3] = Math.max(s[at + 3], end);
+  }
+}
+
+/** Copies of the pointer `like` are NULL (or are not). */
+export function decideNull(s: State, like: number, isNull: boolean): void {
+  const map = s[like * WORDS + 1];
+  const site = s[like * WORDS + 2];
+  for (let at = 0; at < s.length; at += WORDS) {
+    if (s[at] !== V_LOOKED_UP || s[at + 1] !== map || s[at + 2] !== site) continue;
+    if (isNull) setValue(s, at / WORDS, V_CONST, 0, 0);
+    else setValue(s, at / WORDS, V_MAP_VALUE, map, 0);
+  }
+}
