@@ -8,6 +8,8 @@ const MAP_UPDATE = 2;
 const TAIL_CALL = 12;
 const LOOP = 181;
 const RINGBUF_OUTPUT = 130;
+/** A helper of our own. */
+const HOST = 1000;
 
 const hex = (n: bigint): string => `0x${n.toString(16)}`;
 
@@ -386,7 +388,7 @@ describe.each(checkedVariants)('faults: $name', (variant) => {
   it('in a run that a helper started leaves the outer run going', () => {
     const lab = new Lab();
     const inner = lab.load(variant, 'r0 = *(u8 *)(r1 + 24)\nexit');
-    lab.runtime.setHostHelper(5, 0, (call) => {
+    lab.runtime.setHostHelper(HOST, 0, (call) => {
       expect(faultOf(() => inner.run(lab.context)).kind).toBe('out of range');
       call.returnInt(40);
     });
@@ -400,7 +402,7 @@ describe.each(checkedVariants)('faults: $name', (variant) => {
       r3 = *(u8 *)(r2 + 0)
       exit
     fn_a:
-      call 5
+      call ${HOST}
       exit`;
     expect(lab.load(variant, text).run(lab.context)).toBe(42);
   });

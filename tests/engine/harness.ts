@@ -6,6 +6,7 @@ import {
   type ProgramImage,
 } from '../../src/engine/index.ts';
 import { interpreterEngine } from '../../src/engine/interpreter/index.ts';
+import { wasmEngine } from '../../src/engine/wasm/index.ts';
 import { assemble, encodeCode } from '../../src/isa/index.ts';
 import type { SourceLine } from '../../src/object/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
@@ -29,7 +30,7 @@ const variantsOf = (engine: Engine): Variant[] => [
   { name: `${engine.name}, unchecked`, engine, checks: false },
 ];
 
-export const engines: readonly Engine[] = [interpreterEngine];
+export const engines: readonly Engine[] = [interpreterEngine, wasmEngine];
 /** Every engine with and without checks. */
 export const variants: readonly Variant[] = engines.flatMap(variantsOf);
 export const checkedVariants = variants.filter((variant) => variant.checks);

@@ -5,6 +5,8 @@ const MAP_LOOKUP = 1;
 const MAP_UPDATE = 2;
 const FOR_EACH = 164;
 const LOOP = 181;
+/** A helper of our own. */
+const HOST = 1000;
 
 /** Low 32 bits of r0, signed, of a program run once. */
 describe.each(variants)('$name', (variant) => {
@@ -382,11 +384,11 @@ describe.each(variants)('$name', (variant) => {
   it('runs programs from the body of a helper in JavaScript', () => {
     const lab = new Lab();
     const inner = lab.load(variant, '*(u64 *)(r10 - 8) = 99\nr0 = *(u64 *)(r10 - 8)\nexit');
-    lab.runtime.setHostHelper(5, 0, (call) => call.returnInt(inner.run(lab.context) + 1));
+    lab.runtime.setHostHelper(HOST, 0, (call) => call.returnInt(inner.run(lab.context) + 1));
     const text = `
       r6 = r1
       *(u64 *)(r10 - 8) = 7
-      call 5
+      call ${HOST}
       r1 = *(u64 *)(r10 - 8)
       r0 += r1
       r2 = *(u32 *)(r6 + 0)
@@ -397,11 +399,11 @@ describe.each(variants)('$name', (variant) => {
   it('passes on what a helper in JavaScript throws, and can run again', () => {
     const lab = new Lab();
     let fail = true;
-    lab.runtime.setHostHelper(5, 0, (call) => {
+    lab.runtime.setHostHelper(HOST, 0, (call) => {
       if (fail) throw new RangeError('no');
       call.returnInt(3);
     });
-    const code = lab.load(variant, 'call fn_a\nexit\nfn_a:\ncall 5\nr0 += r10\nr0 -= r10\nexit');
+    const code = lab.load(variant, `call fn_a\nexit\nfn_a:\ncall ${HOST}\nr0 += r10\nr0 -= r10\nexit`);
     expect(() => code.run(lab.context)).toThrow(new RangeError('no'));
     fail = false;
     expect(code.run(lab.context)).toBe(3);

@@ -54,7 +54,8 @@ function extend(size: u64): u32 {
 
 /** `size` zeroed bytes at a multiple of `align` (a power of two), or 0. */
 export function heap_alloc(size: u32, align: u32): u32 {
-  const slack: u32 = align > HEADER ? align : HEADER;
+  // Blocks start at multiples of 8: this much may lie between the start and the payload.
+  const slack: u32 = HEADER + (align > 8 ? align - 8 : 0);
   const total = <u64>size + slack;
   if (total > 0xf0000000) return 0;
   const c = sizeClass(<u32>total);
