@@ -13,7 +13,9 @@ import type {
 } from './types.ts';
 
 /** Anonymous types are spelled out at each use, so a small hostile file could print without end. */
-const MAX_CHARACTERS = 1 << 27;
+const MAX_CHARACTERS = 1 << 25;
+/** What a line of padding counts. */
+const PAD_CHARACTERS = 64;
 
 /** Writes declarations and definitions. Levels are tabs of indentation. */
 export class CDeclare {
@@ -30,9 +32,13 @@ export class CDeclare {
   declare(id: number, name: string, level = 0): string {
     const chain = this.#chain(id);
     const text = this.#unroll(chain, name, level);
-    this.#budget -= text.length;
-    if (this.#budget < 0) this.#btf.fail(id, 'takes too much text to print');
+    this.#spend(id, text.length);
     return text;
+  }
+
+  #spend(id: number, characters: number): void {
+    this.#budget -= characters;
+    if (this.#budget < 0) this.#btf.fail(id, 'takes too much text to print');
   }
 
   /** 'struct x', 'union x', 'enum x': the type by its tag. */
@@ -156,15 +162,19 @@ export class CDeclare {
     const lines: string[] = [];
     let end = 0;
     let inBitfield = false;
+    const pad = (to: number, align: number, bits: boolean): void => {
+      this.#spend(type.id, (Math.max(0, to - end) / 64) * PAD_CHARACTERS);
+      for (const line of padding(end, to, align, bits)) lines.push(line);
+    };
     for (const member of type.members) {
       const align = packed ? 1 : this.#btf.alignOf(member.type);
-      lines.push(...padding(end, member.bitOffset, align, inBitfield && member.bitSize > 0));
+      pad(member.bitOffset, align, inBitfield && member.bitSize > 0);
       lines.push(this.#member(member, level));
       end = member.bitOffset + (member.bitSize || this.#btf.sizeOf(member.type) * 8);
       inBitfield = member.bitSize > 0;
     }
-    if (type.kind === 'union') return lines;
-    return [...lines, ...padding(end, type.size * 8, this.#btf.alignOf(type.id), false)];
+    if (type.kind === 'struct') pad(type.size * 8, this.#btf.alignOf(type.id), false);
+    return lines;
   }
 
   #member({ type, name, bitSize }: BtfMember, level: number): string {
