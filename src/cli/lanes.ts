@@ -1,5 +1,6 @@
 import { loadObject } from '../client/index.ts';
 import type { BtfInput } from '../btf/index.ts';
+import type { Engine } from '../engine/index.ts';
 import type { KernelMap, KernelRecord } from '../kernel/index.ts';
 import {
   bootMachine,
@@ -8,10 +9,12 @@ import {
   type Machine,
   type MachineProgram,
   type Network,
+  type PacketHook,
   PacketRing,
   PacketRunner,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
+import { WorkerLane } from './worker-lane.ts';
 
 /** Packets per lane and batch, and bytes for their frames: what fits the second-level cache. */
 const RING = { capacity: 1024, bytes: 2 << 20 };
@@ -27,6 +30,12 @@ export interface LaneOptions {
   readonly globals: Readonly<Record<string, BtfInput>>;
   readonly fuel: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Lines programs printed. */
+export interface TraceLog {
+  count: number;
+  readonly first: string[];
 }
 
 /** Records a ring buffer or perf event array gave. */
@@ -45,9 +54,10 @@ export interface RunMachine {
   readonly records: ReadonlyMap<string, RecordLog>;
   /** Takes out what ring buffers hold, so that they do not fill up. */
   collect(): void;
+  readonly trace: TraceLog;
   /** Executions per instruction, over all lanes. */
-  counts(): Float64Array;
-  close(): void;
+  counts(): Promise<Float64Array>;
+  close(): Promise<void>;
 }
 
 /** Boots a machine and loads one program of the object with everything it needs. */
@@ -56,37 +66,93 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { engine, cpus, profile, globals, fuel } = options;
-  const { machine, network } = await bootMachine({
-    engine,
-    cpus,
-    profile,
-    ...(fuel === undefined ? {} : { fuel }),
-  });
+  const { cpus, profile, globals } = options;
+  const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
+  const trace: TraceLog = { count: 0, first: [] };
+  const onTrace = (line: string) => {
+    if (trace.count++ < KEEP) trace.first.push(line);
+  };
+  const engine = await engineFor(options);
+  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, ...fuel };
+  const { machine, network } = await bootMachine(settings);
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
-  const roomy = machine.changesPackets();
-  const hook = network.hookOf(program);
-  const ring = new PacketRing(machine.runtime, hook, { ...(roomy ? ROOMY_RING : RING), roomy });
-  const runner = new PacketRunner([new LocalLane(ring, program.code)], 0);
-  const records = new Map<string, RecordLog>();
+  const rings = makeRings(machine, network.hookOf(program), cpus);
+  const lanes =
+    cpus === 1
+      ? [new LocalLane(rings[0]!, program.code)]
+      : await startWorkers(machine, program, rings, { ...options, onTrace });
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
-  for (const [mapName] of buffers) records.set(mapName, { count: 0, first: [] });
+  const records = new Map(buffers.map(([mapName]) => [mapName, { count: 0, first: [] }]));
   return {
     machine,
     network,
     program,
     maps: loaded.maps,
-    runner,
+    runner: new PacketRunner(lanes, 0),
     records,
+    trace,
     collect() {
       for (const [mapName, map] of buffers) keep(records.get(mapName)!, map.drain());
     },
-    counts: () => program.code.counts(),
-    close() {
+    counts: () => totalCounts(program, lanes),
+    async close() {
+      for (const lane of lanes) if (lane instanceof WorkerLane) await lane.stop();
       for (const one of loaded.programs.values()) one.close();
     },
   };
+}
+
+/** The wasm engine keeps what it compiled on disk, unless it is to count or there is no place. */
+async function engineFor(options: LaneOptions): Promise<Engine | EngineName> {
+  const { cacheFolder, cachedWasmEngine } = await import('./compile-cache.ts');
+  const folder = cacheFolder(options.env);
+  return options.engine === 'wasm' && folder ? cachedWasmEngine(folder) : options.engine;
+}
+
+function makeRings(machine: Machine, hook: PacketHook, count: number): PacketRing[] {
+  const roomy = machine.changesPackets();
+  const shape = { ...(roomy ? ROOMY_RING : RING), roomy };
+  return Array.from({ length: count }, () => new PacketRing(machine.runtime, hook, shape));
+}
+
+async function startWorkers(
+  machine: Machine,
+  program: MachineProgram,
+  rings: readonly PacketRing[],
+  options: LaneOptions & { readonly onTrace: (line: string) => void },
+): Promise<WorkerLane[]> {
+  const programs = [...machine.programs];
+  const { profile, fuel } = options;
+  const lanes = rings.map(
+    (ring, cpu) =>
+      new WorkerLane(ring, {
+        cpu,
+        cpus: rings.length,
+        engine: options.engine,
+        options: { checks: true, profile, ...(fuel === undefined ? {} : { fuel }) },
+        images: programs.map((one) => one.code.image),
+        program: programs.indexOf(program),
+        programType: program.type.name,
+        onTrace: options.onTrace,
+      }),
+  );
+  await Promise.all(lanes.map((lane) => lane.ready()));
+  return lanes;
+}
+
+async function totalCounts(
+  program: MachineProgram,
+  lanes: readonly (LocalLane | WorkerLane)[],
+): Promise<Float64Array> {
+  const total = program.code.counts().slice();
+  for (const lane of lanes) {
+    if (!(lane instanceof WorkerLane)) continue;
+    (await lane.counts()).forEach((count, i) => {
+      total[i]! += count;
+    });
+  }
+  return total;
 }
 
 const RECORD_TYPES = /^(ringbuf|perf_event_array)$/;

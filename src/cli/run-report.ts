@@ -18,6 +18,8 @@ export interface RunReport {
   readonly milliseconds: number;
   readonly capture: CaptureFile;
   readonly written: { path: string; packets: number; changed: number } | undefined;
+  /** Source lines, most executed first; undefined unless asked for. */
+  readonly hot: readonly HotLine[] | undefined;
 }
 
 const BAR = 24;
@@ -31,8 +33,9 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     verdictTable(report, width, style),
     redirectLines(report, style),
     faultLines(report, width, style),
-    report.call.flag('top') ? hotLines(report, width, style) : '',
+    report.hot ? hotLines(report.hot, width, style) : '',
     writtenLine(report, style),
+    traceLines(report, style),
     recordLines(report, width, style),
     report.call.flag('no-maps') ? '' : mapTables(report, width, style),
   ];
@@ -115,8 +118,8 @@ interface HotLine {
 }
 
 /** Source lines by how many instructions ran for them. */
-export function hottest(machine: RunMachine): HotLine[] {
-  const counts = machine.counts();
+export async function hottest(machine: RunMachine): Promise<HotLine[]> {
+  const counts = await machine.counts();
   const { lines } = machine.program.spec;
   const found = new Map<string, HotLine>();
   lines.forEach((source, k) => {
@@ -132,8 +135,7 @@ export function hottest(machine: RunMachine): HotLine[] {
   return [...found.values()].filter((row) => row.insns > 0).sort((a, b) => b.insns - a.insns);
 }
 
-function hotLines({ machine }: RunReport, width: number, style: Style): string {
-  const all = hottest(machine);
+function hotLines(all: readonly HotLine[], width: number, style: Style): string {
   if (all.length === 0) return `${style.dim('no source lines: the object was built without -g')}\n`;
   const total = all.reduce((sum, row) => sum + row.insns, 0);
   const rows = all
@@ -159,6 +161,15 @@ function writtenLine({ written }: RunReport, style: Style): string {
   if (!written) return '';
   const changed = written.changed > 0 ? `, ${grouped(written.changed)} of them changed` : '';
   return `${style.bold('written')} ${grouped(written.packets)} packets to ${written.path}${changed}\n`;
+}
+
+function traceLines({ machine }: RunReport, style: Style): string {
+  const { count, first } = machine.trace;
+  if (count === 0) return '';
+  const more =
+    count > SHOWN_RECORDS ? `  ${style.dim(`… ${grouped(count - SHOWN_RECORDS)} more`)}\n` : '';
+  const lines = first.slice(0, SHOWN_RECORDS).map((line) => `  ${line}\n`);
+  return `${style.bold('bpf_printk')} ${style.dim(`(${grouped(count)} lines)`)}\n${lines.join('')}${more}`;
 }
 
 /**
@@ -269,7 +280,8 @@ export function reportJson(report: RunReport, pretty: boolean): string {
     })),
     faults: [...runner.totals.faults.values()].map(faultJson),
     written,
-    hottest: report.call.flag('top') ? hottestJson(machine) : undefined,
+    trace: machine.trace.first,
+    hottest: report.hot?.map(hottestJson),
     records: Object.fromEntries(
       [...machine.records].map(([name, log]) => [name, recordsJson(object, name, log)]),
     ),
@@ -292,14 +304,14 @@ function faultJson({ fault, count, firstPacket }: FaultTally): object {
   };
 }
 
-function hottestJson(machine: RunMachine): object[] {
-  return hottest(machine).map(({ source, count, insns }) => ({
+function hottestJson({ source, count, insns }: HotLine): object {
+  return {
     file: source.file,
     line: source.line,
     source: source.text.trim(),
     times: count,
     instructions: insns,
-  }));
+  };
 }
 
 function recordsJson(object: ObjectFile, name: string, log: RecordLog): object {

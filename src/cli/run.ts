@@ -14,7 +14,7 @@ import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
 import { bootLanes, type RunMachine } from './lanes.ts';
 import { Progress } from './progress.ts';
-import { type RunReport, reportJson, reportText } from './run-report.ts';
+import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
 import { closest } from './suggest.ts';
 
 /** Fates of packets that go into the output file. */
@@ -76,7 +76,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     else io.out(reportText(report, io.columns, style));
     return exitCode(report);
   } finally {
-    machine.close();
+    await machine.close();
   }
 }
 
@@ -173,7 +173,9 @@ async function runCaptures(state: RunState, first: CaptureFile): Promise<RunRepo
   const milliseconds = performance.now() - start;
   if (first.problem) note(io, `${first.path}: ${first.problem.message}; the packets before it ran`);
   const written = options.out === undefined ? undefined : copier.counts(options.out);
-  return { call: state.call, options, object, machine, milliseconds, capture: first, written };
+  const hot = state.call.flag('top') ? await hottest(machine) : undefined;
+  const { call } = state;
+  return { call, options, object, machine, milliseconds, capture: first, written, hot };
 }
 
 function progressOf(capture: CaptureFile, round: number, rounds: number): number | undefined {

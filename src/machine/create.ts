@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly profile?: boolean;
   /** Loop iterations one run of an unverified program may make. */
   readonly fuel?: number;
+  /** Receives what programs print with bpf_printk, line by line. */
+  readonly onTrace?: (line: string) => void;
 }
 
 /** A machine with its network. */
@@ -32,18 +34,13 @@ export interface NetworkedMachine {
 export async function bootMachine(options: MachineOptions = {}): Promise<NetworkedMachine> {
   const engine =
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
-  const { cpus, seed, shared, profile, fuel } = options;
   let machine: Machine | undefined;
-  const network = new Network(() => machine!, options.devices ?? {});
-  machine = new Machine({
-    engine,
-    subsystems: [network],
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(shared === undefined ? {} : { shared }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(fuel === undefined ? {} : { fuel }),
-  });
+  const network = new Network(() => machine!);
+  machine = new Machine({ ...options, engine, subsystems: [network] });
+  network.add('lo', options.devices?.['lo']);
+  for (const [name, device] of Object.entries(options.devices ?? {})) {
+    if (name !== 'lo') network.add(name, device);
+  }
   return { machine, network };
 }
 

@@ -11,7 +11,7 @@ export { Device, type DeviceOptions } from './net/device.ts';
 export { flowHash } from './net/flow-hash.ts';
 export type { Fate, PacketHook, Verdict } from './net/hook.ts';
 export { type Lane, type LaneFault, LocalLane, runRing } from './net/lane.ts';
-export { Network, type RedirectTarget } from './net/network.ts';
+export { Network, packetHook, type RedirectTarget } from './net/network.ts';
 export type { Ingress, PacketColumns } from './net/packets.ts';
 export { PacketRing, type RingOptions } from './net/ring.ts';
 export { type FaultTally, PacketRunner, type RedirectTally } from './net/runner.ts';

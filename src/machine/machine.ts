@@ -32,6 +32,8 @@ export interface MachineSettings {
   readonly profile?: boolean;
   /** Loop iterations one run of an unverified program may make. */
   readonly fuel?: number;
+  /** Receives what programs print with bpf_printk, line by line. */
+  readonly onTrace?: (line: string) => void;
   readonly engine: Engine;
   /** Parts of the kernel with hooks, asked in order who serves a program type. */
   readonly subsystems: readonly Subsystem[];
@@ -55,6 +57,7 @@ export class Machine implements Kernel, ProgramHost {
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
     });
+    if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
   get cpus(): number {

@@ -31,10 +31,18 @@ export function compileArguments(
   options: CompileOptions,
 ): string[] {
   return [
-    ...['-target', 'bpf', `-mcpu=${options.cpu}`, '-O2', '-g', '-Wall'],
+    '-target',
+    'bpf',
+    `-mcpu=${options.cpu}`,
+    '-O2',
+    '-g',
+    '-Wall',
     ...options.defines.map((one) => `-D${one}`),
     ...options.includes.map((one) => `-I${one}`),
     options.color ? '-fcolor-diagnostics' : '-fno-color-diagnostics',
-    ...['-c', source, '-o', object],
+    '-c',
+    source,
+    '-o',
+    object,
   ];
 }

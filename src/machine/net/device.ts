@@ -1,12 +1,20 @@
 import { KernelError } from '../../base/index.ts';
 import type { KernelDevice, ReceiveResult, SentPacket } from '../../kernel/index.ts';
+import type { HostDevice } from '../../runtime/types.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PacketHook } from './hook.ts';
 import type { Network, Passage } from './network.ts';
+import { ETHERNET_HEADER } from './packets.ts';
 
 export interface DeviceOptions {
   /** Interface number; by default they count up from 2 (`lo` is 1). */
   readonly ifindex?: number;
+  /** Default 1500. */
+  readonly mtu?: number;
+  /** Hardware address, 6 bytes; by default 02:00:00:00:00:NN with the interface number. */
+  readonly address?: Uint8Array;
+  /** Whether packets that came in here may be forwarded (bpf_fib_lookup). Default true. */
+  readonly forwarding?: boolean;
 }
 
 type Direction = 'ingress' | 'egress';
@@ -28,6 +36,16 @@ export class Device implements KernelDevice {
     this.#network = network;
     this.name = name;
     this.ifindex = ifindex;
+  }
+
+  /** What helpers see of the device. */
+  hostDevice(options: DeviceOptions): HostDevice {
+    return {
+      mtu: options.mtu ?? 1500,
+      headerSize: ETHERNET_HEADER,
+      address: options.address ?? Uint8Array.of(2, 0, 0, 0, this.ifindex >> 8, this.ifindex),
+      forwarding: options.forwarding ?? true,
+    };
   }
 
   /** Attaches a program; returns the way to take it off again. */

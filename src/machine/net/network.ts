@@ -19,7 +19,7 @@ import { xdpHook } from './xdp.ts';
 const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
 /** Room for the packets of single runs. */
 const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
-/** ifindex of the loopback device, which every machine has. */
+/** Interface numbers count up from the loopback device's. */
 const LOOPBACK = 1;
 const BIG_ENOUGH = 256 * 1024;
 
@@ -40,19 +40,19 @@ export interface RedirectTarget {
   readonly text: string;
 }
 
+/** The hook that runs programs of a type (bpftool's word), if they see packets. */
+export function packetHook(programType: string): PacketHook | undefined {
+  return HOOKS.find((hook) => hook.programTypes.includes(programType));
+}
+
 /** The network of a machine: its devices and the hooks programs attach to on them. */
 export class Network implements Subsystem {
   readonly devices = new Map<string, Device>();
   readonly #machine: () => Machine;
   readonly #rings = new Map<PacketHook, PacketRing>();
 
-  /** Devices get ifindex 1 for `lo`, then 2, 3, … in the order given. */
-  constructor(machine: () => Machine, devices: Readonly<Record<string, DeviceOptions>>) {
+  constructor(machine: () => Machine) {
     this.#machine = machine;
-    this.add('lo', devices['lo']);
-    for (const [name, options] of Object.entries(devices)) {
-      if (name !== 'lo') this.add(name, options);
-    }
   }
 
   /** Adds a device; its ifindex is the next free one unless the options say another. */
@@ -62,16 +62,19 @@ export class Network implements Subsystem {
     while (used.has(ifindex)) ifindex++;
     const device = new Device(this, name, ifindex);
     this.devices.set(name, device);
+    const { host } = this.#machine().runtime;
+    host.devices.set(ifindex, device.hostDevice(options));
+    host.cloneRedirect ??= (packet, target) => this.#cloned(packet, target);
     return device;
   }
 
   serves(programType: string): boolean {
-    return HOOKS.some((hook) => hook.programTypes.includes(programType));
+    return packetHook(programType) !== undefined;
   }
 
   /** The hook for a program. Throws KernelError for types that see no packets. */
   hookOf(program: MachineProgram): PacketHook {
-    const hook = HOOKS.find((one) => one.programTypes.includes(program.type.name));
+    const hook = packetHook(program.type.name);
     if (hook) return hook;
     const text = `program '${program.spec.name}' of type ${program.type.name} sees no packets`;
     throw new KernelError('EINVAL', 22, text);
@@ -202,6 +205,12 @@ export class Network implements Subsystem {
     const isDevice = map.spec.type?.startsWith('devmap') === true;
     if (!isDevice || map.lookup(key, value) !== 0) return { ifindex: undefined, text: slot };
     return this.#deviceTarget(new DataView(value.buffer).getUint32(0, true), slot);
+  }
+
+  /** bpf_clone_redirect: the copy leaves by the device, as if redirected. */
+  #cloned(packet: Uint8Array, ifindex: number): number {
+    this.deviceAt(ifindex)?.sent.push({ data: packet, from: 'bpf_clone_redirect' });
+    return 0;
   }
 
   /** Hands a redirected packet to the device it is for. */

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Engine } from '../engine/index.ts';
+import {
+  collectFacts,
+  type CompiledModule,
+  compileToWasm,
+  instantiate,
+} from '../engine/wasm/index.ts';
+import { version } from './version.ts';
+
+/** Changes when the layout of a cache file does. */
+const FORMAT = 1;
+
+/** Where compiled programs are kept: $BEEYARD_CACHE, $XDG_CACHE_HOME/beeyard or ~/.cache/beeyard. */
+export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (env['BEEYARD_CACHE'] !== undefined) return env['BEEYARD_CACHE'] || undefined;
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'beeyard');
+}
+
+/**
+ * The wasm engine with its output kept on disk. The key is everything compiling depends on, so a file
+ * is right or not there; a damaged one is compiled anew. A folder that cannot be written is no error.
+ */
+export function cachedWasmEngine(folder: string): Engine {
+  return {
+    name: 'wasm',
+    load(image, runtime, options) {
+      const facts = collectFacts(image, runtime);
+      const { insns, ...rest } = image;
+      const key = createHash('sha256')
+        .update(JSON.stringify([FORMAT, version(), process.versions.v8, rest, options, facts]))
+        .update(insns)
+        .digest('hex');
+      const path = join(folder, `${key}.wasm`);
+      const compiled = readModule(path) ?? compileToWasm(image, options, facts);
+      if (!cached.has(compiled)) writeModule(folder, path, compiled);
+      return instantiate(image, runtime, compiled);
+    },
+  };
+}
+
+const cached = new WeakSet<CompiledModule>();
+
+/** A file: u32 length of the metadata's JSON, the JSON, then the module. */
+function readModule(path: string): CompiledModule | undefined {
+  try {
+    const file = readFileSync(path);
+    const size = file.readUInt32LE(0);
+    const metadata = JSON.parse(file.toString('utf8', 4, 4 + size)) as CompiledModule['metadata'];
+    const bytes = new Uint8Array(file.subarray(4 + size));
+    if (!WebAssembly.validate(bytes)) return undefined;
+    const compiled: CompiledModule = { bytes, metadata };
+    cached.add(compiled);
+    return compiled;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeModule(folder: string, path: string, compiled: CompiledModule): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    const json = Buffer.from(JSON.stringify(compiled.metadata));
+    const head = Buffer.alloc(4);
+    head.writeUInt32LE(json.length, 0);
+    const unfinished = `${path}.${process.pid}`;
+    writeFileSync(unfinished, Buffer.concat([head, json, compiled.bytes]));
+    renameSync(unfinished, path);
+  } catch {
+    // Read-only homes and full disks only cost the next start some milliseconds.
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads';
+import { BugError } from '../base/index.ts';
+import type { ProgramFault } from '../engine/index.ts';
+import type { Lane, LaneFault, PacketRing } from '../machine/index.ts';
+import {
+  COMMAND,
+  type FaultMessage,
+  STATE,
+  type WorkerMessage,
+  type WorkerSetup,
+} from './worker-protocol.ts';
+
+const CONTROL_BYTES = 64;
+
+type WaitAsync = (
+  words: Int32Array,
+  index: number,
+  value: number,
+) => { readonly async: boolean; readonly value: Promise<string> | string };
+
+const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
+
+export interface WorkerLaneOptions extends Omit<WorkerSetup, 'control' | 'ring' | 'memory'> {
+  readonly onTrace: (line: string) => void;
+}
+
+/** A lane whose program runs in a thread of its own, on the machine's shared memory. */
+export class WorkerLane implements Lane {
+  readonly ring: PacketRing;
+  faults: readonly LaneFault[] = [];
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #control: Int32Array;
+  readonly #failed: Promise<never>;
+  readonly #onTrace: (line: string) => void;
+  #counts: Float64Array | undefined;
+
+  constructor(ring: PacketRing, options: WorkerLaneOptions) {
+    const { onTrace, ...plain } = options;
+    const { runtime, contexts, results, times } = ring;
+    const control = runtime.allocate(CONTROL_BYTES, CONTROL_BYTES);
+    const channel = new MessageChannel();
+    const setup: WorkerSetup = {
+      ...plain,
+      memory: runtime.memory,
+      control,
+      ring: { contexts, results, times },
+    };
+    this.ring = ring;
+    this.#onTrace = onTrace;
+    this.#control = new Int32Array(runtime.memory.buffer, control, CONTROL_BYTES / 4);
+    Atomics.store(this.#control, STATE, COMMAND.starting);
+    this.#port = channel.port1;
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...setup, port: channel.port2 },
+      transferList: [channel.port2],
+    });
+    this.#failed = new Promise((_, fail) => {
+      this.#worker.once('error', (error) =>
+        fail(new BugError(`CPU ${options.cpu} stopped: ${error.message}`, { cause: error })),
+      );
+    });
+    this.#failed.catch(() => undefined);
+  }
+
+  /** Resolves when the thread is ready for packets. */
+  async ready(): Promise<void> {
+    await this.#until(COMMAND.starting);
+  }
+
+  async run(): Promise<void> {
+    this.faults = [];
+    if (this.ring.count === 0) return;
+    Atomics.store(this.#control, STATE + 1, this.ring.count);
+    await this.#command(COMMAND.run);
+  }
+
+  /** Executions per instruction in this thread. */
+  async counts(): Promise<Float64Array> {
+    await this.#command(COMMAND.counts);
+    return this.#counts!;
+  }
+
+  async stop(): Promise<void> {
+    Atomics.store(this.#control, STATE, COMMAND.stop);
+    Atomics.notify(this.#control, STATE);
+    this.#port.close();
+    await this.#worker.terminate();
+  }
+
+  async #command(command: number): Promise<void> {
+    Atomics.store(this.#control, STATE, command);
+    Atomics.notify(this.#control, STATE);
+    await this.#until(command);
+    this.#receive();
+  }
+
+  /** Waits until the control word is something else than `value`. */
+  async #until(value: number): Promise<void> {
+    while (Atomics.load(this.#control, STATE) === value) {
+      const result = waitAsync(this.#control, STATE, value);
+      if (result.async) await Promise.race([result.value, this.#failed]);
+    }
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) return;
+      const message = received.message as WorkerMessage;
+      if (message.kind === 'faults') this.faults = message.faults.map(revived);
+      else if (message.kind === 'counts') this.#counts = message.counts;
+      else this.#onTrace(message.line);
+    }
+  }
+}
+
+function revived({ slot, message, ...facts }: FaultMessage): LaneFault {
+  const error = new Error(message);
+  error.name = 'ProgramFault';
+  return { slot, fault: Object.assign(error, facts) as ProgramFault };
+}

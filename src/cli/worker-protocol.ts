@@ -1,0 +1,43 @@
+import type { CompileOptions, ProgramFault, ProgramImage } from '../engine/index.ts';
+import type { EngineName } from '../machine/index.ts';
+
+/** Index of the control word that carries commands; the next one is the number of packets. */
+export const STATE = 0;
+
+/** Values of the control word. The main thread sets one, the worker sets it back to idle. */
+export const COMMAND = { idle: 0, run: 1, counts: 2, stop: 3, starting: 4 } as const;
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly memory: WebAssembly.Memory;
+  readonly cpu: number;
+  readonly cpus: number;
+  readonly engine: EngineName;
+  readonly options: Pick<CompileOptions, 'checks' | 'profile' | 'fuel'>;
+  /** Every program of the machine in the order of loading, and which of them to run. */
+  readonly images: readonly ProgramImage[];
+  readonly program: number;
+  readonly programType: string;
+  /** Address of the control words. */
+  readonly control: number;
+  readonly ring: { readonly contexts: number; readonly results: number; readonly times: number };
+}
+
+/** A fault as it travels between threads. */
+export interface FaultMessage {
+  readonly slot: number;
+  readonly kind: ProgramFault['kind'];
+  readonly program: string;
+  readonly insn: number;
+  readonly address: bigint;
+  readonly size: number;
+  readonly write: boolean;
+  readonly source: ProgramFault['source'];
+  readonly message: string;
+}
+
+/** What a worker tells. */
+export type WorkerMessage =
+  | { readonly kind: 'faults'; readonly faults: readonly FaultMessage[] }
+  | { readonly kind: 'counts'; readonly counts: Float64Array }
+  | { readonly kind: 'trace'; readonly line: string };

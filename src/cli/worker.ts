@@ -1,0 +1,55 @@
+/** One CPU of `beeyard run --cpus N`: a thread over the machine's shared memory. */
+import { type MessagePort, workerData } from 'node:worker_threads';
+import type { LoadedCode, ProgramImage } from '../engine/index.ts';
+import { engineNamed, packetHook, runRing } from '../machine/index.ts';
+import { createRuntime, type Runtime } from '../runtime/index.ts';
+import { COMMAND, type FaultMessage, STATE, type WorkerSetup } from './worker-protocol.ts';
+
+const setup = workerData as WorkerSetup & { readonly port: MessagePort };
+
+async function start(): Promise<void> {
+  const engine = await engineNamed(setup.engine);
+  const runtime = createRuntime({
+    cpus: setup.cpus,
+    join: { memory: setup.memory, cpu: setup.cpu },
+  });
+  runtime.host.trace = (line) => setup.port.postMessage({ kind: 'trace', line });
+  // The same programs in the same order give the same slots in this thread's function table.
+  const codes = setup.images.map((image: ProgramImage) =>
+    engine.load(image, runtime, setup.options),
+  );
+  serve(runtime, codes[setup.program]!);
+}
+
+/** Waits for commands in the control words until told to stop. */
+function serve(runtime: Runtime, code: LoadedCode): void {
+  const hook = packetHook(setup.programType)!;
+  const ring = { ...setup.ring, runtime, hook };
+  const control = new Int32Array(setup.memory.buffer, setup.control, 16);
+  for (;;) {
+    finish(control);
+    Atomics.wait(control, STATE, COMMAND.idle);
+    const command = Atomics.load(control, STATE);
+    if (command === COMMAND.stop) break;
+    if (command === COMMAND.counts) {
+      setup.port.postMessage({ kind: 'counts', counts: code.counts() });
+    } else {
+      const faults = runRing(code, ring, Atomics.load(control, STATE + 1));
+      if (faults.length > 0) setup.port.postMessage({ kind: 'faults', faults: faults.map(plain) });
+    }
+  }
+  setup.port.close();
+}
+
+function finish(control: Int32Array): void {
+  Atomics.store(control, STATE, COMMAND.idle);
+  Atomics.notify(control, STATE);
+}
+
+/** Errors lose their fields on the way between threads; plain objects do not. */
+function plain({ slot, fault }: ReturnType<typeof runRing>[number]): FaultMessage {
+  const { kind, program, insn, address, size, write, source, message } = fault;
+  return { slot, kind, program, insn, address, size, write, source, message };
+}
+
+await start();
