@@ -37,6 +37,8 @@ export interface Outcome {
   readonly end: string;
   readonly fault: ProgramFaultError | undefined;
   readonly memory: string;
+  /** Executions per instruction of runs without fault; zeros unless profiled. */
+  readonly counts: string;
 }
 
 /** A machine that every variant of every program finds in the same state. */
@@ -82,7 +84,8 @@ export class World {
       fuel: program.fuel,
     });
     try {
-      return this.#run(() => code.run(this.#context));
+      const outcome = this.#run(() => code.run(this.#context));
+      return { ...outcome, counts: outcome.fault ? '' : code.counts().join(' ') };
     } finally {
       code.dispose();
     }
@@ -109,7 +112,7 @@ export class World {
     };
   }
 
-  #run(run: () => number): Outcome {
+  #run(run: () => number): Omit<Outcome, 'counts'> {
     let fault: ProgramFaultError | undefined;
     let end: string;
     try {
@@ -156,6 +159,9 @@ export function difference(
     }
     if (found.memory !== expected.memory) {
       return `${referee!.name}:\n${expected.memory}\n${variant.name}:\n${found.memory}`;
+    }
+    if (found.counts !== expected.counts) {
+      return `${referee!.name}: ${expected.counts}\n${variant.name}: ${found.counts}`;
     }
   }
   return undefined;

@@ -136,6 +136,8 @@ class Generator {
   #depth = 0;
   #loops = 0;
   #budget = 0;
+  /** Now and then a program big enough to be compiled in pieces. */
+  #big = false;
 
   constructor(random: Random) {
     this.#random = random;
@@ -143,6 +145,7 @@ class Generator {
 
   program(): TestProgram {
     const random = this.#random;
+    this.#big = random.oneIn(150);
     const count = random.below(4);
     const kind = (i: number): FunctionPlan['kind'] => {
       if (i === 0) return 'main';
@@ -161,7 +164,7 @@ class Generator {
     const random = this.#random;
     const plan = this.#functions[index]!;
     this.#current = index;
-    this.#budget = random.between(3, index === 0 ? 30 : 12);
+    this.#budget = this.#big ? random.between(200, 800) : random.between(3, index === 0 ? 30 : 12);
     this.#builder.function(plan.name, plan.label);
     this.#prologue(plan);
     while (this.#budget > 0) this.#statement();
@@ -230,7 +233,7 @@ class Generator {
         () => this.#packet(),
       );
     }
-    if (random.oneIn(40)) this.#wild();
+    if (random.oneIn(80)) this.#wild();
     else random.pick(choices)();
   }
 

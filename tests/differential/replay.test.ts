@@ -10,7 +10,7 @@ import { engineVariants } from './variants.ts';
 const folder = new URL('./failures/', import.meta.url);
 const files = existsSync(folder) ? readdirSync(folder).sort() : [];
 
-describe('programs that differed once', () => {
+describe.skipIf(files.length === 0)('programs that differed once', () => {
   it.each(files)('%s', (file) => {
     const program = fromJson(readFileSync(new URL(file, folder), 'utf8'));
     expect(difference(new World(), program, engineVariants())).toBeUndefined();

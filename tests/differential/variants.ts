@@ -3,9 +3,9 @@ import { wasmEngine } from '../../src/engine/wasm/index.ts';
 import type { Variant } from './compare.ts';
 
 /** The referee first. */
-export function engineVariants(): Variant[] {
+export function engineVariants(profile = false): Variant[] {
   return [interpreterEngine, wasmEngine].flatMap((engine) => [
-    { name: `${engine.name}, checked`, engine, options: { checks: true } },
-    { name: `${engine.name}, unchecked`, engine, options: { checks: false } },
+    { name: `${engine.name}, checked`, engine, options: { checks: true, profile } },
+    { name: `${engine.name}, unchecked`, engine, options: { checks: false, profile } },
   ]);
 }
