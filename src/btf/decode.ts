@@ -102,7 +102,7 @@ class Decoder {
     this.#need(at, size);
     if (size === 4) return this.#view.getFloat32(at, this.#little);
     if (size === 8) return this.#view.getFloat64(at, this.#little);
-    return [...this.#bytes.subarray(at, at + size)];
+    return this.#rest(at, size);
   }
 
   #array(type: BtfArray, at: number, end: number): BtfValue {
@@ -158,10 +158,19 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     for (const variable of type.vars) {
       const start = at + variable.offset;
-      const value = this.decode(variable.type, start, start + variable.size);
+      // The optimizer may keep only a part of a static variable: then its type does not describe it.
+      const whole = this.#btf.sizeOf(variable.type) === variable.size;
+      const value = whole
+        ? this.decode(variable.type, start, start + variable.size)
+        : this.#rest(start, variable.size);
       setMember(object, this.#btf.type(variable.type).name, value);
     }
     return object;
+  }
+
+  #rest(at: number, size: number): BtfValue {
+    this.#need(at, size);
+    return [...this.#bytes.subarray(at, at + size)];
   }
 }
 

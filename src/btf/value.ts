@@ -16,4 +16,4 @@ export type BtfValue =
   | { readonly [member: string]: BtfValue };
 
 /** Values in one decoded or encoded thing, arrays and structs opened; more is a hostile type. */
-export const MAX_VALUES = 1 << 24;
+export const MAX_VALUES = 1 << 22;

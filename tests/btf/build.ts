@@ -29,7 +29,14 @@ export class BtfBuilder {
   }
 
   /** Adds a record as it is and returns its id. */
-  add(kind: string, name: string, sizeOrType: number, vlen = 0, extra: number[] = [], flag = 0): number {
+  add(
+    kind: string,
+    name: string,
+    sizeOrType: number,
+    vlen = 0,
+    extra: number[] = [],
+    flag = 0,
+  ): number {
     const info = ((KINDS.indexOf(kind) << 24) | vlen | (flag << 31)) >>> 0;
     this.#words.push(this.string(name), info, sizeOrType, ...extra);
     return ++this.#count;

@@ -11,7 +11,10 @@ describe('parseBtf', () => {
     const int = b.int('int', 4, INT_SIGNED);
     b.add('ptr', '', int);
     b.array(int, 7);
-    b.struct('s', 8, [['a', int, 0, 3], ['b', int, 32]]);
+    b.struct('s', 8, [
+      ['a', int, 0, 3],
+      ['b', int, 32],
+    ]);
     b.struct('u', 4, [['a', int, 0]], 'union');
     b.enum('e', { MINUS: -1, BIG: 0x7fffffff }, 1);
     b.add('fwd', 'f', 0, 0, [], 1);
@@ -30,8 +33,10 @@ describe('parseBtf', () => {
     const { types, littleEndian } = parseBtf(b.bytes());
     expect(littleEndian).toBe(little);
     expect(types.map(({ kind }) => kind)).toEqual(
-      ('void int ptr array struct union enum fwd typedef volatile const restrict func_proto func var ' +
-        'datasec float decl_tag type_tag enum64').split(' '),
+      (
+        'void int ptr array struct union enum fwd typedef volatile const restrict func_proto func var ' +
+        'datasec float decl_tag type_tag enum64'
+      ).split(' '),
     );
     expect(types[4]).toEqual({
       kind: 'struct',
@@ -43,7 +48,10 @@ describe('parseBtf', () => {
         { name: 'b', type: 1, bitOffset: 32, bitSize: 0 },
       ],
     });
-    expect(types[6]).toMatchObject({ signed: true, values: [{ value: -1 }, { value: 0x7fffffff }] });
+    expect(types[6]).toMatchObject({
+      signed: true,
+      values: [{ value: -1 }, { value: 0x7fffffff }],
+    });
     expect(types[7]).toMatchObject({ of: 'union' });
     expect(types[13]).toMatchObject({ linkage: 'extern', type: 12 });
     expect(types[17]).toMatchObject({ component: -1 });
@@ -73,7 +81,10 @@ describe('sizes and alignment', () => {
     const name = b.add('typedef', 'cell', b.add('const', '', short));
     const grid = b.array(b.array(name, 3), 5);
     const pointer = b.add('ptr', '', grid);
-    const struct = b.struct('s', 40, [['p', pointer, 0], ['g', grid, 64]]);
+    const struct = b.struct('s', 40, [
+      ['p', pointer, 0],
+      ['g', grid, 64],
+    ]);
     const btf = b.parse();
     expect(btf.resolve(name)).toBe(short);
     expect([grid, pointer, struct].map((id) => btf.sizeOf(id))).toEqual([30, 8, 40]);
@@ -83,7 +94,10 @@ describe('sizes and alignment', () => {
   test('a packed struct has alignment 1', () => {
     const b = new BtfBuilder();
     const int = b.int('int', 4);
-    const packed = b.struct('p', 5, [['a', b.int('char', 1), 0], ['b', int, 8]]);
+    const packed = b.struct('p', 5, [
+      ['a', b.int('char', 1), 0],
+      ['b', int, 8],
+    ]);
     expect(b.parse().alignOf(packed)).toBe(1);
   });
 

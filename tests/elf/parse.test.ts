@@ -87,13 +87,19 @@ describe.skipIf(!hasTool('llvm-readelf-19'))('llvm-readelf agrees', () => {
     toolOutput('llvm-readelf-19', '--wide', flag, fixturePath(name))!;
 
   test.each(fixtures)('on the sections of %s', (name) => {
-    const rows = [...read('-S', name).matchAll(/^ {2}\[ *(\d+)\] (\S*) +[A-Z]\S* +\S+ (\S+) (\S+)/gm)];
+    const rows = [
+      ...read('-S', name).matchAll(/^ {2}\[ *(\d+)\] (\S*) +[A-Z]\S* +\S+ (\S+) (\S+)/gm),
+    ];
     const expected = rows.map(([, , section, offset, size]) => [
       section,
       Number.parseInt(offset!, 16),
       Number.parseInt(size!, 16),
     ]);
-    const found = parseElf(fixture(name)).sections.map((each) => [each.name, each.offset, each.size]);
+    const found = parseElf(fixture(name)).sections.map((each) => [
+      each.name,
+      each.offset,
+      each.size,
+    ]);
     expect(found.length).toBeGreaterThan(5);
     expect(found.slice(1)).toEqual(expected.slice(-found.length + 1));
   });
