@@ -19,9 +19,8 @@ struct element {
 struct node {
   __u32 child[2];
   __u32 length, has_value;
-  /* 16 address bytes, then the value. */
-  __u8 address[16];
-  char value[];
+  /* The address, rounded up to 8 bytes, then the value. */
+  __u8 address[];
 };
 
 static __u32 round_up(__u32 size, __u32 unit) { return (size + unit - 1) / unit * unit; }
@@ -175,7 +174,8 @@ static long hash_delete(struct native_map *map, const void *key) {
 static void trie_create(struct native_map *map) {
   map->heads = malloc(4);
   *map->heads = NONE;
-  map->stride = sizeof(struct node) + round_up(map->value_size, 8);
+  map->address_size = round_up(map->key_size - 4, 8);
+  map->stride = sizeof(struct node) + map->address_size + round_up(map->value_size, 8);
   // A branch without a value may stand above each entry.
   map->elements = zeroed((unsigned long)map->stride * map->max_entries * 2);
 }
@@ -184,28 +184,26 @@ static inline struct node *node_at(struct native_map *map, __u32 index) {
   return (struct node *)(map->elements + (unsigned long)index * map->stride);
 }
 
+static inline void *node_value(struct native_map *map, struct node *node) {
+  return node->address + map->address_size;
+}
+
 static inline int bit_of(const __u8 *address, __u32 bit) {
   return address[bit / 8] >> (7 - bit % 8) & 1;
 }
 
-/* How many leading bits are equal, at most `limit`. */
+/* How many leading bits are equal, at most `limit`. Addresses are whole words. */
 static inline __u32 common_bits(const __u8 *a, const __u8 *b, __u32 limit) {
-  __u32 bits = 0;
-  for (; bits + 32 <= limit; bits += 32) {
+  for (__u32 bits = 0; bits < limit; bits += 32) {
     __u32 x, y;
     memcpy(&x, a + bits / 8, 4);
     memcpy(&y, b + bits / 8, 4);
-    if (x != y)
-      return bits + __builtin_clz(__builtin_bswap32(x ^ y));
-  }
-  for (; bits < limit; bits += 8) {
-    __u8 difference = a[bits / 8] ^ b[bits / 8];
-    if (difference) {
-      bits += __builtin_clz(difference) - 24;
-      break;
+    if (x != y) {
+      bits += __builtin_clz(__builtin_bswap32(x ^ y));
+      return bits < limit ? bits : limit;
     }
   }
-  return bits < limit ? bits : limit;
+  return limit;
 }
 
 static void *trie_lookup(struct native_map *map, const void *key) {
@@ -225,7 +223,7 @@ static void *trie_lookup(struct native_map *map, const void *key) {
       break;
     index = node->child[bit_of(address, common)];
   }
-  return best ? best->value : NULL;
+  return best ? node_value(map, best) : NULL;
 }
 
 static __u32 new_node(struct native_map *map, const __u8 *address, __u32 length) {
@@ -257,7 +255,7 @@ static long trie_update(struct native_map *map, const void *key, const void *val
   struct node *node = node_at(map, fresh);
   map->count += !node->has_value;
   node->has_value = 1;
-  memcpy(node->value, value, map->value_size);
+  memcpy(node_value(map, node), value, map->value_size);
   if (exact || old == NONE) {
     *link = fresh;
   } else if (common == length) {

@@ -37,11 +37,12 @@
 #define IPPROTO_NONE 59
 #define IPPROTO_DSTOPTS 60
 
+/* Not packed: it has no holes, and packed fields would be read byte by byte. */
 struct ethhdr {
   __u8 h_dest[ETH_ALEN];
   __u8 h_source[ETH_ALEN];
   __be16 h_proto;
-} __attribute__((packed));
+};
 
 /* What follows the first EtherType when that says VLAN. */
 struct vlan_hdr {
