@@ -72,7 +72,7 @@ it.each([
   const options = { checks: true };
   const wrong = { name: 'wrong', engine: confused(from, to), options };
   const world = new World();
-  const found = Array.from({ length: 60 }, (_, seed) => generateProgram(new Random(seed))).filter(
+  const found = Array.from({ length: 250 }, (_, seed) => generateProgram(new Random(seed))).filter(
     (program) => differs(world, program, [referee!, wrong]),
   );
   expect(found.length).toBeGreaterThan(0);

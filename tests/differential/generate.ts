@@ -215,6 +215,8 @@ class Generator {
       () => this.#memory(),
       () => this.#atomic(),
       () => this.#variable(),
+      () => this.#spill(),
+      () => this.#copy(),
     ];
     if (this.#depth < 3) {
       choices.push(
@@ -226,6 +228,7 @@ class Generator {
         choices.push(
           () => this.#loop(),
           () => this.#irreducible(),
+          () => this.#tightLoop(),
         );
       }
       choices.push(
@@ -407,6 +410,69 @@ class Generator {
     b.place(out);
   }
 
+  /** Straight code round and round: what compilers unroll. Walks over memory, often to its end. */
+  #tightLoop(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    if (this.#loops > 0) return this.#loop();
+    const top = b.label();
+    const up = random.oneIn(2);
+    const count = random.between(1, 40);
+    b.insn(MOV64 | BPF_K, COUNTER, 0, 0, up ? 0 : count);
+    b.place(top);
+    for (let n = random.between(1, 5); n > 0; n--) this.#simple();
+    if (random.oneIn(2)) this.#walk();
+    b.insn(BPF_ALU64 | BPF_ADD | BPF_K, COUNTER, 0, 0, up ? 1 : -1);
+    const conditions = up ? [BPF_JNE, BPF_JLT, BPF_JSLT] : [BPF_JNE, BPF_JGT, BPF_JSGT];
+    const width = random.pick([BPF_JMP, BPF_JMP32]);
+    b.jump(random.pick(conditions) | width | BPF_K, top, COUNTER, 0, up ? count : 0);
+  }
+
+  #simple(): void {
+    if (this.#random.oneIn(4)) this.#unary();
+    else this.#arithmetic();
+  }
+
+  /** Access at base + counter, of the frame or the map's value. */
+  #walk(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const { size, bytes } = random.pick(SIZES);
+    if (random.oneIn(2)) {
+      b.insn(MOV64 | BPF_X, 5, FRAME);
+      b.insn(BPF_ALU64 | BPF_ADD | BPF_K, 5, 0, 0, -FRAME_BYTES);
+    } else {
+      b.wide(5, 0, 0, 'value');
+    }
+    b.insn(BPF_ALU64 | BPF_ADD | BPF_X, 5, COUNTER);
+    this.#access(5, random.between(0, 23 - bytes), size, bytes);
+  }
+
+  /** A pointer that goes through memory. */
+  #spill(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const slot = -8 * random.between(1, 8);
+    const { base, off } = this.#place(8);
+    const to = this.#data();
+    b.insn(BPF_STX | BPF_MEM | BPF_DW, FRAME, base, slot);
+    b.insn(BPF_LDX | BPF_MEM | BPF_DW, to, FRAME, slot);
+    this.#access(to, off, BPF_B, 1);
+  }
+
+  /** bpf_probe_read_kernel from one place to another, of a length that may be 0. */
+  #copy(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const size = random.below(17);
+    b.insn(MOV64 | BPF_X, 1, FRAME);
+    b.insn(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, -8 * random.between(2, 8));
+    b.insn(MOV64 | BPF_K, 2, 0, 0, random.oneIn(40) ? this.#constant() : size);
+    b.wide(3, random.below(48), 0, 'value');
+    b.insn(BPF_JMP | BPF_CALL, 0, 0, 0, 113);
+    for (const register of [1, 2, 3, 4, 5]) this.#set(register);
+  }
+
   /** A loop that can be entered at two places. */
   #irreducible(): void {
     const random = this.#random;
@@ -475,7 +541,8 @@ class Generator {
     const random = this.#random;
     const b = this.#builder;
     const missing = b.label();
-    b.insn(BPF_ST | BPF_MEM | BPF_W, FRAME, 0, -FRAME_BYTES, random.below(3));
+    if (random.oneIn(3)) b.insn(BPF_STX | BPF_MEM | BPF_W, FRAME, this.#data(), -FRAME_BYTES);
+    else b.insn(BPF_ST | BPF_MEM | BPF_W, FRAME, 0, -FRAME_BYTES, random.below(3));
     b.wide(1, 0, 0, 'map');
     b.insn(MOV64 | BPF_X, 2, FRAME);
     b.insn(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -FRAME_BYTES);
