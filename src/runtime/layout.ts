@@ -375,6 +375,16 @@ export const SOCKET_STATE = 72;
 export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
 
+/** struct bpf_dynptr (opaque to programs): u64 tagged pointer, u32 size and flags, u32 offset. */
+export const DYNPTR_DATA = 0;
+export const DYNPTR_SIZE = 8;
+export const DYNPTR_OFFSET = 12;
+export const DYNPTR_MAX_SIZE = 0xffffff;
+export const DYNPTR_TYPE_SHIFT = 28;
+export const DYNPTR_READ_ONLY = -0x80000000;
+export const DYNPTR_LOCAL = 1;
+export const DYNPTR_RINGBUF = 2;
+
 /** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
 export const REDIRECT_NONE = 0;
 export const REDIRECT_IFINDEX = 1;

@@ -1,6 +1,5 @@
 import { helperContract } from '../abi/calls.ts';
 import { mapTypes } from '../abi/maps/index.ts';
-import { helperId, helperName } from '../abi/names.ts';
 import type { MapTypeDef } from '../abi/types.ts';
 import { BugError } from '../base/index.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
@@ -8,7 +7,7 @@ import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
-import { GLOBALS, G_CLOCK, MAP_MAGIC, M_INNER, M_MAGIC, M_TYPE } from './layout.ts';
+import { GLOBALS, G_CLOCK, MAP_MAGIC, M_INNER, M_MAGIC, M_SPIN_LOCK, M_TYPE } from './layout.ts';
 import { wrapHostHelper } from './trampoline.ts';
 import type {
   HostHelper,
@@ -140,13 +139,24 @@ class LinearRuntime implements Runtime {
   }
 
   createMap(definition: MapDefinition): RuntimeMap {
-    const { name, type, keySize, valueSize, maxEntries, flags, extra = 0n, inner } = definition;
+    const {
+      name,
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      flags,
+      extra = 0n,
+      inner,
+      spinLock,
+    } = definition;
     const facts = factsByType.get(type);
     if (!facts?.runtime) throw kernelError('EINVAL', `map '${name}': no map type ${type}`);
     checkMapDefinition(definition, facts);
     const address = this.#call('map_new', type, keySize, valueSize, maxEntries, flags, extra) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
+    if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
     try {
       expectSuccess(
         this.#call(`${facts.runtime}_create`, address),

@@ -24,6 +24,8 @@ export interface MapDefinition {
   readonly extra?: bigint;
   /** Template for map-in-map. */
   readonly inner?: RuntimeMap;
+  /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
+  readonly spinLock?: number;
   /** Program may only read (BPF_F_RDONLY_PROG semantics for .rodata come through flags). */
 }
 
@@ -41,6 +43,12 @@ export interface RuntimeMap {
   /** Copies the value out. Returns 0 or a negative errno. */
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
+  /**
+   * update for maps whose values are file descriptors: `word` is what the runtime needs (a program's
+   * table slot, an inner map's address, the machine's handle; never 0), `id` what lookup answers
+   * (for inner maps the map's own id, whatever is given).
+   */
+  setObject(key: Uint8Array, word: number, id: number, flags?: number): number;
   delete(key: Uint8Array): number;
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
   /** First key if `key` is undefined. */

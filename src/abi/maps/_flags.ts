@@ -28,3 +28,6 @@ export const INT_MAX = 0x7fffffff;
 export const MAX_BPF_STACK = 512;
 /** PCPU_MIN_UNIT_SIZE: largest value of a per-CPU map. */
 export const PCPU_MIN_UNIT_SIZE = 32768;
+/** Largest block the kernel's kmalloc gives. */
+export const KMALLOC_MAX_SIZE = 4 << 20;
+export const PAGE_SIZE = 4096;

@@ -2,9 +2,11 @@
  * Arrays of values: value i of CPU c is at M_VALUES + c * M_CPU_STRIDE + i * M_STRIDE. Engines
  * write that formula into compiled code; a plain array has M_CPU_STRIDE 0.
  */
-import { M_CPU_STRIDE, M_MAX_ENTRIES, M_STRIDE, M_VALUES, M_VALUE_SIZE } from '../layout';
+import { M_CPU_STRIDE, M_MAX_ENTRIES, M_SPIN_LOCK, M_STRIDE, M_VALUES } from '../layout';
+import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
-import { cpuCount, roundUp8, valueRegion } from './map';
+import { cpu_number } from './instance';
+import { roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from './uapi';
 
@@ -43,8 +45,7 @@ export function arrayUpdateCheck(map: u32, index: u32, flags: u64): i64 {
   if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
   if (index >= load<u32>(map, M_MAX_ENTRIES)) return E2BIG;
   if (flags & BPF_NOEXIST) return EEXIST;
-  // No value of ours holds a bpf_spin_lock the map knows of.
-  return flags & BPF_F_LOCK ? EINVAL : 0;
+  return flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0 ? EINVAL : 0;
 }
 
 /** Keys 0 .. max_entries - 1 in order; anything else starts over. `key` 0 = from the start. */
@@ -60,19 +61,20 @@ export function arrayNextKey(map: u32, key: u32, next: u32): i32 {
   return 0;
 }
 
-/** Copies value `index` of every CPU to `out`, round_up(value_size, 8) bytes each. */
-export function arrayCopyOut(map: u32, index: u32, out: u32): void {
-  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
-  const cpus = cpuCount();
-  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    memory.copy(out + cpu * size, arrayValue(map, cpu, index), size);
+/** Calls back for every element, in order, with this CPU's values. */
+export function arrayForEach(map: u32, slot: u32, ctx: u64, flags: u64): i64 {
+  if (flags != 0) return EINVAL;
+  const top = stackTop();
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  let index: u32 = 0;
+  while (index < count) {
+    const key = stackReserve(4);
+    store<u32>(key, index);
+    const value = valuePointer(map, arrayValue(map, cpu_number, index));
+    const stop = callForElement(slot, map, key, value, ctx);
+    stackRestore(top);
+    index++;
+    if (stop != 0) break;
   }
-}
-
-export function arrayCopyIn(map: u32, index: u32, from: u32): void {
-  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
-  const cpus = cpuCount();
-  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    memory.copy(arrayValue(map, cpu, index), from + cpu * size, size);
-  }
+  return index;
 }

@@ -17,6 +17,8 @@ export function checkMapDefinition(definition: MapDefinition, facts: MapTypeDef)
   if (both(definition.flags, BPF_F_ACCESS_USER)) refuse('EINVAL', 'read-only and write-only');
   const unknown = definition.flags & ~facts.flags;
   if (unknown !== 0) refuse('EINVAL', `does not take flags 0x${unknown.toString(16)}`);
+  const missing = (facts.needsFlags ?? 0) & ~definition.flags;
+  if (missing !== 0) refuse('EINVAL', `needs flags 0x${missing.toString(16)}`);
   if (both(definition.flags, BPF_F_ACCESS_PROG)) {
     refuse('EINVAL', 'read-only and write-only for programs');
   }

@@ -29,6 +29,8 @@ export class HostMap implements RuntimeMap {
   readonly prefix: string;
   readonly userValueSize: number;
   readonly #runtime: Runtime;
+  /** Values are file descriptors for bpf(2); here {word, id}. */
+  readonly #holdsObjects: boolean;
   readonly #key: number;
   readonly #next: number;
   readonly #value: number;
@@ -43,6 +45,7 @@ export class HostMap implements RuntimeMap {
     this.address = address;
     this.prefix = facts.runtime!;
     this.#runtime = runtime;
+    this.#holdsObjects = facts.valueIs !== undefined;
     const { keySize, valueSize } = definition;
     this.userValueSize = facts.perCpu ? roundUp8(valueSize) * runtime.options.cpus : valueSize;
     const room = roundUp8(keySize);
@@ -79,6 +82,17 @@ export class HostMap implements RuntimeMap {
     if (flags < 0 || flags > 0xffffffff) return -EINVAL;
     this.#putKey(key);
     this.#putValue(value);
+    if (this.#holdsObjects) this.#putWord(4, this.#word(0));
+    return this.#update(this.address, this.#key, this.#value, flags);
+  }
+
+  setObject(key: Uint8Array, word: number, id: number, flags = 0): number {
+    assert(this.#holdsObjects, `map '${this.definition.name}' holds no objects`);
+    if (!this.#writable()) return -EPERM;
+    if (flags < 0 || flags > 0xffffffff) return -EINVAL;
+    this.#putKey(key);
+    this.#putWord(0, word);
+    this.#putWord(4, id);
     return this.#update(this.address, this.#key, this.#value, flags);
   }
 
@@ -131,6 +145,14 @@ export class HostMap implements RuntimeMap {
 
   #writable(): boolean {
     return (this.definition.flags & BPF_F_RDONLY) === 0 && this.#header(M_FROZEN) === 0;
+  }
+
+  #word(offset: number): number {
+    return this.#runtime.u32()[(this.#value + offset) >>> 2]!;
+  }
+
+  #putWord(offset: number, word: number): void {
+    this.#runtime.u32()[(this.#value + offset) >>> 2] = word;
   }
 
   #putKey(key: Uint8Array): void {

@@ -1,6 +1,9 @@
 /** BPF_MAP_TYPE_ARRAY (kernel/bpf/arraymap.c). */
 import {
+  META_ENTRIES,
+  M_FLAGS,
   M_MAX_ENTRIES,
+  M_META,
   M_STRIDE,
   M_VALUES,
   M_VALUE_SIZE,
@@ -14,14 +17,23 @@ import {
   OP_SYS_UPDATE,
   OP_UPDATE,
 } from '../layout';
-import { arrayAllocate, arrayNextKey, arrayRelease, arrayUpdateCheck } from '../core/array';
-import { callForElement, stackReserve, stackRestore, stackTop } from '../core/callback';
+import {
+  arrayAllocate,
+  arrayForEach,
+  arrayNextKey,
+  arrayRelease,
+  arrayUpdateCheck,
+} from '../core/array';
+import { copyLocked, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT } from '../core/errno';
 import { setOp, valuePointer } from '../core/map';
+import { BPF_F_INNER_MAP, BPF_F_LOCK } from '../core/uapi';
 
 export function array_create(map: u32): i32 {
   const error = arrayAllocate(map, load<u32>(map, M_VALUE_SIZE), 1);
   if (error != 0) return error;
+  // Compiled programs have the number of elements written into them, unless BPF_F_INNER_MAP.
+  if (!(load<u32>(map, M_FLAGS) & BPF_F_INNER_MAP)) store<u32>(map, META_ENTRIES, M_META);
   setOp(map, OP_LOOKUP, array_lookup.index);
   setOp(map, OP_UPDATE, array_update.index);
   setOp(map, OP_DELETE, array_delete.index);
@@ -49,7 +61,8 @@ export function array_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   const error = arrayUpdateCheck(map, index, flags);
   if (error != 0) return error;
   const to = load<u32>(map, M_VALUES) + index * load<u32>(map, M_STRIDE);
-  memory.copy(to, value, load<u32>(map, M_VALUE_SIZE));
+  if (flags & BPF_F_LOCK) copyLocked(map, to, value);
+  else copyValue(map, to, value);
   return 0;
 }
 
@@ -62,27 +75,14 @@ export function array_next_key(map: u32, key: u32, next: u32): i32 {
 }
 
 export function array_for_each(map: u32, slot: u32, ctx: u64, flags: u64): i64 {
-  if (flags != 0) return EINVAL;
-  const top = stackTop();
-  const count = load<u32>(map, M_MAX_ENTRIES);
-  let index: u32 = 0;
-  while (index < count) {
-    const key = stackReserve(4);
-    store<u32>(key, index);
-    const value = load<u32>(map, M_VALUES) + index * load<u32>(map, M_STRIDE);
-    const stop = callForElement(slot, map, key, valuePointer(map, value), ctx);
-    stackRestore(top);
-    index++;
-    if (stop != 0) break;
-  }
-  return index;
+  return arrayForEach(map, slot, ctx, flags);
 }
 
 export function array_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
   const index = load<u32>(key);
   if (index >= load<u32>(map, M_MAX_ENTRIES)) return <i32>ENOENT;
   const from = load<u32>(map, M_VALUES) + index * load<u32>(map, M_STRIDE);
-  memory.copy(out, from, load<u32>(map, M_VALUE_SIZE));
+  copyValueOut(map, out, from);
   return 0;
 }
 

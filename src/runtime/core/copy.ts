@@ -1,0 +1,73 @@
+/** Copies of keys and values. Short ones are spelled out: memory.copy leaves compiled code. */
+import { M_SPIN_LOCK, M_VALUE_SIZE } from '../layout';
+import { lock, unlock } from './lock';
+
+const SHORT: u32 = 128;
+
+export function copyBytes(to: u32, from: u32, size: u32): void {
+  if (size > SHORT) {
+    memory.copy(to, from, size);
+    return;
+  }
+  while (size >= 8) {
+    store<u64>(to, load<u64>(from));
+    to += 8;
+    from += 8;
+    size -= 8;
+  }
+  if (size & 4) {
+    store<u32>(to, load<u32>(from));
+    to += 4;
+    from += 4;
+  }
+  if (size & 2) {
+    store<u16>(to, load<u16>(from));
+    to += 2;
+    from += 2;
+  }
+  if (size & 1) store<u8>(to, load<u8>(from));
+}
+
+/** One value, without its spin lock (the kernel's copy_map_value). */
+export function copyValue(map: u32, to: u32, from: u32): void {
+  const size = load<u32>(map, M_VALUE_SIZE);
+  const spin = load<u32>(map, M_SPIN_LOCK);
+  if (spin == 0) {
+    copyBytes(to, from, size);
+    return;
+  }
+  copyBytes(to, from, spin - 1);
+  copyBytes(to + spin + 3, from + spin + 3, size - spin - 3);
+}
+
+/** BPF_F_LOCK: one value, while holding the spin lock in it. */
+export function copyLocked(map: u32, to: u32, from: u32): void {
+  const spin = to + load<u32>(map, M_SPIN_LOCK) - 1;
+  lock(spin);
+  copyValue(map, to, from);
+  unlock(spin);
+}
+
+/** A value for bpf(2): the place of the spin lock reads as zero. */
+export function copyValueOut(map: u32, to: u32, from: u32): void {
+  copyValue(map, to, from);
+  const spin = load<u32>(map, M_SPIN_LOCK);
+  if (spin != 0) store<u32>(to + spin - 1, 0);
+}
+
+/** Whether two keys are the same bytes. */
+export function sameBytes(a: u32, b: u32, size: u32): bool {
+  while (size >= 8) {
+    if (load<u64>(a) != load<u64>(b)) return false;
+    a += 8;
+    b += 8;
+    size -= 8;
+  }
+  while (size != 0) {
+    if (load<u8>(a) != load<u8>(b)) return false;
+    a++;
+    b++;
+    size--;
+  }
+  return true;
+}

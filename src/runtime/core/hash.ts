@@ -1,0 +1,416 @@
+/**
+ * The hash table under hash, percpu_hash, lru_hash, lru_percpu_hash and hash_of_maps.
+ *
+ * As Linux does it (kernel/bpf/hashtab.c): a power of two of buckets, chains that grow at their
+ * head, jhash. So keys come in Linux's order when the seed is zero. A node is
+ *
+ *   u32 next, u32 hash (link of the free list while free), [LRU links, value address], key, value
+ *
+ * and all nodes lie in one block, so one region covers their values. The offset of the key (`KEY`)
+ * is a constant of the map type that gets folded into the inlined lookup. Chains end in a number
+ * that is no address: 0, or, in shared memory, an odd one that names the bucket, so that a reader
+ * whose node moved to another chain notices and starts over.
+ */
+import {
+  GLOBALS,
+  G_RANDOM,
+  M_COUNT,
+  M_CPU_STRIDE,
+  M_FLAGS,
+  M_KEY_SIZE,
+  M_MAX_ENTRIES,
+  M_PRIVATE,
+  M_VALUES,
+  M_VALUE_SIZE,
+} from '../layout';
+import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
+import { copyBytes, sameBytes } from './copy';
+import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
+import { cpu_number, random_next } from './instance';
+import { JHASH_INITVAL, jhash, jhash4, jhash8 } from './jhash';
+import { addCount, loadLink, lock, storeLink, unlock } from './lock';
+import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
+import { heap_alloc, heap_free } from './memory';
+import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
+
+// The table's fields in the map header.
+export const H_BUCKETS = M_PRIVATE;
+export const H_MASK = M_PRIVATE + 4;
+/** First jhash state: 0xdeadbeef + key size + seed. */
+export const H_INIT = M_PRIVATE + 8;
+/** Offset of the value in a node. */
+export const H_VALUE = M_PRIVATE + 12;
+export const H_NODES = M_PRIVATE + 16;
+export const H_STRIDE = M_PRIVATE + 20;
+/** Free nodes: those given back (linked through their hash field), then those never used. */
+export const H_FREE = M_PRIVATE + 24;
+export const H_FRESH = M_PRIVATE + 28;
+export const H_END = M_PRIVATE + 32;
+export const H_FREE_LOCK = M_PRIVATE + 36;
+/** u32 per CPU: the node that this CPU's next replacing update writes. */
+export const H_EXTRA = M_PRIVATE + 40;
+/** LOCKS spin locks, one for every LOCKS-th bucket. */
+export const H_LOCKS = M_PRIVATE + 44;
+/** LRU state (core/lru.ts). */
+export const H_LRU = M_PRIVATE + 48;
+
+export const NODE_NEXT: u32 = 0;
+export const NODE_HASH: u32 = 4;
+
+const LOCKS: u32 = 64;
+/** BPF_F_NO_PREALLOC maps reserve at most this much; they answer ENOMEM beyond it. */
+const RESERVE: u64 = 0x10000000;
+/** KMALLOC_MAX_SIZE less the kernel's element header. */
+const MAX_ELEMENT: u64 = 0x400000 - 48;
+
+/** Bytes from node to node: such that small nodes do not straddle cache lines. */
+function nodeStride(size: u32): u32 {
+  if (size <= 16) return 16;
+  return size <= 32 ? 32 : (size + 15) & ~15;
+}
+
+function bucketCount(entries: u32): u32 {
+  return entries <= 1 ? 1 : (<u32>1) << (32 - clz<u32>(entries - 1));
+}
+
+/**
+ * Makes the table. `keyOffset` is KEY; `inNode` the bytes of value in a node; `spare` how many
+ * nodes beyond max_entries (replacing updates need one per CPU).
+ */
+export function hashCreate(map: u32, keyOffset: u32, inNode: u32, spare: u32): i32 {
+  const entries = load<u32>(map, M_MAX_ENTRIES);
+  const keySize = load<u32>(map, M_KEY_SIZE);
+  if (<u64>keySize + load<u32>(map, M_VALUE_SIZE) >= MAX_ELEMENT) return <i32>E2BIG;
+  if (entries > 0x80000000) return <i32>E2BIG;
+  const value = keyOffset + roundUp8(keySize);
+  const stride = nodeStride(value + roundUp8(inNode));
+  const buckets = bucketCount(entries);
+  // The kernel's 16-byte buckets must fit 4 GiB.
+  if (buckets >= 0x10000000) return <i32>E2BIG;
+  const seed: u32 = load<u32>(map, M_FLAGS) & BPF_F_ZERO_SEED ? 0 : <u32>random_next(GLOBALS + G_RANDOM);
+  store<u32>(map, buckets - 1, H_MASK);
+  store<u32>(map, JHASH_INITVAL + keySize + seed, H_INIT);
+  store<u32>(map, value, H_VALUE);
+  store<u32>(map, stride, H_STRIDE);
+  return allocate(map, buckets, nodesWanted(map, stride) + spare);
+}
+
+function nodesWanted(map: u32, stride: u32): u32 {
+  const entries = load<u32>(map, M_MAX_ENTRIES);
+  const most = <u32>(RESERVE / stride);
+  return load<u32>(map, M_FLAGS) & BPF_F_NO_PREALLOC && entries > most ? most : entries;
+}
+
+function allocate(map: u32, buckets: u32, nodes: u32): i32 {
+  const stride = load<u32>(map, H_STRIDE);
+  const size = <u64>stride * nodes;
+  if (size > 0xe0000000) return <i32>ENOMEM;
+  store<u32>(map, heap_alloc(buckets << 2, 64), H_BUCKETS);
+  const first = heap_alloc(<u32>size, 64);
+  store<u32>(map, first, H_NODES);
+  store<u32>(map, heap_alloc(cpuCount() << 2, 16), H_EXTRA);
+  store<u32>(map, heap_alloc(LOCKS << 2, 64), H_LOCKS);
+  if (load<u32>(map, H_BUCKETS) == 0 || first == 0 || load<u32>(map, H_LOCKS) == 0) {
+    hashRelease(map);
+    return <i32>ENOMEM;
+  }
+  store<u32>(map, first, H_FRESH);
+  store<u32>(map, first + <u32>size, H_END);
+  if (SHARED) {
+    const table = load<u32>(map, H_BUCKETS);
+    for (let i: u32 = 0; i < buckets; i++) store<u32>(table + (i << 2), endOf(i));
+  }
+  return 0;
+}
+
+export function hashRelease(map: u32): void {
+  heap_free(load<u32>(map, H_BUCKETS));
+  heap_free(load<u32>(map, H_NODES));
+  heap_free(load<u32>(map, H_EXTRA));
+  heap_free(load<u32>(map, H_LOCKS));
+}
+
+/** Region over the values that lie in the nodes. */
+export function nodeRegion(map: u32): i32 {
+  const stride = load<u32>(map, H_STRIDE);
+  const start = load<u32>(map, H_NODES) + load<u32>(map, H_VALUE);
+  if (valueRegion(map, start, load<u32>(map, H_END), stride, load<u32>(map, M_VALUE_SIZE))) return 0;
+  hashRelease(map);
+  return <i32>ENOMEM;
+}
+
+/** Per-CPU values in an area of their own; each node's address field (`at`) is set on first use. */
+export function percpuValues(map: u32): i32 {
+  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
+  const stride = load<u32>(map, H_STRIDE);
+  const nodes = (load<u32>(map, H_END) - load<u32>(map, H_NODES)) / stride;
+  const one = (<u64>size * nodes + 63) & ~63;
+  const all = one * cpuCount();
+  const values: u32 = all > 0xe0000000 ? 0 : heap_alloc(<u32>all, 64);
+  if (values == 0 || !valueRegion(map, values, values + <u32>all, size, load<u32>(map, M_VALUE_SIZE))) {
+    heap_free(values);
+    hashRelease(map);
+    return <i32>ENOMEM;
+  }
+  store<u32>(map, values, M_VALUES);
+  store<u32>(map, <u32>one, M_CPU_STRIDE);
+  return 0;
+}
+
+/** Address of CPU 0's value of a node of a per-CPU table. */
+export function percpuHome(map: u32, node: u32): u32 {
+  const index = (node - load<u32>(map, H_NODES)) / load<u32>(map, H_STRIDE);
+  return load<u32>(map, M_VALUES) + index * roundUp8(load<u32>(map, M_VALUE_SIZE));
+}
+
+// ---- Chains ---------------------------------------------------------------------------------
+
+/** What ends the chain of bucket `index`. */
+@inline
+export function endOf(index: u32): u32 {
+  return SHARED ? (index << 1) | 1 : 0;
+}
+
+@inline
+export function isNode(link: u32): bool {
+  return SHARED ? (link & 1) == 0 : link != 0;
+}
+
+@inline
+export function bucketOf(map: u32, hash: u32): u32 {
+  return load<u32>(map, H_BUCKETS) + ((hash & load<u32>(map, H_MASK)) << 2);
+}
+
+@inline
+export function lockOf(map: u32, hash: u32): u32 {
+  return load<u32>(map, H_LOCKS) + ((hash & load<u32>(map, H_MASK) & (LOCKS - 1)) << 2);
+}
+
+export function hashOf(map: u32, key: u32): u32 {
+  const init = load<u32>(map, H_INIT);
+  const size = load<u32>(map, M_KEY_SIZE);
+  if (size == 4) return jhash4(key, init);
+  return size == 8 ? jhash8(key, init) : jhash(key, size, init);
+}
+
+/** Walks a chain of 4-byte keys. */
+@inline
+function find4(bucket: u32, key: u32, KEY: u32): u32 {
+  const word = load<u32>(key);
+  let node = loadLink(bucket);
+  while (isNode(node) && load<u32>(node + KEY) != word) node = loadLink(node);
+  return node;
+}
+
+@inline
+function find8(bucket: u32, key: u32, KEY: u32): u32 {
+  const word = load<u64>(key);
+  let node = loadLink(bucket);
+  while (isNode(node) && load<u64>(node + KEY) != word) node = loadLink(node);
+  return node;
+}
+
+@inline
+function find16(bucket: u32, key: u32, KEY: u32): u32 {
+  const low = load<u64>(key);
+  const high = load<u64>(key, 8);
+  let node = loadLink(bucket);
+  while (isNode(node)) {
+    if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) break;
+    node = loadLink(node);
+  }
+  return node;
+}
+
+@inline
+function findBytes(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  let node = loadLink(bucket);
+  while (isNode(node)) {
+    if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) break;
+    node = loadLink(node);
+  }
+  return node;
+}
+
+/** Node of `key`, or 0. Needs no lock. */
+@inline
+export function findNode(map: u32, key: u32, KEY: u32): u32 {
+  const size = load<u32>(map, M_KEY_SIZE);
+  const init = load<u32>(map, H_INIT);
+  const mask = load<u32>(map, H_MASK);
+  const table = load<u32>(map, H_BUCKETS);
+  let hash: u32;
+  let node: u32;
+  do {
+    if (size == 4) {
+      hash = jhash4(key, init);
+      node = find4(table + ((hash & mask) << 2), key, KEY);
+    } else if (size == 8) {
+      hash = jhash8(key, init);
+      node = find8(table + ((hash & mask) << 2), key, KEY);
+    } else {
+      hash = jhash(key, size, init);
+      const bucket = table + ((hash & mask) << 2);
+      node = size == 16 ? find16(bucket, key, KEY) : findBytes(bucket, key, size, hash, KEY);
+    }
+    if (isNode(node)) return node;
+    // A chain that ends as another bucket's: the node under us moved there.
+  } while (SHARED && node != endOf(hash & mask));
+  return 0;
+}
+
+/** Node of `key` in its bucket; for writers, who hold the lock and know the hash. */
+export function findLocked(map: u32, key: u32, hash: u32, KEY: u32): u32 {
+  const node = findBytes(bucketOf(map, hash), key, load<u32>(map, M_KEY_SIZE), hash, KEY);
+  return isNode(node) ? node : 0;
+}
+
+/** Puts a finished node at the head of its chain. */
+export function linkNode(map: u32, node: u32, hash: u32): void {
+  const bucket = bucketOf(map, hash);
+  store<u32>(node, hash, 4);
+  storeLink(node, load<u32>(bucket));
+  storeLink(bucket, node);
+}
+
+/** Takes a node out of its chain; false if it is not in it. Its own link stays, for walkers. */
+export function unlinkNode(map: u32, node: u32, hash: u32): bool {
+  let at = bucketOf(map, hash);
+  let link = load<u32>(at);
+  while (isNode(link)) {
+    if (link == node) {
+      storeLink(at, load<u32>(node));
+      return true;
+    }
+    at = link;
+    link = load<u32>(at);
+  }
+  return false;
+}
+
+// ---- Free nodes -----------------------------------------------------------------------------
+
+/** A free node, or 0. */
+export function takeNode(map: u32): u32 {
+  lock(map + H_FREE_LOCK);
+  let node = load<u32>(map, H_FREE);
+  if (node != 0) {
+    store<u32>(map, load<u32>(node, 4), H_FREE);
+  } else {
+    node = load<u32>(map, H_FRESH);
+    if (node >= load<u32>(map, H_END)) node = 0;
+    else store<u32>(map, node + load<u32>(map, H_STRIDE), H_FRESH);
+  }
+  unlock(map + H_FREE_LOCK);
+  return node;
+}
+
+export function giveNode(map: u32, node: u32): void {
+  lock(map + H_FREE_LOCK);
+  store<u32>(node, load<u32>(map, H_FREE), 4);
+  store<u32>(map, node, H_FREE);
+  unlock(map + H_FREE_LOCK);
+}
+
+/** Every CPU sets one node aside for updates that replace. */
+export function takeExtras(map: u32): void {
+  const extra = load<u32>(map, H_EXTRA);
+  const cpus = cpuCount();
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) store<u32>(extra + (cpu << 2), takeNode(map));
+}
+
+/** This CPU's spare node; `old` becomes the next spare one. */
+export function swapExtra(map: u32, old: u32): u32 {
+  const at = load<u32>(map, H_EXTRA) + (cpu_number << 2);
+  const node = load<u32>(at);
+  store<u32>(at, old);
+  return node;
+}
+
+export function countChange(map: u32, by: i32): void {
+  addCount(map + M_COUNT, <u32>by);
+}
+
+// ---- Operations all these maps share ----------------------------------------------------------
+
+/** Errno of an update's flags against whether the key is there. */
+@inline
+export function existsCheck(old: u32, flags: u64): i64 {
+  if (old != 0) return flags == BPF_NOEXIST ? EEXIST : 0;
+  return flags == BPF_EXIST ? ENOENT : 0;
+}
+
+/** Key after `key` in bucket order; the first one if `key` is 0 or not there. */
+export function hashNextKey(map: u32, key: u32, next: u32, KEY: u32): i32 {
+  return nextKeyFrom(map, key, key == 0 ? 0 : hashOf(map, key), next, KEY);
+}
+
+/** The same with the hash given. */
+export function nextKeyFrom(map: u32, key: u32, hash: u32, next: u32, KEY: u32): i32 {
+  const mask = load<u32>(map, H_MASK);
+  let bucket: u32 = 0;
+  if (key != 0) {
+    const node = findLocked(map, key, hash, KEY);
+    if (node != 0) {
+      const after = loadLink(node);
+      if (isNode(after)) return keyOut(map, after, next, KEY);
+      bucket = (hash & mask) + 1;
+      if (bucket == 0) return <i32>ENOENT;
+    }
+  }
+  for (; bucket <= mask; bucket++) {
+    const node = loadLink(load<u32>(map, H_BUCKETS) + (bucket << 2));
+    if (isNode(node)) return keyOut(map, node, next, KEY);
+  }
+  return <i32>ENOENT;
+}
+
+function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
+  copyBytes(next, node + KEY, load<u32>(map, M_KEY_SIZE));
+  return 0;
+}
+
+/** Deletes from a table whose free nodes are its own (not an LRU's). */
+export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
+  const hash = hashOf(map, key);
+  const word = lockOf(map, hash);
+  lock(word);
+  const node = findLocked(map, key, hash, KEY);
+  if (node != 0) unlinkNode(map, node, hash);
+  unlock(word);
+  if (node == 0) return ENOENT;
+  giveNode(map, node);
+  countChange(map, -1);
+  return 0;
+}
+
+/** Address of the value a program on this CPU sees. `HOME` is the offset of the value address. */
+@inline
+export function valueAt(map: u32, node: u32, HOME: u32): u32 {
+  if (HOME == 0) return node + load<u32>(map, H_VALUE);
+  return load<u32>(node + HOME) + cpu_number * load<u32>(map, M_CPU_STRIDE);
+}
+
+/** Calls back for every element, in bucket order; the callback may delete. */
+export function hashForEach(map: u32, slot: u32, ctx: u64, flags: u64, KEY: u32, HOME: u32): i64 {
+  if (flags != 0) return EINVAL;
+  const size = load<u32>(map, M_KEY_SIZE);
+  const mask = load<u32>(map, H_MASK);
+  const top = stackTop();
+  let seen: i64 = 0;
+  for (let bucket: u32 = 0; bucket <= mask; bucket++) {
+    let node = loadLink(load<u32>(map, H_BUCKETS) + (bucket << 2));
+    while (isNode(node)) {
+      const after = loadLink(node);
+      const key = stackReserve(size);
+      copyBytes(key, node + KEY, size);
+      const stop = callForElement(slot, map, key, valuePointer(map, valueAt(map, node, HOME)), ctx);
+      stackRestore(top);
+      seen++;
+      if (stop != 0) return seen;
+      node = after;
+    }
+    if (bucket == mask) break;
+  }
+  return seen;
+}

@@ -1,0 +1,70 @@
+/**
+ * Bob Jenkins' lookup3 as Linux uses it (include/linux/jhash.h): jhash of bytes and jhash2 of words
+ * agree on little-endian machines, so one function does both. `init` is 0xdeadbeef + length + seed.
+ */
+
+/** Number every hash starts from; add the length in bytes and the seed. */
+export const JHASH_INITVAL: u32 = 0xdeadbeef;
+
+/** The last step over up to 12 bytes. */
+@inline
+function final(a: u32, b: u32, c: u32): u32 {
+  c = (c ^ b) - rotl<u32>(b, 14);
+  a = (a ^ c) - rotl<u32>(c, 11);
+  b = (b ^ a) - rotl<u32>(a, 25);
+  c = (c ^ b) - rotl<u32>(b, 16);
+  a = (a ^ c) - rotl<u32>(c, 4);
+  b = (b ^ a) - rotl<u32>(a, 14);
+  return (c ^ b) - rotl<u32>(b, 24);
+}
+
+/** Hash of one word. */
+@inline
+export function jhash4(key: u32, init: u32): u32 {
+  return final(init + load<u32>(key), init, init);
+}
+
+/** Hash of two words. */
+@inline
+export function jhash8(key: u32, init: u32): u32 {
+  return final(init + load<u32>(key), init + load<u32>(key, 4), init);
+}
+
+/** Up to 4 bytes, little endian. */
+function part(key: u32, size: u32): u32 {
+  if (size >= 4) return load<u32>(key);
+  let word: u32 = 0;
+  for (let i: u32 = 0; i < size; i++) word |= (<u32>load<u8>(key + i)) << (i << 3);
+  return word;
+}
+
+/** Hash of `size` bytes at `key`. */
+export function jhash(key: u32, size: u32, init: u32): u32 {
+  let a = init;
+  let b = init;
+  let c = init;
+  while (size > 12) {
+    a += load<u32>(key);
+    b += load<u32>(key, 4);
+    c += load<u32>(key, 8);
+    a = (a - c) ^ rotl<u32>(c, 4);
+    c += b;
+    b = (b - a) ^ rotl<u32>(a, 6);
+    a += c;
+    c = (c - b) ^ rotl<u32>(b, 8);
+    b += a;
+    a = (a - c) ^ rotl<u32>(c, 16);
+    c += b;
+    b = (b - a) ^ rotl<u32>(a, 19);
+    a += c;
+    c = (c - b) ^ rotl<u32>(b, 4);
+    b += a;
+    key += 12;
+    size -= 12;
+  }
+  if (size == 0) return c;
+  a += part(key, size);
+  if (size > 4) b += part(key + 4, size - 4);
+  if (size > 8) c += part(key + 8, size - 8);
+  return final(a, b, c);
+}

@@ -1,0 +1,36 @@
+import type { Runtime, RuntimeMap } from '../types.ts';
+
+type Numeric = (...args: number[]) => number;
+
+const LENGTH_MASK = 0x3fffffff;
+const HEADER = 8;
+
+/**
+ * Reads a BPF ring buffer as user space does: every finished record, oldest first, up to the first
+ * one still being written; then moves the consumer position. `onRecord` gets a view of linear memory
+ * that is only good until it returns; it may return false to stop after that record.
+ *
+ * @returns how many records were read (discarded ones are skipped and not counted).
+ */
+export function ringbufConsume(
+  runtime: Runtime,
+  map: RuntimeMap,
+  onRecord: (bytes: Uint8Array) => void | boolean,
+): number {
+  const next = runtime.exports['ringbuf_next'] as Numeric;
+  const release = runtime.exports['ringbuf_release'] as Numeric;
+  for (let count = 0; ; count++) {
+    const record = next(map.address) >>> 0;
+    if (record === 0) return count;
+    const length = runtime.u32()[record >>> 2]! & LENGTH_MASK;
+    const start = record + HEADER;
+    const more = onRecord(runtime.u8().subarray(start, start + length));
+    release(map.address, record);
+    if (more === false) return count + 1;
+  }
+}
+
+/** How often user space would have been woken by this ring buffer so far. */
+export function ringbufWakeups(runtime: Runtime, map: RuntimeMap): number {
+  return (runtime.exports['ringbuf_wakeups'] as Numeric)(map.address) >>> 0;
+}

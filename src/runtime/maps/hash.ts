@@ -1,0 +1,135 @@
+/** BPF_MAP_TYPE_HASH (kernel/bpf/hashtab.c). */
+import {
+  M_KEY_SIZE,
+  M_SPIN_LOCK,
+  M_VALUE_SIZE,
+  OP_DELETE,
+  OP_FOR_EACH,
+  OP_FREE,
+  OP_LOOKUP,
+  OP_NEXT_KEY,
+  OP_SYS_DELETE,
+  OP_SYS_LOOKUP,
+  OP_SYS_LOOKUP_AND_DELETE,
+  OP_SYS_UPDATE,
+  OP_UPDATE,
+} from '../layout';
+import { copyBytes, copyLocked, copyValue, copyValueOut } from '../core/copy';
+import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import {
+  H_VALUE,
+  countChange,
+  existsCheck,
+  findLocked,
+  findNode,
+  hashCreate,
+  hashDelete,
+  hashForEach,
+  hashNextKey,
+  hashOf,
+  hashRelease,
+  linkNode,
+  lockOf,
+  nodeRegion,
+  swapExtra,
+  takeExtras,
+  takeNode,
+  unlinkNode,
+} from '../core/hash';
+import { lock, unlock } from '../core/lock';
+import { cpuCount, setOp, valuePointer } from '../core/map';
+import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';
+
+const KEY: u32 = 8;
+
+export function hash_create(map: u32): i32 {
+  const error = hashCreate(map, KEY, load<u32>(map, M_VALUE_SIZE), cpuCount());
+  if (error != 0) return error;
+  takeExtras(map);
+  setOp(map, OP_LOOKUP, hash_lookup.index);
+  setOp(map, OP_UPDATE, hash_update.index);
+  setOp(map, OP_DELETE, hash_delete.index);
+  setOp(map, OP_NEXT_KEY, hash_next_key.index);
+  setOp(map, OP_FOR_EACH, hash_for_each.index);
+  setOp(map, OP_FREE, hash_free.index);
+  setOp(map, OP_SYS_LOOKUP, hash_sys_lookup.index);
+  setOp(map, OP_SYS_UPDATE, hash_sys_update.index);
+  setOp(map, OP_SYS_DELETE, hash_sys_delete.index);
+  setOp(map, OP_SYS_LOOKUP_AND_DELETE, hash_sys_lookup_and_delete.index);
+  return nodeRegion(map);
+}
+
+export function hash_free(map: u32): void {
+  hashRelease(map);
+}
+
+export function hash_lookup(map: u32, key: u32): u64 {
+  const node = findNode(map, key, KEY);
+  return node == 0 ? 0 : valuePointer(map, node + load<u32>(map, H_VALUE));
+}
+
+/**
+ * An update of a key that is there fills a spare node and puts it at the head of the chain, as
+ * Linux does: readers see the old or the new value, never half of each, and the order of keys
+ * changes. Only BPF_F_LOCK writes in place.
+ */
+export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
+  if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
+  if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
+  const hash = hashOf(map, key);
+  const word = lockOf(map, hash);
+  lock(word);
+  const error = put(map, key, value, flags, hash);
+  unlock(word);
+  return error;
+}
+
+function put(map: u32, key: u32, value: u32, flags: u64, hash: u32): i64 {
+  const old = findLocked(map, key, hash, KEY);
+  const error = existsCheck(old, flags & ~BPF_F_LOCK);
+  if (error != 0) return error;
+  if (old != 0 && flags & BPF_F_LOCK) {
+    copyLocked(map, old + load<u32>(map, H_VALUE), value);
+    return 0;
+  }
+  const node = old != 0 ? swapExtra(map, old) : takeNode(map);
+  if (node == 0) return E2BIG;
+  copyBytes(node + KEY, key, load<u32>(map, M_KEY_SIZE));
+  copyValue(map, node + load<u32>(map, H_VALUE), value);
+  linkNode(map, node, hash);
+  if (old != 0) unlinkNode(map, old, hash);
+  else countChange(map, 1);
+  return 0;
+}
+
+export function hash_delete(map: u32, key: u32): i64 {
+  return hashDelete(map, key, KEY);
+}
+
+export function hash_next_key(map: u32, key: u32, next: u32): i32 {
+  return hashNextKey(map, key, next, KEY);
+}
+
+export function hash_for_each(map: u32, slot: u32, ctx: u64, flags: u64): i64 {
+  return hashForEach(map, slot, ctx, flags, KEY, 0);
+}
+
+export function hash_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
+  const node = findNode(map, key, KEY);
+  if (node == 0) return <i32>ENOENT;
+  copyValueOut(map, out, node + load<u32>(map, H_VALUE));
+  return 0;
+}
+
+export function hash_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
+  return <i32>hash_update(map, key, value, flags);
+}
+
+export function hash_sys_delete(map: u32, key: u32): i32 {
+  return <i32>hash_delete(map, key);
+}
+
+export function hash_sys_lookup_and_delete(map: u32, key: u32, out: u32, flags: u32): i32 {
+  const error = hash_sys_lookup(map, key, out, flags);
+  return error != 0 ? error : hash_sys_delete(map, key);
+}

@@ -1,0 +1,284 @@
+/**
+ * BPF_MAP_TYPE_RINGBUF (kernel/bpf/ringbuf.c). In memory, in pages of 4 KiB, as Linux maps it:
+ *
+ *   page 0   ours: header of the map, wake-up count, reservation regions
+ *   page 1   u64 consumer position
+ *   page 2   u64 producer position, u64 pending position
+ *   page 3…  data, max_entries bytes, then as much room again
+ *
+ * A record is {u32 length | BUSY | DISCARD, u32 page offset} and its bytes, at a multiple of 8. One
+ * that begins near the end of the data goes on in the room behind it, where Linux maps the data a
+ * second time, so records are always in one piece for programs and readers.
+ *
+ * Every reservation gets a region of its own while there is a free one of SLOTS, so that checked
+ * code cannot leave its record; further ones get the region of all data.
+ */
+import {
+  M_LOCK,
+  M_MAX_ENTRIES,
+  M_PRIVATE,
+  M_VALUES,
+  OP_FREE,
+  OP_NEXT_KEY,
+  OP_SYS_DELETE,
+  OP_SYS_LOOKUP,
+  OP_SYS_UPDATE,
+  REGIONS,
+  REGION_SIZE,
+  R_END,
+  R_OWNER,
+  R_START,
+  TAG_BASE,
+} from '../layout';
+import { copyBytes } from '../core/copy';
+import { EAGAIN, EINVAL, ENOMEM, ENOTSUPP } from '../core/errno';
+import { loadLink, lock, storeLink, unlock } from '../core/lock';
+import { setOp, valuePointer, valueRegion } from '../core/map';
+import { heap_alloc, heap_free } from '../core/memory';
+import { region_free, region_new, region_set, tagged } from '../core/regions';
+
+/** u32: address of page 0. */
+export const RB_BASE = M_PRIVATE;
+const PAGE: u32 = 4096;
+const B_MAP: u32 = 0;
+/** u32: how often a reader would have been woken. */
+const B_WAKEUPS: u32 = 4;
+const B_SLOTS: u32 = 16;
+const B_CONSUMER: u32 = 4096;
+const B_PRODUCER: u32 = 8192;
+const B_PENDING: u32 = 8200;
+const B_DATA: u32 = 12288;
+
+const SLOTS: u32 = 8;
+const HEADER: u64 = 8;
+const BUSY: u32 = 0x80000000;
+const DISCARD: u32 = 0x40000000;
+const MAX_RECORD: u64 = 0x3fffffff;
+
+const BPF_RB_NO_WAKEUP: u64 = 1;
+const BPF_RB_FORCE_WAKEUP: u64 = 2;
+
+export function ringbuf_create(map: u32): i32 {
+  const size = load<u32>(map, M_MAX_ENTRIES);
+  const total = <u64>B_DATA + <u64>size * 2;
+  const base: u32 = total > 0xe0000000 ? 0 : heap_alloc(<u32>total, PAGE);
+  const data = base + B_DATA;
+  if (base == 0 || !valueRegion(map, data, data + size * 2, 0, 0)) {
+    heap_free(base);
+    return <i32>ENOMEM;
+  }
+  store<u32>(map, base, RB_BASE);
+  store<u32>(map, data, M_VALUES);
+  store<u32>(base, map, B_MAP);
+  for (let i: u32 = 0; i < SLOTS; i++) {
+    const id = region_new();
+    if (id != 0) region_set(id, 0, 0, 0, 0, 0, map);
+    store<u32>(base + B_SLOTS + (i << 2), id);
+  }
+  setOp(map, OP_NEXT_KEY, ringbuf_next_key.index);
+  setOp(map, OP_FREE, ringbuf_free.index);
+  setOp(map, OP_SYS_LOOKUP, ringbuf_sys_lookup.index);
+  setOp(map, OP_SYS_UPDATE, ringbuf_sys_update.index);
+  setOp(map, OP_SYS_DELETE, ringbuf_sys_delete.index);
+  return 0;
+}
+
+export function ringbuf_free(map: u32): void {
+  const base = load<u32>(map, RB_BASE);
+  for (let i: u32 = 0; i < SLOTS; i++) region_free(load<u32>(base + B_SLOTS + (i << 2)));
+  heap_free(base);
+}
+
+export function ringbuf_next_key(map: u32, key: u32, next: u32): i32 {
+  return <i32>ENOTSUPP;
+}
+
+export function ringbuf_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
+  return <i32>ENOTSUPP;
+}
+
+export function ringbuf_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
+  return <i32>ENOTSUPP;
+}
+
+export function ringbuf_sys_delete(map: u32, key: u32): i32 {
+  return <i32>ENOTSUPP;
+}
+
+// ---- Producing --------------------------------------------------------------------------------
+
+/** Bytes a record with this length word takes. */
+@inline
+function recordSize(word: u32): u64 {
+  return (<u64>(word & ~(BUSY | DISCARD)) + HEADER + 7) & ~7;
+}
+
+/** Moves the pending position past finished records; returns it. */
+function advancePending(base: u32, mask: u64): u64 {
+  const producer = load<u64>(base, B_PRODUCER);
+  let pending = load<u64>(base, B_PENDING);
+  while (pending < producer) {
+    const word = loadLink(base + B_DATA + <u32>(pending & mask));
+    if (word & BUSY) break;
+    pending += recordSize(word);
+  }
+  store<u64>(base, pending, B_PENDING);
+  return pending;
+}
+
+/** Address of a new record's bytes, BUSY, or 0 when there is no room. */
+function reserve(map: u32, size: u64): u32 {
+  const base = load<u32>(map, RB_BASE);
+  const ring = <u64>load<u32>(map, M_MAX_ENTRIES);
+  const length = (size + HEADER + 7) & ~7;
+  if (size > MAX_RECORD || length > ring) return 0;
+  const consumer = load<u64>(base, B_CONSUMER);
+  lock(map + M_LOCK);
+  const pending = advancePending(base, ring - 1);
+  const producer = load<u64>(base, B_PRODUCER);
+  const end = producer + length;
+  if (end - consumer >= ring || end - pending >= ring) {
+    unlock(map + M_LOCK);
+    return 0;
+  }
+  const record = base + B_DATA + <u32>(producer & (ring - 1));
+  store<u32>(record, (record - base) / PAGE, 4);
+  storeLink(record, <u32>size | BUSY);
+  if (SHARED) atomic.store<u64>(base, end, B_PRODUCER);
+  else store<u64>(base, end, B_PRODUCER);
+  unlock(map + M_LOCK);
+  return record + 8;
+}
+
+/** Pointer to a reservation, with a region of its own if one is free. */
+function pointerTo(map: u32, sample: u32, size: u32): u64 {
+  const base = load<u32>(map, RB_BASE);
+  for (let i: u32 = 0; i < SLOTS; i++) {
+    const id = load<u32>(base + B_SLOTS + (i << 2));
+    const record = REGIONS + id * REGION_SIZE;
+    if (id == 0 || !claim(record, sample)) continue;
+    store<u32>(record, sample + size, R_END);
+    return tagged(id, sample);
+  }
+  return valuePointer(map, sample);
+}
+
+/** Takes a free region record: its start says whether it is in use. */
+@inline
+function claim(record: u32, start: u32): bool {
+  if (SHARED) return atomic.cmpxchg<u32>(record, 0, start) == 0;
+  if (load<u32>(record, R_START) != 0) return false;
+  store<u32>(record, start, R_START);
+  return true;
+}
+
+/** Ends the life of a reservation's own region. */
+function release(map: u32, sample: u64): void {
+  const tag = <u32>(sample >> 32);
+  const record = REGIONS + (tag - <u32>TAG_BASE) * REGION_SIZE;
+  if (load<u32>(record, R_START) != <u32>sample || load<u32>(record, R_OWNER) != map) return;
+  store<u32>(record, 0, R_END);
+  storeLink(record + R_START, 0);
+}
+
+/** bpf_ringbuf_reserve: pointer to `size` bytes, or 0. */
+export function ringbuf_reserve(map: u32, size: u64, flags: u64): u64 {
+  if (flags != 0) return 0;
+  const sample = reserve(map, size);
+  return sample == 0 ? 0 : pointerTo(map, sample, <u32>size);
+}
+
+function commit(base: u32, sample: u32, flags: u64, mark: u32): void {
+  const record = sample - 8;
+  storeLink(record, (load<u32>(record) ^ BUSY) | mark);
+  const mask = load<u32>(load<u32>(base, B_MAP), M_MAX_ENTRIES) - 1;
+  const waiting = (<u32>load<u64>(base, B_CONSUMER) & mask) == record - base - B_DATA;
+  if (flags & BPF_RB_FORCE_WAKEUP || (waiting && !(flags & BPF_RB_NO_WAKEUP))) {
+    const wakeups = base + B_WAKEUPS;
+    if (SHARED) atomic.add<u32>(wakeups, 1);
+    else store<u32>(wakeups, load<u32>(wakeups) + 1);
+  }
+}
+
+/** Page 0 of the ring a record is in, from the page offset in its header. */
+@inline
+function baseOf(sample: u32): u32 {
+  const record = sample - 8;
+  return (record & ~(PAGE - 1)) - load<u32>(record, 4) * PAGE;
+}
+
+function finish(sample: u64, flags: u64, mark: u32): void {
+  const base = baseOf(<u32>sample);
+  release(load<u32>(base, B_MAP), sample);
+  commit(base, <u32>sample, flags, mark);
+}
+
+/** bpf_ringbuf_submit: the reader may have it. `sample` is what reserve returned. */
+export function ringbuf_submit(sample: u64, flags: u64): void {
+  finish(sample, flags, 0);
+}
+
+/** bpf_ringbuf_discard: the reader must skip it. */
+export function ringbuf_discard(sample: u64, flags: u64): void {
+  finish(sample, flags, DISCARD);
+}
+
+/** bpf_ringbuf_output: copies `size` bytes at `data` into a record. */
+export function ringbuf_output(map: u32, data: u32, size: u64, flags: u64): i64 {
+  if (flags & ~(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) return EINVAL;
+  const sample = reserve(map, size);
+  if (sample == 0) return EAGAIN;
+  copyBytes(sample, data, <u32>size);
+  commit(load<u32>(map, RB_BASE), sample, flags, 0);
+  return 0;
+}
+
+/** bpf_ringbuf_query: 0 available bytes, 1 ring size, 2 consumer position, 3 producer position. */
+export function ringbuf_query(map: u32, what: u64): u64 {
+  const base = load<u32>(map, RB_BASE);
+  const consumer = load<u64>(base, B_CONSUMER);
+  const producer = load<u64>(base, B_PRODUCER);
+  if (what == 0) return producer - consumer;
+  if (what == 1) return load<u32>(map, M_MAX_ENTRIES);
+  if (what == 2) return consumer;
+  return what == 3 ? producer : 0;
+}
+
+// ---- Consuming (host side) ----------------------------------------------------------------------
+
+/**
+ * Address of the oldest record the reader has not had, past discarded ones; 0 if there is none or
+ * it is not finished. The reader then calls ringbuf_release with the same address.
+ */
+export function ringbuf_next(map: u32): u32 {
+  const base = load<u32>(map, RB_BASE);
+  const mask = <u64>load<u32>(map, M_MAX_ENTRIES) - 1;
+  let consumer = load<u64>(base, B_CONSUMER);
+  const producer = SHARED ? atomic.load<u64>(base, B_PRODUCER) : load<u64>(base, B_PRODUCER);
+  while (consumer < producer) {
+    const record = base + B_DATA + <u32>(consumer & mask);
+    const word = loadLink(record);
+    if (word & BUSY) return 0;
+    if ((word & DISCARD) == 0) return record;
+    consumer += recordSize(word);
+    setConsumer(base, consumer);
+  }
+  return 0;
+}
+
+/** The reader is done with a record. */
+export function ringbuf_release(map: u32, record: u32): void {
+  const base = load<u32>(map, RB_BASE);
+  setConsumer(base, load<u64>(base, B_CONSUMER) + recordSize(load<u32>(record)));
+}
+
+@inline
+function setConsumer(base: u32, position: u64): void {
+  if (SHARED) atomic.store<u64>(base, position, B_CONSUMER);
+  else store<u64>(base, position, B_CONSUMER);
+}
+
+/** How often a reader would have been woken so far. */
+export function ringbuf_wakeups(map: u32): u32 {
+  return load<u32>(load<u32>(map, RB_BASE), B_WAKEUPS);
+}
