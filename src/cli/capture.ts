@@ -1,4 +1,11 @@
-import { createWriteStream, statSync, type WriteStream } from 'node:fs';
+import {
+  closeSync,
+  createWriteStream,
+  openSync,
+  readSync,
+  statSync,
+  type WriteStream,
+} from 'node:fs';
 import { resolve } from 'node:path';
 import { createGzip, type Gzip } from 'node:zlib';
 import { finished } from 'node:stream/promises';
@@ -6,7 +13,9 @@ import { FormatError } from '../base/index.ts';
 import {
   type CaptureFormat,
   CaptureReader,
+  type CaptureStorage,
   createBatch,
+  isGzip,
   type PacketBatch,
   unpack,
 } from '../tools/pcap/index.ts';
@@ -20,15 +29,17 @@ const BATCH = 4096;
 /** A capture file being read. */
 export class CaptureFile {
   readonly path: string;
-  readonly reader = new CaptureReader();
+  readonly reader: CaptureReader;
   /** Bytes of the file read so far, and in all (undefined for pipes). */
   consumed = 0;
   readonly size: number | undefined;
   readonly #io: CliIo;
 
-  constructor(path: string, io: CliIo) {
+  /** `storage`: where its bytes are to be kept. */
+  constructor(path: string, io: CliIo, storage?: CaptureStorage) {
     this.path = path;
     this.#io = io;
+    this.reader = new CaptureReader(storage);
     this.size = path === '-' ? undefined : fileSize(path, io);
   }
 
@@ -40,28 +51,60 @@ export class CaptureFile {
   /** Batches in file order; one may have other blocks only. The same object every time. */
   async *batches(): AsyncGenerator<PacketBatch> {
     const batch = createBatch(BATCH);
+    const { reader } = this;
+    const plain = this.path !== '-' && !isGzip(firstBytes(this.path, this.#io));
     try {
-      for await (const chunk of unpack(this.#chunks())) {
-        this.reader.push(chunk);
+      for await (const _ of plain ? this.#direct() : this.#unpacked()) {
         do {
-          this.reader.next(batch);
+          reader.next(batch);
           if (batch.count > 0 || batch.others.length > 0) yield batch;
         } while (batch.count > 0);
-        if (this.reader.problem) return;
+        if (reader.problem) return;
       }
-      this.reader.end();
+      reader.end();
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.reader.problem = error;
+      reader.problem = error;
+    }
+  }
+
+  /** Reads the file straight into the reader's storage. */
+  async *#direct(): AsyncGenerator<void> {
+    const space = (least: number) => this.reader.space(least);
+    for await (const chunk of readChunks(this.path, this.#io, space)) {
+      this.reader.filled(chunk.length);
+      this.consumed += chunk.length;
+      yield;
+    }
+  }
+
+  async *#unpacked(): AsyncGenerator<void> {
+    for await (const chunk of unpack(this.#chunks())) {
+      this.reader.push(chunk);
+      yield;
     }
   }
 
   async *#chunks(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of readChunks(this.path, this.#io)) {
+    const space = (least: number) => new Uint8Array(least);
+    for await (const chunk of readChunks(this.path, this.#io, space)) {
       this.consumed += chunk.length;
       yield chunk;
     }
   }
+}
+
+/** Enough of the file to see whether it is packed. */
+function firstBytes(path: string, io: CliIo): Uint8Array {
+  const bytes = new Uint8Array(2);
+  try {
+    const file = openSync(resolve(io.cwd, path), 'r');
+    readSync(file, bytes, 0, 2, null);
+    closeSync(file);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  return bytes;
 }
 
 function fileSize(path: string, io: CliIo): number | undefined {

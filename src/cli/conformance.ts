@@ -46,10 +46,13 @@ export class BareFault extends Error {
   override readonly name = 'BareFault';
   readonly kind: ProgramFaultError['kind'];
   readonly insn: number;
+  /** As the engine reported it. */
+  readonly fault: ProgramFaultError;
 
   constructor(fault: ProgramFaultError, insn: number) {
     super(fault.message.replace(/ at insn \d+/, ` at insn ${insn}`), { cause: fault });
     this.kind = fault.kind;
+    this.fault = fault;
     this.insn = insn;
   }
 }

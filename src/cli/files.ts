@@ -29,6 +29,15 @@ export function readBytes(path: string, io: CliIo): Uint8Array {
   }
 }
 
+/** Throws a CliError if the file is not there or may not be read. */
+export function accessFile(path: string, io: CliIo): void {
+  try {
+    closeSync(openSync(resolve(io.cwd, path), 'r'));
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
 /** Reads and parses an object file. */
 export function readObject(path: string, io: CliIo): ObjectFile {
   const bytes = readBytes(path, io);
@@ -40,8 +49,15 @@ export function readObject(path: string, io: CliIo): ObjectFile {
   }
 }
 
-/** A file's bytes in large pieces. `-` is standard input. */
-export async function* readChunks(path: string, io: CliIo): AsyncGenerator<Uint8Array> {
+/**
+ * Reads a file into buffers that `space` gives, in large pieces; yields the bytes of each. `-` is
+ * standard input.
+ */
+export async function* readChunks(
+  path: string,
+  io: CliIo,
+  space: (least: number) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
   if (path === '-') {
     yield* createReadStream('', { fd: 0, autoClose: false, highWaterMark: CHUNK });
     return;
@@ -54,10 +70,10 @@ export async function* readChunks(path: string, io: CliIo): AsyncGenerator<Uint8
   }
   try {
     for (;;) {
-      const chunk = new Uint8Array(CHUNK);
-      const size = readSync(file, chunk, 0, CHUNK, null);
+      const room = space(CHUNK);
+      const size = readSync(file, room, 0, room.length, null);
       if (size === 0) return;
-      yield chunk.subarray(0, size);
+      yield room.subarray(0, size);
     }
   } catch (error) {
     throw fileError(path, error);

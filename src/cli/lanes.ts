@@ -5,6 +5,7 @@ import type { KernelMap, KernelRecord } from '../kernel/index.ts';
 import {
   bootMachine,
   type EngineName,
+  LinearStorage,
   LocalLane,
   type Machine,
   type MachineProgram,
@@ -29,6 +30,8 @@ export interface LaneOptions {
   readonly profile: boolean;
   readonly globals: Readonly<Record<string, BtfInput>>;
   readonly fuel: number | undefined;
+  /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
+  readonly inPlace: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -51,6 +54,8 @@ export interface RunMachine {
   readonly program: MachineProgram;
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly runner: PacketRunner;
+  /** Where captures are read to. */
+  readonly storage: LinearStorage;
   readonly records: ReadonlyMap<string, RecordLog>;
   /** Takes out what ring buffers hold, so that they do not fill up. */
   collect(): void;
@@ -77,7 +82,7 @@ export async function bootLanes(
   const { machine, network } = await bootMachine(settings);
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
-  const rings = makeRings(machine, network.hookOf(program), cpus);
+  const rings = makeRings(machine, network.hookOf(program), options);
   const lanes =
     cpus === 1
       ? [new LocalLane(rings[0]!, program.code)]
@@ -90,6 +95,7 @@ export async function bootLanes(
     program,
     maps: loaded.maps,
     runner: new PacketRunner(lanes, 0),
+    storage: new LinearStorage(machine.runtime),
     records,
     trace,
     collect() {
@@ -110,10 +116,14 @@ async function engineFor(options: LaneOptions): Promise<Engine | EngineName> {
   return options.engine === 'wasm' && folder ? cachedWasmEngine(folder) : options.engine;
 }
 
-function makeRings(machine: Machine, hook: PacketHook, count: number): PacketRing[] {
+function makeRings(
+  machine: Machine,
+  hook: PacketHook,
+  { cpus, inPlace }: LaneOptions,
+): PacketRing[] {
   const roomy = machine.changesPackets();
-  const shape = { ...(roomy ? ROOMY_RING : RING), roomy };
-  return Array.from({ length: count }, () => new PacketRing(machine.runtime, hook, shape));
+  const shape = { ...(roomy ? ROOMY_RING : RING), roomy, inPlace };
+  return Array.from({ length: cpus }, () => new PacketRing(machine.runtime, hook, shape));
 }
 
 async function startWorkers(

@@ -7,7 +7,7 @@ import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pca
 import { CaptureFile, formatFor, OutputFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
-import { readObject } from './files.ts';
+import { accessFile, readObject } from './files.ts';
 import { parseGlobals, parseMapEntries } from './inputs.ts';
 import { IngressTable } from './ingress.ts';
 import type { CliIo } from './io.ts';
@@ -52,8 +52,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const options = optionsOf(call);
   const object = readObject(options.path, io);
   const spec = chooseProgram(object, call.text('prog'), options.path);
-  const capture = new CaptureFile(options.pcap, io);
-  checkOutput(options, io);
+  checkInput(options, io);
   const fuel = call.text('fuel') === undefined ? undefined : call.count('fuel', 0, 1, 1e12);
   const machine = await bootLanes(object, spec.name, {
     engine: options.engine,
@@ -61,6 +60,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     profile: call.flag('top'),
     globals: parseGlobals(call.list('global'), object),
     fuel,
+    inPlace: options.out === undefined,
     env: io.env,
   });
   try {
@@ -70,7 +70,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
       note(io, text),
     );
     const state: RunState = { call, io, options, object, machine, ingress };
-    const report = await runCaptures(state, capture);
+    const report = await runCaptures(state);
     const style = styleFor(io.color);
     if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
     else io.out(reportText(report, io.columns, style));
@@ -110,8 +110,9 @@ function chooseProgram(object: ObjectFile, name: string | undefined, path: strin
 
 const PACKET_TYPES = new Set(['xdp', 'sched_cls', 'sched_act']);
 
-/** Refuses to write over what is being read. */
-function checkOutput(options: RunOptions, io: CliIo): void {
+/** Refuses captures that cannot be read, and to write over what is being read. */
+function checkInput(options: RunOptions, io: CliIo): void {
+  if (options.pcap !== '-') accessFile(options.pcap, io);
   if (options.out === undefined || options.pcap === '-') return;
   const real = (path: string) => {
     try {
@@ -150,16 +151,18 @@ interface RunState {
   readonly ingress: IngressTable;
 }
 
-async function runCaptures(state: RunState, first: CaptureFile): Promise<RunReport> {
+async function runCaptures(state: RunState): Promise<RunReport> {
   const { io, options, machine, object } = state;
   const progress = new Progress(io);
   const output = options.out === undefined ? undefined : new OutputFile(options.out, io);
   const copier = new Copier(output, options.out ?? '');
   const start = performance.now();
+  const open = () => new CaptureFile(options.pcap, io, machine.storage);
+  const first = open();
   let capture = first;
   try {
     for (let round = 0; round < options.repeat; round++) {
-      if (round > 0) capture = new CaptureFile(options.pcap, io);
+      if (round > 0) capture = open();
       machine.runner.restartClock();
       const done = () => progressOf(capture, round, options.repeat);
       await runCapture(state, capture, round === 0 ? copier : undefined, (packets) =>
@@ -193,8 +196,10 @@ async function runCapture(
   for await (const batch of capture.batches()) {
     const ingress = state.ingress.update(capture.reader.interfaces);
     for (let from = 0; from < batch.count; ) {
+      capture.reader.refresh(batch);
       const count = await runner.run(batch, from, ingress);
       state.machine.collect();
+      capture.reader.refresh(batch);
       if (copier?.active) copier.copy(capture, batch, from, runner, state.ingress);
       from += count;
       progress(runner.totals.packets);

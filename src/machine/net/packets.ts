@@ -2,6 +2,11 @@
 export interface PacketColumns {
   readonly count: number;
   readonly bytes: Uint8Array;
+  /**
+   * Where `bytes` starts in the machine's linear memory, if it is a part of it. Then packets are
+   * not copied out of it more often than they must be.
+   */
+  readonly address?: number | undefined;
   /** First byte and number of bytes of each packet. */
   readonly start: Uint32Array;
   readonly length: Uint32Array;

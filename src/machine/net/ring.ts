@@ -28,6 +28,11 @@ export interface RingOptions {
    * are packed densely, which is kinder to the cache and cannot be noticed.
    */
   readonly roomy: boolean;
+  /**
+   * Run packets where they are, if they are in linear memory already. The program may then change
+   * the capture's own bytes. Not together with `roomy`.
+   */
+  readonly inPlace?: boolean;
 }
 
 /** Packets in linear memory with their contexts: what one CPU runs a batch over. */
@@ -44,6 +49,7 @@ export class PacketRing {
   readonly #frames: number;
   readonly #framesEnd: number;
   readonly #roomy: boolean;
+  readonly #inPlace: boolean;
   #next = 0;
   readonly #frame: Frame = { hardStart: 0, data: 0, dataEnd: 0, hardEnd: 0, ifindex: 0, queue: 0 };
 
@@ -52,6 +58,7 @@ export class PacketRing {
     this.hook = hook;
     this.capacity = options.capacity;
     this.#roomy = options.roomy;
+    this.#inPlace = options.inPlace === true && !options.roomy;
     this.contexts = runtime.allocate(options.capacity * hook.contextSize, CACHE_LINE);
     this.results = runtime.allocate(options.capacity * 4, CACHE_LINE);
     this.times = runtime.allocate(options.capacity * 8, CACHE_LINE);
@@ -67,7 +74,7 @@ export class PacketRing {
   }
 
   /**
-   * Copies packet `i` into the next frame and makes its context. `clock` is what bpf_ktime_get_ns
+   * Puts packet `i` into the next frame and makes its context. `clock` is what bpf_ktime_get_ns
    * will say. Returns false, and does nothing, if the ring is full.
    */
   place(
@@ -81,17 +88,8 @@ export class PacketRing {
   ): boolean {
     const slot = this.count;
     if (slot >= this.capacity) return false;
-    const length = columns.length[i]!;
-    const etherType = ingress.etherType;
-    const size = etherType ? length - ingress.headerSize + ETHERNET_HEADER : length;
     const frame = this.#frame;
-    if (!this.#take(frame, size < 0 ? 0 : size)) return false;
-    const from = columns.start[i]!;
-    if (etherType) {
-      placeBehindEthernet(u8, frame, columns.bytes, from, length, ingress);
-    } else {
-      u8.set(columns.bytes.subarray(from, from + length), frame.data);
-    }
+    if (!this.#frameFor(u8, columns, i, ingress)) return false;
     frame.ifindex = ingress.ifindex;
     frame.queue = queue;
     this.hook.prepare(u32, u8, this.contexts + slot * this.hook.contextSize, frame);
@@ -99,6 +97,46 @@ export class PacketRing {
     u32[time] = clock % TWO_32;
     u32[time + 1] = clock / TWO_32;
     this.count = slot + 1;
+    return true;
+  }
+
+  /** Fills `#frame`, with the packet in it; false if there is no room. */
+  #frameFor(u8: Uint8Array, columns: PacketColumns, i: number, ingress: Ingress): boolean {
+    const frame = this.#frame;
+    const length = columns.length[i]!;
+    if (ingress.etherType) return this.#behindEthernet(u8, columns, i, ingress);
+    if (columns.address === undefined) {
+      if (!this.#take(frame, length)) return false;
+      const from = columns.start[i]!;
+      u8.set(columns.bytes.subarray(from, from + length), frame.data);
+      return true;
+    }
+    const from = columns.address + columns.start[i]!;
+    if (this.#inPlace) {
+      frame.hardStart = from;
+      frame.data = from;
+      frame.dataEnd = from + length;
+      frame.hardEnd = from + length;
+      return true;
+    }
+    if (!this.#take(frame, length)) return false;
+    u8.copyWithin(frame.data, from, from + length);
+    return true;
+  }
+
+  /** Copies a packet without Ethernet header behind one made for it (addresses zero). */
+  #behindEthernet(u8: Uint8Array, columns: PacketColumns, i: number, ingress: Ingress): boolean {
+    const frame = this.#frame;
+    const payload = Math.max(0, columns.length[i]! - ingress.headerSize);
+    if (!this.#take(frame, ETHERNET_HEADER + payload)) return false;
+    const { bytes } = columns;
+    const from = columns.start[i]!;
+    const type = payload > 0 ? ingress.etherType!(bytes, from) : 0;
+    u8.fill(0, frame.data, frame.data + 12);
+    u8[frame.data + 12] = type >>> 8;
+    u8[frame.data + 13] = type;
+    const start = from + ingress.headerSize;
+    u8.set(bytes.subarray(start, start + payload), frame.data + ETHERNET_HEADER);
     return true;
   }
 
@@ -116,24 +154,5 @@ export class PacketRing {
     frame.dataEnd = frame.data + size;
     frame.hardEnd = this.#roomy ? start + lines - STAGGER - SHARED_INFO : frame.dataEnd;
     return true;
-  }
-}
-
-/** Copies a packet without Ethernet header behind one made for it (addresses zero). */
-function placeBehindEthernet(
-  u8: Uint8Array,
-  frame: Frame,
-  bytes: Uint8Array,
-  from: number,
-  length: number,
-  ingress: Ingress,
-): void {
-  const type = length > ingress.headerSize ? ingress.etherType!(bytes, from) : 0;
-  const at = frame.data;
-  u8.fill(0, at, at + 12);
-  u8[at + 12] = type >>> 8;
-  u8[at + 13] = type;
-  if (length > ingress.headerSize) {
-    u8.set(bytes.subarray(from + ingress.headerSize, from + length), at + ETHERNET_HEADER);
   }
 }

@@ -3,6 +3,9 @@ import {
   XDP_DATA,
   XDP_DATA_END,
   XDP_DATA_META,
+  XDP_EGRESS_IFINDEX,
+  XDP_FRAGS,
+  XDP_FRAGS_LENGTH,
   XDP_HARD_END,
   XDP_HARD_START,
   XDP_INGRESS_IFINDEX,
@@ -37,7 +40,14 @@ export const xdpHook: PacketHook = {
   ],
   prepare(u32, _u8, at, frame) {
     const word = at >>> 2;
-    u32.fill(0, word, word + XDP_CTX_SIZE / 4);
+    // Stores, not a fill: this runs for every packet.
+    u32[word + XDP_EGRESS_IFINDEX / 4] = 0;
+    u32[word + XDP_REDIRECT / 4] = 0;
+    u32[word + XDP_REDIRECT / 4 + 1] = 0;
+    u32[word + XDP_REDIRECT / 4 + 2] = 0;
+    u32[word + XDP_REDIRECT / 4 + 3] = 0;
+    u32[word + XDP_FRAGS_LENGTH / 4] = 0;
+    u32[word + XDP_FRAGS / 4] = 0;
     u32[word + XDP_DATA / 4] = frame.data;
     u32[word + XDP_DATA_END / 4] = frame.dataEnd;
     u32[word + XDP_DATA_META / 4] = frame.data;

@@ -1,6 +1,6 @@
 import { FormatError } from '../../base/index.ts';
-import { writeSeconds } from './time.ts';
-import type { CaptureInterface, PacketBatch } from './types.ts';
+import { SecondClock } from './time.ts';
+import type { ByteRange, CaptureInterface, PacketBatch } from './types.ts';
 import { MAX_PACKET } from './types.ts';
 
 /** What the 24 bytes at the start of a classic capture say. */
@@ -62,33 +62,34 @@ export function classicInterface(header: ClassicHeader): CaptureInterface {
 }
 
 /**
- * Reads records from `at` on until the batch is full or the bytes end in the middle of one. Returns
- * where the next record starts. `base` is the file offset of byte 0, for messages.
+ * Reads records until the batch is full or the range ends in the middle of one. Returns where the
+ * next record starts.
  */
 export function readClassicRecords(
   header: ClassicHeader,
   view: DataView,
-  from: number,
-  base: number,
+  range: ByteRange,
   batch: PacketBatch,
 ): number {
   const { littleEndian, nanosPerUnit, recordHeader } = header;
   const limit = Math.max(MAX_PACKET, header.snapLength <= MAX_PACKET * 4 ? header.snapLength : 0);
-  const end = view.byteLength;
-  const { start, length, wireLength, interfaceId, time, recordStart, recordLength } = batch;
-  let at = from;
+  const { end } = range;
+  const { capacity, start, length, wireLength, interfaceId, time, recordStart, recordLength } =
+    batch;
+  const clock = new SecondClock();
+  let at = range.at;
   let i = batch.count;
-  while (i < batch.capacity && at + recordHeader <= end) {
+  while (i < capacity && at + recordHeader <= end) {
     const captured = view.getUint32(at + 8, littleEndian);
     if (captured > limit) {
       batch.count = i;
       const reason = `a packet of ${captured} captured bytes, more than the ${limit} possible`;
-      throw new FormatError('pcap', base + at + 8, reason);
+      throw new FormatError('pcap', range.base + at + 8, reason);
     }
     const next = at + recordHeader + captured;
     if (next > end) break;
     const fraction = view.getUint32(at + 4, littleEndian);
-    writeSeconds(time, 2 * i, view.getUint32(at, littleEndian), fraction * nanosPerUnit);
+    clock.write(time, 2 * i, view.getUint32(at, littleEndian), fraction * nanosPerUnit);
     start[i] = at + recordHeader;
     length[i] = captured;
     wireLength[i] = view.getUint32(at + 12, littleEndian);

@@ -2,7 +2,7 @@ export { gzip, isGzip, unpack } from './gzip.ts';
 export { knownLinks, type LinkDef, linkDef } from './links.ts';
 export type { BlockOption } from './pcapng.ts';
 export { readOptions } from './pcapng.ts';
-export { CaptureReader, readCapture } from './reader.ts';
+export { CaptureReader, type CaptureStorage, readCapture } from './reader.ts';
 export {
   type CaptureFormat,
   type CaptureInterface,

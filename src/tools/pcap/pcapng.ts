@@ -1,6 +1,6 @@
 import { ByteReader, FormatError, utf8 } from '../../base/index.ts';
 import { type TimeWriter, timeWriter } from './time.ts';
-import type { CaptureInterface, PacketBatch } from './types.ts';
+import type { ByteRange, CaptureInterface, PacketBatch } from './types.ts';
 import { MAX_BLOCK, MAX_PACKET } from './types.ts';
 
 export const BLOCK_SECTION = 0x0a0d0d0a;
@@ -52,26 +52,25 @@ interface ReadState {
 }
 
 /**
- * Reads blocks from `from` on until the batch is full or the bytes end within one. Returns where the
- * next block starts. `base` is the file offset of byte 0, for messages.
+ * Reads blocks until the batch is full or the range ends within one. Returns where the next block
+ * starts.
  */
 export function readBlocks(
   state: ReadState,
-  bytes: Uint8Array,
-  from: number,
-  base: number,
+  view: DataView,
+  range: ByteRange,
   batch: PacketBatch,
 ): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = from;
-  while (batch.count < batch.capacity && at + 12 <= bytes.length) {
+  const { base, end } = range;
+  let { at } = range;
+  while (batch.count < batch.capacity && at + 12 <= end) {
     const isSection = view.getUint32(at, true) === BLOCK_SECTION;
     const littleEndian = isSection ? sectionByteOrder(view, at, base) : state.section.littleEndian;
     const size = view.getUint32(at + 4, littleEndian);
     if (size < 12 || size % 4 !== 0 || size > MAX_BLOCK) {
       throw new FormatError('pcapng', base + at + 4, `a block cannot be ${size} bytes long`);
     }
-    if (at + size > bytes.length) break;
+    if (at + size > end) break;
     const trailer = view.getUint32(at + size - 4, littleEndian);
     if (trailer !== size) {
       const reason = `the block says ${size} bytes at its start and ${trailer} at its end`;

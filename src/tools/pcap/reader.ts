@@ -9,11 +9,36 @@ import {
 } from './classic.ts';
 import { BLOCK_SECTION, PcapngSection, readBlocks } from './pcapng.ts';
 import {
+  type ByteRange,
   type CaptureFormat,
   type CaptureInterface,
   createBatch,
   type PacketBatch,
 } from './types.ts';
+
+/** Where a reader keeps the bytes of the file it has not finished with. */
+export interface CaptureStorage {
+  /** Makes it `size` bytes large and keeps the first `keep` bytes. */
+  resize(size: number, keep: number): void;
+  /** All of it. Asked again whenever the reader starts to work: it may have moved. */
+  bytes(): Uint8Array;
+  /** Where the bytes are in a larger memory, if they are part of one. */
+  readonly address?: number;
+}
+
+class HeapStorage implements CaptureStorage {
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  resize(size: number, keep: number): void {
+    const larger = new Uint8Array(size);
+    larger.set(this.#bytes.subarray(0, keep));
+    this.#bytes = larger;
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes;
+  }
+}
 
 /**
  * Reads pcap and pcapng as the bytes come.
@@ -41,34 +66,66 @@ export class CaptureReader {
   classic: ClassicHeader | undefined;
 
   section = new PcapngSection();
+  readonly #storage: CaptureStorage;
   #bytes: Uint8Array = new Uint8Array(0);
-  #view = new DataView(this.#bytes.buffer);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  /** What is not read yet: from here to there in the storage. */
   #at = 0;
-  /** File offset of `#bytes[0]`. */
+  #end = 0;
+  /** File offset of the storage's first byte. */
   #base = 0;
   #ended = false;
 
+  constructor(storage: CaptureStorage = new HeapStorage()) {
+    this.#storage = storage;
+  }
+
+  /**
+   * Room for at least `least` more bytes of the file, to be read into and then announced by
+   * `filled`. Batches filled before are invalid from here on.
+   */
+  space(least: number): Uint8Array {
+    const rest = this.#end - this.#at;
+    this.#refresh();
+    this.#bytes.copyWithin(0, this.#at, this.#end);
+    this.#base += this.#at;
+    this.#at = 0;
+    this.#end = rest;
+    if (this.#bytes.length < rest + least) this.#storage.resize(rest + least, rest);
+    this.#refresh();
+    return this.#bytes.subarray(rest);
+  }
+
+  /** Says that the first `size` bytes of the space hold the next bytes of the file. */
+  filled(size: number): void {
+    this.#end += size;
+  }
+
   /** Hands over more bytes of the file. Batches filled before are invalid from here on. */
   push(chunk: Uint8Array): void {
-    const rest = this.#bytes.length - this.#at;
-    this.#base += this.#at;
-    if (rest === 0) {
-      this.#bytes = chunk;
-    } else {
-      const joined = new Uint8Array(rest + chunk.length);
-      joined.set(this.#bytes.subarray(this.#at));
-      joined.set(chunk, rest);
-      this.#bytes = joined;
-    }
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
-    this.#at = 0;
+    this.space(chunk.length).set(chunk);
+    this.filled(chunk.length);
+  }
+
+  /** Gives a batch its bytes again after the storage may have moved. */
+  refresh(batch: PacketBatch): void {
+    this.#refresh();
+    batch.bytes = this.#bytes;
+    batch.address = this.#storage.address;
+  }
+
+  #refresh(): void {
+    const bytes = this.#storage.bytes();
+    if (bytes === this.#bytes) return;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Says that the file ends here: bytes left over are then a problem. */
   end(): void {
     this.#ended = true;
     if (this.problem) return;
-    const rest = this.#bytes.length - this.#at;
+    const rest = this.#end - this.#at;
     const offset = this.#base + this.#at;
     if (!this.format) {
       const what = offset + rest === 0 ? 'the file is empty' : 'the file is too short for a header';
@@ -86,13 +143,13 @@ export class CaptureReader {
   next(batch: PacketBatch): number {
     batch.count = 0;
     batch.others = [];
-    batch.bytes = this.#bytes;
+    this.refresh(batch);
     if (this.problem || this.#ended) return 0;
     try {
       if (!this.format && !this.#start()) return 0;
       this.#at = this.classic
-        ? readClassicRecords(this.classic, this.#view, this.#at, this.#base, batch)
-        : readBlocks(this, this.#bytes, this.#at, this.#base, batch);
+        ? readClassicRecords(this.classic, this.#view, this.#range(), batch)
+        : readBlocks(this, this.#view, this.#range(), batch);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       this.problem = error;
@@ -101,9 +158,13 @@ export class CaptureReader {
     return batch.count;
   }
 
+  #range(): ByteRange {
+    return { at: this.#at, end: this.#end, base: this.#base };
+  }
+
   /** Finds out the format; false while there are too few bytes. */
   #start(): boolean {
-    if (this.#bytes.length < CLASSIC_HEADER_SIZE) return false;
+    if (this.#end < CLASSIC_HEADER_SIZE) return false;
     if (this.#view.getUint32(0, true) === BLOCK_SECTION) {
       this.format = 'pcapng';
       return true;

@@ -8,14 +8,32 @@ export type TimeWriter = (time: Uint32Array, at: number, high: number, low: numb
 
 const TWO_32 = 0x1_0000_0000;
 
-/** Writes `seconds` and `nanoseconds` (below 2^32) as one 64-bit count of nanoseconds. */
-export function writeSeconds(time: Uint32Array, at: number, seconds: number, nanos: number): void {
-  // seconds = a * 65536 + b; both products stay below 2^53, so doubles are exact.
-  const upper = (seconds >>> 16) * 1e9;
-  const lower = (seconds & 0xffff) * 1e9 + nanos;
-  const low = (upper % 65536) * 65536 + (lower % TWO_32);
-  time[at] = low;
-  time[at + 1] = Math.floor(upper / 65536) + Math.floor(lower / TWO_32) + (low >= TWO_32 ? 1 : 0);
+/**
+ * Seconds and nanoseconds as one 64-bit count of nanoseconds. Packets mostly share their second with
+ * the one before, so its product is kept.
+ */
+export class SecondClock {
+  #seconds = -1;
+  #low = 0;
+  #high = 0;
+
+  /** Writes the time to `time[at]` (low half) and `time[at + 1]`. `nanos` is below 2^43. */
+  write(time: Uint32Array, at: number, seconds: number, nanos: number): void {
+    if (seconds !== this.#seconds) this.#startSecond(seconds);
+    const low = this.#low + nanos;
+    time[at] = low;
+    time[at + 1] = low < TWO_32 ? this.#high : this.#high + Math.floor(low / TWO_32);
+  }
+
+  #startSecond(seconds: number): void {
+    // seconds = a * 65536 + b: both products stay below 2^53, so doubles are exact.
+    const upper = (seconds >>> 16) * 1e9;
+    const lower = (seconds & 0xffff) * 1e9;
+    const low = (upper % 65536) * 65536 + (lower % TWO_32);
+    this.#seconds = seconds;
+    this.#low = low % TWO_32;
+    this.#high = Math.floor(upper / 65536) + Math.floor(lower / TWO_32) + Math.floor(low / TWO_32);
+  }
 }
 
 function writeNanos(time: Uint32Array, at: number, high: number, low: number): void {

@@ -34,12 +34,21 @@ export interface OtherBlock {
   readonly littleEndian: boolean;
 }
 
+/** A stretch of bytes that is to be read. `base` is the file offset of byte 0, for messages. */
+export interface ByteRange {
+  readonly at: number;
+  readonly end: number;
+  readonly base: number;
+}
+
 /** Up to `capacity` packets. Valid until the reader gets more bytes. */
 export interface PacketBatch {
   readonly capacity: number;
   count: number;
   /** What `start` and `recordStart` index. */
   bytes: Uint8Array;
+  /** Where `bytes` starts in a larger memory, if the reader's storage is part of one. */
+  address: number | undefined;
   /** First captured byte. */
   readonly start: Uint32Array;
   /** Bytes captured. */
@@ -63,6 +72,7 @@ export function createBatch(capacity: number): PacketBatch {
     capacity,
     count: 0,
     bytes: new Uint8Array(0),
+    address: undefined,
     start: new Uint32Array(capacity),
     length: new Uint32Array(capacity),
     wireLength: new Uint32Array(capacity),
