@@ -1,0 +1,49 @@
+/**
+ * Helpers that XDP and tc programs may call on Linux and that have no body here, with the reason. A
+ * program that calls one ends with the fault "no such helper". A test keeps this list complete and
+ * without leftovers.
+ */
+
+const NO_SOCKETS = 'the machine has no protocol stack that owns sockets';
+const NO_COOKIES = 'SYN cookies are made and checked by a TCP stack, which the machine lacks';
+const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
+const NO_SYMBOLS = 'needs variables of a running kernel (ksyms)';
+const NO_TIMERS = 'timers are events of the machine and come with its scheduler';
+const NO_STORAGE = 'map types bound to a kernel object (socket, cgroup) are not implemented';
+
+export const missingHelpers: Readonly<Record<string, string>> = {
+  // The engines compile it: control does not come back from the callee.
+  tail_call: 'implemented by the engines themselves',
+  get_current_task: NO_TASKS,
+  get_current_task_btf: NO_TASKS,
+  task_pt_regs: NO_TASKS,
+  get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
+  snprintf_btf: 'prints kernel structures; the machine has none',
+  per_cpu_ptr: NO_SYMBOLS,
+  this_cpu_ptr: NO_SYMBOLS,
+  timer_init: NO_TIMERS,
+  timer_set_callback: NO_TIMERS,
+  timer_start: NO_TIMERS,
+  timer_cancel: NO_TIMERS,
+  cgrp_storage_get: NO_STORAGE,
+  cgrp_storage_delete: NO_STORAGE,
+  sk_storage_get: NO_STORAGE,
+  sk_storage_delete: NO_STORAGE,
+  skb_under_cgroup: 'cgroup arrays are not implemented',
+  user_ringbuf_drain: 'user ring buffers are not implemented',
+  skb_get_xfrm_state: 'the machine has no IPsec',
+  sk_assign: NO_SOCKETS,
+  skc_to_tcp6_sock: NO_SOCKETS,
+  skc_to_tcp_sock: NO_SOCKETS,
+  skc_to_tcp_timewait_sock: NO_SOCKETS,
+  skc_to_tcp_request_sock: NO_SOCKETS,
+  skc_to_udp6_sock: NO_SOCKETS,
+  skc_to_unix_sock: NO_SOCKETS,
+  skc_to_mptcp_sock: NO_SOCKETS,
+  tcp_check_syncookie: NO_COOKIES,
+  tcp_gen_syncookie: NO_COOKIES,
+  tcp_raw_gen_syncookie_ipv4: NO_COOKIES,
+  tcp_raw_gen_syncookie_ipv6: NO_COOKIES,
+  tcp_raw_check_syncookie_ipv4: NO_COOKIES,
+  tcp_raw_check_syncookie_ipv6: NO_COOKIES,
+};
