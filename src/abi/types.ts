@@ -66,12 +66,12 @@ export interface MapTypeDef {
   readonly runtime?: string;
   /** Flags BPF_MAP_CREATE takes. */
   readonly flags: number;
+  /** Flags it insists on. */
+  readonly needsFlags?: number;
   /** Allowed sizes; a number means exactly that. */
   readonly keySize: number | SizeRange;
   readonly valueSize: number | SizeRange;
-  readonly maxEntries:
-    | number
-    | { readonly min: number; readonly max: number; readonly powerOfTwo?: boolean };
+  readonly maxEntries: number | (SizeRange & { readonly powerOfTwo?: boolean });
   /** Values exist once per CPU (bpf(2) copies them all, each rounded up to 8 bytes). */
   readonly perCpu?: boolean;
   /** Takes map_extra (every other type answers EINVAL when it is not 0). */
