@@ -55,9 +55,7 @@ function introduce({ loaded, program }, rules, loadMs) {
 }
 
 function showVerdicts({ packets, bytes, verdicts, ms }, reasons) {
-  const rate = style.bold(
-    `${short(packets / (ms / 1000))}packets/s`.replace(/(\d)([kM]?)p/, '$1 $2 p'),
-  );
+  const rate = style.bold(`${short(packets / (ms / 1000))} packets/s`);
   heading('Verdicts', 'of examples/firewall/capture.pcap.gz, one minute of traffic');
   say(
     `  ${grouped(packets)} packets, ${byteSize(bytes)}, in ${duration(ms)}: ${rate} on one core\n`,
@@ -80,16 +78,9 @@ function showVerdicts({ packets, bytes, verdicts, ms }, reasons) {
   show([{ head: '' }, right(''), right(''), { head: '' }], [...rows, ...whys]);
 }
 
-/** Names of an enum's values, by number. */
-function enumNames(object, name) {
-  const type = object.btf.type(object.btf.find('enum', name));
-  return new Map(type.values.map((value) => [Number(value.value), value.name]));
-}
-
 function reasonCounts({ loaded }) {
-  const names = enumNames(loaded.object, 'reason');
-  return [...loaded.maps.reasons].map(([key, perCpu]) => [
-    names.get(Number(key)) ?? String(key),
+  return [...loaded.maps.reasons].map(([reason, perCpu]) => [
+    String(reason),
     perCpu.reduce((sum, count) => sum + count, 0n),
   ]);
 }
@@ -122,7 +113,7 @@ function showSources(map) {
   show(columns, rows);
 }
 
-function showTries({ blocked_v4, blocked_v6 }, rules) {
+function showTries({ blocked_v4, blocked_v6 }) {
   const entries = [blocked_v4, blocked_v6].flatMap((map) => [...map]);
   const hit = entries
     .filter(([, value]) => value.packets > 0n)
@@ -141,7 +132,6 @@ function showTries({ blocked_v4, blocked_v6 }, rules) {
       `line ${value.rule} of firewall.rules`,
     ]);
   show(columns, rows);
-  return rules;
 }
 
 function showPorts(map) {
@@ -253,7 +243,7 @@ async function main() {
   showVerdicts(result, reasonCounts(booted));
   const { maps } = booted.loaded;
   showSources(maps.sources);
-  showTries(maps, rules);
+  showTries(maps);
   showPorts(maps.ports);
   showDrops(maps.drops);
   const profiled = await boot(rules, { profile: true });

@@ -113,7 +113,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, REASONS);
-  __type(key, __u32);
+  __type(key, enum reason);
   __type(value, __u64);
 } reasons SEC(".maps");
 
@@ -131,6 +131,9 @@ struct event {
   __u8 protocol;
   __u8 unused[7];
 };
+
+/* A ring buffer has no value type; this puts the struct into the BTF for whoever reads the ring. */
+const struct event *event_type __attribute__((unused));
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -346,8 +349,7 @@ static __always_inline void report(struct packet *packet, enum reason reason, __
 }
 
 static __always_inline void count_reason(enum reason reason) {
-  __u32 key = reason;
-  __u64 *count = bpf_map_lookup_elem(&reasons, &key);
+  __u64 *count = bpf_map_lookup_elem(&reasons, &reason);
   if (count)
     *count += 1;
 }

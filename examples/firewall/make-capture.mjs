@@ -36,8 +36,35 @@ function everyday(traffic) {
   arrivals(traffic, 0.7, (time) => traffic.arp(time));
 }
 
+/** Sources that try one port now and then, the background noise of the internet. */
+const NOISE = [
+  (n) => v4(198, 18, 1, n),
+  (n) => v4(198, 18, 12, n),
+  (n) => v4(198, 18, 18, n),
+  (n) => v4(198, 18, 140, n),
+  (n) => v4(198, 18, 201, n),
+  (n) => v4(198, 19, 77, n),
+  (n) => v4(198, 19, 130, n),
+  () => v4(203, 0, 113, 7),
+  () => v4(203, 0, 113, 44),
+  (n) => v6(0xdead, n),
+  () => v6(0xc0de, 5),
+  (n) => v6(0x4242, n),
+  (n) => v6(0xffff, n),
+];
+const NOISE_PORTS = [22, 23, 80, 443, 2323, 3389, 5555, 6379, 8080, 8443];
+
+function noise(traffic) {
+  const pick = (list) => list[traffic.integer(0, list.length)];
+  arrivals(traffic, 25, (time) => {
+    const address = pick(NOISE)(traffic.integer(1, 255));
+    traffic.knock(time, address, pick(NOISE_PORTS), traffic.integer(1024, 65535));
+  });
+}
+
 function hostile(traffic) {
   const between = (low, high) => traffic.integer(low, high);
+  noise(traffic);
   // From listed prefixes: two floods with made-up sources, and scanners.
   traffic.flood(12e6, 9000, 900, () => v4(198, 18, between(64, 80), between(1, 255)));
   traffic.flood(31e6, 5000, 1100, () => v6(0x0bad, between(1, 4000)));

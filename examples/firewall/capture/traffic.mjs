@@ -273,6 +273,11 @@ export class Traffic {
     this.add(time, tcp(link, { ...net, id: 54321 }, { ...start, flags: TCP.SYN }));
   }
 
+  /** One SYN to the web server. */
+  knock(time, address, port, source) {
+    this.syn(time, address, SERVERS.web, port, source);
+  }
+
   /** One host tries `ports` in turn; closed ones answer with RST unless the firewall is quicker. */
   scan(start, address, ports, rate) {
     const source = this.integer(40000, 60000);
