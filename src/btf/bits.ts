@@ -1,6 +1,6 @@
 /**
- * Integers of any width at any bit. Bits are counted as BTF does: on little-endian machines from the
- * lowest bit of the first byte up, on big-endian ones from its highest bit down.
+ * Integers of any width at any bit. Bits are counted as BTF does: on little-endian machines from
+ * the lowest bit of the first byte up, on big-endian ones from its highest bit down.
  */
 
 interface Span {

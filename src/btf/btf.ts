@@ -16,8 +16,8 @@ export interface BtfParts {
 }
 
 /**
- * A set of types, immutable. Ids are positions in `types`; id 0 is `void`. Made by `parseBtf`, which
- * has checked that every id exists and that no type contains itself.
+ * A set of types, immutable. Ids are positions in `types`; id 0 is `void`. Made by `parseBtf`,
+ * which has checked that every id exists and that no type contains itself.
  *
  * @example
  * const btf = parseBtf(section);
@@ -77,7 +77,10 @@ export class Btf {
     return this.type(this.resolve(id));
   }
 
-  /** Bytes a value of this type takes. Throws `FormatError` for types without size (func, fwd, void). */
+  /**
+   * Bytes a value of this type takes. Throws `FormatError` for types without size (func, fwd,
+   * void).
+   */
   sizeOf(id: number): number {
     return sizeOf(this, id);
   }

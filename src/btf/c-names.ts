@@ -2,9 +2,9 @@ import type { Btf } from './btf.ts';
 import type { BtfType } from './types.ts';
 
 /**
- * Names for C: BTF may hold several types of one name, C may not. The second one printed gets `___2`
- * behind its name, as with bpftool. Tags (`struct x`) and identifiers (typedefs, enumerators) are
- * apart, as in C.
+ * Names for C: BTF may hold several types of one name, C may not. The second one printed gets
+ * `___2` behind its name, as with bpftool. Tags (`struct x`) and identifiers (typedefs,
+ * enumerators) are apart, as in C.
  */
 export class CNames {
   readonly #btf: Btf;

@@ -12,8 +12,9 @@ const roundUp = (value: number, to: number): number => Math.ceil(value / to) * t
  * Unnamed bitfields that move the compiler from bit `from` to bit `to`, where a member of alignment
  * `align` bytes follows. Nothing where the compiler goes there by itself.
  *
- * The gap is filled with the widest type that has a boundary in it; up to that boundary the compiler
- * is told to go (`long: 0`, inside bitfields the exact width) unless the rest makes it go anyway.
+ * The gap is filled with the widest type that has a boundary in it; up to that boundary the
+ * compiler is told to go (`long: 0`, inside bitfields the exact width) unless the rest makes it go
+ * anyway.
  */
 export function padding(from: number, to: number, align: number, inBitfield: boolean): string[] {
   if (from >= to) return [];

@@ -15,7 +15,8 @@ import type { BtfValue } from './value.ts';
 
 /**
  * The value of type `typeId` that `bytes` hold. Bytes past the type's size are only looked at for a
- * flexible array at its end. Throws `FormatError` if there are too few, or if the type has no values.
+ * flexible array at its end. Throws `FormatError` if there are too few, or if the type has no
+ * values.
  *
  * @example
  * decodeValue(btf, map.valueTypeId, bytes); // { packets: 12n, name: 'eth0' }
@@ -158,7 +159,7 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     for (const variable of type.vars) {
       const start = at + variable.offset;
-      // The optimizer may keep only a part of a static variable: then its type does not describe it.
+      // Optimizers may keep only a part of a static variable: then its type is not its own.
       const whole = this.#btf.sizeOf(variable.type) === variable.size;
       const value = whole
         ? this.decode(variable.type, start, start + variable.size)

@@ -15,8 +15,8 @@ export type BtfInput =
 
 /**
  * Writes `value` as type `typeId` to the start of `out` and returns the bytes it takes. The inverse
- * of `decodeValue`; members and elements that are left out become zero. Numbers and bigints are both
- * taken for integers, names and numbers for enums, bytes for anything of exactly that size.
+ * of `decodeValue`; members and elements that are left out become zero. Numbers and bigints are
+ * both taken for integers, names and numbers for enums, bytes for anything of exactly that size.
  *
  * Throws `FormatError` for values that do not fit, with the byte they would go to.
  */
@@ -147,7 +147,9 @@ class Encoder {
     for (const name of unknown) fail(at, `${type.kind} '${type.name}' has no member '${name}'`);
   }
 
-  /** Writes the given members of `type` and crosses them off; anonymous members share the object. */
+  /**
+   * Writes the given members of `type` and crosses them off; anonymous members share the object.
+   */
   #fill(
     type: BtfComposite,
     given: Readonly<Record<string, BtfInput>>,

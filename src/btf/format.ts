@@ -18,7 +18,8 @@ export function formatValue(value: BtfValue, indent = 0): string {
   const items = Array.isArray(value)
     ? foldItems(value, indent + 1)
     : Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}: ${formatValue(v, indent + 1)}`);
-  return `${open}\n${items.map((item) => pad + item).join(',\n')}\n${INDENT.repeat(indent)}${close}`;
+  const lines = items.map((item) => pad + item).join(',\n');
+  return `${open}\n${lines}\n${INDENT.repeat(indent)}${close}`;
 }
 
 /** Array items as lines: scalars share lines, others get their own. */

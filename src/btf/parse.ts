@@ -9,11 +9,13 @@ export const BTF_MAGIC = 0xeb9f;
 const HEADER_SIZE = 24;
 
 /**
- * Reads a `.BTF` section (or `/sys/kernel/btf/*` file) of either byte order. A split BTF (of a kernel
- * module) continues the ids and strings of its `base`. Everything is checked here: a `Btf` that was
- * returned has no dangling id, no name outside its strings and no type that contains itself.
+ * Reads a `.BTF` section (or `/sys/kernel/btf/*` file) of either byte order. A split BTF (of a
+ * kernel module) continues the ids and strings of its `base`. Everything is checked here: a `Btf`
+ * that was returned has no dangling id, no name outside its strings and no type that contains
+ * itself.
  *
- * Throws `FormatError` with the offset of the first wrong thing. Layout: `include/uapi/linux/btf.h`.
+ * Throws `FormatError` with the offset of the first wrong thing. Layout:
+ * `include/uapi/linux/btf.h`.
  */
 export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');

@@ -24,7 +24,8 @@ const TAIL = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
  * compiles, forward declarations where needed, layout kept by padding and `packed`. `roots` limits
  * it to some types and what they need.
  *
- * Throws `FormatError` for types C can not express (a type that needs itself, a member without size).
+ * Throws `FormatError` for types C can not express (a type that needs itself, a member without
+ * size).
  */
 export function printC(btf: Btf, roots?: readonly number[]): string {
   const printer = new CPrinter(btf);
@@ -146,7 +147,9 @@ class CPrinter {
     this.#state[type.id] = DONE;
   }
 
-  /** Named types inside others only need a forward declaration; anonymous ones are spelled there. */
+  /**
+   * Named types inside others only need a forward declaration; anonymous ones are spelled there.
+   */
   #composite(type: BtfType & { kind: 'struct' | 'union' }, container: number): void {
     const { id, name } = type;
     const defined = container === 0;

@@ -1,6 +1,6 @@
 /**
- * The types of BTF as plain data, one shape per kind of `include/uapi/linux/btf.h`. A type refers to
- * another by its id: the position in the type section, counted from 1; 0 is `void`.
+ * The types of BTF as plain data, one shape per kind of `include/uapi/linux/btf.h`. A type refers
+ * to another by its id: the position in the type section, counted from 1; 0 is `void`.
  */
 
 /** What every type has. `name` is '' for anonymous types. */

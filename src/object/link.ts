@@ -63,9 +63,9 @@ export class FunctionIndex {
 }
 
 /**
- * Puts a program together: its own instructions, then those of each function it needs, appended when
- * a call or a pointer to it is first met, going into the new function before going on. This is the
- * order of libbpf, so instruction numbers equal those Linux sees.
+ * Puts a program together: its own instructions, then those of each function it needs, appended
+ * when a call or a pointer to it is first met, going into the new function before going on. This is
+ * the order of libbpf, so instruction numbers equal those Linux sees.
  */
 export function linkProgram(
   main: ObjectFunction,

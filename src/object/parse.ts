@@ -19,9 +19,9 @@ import type { ObjectFile, ProgramSpec } from './types.ts';
 const MAX_INSNS = 1 << 24;
 
 /**
- * Reads a BPF object: programs with their subprograms put behind them, maps, globals, externs, types
- * and source lines, as libbpf would load them. Objects of clang 14 to 19 and of bpf-gcc 12 are read;
- * big-endian ones too (instructions in host order, data as it is).
+ * Reads a BPF object: programs with their subprograms put behind them, maps, globals, externs,
+ * types and source lines, as libbpf would load them. Objects of clang 14 to 19 and of bpf-gcc 12
+ * are read; big-endian ones too (instructions in host order, data as it is).
  *
  * Throws `FormatError` with the offset in the file for anything that is not such an object.
  *
@@ -112,8 +112,8 @@ function readPrograms(
 const isText = (fn: ObjectFunction): boolean => fn.home.section.name === '.text';
 
 /**
- * Functions one can load: those in sections of their own. What is in `.text` are subprograms, unless
- * there is nothing else (then the object is a bare function, as test suites make them).
+ * Functions one can load: those in sections of their own. What is in `.text` are subprograms,
+ * unless there is nothing else (then the object is a bare function, as test suites make them).
  */
 function entryPoints(functions: readonly ObjectFunction[]): ObjectFunction[] {
   const visible = functions.filter((fn) => !fn.local);

@@ -147,7 +147,9 @@ export const SECTION_FORMS: readonly SectionForm[] = [
   rows.map(([form, type, attachType, ...flags]) => ({ form, type, attachType, flags })),
 );
 
-/** Names with a suffix that libbpf before 1.0 took and iproute2 still does: 'classifier/ingress'. */
+/**
+ * Names with a suffix that libbpf before 1.0 took and iproute2 still does: 'classifier/ingress'.
+ */
 const LOOSE_FORMS = ['xdp', 'tc', 'classifier', 'action', 'socket', 'sockops', 'sk_skb', 'sk_msg'];
 
 export interface SectionMeaning {
@@ -158,8 +160,8 @@ export interface SectionMeaning {
 }
 
 /**
- * What the name of a program section means; all undefined for a name of no known form. A leading '?'
- * (do not load by default) is not looked at.
+ * What the name of a program section means; all undefined for a name of no known form. A leading
+ * '?' (do not load by default) is not looked at.
  */
 export function sectionMeaning(section: string): SectionMeaning {
   const name = section.startsWith('?') ? section.slice(1) : section;

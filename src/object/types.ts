@@ -23,7 +23,10 @@ export interface ProgramSpec {
   readonly section: string;
   /** Program type word from the section ('xdp', 'sched_cls', …) or undefined if unknown. */
   readonly type: string | undefined;
-  /** Expected attach type word, where the section says it: libbpf's words ('tcx_ingress', 'trace_fentry', …). */
+  /**
+   * Expected attach type word, where the section says it: libbpf's words ('tcx_ingress',
+   * 'trace_fentry', …).
+   */
   readonly attachType: string | undefined;
   /** What stands after the slash of the section, e.g. the probed function. */
   readonly attachTarget: string | undefined;
