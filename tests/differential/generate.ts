@@ -47,8 +47,9 @@ import {
   BPF_X,
   BPF_XCHG,
   BPF_XOR,
+  LD_IMM64,
 } from '../../src/isa/index.ts';
-import { Builder, type Label, type TestProgram } from './program.ts';
+import { Builder, type Label, type TestProgram, withNops } from './program.ts';
 import type { Random } from './random.ts';
 
 /** Bytes a program may touch: of the map's value, of its own frame, behind a pointer argument. */
@@ -108,9 +109,11 @@ const EDGES = [
 ];
 
 /** Registers with numbers in them. r6 is the context or a pointer argument, r7 a loop's counter. */
-const DATA = [0, 1, 2, 3, 4, 5, 8, 9];
+const DATA = [0, 1, 2, 3, 4, 5, 8];
 const POINTER = 6;
 const COUNTER = 7;
+/** Results are mixed into r9 before something overwrites them. */
+const WITNESS = 9;
 const FRAME = 10;
 
 interface FunctionPlan {
@@ -125,6 +128,29 @@ interface FunctionPlan {
  */
 export function generateProgram(random: Random): TestProgram {
   return new Generator(random).program();
+}
+
+/**
+ * The same with a few fields changed at random: mostly programs that a verifier would refuse.
+ * Constants keep their registers, because what calls leave in r1 to r5 is nobody's business.
+ */
+export function mutate(program: TestProgram, random: Random): TestProgram {
+  const mutant = withNops(program, []);
+  const { code } = mutant;
+  for (let n = random.between(1, 4); n > 0; n--) {
+    const i = random.below(code.length);
+    if (code.op[i] === (MOV64 | BPF_K) || code.op[i] === LD_IMM64 || code.op[i] === 0) continue;
+    random.pick([
+      () => (code.op[i] = random.u32()),
+      () => (code.op[i] ^= 1 << random.below(8)),
+      () => (code.dst[i] = random.below(12)),
+      () => (code.src[i] = random.below(12)),
+      () => (code.off[i] = random.between(-40, 40)),
+      () => (code.off[i] = random.pick(EDGES)),
+      () => (code.imm[i] = random.pick(EDGES)),
+    ])();
+  }
+  return mutant;
 }
 
 class Generator {
@@ -181,7 +207,7 @@ class Generator {
       if (keep) b.insn(BPF_STX | BPF_MEM | BPF_DW, FRAME, this.#random.between(2, 5), off);
       else b.insn(BPF_ST | BPF_MEM | BPF_DW, FRAME, 0, off, this.#constant());
     }
-    for (const register of [...DATA, COUNTER]) {
+    for (const register of [...DATA, COUNTER, WITNESS]) {
       const argument = plan.kind === 'subprogram' && register >= 2 && register <= 5;
       if (!argument) this.#set(register);
     }
@@ -253,6 +279,14 @@ class Generator {
     const dst = this.#data();
     if (random.oneIn(2)) this.#builder.insn(op | BPF_K, dst, 0, signed, this.#constant());
     else this.#builder.insn(op | BPF_X, dst, this.#operand(), signed);
+    this.#witness(dst);
+  }
+
+  #witness(register: number): void {
+    const b = this.#builder;
+    if (this.#random.oneIn(4)) return;
+    b.insn(BPF_ALU64 | BPF_MUL | BPF_K, WITNESS, 0, 0, 31);
+    b.insn(BPF_ALU64 | BPF_ADD | BPF_X, WITNESS, register);
   }
 
   /** A register to read: now and then one that holds a pointer, whose value is a number too. */
@@ -273,6 +307,7 @@ class Generator {
       () => b.insn(MOV64 | BPF_X, dst, this.#operand(), random.pick([8, 16, 32])),
       () => b.insn(BPF_ALU | BPF_MOV | BPF_X, dst, this.#operand(), random.pick([8, 16])),
     ])();
+    this.#witness(dst);
   }
 
   /** Base register and offset of `bytes` bytes that may be read and written. */
@@ -301,9 +336,14 @@ class Generator {
   #access(base: number, off: number, size: number, bytes: number): void {
     const random = this.#random;
     const b = this.#builder;
+    const load = (mode: number): void => {
+      const dst = this.#data();
+      b.insn(BPF_LDX | mode | size, dst, base, off);
+      this.#witness(dst);
+    };
     random.pick([
-      () => b.insn(BPF_LDX | BPF_MEM | size, this.#data(), base, off),
-      () => b.insn(BPF_LDX | (bytes < 8 ? BPF_MEMSX : BPF_MEM) | size, this.#data(), base, off),
+      () => load(BPF_MEM),
+      () => load(bytes < 8 ? BPF_MEMSX : BPF_MEM),
       () => b.insn(BPF_STX | BPF_MEM | size, base, this.#operand(), off),
       () => b.insn(BPF_ST | BPF_MEM | size, base, 0, off, this.#constant()),
     ])();
@@ -316,7 +356,9 @@ class Generator {
     let source = this.#data();
     if (source === base) source = base === 0 ? 1 : 0;
     const aligned = random.oneIn(30) ? off : off & -bytes;
-    this.#builder.insn(BPF_STX | BPF_ATOMIC | size, base, source, aligned, random.pick(ATOMICS));
+    const operation = random.pick(ATOMICS);
+    this.#builder.insn(BPF_STX | BPF_ATOMIC | size, base, source, aligned, operation);
+    this.#witness(operation === BPF_CMPXCHG ? 0 : source);
   }
 
   /** Access at an offset that is computed and masked. */
@@ -505,6 +547,7 @@ class Generator {
       if (callee.kind === 'callback') this.#callBack(callee);
       else this.#callLocal(callee);
     }
+    this.#witness(0);
     for (const register of [1, 2, 3, 4, 5]) this.#set(register);
   }
 
