@@ -1,4 +1,10 @@
 export { ringbufConsume, ringbufWakeups } from './host/maps-ringbuf.ts';
+export {
+  type PerfEvents,
+  type PerfHandlers,
+  perfEventsConsume,
+  perfEventsOpen,
+} from './host/perf.ts';
 export { missingHelpers } from './missing.ts';
 export { createRuntime } from './runtime.ts';
 export type * from './types.ts';

@@ -375,6 +375,20 @@ export const SOCKET_STATE = 72;
 export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
 
+/**
+ * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its ring
+ * (a power of two), u64 positions of writer and reader, u64 records lost since the last one written,
+ * u32 lock. Records follow at EVENT_DATA: {u32 type, u16 misc, u16 size} and, in a sample (type 9), a
+ * u32 length and as many bytes.
+ */
+export const EVENT_CPU = 0;
+export const EVENT_SIZE = 4;
+export const EVENT_HEAD = 8;
+export const EVENT_TAIL = 16;
+export const EVENT_LOST = 24;
+export const EVENT_LOCK = 32;
+export const EVENT_DATA = 64;
+
 /** struct bpf_dynptr (opaque to programs): u64 tagged pointer, u32 size and flags, u32 offset. */
 export const DYNPTR_DATA = 0;
 export const DYNPTR_SIZE = 8;

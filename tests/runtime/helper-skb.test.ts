@@ -357,10 +357,10 @@ describe('tunnel keys', () => {
     const area = bench.bytes(new Uint8Array(44));
     expect(bench.on('skb_get_tunnel_key', area, 44, 16)).toBe(0);
     const got = bench.read(area, 44);
-    expect([...got.slice(0, 4)]).toEqual([10, 0, 0, 0]);
-    expect([...got.slice(4, 8)]).toEqual([2, 0, 0, 10]);
-    expect([...got.slice(28, 32)]).toEqual([1, 0, 0, 10]);
-    expect([...got.slice(20, 22)]).toEqual([0x10, 0x40]);
+    expect(got.slice(0, 4)).toEqual(Uint8Array.of(10, 0, 0, 0));
+    expect(got.slice(4, 8)).toEqual(Uint8Array.of(2, 0, 0, 10));
+    expect(got.slice(28, 32)).toEqual(Uint8Array.of(1, 0, 0, 10));
+    expect(got.slice(20, 22)).toEqual(Uint8Array.of(0x10, 0x40));
     // TUNNEL_CSUM | TUNNEL_KEY | TUNNEL_NOCACHE in network order.
     expect(get16(got, 22)).toBe(0x2005);
     expect(bench.on('skb_get_tunnel_key', area, 44, 1)).toBe(errno('EPROTO'));

@@ -191,12 +191,12 @@ describe('bpf_loop', () => {
 /** A wasm function (i64 x 5) -> i64 that returns a constant. */
 function constantCallback(value: number): unknown {
   const type = [0x60, 5, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 1, 0x7e];
-  const module = [
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...[1, type.length + 1, 1, ...type],
-    ...[3, 2, 1, 0],
-    ...[7, 5, 1, 1, 0x66, 0, 0],
-    ...[10, 6, 1, 4, 0, 0x42, value, 0x0b],
+  const sections = [
+    [1, type.length + 1, 1, ...type],
+    [3, 2, 1, 0],
+    [7, 5, 1, 1, 0x66, 0, 0],
+    [10, 6, 1, 4, 0, 0x42, value, 0x0b],
   ];
+  const module = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()];
   return new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(module))).exports['f'];
 }
