@@ -15,7 +15,7 @@ import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
 import { MachineMap } from './map.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
-import { drainRecords } from './records.ts';
+import { drainRecords, openRecords } from './records.ts';
 import type { Subsystem } from './subsystem.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
@@ -88,6 +88,7 @@ export class Machine implements Kernel, ProgramHost {
     const made = new MachineMap(spec, facts, map, (one) => drainRecords(this.runtime, one));
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
+    openRecords(this.runtime, made);
     return made;
   }
 
