@@ -1,0 +1,221 @@
+/**
+ * `npm run test:objects`: objects nobody here wrote. Takes every BPF object of Debian's xdp-tools
+ * (its files and those of libxdp) and those embedded in the binaries of xdp-tools and libbpf-tools;
+ * reads each, disassembles each program, and runs the XDP and tc programs on a packet. Fails when one
+ * cannot be read or disassembled; programs the machine refuses are counted with the reason.
+ *
+ * --no-build: use dist/ as it is.  --keep FOLDER: write the objects there.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { fail, has, install, root, run } from './lib.mjs';
+
+const PACKAGES = ['xdp-tools', 'libxdp1', 'libbpf-tools'];
+const EM_BPF = 247;
+const ELF_MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+const ELF_HEADER_SIZE = 64;
+
+const { values: options } = parseArgs({
+  options: { 'no-build': { type: 'boolean' }, keep: { type: 'string' } },
+});
+
+// ---------------------------------------------------------------- packages
+
+function isInstalled(name) {
+  const result = spawnSync('dpkg-query', ['-W', '-f', '${Status}', name], { encoding: 'utf8' });
+  return result.stdout?.includes('install ok installed') ?? false;
+}
+
+function installPackages() {
+  if (!has('apt-get'))
+    fail('test:objects takes its objects from Debian packages: no apt-get here', 4);
+  const missing = PACKAGES.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  if (process.getuid() !== 0) fail(`run as root first: apt-get install ${missing.join(' ')}`, 5);
+  process.stderr.write(`Installing ${missing.join(', ')} (apt-get) …\n`);
+  const apt = (...args) => spawnSync('apt-get', args, { encoding: 'utf8' });
+  apt('update');
+  const { status, stderr } = apt('install', '-y', '--no-install-recommends', ...missing);
+  if (status !== 0) fail(`apt-get cannot install ${missing.join(', ')}: ${lastLine(stderr)}`, 4);
+}
+
+const lastLine = (text) => text.trim().split('\n').at(-1);
+
+// ---------------------------------------------------------------- objects
+
+/** Every object of the packages once, with the first place it is in. */
+function findObjects() {
+  const listed = spawnSync('dpkg', ['-L', ...PACKAGES], { encoding: 'utf8' }).stdout.split('\n');
+  const paths = listed.filter((path) => /\.o$|\/s?bin\/.|\.so\./.test(path));
+  const objects = new Map();
+  for (const path of new Set(paths)) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
+    for (const { name, bytes } of objectsIn(path)) {
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      const known = objects.get(hash);
+      if (known) known.copies++;
+      else objects.set(hash, { name, bytes, copies: 1 });
+    }
+  }
+  return [...objects.values()];
+}
+
+/** The file itself, or the objects inside a binary: BPF headers in its data. */
+function objectsIn(path) {
+  const file = readFileSync(path);
+  if (path.endsWith('.o')) return [{ name: basename(path), bytes: file }];
+  const found = [];
+  for (let at = file.indexOf(ELF_MAGIC); at >= 0; at = file.indexOf(ELF_MAGIC, at + 1)) {
+    const size = embeddedSize(file.subarray(at));
+    if (size > 0) {
+      const name = `${basename(path)} #${found.length + 1}`;
+      found.push({ name, bytes: file.subarray(at, at + size) });
+    }
+  }
+  return found;
+}
+
+/** Bytes of the BPF object at the start of `bytes`, 0 if there is none: section headers end it. */
+function embeddedSize(bytes) {
+  if (bytes.length < ELF_HEADER_SIZE || bytes.readUInt16LE(18) !== EM_BPF) return 0;
+  const end = Number(bytes.readBigUInt64LE(40)) + bytes.readUInt16LE(58) * bytes.readUInt16LE(60);
+  return end <= bytes.length ? end : 0;
+}
+
+// ---------------------------------------------------------------- what is done to each
+
+const RUNNABLE = new Set(['xdp', 'sched_cls', 'sched_act']);
+
+const SIZED = new Set(['array', 'percpu_array', 'hash', 'percpu_hash', 'cpumap', 'devmap']);
+
+/** An Ethernet frame with IPv4 and TCP (a SYN to port 80), padded to 128 bytes. */
+function packet() {
+  const hex =
+    '0200000000010200000000020800450000720001000040063c720a0000010a000002' +
+    'c00000500000000100000000500220000000000000';
+  return Uint8Array.from(Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(128)])).slice(0, 128);
+}
+
+/** Reads and disassembles; the instruction count, or throws. */
+function disassemble(object, isa) {
+  let count = 0;
+  for (const { insns } of object.programs) {
+    const code = isa.decodeCode(insns);
+    isa.checkCode(code);
+    const lines = isa.kernelListing(code).trimEnd().split('\n');
+    if (lines.length === 0) throw new Error('the listing is empty');
+    count += code.length;
+  }
+  return count;
+}
+
+/** Loads and runs the packet programs, each on a machine of its own. */
+async function runPrograms(object, beeyard) {
+  const fitting = object.programs.filter(({ type }) => RUNNABLE.has(type));
+  const sized = { ...object, maps: object.maps.map(withSize) };
+  const results = [];
+  for (const { name } of fitting) results.push(await runProgram(sized, name, beeyard));
+  return results;
+}
+
+/** Maps of xdp-tools that count per CPU have no size in the object: the tool sets it first. */
+function withSize(map) {
+  return map.maxEntries === 0 && SIZED.has(map.type) ? { ...map, maxEntries: 64 } : map;
+}
+
+async function runProgram(object, name, { createMachine, KernelError }) {
+  const host = await createMachine({ devices: { eth0: {} } });
+  try {
+    const { programs } = await host.load(object, { programs: [name] });
+    return { verdict: programs[name].run({ data: packet() }).verdict };
+  } catch (error) {
+    if (error instanceof KernelError) return { name, refused: error.message };
+    if (error.name === 'ProgramFault') return { name, fault: error.message };
+    throw error;
+  } finally {
+    host[Symbol.dispose]();
+  }
+}
+
+function summarize(results) {
+  if (results.length === 0) return '';
+  const ran = results.filter(({ verdict }) => verdict !== undefined);
+  const counts = new Map();
+  for (const { verdict } of ran) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  const words = [...counts].map(([word, count]) => (count > 1 ? `${word} ×${count}` : word));
+  const missed = results.find(({ verdict }) => verdict === undefined);
+  const reason = missed && `${missed.fault ? 'fault: ' : ''}${missed.fault ?? missed.refused}`;
+  return [`${ran.length}/${results.length} ran`, words.join(' '), reason]
+    .filter(Boolean)
+    .join(', ');
+}
+
+// ---------------------------------------------------------------- the table
+
+installPackages();
+install();
+if (!options['no-build']) run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
+const dist = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
+const [beeyard, isa, { formatTable }] = await Promise.all([
+  dist('index.js'),
+  dist('isa/index.js'),
+  dist('cli/table.js'),
+]);
+
+const objects = findObjects();
+if (objects.length === 0) fail(`no BPF object in ${PACKAGES.join(', ')}: are the packages whole?`);
+if (options.keep) {
+  mkdirSync(options.keep, { recursive: true });
+  for (const { name, bytes } of objects) {
+    const file = name.endsWith('.o') ? name : `${name.replace(' #', '-')}.o`;
+    writeFileSync(join(options.keep, file), bytes);
+  }
+}
+
+const total = { programs: 0, maps: 0, insns: 0, runnable: 0, ran: 0, copies: 0 };
+const rows = [];
+const failures = [];
+for (const { name, bytes, copies } of objects) {
+  if (process.stderr.isTTY)
+    process.stderr.write(`\r\u001b[K${rows.length}/${objects.length} ${name}`);
+  try {
+    const object = beeyard.parseObject(bytes);
+    const insns = disassemble(object, isa);
+    const results = await runPrograms(object, beeyard);
+    const types = [...new Set(object.programs.map(({ type }) => type ?? '?'))].join(' ');
+    const numbers = [object.programs.length, object.maps.length, insns];
+    rows.push([name, ...numbers.map(String), types, summarize(results)]);
+    total.programs += numbers[0];
+    total.maps += numbers[1];
+    total.insns += insns;
+    total.runnable += results.length;
+    total.ran += results.filter(({ verdict }) => verdict !== undefined).length;
+    total.copies += copies;
+  } catch (error) {
+    failures.push(name);
+    rows.push([name, '', '', '', 'FAILED', error.message]);
+  }
+}
+if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+
+const columns = [
+  { head: 'object' },
+  { head: 'programs', right: true },
+  { head: 'maps', right: true },
+  { head: 'insns', right: true },
+  { head: 'types' },
+  { head: 'xdp and tc on a packet' },
+];
+const width = process.stdout.columns ?? (Number(process.env.COLUMNS) || 100);
+process.stdout.write(`${formatTable(columns, rows, width).trimEnd()}\n\n`);
+process.stdout.write(
+  `${objects.length} objects (${total.copies} with copies): ${total.programs} programs, ` +
+    `${total.maps} maps, ${total.insns} instructions; ` +
+    `${total.ran} of ${total.runnable} XDP and tc programs ran; ${failures.length} objects failed.\n`,
+);
+for (const name of failures) process.stdout.write(`FAILED: ${name}\n`);
+process.exit(failures.length > 0 ? 1 : 0);
