@@ -215,7 +215,7 @@ function faultWithoutRecord(kind: FaultKind, image: ProgramImage, cause: unknown
   );
 }
 
-/** JavaScript engines report exhausted machine stack as RangeError (V8) or InternalError (SpiderMonkey). */
+/** Exhausted machine stack is a RangeError in V8 and JSC, an InternalError in SpiderMonkey. */
 function isStackOverflow(error: unknown): boolean {
   return error instanceof Error && /call stack|too much recursion/i.test(error.message);
 }
@@ -250,7 +250,7 @@ function explain(facts: FaultFacts): string {
     case 'unaligned atomic':
       return facts.insn < 0 ? 'unaligned atomic access' : `unaligned atomic: ${access}`;
     case 'bad helper argument':
-      return `${calledHelper(facts.helper)} refuses argument ${facts.argument}: ${argumentText(facts)}`;
+      return refusal(facts);
     case 'no such helper':
       return `${calledHelper(facts.helper)} is not available`;
     case 'too many iterations':
@@ -260,6 +260,11 @@ function explain(facts: FaultFacts): string {
     case 'bad instruction':
       return 'bad instruction';
   }
+}
+
+function refusal(facts: FaultFacts): string {
+  const helper = calledHelper(facts.helper);
+  return `${helper} refuses argument ${facts.argument}: ${argumentText(facts)}`;
 }
 
 function calledHelper(id: number): string {
@@ -330,7 +335,7 @@ const PER_CPU_NAMES: Readonly<Record<number, string>> = {
   [REGION_OBJECT]: 'object',
 };
 
-/** The packet as the program sees it: offsets count from `data`, not from the metadata before it. */
+/** The packet as the program sees it: offsets count from `data`, not from its metadata. */
 function packetRegion(runtime: Runtime, image: ProgramImage | undefined): Region | undefined {
   const fields = image?.context.packet;
   const view = runtime.view();

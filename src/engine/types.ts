@@ -5,12 +5,12 @@ import type { Runtime } from '../runtime/types.ts';
  * A program ready to be compiled: subprograms linked, all addresses final.
  *
  * `insns` keeps src_reg marks: 1 = map handle, 2 = map value (both ld_imm64 halves hold the tagged
- * 64-bit pointer), 4 = callback (imm counts instructions relative to the next one), calls with src 1
- * likewise. Helper calls (src 0) hold the helper id.
+ * 64-bit pointer), 4 = callback (imm counts instructions relative to the next one), calls with src
+ * 1 likewise. Helper calls (src 0) hold the helper id.
  */
 export interface ProgramImage {
   readonly name: string;
-  /** BPF_PROG_TYPE_*: chooses between the bodies of helpers that differ by context (bpf_redirect). */
+  /** BPF_PROG_TYPE_*: chooses between bodies of helpers that differ by context (bpf_redirect). */
   readonly programType?: number;
   /** A number unique in the machine; named by faults. */
   readonly id: number;
@@ -40,7 +40,7 @@ export interface CompileOptions {
   readonly profile?: boolean;
   /** Loop iterations one run may make when checked. */
   readonly fuel?: number;
-  /** Called before each instruction (interpreter only). Return true: `run` throws ProgramStopped. */
+  /** Called before each instruction (interpreter only). On true `run` throws ProgramStopped. */
   readonly onStep?: (state: StepState) => boolean | void;
 }
 
@@ -58,28 +58,29 @@ export const DEFAULT_FUEL = 1 << 26;
  * What both engines do alike, so that their results are equal bit for bit:
  *
  * - Entry: r1 = tag of REGION_CTX | context, r10 = tag of REGION_STACK | C_STACK_TOP, all other
- *   registers 0. A frame takes FRAME_SIZE bytes of stack whatever it uses: r10 of a callee is r10 of
- *   its caller minus FRAME_SIZE, and C_STACK_TOP is the lower end of the innermost frame whenever
- *   foreign code (a helper, another program) runs. A subprogram or callback starts with r1..r5 =
- *   arguments and all others 0. r1..r5 after a call are unspecified.
- * - `run` and `batch` set C_TAIL_CALLS, C_DEPTH and C_FAULT_KIND to 0 and C_FUEL to the fuel, and put
- *   back what was there (also C_CTX and C_STACK_TOP) when they return or throw: runs may nest. Table
- *   entries and callbacks do not reset anything.
+ *   registers 0. A frame takes FRAME_SIZE bytes of stack whatever it uses: r10 of a callee is r10
+ *   of its caller minus FRAME_SIZE, and C_STACK_TOP is the lower end of the innermost frame
+ *   whenever foreign code (a helper, another program) runs. A subprogram or callback starts with
+ *   r1..r5 = arguments and all others 0. r1..r5 after a call are unspecified, and so
+ *   is stack that the frame has not written.
+ * - `run` and `batch` set C_TAIL_CALLS, C_DEPTH and C_FAULT_KIND to 0 and C_FUEL to the fuel, and
+ *   put back what was there (also C_CTX and C_STACK_TOP) when they return or throw: runs may nest.
+ *   Table entries and callbacks do not reset anything.
  * - Checked entry fills REGION_CTX and, if the image has a packet, REGION_PACKET (from the lower of
  *   `meta` and `start` to `end`); the packet's is filled again after every helper that may move it.
  * - C_DEPTH counts frames above the program's own: a call or callback that would make it
  *   MAX_CALL_FRAMES is FAULT_STACK (insn: the call; for a callback its first instruction).
  * - Fuel: every taken jump to an instruction at or before itself, every bpf-to-bpf call and every
  *   callback costs 1; the one that finds C_FUEL at 0 is FAULT_FUEL (insn as above).
- * - FAULT_BAD_INSN: a slot that `isExecutable` (executable.ts) refuses, when it is reached, be it the
- *   second half of an ld_imm64; a jump that leaves its function, when it is taken (insn: the jump);
- *   control running off the end of a function (insn: the one after its last). Functions begin at 0,
- *   at `functions`, and at the targets of local calls and callback loads.
+ * - FAULT_BAD_INSN: a slot that `isExecutable` (executable.ts) refuses, when it is reached, be it
+ *   the second half of an ld_imm64; a jump that leaves its function, when it is taken (insn: the
+ *   jump); control running off the end of a function (insn: the one after its last). Functions
+ *   begin at 0, at `functions`, and at the targets of local calls and callback loads.
  * - Order of checks: region, then alignment of atomics; for helpers: does it exist, then arguments
  *   from 1 to 5. The address of a fault is the 64-bit register plus offset.
  * - may_goto: each subprogram invocation may fall through MAX_MAY_GOTO times.
- * - A tail call that fails leaves r0 as it is. One that succeeds runs the target in the frame of the
- *   caller (same r10) and returns its r0 from there.
+ * - A tail call that fails leaves r0 as it is. One that succeeds runs the target in the frame of
+ *   the caller (same r10) and returns its r0 from there.
  * - ld_abs/ld_ind past the packet's end returns 0 from the current function.
  */
 

@@ -175,13 +175,14 @@ function outcomeOrError(world: World, program: TestProgram, variant: Variant): O
   }
 }
 
-/** The program's text with instruction numbers, and where functions start. */
+/** The program's text without its `goto +0`, with instruction numbers and where functions start. */
 export function listing(program: TestProgram): string {
   const names = new Map(program.functions.map((f) => [f.start, f.name]));
   const lines: string[] = [];
   for (let i = 0; i < program.code.length; i += insnSlots(program.code, i)) {
     const name = names.get(i);
     if (name !== undefined) lines.push(`${name}:`);
+    if (program.code.op[i] === 0x05 && program.code.off[i] === 0) continue;
     const symbol = program.symbols.get(i);
     const text = `${gasText(program.code, i)}${symbol === undefined ? '' : `  // ${symbol}`}`;
     lines.push(`${String(i).padStart(5)}: ${text}`);

@@ -403,7 +403,8 @@ describe.each(variants)('$name', (variant) => {
       if (fail) throw new RangeError('no');
       call.returnInt(3);
     });
-    const code = lab.load(variant, `call fn_a\nexit\nfn_a:\ncall ${HOST}\nr0 += r10\nr0 -= r10\nexit`);
+    const text = `call fn_a\nexit\nfn_a:\ncall ${HOST}\nr0 += r10\nr0 -= r10\nexit`;
+    const code = lab.load(variant, text);
     expect(() => code.run(lab.context)).toThrow(new RangeError('no'));
     fail = false;
     expect(code.run(lab.context)).toBe(3);

@@ -98,7 +98,8 @@ describe.each(pairs)('tail calls: $name', ({ from, to }) => {
     const map = lab.programArray([lab.load(to, 'r0 = r10\nexit').entry]);
     const own = lab.r0(lab.load(from, 'r0 = r10\nexit'));
     expect(lab.r0(caller(lab, lab.handle(map), 'r3 = 0', 'r0 = 0'))).toBe(own);
-    const text = `call fn_a\nexit\nfn_a:\nr2 = ${lab.handle(map)} ll\nr3 = 0\ncall ${TAIL_CALL}\nexit`;
+    const jump = `r2 = ${lab.handle(map)} ll\nr3 = 0\ncall ${TAIL_CALL}`;
+    const text = `call fn_a\nexit\nfn_a:\n${jump}\nexit`;
     expect(lab.r0(lab.load(from, text))).toBe(own - 512n);
   });
 });

@@ -5,8 +5,9 @@ const SKF_NET_OFF: i32 = -0x100000;
 const SKF_LL_OFF: i32 = -0x200000;
 
 /**
- * Big-endian value of `size` bytes (1, 2, 4) at `offset` of the packet start .. end, or -1 when they
- * are not all inside. `network` is the offset of the network header from the start, -1 = unknown.
+ * Big-endian value of `size` bytes (1, 2, 4) at `offset` of the packet start .. end, or -1 when
+ * they are not all inside. `network` is the offset of the network header from the start, -1 =
+ * unknown.
  */
 export function packet_load(start: u32, end: u32, network: i32, offset: i32, size: u32): i64 {
   let from: i64 = offset;

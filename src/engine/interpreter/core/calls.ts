@@ -73,12 +73,12 @@ const MAX_MAY_GOTO: u32 = 8 * 1024 * 1024;
 const TAIL_CALL_HELPER: u32 = 12;
 const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
 
-/** A frame above all others, with its stack: registers 0 but r10. Faults at `pc` if there is no room. */
+/** A new frame with its stack, all registers but r10 zero. Faults at `pc` if there is no room. */
 export function pushFrame(program: u32, pc: u32): u32 {
   const used = load<u32>(cpu_block, C_INTERPRETER + FRAMES_USED);
   const stack = load<u32>(cpu_block, C_STACK_TOP);
-  const room = used + F_SIZE <= <u32>(FRAMES_END - FRAMES) && stack - FRAME_SIZE >= cpu_block + C_STACK;
-  if (!room) faultAt(program, pc, FAULT_STACK);
+  const room = used + F_SIZE <= <u32>(FRAMES_END - FRAMES);
+  if (!room || stack - FRAME_SIZE < cpu_block + C_STACK) faultAt(program, pc, FAULT_STACK);
   const frame = cpu_block + C_INTERPRETER + FRAMES + used;
   memory.fill(frame, 0, F_SIZE);
   store<u64>(frame, tagged(REGION_STACK, stack), F_R10);

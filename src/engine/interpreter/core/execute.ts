@@ -217,7 +217,7 @@ import {
   to,
 } from './registers';
 
-/** The hook in JavaScript: listener number, BPF instruction, address of the frame. Throws to stop. */
+/** The hook in JavaScript: listener, BPF instruction, address of the frame. Throws to stop. */
 @external('host', 'step')
 declare function step(listener: u32, insn: u32, regs: u32): void;
 
@@ -280,7 +280,7 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
       case RSH32_K: put32(pc, regs, dst32(pc, regs) >> (imm32(pc) & 31)); break;
       case RSH32_X: put32(pc, regs, dst32(pc, regs) >> (src32(pc, regs) & 31)); break;
       case ARSH32_K: put32(pc, regs, <u32>(<i32>dst32(pc, regs) >> (<i32>imm32(pc) & 31))); break;
-      case ARSH32_X: put32(pc, regs, <u32>(<i32>dst32(pc, regs) >> (<i32>src32(pc, regs) & 31))); break;
+      case ARSH32_X: put32(pc, regs, <u32>(<i32>dst32(pc, regs) >> (src32(pc, regs) & 31))); break;
       case MOV32_K: put32(pc, regs, imm32(pc)); break;
       case MOV32_X: put32(pc, regs, src32(pc, regs)); break;
       case NEG32: put32(pc, regs, 0 - dst32(pc, regs)); break;

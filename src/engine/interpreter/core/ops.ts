@@ -21,7 +21,7 @@ export const I_IMM = 8;
 /** u32: address of the record jumped to or called; table slot of a helper. */
 export const I_TARGET = 12;
 
-// ---- BPF's own opcodes ---------------------------------------------------------------------------
+// ---- BPF's own opcodes --------------------------------------------------------------------------
 export const ADD64_K = 0x07;
 export const ADD64_X = 0x0f;
 export const SUB64_K = 0x17;
@@ -139,7 +139,7 @@ export const ATOMIC_W = 0xc3;
 export const ATOMIC_DW = 0xdb;
 export const LD_IMM64 = 0x18;
 
-// ---- Forms without an opcode byte of their own ---------------------------------------------------
+// ---- Forms without an opcode byte of their own --------------------------------------------------
 /** Ends the run with FAULT_BAD_INSN. */
 export const BAD_INSN = 256;
 /** Ends the run with FAULT_NO_HELPER; the id is in I_IMM. */
@@ -171,7 +171,7 @@ export const CALL_LOCAL = 278;
 export const CALL_HELPER = 279;
 export const TAIL_CALL = 280;
 
-// ---- Checked forms: they check and then do what the plain form does ------------------------------
+// ---- Checked forms: they check and then do what the plain form does -----------------------------
 export const CHECKED_LDX_W = 281;
 export const CHECKED_LDX_H = 282;
 export const CHECKED_LDX_B = 283;
@@ -193,7 +193,7 @@ export const CHECKED_CALL_LOCAL = 298;
 export const CHECKED_CALL_HELPER = 299;
 export const CHECKED_TAIL_CALL = 300;
 
-// ---- Probes --------------------------------------------------------------------------------------
+// ---- Probes -------------------------------------------------------------------------------------
 /** Where backward jumps of checked code go: pays one fuel, then jumps to I_TARGET. */
 export const FUEL_JUMP = 301;
 /** Adds 1 to the u64 at address I_TARGET. */
@@ -201,7 +201,7 @@ export const COUNT = 302;
 /** Calls the step hook. */
 export const STEP = 303;
 
-// ---- Frame: registers r0..r10 and what belongs to one activation (offsets) ------------------------
+// ---- Frame: registers r0..r10 and what belongs to one activation (offsets) ----------------------
 export const F_R0 = 0;
 export const F_R1 = 8;
 export const F_R2 = 16;
@@ -224,7 +224,7 @@ export const FRAMES_USED = 0;
 export const FRAMES = 64;
 export const FRAMES_END = 4096;
 
-// ---- Program descriptor (offsets) ----------------------------------------------------------------
+// ---- Program descriptor (offsets) ---------------------------------------------------------------
 /** u32: id that faults name. */
 export const P_ID = 0;
 /** u32: address of the first record. */
