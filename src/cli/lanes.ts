@@ -44,6 +44,8 @@ export interface TraceLog {
 /** Records a ring buffer or perf event array gave. */
 export interface RecordLog {
   count: number;
+  /** Records that found no room. */
+  lost: number;
   readonly first: KernelRecord[];
 }
 
@@ -88,7 +90,9 @@ export async function bootLanes(
       ? [new LocalLane(rings[0]!, program.code)]
       : await startWorkers(machine, program, rings, { ...options, onTrace });
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
-  const records = new Map(buffers.map(([mapName]) => [mapName, { count: 0, first: [] }]));
+  const records = new Map<string, RecordLog>(
+    buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
+  );
   return {
     machine,
     network,
@@ -99,7 +103,7 @@ export async function bootLanes(
     records,
     trace,
     collect() {
-      for (const [mapName, map] of buffers) keep(records.get(mapName)!, map.drain());
+      for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
     },
     counts: () => totalCounts(program, lanes),
     async close() {
@@ -167,8 +171,10 @@ async function totalCounts(
 
 const RECORD_TYPES = /^(ringbuf|perf_event_array)$/;
 
-function keep(log: RecordLog, records: readonly KernelRecord[]): void {
+function keep(log: RecordLog, map: KernelMap): void {
+  const records = map.drain();
   log.count += records.length;
+  log.lost = map.lost;
   for (const record of records) {
     if (log.first.length >= KEEP) return;
     log.first.push(record);

@@ -118,6 +118,9 @@ const cell = (value: BtfValue | undefined): string => {
   return typeof value === 'string' ? value : formatFlat(value);
 };
 
+/** Keys are names more than amounts: their digits are not grouped. */
+const keyCell = (value: BtfValue): string => (isNumber(value) ? String(value) : cell(value));
+
 const isNumber = (value: BtfValue | undefined) =>
   typeof value === 'number' || typeof value === 'bigint';
 
@@ -142,13 +145,13 @@ function addUp(values: readonly BtfValue[]): BtfValue | undefined {
   return Object.fromEntries(members) as BtfValue;
 }
 
-/** Largest first, by the first number in the value; arrays keep their order. */
-function ordered(dump: MapDump): [DumpEntry, [string, BtfValue][]][] {
+/** Largest first, by the first number in the value; arrays that are shown whole keep their order. */
+function ordered(dump: MapDump, limit: number): [DumpEntry, [string, BtfValue][]][] {
   const rows = dump.entries.map((entry): [DumpEntry, [string, BtfValue][]] => [
     entry,
     flatten(combined(entry, dump.perCpu)),
   ]);
-  if (SLOTTED.test(dump.type)) return rows;
+  if (SLOTTED.test(dump.type) && rows.length <= limit) return rows;
   const rank = (row: [string, BtfValue][]) =>
     Number(row.find(([, value]) => isNumber(value))?.[1] ?? 0);
   return rows.sort((a, b) => rank(b[1]) - rank(a[1]));
@@ -162,7 +165,7 @@ export function mapText(dump: MapDump, limit: number, width: number, style: Styl
   const sum = dump.perCpu ? ', sums over CPUs' : '';
   const heading = `${style.bold(dump.name)} ${style.dim(`(${facts}${sum})`)}\n`;
   if (dump.entries.length === 0) return heading;
-  const rows = ordered(dump);
+  const rows = ordered(dump, limit);
   const shown = rows.slice(0, limit);
   const left = rows.length - shown.length;
   const more = left > 0 ? `  ${style.dim(`… ${grouped(left)} more`)}\n` : '';
@@ -180,7 +183,7 @@ function entryTable(
   const wide = keyNames.length + names.length > MAX_COLUMNS;
   if (wide) {
     const lines = rows.map(([entry, row], i) => [
-      keyNames.length > 3 ? formatFlat(entry.key) : keys[i]!.map(([, v]) => cell(v)).join(' '),
+      keyNames.length > 3 ? formatFlat(entry.key) : keys[i]!.map(([, v]) => keyCell(v)).join(' '),
       row.map(([name, value]) => `${name}=${cell(value)}`).join(' '),
     ]);
     return formatTable([{ head: 'key' }, { head: 'value' }], lines, width, style.dim);
@@ -189,7 +192,10 @@ function entryTable(
     ...keyNames.map((head, i) => ({ head, right: isNumber(keys[0]![i]?.[1]) })),
     ...names.map((head, i) => ({ head, right: isNumber(rows[0]![1][i]?.[1]) })),
   ];
-  const lines = rows.map(([, row], i) => [...keys[i]!, ...row].map(([, value]) => cell(value)));
+  const lines = rows.map(([, row], i) => [
+    ...keys[i]!.map(([, value]) => keyCell(value)),
+    ...row.map(([, value]) => cell(value)),
+  ]);
   return formatTable(columns, lines, width, style.dim);
 }
 

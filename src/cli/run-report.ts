@@ -1,6 +1,6 @@
 import { type Btf, type BtfValue, formatFlat } from '../btf/index.ts';
 import type { Fate, FaultTally } from '../machine/index.ts';
-import type { ObjectFile, SourceLine } from '../object/index.ts';
+import type { MapSpec, ObjectFile, SourceLine } from '../object/index.ts';
 import type { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import type { Style } from './io.ts';
@@ -218,7 +218,9 @@ function recordTable(
   const first = log.first.slice(0, SHOWN_RECORDS);
   const type = object.maps.find((one) => one.name === name)?.type ?? '';
   const more = log.count - first.length;
-  const heading = `${style.bold(name)} ${style.dim(`(${type}, ${grouped(log.count)} records)`)}\n`;
+  const lost = log.lost > 0 ? `, ${grouped(log.lost)} lost` : '';
+  const facts = `(${type}, ${grouped(log.count)} records${lost})`;
+  const heading = `${style.bold(name)} ${style.dim(facts)}\n`;
   const tail = more > 0 ? `  ${style.dim(`… ${grouped(more)} more`)}\n` : '';
   const values = first.map(({ data }) => decodeRecord(object, name, data, object.btf));
   if (values.some((value) => value === undefined || typeof value !== 'object')) {
@@ -247,11 +249,21 @@ const cellText = (value: BtfValue): string =>
 
 function mapTables({ machine, object, options }: RunReport, width: number, style: Style): string {
   const parts = [...machine.maps.values()]
-    .filter((map) => map.spec.dataSection !== 'rodata')
+    .filter((map) => map.spec.dataSection !== 'rodata' && !holdsTypesOnly(object, map.spec))
     .map((map) => dumpMap(map, object.btf, machine.machine.cpus))
     .filter((dump) => dump !== undefined)
     .map((dump) => mapText(dump, options.entries, width, style));
   return parts.join('\n');
+}
+
+/** Pointers that only put a type into the object's BTF: they stay 0 and say nothing. */
+function holdsTypesOnly({ btf }: ObjectFile, spec: MapSpec): boolean {
+  const section = btf && spec.dataSection ? btf.resolved(spec.valueTypeId) : undefined;
+  if (section?.kind !== 'datasec') return false;
+  return section.vars.every(({ type }) => {
+    const variable = btf!.type(type);
+    return variable.kind === 'var' && btf!.resolved(variable.type).kind === 'ptr';
+  });
 }
 
 /** The report for programs. */
@@ -317,6 +329,7 @@ function hottestJson({ source, count, insns }: HotLine): object {
 function recordsJson(object: ObjectFile, name: string, log: RecordLog): object {
   return {
     count: log.count,
+    lost: log.lost,
     first: log.first.map(({ data, cpu }) => ({
       cpu,
       value: decodeRecord(object, name, data, object.btf) ?? data,

@@ -174,7 +174,7 @@ async function runCaptures(state: RunState): Promise<RunReport> {
     await output?.close();
   }
   const milliseconds = performance.now() - start;
-  if (first.problem) note(io, `${first.path}: ${first.problem.message}; the packets before it ran`);
+  sayProblem(first, io);
   const written = options.out === undefined ? undefined : copier.counts(options.out);
   const hot = state.call.flag('top') ? await hottest(machine) : undefined;
   const { call } = state;
@@ -309,7 +309,14 @@ class Copier {
   }
 }
 
+/** Damage in the middle loses nothing before it; without a packet there is nothing to report. */
+function sayProblem({ path, problem, reader }: CaptureFile, io: CliIo): void {
+  if (!problem) return;
+  if (reader.packets === 0) throw new CliError(EXIT.input, `${path}: ${problem.message}`);
+  note(io, `${path}: ${problem.message}; the ${reader.packets} packets before that ran`);
+}
+
 function exitCode(report: RunReport): number {
-  if (report.capture.problem && report.machine.runner.totals.packets === 0) return EXIT.input;
+  if (report.capture.problem) return EXIT.input;
   return report.machine.runner.totals.faults.size > 0 ? EXIT.finding : EXIT.ok;
 }

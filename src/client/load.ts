@@ -81,7 +81,10 @@ function checkAllFound(
   }
 }
 
-function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
+function createMap(kernel: Kernel, written: MapSpec): KernelMap {
+  // No size means one entry per CPU, for the type that has events per CPU.
+  const sized = written.maxEntries === 0 && written.type === 'perf_event_array';
+  const spec = sized ? { ...written, maxEntries: kernel.cpus } : written;
   const inner = spec.inner && kernel.createMap(spec.inner);
   const map = kernel.createMap(spec, inner);
   if (spec.initialValue && spec.dataSection) {
@@ -115,10 +118,8 @@ function fillSlots(
     const target = kind === 'map' ? maps.get(name) : programs.get(name);
     if (!target) continue;
     const key = new Uint8Array(spec.keySize);
-    const value = new Uint8Array(4);
     new DataView(key.buffer).setUint32(0, slot, true);
-    new DataView(value.buffer).setUint32(0, target.handle, true);
     const what = `put ${kind} '${name}' into slot ${slot} of map '${spec.name}'`;
-    check(maps.get(spec.name)!.update(key, value), what);
+    check(maps.get(spec.name)!.setObject(key, target), what);
   }
 }

@@ -70,10 +70,8 @@ export class MapOf<K = MapValue, V = MapValue> {
 
   /** Puts a map into a map-in-map, or a program into a prog_array. */
   setObject(key: K | BtfInput, object: MapOf | { readonly kernelProgram: KernelProgram }): this {
-    const { handle } = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
-    const value = new Uint8Array(4);
-    new DataView(value.buffer).setUint32(0, handle, true);
-    const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), value, UPDATE.any);
+    const target = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
+    const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), target);
     this.#check(result, 'update');
     return this;
   }

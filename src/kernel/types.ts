@@ -20,12 +20,12 @@ export interface KernelMap {
   readonly id: number;
   readonly spec: MapSpec;
   readonly userValueSize: number;
-  /** What stands for this map as the value of a map-in-map: a file descriptor's number. */
-  readonly handle: number;
   /** The type has a value per CPU: a copy is all of them, each rounded up to 8 bytes. */
   readonly perCpu: boolean;
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
+  /** update for maps whose values are objects: a map for a map-in-map, a program for a prog_array. */
+  setObject(key: Uint8Array, object: KernelMap | KernelProgram, flags?: number): number;
   delete(key: Uint8Array): number;
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
@@ -33,6 +33,8 @@ export interface KernelMap {
   freeze(): number;
   /** Takes what is in a ring buffer or perf event array, oldest first. Others: nothing. */
   drain(): KernelRecord[];
+  /** Records that found no room in a perf event array. */
+  readonly lost: number;
   close(): void;
 }
 
@@ -46,8 +48,6 @@ export interface KernelRecord {
 export interface KernelProgram {
   readonly id: number;
   readonly spec: ProgramSpec;
-  /** What stands for this program as the value of a prog_array. */
-  readonly handle: number;
   /** BPF_PROG_TEST_RUN. Throws KernelError, and ProgramFault for what an unverified program did. */
   run(options?: RunOptions): RunResult;
   /** Hooks the program up. Which options it takes depends on its type. */

@@ -15,7 +15,7 @@ import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
 import { MachineMap } from './map.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
-import { drainRecords, openRecords } from './records.ts';
+import { recordReader } from './records.ts';
 import type { Subsystem } from './subsystem.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
@@ -85,10 +85,9 @@ export class Machine implements Kernel, ProgramHost {
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const facts = mapTypes.find((type) => type.id === spec.typeId);
-    const made = new MachineMap(spec, facts, map, (one) => drainRecords(this.runtime, one));
+    const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map));
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
-    openRecords(this.runtime, made);
     return made;
   }
 

@@ -1,33 +1,31 @@
 import type { MapTypeDef } from '../abi/index.ts';
-import type { KernelMap, KernelRecord } from '../kernel/index.ts';
+import type { KernelMap, KernelProgram, KernelRecord } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import type { RuntimeMap } from '../runtime/index.ts';
+import type { MachineProgram } from './program.ts';
+import type { RecordReader } from './records.ts';
 
 /** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
 export class MachineMap implements KernelMap {
   readonly spec: MapSpec;
   readonly perCpu: boolean;
   readonly runtimeMap: RuntimeMap;
-  readonly #drain: () => KernelRecord[];
+  readonly #records: RecordReader;
 
   constructor(
     spec: MapSpec,
     facts: MapTypeDef | undefined,
     runtimeMap: RuntimeMap,
-    drain: (map: MachineMap) => KernelRecord[],
+    records: RecordReader,
   ) {
     this.spec = spec;
     this.perCpu = facts?.perCpu === true;
     this.runtimeMap = runtimeMap;
-    this.#drain = () => drain(this);
+    this.#records = records;
   }
 
   get id(): number {
     return this.runtimeMap.id;
-  }
-
-  get handle(): number {
-    return this.runtimeMap.address;
   }
 
   get userValueSize(): number {
@@ -40,6 +38,14 @@ export class MachineMap implements KernelMap {
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
     return this.runtimeMap.update(key, value, flags);
+  }
+
+  setObject(key: Uint8Array, object: KernelMap | KernelProgram, flags = 0): number {
+    const word =
+      object instanceof MachineMap
+        ? object.runtimeMap.address
+        : (object as MachineProgram).code.entry;
+    return this.runtimeMap.setObject(key, word, object.id, flags);
   }
 
   delete(key: Uint8Array): number {
@@ -59,7 +65,11 @@ export class MachineMap implements KernelMap {
   }
 
   drain(): KernelRecord[] {
-    return this.#drain();
+    return this.#records.drain();
+  }
+
+  get lost(): number {
+    return this.#records.lost();
   }
 
   close(): void {

@@ -38,10 +38,6 @@ export class MachineProgram implements KernelProgram {
     this.#host = host;
   }
 
-  get handle(): number {
-    return this.code.entry;
-  }
-
   run(options: RunOptions = {}): RunResult {
     return this.#host.run(this, options);
   }

@@ -1,36 +1,62 @@
 import type { KernelRecord } from '../kernel/index.ts';
 import {
-  type PerfEvents,
   perfEventsConsume,
   perfEventsOpen,
   ringbufConsume,
   type Runtime,
 } from '../runtime/index.ts';
-import type { MachineMap } from './map.ts';
+import type { RuntimeMap } from '../runtime/index.ts';
 
-/** Events of the perf event arrays; the machine opens one per CPU, as their reader would. */
-const perfEvents = new WeakMap<MachineMap, PerfEvents>();
-
-/** What a map needs before programs may write records to it. */
-export function openRecords(runtime: Runtime, map: MachineMap): void {
-  if (map.spec.type === 'perf_event_array') {
-    perfEvents.set(map, perfEventsOpen(runtime, map.runtimeMap));
-  }
+/** Reads what programs put out through one map. */
+export interface RecordReader {
+  /** Takes out what is there, oldest first (per CPU). */
+  drain(): KernelRecord[];
+  /** Records that found no room, as far as the buffer tells. */
+  lost(): number;
 }
 
-/** Takes out what programs put into a ring buffer, oldest first; nothing for other types. */
-export function drainRecords(runtime: Runtime, map: MachineMap): KernelRecord[] {
-  const records: KernelRecord[] = [];
-  if (map.spec.type === 'ringbuf') {
-    ringbufConsume(runtime, map.runtimeMap, (bytes) => {
-      records.push({ data: bytes.slice(), cpu: 0 });
-    });
-  }
-  const events = perfEvents.get(map);
-  if (events) {
-    perfEventsConsume(runtime, events, {
-      onSample: (bytes, cpu) => void records.push({ data: bytes.slice(), cpu }),
-    });
-  }
-  return records;
+/** For maps that hold no records. */
+export const noRecords: RecordReader = { drain: () => [], lost: () => 0 };
+
+/** A ring buffer tells nobody what did not fit: the program sees the failed call. */
+function ringReader(runtime: Runtime, map: RuntimeMap): RecordReader {
+  return {
+    drain() {
+      const records: KernelRecord[] = [];
+      ringbufConsume(runtime, map, (bytes) => {
+        records.push({ data: bytes.slice(), cpu: 0 });
+      });
+      return records;
+    },
+    lost: () => 0,
+  };
+}
+
+/** One event per CPU, open from the start, as if a reader were there before the program. */
+function perfReader(runtime: Runtime, map: RuntimeMap): RecordReader {
+  const events = perfEventsOpen(runtime, map);
+  let lost = 0;
+  return {
+    drain() {
+      const records: KernelRecord[] = [];
+      perfEventsConsume(runtime, events, {
+        onSample: (bytes, cpu) => records.push({ data: bytes.slice(), cpu }),
+        onLost: (count) => {
+          lost += Number(count);
+        },
+      });
+      return records;
+    },
+    lost: () => lost,
+  };
+}
+
+const READERS: Readonly<Record<string, typeof ringReader>> = {
+  ringbuf: ringReader,
+  perf_event_array: perfReader,
+};
+
+/** The reader for a map type, by the prefix of its runtime functions. */
+export function recordReader(runtime: Runtime, map: RuntimeMap): RecordReader {
+  return READERS[map.prefix]?.(runtime, map) ?? noRecords;
 }

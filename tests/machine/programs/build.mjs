@@ -3,4 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { compileBpf } from '../../../examples/build.mjs';
 
 const source = 'tests/machine/programs/net.bpf.c';
-writeFileSync(new URL('net.bpf.o', import.meta.url), compileBpf(source, { flags: ['-Wno-unused-parameter'] }));
+writeFileSync(
+  new URL('net.bpf.o', import.meta.url),
+  compileBpf(source, { flags: ['-Wno-unused-parameter'] }),
+);

@@ -30,6 +30,9 @@ struct sample {
   __u8 first_bytes[4];
 };
 
+/* Puts the type into the object's BTF: a type that only code uses is not in it. */
+struct sample *sample_type;
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 4096);
@@ -87,6 +90,62 @@ SEC("xdp") int sampled(struct xdp_md *ctx) {
   sample->length = ctx->data_end - ctx->data;
   for (int i = 0; i < 4; i++) sample->first_bytes[i] = data[i];
   bpf_ringbuf_submit(sample, 0);
+  return XDP_PASS;
+}
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+  __uint(key_size, 4);
+  __uint(value_size, 4);
+} events SEC(".maps");
+
+/* The packet's first 4 bytes behind a number, through a perf event. */
+SEC("xdp") int perf(struct xdp_md *ctx) {
+  __u32 number = 7;
+  bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU | (4ULL << 32), &number, sizeof(number));
+  bpf_printk("length %d", (int)(ctx->data_end - ctx->data));
+  return XDP_PASS;
+}
+
+int second(struct xdp_md *ctx);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, 2);
+  __uint(key_size, 4);
+  __array(values, int(void *));
+} calls SEC(".maps") = {.values = {[1] = (void *)&second}};
+
+SEC("xdp") int second(struct xdp_md *ctx) { return XDP_TX; }
+
+SEC("xdp") int first(struct xdp_md *ctx) {
+  bpf_tail_call(ctx, &calls, 1);
+  return XDP_DROP;
+}
+
+struct inner {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8);
+  __type(key, __u32);
+  __type(value, __u64);
+} inner SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 2);
+  __uint(key_size, 4);
+  __array(values, struct inner);
+} outer SEC(".maps") = {.values = {[1] = &inner}};
+
+/* Counts lengths in the hash that slot 1 holds. */
+SEC("xdp") int nested(struct xdp_md *ctx) {
+  __u32 slot = 1, length = ctx->data_end - ctx->data;
+  __u64 one = 1, *value;
+  void *map = bpf_map_lookup_elem(&outer, &slot);
+  if (!map) return XDP_ABORTED;
+  value = bpf_map_lookup_elem(map, &length);
+  if (value) *value += 1;
+  else bpf_map_update_elem(map, &length, &one, BPF_ANY);
   return XDP_PASS;
 }
 

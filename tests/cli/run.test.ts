@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import { gzip, readCapture, writeCapture } from '../../src/tools/pcap/index.ts';
+import { packet, udp } from '../machine/helpers.ts';
+import { beeyard, NET, workFolder } from './helpers.ts';
+
+const files = workFolder();
+const times = (count: number, make: (i: number) => Uint8Array) =>
+  Array.from({ length: count }, (_, i) => ({ data: make(i), time: 1_000_000_000n * BigInt(i) }));
+
+/** Ten packets of 10, 20, … 100 bytes. */
+const sizes = files.write('sizes.pcap', writeCapture(times(10, (i) => packet(10 + 10 * i, i))));
+
+interface RunJson {
+  packets: number;
+  verdicts: { verdict: string; code?: number; packets: number }[];
+  faults: { kind: string; file: string; line: number; packets: number; first_packet: number }[];
+  redirects: { target: string; packets: number }[];
+  maps: { name: string; entries: { key: unknown; value: unknown; values?: unknown }[] }[];
+  records: Record<string, { count: number; first: { value: Record<string, unknown> }[] }>;
+  hottest: { line: number; source: string; times: number }[];
+  written: { packets: number; changed: number };
+  problem?: string;
+}
+
+const json = async (args: readonly string[]) => {
+  const result = await beeyard(['run', NET, '-j', ...args]);
+  return { ...result, report: result.json<RunJson>() };
+};
+
+describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
+  const options = ['--engine', engine];
+
+  it('counts verdicts, and says that nobody has verified the program', async () => {
+    const args = ['--prog', 'by_length', '--pcap', sizes, ...options];
+    const { code, err, report } = await json(args);
+    expect(code).toBe(0);
+    expect(err).toMatch(/not verified/);
+    expect(report.packets).toBe(10);
+    expect(report.verdicts).toEqual([
+      { verdict: 'pass', code: 2, packets: 9 },
+      { verdict: 'drop', code: 1, packets: 1 },
+    ]);
+    const counts = report.maps.find((map) => map.name === 'counts')!;
+    expect(counts.entries).toEqual([
+      { key: 0, value: 9 },
+      { key: 1, value: 1 },
+    ]);
+  });
+
+  it('explains faults with the source line, goes on, and ends with 1', async () => {
+    const args = ['--prog', 'careless', '--pcap', sizes, ...options];
+    const { code, report } = await json(args);
+    expect(code).toBe(1);
+    expect(report.verdicts).toEqual([
+      { verdict: 'pass', code: 2, packets: 7 },
+      { verdict: 'fault', packets: 3 },
+    ]);
+    expect(report.faults).toHaveLength(1);
+    expect(report.faults[0]).toMatchObject({ kind: 'out of range', packets: 3, first_packet: 1 });
+    expect(report.faults[0]!.file).toMatch(/net\.bpf\.c$/);
+    const text = await beeyard(['run', NET, '--prog', 'careless', '--pcap', sizes, ...options]);
+    expect(text.out).toMatch(/data\[39\] == 0xff/);
+    expect(text.out).toMatch(/3 packets, first 1/);
+  });
+
+  it('writes the packets that survive, changed as the program left them (the first is too short)', async () => {
+    const out = files.path(`shortened-${engine}.pcap`);
+    const args = ['--prog', 'shorten', '--pcap', sizes, '--out', out, ...options];
+    const { report } = await json(args);
+    expect(report.written).toMatchObject({ packets: 9, changed: 9 });
+    const { packets } = readCapture(files.read(`shortened-${engine}.pcap`));
+    expect(packets.map((one) => one.data.length)).toEqual([16, 26, 36, 46, 56, 66, 76, 86, 96]);
+    expect(packets.every((one) => one.data[0] === 0xaa)).toBe(true);
+    expect(packets[2]!.time).toBe(3_000_000_000n);
+  });
+
+  it('shows the lines that ran most', async () => {
+    const { report } = await json(['--prog', 'by_length', '--pcap', sizes, '--top', ...options]);
+    const line = report.hottest.find((one) => one.source.startsWith('total_bytes +='));
+    expect(line).toMatchObject({ times: 10 });
+  });
+
+  it('tells time from the packets', async () => {
+    const args = ['--prog', 'sampled', '--pcap', sizes, ...options];
+    const { report } = await json(args);
+    const { count, first } = report.records['samples']!;
+    expect(count).toBe(10);
+    expect(first[2]!.value).toEqual({
+      time: 2_000_000_000,
+      length: 30,
+      first_bytes: [2, 1, 2, 3],
+    });
+  });
+
+  it('says where redirected packets went', async () => {
+    const args = ['--prog', 'to_device', '--pcap', sizes, '-g', 'target=1', ...options];
+    expect((await json(args)).report.redirects).toEqual([{ target: 'lo', packets: 10 }]);
+    const port = ['--prog', 'to_port', '--pcap', sizes, '-m', 'tx_ports:1=7', ...options];
+    expect((await json(port)).report.redirects).toEqual([
+      { target: 'ifindex 7 (tx_ports[1])', packets: 10 },
+    ]);
+  });
+
+  it('goes through the capture again with --repeat', async () => {
+    const args = ['--prog', 'by_length', '--pcap', sizes, '--repeat', '3', ...options];
+    expect((await json(args)).report.packets).toBe(30);
+  });
+});
+
+describe('beeyard run', () => {
+  const flows = files.write(
+    'flows.pcap',
+    writeCapture(times(3000, (i) => udp(`10.0.${i % 7}.${i % 50}`, '10.1.1.1', [i % 90, 53]))),
+  );
+
+  it('gives the survivors of a filter byte for byte, gzip or not', async () => {
+    const args = ['run', NET, '--prog', 'by_length', '-g', 'least_length=60', '--pcap', sizes];
+    await beeyard([...args, '--out', files.path('plain.pcap')]);
+    await beeyard([...args, '--out', files.path('packed.pcap.gz')]);
+    const expected = writeCapture(times(10, (i) => packet(10 + 10 * i, i)).slice(5));
+    expect(files.read('plain.pcap')).toEqual(Buffer.from(expected));
+    const again = ['run', NET, '--prog', 'by_length', '--pcap', files.path('packed.pcap.gz'), '-j'];
+    expect((await beeyard(again)).json<RunJson>().packets).toBe(5);
+  });
+
+  it('keeps pcapng blocks, interfaces and comments', async () => {
+    const interfaces = [{ name: 'eth0' }, { name: 'eth1' }];
+    const bytes = writeCapture(
+      [
+        { data: packet(60), comment: 'kept', interfaceId: 1, time: 5n },
+        { data: packet(19), comment: 'dropped' },
+      ],
+      { format: 'pcapng', interfaces },
+    );
+    const input = files.write('in.pcapng', bytes);
+    const args = ['run', NET, '--prog', 'by_length', '--pcap', input];
+    await beeyard([...args, '--out', files.path('out.pcapng')]);
+    const text = new TextDecoder().decode(files.read('out.pcapng'));
+    expect(text).toContain('kept');
+    expect(text).not.toContain('dropped');
+    const { reader, packets } = readCapture(files.read('out.pcapng'));
+    expect(reader.interfaces.map((one) => one.name)).toEqual(['eth0', 'eth1']);
+    expect(packets).toMatchObject([{ interfaceId: 1, time: 5n }]);
+  });
+
+  it('puts raw IP behind an Ethernet header and takes it off again', async () => {
+    const ip = udp('10.0.0.1', '10.0.0.2').slice(14);
+    const bytes = writeCapture([{ data: ip }], { interfaces: [{ linkType: 101 }] });
+    const input = files.write('raw.pcap', bytes);
+    const args = ['run', NET, '--prog', 'by_length', '--pcap', input];
+    const { err } = await beeyard([...args, '--out', files.path('raw-out.pcap')]);
+    expect(err).toMatch(/raw IP/);
+    expect(files.read('raw-out.pcap')).toEqual(Buffer.from(bytes));
+    const { report } = await json(['--prog', 'by_length', '--pcap', input]);
+    const bss = report.maps.find((map) => map.name === '.bss')!;
+    expect(bss.entries[0]!.value).toMatchObject({ total_bytes: ip.length + 14 });
+  });
+
+  it('refuses link types no program can be given', async () => {
+    const radio = writeCapture([{ data: packet(60) }], { interfaces: [{ linkType: 127 }] });
+    const input = files.write('radio.pcap', radio);
+    const { code, err } = await beeyard(['run', NET, '--prog', 'by_length', '--pcap', input]);
+    expect(code).toBe(3);
+    expect(err).toMatch(/link type 127/);
+  });
+
+  it('runs what stands before the damage, and says so', async () => {
+    const whole = writeCapture(times(10, () => packet(60)));
+    const input = files.write('cut.pcap', whole.subarray(0, whole.length - 30));
+    const { code, err, report } = await json(['--prog', 'by_length', '--pcap', input]);
+    expect(report.packets).toBe(9);
+    expect(report.problem).toMatch(/cut off/);
+    expect(err).toMatch(/cut off/);
+    expect(code).toBe(3);
+  });
+
+  it('prints tables that fit the terminal', async () => {
+    for (const columns of [60, 80, 132]) {
+      const args = ['run', NET, '--prog', 'by_length', '--pcap', sizes, '--top'];
+      const { out } = await beeyard(args, { columns });
+      const tables = out.split('\n').filter((line) => line.startsWith('  '));
+      expect(Math.max(...tables.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    }
+  });
+});
+
+describe('beeyard run, used wrongly,', () => {
+  it.each([
+    [[NET], 2, /--pcap FILE/],
+    [[NET, '--pcap', sizes], 2, /several programs/],
+    [[NET, '--pcap', sizes, '--prog', 'by_lenght'], 2, /did you mean 'by_length'/],
+    [[NET, '--pcap', sizes, '--prgo', 'x'], 2, /no option --prgo; did you mean '--prog'/],
+    [[NET, '--pcap', 'nothing.pcap', '--prog', 'by_length'], 3, /no such file/],
+    [['nothing.o', '--pcap', sizes], 3, /no such file/],
+    [['package.json', '--pcap', sizes], 3, /ELF/],
+    [[NET, '--pcap', NET, '--prog', 'by_length'], 3, /neither pcap nor pcapng/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-o', sizes], 2, /write over/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '--cpus', '0'], 2, /from 1 to 64/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-g', 'least=1'], 2, /no global variable/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-m', 'cuonts:1=1'], 2, /did you mean 'counts'/],
+    [[NET, '--pcap', sizes, '--engine', 'wsam'], 2, /did you mean 'wasm'/],
+  ])('%j ends with %i', async (args, code, message) => {
+    const result = await beeyard(['run', ...args]);
+    expect(result.err).toMatch(message);
+    expect(result.code).toBe(code);
+    expect(result.out).toBe('');
+  });
+});
