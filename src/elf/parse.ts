@@ -1,15 +1,15 @@
 import { ByteReader } from '../base/index.ts';
 import { stringAt } from './strings.ts';
 import { readSymbols } from './symbols.ts';
-import type { ElfFile, ElfSection } from './types.ts';
+import type { ElfFile, ElfSection, ElfSymbol } from './types.ts';
 import { SHT_NOBITS, SHT_SYMTAB } from './types.ts';
 
 const HEADER_SIZE = 64;
 const SECTION_HEADER_SIZE = 64;
 
 /**
- * Reads an ELF64 file of either byte order: sections with their bytes, and symbols. Relocations are
- * read one section at a time with `readRelocations`.
+ * Reads an ELF64 file of either byte order: sections with their bytes at once, symbols when they are
+ * first asked for, relocations one section at a time with `readRelocations`.
  *
  * Throws `FormatError` with the offset of the first wrong thing; ELF32 is refused.
  *
@@ -23,7 +23,7 @@ export function parseElf(input: Uint8Array): ElfFile {
   readIdent(reader);
   reader.need(0, HEADER_SIZE, 'the file header');
   const sections = readSections(reader);
-  const table = sections.find((section) => section.type === SHT_SYMTAB);
+  let symbols: readonly ElfSymbol[] | undefined;
   return {
     bytes,
     littleEndian: reader.littleEndian,
@@ -32,8 +32,17 @@ export function parseElf(input: Uint8Array): ElfFile {
     entry: reader.u64(24),
     flags: reader.u32(48),
     sections,
-    symbols: table ? readSymbols(reader, sections, table) : [],
+    // A kernel has a million of them that hardly anyone asks for.
+    get symbols(): readonly ElfSymbol[] {
+      symbols ??= symbolsOf(reader, sections);
+      return symbols;
+    },
   };
+}
+
+function symbolsOf(reader: ByteReader, sections: readonly ElfSection[]): readonly ElfSymbol[] {
+  const table = sections.find((section) => section.type === SHT_SYMTAB);
+  return table ? readSymbols(reader, sections, table) : [];
 }
 
 /** True if the bytes start like an ELF file. */

@@ -33,6 +33,7 @@ export function readSymbols(
 function readSymbol(reader: ByteReader, names: ElfSection, at: number, index: number): ElfSymbol {
   const nameOffset = reader.u32(at, 'a symbol');
   const info = reader.u8(at + 4);
+  const value = reader.u64(at + 8, 'a symbol value');
   return {
     index,
     name: nameOffset === 0 ? '' : stringAt(reader, names, nameOffset, 'a symbol name'),
@@ -40,7 +41,8 @@ function readSymbol(reader: ByteReader, names: ElfSection, at: number, index: nu
     binding: BINDINGS[info >> 4] ?? 'other',
     visibility: VISIBILITIES[reader.u8(at + 5) & 3]!,
     section: reader.u16(at + 6),
-    value: reader.size64(at + 8, 'a symbol value'),
+    value: Number(value),
+    address: value,
     size: reader.size64(at + 16, 'a symbol size'),
   };
 }

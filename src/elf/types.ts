@@ -10,7 +10,10 @@ export interface ElfFile {
   readonly entry: bigint;
   /** By section index; 0 is the null section. */
   readonly sections: readonly ElfSection[];
-  /** By symbol index, from the first symbol table; 0 is the null symbol. */
+  /**
+   * By symbol index, from the first symbol table; 0 is the null symbol. Read at the first use, which
+   * throws `FormatError` if they are broken.
+   */
   readonly symbols: readonly ElfSymbol[];
 }
 
@@ -37,7 +40,10 @@ export interface ElfSection {
 export interface ElfSymbol {
   readonly index: number;
   readonly name: string;
+  /** In relocatable files the byte in its section. Exact up to 2^53: see `address`. */
   readonly value: number;
+  /** The value in full, for files whose symbols are addresses (a kernel's are above 2^63). */
+  readonly address: bigint;
   readonly size: number;
   readonly type: ElfSymbolType;
   readonly binding: 'local' | 'global' | 'weak' | 'other';

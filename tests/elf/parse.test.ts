@@ -66,6 +66,14 @@ describe('parseElf', () => {
     expect(() => parseElf(changed(4, 1))).toThrow(/32-bit ELF/);
   });
 
+  test('keeps addresses above 2^53', () => {
+    const { sections, symbols } = parseElf(counter);
+    const table = sections.find(({ type }) => type === 2)!;
+    const at = table.offset + 24 * symbols.findIndex(({ name }) => name === 'seen') + 8;
+    const kernel = parseElf(changed(at, 0x10, 0x32, 0x54, 0x76, 0x98, 0xff, 0xff, 0xff));
+    expect(kernel.symbols.find(({ name }) => name === 'seen')!.address).toBe(0xffffff9876543210n);
+  });
+
   test('refuses every truncation', () => {
     for (let size = 0; size < counter.length; size += 7) {
       expect(() => parseElf(counter.slice(0, size))).toThrow(FormatError);
