@@ -24,7 +24,7 @@ import {
 import { following, FP } from './insn.ts';
 import { lastInsn } from './program.ts';
 import type { Slots } from './slots.ts';
-import { enterFrame, frameBase, transfer, type TransferContext } from './transfer.ts';
+import { enterFrame, frameBase, passValue, transfer, type TransferContext } from './transfer.ts';
 import {
   decideNull,
   forgetPacket,
@@ -39,7 +39,7 @@ import {
   V_PACKET_END,
   V_STACK,
   V_UNKNOWN,
-  copyValue,
+  V_UNWRITTEN,
   WORDS,
   widenPacket,
 } from './values.ts';
@@ -52,6 +52,7 @@ export class Analysis implements TransferContext {
   readonly slots: Slots;
   readonly intact: number;
   seesPacket = false;
+  readonly unwritten = new Set<number>();
   /** Words of one state. */
   private readonly width: number;
   private readonly states: Int32Array;
@@ -77,9 +78,16 @@ export class Analysis implements TransferContext {
     return this.states.subarray(at, at + this.width);
   }
 
+  /** Whether some path from the entry leads to node `n`. */
+  isReached(n: number): boolean {
+    return this.rank[n] >= 0;
+  }
+
   private start(isMain: boolean): void {
     const s = this.states.subarray(0, this.width);
-    for (let v = 0; v < this.intact; v++) setValue(s, v, V_UNKNOWN);
+    const firstSlot = frameBase(this.graph.frames.length);
+    for (let v = 0; v < firstSlot; v++) setValue(s, v, V_UNKNOWN);
+    for (let v = firstSlot; v < this.intact; v++) setValue(s, v, V_UNWRITTEN);
     setValue(s, FP, V_STACK, 0);
     setValue(s, this.intact, isMain ? V_CONST : V_UNKNOWN);
     if (!isMain) return;
@@ -159,7 +167,7 @@ export class Analysis implements TransferContext {
         enterFrame(s, base, frameBase(target), graph.frames[target].depth);
         break;
       case NODE_LEAVE:
-        copyValue(s, frameBase(target), base);
+        passValue(s, frameBase(target), base);
         break;
     }
   }

@@ -24,7 +24,7 @@ import { MAP_OPERATIONS } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
-import { CTX_TAG, MAP_HANDLE_TAG, mapInVariable, slotOf } from './transfer.ts';
+import { CTX_TAG, isInlinedLookup, MAP_HANDLE_TAG, mapInVariable, slotOf } from './transfer.ts';
 import { V_CTX } from './values.ts';
 
 const MAP_LOOKUP_ELEM = 1;
@@ -101,8 +101,8 @@ function emitInlined(e: Emitter, i: number, base: number): boolean {
       e.op(W.I64_EXTEND_I32_U);
       break;
     case MAP_LOOKUP_ELEM: {
-      const map = mapInVariable(e.analysis, e.state, base + 1);
-      if (map === undefined || !e.world.mapAt(map)!.isArray) return false;
+      if (!isInlinedLookup(e.analysis, e.state, i, base)) return false;
+      const map = mapInVariable(e.analysis, e.state, base + 1)!;
       emitArrayLookup(e, base, e.world.mapAt(map)!);
       break;
     }

@@ -1,4 +1,4 @@
-import { helperContract } from '../../abi/index.ts';
+import { type ArgContract, helperContract } from '../../abi/index.ts';
 import {
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_VALUE,
@@ -30,7 +30,7 @@ import {
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { ProgramImage } from '../types.ts';
-import type { Facts, HelperFacts, MapFacts } from './facts.ts';
+import type { Facts, HelperFacts, MapFacts, MemoryArgument } from './facts.ts';
 import { CALL, following } from './insn.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
@@ -130,8 +130,27 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
     writes: contract === undefined ? 0x1f : writes,
+    memory: args.map(memoryOf),
+    keepsPointers: contract === undefined || args.some((argument) => KEPT_KINDS.has(argument.kind)),
     checked: contract !== undefined,
   };
+}
+
+/** Helpers with such arguments hand pointers on to callbacks, or keep them. */
+const KEPT_KINDS: ReadonlySet<string> = new Set([
+  'callback',
+  'stack_mem',
+  'dynptr',
+  'timer',
+  'kptr',
+]);
+
+function memoryOf(argument: ArgContract): MemoryArgument | null {
+  const { kind, size, sizeFrom } = argument;
+  if (kind === 'map_key') return { kind: 'key' };
+  if (kind === 'map_value') return { kind: 'value' };
+  if (sizeFrom !== undefined) return { kind: 'memory', sizeFrom };
+  return size !== undefined ? { kind: 'memory', size } : null;
 }
 
 /** Arguments a helper writes through although the prototype gives no access. */
@@ -146,11 +165,13 @@ let tailCalls: boolean | undefined;
 /** Whether this engine has wasm tail calls: asks it to validate a function that makes one. */
 export function hasTailCalls(): boolean {
   tailCalls ??= WebAssembly.validate(
-    Uint8Array.of(
-      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      ...[1, 4, 1, 0x60, 0, 0],
-      ...[3, 2, 1, 0],
-      ...[10, 6, 1, 4, 0, 0x12, 0, 0x0b],
+    Uint8Array.from(
+      [
+        [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+        [1, 4, 1, 0x60, 0, 0],
+        [3, 2, 1, 0],
+        [10, 6, 1, 4, 0, 0x12, 0, 0x0b],
+      ].flat(),
     ),
   );
   return tailCalls;

@@ -3,7 +3,8 @@ import { decodeCode } from '../../isa/index.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
 import { type Facts, World } from './facts.ts';
 import { compileFunction } from './function.ts';
-import { buildGraph, type InlinePolicy } from './graph.ts';
+import { buildGraph } from './graph.ts';
+import { inlinePolicy } from './inline.ts';
 import { ModuleContext } from './module.ts';
 import { analyseProgram, type Program } from './program.ts';
 import { describeSubprograms } from './subprograms.ts';
@@ -45,7 +46,7 @@ export function compileToWasm(
 
 function compileAll(module: ModuleContext): void {
   const { builder, program } = module;
-  const policy: InlinePolicy = () => false;
+  const policy = inlinePolicy(program, module.infos);
   builder.exportFunction('entry', module.entry);
   builder.define(module.entry, compileFunction(module, buildGraph(program, 0, policy), true));
   for (const k of program.callbacks) module.defineCallback(k);

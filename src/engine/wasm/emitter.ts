@@ -1,4 +1,4 @@
-import { C_STACK_TOP, FRAME_SIZE, GLOBALS } from '../../runtime/layout.ts';
+import { C_STACK_TOP, FRAME_SIZE, GLOBALS, NULL_PAGE_END } from '../../runtime/layout.ts';
 import type { Analysis } from './analysis.ts';
 import { ByteSink, I32, I64 } from './encoder.ts';
 import type { World } from './facts.ts';
@@ -7,8 +7,18 @@ import { FP } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
-import { CTX_TAG, STACK_TAG } from './transfer.ts';
-import { type State, V_CONST, V_CTX, V_STACK, WORDS } from './values.ts';
+import { CTX_TAG, isKnown, STACK_TAG } from './transfer.ts';
+import {
+  SHADOW,
+  SHADOW_INDEX,
+  SHADOW_NONE,
+  SHADOW_OFFSET,
+  type State,
+  V_CONST,
+  V_CTX,
+  V_STACK,
+  WORDS,
+} from './values.ts';
 
 /** Where the code of one WebAssembly function is written, and its locals. */
 export class CodeWriter {
@@ -98,6 +108,7 @@ export class Emitter extends CodeWriter {
   /** Bytes of all frames of this function. */
   readonly extent: number;
   private readonly variables: Int32Array;
+  private readonly shadows: Int32Array;
   private readonly mayGoto = new Map<number, number>();
   private temporary = NONE;
   private address = NONE;
@@ -115,6 +126,7 @@ export class Emitter extends CodeWriter {
     const deepest = this.graph.frames.reduce((depth, f) => Math.max(depth, f.depth), 0);
     this.extent = (deepest + 1) * FRAME_SIZE;
     this.variables = new Int32Array(analysis.intact).fill(NONE);
+    this.shadows = new Int32Array(analysis.intact).fill(NONE);
   }
 
   /** i64 local of a register or slot. */
@@ -122,6 +134,13 @@ export class Emitter extends CodeWriter {
     const known = this.variables[variable];
     if (known !== NONE) return known;
     return (this.variables[variable] = this.addLocal(I64));
+  }
+
+  /** i32 local of a variable's shadow. */
+  shadow(variable: number): number {
+    const known = this.shadows[variable];
+    if (known !== NONE) return known;
+    return (this.shadows[variable] = this.addLocal(I32));
   }
 
   /** Makes `local` the place of a variable: parameters. */
@@ -182,12 +201,28 @@ export class Emitter extends CodeWriter {
 
   /** Pushes the low half of a variable as i32. */
   get32(v: number): void {
-    const kind = this.kind(v);
-    if (kind === V_CONST) this.i32(this.word(v, 1));
-    else {
-      this.get(v);
-      this.op(W.I32_WRAP_I64);
+    const a = this.word(v, 1);
+    switch (this.kind(v)) {
+      case V_CONST:
+        this.i32(a);
+        return;
+      case V_STACK:
+        this.sum32(this.stack, this.extent + a);
+        return;
+      case V_CTX:
+        this.sum32(this.context, a);
+        return;
     }
+    this.get(v);
+    this.op(W.I32_WRAP_I64);
+  }
+
+  /** Pushes an i32 local plus a constant. */
+  private sum32(local: number, offset: number): void {
+    this.with(W.LOCAL_GET, local);
+    if (offset === 0) return;
+    this.i32(offset);
+    this.op(W.I32_ADD);
   }
 
   set(v: number): void {
@@ -207,8 +242,7 @@ export class Emitter extends CodeWriter {
 
   /** Whether the value of `v` can be pushed from what is known of it. */
   isKnown(v: number): boolean {
-    const kind = this.kind(v);
-    return kind === V_CONST || kind === V_STACK || kind === V_CTX;
+    return isKnown(this.kind(v));
   }
 
   /** Pushes a known value. */
@@ -249,20 +283,53 @@ export class Emitter extends CodeWriter {
         this.i32(a + off);
         return 0;
     }
+    const shadow = this.word(v, SHADOW);
+    if (shadow !== SHADOW_NONE) return this.pushShadowAddress(v, shadow, off);
     this.get(v);
     this.op(W.I32_WRAP_I64);
+    return this.plus(off);
+  }
+
+  /**
+   * Wasm adds an access's offset without wrapping around. So it may take the offset of a shadow only
+   * if shadow + offset cannot wrap: small offsets (nothing lives below the first 64 KiB), and unsigned
+   * indices.
+   */
+  private pushShadowAddress(v: number, shadow: number, off: number): number {
+    const offset = (this.word(v, SHADOW_OFFSET) + off) | 0;
+    this.with(W.LOCAL_GET, this.shadow(v));
+    if (shadow === SHADOW_INDEX && off >= 0) return offset >>> 0;
+    if (offset >= 0 && offset < NULL_PAGE_END / 2) return offset;
+    this.i32(offset);
+    this.op(W.I32_ADD);
+    return 0;
+  }
+
+  /** Adds an offset that is negative to the address on the stack; returns what is left to add. */
+  private plus(off: number): number {
     if (off >= 0) return off;
     this.i32(off);
     this.op(W.I32_ADD);
     return 0;
   }
 
+  /** Pushes the part of variable `v` that a sum's shadow is made of. */
+  pushShadowPart(v: number): void {
+    const shadow = this.word(v, SHADOW);
+    if (!this.isKnown(v) && shadow !== SHADOW_NONE) this.with(W.LOCAL_GET, this.shadow(v));
+    else this.get32(v);
+  }
+
+  /** Gives `to` the shadow of `from`, if `from` has one. */
+  copyShadow(to: number, from: number): void {
+    if (this.isKnown(from) || this.word(from, SHADOW) === SHADOW_NONE) return;
+    this.with(W.LOCAL_GET, this.shadow(from));
+    this.with(W.LOCAL_SET, this.shadow(to));
+  }
+
   private basePlus(local: number, offset: number): number {
     this.with(W.LOCAL_GET, local);
-    if (offset >= 0) return offset;
-    this.i32(offset);
-    this.op(W.I32_ADD);
-    return 0;
+    return this.plus(offset);
   }
 
   /** Pushes the address of this CPU's block. */
@@ -309,10 +376,6 @@ export class Emitter extends CodeWriter {
 
   /** Pushes r10 (as i32) of the frame at this depth, or of one called from the deepest. */
   frameTop(depth: number): void {
-    this.with(W.LOCAL_GET, this.stack);
-    const offset = this.extent - depth * FRAME_SIZE;
-    if (offset === 0) return;
-    this.i32(offset);
-    this.op(W.I32_ADD);
+    this.sum32(this.stack, this.extent - depth * FRAME_SIZE);
   }
 }

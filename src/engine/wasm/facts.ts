@@ -32,6 +32,14 @@ export interface MapFacts {
   readonly readable: boolean;
 }
 
+/** Bytes behind a helper's pointer argument: a map's key or value, a number, another argument. */
+export interface MemoryArgument {
+  readonly kind: 'key' | 'value' | 'memory' | 'unknown';
+  readonly size?: number;
+  /** 0-based argument that holds the size. */
+  readonly sizeFrom?: number;
+}
+
 /** What the compiler must know of a helper. */
 export interface HelperFacts {
   /** i64 parameters of its function. */
@@ -44,6 +52,10 @@ export interface HelperFacts {
   readonly callsBack: boolean;
   /** Arguments (bit i = argument i) through which it writes memory. */
   readonly writes: number;
+  /** What its pointer arguments point to; null = no memory, or not known. */
+  readonly memory: readonly (MemoryArgument | null)[];
+  /** It keeps a pointer argument, or hands it to code of the program. */
+  readonly keepsPointers: boolean;
   /** In checked code its arguments go through `check_call` first. */
   readonly checked: boolean;
 }

@@ -4,8 +4,10 @@ import {
   BPF_ATOMIC,
   BPF_LD,
   BPF_LDX,
+  BPF_MOV,
   BPF_ST,
   BPF_STX,
+  BPF_X,
   LD_IMM64,
 } from '../../isa/index.ts';
 import {
@@ -22,8 +24,9 @@ import { emitAlu } from './alu.ts';
 import { Analysis } from './analysis.ts';
 import { emitHelperCall } from './calls.ts';
 import { emitPacketBounds } from './checks.ts';
-import { analyseFlow } from './dominators.ts';
+import { analyseFlow, type Flow } from './dominators.ts';
 import { I32 } from './encoder.ts';
+import { findSlots } from './escape.ts';
 import { Emitter } from './emitter.ts';
 import {
   type Graph,
@@ -42,10 +45,11 @@ import { emitAtomic, emitCount, emitLoad, emitPacketLoad, emitStore } from './me
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
 import { BLOCK_GOTO, lastInsn, NONE } from './program.ts';
-import { NO_SLOTS } from './slots.ts';
+import { NO_SLOTS, Slots } from './slots.ts';
 import { emitGraph, type NodeEmitter } from './structure.ts';
-import { frameBase, transfer } from './transfer.ts';
-import { setValue, V_CTX, V_FUNCTION, WORDS } from './values.ts';
+import { frameBase, isIndexOf, transfer } from './transfer.ts';
+import { unrollLoops } from './unroll.ts';
+import { setValue, SHADOW, SHADOW_NONE, V_CTX, V_FUNCTION, WORDS } from './values.ts';
 
 const FUNCTION_TAG = (TAG_BASE + REGION_FUNCTION) | 0;
 
@@ -166,8 +170,28 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
       state[at + k] = known[k];
       known[k] = after;
     }
+    if (known[SHADOW] !== SHADOW_NONE) this.sumShadow(i, base, dst);
     emitAlu(this, i, base);
-    setValue(state, dst, known[0], known[1], known[2], known[3]);
+    for (let k = 0; k < WORDS; k++) state[at + k] = known[k];
+  }
+
+  /** The shadow of the result of a 64-bit addition or move. */
+  private sumShadow(i: number, base: number, dst: number): void {
+    const { code } = this.program;
+    if ((code.op[i] & BPF_X) === 0) return;
+    const src = base + code.src[i];
+    if ((code.op[i] & 0xf0) === BPF_MOV) {
+      this.copyShadow(dst, src);
+      return;
+    }
+    if (isIndexOf(this.state, src, dst)) this.get32(src);
+    else if (isIndexOf(this.state, dst, src)) this.get32(dst);
+    else {
+      this.pushShadowPart(dst);
+      this.pushShadowPart(src);
+      this.op(W.I32_ADD);
+    }
+    this.with(W.LOCAL_SET, this.shadow(dst));
   }
 
   private constant(i: number, base: number): void {
@@ -271,13 +295,30 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   }
 }
 
+/** What is known of values, with as many stack slots in locals as can be. */
+function analyse(module: ModuleContext, graph: Graph, flow: Flow, isEntry: boolean): Analysis {
+  const { world, infos } = module;
+  const plain = new Analysis(world, graph, flow, NO_SLOTS, isEntry);
+  if (!infos[graph.frames[0].subprogram].usesStack) return plain;
+  let list = findSlots(plain, module);
+  while (list.length > 0) {
+    const slots = new Slots(list, frameBase(graph.frames.length));
+    const analysis = new Analysis(world, graph, flow, slots, isEntry);
+    const { unwritten } = analysis;
+    if (unwritten.size === 0) return analysis;
+    list = list.filter(({ offset, size }) => !unwritten.has(slots.variable(offset, size)));
+  }
+  return plain;
+}
+
 /**
  * Compiles the graph of a subprogram to a function body: as the program's entry (`isEntry`) or as
  * something that local calls reach.
  */
 export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
-  const flow = analyseFlow(graph);
-  const analysis = new Analysis(module.world, graph, flow, NO_SLOTS, isEntry);
+  let flow = analyseFlow(graph);
+  if (unrollLoops(graph, flow)) flow = analyseFlow(graph);
+  const analysis = analyse(module, graph, flow, isEntry);
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);
     e.startMain();

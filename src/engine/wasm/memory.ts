@@ -55,6 +55,7 @@ export function emitLoad(e: Emitter, i: number, base: number): void {
   if (slot !== NONE) {
     e.get(slot);
     if (signed) e.op(SIGN_EXTENSIONS[size]);
+    else e.copyShadow(dst, slot);
   } else {
     emitCheck(e, { pointer, off, size, write: false, insn: i });
     const offset = e.pushAddress(pointer, off);
@@ -75,6 +76,7 @@ export function emitStore(e: Emitter, i: number, base: number): void {
     e.operand(i, base, !isImmediate);
     emitTruncation(e, size);
     e.set(slot);
+    if (!isImmediate && size === 8) e.copyShadow(slot, base + code.src[i]);
     return;
   }
   emitCheck(e, { pointer, off, size, write: true, insn: i });

@@ -1,8 +1,8 @@
 import { NONE } from './program.ts';
 
 /**
- * Stack slots that live in WebAssembly locals: 8-byte (or smaller) pieces of the frames that are
- * only ever accessed whole, through r10 plus a constant, and whose address goes nowhere.
+ * Stack slots that live in WebAssembly locals: pieces of the frames that are only ever accessed
+ * whole, through r10 plus a constant, and whose address goes nowhere (see escape.ts).
  */
 export class Slots {
   /** Offset from r10 of frame 0 to size and variable. */
@@ -12,7 +12,7 @@ export class Slots {
   >;
   readonly count: number;
 
-  constructor(list: readonly { readonly offset: number; readonly size: number }[], first: number) {
+  constructor(list: readonly Slot[], first: number) {
     this.byOffset = new Map(
       list.map(({ offset, size }, k) => [offset, { size, variable: first + k }]),
     );
@@ -25,6 +25,11 @@ export class Slots {
     const slot = this.byOffset.get(offset);
     return slot !== undefined && slot.size === size ? slot.variable : NONE;
   }
+}
+
+export interface Slot {
+  readonly offset: number;
+  readonly size: number;
 }
 
 export const NO_SLOTS = new Slots([], 0);

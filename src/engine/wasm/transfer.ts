@@ -37,12 +37,20 @@ import { accessSize, CALL, FP, namedInsn, REGISTERS } from './insn.ts';
 import { NONE, type Program } from './program.ts';
 import type { Slots } from './slots.ts';
 import {
+  ANYWHERE,
   bitsOf,
   copyValue,
   forgetPacket,
   forgetSite,
   hintOf,
+  isStack,
+  setShadow,
   setValue,
+  SHADOW,
+  SHADOW_INDEX,
+  SHADOW_NONE,
+  SHADOW_OFFSET,
+  SHADOW_SUM,
   type State,
   V_BITS,
   V_CONST,
@@ -52,10 +60,12 @@ import {
   V_MAP_VALUE,
   V_MAYBE_MAP_VALUE,
   V_MAYBE_PACKET,
+  V_MAYBE_STACK,
   V_PACKET,
   V_PACKET_END,
   V_STACK,
   V_UNKNOWN,
+  V_UNWRITTEN,
   WORDS,
 } from './values.ts';
 
@@ -75,6 +85,8 @@ export interface TransferContext {
   readonly intact: number;
   /** Set when the program reads where the packet starts. */
   seesPacket: boolean;
+  /** Slots read where nothing may have been written. */
+  readonly unwritten: Set<number>;
 }
 
 /** Runs instruction `i` of a frame whose r0 is variable `base` on the abstract state. */
@@ -119,9 +131,53 @@ function arithmetic(t: TransferContext, s: State, i: number, base: number): void
   const dst = base + code.dst[i];
   const wide = (op & 7) === BPF_ALU64;
   const operation = op & 0xf0;
-  const src = (op & BPF_X) !== 0 ? base + code.src[i] : NONE;
+  const src = (op & BPF_X) !== 0 && operation !== BPF_END ? base + code.src[i] : NONE;
+  if (!wide || operation !== BPF_ADD) {
+    compute(t, s, i, dst, src);
+    return;
+  }
+  const shadow = shadowOfSum(s, dst, src);
+  const offset =
+    src === NONE ? s[dst * WORDS + SHADOW_OFFSET] + code.imm[i] : offsetOfSum(s, shadow, dst, src);
+  compute(t, s, i, dst, src);
+  if (!isKnown(s[dst * WORDS])) setShadow(s, dst, shadow, offset | 0);
+}
+
+/** Values that are pushed from what is known of them. */
+export function isKnown(kind: number): boolean {
+  return kind === V_CONST || kind === V_STACK || kind === V_CTX;
+}
+
+/** The shadow that `dst + src` (or, for NONE, dst plus a constant) has. */
+export function shadowOfSum(s: State, dst: number, src: number): number {
+  if (src === NONE) return s[dst * WORDS + SHADOW];
+  return isIndexOf(s, src, dst) || isIndexOf(s, dst, src) ? SHADOW_INDEX : SHADOW_SUM;
+}
+
+/** Whether `index` is an unsigned number and `address` a constant. */
+export function isIndexOf(s: State, index: number, address: number): boolean {
+  const plain = s[index * WORDS + SHADOW] === SHADOW_NONE && s[index * WORDS] !== V_CONST;
+  return s[address * WORDS] === V_CONST && plain && bitsOf(s, index) <= 32;
+}
+
+/** Offset of the sum's shadow: the constant address of an index, else what the parts have. */
+function offsetOfSum(s: State, shadow: number, dst: number, src: number): number {
+  if (shadow !== SHADOW_INDEX)
+    return s[dst * WORDS + SHADOW_OFFSET] + s[src * WORDS + SHADOW_OFFSET];
+  return s[(s[dst * WORDS] === V_CONST ? dst : src) * WORDS + 1];
+}
+
+/** Kind and words of the result of an ALU instruction. */
+function compute(t: TransferContext, s: State, i: number, dst: number, src: number): void {
+  const { code } = t.program;
+  const op = code.op[i];
+  const wide = (op & 7) === BPF_ALU64;
+  const operation = op & 0xf0;
   const imm = code.imm[i];
-  if (operation === BPF_MOV) move(s, dst, src, imm, code.off[i], wide);
+  const isStackValue = (v: number) => v !== NONE && isStack(s[v * WORDS]);
+  if (wide && operation !== BPF_MOV && (isStackValue(dst) || isStackValue(src))) {
+    stackArithmetic(s, operation, dst, src, imm);
+  } else if (operation === BPF_MOV) move(s, dst, src, imm, code.off[i], wide);
   else if (operation === BPF_ADD && wide) add(t, s, dst, src, imm, i);
   else if (operation === BPF_SUB && wide) subtract(t, s, dst, src, imm);
   else {
@@ -134,10 +190,40 @@ function arithmetic(t: TransferContext, s: State, i: number, base: number): void
   }
 }
 
+/** An operand may point into the stack: so may the result. */
+function stackArithmetic(s: State, operation: number, dst: number, src: number, imm: number): void {
+  const amount = smallConstant(s, src, imm);
+  const at = dst * WORDS;
+  const isSum = operation === BPF_ADD;
+  if (isStack(s[at]) && amount !== undefined && (isSum || operation === BPF_SUB)) {
+    if (offsetStack(s, dst, isSum ? amount : -amount)) return;
+  }
+  const own = smallConstant(s, dst, 0);
+  if (isSum && src !== NONE && own !== undefined && isStack(s[src * WORDS])) {
+    copyValue(s, dst, src);
+    if (offsetStack(s, dst, own)) return;
+  }
+  let bound = ANYWHERE;
+  if (isSum && src !== NONE) {
+    const pointer = isStack(s[at]) ? dst : src;
+    const index = pointer === dst ? src : dst;
+    if (!isStack(s[index * WORDS]) && bitsOf(s, index) <= 32) bound = s[pointer * WORDS + 1];
+  }
+  setValue(s, dst, V_MAYBE_STACK, bound);
+}
+
+function offsetStack(s: State, v: number, amount: number): boolean {
+  const offset = s[v * WORDS + 1] + amount;
+  if (Math.abs(offset) > MAX_OFFSET) return false;
+  s[v * WORDS + 1] = offset;
+  return true;
+}
+
 function move(s: State, dst: number, src: number, imm: number, off: number, wide: boolean): void {
   if (off !== 0) {
-    if (wide) setValue(s, dst, V_UNKNOWN);
-    else setValue(s, dst, V_BITS, 32);
+    if (!wide) setValue(s, dst, V_BITS, 32);
+    else if (isStack(s[src * WORDS])) setValue(s, dst, V_MAYBE_STACK, ANYWHERE);
+    else setValue(s, dst, V_UNKNOWN);
   } else if (src === NONE) setValue(s, dst, V_CONST, imm, wide ? imm >> 31 : 0);
   else if (wide) copyValue(s, dst, src);
   else if (s[src * WORDS] === V_CONST) setValue(s, dst, V_CONST, s[src * WORDS + 1], 0);
@@ -213,7 +299,7 @@ function subtract(t: TransferContext, s: State, dst: number, src: number, imm: n
 }
 
 function isPointer(kind: number): boolean {
-  return kind === V_CTX || kind === V_STACK || kind === V_MAP_VALUE || kind === V_PACKET;
+  return kind === V_CTX || kind === V_MAP_VALUE || kind === V_PACKET;
 }
 
 /** Adds a constant to a pointer; false if `v` is none or the result is far away. */
@@ -276,9 +362,13 @@ function load(t: TransferContext, s: State, i: number, base: number): void {
   const from = base + code.src[i];
   const dst = base + code.dst[i];
   const slot = slotOf(t, s, from, code.off[i], size);
-  if ((op & 0xe0) !== BPF_MEM) setValue(s, dst, V_UNKNOWN);
-  else if (slot !== NONE && size === 8) copyValue(s, dst, slot);
-  else if (isPacketField(t, s, from, code.off[i], size, 'start')) {
+  if ((op & 0xe0) !== BPF_MEM) {
+    if (slot !== NONE && s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
+    setValue(s, dst, V_UNKNOWN);
+  } else if (slot !== NONE) {
+    if (s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
+    copyValue(s, dst, slot);
+  } else if (isPacketField(t, s, from, code.off[i], size, 'start')) {
     t.seesPacket = true;
     setValue(s, dst, isIntact(t, s) ? V_PACKET : V_MAYBE_PACKET);
   } else if (isPacketField(t, s, from, code.off[i], size, 'end')) {
@@ -325,12 +415,23 @@ function store(t: TransferContext, s: State, i: number, base: number): void {
   const atomic = (op & 0xe0) === BPF_ATOMIC;
   const slot = atomic ? NONE : slotOf(t, s, to, code.off[i], accessSize(op));
   if (slot === NONE) touch(t, s, to);
-  else if ((op & 7) === BPF_ST) setValue(s, slot, V_CONST, code.imm[i], code.imm[i] >> 31);
-  else copyValue(s, slot, base + code.src[i]);
+  else
+    setSlot(s, slot, (op & 7) === BPF_ST ? NONE : base + code.src[i], code.imm[i], accessSize(op));
   if (!atomic || (code.imm[i] & BPF_FETCH) === 0) return;
   const fetched = base + (code.imm[i] === BPF_CMPXCHG ? 0 : code.src[i]);
   if (accessSize(op) === 4) setValue(s, fetched, V_BITS, 32);
   else setValue(s, fetched, V_UNKNOWN);
+}
+
+/** A slot smaller than 8 bytes keeps the low bits, and gives them back zero-extended. */
+function setSlot(s: State, slot: number, src: number, imm: number, size: number): void {
+  const mask = size === 4 ? -1 : (1 << (size * 8)) - 1;
+  if (src === NONE) {
+    if (size === 8) setValue(s, slot, V_CONST, imm, imm >> 31);
+    else setValue(s, slot, V_CONST, imm & mask, 0);
+  } else if (size === 8) copyValue(s, slot, src);
+  else if (s[src * WORDS] === V_CONST) setValue(s, slot, V_CONST, s[src * WORDS + 1] & mask, 0);
+  else setValue(s, slot, V_BITS, Math.min(size * 8, bitsOf(s, src)));
 }
 
 /** Something is written through variable `pointer`: it may be the context. */
@@ -366,13 +467,27 @@ export function mapInVariable(t: TransferContext, s: State, v: number): number |
   return t.world.mapAt(s[at + 1]) === undefined ? undefined : s[at + 1];
 }
 
+/** Whether the helper call at `i` is a look-up that compiled code does itself. */
+export function isInlinedLookup(t: TransferContext, s: State, i: number, base: number): boolean {
+  const id = t.program.code.imm[i];
+  if (id !== MAP_LOOKUP_ELEM || t.world.helper(id)?.isRuntime !== true) return false;
+  const map = mapInVariable(t, s, base + 1);
+  return map !== undefined && t.world.mapAt(map)!.isArray;
+}
+
 /** State of an expanded subprogram's registers at its start. */
 export function enterFrame(s: State, caller: number, callee: number, depth: number): void {
   for (let r = 0; r < FP; r++) {
-    if (r >= 1 && r <= 5) copyValue(s, callee + r, caller + r);
+    if (r >= 1 && r <= 5) passValue(s, callee + r, caller + r);
     else setValue(s, callee + r, V_CONST, 0, 0);
   }
   setValue(s, callee + FP, V_STACK, -FRAME_SIZE * depth);
+}
+
+/** Copies a value to another frame, where it has no shadow. */
+export function passValue(s: State, to: number, from: number): void {
+  copyValue(s, to, from);
+  setShadow(s, to, SHADOW_NONE, 0);
 }
 
 /** Variable of r0 of frame `frame`. */

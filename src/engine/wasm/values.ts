@@ -1,8 +1,20 @@
 /**
  * What is known of a register's value: the lattice of the compiler's small abstract interpreter.
- * A state is one Int32Array with four words for each variable: kind and three words a, b, c.
+ * A state is one Int32Array with six words for each variable: kind, three words a, b, c, and the
+ * two words of its shadow.
+ *
+ * A shadow is an i32 local that goes with a 64-bit sum: the low half of the value is shadow + offset.
+ * Addresses are computed in shadows, because engines do not narrow 64-bit additions themselves.
  */
-export const WORDS = 4;
+export const WORDS = 6;
+/** Word: SHADOW_*. */
+export const SHADOW = 4;
+/** Word: the offset. */
+export const SHADOW_OFFSET = 5;
+export const SHADOW_NONE = 0;
+export const SHADOW_SUM = 1;
+/** The shadow is an unsigned number that was added to a constant address. */
+export const SHADOW_INDEX = 2;
 
 /** No path reaches here. */
 export const V_NONE = 0;
@@ -25,13 +37,20 @@ export const V_PACKET_END = 9;
 /** Function pointer: subprogram a. */
 export const V_FUNCTION = 10;
 
-/**
- * Hints, not knowledge: probably a pointer into the stack, the values of the map with header at a,
- * the packet. They only choose which range checked code compares with first.
- */
+/** Perhaps made from r10; then it is r10 of the first frame plus at least a. */
 export const V_MAYBE_STACK = 11;
+/**
+ * Hints, not knowledge: probably a pointer into the values of the map with header at a, the packet.
+ * They only choose which range checked code compares with first.
+ */
 export const V_MAYBE_MAP_VALUE = 12;
 export const V_MAYBE_PACKET = 13;
+
+/** Stack slots only: some path leads here on which nothing was written. */
+export const V_UNWRITTEN = 14;
+
+/** Lower bound of a pointer into the stack of which nothing is known. */
+export const ANYWHERE = -0x40000000;
 
 export type State = Int32Array;
 
@@ -41,10 +60,18 @@ export function setValue(s: State, v: number, kind: number, a = 0, b = 0, c = 0)
   s[at + 1] = a;
   s[at + 2] = b;
   s[at + 3] = c;
+  s[at + SHADOW] = SHADOW_NONE;
+  s[at + SHADOW_OFFSET] = 0;
 }
 
 export function copyValue(s: State, to: number, from: number): void {
   s.copyWithin(to * WORDS, from * WORDS, from * WORDS + WORDS);
+}
+
+/** Gives variable `v` a shadow. */
+export function setShadow(s: State, v: number, shadow: number, offset: number): void {
+  s[v * WORDS + SHADOW] = shadow;
+  s[v * WORDS + SHADOW_OFFSET] = shadow === SHADOW_NONE ? 0 : offset;
 }
 
 export function isConst(s: State, v: number, low: number, high: number): boolean {
@@ -60,23 +87,35 @@ export function bitsOf(s: State, v: number): number {
   return 64;
 }
 
-/**
- * Joins the value of `from` into that of `into`. Returns whether `into` changed.
- */
+/** Joins the value of `from` into that of `into`. Returns whether `into` changed. */
 function joinValue(into: State, from: State, at: number): boolean {
-  const kind = into[at];
-  const other = from[at];
-  if (other === V_NONE || kind === V_UNKNOWN) return false;
-  if (kind === V_NONE) {
+  if (from[at] === V_NONE) return false;
+  if (into[at] === V_NONE) {
     for (let k = 0; k < WORDS; k++) into[at + k] = from[at + k];
     return true;
   }
+  const shadow = into[at + SHADOW];
+  const offset = into[at + SHADOW_OFFSET];
+  const left =
+    offset === from[at + SHADOW_OFFSET] ? Math.min(shadow, from[at + SHADOW]) : SHADOW_NONE;
+  const changed = joinKnowledge(into, from, at);
+  into[at + SHADOW] = left;
+  into[at + SHADOW_OFFSET] = left === SHADOW_NONE ? 0 : offset;
+  return changed || left !== shadow;
+}
+
+function joinKnowledge(into: State, from: State, at: number): boolean {
+  const kind = into[at];
+  const other = from[at];
   const same = kind === other && into[at + 1] === from[at + 1] && into[at + 2] === from[at + 2];
   if (same) {
     if (into[at + 3] <= from[at + 3]) return false;
     into[at + 3] = from[at + 3];
     return true;
   }
+  if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return setKind(into, at, V_UNWRITTEN);
+  if (isStack(kind) || isStack(other)) return joinStack(into, from, at);
+  if (kind === V_UNKNOWN) return false;
   const hint = hintOf(into, at);
   if (hint !== V_UNKNOWN && hint === hintOf(from, at)) return joinHints(into, from, at, hint);
   const bits = Math.max(bitsOf(into, at / WORDS), bitsOf(from, at / WORDS));
@@ -86,12 +125,30 @@ function joinValue(into: State, from: State, at: number): boolean {
   return true;
 }
 
+function setKind(s: State, at: number, kind: number): boolean {
+  if (s[at] === kind) return false;
+  setValue(s, at / WORDS, kind);
+  return true;
+}
+
+/** Whether a value of this kind may point into the function's own stack. */
+export function isStack(kind: number): boolean {
+  return kind === V_STACK || kind === V_MAYBE_STACK;
+}
+
+/** A bound that has to be lowered twice is given up, so that this ends. */
+function joinStack(into: State, from: State, at: number): boolean {
+  const bound = (s: State) => (isStack(s[at]) ? s[at + 1] : -ANYWHERE);
+  const lowest = Math.min(bound(into), bound(from));
+  const known = into[at] === V_MAYBE_STACK;
+  if (known && into[at + 1] <= lowest) return false;
+  setValue(into, at / WORDS, V_MAYBE_STACK, known ? ANYWHERE : lowest);
+  return true;
+}
+
 /** The hint that is left of a pointer when its offset is lost; V_UNKNOWN = none. */
 export function hintOf(s: State, at: number): number {
   switch (s[at]) {
-    case V_STACK:
-    case V_MAYBE_STACK:
-      return V_MAYBE_STACK;
     case V_MAP_VALUE:
     case V_MAYBE_MAP_VALUE:
       return V_MAYBE_MAP_VALUE;
