@@ -19,8 +19,8 @@ struct element {
 struct node {
   __u32 child[2];
   __u32 length, has_value;
-  /* The address, rounded up to 8 bytes, then the value. */
-  __u8 address[];
+  /* The address as 64-bit numbers, first bit on top; then the value. */
+  __u64 address[];
 };
 
 static __u32 round_up(__u32 size, __u32 unit) { return (size + unit - 1) / unit * unit; }
@@ -66,12 +66,13 @@ static inline __u32 hash_key(const void *key, __u32 size) {
   return c;
 }
 
-static inline struct element *element_at(struct native_map *map, __u32 index) {
-  return (struct element *)(map->elements + (unsigned long)index * map->stride);
+/* Links are byte offsets, so that following one is an addition. */
+static inline struct element *element_at(struct native_map *map, __u32 at) {
+  return (struct element *)(map->elements + at);
 }
 
 static inline void *element_value(struct native_map *map, struct element *element) {
-  return element->key + round_up(map->key_size, 8);
+  return element->key + map->value_at;
 }
 
 static inline int same_key(const void *a, const void *b, __u32 size) {
@@ -83,12 +84,12 @@ static inline int same_key(const void *a, const void *b, __u32 size) {
 }
 
 static inline __u32 find(struct native_map *map, const void *key, __u32 hash) {
-  __u32 index = map->heads[hash & (map->buckets - 1)];
-  while (index != NONE) {
-    struct element *element = element_at(map, index);
+  __u32 at = map->heads[hash & (map->buckets - 1)];
+  while (at != NONE) {
+    struct element *element = element_at(map, at);
     if (element->hash == hash && same_key(element->key, key, map->key_size))
-      return index;
-    index = element->next;
+      return at;
+    at = element->next;
   }
   return NONE;
 }
@@ -99,26 +100,28 @@ static void hash_create(struct native_map *map) {
     map->buckets *= 2;
   map->heads = malloc(map->buckets * 4ul);
   memset(map->heads, 0xff, map->buckets * 4ul);
-  map->stride = sizeof(struct element) + round_up(map->key_size, 8) + round_up(map->value_size, 8);
-  map->elements = zeroed((unsigned long)map->stride * map->max_entries);
-  for (__u32 i = 0; i < map->max_entries; i++)
-    element_at(map, i)->next = i + 1 < map->max_entries ? i + 1 : NONE;
+  map->value_at = round_up(map->key_size, 8);
+  map->stride = sizeof(struct element) + map->value_at + round_up(map->value_size, 8);
+  map->end = map->stride * map->max_entries;
+  map->elements = zeroed(map->end);
+  for (__u32 at = 0; at < map->end; at += map->stride)
+    element_at(map, at)->next = at + map->stride < map->end ? at + map->stride : NONE;
 }
 
-static void unlink_element(struct native_map *map, __u32 index) {
-  struct element *element = element_at(map, index);
+static void unlink_element(struct native_map *map, __u32 at) {
+  struct element *element = element_at(map, at);
   __u32 *link = &map->heads[element->hash & (map->buckets - 1)];
-  while (*link != index)
+  while (*link != at)
     link = &element_at(map, *link)->next;
   *link = element->next;
   element->next = map->free;
-  map->free = index;
+  map->free = at;
   map->count--;
 }
 
 /* Second chance: takes the first element that was not used since the hand came by. */
 static void evict(struct native_map *map) {
-  for (;; map->hand = (map->hand + 1) % map->max_entries) {
+  for (;; map->hand = map->hand + map->stride < map->end ? map->hand + map->stride : 0) {
     struct element *element = element_at(map, map->hand);
     if (!element->referenced)
       return unlink_element(map, map->hand);
@@ -128,11 +131,11 @@ static void evict(struct native_map *map) {
 
 static long hash_update(struct native_map *map, const void *key, const void *value, __u64 flags) {
   __u32 hash = hash_key(key, map->key_size);
-  __u32 index = find(map, key, hash);
-  if (index != NONE) {
+  __u32 at = find(map, key, hash);
+  if (at != NONE) {
     if (flags == BPF_NOEXIST)
       return -17;
-    memcpy(element_value(map, element_at(map, index)), value, map->value_size);
+    memcpy(element_value(map, element_at(map, at)), value, map->value_size);
     return 0;
   }
   if (flags == BPF_EXIST)
@@ -142,8 +145,8 @@ static long hash_update(struct native_map *map, const void *key, const void *val
       return -7;
     evict(map);
   }
-  index = map->free;
-  struct element *element = element_at(map, index);
+  at = map->free;
+  struct element *element = element_at(map, at);
   __u32 *head = &map->heads[hash & (map->buckets - 1)];
   map->free = element->next;
   map->count++;
@@ -152,100 +155,119 @@ static long hash_update(struct native_map *map, const void *key, const void *val
   memcpy(element->key, key, map->key_size);
   memcpy(element_value(map, element), value, map->value_size);
   element->next = *head;
-  *head = index;
+  *head = at;
   return 0;
 }
 
 static void *hash_lookup(struct native_map *map, const void *key) {
-  __u32 index = find(map, key, hash_key(key, map->key_size));
-  return index == NONE ? NULL : element_value(map, element_at(map, index));
+  __u32 at = find(map, key, hash_key(key, map->key_size));
+  return at == NONE ? NULL : element_value(map, element_at(map, at));
 }
 
 static long hash_delete(struct native_map *map, const void *key) {
-  __u32 index = find(map, key, hash_key(key, map->key_size));
-  if (index == NONE)
+  __u32 at = find(map, key, hash_key(key, map->key_size));
+  if (at == NONE)
     return -2;
-  unlink_element(map, index);
+  unlink_element(map, at);
   return 0;
 }
 
-/* ---- LPM trie: keys are a u32 prefix length and up to 16 address bytes ------------------------ */
+/* ---- LPM trie: keys are a u32 prefix length and 4 to 16 address bytes ------------------------- */
+
+#define MAX_WORDS 2
 
 static void trie_create(struct native_map *map) {
   map->heads = malloc(4);
   *map->heads = NONE;
-  map->address_size = round_up(map->key_size - 4, 8);
-  map->stride = sizeof(struct node) + map->address_size + round_up(map->value_size, 8);
+  map->words = round_up(map->key_size - 4, 8) / 8;
+  map->stride = sizeof(struct node) + map->words * 8 + round_up(map->value_size, 8);
   // A branch without a value may stand above each entry.
   map->elements = zeroed((unsigned long)map->stride * map->max_entries * 2);
 }
 
-static inline struct node *node_at(struct native_map *map, __u32 index) {
-  return (struct node *)(map->elements + (unsigned long)index * map->stride);
+static inline struct node *node_at(struct native_map *map, __u32 at) {
+  return (struct node *)(map->elements + at);
 }
 
 static inline void *node_value(struct native_map *map, struct node *node) {
-  return node->address + map->address_size;
+  return node->address + map->words;
 }
 
-static inline int bit_of(const __u8 *address, __u32 bit) {
-  return address[bit / 8] >> (7 - bit % 8) & 1;
-}
-
-/* How many leading bits are equal, at most `limit`. Addresses are whole words. */
-static inline __u32 common_bits(const __u8 *a, const __u8 *b, __u32 limit) {
-  for (__u32 bits = 0; bits < limit; bits += 32) {
-    __u32 x, y;
-    memcpy(&x, a + bits / 8, 4);
-    memcpy(&y, b + bits / 8, 4);
-    if (x != y) {
-      bits += __builtin_clz(__builtin_bswap32(x ^ y));
-      return bits < limit ? bits : limit;
-    }
+static inline void unpack(struct native_map *map, const void *key, __u64 *address) {
+  const char *bytes = (const char *)key + 4;
+  if (map->key_size == 8) {
+    __u32 word;
+    memcpy(&word, bytes, 4);
+    address[0] = (__u64)__builtin_bswap32(word) << 32;
+    return;
   }
-  return limit;
+  __u64 words[MAX_WORDS] = {0};
+  memcpy(words, bytes, map->key_size - 4);
+  for (__u32 i = 0; i < map->words; i++)
+    address[i] = __builtin_bswap64(words[i]);
 }
 
-static void *trie_lookup(struct native_map *map, const void *key) {
-  __u32 wanted = *(const __u32 *)key;
-  const __u8 *address = (const __u8 *)key + 4;
+static inline int bit_of(const __u64 *address, __u32 bit, __u32 words) {
+  __u64 word = words == 1 || bit < 64 ? address[0] : address[1];
+  return word >> (63 - bit % 64) & 1;
+}
+
+/* How many leading bits are equal. */
+static inline __u32 common_bits(const __u64 *a, const __u64 *b, __u32 words) {
+  if (a[0] != b[0])
+    return __builtin_clzll(a[0] ^ b[0]);
+  if (words == 1 || a[1] == b[1])
+    return words * 64;
+  return 64 + __builtin_clzll(a[1] ^ b[1]);
+}
+
+static inline __u32 least(__u32 a, __u32 b) { return a < b ? a : b; }
+
+static inline void *trie_search(struct native_map *map, const void *key, __u32 words) {
+  __u64 address[MAX_WORDS];
+  __u32 wanted = *(const __u32 *)key, full = (map->key_size - 4) * 8;
   struct node *best = NULL;
-  __u32 index = *map->heads;
-  while (index != NONE) {
-    struct node *node = node_at(map, index);
-    __u32 limit = node->length < wanted ? node->length : wanted;
-    __u32 common = common_bits(node->address, address, limit);
-    if (common < node->length)
+  unpack(map, key, address);
+  for (__u32 at = *map->heads; at != NONE;) {
+    struct node *node = node_at(map, at);
+    __u32 length = node->length;
+    if (least(common_bits(node->address, address, words), wanted) < length)
       break;
     if (node->has_value)
       best = node;
-    if (common == wanted)
+    if (length == full)
       break;
-    index = node->child[bit_of(address, common)];
+    at = node->child[bit_of(address, length, words)];
   }
   return best ? node_value(map, best) : NULL;
 }
 
-static __u32 new_node(struct native_map *map, const __u8 *address, __u32 length) {
-  struct node *node = node_at(map, map->nodes);
+static void *trie_lookup(struct native_map *map, const void *key) {
+  return map->words == 1 ? trie_search(map, key, 1) : trie_search(map, key, 2);
+}
+
+static __u32 new_node(struct native_map *map, const __u64 *address, __u32 length) {
+  struct node *node = node_at(map, map->end);
   node->child[0] = node->child[1] = NONE;
   node->length = length;
-  memcpy(node->address, address, map->key_size - 4);
-  return map->nodes++;
+  memcpy(node->address, address, map->words * 8);
+  __u32 at = map->end;
+  map->end += map->stride;
+  return at;
 }
 
 static long trie_update(struct native_map *map, const void *key, const void *value, __u64 flags) {
   (void)flags;
-  __u32 length = *(const __u32 *)key;
-  const __u8 *address = (const __u8 *)key + 4;
+  __u64 address[MAX_WORDS];
+  __u32 length = *(const __u32 *)key, common = 0;
+  unpack(map, key, address);
   __u32 *link = map->heads;
-  __u32 common = 0;
   while (*link != NONE) {
     struct node *node = node_at(map, *link);
-    common = common_bits(node->address, address, node->length < length ? node->length : length);
+    common = least(common_bits(node->address, address, map->words), least(node->length, length));
     if (common < node->length || common == length)
       break;
-    link = &node->child[bit_of(address, common)];
+    link = &node->child[bit_of(address, common, map->words)];
   }
   __u32 old = *link;
   int exact = old != NONE && node_at(map, old)->length == length && common == length;
@@ -259,12 +281,12 @@ static long trie_update(struct native_map *map, const void *key, const void *val
   if (exact || old == NONE) {
     *link = fresh;
   } else if (common == length) {
-    node->child[bit_of(node_at(map, old)->address, common)] = old;
+    node->child[bit_of(node_at(map, old)->address, common, map->words)] = old;
     *link = fresh;
   } else {
     __u32 branch = new_node(map, address, common);
-    node_at(map, branch)->child[bit_of(address, common)] = fresh;
-    node_at(map, branch)->child[!bit_of(address, common)] = old;
+    node_at(map, branch)->child[bit_of(address, common, map->words)] = fresh;
+    node_at(map, branch)->child[!bit_of(address, common, map->words)] = old;
     *link = branch;
   }
   return 0;
@@ -298,10 +320,10 @@ static void array_create(struct native_map *map) {
 }
 
 static void *lru_lookup(struct native_map *map, const void *key) {
-  __u32 index = find(map, key, hash_key(key, map->key_size));
-  if (index == NONE)
+  __u32 at = find(map, key, hash_key(key, map->key_size));
+  if (at == NONE)
     return NULL;
-  struct element *element = element_at(map, index);
+  struct element *element = element_at(map, at);
   if (!element->referenced)
     element->referenced = 1;
   return element_value(map, element);

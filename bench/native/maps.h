@@ -13,7 +13,9 @@ struct native_map {
   void *(*lookup)(struct native_map *map, const void *key);
   long (*update)(struct native_map *map, const void *key, const void *value, __u64 flags);
   long (*remove)(struct native_map *map, const void *key);
-  __u32 stride, buckets, count, free, nodes, hand, address_size;
+  __u32 stride, buckets, count, free, hand, words, value_at;
+  /* Bytes of elements in use. */
+  __u32 end;
   /* Heads of the hash chains, or the root of the trie. */
   __u32 *heads;
   char *elements;
