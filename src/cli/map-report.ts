@@ -2,13 +2,11 @@ import { type Btf, type BtfValue, decodeValue, formatFlat } from '../btf/index.t
 import { MapOf } from '../client/index.ts';
 import type { KernelMap } from '../kernel/index.ts';
 import type { Style } from './io.ts';
-import { type Column, formatTable, grouped } from './table.ts';
+import { type Column, fieldNumber, formatRows, grouped } from './table.ts';
 import { prefixText, readable } from './values.ts';
 
 /** Entries looked at in one map: more would make the end of a run long. */
 const SCAN_LIMIT = 200_000;
-/** Columns of a struct shown as such; wider ones become one column of text. */
-const MAX_COLUMNS = 7;
 
 /** One entry, decoded. */
 export interface DumpEntry {
@@ -104,19 +102,20 @@ export function decodeReadable(
   return readable(btf, 0, bytes, '');
 }
 
-/** A struct's members as columns, nested ones as 'outer.inner'; other values as ['value']. */
-function flatten(value: BtfValue, name = ''): [string, BtfValue][] {
+/** A struct's members as columns, nested ones as 'outer.inner'; other values under `name`. */
+export function flatten(value: BtfValue, name = ''): [string, BtfValue][] {
   if (typeof value !== 'object' || Array.isArray(value)) return [[name, value]];
   return Object.entries(value)
     .filter(([member]) => !/^(unused|pad|padding|reserved|_+\w*)$/.test(member))
     .flatMap(([member, inner]) => flatten(inner, name ? `${name}.${member}` : member));
 }
 
-const cell = (value: BtfValue | undefined): string => {
+/** Text of a field's value. */
+export function cell(value: BtfValue | undefined, name = ''): string {
   if (value === undefined) return '';
-  if (typeof value === 'bigint' || typeof value === 'number') return grouped(value);
+  if (typeof value === 'bigint' || typeof value === 'number') return fieldNumber(value, name);
   return typeof value === 'string' ? value : formatFlat(value);
-};
+}
 
 /** Keys are names more than amounts: their digits are not grouped. */
 const keyCell = (value: BtfValue): string => (isNumber(value) ? String(value) : cell(value));
@@ -178,25 +177,17 @@ function entryTable(
   style: Style,
 ): string {
   const keys = rows.map(([entry]) => flatten(entry.key));
-  const keyNames = keys[0]!.map(([name]) => name || 'key');
-  const names = rows[0]![1].map(([name]) => name || 'value');
-  const wide = keyNames.length + names.length > MAX_COLUMNS;
-  if (wide) {
-    const lines = rows.map(([entry, row], i) => [
-      keyNames.length > 3 ? formatFlat(entry.key) : keys[i]!.map(([, v]) => keyCell(v)).join(' '),
-      row.map(([name, value]) => `${name}=${cell(value)}`).join(' '),
-    ]);
-    return formatTable([{ head: 'key' }, { head: 'value' }], lines, width, style.dim);
-  }
+  const fields = rows.map(([, row], i) => ({ key: keys[i]!, row }));
+  const first = fields[0]!;
   const columns: Column[] = [
-    ...keyNames.map((head, i) => ({ head, right: isNumber(keys[0]![i]?.[1]) })),
-    ...names.map((head, i) => ({ head, right: isNumber(rows[0]![1][i]?.[1]) })),
+    ...first.key.map(([name, value]) => ({ head: name || 'key', right: isNumber(value) })),
+    ...first.row.map(([name, value]) => ({ head: name || 'value', right: isNumber(value) })),
   ];
-  const lines = rows.map(([, row], i) => [
-    ...keys[i]!.map(([, value]) => keyCell(value)),
-    ...row.map(([, value]) => cell(value)),
+  const lines = fields.map(({ key, row }) => [
+    ...key.map(([, value]) => keyCell(value)),
+    ...row.map(([name, value]) => cell(value, name)),
   ]);
-  return formatTable(columns, lines, width, style.dim);
+  return formatRows(columns, lines, width, style.dim);
 }
 
 /** A map for JSON: the keys bpftool uses. */

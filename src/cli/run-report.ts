@@ -1,12 +1,12 @@
-import { type Btf, type BtfValue, formatFlat } from '../btf/index.ts';
+import type { Btf } from '../btf/index.ts';
 import type { Fate, FaultTally } from '../machine/index.ts';
 import type { MapSpec, ObjectFile, SourceLine } from '../object/index.ts';
 import type { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
-import { decodeReadable, dumpMap, mapJson, mapText } from './map-report.ts';
-import { byteSize, duration, formatTable, grouped, percent, short } from './table.ts';
+import { cell, decodeReadable, dumpMap, flatten, mapJson, mapText } from './map-report.ts';
+import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
 import { hex, toJson } from './values.ts';
 
 /** Everything a report is made of. */
@@ -229,23 +229,11 @@ function recordTable(
     );
     return heading + lines.join('') + tail;
   }
-  const names = Object.keys(values[0] as object).filter((one) => !/^(unused|pad|_+\w*)$/.test(one));
-  const rows = values.map((value) =>
-    names.map((one) => cellText((value as Record<string, BtfValue>)[one]!)),
-  );
-  const columns = names.map((head, i) => ({
-    head,
-    right: rows.every((row) => /^[\d,-]+$/.test(row[i]!)),
-  }));
-  return heading + formatTable(columns, rows, width, style.dim) + tail;
+  const rows = values.map((value) => flatten(value!));
+  const columns = rows[0]!.map(([head, value]) => ({ head, right: typeof value !== 'string' }));
+  const cells = rows.map((row) => row.map(([field, value]) => cell(value, field)));
+  return heading + formatRows(columns, cells, width, style.dim) + tail;
 }
-
-const cellText = (value: BtfValue): string =>
-  typeof value === 'string'
-    ? value
-    : typeof value === 'object'
-      ? formatFlat(value)
-      : grouped(Number(value));
 
 function mapTables({ machine, object, options }: RunReport, width: number, style: Style): string {
   const parts = [...machine.maps.values()]

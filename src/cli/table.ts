@@ -57,9 +57,7 @@ export function formatTable(
   head: (text: string) => string = (text) => text,
   indent = 2,
 ): string {
-  const widths = columns.map((column, i) =>
-    Math.max(textWidth(column.head), ...rows.map((row) => textWidth(row[i] ?? ''))),
-  );
+  const widths = columnWidths(columns, rows);
   shrink(widths, width - indent - 2 * (columns.length - 1));
   const line = (cells: readonly string[]) =>
     ' '.repeat(indent) +
@@ -70,6 +68,55 @@ export function formatTable(
   const headings = columns.map((column) => column.head);
   const top = headings.some((text) => text !== '') ? [head(line(headings))] : [];
   return [...top, ...rows.map(line)].map((text) => `${text}\n`).join('');
+}
+
+function columnWidths(columns: readonly Column[], rows: readonly (readonly string[])[]): number[] {
+  return columns.map((column, i) =>
+    Math.max(textWidth(column.head), ...rows.map((row) => textWidth(row[i] ?? ''))),
+  );
+}
+
+/** Width the table would need to show everything. */
+export function naturalWidth(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  indent = 2,
+): number {
+  const widths = columnWidths(columns, rows);
+  return widths.reduce((sum, one) => sum + one, 0) + indent + 2 * (columns.length - 1);
+}
+
+/**
+ * Rows as a table if it fits, else each as 'name value' pairs on lines of its own: a cell that is
+ * cut says nothing.
+ */
+export function formatRows(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  dim: (text: string) => string,
+): string {
+  if (naturalWidth(columns, rows) <= width) return formatTable(columns, rows, width, dim);
+  return rows.map((row) => pairLines(columns, row, width, dim)).join('');
+}
+
+function pairLines(
+  columns: readonly Column[],
+  row: readonly string[],
+  width: number,
+  dim: (text: string) => string,
+): string {
+  const lines: string[] = [];
+  let line = ' ';
+  columns.forEach(({ head }, i) => {
+    const pair = ` ${dim(head)} ${fit(row[i] ?? '', width - textWidth(head) - 6)} `;
+    if (line !== ' ' && textWidth(line) + textWidth(pair) > width) {
+      lines.push(line);
+      line = '   ';
+    }
+    line += pair;
+  });
+  return [...lines, line].map((text) => `${text.trimEnd()}\n`).join('');
 }
 
 /** Takes cells off the widest columns until the sum fits. */
@@ -88,6 +135,14 @@ function shrink(widths: number[], room: number): void {
 /** 1234567 → '1,234,567'. */
 export function grouped(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** Names whose numbers are not amounts: their digits stand together. */
+const LABEL = /port|proto|vlan|mark|index|^id$|_id$|flags|^key$|^pid$|^tgid$|^cpu$/i;
+
+/** A number of a field: amounts are grouped, labels are not. */
+export function fieldNumber(value: number | bigint, name: string): string {
+  return LABEL.test(name) ? String(value) : grouped(value);
 }
 
 /** 0.1234 → '12.3 %'. */

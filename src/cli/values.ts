@@ -2,7 +2,8 @@ import type { Btf, BtfValue } from '../btf/index.ts';
 import { formatAddress } from '../client/index.ts';
 
 /** Names whose 4 or 16 bytes are an IP address. */
-const ADDRESS_NAME = /addr|^ip|ip$|^src$|^dst$|source|dest|prefix|^key$/i;
+const ADDRESS_NAME =
+  /addr|^ip|ip[46]?$|^src|^dst|source|dest|target|prefix|peer|remote|local|client|server|gateway/i;
 const MAC_NAME = /mac|^h_source$|^h_dest$|ether/i;
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gzip, readCapture, writeCapture } from '../../src/tools/pcap/index.ts';
+import { readCapture, writeCapture } from '../../src/tools/pcap/index.ts';
 import { packet, udp } from '../machine/helpers.ts';
 import { beeyard, NET, workFolder } from './helpers.ts';
 
@@ -108,11 +108,6 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
 });
 
 describe('beeyard run', () => {
-  const flows = files.write(
-    'flows.pcap',
-    writeCapture(times(3000, (i) => udp(`10.0.${i % 7}.${i % 50}`, '10.1.1.1', [i % 90, 53]))),
-  );
-
   it('gives the survivors of a filter byte for byte, gzip or not', async () => {
     const args = ['run', NET, '--prog', 'by_length', '-g', 'least_length=60', '--pcap', sizes];
     await beeyard([...args, '--out', files.path('plain.pcap')]);

@@ -20,17 +20,22 @@ export function udp(
   vlan?: number,
 ): Uint8Array {
   const tag = vlan === undefined ? [] : [0x81, 0x00, vlan >> 8, vlan & 255];
+  const macs = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
   const ip = [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0];
   const address = (text: string) => text.split('.').map(Number);
   const both = ports.flatMap((port) => [port >> 8, port & 255]);
   return Uint8Array.of(
-    ...[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2],
+    ...macs,
     ...tag,
-    ...[8, 0],
+    8,
+    0,
     ...ip,
     ...address(source),
     ...address(destination),
     ...both,
-    ...[0, 8, 0, 0],
+    0,
+    8,
+    0,
+    0,
   );
 }
