@@ -109,7 +109,8 @@ function digest(module) {
   const hash = createHash('sha256');
   const files = module
     .inputs()
-    .concat(module.extraInputs?.() ?? [], 'src/runtime/layout.ts', 'scripts/build-wasm.mjs');
+    .concat(module.extraInputs?.() ?? [], 'src/runtime/layout.ts', 'scripts/build-wasm.mjs')
+    .concat('src/abi/generated/6.12/constants.ts');
   files.push('node_modules/assemblyscript/package.json');
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
   return hash.digest('hex');
