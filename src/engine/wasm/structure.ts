@@ -226,8 +226,10 @@ class Structurer {
 
   /** Both ways stand here: one in an `if`, the other behind it. */
   private fork(node: number, taken: number, next: number): void {
+    const target = this.flow.order[taken];
     this.emitter.condition(node, false);
     this.open(IF);
+    if (this.emitter.hasEdgeCode(node, target)) this.emitter.edgeCode(node, target);
     this.push(STEP_TREE, next);
     this.push(STEP_END, taken);
     this.push(STEP_TREE, taken);
