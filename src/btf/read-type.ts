@@ -175,7 +175,9 @@ function readComposite(
   return { kind, id, name, size, members };
 }
 
-function checkEnumSize(cursor: TypeCursor, { id, at, sizeOrType: size }: TypeRecord): void {
+function checkEnumSize(cursor: TypeCursor, { id, at, vlen, sizeOrType: size }: TypeRecord): void {
+  // `enum x;` has neither values nor a size.
+  if (size === 0 && vlen === 0) return;
   if (![1, 2, 4, 8].includes(size)) cursor.reader.fail(at, `enum ${id} has ${size} bytes`);
 }
 

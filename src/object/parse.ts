@@ -101,6 +101,7 @@ function readPrograms(
       name: main.name,
       section: main.home.section.name,
       ...sectionMeaning(main.home.section.name),
+      ...(main.home.section.name.startsWith('?') && { autoload: false as const }),
       insns: encodeCode(code),
       functions: debug.functions(parts),
       relocations,

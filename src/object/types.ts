@@ -30,6 +30,8 @@ export interface ProgramSpec {
   readonly attachType: string | undefined;
   /** What stands after the slash of the section, e.g. the probed function. */
   readonly attachTarget: string | undefined;
+  /** Only present when the section starts with '?': loaders leave it out unless asked. */
+  readonly autoload?: false;
   /** xdp.frags, fentry.s, … */
   readonly flags: readonly ('frags' | 'sleepable' | 'multi' | 'session')[];
   /**

@@ -58,6 +58,12 @@ describe('parseBtf', () => {
     expect(types[19]).toMatchObject({ values: [{ name: 'HUGE', value: 0x123456789abcdef0n }] });
   });
 
+  test('an enum that is only declared has no size', () => {
+    const b = new BtfBuilder();
+    b.enum('later', {}, 0, 0);
+    expect(b.parse().type(1)).toMatchObject({ kind: 'enum', size: 0, values: [] });
+  });
+
   test('a split BTF continues ids and strings of its base', () => {
     const base = new BtfBuilder();
     const int = base.int('int', 4);

@@ -199,6 +199,11 @@ describe('source lines', () => {
 });
 
 describe('the object', () => {
+  test('programs of sections with a question mark are marked', () => {
+    const autoload = object('subprograms.bpf.o').programs.map((each) => each.autoload);
+    expect(autoload).toEqual([undefined, undefined, false]);
+  });
+
   test('tells license and version', () => {
     expect(object('subprograms.bpf.o').license).toBe('Dual MIT/GPL');
     expect(object('counter.bpf.o')).toMatchObject({ license: 'MIT', version: 0x060c75 });
