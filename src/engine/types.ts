@@ -68,6 +68,7 @@ export const DEFAULT_FUEL = 1 << 26;
  *   Table entries and callbacks do not reset anything.
  * - Checked entry fills REGION_CTX and, if the image has a packet, REGION_PACKET (from the lower of
  *   `meta` and `start` to `end`); the packet's is filled again after every helper that may move it.
+ * - The context's packet pointers (context.ts) are read only to checked code: FAULT_READ_ONLY.
  * - C_DEPTH counts frames above the program's own: a call or callback that would make it
  *   MAX_CALL_FRAMES is FAULT_STACK (insn: the call; for a callback its first instruction).
  * - Fuel: every taken jump to an instruction at or before itself, every bpf-to-bpf call and every

@@ -94,8 +94,13 @@ export const R_ELEMENT = 12;
 export const R_FLAGS = 16;
 /** u32: address of the owning map's header, or 0. */
 export const R_OWNER = 20;
+/** u32 addresses, with REGION_F_GUARD. */
+export const R_GUARD_START = 24;
+export const R_GUARD_END = 28;
 export const REGION_F_READ_ONLY = 1;
 export const REGION_F_WRITE_ONLY = 2;
+/** Writes must not touch R_GUARD_START .. R_GUARD_END: the packet pointers of a context. */
+export const REGION_F_GUARD = 4;
 
 // ---- CPU block (offsets from its base; one per CPU, 64 KiB) ---------------------------------
 export const CPU_BLOCK_SIZE = 0x10000;
@@ -181,7 +186,7 @@ export const CONTRACT_ARGUMENT_SIZE = 8;
 export const CONTRACT_HELPER = 40;
 export const CONTRACT_SIZE = 48;
 export const CONTRACT_NONE = 0;
-/** Not checked: any number, or what only the helper itself can judge. */
+/** Not checked: a number, or what only the helper itself can judge. */
 export const CONTRACT_SCALAR = 1;
 export const CONTRACT_CTX = 2;
 export const CONTRACT_MAP = 3;

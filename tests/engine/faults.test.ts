@@ -63,6 +63,18 @@ describe.each(checkedVariants)('faults: $name', (variant) => {
     expect(found.message).toContain('context+0x15, context ends at +0x18');
   });
 
+  it('writing the packet pointers of the context, directly or through a helper', () => {
+    const lab = new Lab();
+    expect(lab.load(variant, '*(u32 *)(r1 + 12) = 5\nr0 = 1\nexit').run(lab.context)).toBe(1);
+    const found = fault('r0 = 0\n*(u32 *)(r1 + 4) = -1\nexit', lab);
+    expect(found).toMatchObject({ kind: 'read only', insn: 1, size: 4, write: true });
+    expect(fault('r2 = 9\n*(u8 *)(r1 + 11) = r2\nexit', lab).kind).toBe('read only');
+    expect(fault('r2 = 8\nr2 += r1\n*(u64 *)(r2 + 3) = 0\nexit', lab).kind).toBe('read only');
+    expect(fault('r2 = 1\nlock *(u32 *)(r1 + 0) += w2\nexit', lab).kind).toBe('read only');
+    const copy = 'r2 = 4\nr3 = r10\nr3 += -8\ncall 113\nexit';
+    expect(fault(copy, lab)).toMatchObject({ kind: 'bad helper argument', argument: 1 });
+  });
+
   it('past the end of the stack', () => {
     const found = fault('r0 = 0\n*(u8 *)(r10 + 0) = 1\nexit');
     expect(found).toMatchObject({ kind: 'out of range', insn: 1, size: 1, write: true });

@@ -109,9 +109,9 @@ describe('interpreted code', () => {
     const other = createRuntime({ cpus: 2, join: { memory: runtime.memory, cpu: 1 } });
     const image = imageOf(`
       r2 = 5
-      r2 = atomic_fetch_add((u64 *)(r1 + 0), r2)
+      r2 = atomic_fetch_add((u64 *)(r1 + 16), r2)
       r3 = 1
-      lock *(u32 *)(r1 + 8) |= w3
+      lock *(u32 *)(r1 + 12) |= w3
       r0 = r2
       exit`);
     const first = interpreterEngine.load(image, runtime, { checks: true });

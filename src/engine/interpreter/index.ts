@@ -1,5 +1,6 @@
 import { C_BATCH_INDEX, C_INTERPRETER } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
+import { packetFields } from '../context.ts';
 import { faultFrom, imagesOf, ProgramFaultError, ProgramStopped } from '../fault.ts';
 import { restoreRun, saveRun } from '../run-state.ts';
 import {
@@ -18,6 +19,8 @@ import {
   P_CODE,
   P_CONTEXT_SIZE,
   P_FUEL,
+  P_GUARD_END,
+  P_GUARD_START,
   P_ID,
   P_LISTENER,
   P_ORIGINS,
@@ -98,6 +101,9 @@ class InterpretedCode implements LoadedCode {
     set(P_PACKET_META, packet?.meta ?? -1);
     set(P_PACKET_NETWORK, packet?.network ?? -1);
     set(P_LISTENER, this.#program);
+    const guard = packetFields(this.image.context);
+    set(P_GUARD_START, guard?.start ?? 0);
+    set(P_GUARD_END, guard?.end ?? 0);
     view.setBigInt64(this.#program + P_FUEL, BigInt(options.fuel ?? DEFAULT_FUEL), true);
   }
 

@@ -3,6 +3,7 @@ import type { Emitter } from './emitter.ts';
 import type { MapFacts } from './facts.ts';
 import * as W from './opcodes.ts';
 import { C_STACK, C_STACK_END } from '../../runtime/layout.ts';
+import { packetFields } from '../context.ts';
 import { NONE } from './program.ts';
 import { STACK_TAG } from './transfer.ts';
 import {
@@ -32,7 +33,7 @@ function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
     case V_STACK:
       return a + off >= -e.extent && a + off + size <= 0;
     case V_CTX:
-      return a + off >= 0 && a + off + size <= e.world.image.context.size;
+      return isContextData(e, a + off, size, write);
     case V_PACKET:
       return a + off >= 0 && a + off + size <= e.word(pointer, 3);
     case V_MAP_VALUE: {
@@ -45,6 +46,14 @@ function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
     default:
       return false;
   }
+}
+
+/** Inside the context, and no write to its packet pointers. */
+function isContextData(e: Emitter, at: number, size: number, write: boolean): boolean {
+  const { context } = e.world.image;
+  const guard = packetFields(context);
+  const inside = at >= 0 && at + size <= context.size;
+  return inside && !(write && guard && at < guard.end && at + size > guard.start);
 }
 
 function mayAccess(map: MapFacts, write: boolean): boolean {

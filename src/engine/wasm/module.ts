@@ -22,11 +22,16 @@ import {
   GLOBALS,
   MAX_CALL_FRAMES,
   R_END,
+  R_FLAGS,
+  R_GUARD_END,
+  R_GUARD_START,
   R_START,
   REGION_CTX,
+  REGION_F_GUARD,
   REGION_PACKET,
   REGION_SIZE,
 } from '../../runtime/layout.ts';
+import { packetFields } from '../context.ts';
 import { I32, I64, ModuleBuilder } from './encoder.ts';
 import { CodeWriter } from './emitter.ts';
 import type { World } from './facts.ts';
@@ -342,6 +347,18 @@ export class ModuleContext {
       w.i32(image.context.size);
       w.op(W.I32_ADD);
     });
+    const guard = packetFields(image.context);
+    this.storeCpu(w, CTX_RECORD + R_FLAGS, () => w.i32(guard ? REGION_F_GUARD : 0));
+    for (const [field, offset] of [
+      [R_GUARD_START, guard?.start ?? 0],
+      [R_GUARD_END, guard?.end ?? 0],
+    ] as const) {
+      this.storeCpu(w, CTX_RECORD + field, () => {
+        w.with(W.LOCAL_GET, contextLocal);
+        w.i32(offset);
+        w.op(W.I32_ADD);
+      });
+    }
     this.callOpenPacket(w);
   }
 

@@ -21,12 +21,15 @@ import {
   G_REGION_NEXT,
   MAX_REGIONS,
   REGIONS,
+  REGION_F_GUARD,
   REGION_F_READ_ONLY,
   REGION_F_WRITE_ONLY,
   REGION_SIZE,
   R_ELEMENT,
   R_END,
   R_FLAGS,
+  R_GUARD_END,
+  R_GUARD_START,
   R_OWNER,
   R_START,
   R_STRIDE,
@@ -98,6 +101,10 @@ export function regionRecord(high: u32): u32 {
   );
 }
 
+function isGuarded(record: u32, at: u32, size: u32): bool {
+  return at < load<u32>(record, R_GUARD_END) && at + size > load<u32>(record, R_GUARD_START);
+}
+
 /**
  * Whether a program may access `size` bytes at `ptr`: FAULT_NONE, or the kind of fault. `write` is
  * not 0 for stores and atomics.
@@ -122,6 +129,9 @@ export function region_check(ptr: u64, size: u32, write: u32): u32 {
   }
   const flags = load<u32>(record, R_FLAGS);
   if (flags == 0) return FAULT_NONE;
-  if (write != 0) return flags & REGION_F_READ_ONLY ? FAULT_READ_ONLY : FAULT_NONE;
+  if (write != 0) {
+    if (flags & REGION_F_GUARD && !isGuarded(record, <u32>ptr, size)) return FAULT_NONE;
+    return flags & (REGION_F_READ_ONLY | REGION_F_GUARD) ? FAULT_READ_ONLY : FAULT_NONE;
+  }
   return flags & REGION_F_WRITE_ONLY ? FAULT_OUT_OF_RANGE : FAULT_NONE;
 }

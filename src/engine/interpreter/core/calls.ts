@@ -28,11 +28,15 @@ import {
   MAX_MAPS,
   MAX_TAIL_CALLS,
   REGION_CTX,
+  REGION_F_GUARD,
   REGION_MAP_HANDLE,
   REGION_PACKET,
   REGION_SIZE,
   REGION_STACK,
   R_END,
+  R_FLAGS,
+  R_GUARD_END,
+  R_GUARD_START,
   R_START,
   TAG_BASE,
 } from '../../../runtime/layout';
@@ -61,6 +65,8 @@ import {
   I_TARGET,
   P_CHECKS,
   P_CONTEXT_SIZE,
+  P_GUARD_END,
+  P_GUARD_START,
   P_PACKET_END,
   P_PACKET_META,
   P_PACKET_NETWORK,
@@ -209,6 +215,10 @@ export function openContext(program: u32, context: u32): void {
   const record = cpu_block + CPU_REGIONS + REGION_CTX * REGION_SIZE;
   store<u32>(record, context, R_START);
   store<u32>(record, context + load<u32>(program, P_CONTEXT_SIZE), R_END);
+  const guardEnd = load<u32>(program, P_GUARD_END);
+  store<u32>(record, guardEnd == 0 ? 0 : REGION_F_GUARD, R_FLAGS);
+  store<u32>(record, context + load<u32>(program, P_GUARD_START), R_GUARD_START);
+  store<u32>(record, context + guardEnd, R_GUARD_END);
   openPacket(program);
 }
 

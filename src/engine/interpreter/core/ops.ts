@@ -245,4 +245,7 @@ export const P_PACKET_NETWORK = 32;
 export const P_FUEL = 40;
 /** u32: number of the step hook's listener. */
 export const P_LISTENER = 48;
-export const P_SIZE = 56;
+/** u32: bytes of the context that programs may not write, offsets; both 0 = none. */
+export const P_GUARD_START = 52;
+export const P_GUARD_END = 56;
+export const P_SIZE = 64;
