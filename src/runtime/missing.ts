@@ -5,7 +5,7 @@
  */
 
 const NO_SOCKETS = 'the machine has no protocol stack that owns sockets';
-const NO_COOKIES = 'SYN cookies are made and checked by a TCP stack, which the machine lacks';
+const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine lacks';
 const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
 const NO_SYMBOLS = 'needs variables of a running kernel (ksyms)';
 const NO_TIMERS = 'timers are events of the machine and come with its scheduler';
@@ -42,8 +42,4 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   skc_to_mptcp_sock: NO_SOCKETS,
   tcp_check_syncookie: NO_COOKIES,
   tcp_gen_syncookie: NO_COOKIES,
-  tcp_raw_gen_syncookie_ipv4: NO_COOKIES,
-  tcp_raw_gen_syncookie_ipv6: NO_COOKIES,
-  tcp_raw_check_syncookie_ipv4: NO_COOKIES,
-  tcp_raw_check_syncookie_ipv6: NO_COOKIES,
 };

@@ -4,3 +4,4 @@ export { region_new, region_set, region_free, region_check } from './regions';
 export { map_new, map_discard } from './map';
 export { check_call } from './contracts';
 export { packet_load } from './packet_load';
+export { siphash } from './siphash';
