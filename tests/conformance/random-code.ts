@@ -7,6 +7,9 @@ const HELPERS = [8, 9999];
 const OFFSETS = [0, 0, 1, -1, 4, -4, 8, -8, -16, -64, -512, 511, -32768, 32767];
 const IMMS = [0, 1, -1, 2, 8, 31, 63, 64, 255, 0x7fffffff, -0x80000000, 0x10000];
 
+/** Calls stay valid: they say where functions begin, also where they are never reached. */
+const CALL = 0x85;
+
 const ROWS = INSN_TABLE.filter(({ kind }) => !/^(internal|callx|ld_abs|ld_ind)$/.test(kind));
 
 export class RandomCode {
@@ -78,7 +81,7 @@ export class RandomCode {
       // Map handles and the like need a linker.
       if (wide) code.src[i] = 0;
       if (wide) code.set(++i, 0, 0, 0, 0, this.pick(IMMS));
-      else if (this.below(noise) === 0) this.#spoil(code, i);
+      else if (this.below(noise) === 0 && info.op !== CALL) this.#spoil(code, i);
     }
     if (this.below(3) !== 0) code.set(length - 1, 0x95, 0, 0, 0, 0);
     return code;

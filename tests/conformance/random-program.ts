@@ -211,6 +211,51 @@ class Writer {
     }
   }
 
+  /** A short loop of its own, as compilers unroll them: counting up or down, over memory or not. */
+  loop(label: string): void {
+    const times = this.pick([1, 2, 3, 4, 5, 8, 9, 17]);
+    const up = this.below(2) === 0;
+    this.say(`r8 = ${up ? 0 : times}`);
+    this.lines.push(`${label}:`);
+    if (this.below(2) === 0) {
+      const [r, address] = [this.below(3), 3 + this.below(3)];
+      this.say(`r${address} = r7`);
+      this.say(`r${address} += r8`);
+      this.say(`r${r} = *(u8 *)(r${address} + ${this.below(8)})`);
+      if (this.below(2) === 0) this.say(`*(u16 *)(r${address} + ${this.below(8)}) = r${r}`);
+      this.say(`r${address} = ${this.constant()}`);
+    }
+    for (let n = this.below(4); n > 0; n--) this.arithmetic();
+    this.say(up ? 'r8 += 1' : 'r8 -= 1');
+    if (up) this.say(`if r8 ${this.pick(['<', 's<', '!='])} ${times} goto ${label}`);
+    else this.say(`if ${this.pick(['r8 != 0', 'r8 s> 0', 'w8 > 0'])} goto ${label}`);
+    this.say('r8 = 0');
+  }
+
+  /** A function of a few instructions, which compilers put in place of the call. */
+  small(k: number): void {
+    this.lines.push(`function${k}:`);
+    this.say(`r0 = ${this.pick(['r1', 'r2', '5'])}`);
+    const below6 = () => this.below(6);
+    for (let n = this.below(5); n > 0; n--) {
+      const letter = this.pick(['r', 'w']);
+      const operand = this.below(3) === 0 ? this.constant() : `${letter}${1 + this.below(5)}`;
+      this.say(`${letter}${below6()} ${this.pick(OPERATIONS)}= ${operand}`);
+    }
+    if (this.below(3) === 0) {
+      this.say(
+        `if r1 ${this.pick(CONDITIONS)} ${this.operand('r').replace(/r[06-9]/, 'r1')} goto +1`,
+      );
+      this.say(`r0 += ${this.constant()}`);
+    }
+    if (this.below(3) === 0) {
+      this.say('*(u64 *)(r10 - 8) = r1');
+      this.say('r1 = *(u32 *)(r10 - 8)');
+      this.say('r0 ^= r1');
+    }
+    this.say('exit');
+  }
+
   call(): void {
     if (this.functions === 0) return this.arithmetic();
     this.say(`call function${this.below(this.functions)}`);
@@ -220,12 +265,14 @@ class Writer {
   segment(prefix: string, i: number, segments: number): void {
     this.lines.push(`${prefix}${i}:`);
     for (let n = 1 + this.below(4); n > 0; n--) this.arithmetic();
-    switch (this.below(6)) {
+    switch (this.below(7)) {
       case 0:
         return this.memory();
       case 1:
         return this.atomic();
       case 2:
+        return this.loop(`${prefix}loop${i}`);
+      case 3:
         return prefix === 'main' ? this.call() : this.memory();
       default:
         return this.jump(prefix, i, segments);
@@ -254,6 +301,10 @@ class Writer {
     this.say(`r9 = ${BACKWARD_JUMPS}`);
     this.body('main', this.segments);
     for (let k = 0; k < this.functions; k++) {
+      if (this.below(2) === 0) {
+        this.small(k);
+        continue;
+      }
       this.lines.push(`function${k}:`);
       // The memory of a function is a part of its stack.
       this.say('r7 = r10');
