@@ -8,8 +8,8 @@ const HEADER_SIZE = 64;
 const SECTION_HEADER_SIZE = 64;
 
 /**
- * Reads an ELF64 file of either byte order: sections with their bytes at once, symbols when they are
- * first asked for, relocations one section at a time with `readRelocations`.
+ * Reads an ELF64 file of either byte order: sections with their bytes at once, symbols when they
+ * are first asked for, relocations one section at a time with `readRelocations`.
  *
  * Throws `FormatError` with the offset of the first wrong thing; ELF32 is refused.
  *

@@ -11,8 +11,8 @@ export interface ElfFile {
   /** By section index; 0 is the null section. */
   readonly sections: readonly ElfSection[];
   /**
-   * By symbol index, from the first symbol table; 0 is the null symbol. Read at the first use, which
-   * throws `FormatError` if they are broken.
+   * By symbol index, from the first symbol table; 0 is the null symbol. Read at the first use,
+   * which throws `FormatError` if they are broken.
    */
   readonly symbols: readonly ElfSymbol[];
 }

@@ -11,6 +11,8 @@ import type { Source } from './source.ts';
 import { isStructOps, readStructOps } from './struct-ops.ts';
 import type { MapSpec } from './types.ts';
 
+const ARENA_SECTION = '.addr_space.1';
+
 export interface ObjectMaps {
   /** In libbpf's order: defined ones, data sections, struct_ops. */
   readonly specs: readonly MapSpec[];
@@ -19,19 +21,20 @@ export interface ObjectMaps {
 
 /** All maps of an object. Throws `FormatError` where libbpf refuses the definition. */
 export function readMaps(source: Source): ObjectMaps {
-  const defined = readSlots(source, [...readLegacyMaps(source), ...readBtfMaps(source)]);
+  const own = readSlots(source, [...readLegacyMaps(source), ...readBtfMaps(source)]);
+  const defined = withArenaData(source, own);
   const data = new Map<number, MapSpec>();
   for (const section of source.elf.sections) {
     const kind = dataKind(section);
     if (kind) data.set(section.index, readDataMap(source, section, kind));
   }
-  shareArena(source, defined, data);
   const specs = [
     ...defined.map(({ spec }) => spec),
-    ...[...data.values()].filter(({ dataSection }) => dataSection !== undefined),
+    ...data.values(),
     ...source.elf.sections.filter(isStructOps).flatMap((each) => readStructOps(source, each)),
   ];
-  return { specs, places: { definitions: placesOf(defined), data } };
+  const places = { definitions: placesOf(defined), data: dataPlaces(source, defined, data) };
+  return { specs, places };
 }
 
 function placesOf(maps: readonly DefinedMap[]): Map<number, Map<number, string>> {
@@ -43,17 +46,27 @@ function placesOf(maps: readonly DefinedMap[]): Map<number, Map<number, string>>
   return places;
 }
 
-/** Variables in address space 1 live in the object's arena. */
-function shareArena(
-  source: Source,
+/** Variables in address space 1 are the first bytes of the object's arena. */
+function withArenaData({ elf }: Source, defined: readonly DefinedMap[]): readonly DefinedMap[] {
+  const section = elf.sections.find(({ name }) => name === ARENA_SECTION);
+  if (!section) return defined;
+  const initialValue = section.data.slice();
+  return defined.map((map) =>
+    map.spec.type === 'arena' ? { ...map, spec: { ...map.spec, initialValue } } : map,
+  );
+}
+
+/** The maps whose bytes relocations can refer to, by section. */
+function dataPlaces(
+  { elf }: Source,
   defined: readonly DefinedMap[],
-  data: Map<number, MapSpec>,
-): void {
-  const section = source.elf.sections.find(({ name }) => name === '.addr_space.1');
+  dataMaps: ReadonlyMap<number, MapSpec>,
+): Map<number, MapSpec> {
+  const places = new Map(dataMaps);
+  const section = elf.sections.find(({ name }) => name === ARENA_SECTION);
   const arena = defined.find(({ spec }) => spec.type === 'arena');
-  if (!section || !arena) return;
-  data.set(section.index, arena.spec);
-  source.notes.push('initial values of arena variables are not put into the arena');
+  if (section && arena) places.set(section.index, arena.spec);
+  return places;
 }
 
 function readBtfMaps(source: Source): DefinedMap[] {

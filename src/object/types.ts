@@ -102,13 +102,19 @@ export interface MapSpec {
   readonly valueTypeId: number;
   /** Template of map-in-map. */
   readonly inner?: MapSpec;
-  /** Names by slot: initial maps of a map-in-map, programs of a prog_array. */
+  /**
+   * Names by slot: initial maps of a map-in-map, programs of a prog_array; of a struct_ops table by
+   * its 8-byte words.
+   */
   readonly initialSlots?: readonly {
     readonly slot: number;
     readonly name: string;
     readonly kind: 'map' | 'program';
   }[];
-  /** Bytes of a global data section (.data, .rodata, .bss, …). */
+  /**
+   * Bytes of a global data section (.data, .rodata, .bss, …), of a struct_ops table (addresses in
+   * it are 0: see `initialSlots`), or the first bytes of an arena.
+   */
   readonly initialValue?: Uint8Array;
   /** Made from a data section (max_entries 1, array). */
   readonly dataSection?: 'data' | 'rodata' | 'bss' | 'kconfig';

@@ -151,3 +151,31 @@ describe('legacy maps', () => {
     ]);
   });
 });
+
+describe('special maps', () => {
+  const { btf } = parseObject(fixture('special.bpf.o'));
+
+  test('struct_ops tables name their programs and keep other values', () => {
+    const table = map('special.bpf.o', 'table');
+    expect(table).toMatchObject({
+      type: 'struct_ops',
+      keySize: 4,
+      valueSize: 24,
+      maxEntries: 1,
+      // BPF_F_LINK, for .struct_ops.link
+      flags: 0x2000,
+      initialSlots: [
+        { slot: 0, name: 'first_operation', kind: 'program' },
+        { slot: 2, name: 'second_operation', kind: 'program' },
+      ],
+    });
+    expect(btf!.type(table.valueTypeId).name).toBe('operations');
+    expect(new DataView(table.initialValue!.buffer).getInt32(8, true)).toBe(42);
+  });
+
+  test('an arena has its 64-bit address and the values of its variables', () => {
+    const arena = map('special.bpf.o', 'memory');
+    expect(arena).toMatchObject({ type: 'arena', maxEntries: 16, extra: 0x100000000000n });
+    expect(Array.from(arena.initialValue!)).toEqual([7, 0, 0, 0, 0, 0, 0, 0]);
+  });
+});

@@ -97,6 +97,37 @@ describe('subprograms', () => {
   });
 });
 
+describe('special functions', () => {
+  test('an exception callback is appended though nothing calls it', () => {
+    expect(layout(program('special.bpf.o', 'throwing'))).toBe(
+      'throwing@0 global, caught@13 global',
+    );
+  });
+
+  test('static functions in the section of a program are subprograms', () => {
+    const { programs } = object('special.bpf.o');
+    expect(programs.map(({ name }) => name)).not.toContain('in_section');
+    expect(references(program('special.bpf.o', 'calls_in_section'))).toEqual([
+      'calls_in_section calls in_section',
+    ]);
+  });
+
+  test('variables of the arena are loaded from the arena map', () => {
+    expect(program('special.bpf.o', 'throwing').relocations).toEqual([
+      { kind: 'map_value', insn: 0, map: 'memory', offset: 4 },
+      { kind: 'map_value', insn: 6, map: 'memory', offset: 0 },
+    ]);
+  });
+
+  test('of an object with nothing but .text, the visible ones are programs', () => {
+    const { programs } = object('bare.bpf.o');
+    expect(programs.map(({ name, section, type }) => [name, section, type])).toEqual([
+      ['entry', '.text', undefined],
+    ]);
+    expect(layout(programs[0]!)).toBe('entry@0 global, helper@9');
+  });
+});
+
 describe('relocations', () => {
   test('say what to put in, with the pseudo source register set', () => {
     const { insns, relocations } = program('counter.bpf.o', 'count');
