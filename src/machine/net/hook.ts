@@ -33,6 +33,8 @@ export interface PacketHook {
   prepare(u32: Uint32Array, u8: Uint8Array, at: number, frame: Frame): void;
   /** After the program: makes the packet's bytes what would leave the hook. */
   finish?(u32: Uint32Array, u8: Uint8Array, at: number): void;
+  /** Why BPF_PROG_TEST_RUN does not take a packet (EINVAL), or undefined. */
+  refuse?(packet: Uint8Array): string | undefined;
   /** Meaning of a return code. */
   verdict(code: number): Verdict;
   /** Return code counted for a program that was stopped by a fault. */

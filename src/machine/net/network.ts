@@ -13,10 +13,15 @@ import { Device, type DeviceOptions } from './device.ts';
 import type { PacketHook, Verdict } from './hook.ts';
 import { ETHERNET_HEADER, type Ingress, type PacketColumns } from './packets.ts';
 import { PacketRing, type RingOptions } from './ring.ts';
-import { tcHook } from './tc.ts';
-import { xdpHook } from './xdp.ts';
+import { tcHook, tcTestRun } from './tc.ts';
+import { xdpHook, xdpTestRun } from './xdp.ts';
 
 const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
+/** How BPF_PROG_TEST_RUN presents packets to the programs of a hook. */
+const TEST_RUN = new Map([
+  [xdpHook, xdpTestRun],
+  [tcHook, tcTestRun],
+]);
 /** Room for the packets of single runs. */
 const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
 /** Interface numbers count up from the loopback device's. */
@@ -102,7 +107,9 @@ export class Network implements Subsystem {
 
   run(program: MachineProgram, options: RunOptions): RunResult {
     const data = options.data ?? new Uint8Array(0);
-    const hook = this.hookOf(program);
+    const hook = TEST_RUN.get(this.hookOf(program))!;
+    const refused = hook.refuse?.(data);
+    if (refused) throw new KernelError('EINVAL', 22, refused);
     if (data.length < ETHERNET_HEADER || data.length > BIG_ENOUGH) {
       const text = `a packet of ${data.length} bytes (from ${ETHERNET_HEADER} on)`;
       throw new KernelError('EINVAL', 22, text);

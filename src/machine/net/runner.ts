@@ -33,8 +33,8 @@ export interface RunTotals {
 }
 
 /**
- * Runs one program over packets, batch by batch, on one or several lanes. After `run` the packets of
- * the batch can be asked for in input order, until the next `run`.
+ * Runs one program over packets, batch by batch, on one or several lanes. After `run` the packets
+ * of the batch can be asked for in input order, until the next `run`.
  */
 export class PacketRunner {
   readonly hook: PacketHook;

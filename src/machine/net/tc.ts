@@ -27,10 +27,12 @@ import {
   SKB_WIRE_LEN,
 } from '../../runtime/layout.ts';
 import type { PacketHook, Verdict } from './hook.ts';
-import { ETHERNET_HEADER } from './packets.ts';
+import { ETHERNET_HEADER, type Frame } from './packets.ts';
 
+const PACKET_HOST = 0;
 const PACKET_BROADCAST = 1;
 const PACKET_MULTICAST = 2;
+const PACKET_OTHERHOST = 3;
 
 /** TC_ACT_* in direct-action mode, and TCX_* which are the same numbers. */
 const VERDICTS: Readonly<Record<number, Verdict>> = {
@@ -65,9 +67,26 @@ function untag(u32: Uint32Array, u8: Uint8Array, word: number, data: number): nu
 }
 
 function packetType(u8: Uint8Array, data: number): number {
-  if ((u8[data]! & 1) === 0) return 0;
+  if ((u8[data]! & 1) === 0) return PACKET_HOST;
   for (let i = 0; i < 6; i++) if (u8[data + i] !== 0xff) return PACKET_MULTICAST;
   return PACKET_BROADCAST;
+}
+
+/** Fills a context for `frame.data .. frame.dataEnd`, which begins with an Ethernet header. */
+function fill(u32: Uint32Array, u8: Uint8Array, word: number, frame: Frame, data: number): void {
+  const length = frame.dataEnd - data;
+  u32[word + SKB_LEN / 4] = length;
+  u32[word + SKB_QUEUE_MAPPING / 4] = frame.queue;
+  u32[word + SKB_IFINDEX / 4] = frame.ifindex;
+  u32[word + SKB_DATA / 4] = data;
+  u32[word + SKB_DATA_META / 4] = data;
+  u32[word + SKB_DATA_END / 4] = frame.dataEnd;
+  u32[word + SKB_HARD_START / 4] = frame.hardStart;
+  u32[word + SKB_HARD_END / 4] = frame.hardEnd;
+  if (length < ETHERNET_HEADER) return;
+  u32[word + SKB_PROTOCOL / 4] = u8[data + 12]! | (u8[data + 13]! << 8);
+  u32[word + SKB_PKT_TYPE / 4] = packetType(u8, data);
+  u32[word + SKB_NETWORK_OFFSET / 4] = ETHERNET_HEADER;
 }
 
 /** tc and tcx: the packet as a socket buffer, after XDP and before (or after) the IP stack. */
@@ -98,21 +117,9 @@ export const tcHook: PacketHook = {
     const tagged =
       frame.dataEnd - frame.data >= ETHERNET_HEADER + 4 && isVlanTag(u8, frame.data + 12);
     const data = tagged ? untag(u32, u8, word, frame.data) : frame.data;
-    const length = frame.dataEnd - data;
-    u32[word + SKB_LEN / 4] = length;
-    u32[word + SKB_WIRE_LEN / 4] = length;
-    u32[word + SKB_QUEUE_MAPPING / 4] = frame.queue;
+    fill(u32, u8, word, frame, data);
+    u32[word + SKB_WIRE_LEN / 4] = frame.dataEnd - data;
     u32[word + SKB_INGRESS_IFINDEX / 4] = frame.ifindex;
-    u32[word + SKB_IFINDEX / 4] = frame.ifindex;
-    u32[word + SKB_DATA / 4] = data;
-    u32[word + SKB_DATA_META / 4] = data;
-    u32[word + SKB_DATA_END / 4] = frame.dataEnd;
-    u32[word + SKB_HARD_START / 4] = frame.hardStart;
-    u32[word + SKB_HARD_END / 4] = frame.hardEnd;
-    if (length < ETHERNET_HEADER) return;
-    u32[word + SKB_PROTOCOL / 4] = u8[data + 12]! | (u8[data + 13]! << 8);
-    u32[word + SKB_PKT_TYPE / 4] = packetType(u8, data);
-    u32[word + SKB_NETWORK_OFFSET / 4] = ETHERNET_HEADER;
   },
   /** Puts the VLAN tag back where it is on the wire. */
   finish(u32, u8, at) {
@@ -133,5 +140,31 @@ export const tcHook: PacketHook = {
   },
   verdict(code) {
     return VERDICTS[code] ?? { name: `unknown ${code}`, fate: 'pass' };
+  },
+};
+
+/** Bytes that must follow the Ethernet header, by EtherType. */
+const SHORTEST_HEADER: Readonly<Record<number, number>> = { 0x0800: 20, 0x86dd: 40 };
+
+/**
+ * What BPF_PROG_TEST_RUN makes of a packet (mirrors bpf_prog_test_run_skb): it came to the loopback
+ * device, whose address is nobody's; a VLAN tag stays where it was, in the packet or in the
+ * context.
+ */
+export const tcTestRun: PacketHook = {
+  ...tcHook,
+  prepare(u32, u8, at, frame) {
+    const word = at >>> 2;
+    u32.fill(0, word, word + SKB_CTX_SIZE / 4);
+    fill(u32, u8, word, frame, frame.data);
+    const type = u32[word + SKB_PKT_TYPE / 4];
+    if (type === PACKET_HOST) u32[word + SKB_PKT_TYPE / 4] = PACKET_OTHERHOST;
+  },
+  finish() {},
+  refuse(packet) {
+    const type = (packet[12]! << 8) | packet[13]!;
+    const need = SHORTEST_HEADER[type] ?? 0;
+    if (packet.length - ETHERNET_HEADER >= need) return undefined;
+    return `a packet that says it is IP and ends before the IP header does`;
   },
 };

@@ -61,3 +61,6 @@ export const xdpHook: PacketHook = {
     return VERDICTS[code] ?? { name: `unknown ${code >>> 0}`, fate: 'aborted' };
   },
 };
+
+/** BPF_PROG_TEST_RUN gives back the metadata in front of the packet too. */
+export const xdpTestRun: PacketHook = { ...xdpHook, dataField: XDP_DATA_META };
