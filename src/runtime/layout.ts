@@ -78,7 +78,11 @@ export const REGION_CTX = 1;
 export const REGION_STACK = 2;
 /** Map pointers (headers): never readable by a program. */
 export const REGION_MAP_HANDLE = 3;
-/** Callback pointers: low half = slot in the function table. Never readable. */
+/**
+ * Callback pointers: low half = slot in the function table. Never readable: start and end are 0.
+ * The record's R_OWNER is the address of a bitmap of the slots that are callbacks, R_ELEMENT its
+ * length in bits; other slots are no business of a program.
+ */
 export const REGION_FUNCTION = 4;
 /** Spare per-CPU region that a hook may define (e.g. a socket a helper returned). */
 export const REGION_OBJECT = 5;
@@ -128,7 +132,9 @@ export const C_FAULT_ADDRESS = 56;
 export const C_FAULT_SIZE = 64;
 /** u32: 1 = write. */
 export const C_FAULT_WRITE = 68;
-/** u32: program id (set by the engine), so that a fault after a tail call names the right program. */
+/**
+ * u32: program id (set by the engine), so that a fault after a tail call names the right program.
+ */
 export const C_FAULT_PROGRAM = 72;
 /** u32: helper id when a helper refused its argument, else 0; u32: argument number 1..5. */
 export const C_FAULT_HELPER = 76;
@@ -260,7 +266,7 @@ export const META_NEVER = 1;
 /** Its max_entries must be the template's. */
 export const META_ENTRIES = 2;
 
-// ---- Contexts: the public part is the kernel's UAPI struct, ours follows -------------------------
+// ---- Contexts: the public part is the kernel's UAPI struct, ours follows -----------------------
 /** struct xdp_md (24 bytes), then ours. */
 export const XDP_DATA = 0;
 export const XDP_DATA_END = 4;
@@ -323,7 +329,10 @@ export const SKB_CSUM_LEVEL = 236;
 export const SKB_FLAGS = 240;
 /** u32: SKB_GSO_* bits of a packet with gso_size. */
 export const SKB_GSO_TYPE = 244;
-/** What the socket and route of the packet would say: u64 cookie, u64 cgroup id, u32 classid, u32 realm. */
+/**
+ * What the socket and route of the packet would say: u64 cookie, u64 cgroup id, u32 classid, u32
+ * realm.
+ */
 export const SKB_SOCKET_COOKIE = 248;
 export const SKB_CGROUP_ID = 256;
 export const SKB_CLASSID = 264;
@@ -372,8 +381,8 @@ export const TUNNEL_IPV6 = 2;
 export const C_TUNNEL = 0x3d00;
 
 /**
- * A socket as programs see it: struct bpf_sock, then struct bpf_tcp_sock (for bpf_tcp_sock()). Helpers
- * that find one make it REGION_OBJECT of the CPU.
+ * A socket as programs see it: struct bpf_sock, then struct bpf_tcp_sock (for bpf_tcp_sock()).
+ * Helpers that find one make it REGION_OBJECT of the CPU.
  */
 export const SOCKET_PROTOCOL = 12;
 export const SOCKET_STATE = 72;
@@ -381,10 +390,10 @@ export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
 
 /**
- * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its ring
- * (a power of two), u64 positions of writer and reader, u64 records lost since the last one written,
- * u32 lock. Records follow at EVENT_DATA: {u32 type, u16 misc, u16 size} and, in a sample (type 9), a
- * u32 length and as many bytes.
+ * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its
+ * ring (a power of two), u64 positions of writer and reader, u64 records lost since the last one
+ * written, u32 lock. Records follow at EVENT_DATA: {u32 type, u16 misc, u16 size} and, in a sample
+ * (type 9), a u32 length and as many bytes.
  */
 export const EVENT_CPU = 0;
 export const EVENT_SIZE = 4;

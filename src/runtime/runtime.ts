@@ -50,8 +50,8 @@ const factsByType = new Map<number, MapTypeDef>(mapTypes.map((facts) => [facts.i
  * module over it.
  *
  * @example
- * const runtime = createRuntime({ cpus: 1 });
- * const map = runtime.createMap({ name: 'm', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 });
+ * const runtime = createRuntime({ cpus: 1 }); const map = runtime.createMap({ name: 'm', type: 2,
+ * keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 });
  */
 export function createRuntime(options: RuntimeOptions): Runtime {
   return new LinearRuntime(options);
@@ -210,7 +210,10 @@ class LinearRuntime implements Runtime {
     return this.#helper(id, programType)?.arity ?? 0;
   }
 
-  /** A body may be named like the helper or, when there is one per kind of context, like Linux's function. */
+  /**
+   * A body may be named like the helper or, when there is one per kind of context, like Linux's
+   * function.
+   */
   #helper(id: number, programType: number | undefined): HelperBody | undefined {
     const given = this.#given.get(id);
     const contract = helperContract(id, programType);

@@ -44,9 +44,9 @@ export interface RuntimeMap {
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
-   * update for maps whose values are file descriptors: `word` is what the runtime needs (a program's
-   * table slot, an inner map's address, the machine's handle; never 0), `id` what lookup answers
-   * (for inner maps the map's own id, whatever is given).
+   * update for maps whose values are file descriptors: `word` is what the runtime needs (a
+   * program's table slot, an inner map's address, the machine's handle; never 0), `id` what lookup
+   * answers (for inner maps the map's own id, whatever is given).
    */
   setObject(key: Uint8Array, word: number, id: number, flags?: number): number;
   delete(key: Uint8Array): number;
@@ -85,8 +85,8 @@ export interface Runtime {
   addFunction(fn: unknown): number;
   /**
    * Slot of a helper: a wasm function of type (i64 x argument count) -> i64, or -1 if there is no
-   * body. JavaScript bodies are wrapped: arguments go through C_HOST_ARGS. Some helpers have one body
-   * per kind of context (bpf_redirect); `programType` (BPF_PROG_TYPE_*) chooses it.
+   * body. JavaScript bodies are wrapped: arguments go through C_HOST_ARGS. Some helpers have one
+   * body per kind of context (bpf_redirect); `programType` (BPF_PROG_TYPE_*) chooses it.
    */
   helperSlot(id: number, programType?: number): number;
   /** Same function as a value, for import by compiled code. */
@@ -112,7 +112,9 @@ export interface HostServices {
   neighbours: readonly HostNeighbour[];
   /** Receives a copy of a packet from bpf_clone_redirect; returns 0 or a negative errno. */
   cloneRedirect?: (packet: Uint8Array, ifindex: number, flags: number) => number;
-  /** Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0. */
+  /**
+   * Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0.
+   */
   lookupSocket?: (query: SocketQuery) => number;
 }
 

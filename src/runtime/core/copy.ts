@@ -28,16 +28,29 @@ export function copyBytes(to: u32, from: u32, size: u32): void {
   if (size & 1) store<u8>(to, load<u8>(from));
 }
 
+/** A key; the sizes that matter are spelled out. */
+@inline
+export function copyKey(to: u32, from: u32, size: u32): void {
+  if (size == 8) {
+    store<u64>(to, load<u64>(from));
+  } else if (size == 4) {
+    store<u32>(to, load<u32>(from));
+  } else {
+    copyBytes(to, from, size);
+  }
+}
+
 /** One value, without its spin lock (the kernel's copy_map_value). */
+@inline
 export function copyValue(map: u32, to: u32, from: u32): void {
   const size = load<u32>(map, M_VALUE_SIZE);
   const spin = load<u32>(map, M_SPIN_LOCK);
-  if (spin == 0) {
-    copyBytes(to, from, size);
-    return;
+  if (spin != 0) {
+    copyBytes(to, from, spin - 1);
+    copyBytes(to + spin + 3, from + spin + 3, size - spin - 3);
+  } else {
+    copyKey(to, from, size);
   }
-  copyBytes(to, from, spin - 1);
-  copyBytes(to + spin + 3, from + spin + 3, size - spin - 3);
 }
 
 /** BPF_F_LOCK: one value, while holding the spin lock in it. */

@@ -27,7 +27,7 @@ import { callForElement, stackReserve, stackRestore, stackTop } from './callback
 import { copyBytes, sameBytes } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
 import { cpu_number, random_next } from './instance';
-import { JHASH_INITVAL, jhash, jhash4, jhash8 } from './jhash';
+import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8 } from './jhash';
 import { addCount, loadLink, lock, storeLink, unlock } from './lock';
 import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
@@ -186,14 +186,19 @@ export function lockOf(map: u32, hash: u32): u32 {
   return load<u32>(map, H_LOCKS) + ((hash & load<u32>(map, H_MASK) & (LOCKS - 1)) << 2);
 }
 
-export function hashOf(map: u32, key: u32): u32 {
-  const init = load<u32>(map, H_INIT);
-  const size = load<u32>(map, M_KEY_SIZE);
+@inline
+export function hashSized(key: u32, size: u32, init: u32): u32 {
+  if (size == 8) return jhash8(key, init);
   if (size == 4) return jhash4(key, init);
-  return size == 8 ? jhash8(key, init) : jhash(key, size, init);
+  return size == 16 ? jhash16(key, init) : jhash(key, size, init);
 }
 
-/** Walks a chain of 4-byte keys. */
+export function hashOf(map: u32, key: u32): u32 {
+  return hashSized(key, load<u32>(map, M_KEY_SIZE), load<u32>(map, H_INIT));
+}
+
+// Readers walk a chain to the node with the key, or to the end of the chain.
+
 @inline
 function find4(bucket: u32, key: u32, KEY: u32): u32 {
   const word = load<u32>(key);
@@ -222,7 +227,6 @@ function find16(bucket: u32, key: u32, KEY: u32): u32 {
   return node;
 }
 
-@inline
 function findBytes(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   let node = loadLink(bucket);
   while (isNode(node)) {
@@ -230,6 +234,55 @@ function findBytes(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
     node = loadLink(node);
   }
   return node;
+}
+
+// Writers need the link (in the bucket or a node) that leads to the node with
+// the key, or to the end of the chain.
+
+@inline
+function walk4(at: u32, key: u32, KEY: u32): u32 {
+  const word = load<u32>(key);
+  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
+    if (load<u32>(node + KEY) == word) break;
+    at = node;
+  }
+  return at;
+}
+
+@inline
+function walk8(at: u32, key: u32, KEY: u32): u32 {
+  const word = load<u64>(key);
+  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
+    if (load<u64>(node + KEY) == word) break;
+    at = node;
+  }
+  return at;
+}
+
+@inline
+function walk16(at: u32, key: u32, KEY: u32): u32 {
+  const low = load<u64>(key);
+  const high = load<u64>(key, 8);
+  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
+    if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) break;
+    at = node;
+  }
+  return at;
+}
+
+function walkBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
+    if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) break;
+    at = node;
+  }
+  return at;
+}
+
+@inline
+function walk(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  if (size == 8) return walk8(at, key, KEY);
+  if (size == 4) return walk4(at, key, KEY);
+  return size == 16 ? walk16(at, key, KEY) : walkBytes(at, key, size, hash, KEY);
 }
 
 /** Node of `key`, or 0. Needs no lock. */
@@ -242,16 +295,18 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
   let hash: u32;
   let node: u32;
   do {
-    if (size == 4) {
-      hash = jhash4(key, init);
-      node = find4(table + ((hash & mask) << 2), key, KEY);
-    } else if (size == 8) {
+    if (size == 8) {
       hash = jhash8(key, init);
       node = find8(table + ((hash & mask) << 2), key, KEY);
+    } else if (size == 4) {
+      hash = jhash4(key, init);
+      node = find4(table + ((hash & mask) << 2), key, KEY);
+    } else if (size == 16) {
+      hash = jhash16(key, init);
+      node = find16(table + ((hash & mask) << 2), key, KEY);
     } else {
       hash = jhash(key, size, init);
-      const bucket = table + ((hash & mask) << 2);
-      node = size == 16 ? find16(bucket, key, KEY) : findBytes(bucket, key, size, hash, KEY);
+      node = findBytes(table + ((hash & mask) << 2), key, size, hash, KEY);
     }
     if (isNode(node)) return node;
     // A chain that ends as another bucket's: the node under us moved there.
@@ -259,18 +314,36 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
   return 0;
 }
 
-/** Node of `key` in its bucket; for writers, who hold the lock and know the hash. */
+/**
+ * Address of the link that leads to the node of `key`, or 0 if it is not there. For writers, who hold
+ * the lock and know the hash.
+ */
+@inline
+export function findLink(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  const at = walk(bucket, key, size, hash, KEY);
+  return isNode(load<u32>(at)) ? at : 0;
+}
+
+/** Node of `key`, or 0; for writers. */
 export function findLocked(map: u32, key: u32, hash: u32, KEY: u32): u32 {
-  const node = findBytes(bucketOf(map, hash), key, load<u32>(map, M_KEY_SIZE), hash, KEY);
-  return isNode(node) ? node : 0;
+  const at = findLink(bucketOf(map, hash), key, load<u32>(map, M_KEY_SIZE), hash, KEY);
+  return at == 0 ? 0 : load<u32>(at);
 }
 
 /** Puts a finished node at the head of its chain. */
-export function linkNode(map: u32, node: u32, hash: u32): void {
-  const bucket = bucketOf(map, hash);
+@inline
+export function linkNode(bucket: u32, node: u32, hash: u32): void {
   store<u32>(node, hash, 4);
   storeLink(node, load<u32>(bucket));
   storeLink(bucket, node);
+}
+
+/** The same, in exchange for the node that the link `at` leads to. */
+@inline
+export function replaceNode(bucket: u32, node: u32, hash: u32, at: u32, old: u32): void {
+  linkNode(bucket, node, hash);
+  // The link in the bucket now leads to the new node, whose link is what it was.
+  storeLink(at == bucket ? node : at, load<u32>(old));
 }
 
 /** Takes a node out of its chain; false if it is not in it. Its own link stays, for walkers. */
@@ -291,6 +364,7 @@ export function unlinkNode(map: u32, node: u32, hash: u32): bool {
 // ---- Free nodes -----------------------------------------------------------------------------
 
 /** A free node, or 0. */
+@inline
 export function takeNode(map: u32): u32 {
   lock(map + H_FREE_LOCK);
   let node = load<u32>(map, H_FREE);
@@ -305,6 +379,7 @@ export function takeNode(map: u32): u32 {
   return node;
 }
 
+@inline
 export function giveNode(map: u32, node: u32): void {
   lock(map + H_FREE_LOCK);
   store<u32>(node, load<u32>(map, H_FREE), 4);
@@ -327,6 +402,7 @@ export function swapExtra(map: u32, old: u32): u32 {
   return node;
 }
 
+@inline
 export function countChange(map: u32, by: i32): void {
   addCount(map + M_COUNT, <u32>by);
 }
@@ -371,12 +447,18 @@ function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
 }
 
 /** Deletes from a table whose free nodes are its own (not an LRU's). */
+@inline
 export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
-  const hash = hashOf(map, key);
+  const size = load<u32>(map, M_KEY_SIZE);
+  const hash = hashSized(key, size, load<u32>(map, H_INIT));
   const word = lockOf(map, hash);
   lock(word);
-  const node = findLocked(map, key, hash, KEY);
-  if (node != 0) unlinkNode(map, node, hash);
+  const at = findLink(bucketOf(map, hash), key, size, hash, KEY);
+  let node: u32 = 0;
+  if (at != 0) {
+    node = load<u32>(at);
+    storeLink(at, load<u32>(node));
+  }
   unlock(word);
   if (node == 0) return ENOENT;
   giveNode(map, node);

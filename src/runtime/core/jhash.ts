@@ -30,6 +30,27 @@ export function jhash8(key: u32, init: u32): u32 {
   return final(init + load<u32>(key), init + load<u32>(key, 4), init);
 }
 
+/** Hash of four words: one round of mixing, then the last word. */
+@inline
+export function jhash16(key: u32, init: u32): u32 {
+  let a = init + load<u32>(key);
+  let b = init + load<u32>(key, 4);
+  let c = init + load<u32>(key, 8);
+  a = (a - c) ^ rotl<u32>(c, 4);
+  c += b;
+  b = (b - a) ^ rotl<u32>(a, 6);
+  a += c;
+  c = (c - b) ^ rotl<u32>(b, 8);
+  b += a;
+  a = (a - c) ^ rotl<u32>(c, 16);
+  c += b;
+  b = (b - a) ^ rotl<u32>(a, 19);
+  a += c;
+  c = (c - b) ^ rotl<u32>(b, 4);
+  b += a;
+  return final(a + load<u32>(key, 12), b, c);
+}
+
 /** Up to 4 bytes, little endian. */
 function part(key: u32, size: u32): u32 {
   if (size >= 4) return load<u32>(key);

@@ -123,7 +123,7 @@ function put(map: u32, key: u32, value: u32, flags: u32): i32 {
   if (node == 0) return <i32>E2BIG;
   store<u32>(node + KEY, load<u32>(key));
   copyBytes(node + load<u32>(map, H_VALUE), value, load<u32>(map, M_VALUE_SIZE));
-  linkNode(map, node, load<u32>(key));
+  linkNode(bucketOf(map, load<u32>(key)), node, load<u32>(key));
   if (old != 0) unlinkNode(map, old, load<u32>(key));
   else countChange(map, 1);
   return 0;

@@ -14,27 +14,29 @@ import {
   OP_SYS_UPDATE,
   OP_UPDATE,
 } from '../layout';
-import { copyBytes, copyLocked, copyValue, copyValueOut } from '../core/copy';
+import { copyKey, copyLocked, copyValue, copyValueOut } from '../core/copy';
 import { E2BIG, EINVAL, ENOENT } from '../core/errno';
 import {
+  H_INIT,
   H_VALUE,
+  bucketOf,
   countChange,
   existsCheck,
-  findLocked,
+  findLink,
   findNode,
   hashCreate,
   hashDelete,
   hashForEach,
   hashNextKey,
-  hashOf,
+  hashSized,
   hashRelease,
   linkNode,
   lockOf,
   nodeRegion,
+  replaceNode,
   swapExtra,
   takeExtras,
   takeNode,
-  unlinkNode,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
 import { cpuCount, setOp, valuePointer } from '../core/map';
@@ -74,31 +76,42 @@ export function hash_lookup(map: u32, key: u32): u64 {
  * changes. Only BPF_F_LOCK writes in place.
  */
 export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
-  if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
-  if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
-  const hash = hashOf(map, key);
+  if (flags != 0) {
+    if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
+    if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
+  }
+  const size = load<u32>(map, M_KEY_SIZE);
+  const hash = hashSized(key, size, load<u32>(map, H_INIT));
   const word = lockOf(map, hash);
   lock(word);
-  const error = put(map, key, value, flags, hash);
+  const error = put(map, key, size, value, flags, hash);
   unlock(word);
   return error;
 }
 
-function put(map: u32, key: u32, value: u32, flags: u64, hash: u32): i64 {
-  const old = findLocked(map, key, hash, KEY);
-  const error = existsCheck(old, flags & ~BPF_F_LOCK);
-  if (error != 0) return error;
-  if (old != 0 && flags & BPF_F_LOCK) {
-    copyLocked(map, old + load<u32>(map, H_VALUE), value);
-    return 0;
+@inline
+function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): i64 {
+  const bucket = bucketOf(map, hash);
+  const at = findLink(bucket, key, size, hash, KEY);
+  const old: u32 = at == 0 ? 0 : load<u32>(at);
+  if (flags != 0) {
+    const error = existsCheck(old, flags & ~BPF_F_LOCK);
+    if (error != 0) return error;
+    if (old != 0 && flags & BPF_F_LOCK) {
+      copyLocked(map, old + load<u32>(map, H_VALUE), value);
+      return 0;
+    }
   }
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
   if (node == 0) return E2BIG;
-  copyBytes(node + KEY, key, load<u32>(map, M_KEY_SIZE));
+  copyKey(node + KEY, key, size);
   copyValue(map, node + load<u32>(map, H_VALUE), value);
-  linkNode(map, node, hash);
-  if (old != 0) unlinkNode(map, old, hash);
-  else countChange(map, 1);
+  if (old != 0) {
+    replaceNode(bucket, node, hash, at, old);
+  } else {
+    linkNode(bucket, node, hash);
+    countChange(map, 1);
+  }
   return 0;
 }
 

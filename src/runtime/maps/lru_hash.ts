@@ -17,6 +17,7 @@ import { copyBytes, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_VALUE,
+  bucketOf,
   existsCheck,
   findLocked,
   findNode,
@@ -74,7 +75,7 @@ export function lru_hash_update(map: u32, key: u32, value: u32, flags: u64): i64
   const old = findLocked(map, key, hash, LRU_KEY);
   const error = existsCheck(old, flags);
   if (error == 0) {
-    linkNode(map, node, hash);
+    linkNode(bucketOf(map, hash), node, hash);
     if (old != 0) {
       lruTouch(node);
       unlinkNode(map, old, hash);

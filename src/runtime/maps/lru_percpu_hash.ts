@@ -18,6 +18,7 @@ import {
 import { copyBytes } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
+  bucketOf,
   existsCheck,
   findLocked,
   findNode,
@@ -91,7 +92,7 @@ function update(map: u32, key: u32, value: u32, flags: u64, all: bool): i64 {
   const insert = error == 0 && old == 0;
   if (insert) {
     fill(map, node, key, value, all);
-    linkNode(map, node, hash);
+    linkNode(bucketOf(map, hash), node, hash);
   } else if (error == 0) {
     lruTouch(old);
     if (all) percpuCopyIn(map, load<u32>(old + LRU_HOME), value);

@@ -19,6 +19,7 @@ import { copyBytes } from '../core/copy';
 import { E2BIG, EINVAL, ENOENT } from '../core/errno';
 import {
   countChange,
+  bucketOf,
   existsCheck,
   findLocked,
   findNode,
@@ -106,7 +107,7 @@ function put(map: u32, key: u32, value: u32, flags: u64, hash: u32, all: bool): 
   copyBytes(node + KEY, key, load<u32>(map, M_KEY_SIZE));
   if (all) percpuCopyIn(map, home, value);
   else percpuInit(map, home, value);
-  linkNode(map, node, hash);
+  linkNode(bucketOf(map, hash), node, hash);
   countChange(map, 1);
   return 0;
 }
