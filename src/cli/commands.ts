@@ -15,7 +15,9 @@ const GLOBALS: OptionDef = {
   help: 'set a global variable before loading; may be given several times',
 };
 
-/** Every command there is. Help, parsing and completion read this table; nothing else lists them. */
+/**
+ * Every command there is. Help, parsing and completion read this table; nothing else lists them.
+ */
 export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['run'],
@@ -44,7 +46,7 @@ export const COMMANDS: readonly CommandDef[] = [
       device: {
         type: 'string',
         value: 'NAME',
-        help: 'device the packets come in by (default: the interface named in the capture, or eth0)',
+        help: 'device packets come in by (default: as the capture names it, or eth0)',
       },
       top: { type: 'boolean', help: 'show the hottest source lines' },
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
@@ -52,8 +54,8 @@ export const COMMANDS: readonly CommandDef[] = [
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
     },
     details:
-      'Loads OBJ into a simulated kernel and gives every packet of the capture to one of its XDP or ' +
-      'tc programs. Shows the verdicts, what the program wrote into its maps and ring buffers, and ' +
+      'Loads OBJ into a simulated kernel and gives every packet of the capture to one of its XDP ' +
+      'or tc programs. Shows the verdicts, what the program wrote into its maps and buffers, and ' +
       'every fault with the source line it happened on. Nothing has verified the program: each ' +
       'access is checked while it runs. Ends with 1 if a packet made the program fault.',
     examples: [
@@ -132,8 +134,9 @@ export const COMMANDS: readonly CommandDef[] = [
       clang: { type: 'string', value: 'PATH', help: 'the compiler to use' },
     },
     details:
-      'Uses the first clang that knows the bpf target: $CLANG, clang, clang-21 … clang-14, then the ' +
-      '@zigc packages if they are installed. Downloads nothing. <beeyard/bpf.h> is found by itself.',
+      'Uses the first clang that knows the bpf target: $CLANG, clang, clang-22 … clang-14, then ' +
+      'the @zigc packages if they are installed. Downloads nothing. <beeyard/bpf.h> is found by ' +
+      'itself.',
     examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
     load: () => import('./build.ts'),
   },

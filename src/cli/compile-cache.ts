@@ -14,15 +14,18 @@ import { version } from './version.ts';
 /** Changes when the layout of a cache file does. */
 const FORMAT = 1;
 
-/** Where compiled programs are kept: $BEEYARD_CACHE, $XDG_CACHE_HOME/beeyard or ~/.cache/beeyard. */
+/**
+ * Where compiled programs are kept: $BEEYARD_CACHE, $XDG_CACHE_HOME/beeyard or ~/.cache/beeyard.
+ */
 export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string | undefined {
   if (env['BEEYARD_CACHE'] !== undefined) return env['BEEYARD_CACHE'] || undefined;
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'beeyard');
 }
 
 /**
- * The wasm engine with its output kept on disk. The key is everything compiling depends on, so a file
- * is right or not there; a damaged one is compiled anew. A folder that cannot be written is no error.
+ * The wasm engine with its output kept on disk. The key is everything compiling depends on, so a
+ * file is right or not there; a damaged one is compiled anew. A folder that cannot be written is no
+ * error.
  */
 export function cachedWasmEngine(folder: string): Engine {
   return {

@@ -46,7 +46,8 @@ export function groupHelp(words: readonly string[], commands: readonly CommandDe
     style.accent(`beeyard ${one.path.join(' ')} ${one.operands}`),
     one.summary,
   ]);
-  return `Commands of 'beeyard ${words.join(' ')}':\n\n${formatTable(COMMAND_COLUMNS, rows, io.columns)}`;
+  const table = formatTable(COMMAND_COLUMNS, rows, io.columns);
+  return `Commands of 'beeyard ${words.join(' ')}':\n\n${table}`;
 }
 
 function optionRow(name: string, option: OptionDef): string[] {

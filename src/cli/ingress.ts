@@ -35,7 +35,8 @@ export class IngressTable {
   #row(one: CaptureInterface): Ingress {
     const link = linkDef(one.linkType);
     if (!link) {
-      const text = `interface ${one.name ?? one.id} has link type ${one.linkType}, which no program can be given`;
+      const name = one.name ?? one.id;
+      const text = `interface ${name} has link type ${one.linkType}: no program can be given that`;
       throw new CliError(EXIT.input, text, `XDP and tc see ${knownLinks()}`);
     }
     if (one.linkType !== ETHERNET && !this.#told.has(one.linkType)) {

@@ -1,4 +1,6 @@
-/** Where a command reads and writes: the terminal, or a test's buffers. Data to out, talk to err. */
+/**
+ * Where a command reads and writes: the terminal, or a test's buffers. Data to out, talk to err.
+ */
 export interface CliIo {
   out(text: string): void;
   err(text: string): void;

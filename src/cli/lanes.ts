@@ -49,6 +49,12 @@ export interface RecordLog {
   readonly first: KernelRecord[];
 }
 
+/** How often each instruction of a program ran. */
+export interface ProgramCounts {
+  readonly program: MachineProgram;
+  readonly counts: Float64Array;
+}
+
 /** A machine with one program loaded and lanes to run packets through it. */
 export interface RunMachine {
   readonly machine: Machine;
@@ -62,8 +68,8 @@ export interface RunMachine {
   /** Takes out what ring buffers hold, so that they do not fill up. */
   collect(): void;
   readonly trace: TraceLog;
-  /** Executions per instruction, over all lanes. */
-  counts(): Promise<Float64Array>;
+  /** Executions per instruction of each loaded program, over all lanes. */
+  counts(): Promise<ProgramCounts[]>;
   close(): Promise<void>;
 }
 
@@ -105,7 +111,7 @@ export async function bootLanes(
     collect() {
       for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
     },
-    counts: () => totalCounts(program, lanes),
+    counts: () => totalCounts([...machine.programs], lanes),
     async close() {
       for (const lane of lanes) if (lane instanceof WorkerLane) await lane.stop();
       for (const one of loaded.programs.values()) one.close();
@@ -156,17 +162,20 @@ async function startWorkers(
 }
 
 async function totalCounts(
-  program: MachineProgram,
+  programs: readonly MachineProgram[],
   lanes: readonly (LocalLane | WorkerLane)[],
-): Promise<Float64Array> {
-  const total = program.code.counts().slice();
+): Promise<ProgramCounts[]> {
+  const totals = programs.map((program) => ({ program, counts: program.code.counts().slice() }));
   for (const lane of lanes) {
     if (!(lane instanceof WorkerLane)) continue;
-    (await lane.counts()).forEach((count, i) => {
-      total[i]! += count;
+    const counts = await lane.counts();
+    totals.forEach((total, k) => {
+      counts[k]!.forEach((count, i) => {
+        total.counts[i]! += count;
+      });
     });
   }
-  return total;
+  return totals;
 }
 
 const RECORD_TYPES = /^(ringbuf|perf_event_array)$/;

@@ -144,7 +144,9 @@ function addUp(values: readonly BtfValue[]): BtfValue | undefined {
   return Object.fromEntries(members) as BtfValue;
 }
 
-/** Largest first, by the first number in the value; arrays that are shown whole keep their order. */
+/**
+ * Largest first, by the first number in the value; arrays that are shown whole keep their order.
+ */
 function ordered(dump: MapDump, limit: number): [DumpEntry, [string, BtfValue][]][] {
   const rows = dump.entries.map((entry): [DumpEntry, [string, BtfValue][]] => [
     entry,

@@ -11,7 +11,9 @@ import { hex, toJson } from './values.ts';
 const LD_IMM64 = 0x18;
 const PSEUDO_CALL = 1;
 
-/** `beeyard prog dump xlated`: the listing bpftool prints, before a kernel has rewritten anything. */
+/**
+ * `beeyard prog dump xlated`: the listing bpftool prints, before a kernel has rewritten anything.
+ */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
   const programs = choose(object, call.operands[1]);
@@ -44,7 +46,7 @@ function textOf(program: ProgramSpec): (code: Code, i: number) => string {
   const functions = new Map(program.functions.map((one) => [one.start, one.name]));
   return (code, i) =>
     kernelText(code, i, {
-      helper: (id) => helperName(id),
+      helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
       callee: (_, at) => {
         const relocation = relocations.get(at);
         if (relocation) return symbolOf(relocation);
@@ -68,28 +70,36 @@ function symbolOf(relocation: Relocation): string {
   }
 }
 
-function listing(
-  program: ProgramSpec,
-  options: { readonly opcodes: boolean; readonly linum: boolean },
-  style: Style,
-): string {
+interface ListingOptions {
+  readonly opcodes: boolean;
+  readonly linum: boolean;
+}
+
+function listing(program: ProgramSpec, options: ListingOptions, style: Style): string {
   const code = decodeCode(program.insns);
   const text = textOf(program);
   const functions = new Map(program.functions.map((one) => [one.start, one.name]));
   const lines = new Map(program.lines.map((one) => [one.insn, one]));
   let out = '';
+  let last: SourceLine | undefined;
   for (let i = 0; i < code.length; i += code.op[i] === LD_IMM64 ? 2 : 1) {
     const name = functions.get(i);
     if (name !== undefined) out += `${style.bold(`${name}:`)}\n`;
     const line = lines.get(i);
-    if (line) out += sourceText(line, options.linum, style);
+    if (line && (options.linum || !sameLine(line, last))) out += sourceText(line, options, style);
+    last = line ?? last;
     out += `${String(i).padStart(4)}: ${text(code, i)}\n`;
     if (options.opcodes) out += `       ${style.dim(opcodes(program, code, i))}\n`;
   }
   return out;
 }
 
-function sourceText(line: SourceLine, linum: boolean, style: Style): string {
+/** Columns of one line are told apart only where they are shown. */
+function sameLine(a: SourceLine, b: SourceLine | undefined): boolean {
+  return a.line === b?.line && a.file === b.file;
+}
+
+function sourceText(line: SourceLine, { linum }: ListingOptions, style: Style): string {
   const place = linum ? ` [file:${line.file} line_num:${line.line} line_col:${line.column}]` : '';
   const text = line.text.trim();
   return text || place ? `${style.accent(`; ${text}`)}${style.dim(place)}\n` : '';

@@ -92,9 +92,8 @@ function faultLines({ machine }: RunReport, width: number, style: Style): string
   const faults = [...machine.runner.totals.faults.values()].sort((a, b) => b.count - a.count);
   if (faults.length === 0) return '';
   const heading = style.bad(style.bold('faults'));
-  return `${heading} ${style.dim('(the program was stopped, the packet counts as aborted)')}\n${faults
-    .map((one) => faultText(one, width, style))
-    .join('')}`;
+  const what = style.dim('(the program was stopped, the packet counts as aborted)');
+  return `${heading} ${what}\n${faults.map((one) => faultText(one, width, style)).join('')}`;
 }
 
 function faultText({ fault, count, firstPacket }: FaultTally, width: number, style: Style): string {
@@ -117,21 +116,19 @@ interface HotLine {
   insns: number;
 }
 
-/** Source lines by how many instructions ran for them. */
+/** Source lines by how many instructions ran for them, over all programs. */
 export async function hottest(machine: RunMachine): Promise<HotLine[]> {
-  const counts = await machine.counts();
-  const { lines } = machine.program.spec;
   const found = new Map<string, HotLine>();
-  lines.forEach((source, k) => {
-    const end = lines[k + 1]?.insn ?? counts.length;
-    const key = `${source.file}:${source.line}`;
-    const row = found.get(key) ?? { source, count: 0, insns: 0 };
-    found.set(key, row);
-    for (let insn = source.insn; insn < end; insn++) {
-      row.insns += counts[insn] ?? 0;
-      row.count = Math.max(row.count, counts[insn] ?? 0);
-    }
-  });
+  for (const { program, counts } of await machine.counts()) {
+    program.spec.lines.forEach((source, k, lines) => {
+      const range = counts.subarray(source.insn, lines[k + 1]?.insn ?? counts.length);
+      const key = `${source.file}:${source.line}`;
+      const row = found.get(key) ?? { source, count: 0, insns: 0 };
+      found.set(key, row);
+      row.insns += range.reduce((sum, one) => sum + one, 0);
+      row.count = range.reduce((most, one) => Math.max(most, one), row.count);
+    });
+  }
   return [...found.values()].filter((row) => row.insns > 0).sort((a, b) => b.insns - a.insns);
 }
 
@@ -160,7 +157,8 @@ function hotLines(all: readonly HotLine[], width: number, style: Style): string 
 function writtenLine({ written }: RunReport, style: Style): string {
   if (!written) return '';
   const changed = written.changed > 0 ? `, ${grouped(written.changed)} of them changed` : '';
-  return `${style.bold('written')} ${grouped(written.packets)} packets to ${written.path}${changed}\n`;
+  const packets = `${grouped(written.packets)} packets`;
+  return `${style.bold('written')} ${packets} to ${written.path}${changed}\n`;
 }
 
 function traceLines({ machine }: RunReport, style: Style): string {
@@ -169,7 +167,8 @@ function traceLines({ machine }: RunReport, style: Style): string {
   const more =
     count > SHOWN_RECORDS ? `  ${style.dim(`… ${grouped(count - SHOWN_RECORDS)} more`)}\n` : '';
   const lines = first.slice(0, SHOWN_RECORDS).map((line) => `  ${line}\n`);
-  return `${style.bold('bpf_printk')} ${style.dim(`(${grouped(count)} lines)`)}\n${lines.join('')}${more}`;
+  const heading = `${style.bold('bpf_printk')} ${style.dim(`(${grouped(count)} lines)`)}\n`;
+  return heading + lines.join('') + more;
 }
 
 /**

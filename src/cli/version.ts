@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+/** A file of the installed package. */
+function packageFile(name: string): URL {
+  return new URL(`../../${name}`, import.meta.url);
+}
+
 /** The version in package.json. */
 export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 
 /** The folder to search for <beeyard/bpf.h>. */
 export function includeFolder(): string {
-  return fileURLToPath(new URL('../../include', import.meta.url));
+  return fileURLToPath(packageFile('include'));
 }

@@ -38,7 +38,7 @@ export class WorkerLane implements Lane {
   readonly #control: Int32Array;
   readonly #failed: Promise<never>;
   readonly #onTrace: (line: string) => void;
-  #counts: Float64Array | undefined;
+  #counts: readonly Float64Array[] | undefined;
 
   constructor(ring: PacketRing, options: WorkerLaneOptions) {
     const { onTrace, ...plain } = options;
@@ -80,8 +80,8 @@ export class WorkerLane implements Lane {
     await this.#command(COMMAND.run);
   }
 
-  /** Executions per instruction in this thread. */
-  async counts(): Promise<Float64Array> {
+  /** Executions per instruction in this thread, for each program in the order of `images`. */
+  async counts(): Promise<readonly Float64Array[]> {
     await this.#command(COMMAND.counts);
     return this.#counts!;
   }

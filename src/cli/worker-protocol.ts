@@ -39,5 +39,5 @@ export interface FaultMessage {
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly kind: 'faults'; readonly faults: readonly FaultMessage[] }
-  | { readonly kind: 'counts'; readonly counts: Float64Array }
+  | { readonly kind: 'counts'; readonly counts: readonly Float64Array[] }
   | { readonly kind: 'trace'; readonly line: string };

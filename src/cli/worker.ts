@@ -3,7 +3,13 @@ import { type MessagePort, workerData } from 'node:worker_threads';
 import type { LoadedCode, ProgramImage } from '../engine/index.ts';
 import { engineNamed, packetHook, runRing } from '../machine/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
-import { COMMAND, type FaultMessage, STATE, type WorkerSetup } from './worker-protocol.ts';
+import {
+  COMMAND,
+  type FaultMessage,
+  STATE,
+  type WorkerMessage,
+  type WorkerSetup,
+} from './worker-protocol.ts';
 
 const setup = workerData as WorkerSetup & { readonly port: MessagePort };
 
@@ -13,16 +19,17 @@ async function start(): Promise<void> {
     cpus: setup.cpus,
     join: { memory: setup.memory, cpu: setup.cpu },
   });
-  runtime.host.trace = (line) => setup.port.postMessage({ kind: 'trace', line });
+  runtime.host.trace = (line) => tell({ kind: 'trace', line });
   // The same programs in the same order give the same slots in this thread's function table.
   const codes = setup.images.map((image: ProgramImage) =>
     engine.load(image, runtime, setup.options),
   );
-  serve(runtime, codes[setup.program]!);
+  serve(runtime, codes);
 }
 
 /** Waits for commands in the control words until told to stop. */
-function serve(runtime: Runtime, code: LoadedCode): void {
+function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
+  const code = codes[setup.program]!;
   const hook = packetHook(setup.programType)!;
   const ring = { ...setup.ring, runtime, hook };
   const control = new Int32Array(setup.memory.buffer, setup.control, 16);
@@ -32,13 +39,18 @@ function serve(runtime: Runtime, code: LoadedCode): void {
     const command = Atomics.load(control, STATE);
     if (command === COMMAND.stop) break;
     if (command === COMMAND.counts) {
-      setup.port.postMessage({ kind: 'counts', counts: code.counts() });
+      tell({ kind: 'counts', counts: codes.map((one) => one.counts()) });
     } else {
       const faults = runRing(code, ring, Atomics.load(control, STATE + 1));
-      if (faults.length > 0) setup.port.postMessage({ kind: 'faults', faults: faults.map(plain) });
+      if (faults.length > 0) tell({ kind: 'faults', faults: faults.map(plain) });
     }
   }
   setup.port.close();
+}
+
+function tell(message: WorkerMessage): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
+  setup.port.postMessage(message);
 }
 
 function finish(control: Int32Array): void {

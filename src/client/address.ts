@@ -38,8 +38,8 @@ export function parseAddress(text: string, size: number): Uint8Array | undefined
 }
 
 /**
- * The key of a prefix in an LPM trie of `keySize` bytes: prefix length, then the address. '10.0.0.1'
- * alone is the prefix of full length. `littleEndian` is the object's byte order.
+ * The key of a prefix in an LPM trie of `keySize` bytes: prefix length, then the address.
+ * '10.0.0.1' alone is the prefix of full length. `littleEndian` is the object's byte order.
  */
 export function parsePrefix(
   text: string,

@@ -41,8 +41,8 @@ function variablesOf(btf: Btf, section: BtfDatasec, map: MapSpec): GlobalVariabl
 
 /**
  * The maps of an object with global variables set: what stands in their first bytes when they are
- * created. Throws KernelError ENOENT for names that do not exist, FormatError for values that do not
- * fit the variable's type.
+ * created. Throws KernelError ENOENT for names that do not exist, FormatError for values that do
+ * not fit the variable's type.
  */
 export function withGlobals(
   object: ObjectFile,

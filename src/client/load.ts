@@ -8,7 +8,9 @@ import { withGlobals } from './globals.ts';
 export interface LoadOptions {
   /** Values for global variables, set before loading (also `const volatile` ones). */
   readonly globals?: Readonly<Record<string, BtfInput>>;
-  /** Programs to load; programs that tail calls reach by the object's own prog_arrays come along. */
+  /**
+   * Programs to load; programs that tail calls reach by the object's own prog_arrays come along.
+   */
   readonly programs?: readonly string[];
 }
 
@@ -20,7 +22,10 @@ export interface LoadedObjects {
   readonly refused: ReadonlyMap<string, KernelError>;
 }
 
-/** Creates the maps, loads the programs, fills the slots: what libbpf does between open and attach. */
+/**
+ * Creates the maps, loads the programs, fills the slots: what libbpf does between open and
+ * attach.
+ */
 export function loadObject(
   kernel: Kernel,
   object: ObjectFile,

@@ -5,7 +5,9 @@ import type { KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
 
-/** A key or value as it comes out of a map: decoded by its BTF type, or bytes where there is none. */
+/**
+ * A key or value as it comes out of a map: decoded by its BTF type, or bytes where there is none.
+ */
 export type MapValue = BtfValue | Uint8Array;
 
 const ENOENT = -2;
@@ -21,12 +23,12 @@ export interface MapRecord<T = MapValue> {
 }
 
 /**
- * A map as JavaScript's `Map`: `get`, `set`, `has`, `delete`, `size`, iteration. Keys and values are
- * typed by the object's BTF. A per-CPU map has an array of values per key, one for each CPU.
+ * A map as JavaScript's `Map`: `get`, `set`, `has`, `delete`, `size`, iteration. Keys and values
+ * are typed by the object's BTF. A per-CPU map has an array of values per key, one for each CPU.
  *
  * ```ts
  * maps.seen.set('10.0.0.1', { packets: 1n });
- * for (const [key, value] of maps.seen) console.log(key, value);
+ * for (const [address, { packets }] of maps.seen) report(address, packets);
  * ```
  * Failures are `KernelError`s with the code Linux gives (`E2BIG`, `EPERM`, …).
  */
@@ -154,7 +156,10 @@ export class MapOf<K = MapValue, V = MapValue> {
     }
   }
 
-  /** What is in a ring buffer or perf event array, taken out. `type`: name of a struct to decode to. */
+  /**
+   * What is in a ring buffer or perf event array, taken out. `type`: name of a struct to decode
+   * to.
+   */
   drain(type?: string): MapRecord<V>[] {
     const id = type === undefined ? undefined : this.#typeNamed(type);
     return this.kernelMap.drain().map(({ data, cpu }) => ({

@@ -1,4 +1,7 @@
-/** The contract of a kernel: types only. The machine is one implementation, Linux will be the other. */
+/**
+ * The contract of a kernel: types only. The machine is one implementation, Linux will be the
+ * other.
+ */
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export interface Kernel {
@@ -24,7 +27,9 @@ export interface KernelMap {
   readonly perCpu: boolean;
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
-  /** update for maps whose values are objects: a map for a map-in-map, a program for a prog_array. */
+  /**
+   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array.
+   */
   setObject(key: Uint8Array, object: KernelMap | KernelProgram, flags?: number): number;
   delete(key: Uint8Array): number;
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;

@@ -18,8 +18,8 @@ export interface LinkTarget {
 }
 
 /**
- * The program with every pseudo load resolved: what an engine compiles. Throws KernelError for a map
- * or kernel symbol the machine does not have.
+ * The program with every pseudo load resolved: what an engine compiles. Throws KernelError for a
+ * map or kernel symbol the machine does not have.
  */
 export function link(
   spec: ProgramSpec,

@@ -52,6 +52,7 @@ function copy(
       if (data) writer.changed(batch, i, data, 0, data.length);
       else writer.unchanged(batch, i);
     }
+    writer.flush();
     if (count === 0) return writer.output.take();
   }
 }

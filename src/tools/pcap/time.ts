@@ -9,8 +9,8 @@ export type TimeWriter = (time: Uint32Array, at: number, high: number, low: numb
 const TWO_32 = 0x1_0000_0000;
 
 /**
- * Seconds and nanoseconds as one 64-bit count of nanoseconds. Packets mostly share their second with
- * the one before, so its product is kept.
+ * Seconds and nanoseconds as one 64-bit count of nanoseconds. Packets mostly share their second
+ * with the one before, so its product is kept.
  */
 export class SecondClock {
   #seconds = -1;

@@ -21,6 +21,34 @@ export interface CaptureWriter {
   changed(batch: PacketBatch, i: number, bytes: Uint8Array, start: number, length: number): void;
   /** A block that is no packet, where the format has such. */
   other(block: OtherBlock): void;
+  /** Puts everything into `output`. To be called before a batch loses its bytes. */
+  flush(): void;
+}
+
+/** Records that stand one after the other in a batch and are to be copied: one copy for all. */
+class RecordRun {
+  #batch: PacketBatch | undefined;
+  #start = 0;
+  #end = 0;
+
+  add(batch: PacketBatch, i: number, output: OutputBuffer): void {
+    const start = batch.recordStart[i]!;
+    if (start !== this.#end || batch !== this.#batch) {
+      this.flush(output);
+      this.#batch = batch;
+      this.#start = start;
+    }
+    this.#end = start + batch.recordLength[i]!;
+  }
+
+  flush(output: OutputBuffer): void {
+    if (this.#batch && this.#end > this.#start) {
+      output.copy(this.#batch.bytes, this.#start, this.#end - this.#start);
+    }
+    this.#start = 0;
+    this.#end = 0;
+    this.#batch = undefined;
+  }
 }
 
 /** A writer of `format` for what `reader` reads. */
@@ -39,6 +67,7 @@ class ClassicWriter implements CaptureWriter {
   readonly output = new OutputBuffer();
   packets = 0;
   readonly #reader: CaptureReader;
+  readonly #run = new RecordRun();
   #started = false;
   #littleEndian = true;
   #linkType = 0;
@@ -53,12 +82,17 @@ class ClassicWriter implements CaptureWriter {
       return;
     }
     this.#start(batch, i);
-    this.output.copy(batch.bytes, batch.recordStart[i]!, batch.recordLength[i]!);
+    this.#run.add(batch, i, this.output);
     this.packets++;
+  }
+
+  flush(): void {
+    this.#run.flush(this.output);
   }
 
   changed(batch: PacketBatch, i: number, bytes: Uint8Array, start: number, length: number): void {
     this.#start(batch, i);
+    this.flush();
     if (this.#reader.classic) this.#copyHeader(batch, i, length);
     else this.#newHeader(batch, i, length);
     this.output.copy(bytes, start, length);
@@ -123,14 +157,20 @@ class PcapngCopier implements CaptureWriter {
   readonly format = 'pcapng';
   readonly output = new OutputBuffer();
   packets = 0;
+  readonly #run = new RecordRun();
   #littleEndian = true;
 
   unchanged(batch: PacketBatch, i: number): void {
-    this.output.copy(batch.bytes, batch.recordStart[i]!, batch.recordLength[i]!);
+    this.#run.add(batch, i, this.output);
     this.packets++;
   }
 
+  flush(): void {
+    this.#run.flush(this.output);
+  }
+
   changed(batch: PacketBatch, i: number, bytes: Uint8Array, start: number, length: number): void {
+    this.flush();
     const order = this.#littleEndian;
     const from = batch.recordStart[i]!;
     // Data starts at byte 12 of a simple packet, at 28 of the others.
@@ -157,6 +197,7 @@ class PcapngCopier implements CaptureWriter {
   }
 
   other(block: OtherBlock): void {
+    this.flush();
     const at = this.output.length;
     this.output.append(block.bytes);
     if (block.type !== BLOCK_SECTION) return;
@@ -203,6 +244,10 @@ class PcapngWriter implements CaptureWriter {
 
   other(): void {
     // A classic capture has no other blocks.
+  }
+
+  flush(): void {
+    // Every packet is written at once.
   }
 
   #start(): void {
