@@ -361,6 +361,18 @@ describe.each(checkedVariants)('faults: $name', (variant) => {
       expect(found).toMatchObject({ insn: 4, helper: LOOP, argument: 2 });
     });
 
+    it('a function pointer that names no callback', () => {
+      const lab = new Lab();
+      const own = lab.load(variant, 'r1 = fn_x ll\nr0 = r1\nexit\nfn_x:\nr0 = 0\nexit');
+      const pointer = lab.r0(own);
+      const text = (value: bigint) =>
+        `r1 = 3\nr2 = ${hex(value)} ll\nr3 = 0\nr4 = 0\ncall ${LOOP}\nexit`;
+      expect(lab.load(variant, text(pointer)).run(lab.context)).toBe(3);
+      const entry = ((pointer >> 32n) << 32n) | BigInt(own.entry);
+      expect(refused(text(entry), lab)).toMatchObject({ argument: 2, address: entry });
+      expect(refused(text(pointer + 0x100000n), lab)).toMatchObject({ argument: 2 });
+    });
+
     it('a tail call without the context, or through another kind of map', () => {
       const lab = new Lab();
       const array = lab.programArray([]);

@@ -1,5 +1,6 @@
 import { C_BATCH_INDEX, C_INTERPRETER } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
+import { addCallback, removeCallback } from '../callbacks.ts';
 import { packetFields } from '../context.ts';
 import { faultFrom, imagesOf, ProgramFaultError, ProgramStopped } from '../fault.ts';
 import { restoreRun, saveRun } from '../run-state.ts';
@@ -71,7 +72,7 @@ class InterpretedCode implements LoadedCode {
     this.#program = program;
     const recordAt = (insn: number) => program + records + plan.recordOf[insn]! * INSN_BYTES;
     const entries = makeEntries(this.#interpreter, program, plan.callbacks.map(recordAt));
-    const slots = entries.callbacks.map((fn) => runtime.addFunction(fn));
+    const slots = entries.callbacks.map((fn) => addCallback(runtime, fn));
     this.entry = runtime.addFunction(entries.program);
     this.#slots = [this.entry, ...slots];
     this.#places = {
@@ -164,6 +165,7 @@ class InterpretedCode implements LoadedCode {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const slot of this.#places.callbackSlots.values()) removeCallback(this.#runtime, slot);
     for (const slot of this.#slots) this.#runtime.table.set(slot, null);
     this.#interpreter.listeners.delete(this.#program);
     if (imagesOf(this.#runtime).get(this.image.id) === this.image) {

@@ -2,6 +2,7 @@ import { BugError, KernelError } from '../../base/index.ts';
 import { INSN_SIZE, LD_IMM64 } from '../../isa/index.ts';
 import { C_BATCH_INDEX } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
+import { addCallback } from '../callbacks.ts';
 import { contractAddress } from '../contracts.ts';
 import { faultFrom, imagesOf, ProgramFaultError } from '../fault.ts';
 import { restoreRun, saveRun } from '../run-state.ts';
@@ -94,7 +95,7 @@ class WasmCode implements LoadedCode {
     this.exports = instance.exports as unknown as Exports;
     this.entry = this.runtime.addFunction(this.exports.entry);
     for (const [name, slot] of linker.slots) {
-      slot.value = this.runtime.addFunction(instance.exports[`callback${name}`]);
+      slot.value = addCallback(this.runtime, instance.exports[`callback${name}`]);
     }
     imagesOf(this.runtime).set(this.image.id, this.image);
   }

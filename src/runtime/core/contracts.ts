@@ -3,6 +3,7 @@
  * five arguments what must hold; engine/contracts.ts makes the records from abi's call contracts.
  */
 import {
+  CPU_REGIONS,
   C_CTX,
   C_FAULT_ADDRESS,
   C_FAULT_ARGUMENT,
@@ -36,6 +37,9 @@ import {
   REGION_CTX,
   REGION_FUNCTION,
   REGION_MAP_HANDLE,
+  REGION_SIZE,
+  R_ELEMENT,
+  R_OWNER,
   TAG_BASE,
 } from '../layout';
 import { cpu_block } from './instance';
@@ -93,9 +97,7 @@ function checkArgument(
     case CONTRACT_STRING:
       return text(contract, i, value);
     case CONTRACT_CALLBACK:
-      return value >> 32 == <u64>(<u32>TAG_BASE + REGION_FUNCTION)
-        ? 0
-        : refuse(contract, i, value, 0, 0);
+      return isCallback(value) ? 0 : refuse(contract, i, value, 0, 0);
     case CONTRACT_POINTER:
       return memory_(contract, argument, i, value, 1);
     default:
@@ -135,6 +137,14 @@ function isMap(value: u64): bool {
   const offset = <u32>value - MAPS;
   if (offset >= <u32>(MAX_MAPS * MAP_HEADER_SIZE) || offset % MAP_HEADER_SIZE != 0) return false;
   return load<u32>(<u32>value, M_MAGIC) == MAP_MAGIC;
+}
+
+function isCallback(value: u64): bool {
+  if (value >> 32 != <u64>(<u32>TAG_BASE + REGION_FUNCTION)) return false;
+  const record = cpu_block + CPU_REGIONS + REGION_FUNCTION * REGION_SIZE;
+  const slot = <u32>value;
+  if (slot >= load<u32>(record, R_ELEMENT)) return false;
+  return ((load<u8>(load<u32>(record, R_OWNER) + (slot >> 3)) >> <u8>(slot & 7)) & 1) != 0;
 }
 
 function pick(i: u32, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): u64 {

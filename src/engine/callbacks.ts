@@ -1,0 +1,53 @@
+import {
+  CPU_REGIONS,
+  R_ELEMENT,
+  R_OWNER,
+  REGION_FUNCTION,
+  REGION_SIZE,
+} from '../runtime/layout.ts';
+import type { Runtime } from '../runtime/types.ts';
+
+const FIRST_BITS = 4096;
+
+/**
+ * Puts a callback into the function table, so that checked helpers accept pointers to it (they
+ * refuse all other slots: a forged one could name a helper's body). Returns its slot.
+ */
+export function addCallback(runtime: Runtime, fn: unknown): number {
+  const slot = runtime.addFunction(fn);
+  const record = recordOf(runtime);
+  const view = runtime.view();
+  if (slot >= view.getUint32(record + R_ELEMENT, true)) growBitmap(runtime, record, slot);
+  setBit(runtime, slot, true);
+  return slot;
+}
+
+/** Takes a slot that `addCallback` gave out of use. */
+export function removeCallback(runtime: Runtime, slot: number): void {
+  setBit(runtime, slot, false);
+}
+
+function recordOf(runtime: Runtime): number {
+  return runtime.cpuBlock + CPU_REGIONS + REGION_FUNCTION * REGION_SIZE;
+}
+
+function growBitmap(runtime: Runtime, record: number, slot: number): void {
+  let bits = Math.max(FIRST_BITS, runtime.view().getUint32(record + R_ELEMENT, true));
+  while (bits <= slot) bits *= 2;
+  const bitmap = runtime.allocate(bits >>> 3);
+  const view = runtime.view();
+  const old = view.getUint32(record + R_OWNER, true);
+  const oldBytes = view.getUint32(record + R_ELEMENT, true) >>> 3;
+  runtime.u8().copyWithin(bitmap, old, old + oldBytes);
+  view.setUint32(record + R_OWNER, bitmap, true);
+  view.setUint32(record + R_ELEMENT, bits, true);
+  if (old !== 0) runtime.release(old);
+}
+
+function setBit(runtime: Runtime, slot: number, value: boolean): void {
+  const bitmap = runtime.view().getUint32(recordOf(runtime) + R_OWNER, true);
+  const bytes = runtime.u8();
+  const at = bitmap + (slot >>> 3);
+  const bit = 1 << (slot & 7);
+  bytes[at] = value ? bytes[at]! | bit : bytes[at]! & ~bit;
+}
