@@ -213,9 +213,9 @@ function collectCandidates(): Map<number, string[]> {
 }
 
 /**
- * The contract of helper `id`. Some helpers have one prototype per kind of context; give the program
- * type (BPF_PROG_TYPE_* number) to get the one that type uses, else the plainest is returned.
- * Undefined for ids that Linux 6.12 does not have, and for the two it knows by name only.
+ * The contract of helper `id`. Some helpers have one prototype per kind of context; give the
+ * program type (BPF_PROG_TYPE_* number) to get the one that type uses, else the plainest is
+ * returned. Undefined for ids that Linux 6.12 does not have, and for the two it knows by name only.
  */
 export function helperContract(id: number, programType?: number): CallContract | undefined {
   if (programType !== undefined) {

@@ -1,4 +1,6 @@
-/** Names and numbers: the words bpftool and libbpf print, which are the enum's words in lower case. */
+/**
+ * Names and numbers: the words bpftool and libbpf print, which are the enum's words in lower case.
+ */
 import { enums } from './generated/6.12/enums.ts';
 import { errnos } from './generated/6.12/errno.ts';
 import { helperNames } from './generated/6.12/helpers.ts';

@@ -37,7 +37,9 @@ export interface ProgramTypeDef {
       readonly start: number;
       readonly end: number;
       readonly meta?: number;
-      /** u32 with the offset of the network header from the packet's start (ours, not in the ABI). */
+      /**
+       * u32 with the offset of the network header from the packet's start (ours, not in the ABI).
+       */
       readonly network?: number;
     };
   };

@@ -45,7 +45,7 @@ export const schedCls: ProgramTypeDef = {
     fields,
     packet: { start: 76, end: 80, meta: 140, network: 216 },
   },
-  // TC_ACT_* (include/uapi/linux/pkt_cls.h); tcx knows -1, 0, 2 and 7 and treats the rest as 'next'.
+  // TC_ACT_* (include/uapi/linux/pkt_cls.h); tcx knows -1, 0, 2 and 7, the rest is 'next' there.
   verdicts: {
     '-1': 'unspec',
     0: 'ok',

@@ -1,6 +1,6 @@
 /**
- * One's complement sums (RFC 1071, RFC 1624) with the kernel's types: a 32-bit sum is what csum_partial
- * returns, a 16-bit one is what stands in a header. include/net/checksum.h.
+ * One's complement sums (RFC 1071, RFC 1624) with the kernel's types: a 32-bit sum is what
+ * csum_partial returns, a 16-bit one is what stands in a header. include/net/checksum.h.
  */
 
 /** Sum of two 32-bit sums with the carry added back. */
@@ -30,7 +30,9 @@ export function csumFold(sum: u32): u16 {
   return <u16>~sum;
 }
 
-/** Sum of `size` bytes at `at`, starting from `seed`. A short last word counts as padded with zeros. */
+/**
+ * Sum of `size` bytes at `at`, starting from `seed`. A short last word counts as padded with zeros.
+ */
 export function csumPartial(at: u32, size: u32, seed: u32): u32 {
   let sum: u64 = seed;
   const end = at + (size & ~3);

@@ -1,6 +1,6 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein), as lib/siphash.c uses it, of `words` 64-bit words at `at`. Two
- * rounds per word and four at the end run in one loop, so that the state can live in locals.
+ * SipHash-2-4 (Aumasson and Bernstein), as lib/siphash.c uses it, of `words` 64-bit words at `at`.
+ * Two rounds per word and four at the end run in one loop, so that the state can live in locals.
  */
 export function siphash(at: u32, words: u32, key0: u64, key1: u64): u64 {
   let v0 = key0 ^ 0x736f6d6570736575;

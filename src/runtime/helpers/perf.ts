@@ -1,5 +1,6 @@
 /**
- * Perf events and what programs write to them (kernel/trace/bpf_trace.c, kernel/events/ring_buffer.c).
+ * Perf events and what programs write to them (kernel/trace/bpf_trace.c,
+ * kernel/events/ring_buffer.c).
  *
  * An event is one CPU's ring in linear memory: a header (EVENT_*, in layout.ts) and its records as
  * the perf ABI lays them out. A record that begins near the end of the ring goes on in the room

@@ -41,7 +41,8 @@ export function bpf_skb_load_bytes_relative(
   const size = <u32>length;
   const header = <u32>from;
   const known = header == BPF_HDR_START_MAC || header == BPF_HDR_START_NET;
-  const base = load<u32>(<u32>skb, SKB_DATA) + (header == BPF_HDR_START_NET ? network(<u32>skb) : 0);
+  let base = load<u32>(<u32>skb, SKB_DATA);
+  if (header == BPF_HDR_START_NET) base += network(<u32>skb);
   const end = <u64>base + <u32>offset + size;
   if (!known || <u32>offset > 0xffff || end > load<u32>(<u32>skb, SKB_DATA_END)) {
     memory.fill(<u32>to, 0, size);
@@ -56,7 +57,13 @@ function network(skb: u32): u32 {
   return load<u32>(skb, SKB_NETWORK_OFFSET);
 }
 
-export function bpf_skb_store_bytes(skb: u64, offset: u64, from: u64, length: u64, flags: u64): u64 {
+export function bpf_skb_store_bytes(
+  skb: u64,
+  offset: u64,
+  from: u64,
+  length: u64,
+  flags: u64,
+): u64 {
   if (flags & ~(<u64>(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH))) return EINVAL;
   const size = <u32>length;
   const at = <u32>offset;

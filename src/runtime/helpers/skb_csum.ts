@@ -32,6 +32,12 @@ import { skbData, skbLength } from '../core/packet';
 
 const CSUM_MANGLED_0: u16 = 0xffff;
 const MAX_CSUM_LEVEL: u32 = 3;
+const L4_FLAGS: u64 =
+  BPF_F_MARK_MANGLED_0 |
+  BPF_F_MARK_ENFORCE |
+  BPF_F_PSEUDO_HDR |
+  BPF_F_HDR_FIELD_MASK |
+  BPF_F_IPV6;
 
 @inline
 function summed(skb: u32): u32 {
@@ -89,9 +95,7 @@ function replaceByDiff(skb: u32, at: u32, diff: u32, pseudo: bool, ipv6: bool): 
 }
 
 export function bpf_l4_csum_replace(skb: u64, offset: u64, from: u64, to: u64, flags: u64): u64 {
-  const known =
-    BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_PSEUDO_HDR | BPF_F_HDR_FIELD_MASK | BPF_F_IPV6;
-  if (flags & ~(<u64>known)) return EINVAL;
+  if (flags & ~L4_FLAGS) return EINVAL;
   if (!fieldOk(<u32>skb, <u32>offset)) return EFAULT;
   const at = skbData(<u32>skb) + <u32>offset;
   const mangled = (flags & BPF_F_MARK_MANGLED_0) != 0;

@@ -55,8 +55,8 @@ function setHash(skb: u32, hash: u32, overPorts: bool): void {
 }
 
 /**
- * The flow's hash, the same in both directions. Linux keys it with random bytes; here the key is the
- * machine's seed.
+ * The flow's hash, the same in both directions. Linux keys it with random bytes; here the key is
+ * the machine's seed.
  */
 export function bpf_get_hash_recalc(skb: u64): u64 {
   const at = <u32>skb;
@@ -136,7 +136,9 @@ export function bpf_skb_set_tstamp(skb: u64, time: u64, type: u64): u64 {
   return 0;
 }
 
-/** Marks "congestion experienced" in the IP header if its ends speak ECN; 1 if it stands there now. */
+/**
+ * Marks "congestion experienced" in the IP header if its ends speak ECN; 1 if it stands there now.
+ */
 export function bpf_skb_ecn_set_ce(skb: u64): u64 {
   const at = <u32>skb;
   const ip = skbData(at) + load<u32>(at, SKB_NETWORK_OFFSET);

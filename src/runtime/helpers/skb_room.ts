@@ -228,7 +228,9 @@ function shrink(skb: u32, offset: u32, length: u32, flags: u64): i64 {
 
 // ---- Protocol, head, tail ----------------------------------------------------------------------
 
-/** IPv4 ↔ IPv6: makes or takes the 20 bytes between the header sizes; the program writes the header. */
+/**
+ * IPv4 ↔ IPv6: makes or takes the 20 bytes between the header sizes; the program writes the header.
+ */
 export function bpf_skb_change_proto(skb: u64, protocol: u64, flags: u64): u64 {
   if (flags != 0) return EINVAL;
   const at = <u32>skb;
@@ -268,7 +270,8 @@ export function bpf_skb_change_tail(skb: u64, length: u64, flags: u64): u64 {
   if (wanted > have) {
     if (!skbRoom(at, 0, wanted - have)) return ENOMEM;
     memory.fill(load<u32>(at, SKB_DATA_END), 0, wanted - have);
-    if (load<u32>(at, SKB_IP_SUMMED) == CHECKSUM_COMPLETE) store<u32>(at, CHECKSUM_NONE, SKB_IP_SUMMED);
+    const complete = load<u32>(at, SKB_IP_SUMMED) == CHECKSUM_COMPLETE;
+    if (complete) store<u32>(at, CHECKSUM_NONE, SKB_IP_SUMMED);
   } else if (wanted < have && load<u32>(at, SKB_IP_SUMMED) == CHECKSUM_COMPLETE) {
     forgetTail(at, wanted, have - wanted);
   }

@@ -109,7 +109,9 @@ function innerProtocol(data: u32): u16 {
   return load<u16>(data, ETH_HLEN) == 0xffff ? ETH_P_802_3 : ETH_P_802_2;
 }
 
-/** Offsets count from a start that moved by 4; the network header is never inside the link header. */
+/**
+ * Offsets count from a start that moved by 4; the network header is never inside the link header.
+ */
 function keepNetworkHeader(skb: u32): void {
   const network = load<i32>(skb, SKB_NETWORK_OFFSET) - <i32>TAG;
   store<i32>(skb, max<i32>(network, ETH_HLEN), SKB_NETWORK_OFFSET);

@@ -1,7 +1,7 @@
 /**
- * SYN cookies without a socket (net/ipv4/syncookies.c, net/ipv6/syncookies.c): a sequence number that
- * proves, when it comes back, that its receiver got our answer. The secrets come from the machine's
- * seed.
+ * SYN cookies without a socket (net/ipv4/syncookies.c, net/ipv6/syncookies.c): a sequence number
+ * that proves, when it comes back, that its receiver got our answer. The secrets come from the
+ * machine's seed.
  */
 import { C_SCRATCH, GLOBALS, G_SEED } from '../layout';
 import { EACCES, EINVAL } from '../core/errno';

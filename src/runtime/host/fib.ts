@@ -1,4 +1,6 @@
-/** bpf_fib_lookup and bpf_check_mtu over the routes and devices the machine has (net/core/filter.c). */
+/**
+ * bpf_fib_lookup and bpf_check_mtu over the routes and devices the machine has (net/core/filter.c).
+ */
 import { constants, errnos, structs } from '../../abi/index.ts';
 import {
   SKB_GSO_SIZE,
@@ -230,7 +232,9 @@ function skbFits(call: HostCall, device: HostDevice): boolean {
   return words[skb + SKB_LEN / 4]! <= limit || words[skb + SKB_GSO_SIZE / 4] !== 0;
 }
 
-/** check_mtu(ctx, ifindex, &mtu_len, len_diff, flags) for a packet of `length` bytes on `current`. */
+/**
+ * check_mtu(ctx, ifindex, &mtu_len, len_diff, flags) for a packet of `length` bytes on `current`.
+ */
 function checkMtu(call: HostCall, length: number, current: number): number {
   const { runtime } = call;
   const device = runtime.host.devices.get(call.u32(1) || current);

@@ -10,8 +10,8 @@ export interface HostBody {
 }
 
 /**
- * Bodies in JavaScript, by the helper's name ('bpf_…') or by the kernel's function when there is one
- * body per kind of context. createRuntime finds them here.
+ * Bodies in JavaScript, by the helper's name ('bpf_…') or by the kernel's function when there is
+ * one body per kind of context. createRuntime finds them here.
  */
 export const hostHelpers: ReadonlyMap<string, HostBody> = new Map([
   ['bpf_trace_printk', { arity: 5, body: tracePrintk }],

@@ -36,14 +36,6 @@ export function formatBpf(
   return new Formatter(format, args, memory).run();
 }
 
-const isDigit = (c: string): boolean => c >= '0' && c <= '9';
-const isAlphanumeric = (c: string): boolean => /^[0-9A-Za-z]$/.test(c);
-const isSpace = (c: string): boolean => /^[\t-\r \xa0]$/.test(c);
-const isPunctuation = (c: string): boolean => /^[!-/:-@[-`{-~]$/.test(c);
-/** May a conversion without suffix end before this character ('' = end of text)? */
-const endsSpec = (c: string): boolean => c === '' || isSpace(c) || isPunctuation(c);
-const isControl = (c: string): boolean => c <= '\x7f' && !(c >= ' ' && c <= '~') && !isSpace(c);
-
 class Formatter {
   readonly #format: string;
   readonly #args: readonly bigint[];
@@ -243,4 +235,25 @@ function ipv4(bytes: Uint8Array, plain: boolean): string {
 function ipv6(bytes: Uint8Array, colons: boolean): string {
   const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
   return colons ? hex.replace(/(.{4})(?=.)/g, '$1:') : hex;
+}
+
+function isDigit(c: string): boolean {
+  return c >= '0' && c <= '9';
+}
+
+function isAlphanumeric(c: string): boolean {
+  return /^[0-9A-Za-z]$/.test(c);
+}
+
+function isSpace(c: string): boolean {
+  return /^[\t-\r \xa0]$/.test(c);
+}
+
+/** May a conversion without suffix end before this character ('' = end of text)? */
+function endsSpec(c: string): boolean {
+  return c === '' || isSpace(c) || /^[!-/:-@[-`{-~]$/.test(c);
+}
+
+function isControl(c: string): boolean {
+  return c <= '\x7f' && !(c >= ' ' && c <= '~') && !isSpace(c);
 }

@@ -1,4 +1,7 @@
-/** bpf_trace_printk, bpf_trace_vprintk and bpf_snprintf (kernel/trace/bpf_trace.c, kernel/bpf/helpers.c). */
+/**
+ * bpf_trace_printk, bpf_trace_vprintk and bpf_snprintf (kernel/trace/bpf_trace.c,
+ * kernel/bpf/helpers.c).
+ */
 import { errnos } from '../../abi/index.ts';
 import { G_SEED, GLOBALS } from '../layout.ts';
 import type { HostCall, Runtime } from '../types.ts';
@@ -86,7 +89,10 @@ export function traceVprintk(call: HostCall): void {
   call.returnInt(print(call, argumentsAt(call.runtime, at, bytes / 8)));
 }
 
-/** snprintf(out, out_size, format, data, data_len): returns the bytes the whole text needs, NUL included. */
+/**
+ * snprintf(out, out_size, format, data, data_len): returns the bytes the whole text needs, NUL
+ * included.
+ */
 export function snprintf(call: HostCall): void {
   const { runtime } = call;
   const [out, size, format, at, bytes] = [0, 1, 2, 3, 4].map((i) => call.u32(i)) as FiveNumbers;
