@@ -40,11 +40,13 @@ function fail(at: number, reason: string): never {
 class Encoder {
   readonly #btf: Btf;
   readonly #out: Uint8Array;
+  readonly #view: DataView;
   #budget = MAX_VALUES;
 
   constructor(btf: Btf, out: Uint8Array) {
     this.#btf = btf;
     this.#out = out;
+    this.#view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   }
 
   encode(id: number, value: BtfInput, at: number): void {
@@ -96,24 +98,45 @@ class Encoder {
   #bits(id: number, value: BtfInput, bit: number, width: number): void {
     const at = Math.floor(bit / 8);
     const number = this.#number(id, value, at);
-    const type = this.#btf.resolved(id);
-    const limit = 1n << BigInt(width);
     // Both readings of the bits are taken: 255 and -1 fill the same byte.
-    if (number >= limit || number < -limit / 2n) {
-      fail(at, `${number} does not fit ${width} bits of '${type.name}'`);
+    if (number >= 2 ** width || number < -(2 ** (width - 1))) {
+      fail(at, `${number} does not fit ${width} bits of '${this.#btf.resolved(id).name}'`);
     }
     this.#need(at, Math.ceil(((bit % 8) + width) / 8));
-    writeBits(this.#out, bit, width, number, this.#btf.littleEndian);
+    if (bit % 8 !== 0 || !this.#store(at, width, number)) {
+      writeBits(this.#out, bit, width, BigInt(number), this.#btf.littleEndian);
+    }
   }
 
-  #number(id: number, value: BtfInput, at: number): bigint {
+  /** Writes integers of the usual widths; false for others. */
+  #store(at: number, width: number, value: number | bigint): boolean {
+    const little = this.#btf.littleEndian;
+    switch (width) {
+      case 8:
+        this.#view.setUint8(at, Number(value));
+        return true;
+      case 16:
+        this.#view.setUint16(at, Number(value), little);
+        return true;
+      case 32:
+        this.#view.setUint32(at, Number(value), little);
+        return true;
+      case 64:
+        this.#view.setBigUint64(at, BigInt(value), little);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #number(id: number, value: BtfInput, at: number): number | bigint {
     if (typeof value === 'bigint') return value;
-    if (typeof value === 'boolean') return value ? 1n : 0n;
-    if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+    if (typeof value === 'boolean') return value ? 1 : 0;
+    if (typeof value === 'number' && Number.isInteger(value)) return value;
     const type = this.#btf.resolved(id);
     if (typeof value === 'string' && (type.kind === 'enum' || type.kind === 'enum64')) {
       const named = type.values.find(({ name }) => name === value);
-      return named ? BigInt(named.value) : fail(at, `'${value}' is no value of '${type.name}'`);
+      return named ? named.value : fail(at, `'${value}' is no value of '${type.name}'`);
     }
     return fail(at, `${describe(value)} is no integer`);
   }
@@ -121,9 +144,8 @@ class Encoder {
   #float(value: BtfInput, at: number, size: number): void {
     if (typeof value !== 'number') fail(at, `${describe(value)} is no number`);
     this.#need(at, size);
-    const view = new DataView(this.#out.buffer, this.#out.byteOffset, this.#out.byteLength);
-    if (size === 4) view.setFloat32(at, value, this.#btf.littleEndian);
-    else if (size === 8) view.setFloat64(at, value, this.#btf.littleEndian);
+    if (size === 4) this.#view.setFloat32(at, value, this.#btf.littleEndian);
+    else if (size === 8) this.#view.setFloat64(at, value, this.#btf.littleEndian);
     else fail(at, `floats of ${size} bytes can only be given as bytes`);
   }
 
