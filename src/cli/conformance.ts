@@ -4,9 +4,10 @@
  *
  *     beeyard-conformance [MEMORY] [--elf] [--program NAME] [--engine wasm|interpreter]
  *
- * The program comes as hex on standard input (instructions, or an ELF object with --elf), the memory
- * r1 points to as hex in the argument; r2 is its length. r0 goes to standard output in hex. When the
- * program faults or the input is wrong, a message goes to standard error and the exit code is not 0.
+ * The program comes as hex on standard input (instructions, or an ELF object with --elf), the
+ * memory r1 points to as hex in the argument; r2 is its length. r0 goes to standard output in hex.
+ * When the program faults or the input is wrong, a message goes to standard error and the exit code
+ * is not 0.
  */
 import { readFileSync, realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
