@@ -16,7 +16,12 @@ install();
 run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
 const { chromium } = await import('playwright-core');
 
-const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.json': 'application/json' };
+const TYPES = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.html': 'text/html',
+  '.json': 'application/json',
+};
 const server = createServer((request, response) => {
   const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
   const file = join(root, path);
@@ -53,7 +58,8 @@ try {
       async ([name, at]) => {
         const suite = await import(`${at}/tests/browser/cases.mjs`);
         const found = suite.cases.find((entry) => entry.name === name);
-        const read = async (path) => new Uint8Array(await (await fetch(`${at}/${path}`)).arrayBuffer());
+        const read = async (path) =>
+          new Uint8Array(await (await fetch(`${at}/${path}`)).arrayBuffer());
         return suite.runCase(found, (path) => import(`${at}/${path}`), read);
       },
       [one.name, base],

@@ -35,7 +35,7 @@ async function firewall(engine, load, read) {
   return plain({
     verdicts,
     sources: [...loaded.maps.sources].slice(0, 50),
-    events: loaded.maps.events.drain('event').length,
+    events: loaded.maps.drops.drain('event').length,
   });
 }
 
