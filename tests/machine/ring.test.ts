@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { loadObject } from '../../src/client/index.ts';
+import {
+  bootMachine,
+  type EngineName,
+  LinearStorage,
+  LocalLane,
+  type MachineProgram,
+  PacketRing,
+  PacketRunner,
+  type RingOptions,
+} from '../../src/machine/index.ts';
+import { parseObject } from '../../src/object/index.ts';
+import { CaptureReader, createBatch, writeCapture } from '../../src/tools/pcap/index.ts';
+import { netObject, packet } from './helpers.ts';
+
+const ETHERNET = [{ ifindex: 2, headerSize: 0 }];
+
+/** A machine with one program and a ring of the given shape. */
+async function boot(name: string, shape: Partial<RingOptions> = {}, engine: EngineName = 'wasm') {
+  const { machine, network } = await bootMachine({ engine });
+  const { programs, maps } = loadObject(machine, parseObject(netObject()), { programs: [name] });
+  const program = programs.get(name) as MachineProgram;
+  const options = { capacity: 16, bytes: 1 << 16, roomy: false, ...shape };
+  const ring = new PacketRing(machine.runtime, network.hookOf(program), options);
+  const runner = new PacketRunner([new LocalLane(ring, program.code)], 1000);
+  return { machine, ring, runner, maps, program };
+}
+
+/** One batch with all the packets. */
+function batchOf(packets: readonly Uint8Array[], storage?: LinearStorage, times?: bigint[]) {
+  const reader = new CaptureReader(storage);
+  const batch = createBatch(1024);
+  reader.push(
+    writeCapture(
+      packets.map((data, i) => ({ data, time: times?.[i] ?? BigInt(i) * 1000n })),
+      { nanoseconds: true },
+    ),
+  );
+  reader.next(batch);
+  return { batch, reader };
+}
+
+/** Runs a whole batch; returns what each packet became. */
+async function runAll(runner: PacketRunner, batch: ReturnType<typeof createBatch>) {
+  const results: { code: number; fate: string; data: Uint8Array }[] = [];
+  for (let from = 0; from < batch.count; ) {
+    const count = await runner.run(batch, from, ETHERNET);
+    for (let i = 0; i < count; i++) {
+      const start = runner.dataStart(i);
+      const data = runner.bytes.slice(start, start + runner.dataLength(i));
+      results.push({ code: runner.code(i), fate: runner.fate(i), data });
+    }
+    from += count;
+  }
+  return results;
+}
+
+const sizes = Array.from({ length: 50 }, (_, i) => 14 + ((i * 37) % 600));
+
+describe.each(['wasm', 'interpreter'] as const)('a packet ring (%s)', (engine) => {
+  it('takes as many packets at a time as fit, in order', async () => {
+    const { runner } = await boot('first_byte', { capacity: 7, bytes: 8192 }, engine);
+    const packets = sizes.map((size, i) => packet(size, i % 5));
+    const results = await runAll(runner, batchOf(packets).batch);
+    expect(results.map(({ code }) => code)).toEqual(packets.map((_, i) => i % 5));
+    expect(results.map(({ data }) => data)).toEqual(packets);
+    expect(runner.totals.packets).toBe(50);
+    expect(runner.totals.bytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
+  });
+
+  it('gives the same wherever the packets lie', async () => {
+    const packets = sizes.map((size, i) => packet(size, i % 5));
+    const shapes: [boolean, Partial<RingOptions>][] = [
+      [false, {}],
+      [true, {}],
+      [true, { inPlace: true }],
+      [true, { roomy: true }],
+    ];
+    for (const [linear, shape] of shapes) {
+      const { runner, machine } = await boot('first_byte', shape, engine);
+      const { batch } = batchOf(packets, linear ? new LinearStorage(machine.runtime) : undefined);
+      const results = await runAll(runner, batch);
+      expect(results.map(({ data }) => data)).toEqual(packets);
+      expect(runner.verdicts().map(({ name, count }) => [name, count])).toEqual([
+        ['aborted', 10],
+        ['drop', 10],
+        ['pass', 10],
+        ['tx', 10],
+        ['redirect', 10],
+      ]);
+    }
+  });
+
+  it('goes on behind every packet that faults', async () => {
+    const { runner } = await boot('careless', {}, engine);
+    const packets = sizes.map((size) => packet(size));
+    const results = await runAll(runner, batchOf(packets).batch);
+    expect(results.map(({ fate }) => fate)).toEqual(
+      sizes.map((size) => (size < 40 ? 'aborted' : 'pass')),
+    );
+    const [tally] = [...runner.totals.faults.values()];
+    expect(tally!.count).toBe(sizes.filter((size) => size < 40).length);
+    expect(tally!.firstPacket).toBe(sizes.findIndex((size) => size < 40) + 1);
+  });
+
+  it('moves the clock with the packets, never back', async () => {
+    const { runner, maps } = await boot('sampled', { capacity: 2 }, engine);
+    const base = 1_700_000_000_000_000_000n;
+    const times = [base, base + 5n, base + 3n, base + 9n];
+    await runAll(
+      runner,
+      batchOf(
+        [1, 2, 3, 4].map(() => packet(60)),
+        undefined,
+        times,
+      ).batch,
+    );
+    const records = maps.get('samples')!.drain();
+    const clocks = records.map(({ data }) => new DataView(data.buffer).getBigUint64(0, true));
+    expect(clocks).toEqual([1000n, 1005n, 1005n, 1009n]);
+  });
+
+  it('leaves room in front of the packet for programs that move its start', async () => {
+    const { runner } = await boot('shorten', { roomy: true }, engine);
+    const results = await runAll(runner, batchOf([packet(60), packet(1400)]).batch);
+    expect(results.map(({ data }) => data.length)).toEqual([56, 1396]);
+    expect(results.every(({ data }) => data[0] === 0xaa)).toBe(true);
+  });
+});
+
+describe('linear storage', () => {
+  it('keeps its bytes when it and memory grow', async () => {
+    const { machine } = await bootMachine({ engine: 'interpreter' });
+    const storage = new LinearStorage(machine.runtime);
+    storage.resize(64, 0);
+    storage.bytes().set([1, 2, 3, 4]);
+    machine.runtime.allocate(8 << 20);
+    expect([...storage.bytes().subarray(0, 4)]).toEqual([1, 2, 3, 4]);
+    const before = storage.address;
+    storage.resize(1 << 20, 3);
+    expect(storage.address).not.toBe(before);
+    expect([...storage.bytes().subarray(0, 3)]).toEqual([1, 2, 3]);
+    expect(storage.bytes()).toHaveLength(1 << 20);
+  });
+});
+
+describe('a machine', () => {
+  it('does the same again with the same seed', async () => {
+    const once = async () => {
+      const { runner, maps } = await boot('nested');
+      await runAll(runner, batchOf(sizes.map((size) => packet(size))).batch);
+      const inner = maps.get('inner')!;
+      const keys: string[] = [];
+      const key = new Uint8Array(4);
+      for (let more = inner.nextKey(undefined, key); more === 0; more = inner.nextKey(key, key)) {
+        keys.push(key.join());
+      }
+      return [keys, runner.verdicts()];
+    };
+    expect(await once()).toEqual(await once());
+  });
+});
