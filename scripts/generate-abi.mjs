@@ -8,7 +8,16 @@
  * Without --tree it unpacks Debian's /usr/src/linux-source-6.12.tar.xz into a cache directory.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,9 +40,13 @@ export function findTree(given) {
   const tree = join(cache, 'linux-source-6.12');
   if (existsSync(join(tree, 'Makefile'))) return tree;
   if (!existsSync(TARBALL)) return undefined;
+  // Unpacked beside its place and moved there, so that nobody sees half a tree.
   mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, 'unpack-'));
   const inside = ['Makefile', ...FOLDERS].map((name) => `linux-source-6.12/${name}`);
-  execFileSync('tar', ['-xf', TARBALL, '-C', cache, ...inside]);
+  execFileSync('tar', ['-xf', TARBALL, '-C', work, ...inside]);
+  if (!existsSync(tree)) renameSync(join(work, 'linux-source-6.12'), tree);
+  rmSync(work, { recursive: true, force: true });
   return tree;
 }
 
