@@ -6,6 +6,7 @@ export * from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
 export { BTF_MAGIC, parseBtf } from './parse.ts';
 export { declareC, printC } from './print-c.ts';
-export { printRaw } from './print-raw.ts';
+export type { RawPart, RawType } from './print-raw.ts';
+export { printRaw, rawTypes } from './print-raw.ts';
 export * from './types.ts';
 export type { BtfValue } from './value.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Btf } from '../../src/btf/index.ts';
-import { printC, printRaw } from '../../src/btf/index.ts';
+import { printC, printRaw, rawTypes } from '../../src/btf/index.ts';
 import { parseBtfFile } from '../../src/object/index.ts';
 import { fixture, fixturePath, fixtures, hasTool, toolOutput } from '../fixtures/read.ts';
 
@@ -18,6 +18,16 @@ describe.skipIf(!hasTool('bpftool'))('bpftool on this machine agrees', () => {
     const btf = parseBtfFile(fixture(name));
     const path = fixturePath(name);
     expect(printRaw(btf)).toBe(toolOutput('bpftool', 'btf', 'dump', 'file', path));
+    // In JSON, bpftool 7.1 sign-extends unsigned 32-bit values of enums.
+    const json = JSON.parse(
+      toolOutput('bpftool', '-j', 'btf', 'dump', 'file', path)!,
+      (key, value) =>
+        key === 'val' && value > 2 ** 63 ? Number(BigInt.asUintN(32, BigInt(value))) : value,
+    );
+    const text = JSON.stringify(rawTypes(btf), (_, value) =>
+      typeof value === 'bigint' ? Number(value) : value,
+    );
+    expect(JSON.parse(text)).toEqual(json.types);
     const expected = toolOutput('bpftool', 'btf', 'dump', 'file', path, 'format', 'c')!;
     expect(withoutModes(printC(btf))).toBe(withoutModes(expected));
   });
