@@ -57,6 +57,8 @@ export class Analysis implements TransferContext {
   private readonly width: number;
   private readonly states: Int32Array;
   private readonly rank: Int32Array;
+  private dirty = new Uint8Array(0);
+  private reached = new Uint8Array(0);
 
   /** `isMain`: r1 is the context; otherwise nothing is known of the arguments. */
   constructor(world: World, graph: Graph, flow: Flow, slots: Slots, isMain: boolean) {
@@ -72,10 +74,15 @@ export class Analysis implements TransferContext {
     this.solve(flow);
   }
 
-  /** The state before node `n` (a view: copy it before changing it). */
-  before(n: number): State {
-    const at = this.rank[n] * this.width;
-    return this.states.subarray(at, at + this.width);
+  /** Copies the state before node `n` to `into`, which must be `newState()`. */
+  before(n: number, into: State): State {
+    const { states } = this;
+    for (let k = 0, at = this.rank[n] * this.width; k < this.width; k++) into[k] = states[at + k];
+    return into;
+  }
+
+  newState(): State {
+    return new Int32Array(this.width);
   }
 
   /** Whether some path from the entry leads to node `n`. */
@@ -97,47 +104,47 @@ export class Analysis implements TransferContext {
 
   private solve(flow: Flow): void {
     const count = flow.order.length;
-    const dirty = new Uint8Array(count);
-    const scratch = new Int32Array(this.width);
-    const refined = new Int32Array(this.width);
-    dirty[0] = 1;
+    this.dirty = new Uint8Array(count);
+    this.reached = new Uint8Array(count);
+    const scratch = this.newState();
+    const refined = this.newState();
+    this.dirty[0] = 1;
+    this.reached[0] = 1;
     for (let again = true; again; ) {
       again = false;
       for (let r = 0; r < count; r++) {
-        if (dirty[r] === 0) continue;
-        dirty[r] = 0;
+        if (this.dirty[r] === 0) continue;
+        this.dirty[r] = 0;
         const node = flow.order[r];
-        scratch.set(this.before(node));
+        this.before(node, scratch);
         this.throughNode(scratch, node);
-        if (this.propagate(node, r, scratch, refined, dirty)) again = true;
+        if (this.propagate(node, r, scratch, refined)) again = true;
       }
     }
   }
 
   /** Sends the state after a node to its successors. True if one before it has to be redone. */
-  private propagate(
-    node: number,
-    r: number,
-    after: State,
-    refined: State,
-    dirty: Uint8Array,
-  ): boolean {
+  private propagate(node: number, r: number, after: State, refined: State): boolean {
     const { graph } = this;
     let back = false;
-    const send = (target: number, s: State) => {
-      const to = this.rank[target];
-      if (!joinState(this.before(target), s)) return;
-      dirty[to] = 1;
-      if (to <= r) back = true;
-    };
     if (graph.kind[node] === NODE_COND) {
       refined.set(after);
       this.refine(refined, node, true);
-      send(graph.taken[node], refined);
+      back = this.send(graph.taken[node], r, refined);
       this.refine(after, node, false);
     }
-    if (hasNext(graph, node)) send(graph.next[node], after);
-    return back;
+    return hasNext(graph, node) && this.send(graph.next[node], r, after) ? true : back;
+  }
+
+  private send(target: number, from: number, s: State): boolean {
+    const to = this.rank[target];
+    const start = to * this.width;
+    if (this.reached[to] === 0) {
+      this.reached[to] = 1;
+      this.states.set(s, start);
+    } else if (!joinState(this.states, start, s)) return false;
+    this.dirty[to] = 1;
+    return to <= from;
   }
 
   /** Runs all of a node on the state, what its end does included. */

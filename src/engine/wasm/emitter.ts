@@ -95,7 +95,7 @@ export class Emitter extends CodeWriter {
   readonly analysis: Analysis;
   readonly module: ModuleContext;
   /** Known values before the instruction at hand. */
-  state: State;
+  readonly state: State;
   /** i32 local: context (main function only). */
   context = NONE;
   /** i32 local: lowest address of all frames of this function. */
@@ -122,7 +122,7 @@ export class Emitter extends CodeWriter {
     this.graph = analysis.graph;
     this.program = analysis.program;
     this.module = module;
-    this.state = new Int32Array(0);
+    this.state = analysis.newState();
     const deepest = this.graph.frames.reduce((depth, f) => Math.max(depth, f.depth), 0);
     this.extent = (deepest + 1) * FRAME_SIZE;
     this.variables = new Int32Array(analysis.intact).fill(NONE);

@@ -32,6 +32,7 @@ class Escapes {
   private readonly pinned: Uint8Array;
   /** Size of the accesses that begin at each byte. */
   private readonly sizes: Uint8Array;
+  private readonly state: State;
 
   constructor(analysis: Analysis, module: ModuleContext) {
     this.analysis = analysis;
@@ -40,6 +41,7 @@ class Escapes {
     this.extent = (deepest + 1) * FRAME_SIZE;
     this.pinned = new Uint8Array(this.extent);
     this.sizes = new Uint8Array(this.extent);
+    this.state = analysis.newState();
   }
 
   /** Slots that nothing keeps from being locals. */
@@ -61,7 +63,7 @@ class Escapes {
     const { graph, program } = this.analysis;
     const block = graph.block[n];
     const base = frameBase(graph.frame[n]);
-    const s = this.analysis.before(n).slice();
+    const s = this.analysis.before(n, this.state);
     for (let i = program.blocks.start[block]; i < program.blocks.end[block]; ) {
       if (program.executable[i] === 0) return;
       this.insn(s, i, base);

@@ -38,6 +38,7 @@ import {
   NODE_RETURN,
   NODE_STRAY,
   NODE_TRAP,
+  nodeCount,
 } from './graph.ts';
 import { CALL, following, FP, isJump, MAY_GOTO } from './insn.ts';
 import { emitCondition } from './jumps.ts';
@@ -69,7 +70,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     }
     const block = graph.block[node];
     const base = frameBase(graph.frame[node]);
-    this.state = this.analysis.before(node).slice();
+    this.analysis.before(node, this.state);
     if (this.module.counters !== NONE) emitCount(this, block);
     const end = this.bodyEnd(node, block);
     for (let i = program.blocks.start[block]; i < end; i = following(program.code, i)) {
@@ -261,7 +262,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     }
     emitPacketBounds(this);
     if (((info.liveIn >> 1) & 1) === 0) return;
-    this.state = this.analysis.before(0).slice();
+    this.analysis.before(0, this.state);
     setValue(this.state, 1, V_CTX, 0);
     this.materialise(1);
     this.set(1);
@@ -295,11 +296,18 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   }
 }
 
+/** Nodes up to which a function gets all optimisations; larger ones are to start quickly. */
+const SMALL = 400;
+
+function isSmall(graph: Graph): boolean {
+  return nodeCount(graph) <= SMALL;
+}
+
 /** What is known of values, with as many stack slots in locals as can be. */
 function analyse(module: ModuleContext, graph: Graph, flow: Flow, isEntry: boolean): Analysis {
   const { world, infos } = module;
   const plain = new Analysis(world, graph, flow, NO_SLOTS, isEntry);
-  if (!infos[graph.frames[0].subprogram].usesStack) return plain;
+  if (!isSmall(graph) || !infos[graph.frames[0].subprogram].usesStack) return plain;
   let list = findSlots(plain, module);
   while (list.length > 0) {
     const slots = new Slots(list, frameBase(graph.frames.length));
@@ -317,7 +325,7 @@ function analyse(module: ModuleContext, graph: Graph, flow: Flow, isEntry: boole
  */
 export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
   let flow = analyseFlow(graph);
-  if (unrollLoops(graph, flow)) flow = analyseFlow(graph);
+  if (isSmall(graph) && unrollLoops(graph, flow)) flow = analyseFlow(graph);
   const analysis = analyse(module, graph, flow, isEntry);
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);

@@ -7,6 +7,8 @@ const UNROLLED_SIZE = 128;
 const MAX_COPIES = 8;
 /** Larger loops stay as they are. */
 const MAX_BODY = 48;
+/** Instructions that unrolling may add to one function. */
+const BUDGET = 2000;
 
 /**
  * Repeats the bodies of small innermost loops, each copy with all its exits: engines check for
@@ -15,16 +17,16 @@ const MAX_BODY = 48;
  */
 export function unrollLoops(graph: Graph, flow: Flow): boolean {
   if (!flow.reducible) return false;
-  let changed = false;
+  let left = BUDGET;
   for (const [header, nodes] of innermostLoops(flow)) {
     const size = nodes.reduce((sum, n) => sum + nodeSize(graph, n), 0);
     if (size > MAX_BODY || nodes.some((n) => isCall(graph, n))) continue;
     const copies = Math.min(MAX_COPIES, Math.floor(UNROLLED_SIZE / Math.max(1, size)));
-    if (copies < 2) continue;
+    if (copies < 2 || size * (copies - 1) > left) continue;
     repeat(graph, header, nodes, copies);
-    changed = true;
+    left -= size * (copies - 1);
   }
-  return changed;
+  return left < BUDGET;
 }
 
 function isCall(graph: Graph, n: number): boolean {

@@ -81,53 +81,53 @@ export function isConst(s: State, v: number, low: number, high: number): boolean
 
 /** Bits that value `v` surely fits in when its upper half is 0; 64 if that is not known. */
 export function bitsOf(s: State, v: number): number {
-  const at = v * WORDS;
+  return bitsAt(s, v * WORDS);
+}
+
+function bitsAt(s: State, at: number): number {
   if (s[at] === V_BITS) return s[at + 1];
   if (s[at] === V_CONST && s[at + 2] === 0) return 32 - Math.clz32(s[at + 1]);
   return 64;
 }
 
-/** Joins the value of `from` into that of `into`. Returns whether `into` changed. */
-function joinValue(into: State, from: State, at: number): boolean {
-  if (from[at] === V_NONE) return false;
-  if (into[at] === V_NONE) {
-    for (let k = 0; k < WORDS; k++) into[at + k] = from[at + k];
-    return true;
-  }
-  const shadow = into[at + SHADOW];
-  const offset = into[at + SHADOW_OFFSET];
-  const left =
-    offset === from[at + SHADOW_OFFSET] ? Math.min(shadow, from[at + SHADOW]) : SHADOW_NONE;
-  const changed = joinKnowledge(into, from, at);
-  into[at + SHADOW] = left;
-  into[at + SHADOW_OFFSET] = left === SHADOW_NONE ? 0 : offset;
+/** Joins the value at `from[at]` into the one at `into[to]`. Returns whether `into` changed. */
+function joinValue(into: State, to: number, from: State, at: number): boolean {
+  const shadow = into[to + SHADOW];
+  const offset = into[to + SHADOW_OFFSET];
+  const same = offset === from[at + SHADOW_OFFSET];
+  const left = same ? Math.min(shadow, from[at + SHADOW]) : SHADOW_NONE;
+  const changed = joinKnowledge(into, to, from, at);
+  into[to + SHADOW] = left;
+  into[to + SHADOW_OFFSET] = left === SHADOW_NONE ? 0 : offset;
   return changed || left !== shadow;
 }
 
-function joinKnowledge(into: State, from: State, at: number): boolean {
-  const kind = into[at];
+function joinKnowledge(into: State, to: number, from: State, at: number): boolean {
+  const kind = into[to];
   const other = from[at];
-  const same = kind === other && into[at + 1] === from[at + 1] && into[at + 2] === from[at + 2];
+  const same = kind === other && into[to + 1] === from[at + 1] && into[to + 2] === from[at + 2];
   if (same) {
-    if (into[at + 3] <= from[at + 3]) return false;
-    into[at + 3] = from[at + 3];
+    if (into[to + 3] <= from[at + 3]) return false;
+    into[to + 3] = from[at + 3];
     return true;
   }
-  if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return setKind(into, at, V_UNWRITTEN);
-  if (isStack(kind) || isStack(other)) return joinStack(into, from, at);
+  if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return become(into, to, V_UNWRITTEN, 0);
+  if (isStack(kind) || isStack(other)) return joinStack(into, to, from, at);
   if (kind === V_UNKNOWN) return false;
-  const hint = hintOf(into, at);
-  if (hint !== V_UNKNOWN && hint === hintOf(from, at)) return joinHints(into, from, at, hint);
-  const bits = Math.max(bitsOf(into, at / WORDS), bitsOf(from, at / WORDS));
-  if (bits <= 32 && kind === V_BITS && into[at + 1] === bits) return false;
-  if (bits <= 32) setValue(into, at / WORDS, V_BITS, bits);
-  else setValue(into, at / WORDS, V_UNKNOWN);
-  return true;
+  const hint = hintOf(into, to);
+  if (hint !== V_UNKNOWN && hint === hintOf(from, at)) {
+    if (hint !== V_MAYBE_MAP_VALUE) return become(into, to, hint, 0);
+    const sameMap = into[to + 1] === from[at + 1];
+    return become(into, to, sameMap ? hint : V_UNKNOWN, sameMap ? into[to + 1] : 0);
+  }
+  const bits = Math.max(bitsAt(into, to), bitsAt(from, at));
+  return bits <= 32 ? become(into, to, V_BITS, bits) : become(into, to, V_UNKNOWN, 0);
 }
 
-function setKind(s: State, at: number, kind: number): boolean {
-  if (s[at] === kind) return false;
-  setValue(s, at / WORDS, kind);
+/** Changes what is known at `to`; false if it is that already. */
+function become(s: State, to: number, kind: number, a: number): boolean {
+  if (s[to] === kind && s[to + 1] === a) return false;
+  setValue(s, to / WORDS, kind, a);
   return true;
 }
 
@@ -137,13 +137,12 @@ export function isStack(kind: number): boolean {
 }
 
 /** A bound that has to be lowered twice is given up, so that this ends. */
-function joinStack(into: State, from: State, at: number): boolean {
-  const bound = (s: State) => (isStack(s[at]) ? s[at + 1] : -ANYWHERE);
-  const lowest = Math.min(bound(into), bound(from));
-  const known = into[at] === V_MAYBE_STACK;
-  if (known && into[at + 1] <= lowest) return false;
-  setValue(into, at / WORDS, V_MAYBE_STACK, known ? ANYWHERE : lowest);
-  return true;
+function joinStack(into: State, to: number, from: State, at: number): boolean {
+  const own = isStack(into[to]) ? into[to + 1] : -ANYWHERE;
+  const lowest = Math.min(own, isStack(from[at]) ? from[at + 1] : -ANYWHERE);
+  const known = into[to] === V_MAYBE_STACK;
+  if (known && own <= lowest) return false;
+  return become(into, to, V_MAYBE_STACK, known ? ANYWHERE : lowest);
 }
 
 /** The hint that is left of a pointer when its offset is lost; V_UNKNOWN = none. */
@@ -160,19 +159,11 @@ export function hintOf(s: State, at: number): number {
   }
 }
 
-function joinHints(into: State, from: State, at: number, hint: number): boolean {
-  const sameMap = hint !== V_MAYBE_MAP_VALUE || into[at + 1] === from[at + 1];
-  const map = hint === V_MAYBE_MAP_VALUE ? into[at + 1] : 0;
-  if (sameMap && into[at] === hint) return false;
-  setValue(into, at / WORDS, sameMap ? hint : V_UNKNOWN, sameMap ? map : 0);
-  return true;
-}
-
-/** Joins a whole state; returns whether anything changed. */
-export function joinState(into: State, from: State): boolean {
+/** Joins state `from` into the one at `into[start]`; returns whether anything changed. */
+export function joinState(into: Int32Array, start: number, from: State): boolean {
   let changed = false;
-  for (let at = 0; at < into.length; at += WORDS) {
-    if (joinValue(into, from, at)) changed = true;
+  for (let at = 0; at < from.length; at += WORDS) {
+    if (joinValue(into, start + at, from, at)) changed = true;
   }
   return changed;
 }
