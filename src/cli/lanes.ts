@@ -21,6 +21,8 @@ import { WorkerLane } from './worker-lane.ts';
 const RING = { capacity: 1024, bytes: 2 << 20 };
 /** With the room of a driver's page for each packet. */
 const ROOMY_RING = { capacity: 256, bytes: 2 << 20 };
+/** With several CPUs: fewer hand-overs between threads are worth more than cache. */
+const SHARED_RING = { capacity: 8192, bytes: 8 << 20 };
 /** Records kept for the report; all are counted. */
 const KEEP = 1000;
 
@@ -132,7 +134,8 @@ function makeRings(
   { cpus, inPlace }: LaneOptions,
 ): PacketRing[] {
   const roomy = machine.changesPackets();
-  const shape = { ...(roomy ? ROOMY_RING : RING), roomy, inPlace };
+  const size = cpus > 1 ? SHARED_RING : roomy ? ROOMY_RING : RING;
+  const shape = { ...size, roomy, inPlace };
   return Array.from({ length: cpus }, () => new PacketRing(machine.runtime, hook, shape));
 }
 
