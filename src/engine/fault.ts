@@ -237,7 +237,7 @@ function describe(facts: FaultFacts): string {
 }
 
 function explain(facts: FaultFacts): string {
-  const access = `${facts.write ? 'write' : 'read'} of ${facts.size} bytes at ${facts.place}`;
+  const access = `${facts.write ? 'write' : 'read'} of ${bytes(facts.size)} at ${facts.place}`;
   switch (facts.kind) {
     case 'out of range':
       return facts.insn < 0 ? `access to ${facts.place}` : `out of range: ${access}`;
@@ -262,6 +262,10 @@ function explain(facts: FaultFacts): string {
   }
 }
 
+function bytes(size: number): string {
+  return size === 1 ? '1 byte' : `${size} bytes`;
+}
+
 function refusal(facts: FaultFacts): string {
   const helper = calledHelper(facts.helper);
   return `${helper} refuses argument ${facts.argument}: ${argumentText(facts)}`;
@@ -274,7 +278,7 @@ function calledHelper(id: number): string {
 
 function argumentText(facts: FaultFacts): string {
   if (facts.size === 0) return `0x${facts.address.toString(16)}`;
-  return `${facts.size} bytes at ${facts.place}`;
+  return `${bytes(facts.size)} at ${facts.place}`;
 }
 
 interface Region {

@@ -52,7 +52,7 @@ export interface StepState {
 }
 
 /** Loop iterations one run may make when checked and `CompileOptions.fuel` says nothing. */
-export const DEFAULT_FUEL = 1 << 26;
+export const DEFAULT_FUEL = 1 << 24;
 
 /*
  * What both engines do alike, so that their results are equal bit for bit:
