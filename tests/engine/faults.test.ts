@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BugError } from '../../src/base/index.ts';
-import { faultFrom, type ProgramFaultError } from '../../src/engine/index.ts';
+import { DEFAULT_FUEL, faultFrom, type ProgramFaultError } from '../../src/engine/index.ts';
 import { checkedVariants, faultOf, imageOf, Lab, variants } from './harness.ts';
 
 const MAP_LOOKUP = 1;
@@ -172,6 +172,22 @@ describe.each(checkedVariants)('faults: $name', (variant) => {
       kind: 'too many iterations',
       insn: 2,
     });
+  });
+
+  it('endless loops, without a word about fuel', () => {
+    const lab = new Lab();
+    const counter = lab.map({ maxEntries: 1 });
+    const text = `
+      r2 = ${lab.value(counter)} ll
+    again:
+      r1 = *(u64 *)(r2 + 0)
+      r1 += 1
+      *(u64 *)(r2 + 0) = r1
+      goto again`;
+    expect(fault(text, lab)).toMatchObject({ kind: 'too many iterations', insn: 5 });
+    // `fault` runs the program twice.
+    const runs = new DataView(counter.valueBytes(0).slice().buffer).getBigUint64(0, true);
+    expect(runs).toBe(2n * (BigInt(DEFAULT_FUEL) + 1n));
   });
 
   it('a loop runs exactly as often as there is fuel', () => {

@@ -32,6 +32,7 @@ import {
   REGION_SIZE,
 } from '../../runtime/layout.ts';
 import { packetFields } from '../context.ts';
+import { DEFAULT_FUEL } from '../types.ts';
 import { I32, I64, ModuleBuilder } from './encoder.ts';
 import { CodeWriter } from './emitter.ts';
 import type { World } from './facts.ts';
@@ -39,9 +40,6 @@ import { CALL as CALL_OP } from './insn.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
 import { type SubprogramInfo, TAIL_CALL } from './subprograms.ts';
-
-/** Fuel of a run that names none. */
-export const DEFAULT_FUEL = 1 << 30;
 
 const PACKET_RECORD = CPU_REGIONS + REGION_PACKET * REGION_SIZE;
 const CTX_RECORD = CPU_REGIONS + REGION_CTX * REGION_SIZE;
