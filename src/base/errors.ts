@@ -14,11 +14,14 @@ export class FormatError extends Error {
   readonly format: string;
   /** Byte offset (or line for text) of the first wrong thing. */
   readonly offset: number;
+  /** What is wrong, without the place. */
+  readonly reason: string;
 
   constructor(format: string, offset: number, reason: string, options?: ErrorOptions) {
     super(`${format}: ${reason} (at offset ${offset} = 0x${offset.toString(16)})`, options);
     this.format = format;
     this.offset = offset;
+    this.reason = reason;
   }
 }
 

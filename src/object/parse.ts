@@ -34,7 +34,8 @@ export function parseObject(bytes: Uint8Array): ObjectFile {
   const sections = readCodeSections(source);
   const functions = readFunctions(source, sections);
   const externs = readExterns(source);
-  const maps = readMaps(source);
+  const types = sectionNamed(source.elf, '.BTF');
+  const maps = types ? within(types, () => readMaps(source)) : readMaps(source);
   const targets = readTargets(source, sections, maps.places, externs);
   const index = new FunctionIndex(functions, targets);
   noteUnhandled(source);
@@ -70,7 +71,7 @@ function readLicense({ elf }: Source): string {
 function readVersion({ elf }: Source): number {
   const section = sectionNamed(elf, 'version');
   if (!section) return 0;
-  return within(section, () => new ByteReader(section.data, 'ELF', elf.littleEndian).u32(0));
+  return within(section, () => new ByteReader(section.data, 'version', elf.littleEndian).u32(0));
 }
 
 function noteUnhandled({ elf, ext, notes }: Source): void {

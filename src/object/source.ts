@@ -38,8 +38,9 @@ export function within<T>(section: ElfSection, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    const reason = error.message.replace(/ \(at offset.*/, '').replace(/^[^:]*: /, '');
-    throw new FormatError(error.format, section.offset + error.offset, reason, { cause: error });
+    // What reads the file itself tells places in the file.
+    if (!(error instanceof FormatError) || error.format === 'ELF') throw error;
+    const { format, offset, reason } = error;
+    throw new FormatError(format, section.offset + offset, reason, { cause: error });
   }
 }

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { FormatError } from '../../src/base/index.ts';
+import { parseElf } from '../../src/elf/index.ts';
 import type { MapSpec } from '../../src/object/index.ts';
 import { parseObject } from '../../src/object/index.ts';
 import { fixture } from '../fixtures/read.ts';
@@ -58,6 +60,23 @@ describe('maps of .maps', () => {
         { slot: 3, name: 'target', kind: 'program' },
       ],
     });
+  });
+
+  test('with fields nobody knows are refused, with the place in the file', () => {
+    const bytes = fixture('counter.bpf.o');
+    const text = new TextDecoder('latin1').decode(bytes);
+    bytes[text.indexOf('\0max_entries\0') + 1] = 'w'.charCodeAt(0);
+    const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF')!;
+    try {
+      parseObject(bytes);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(FormatError);
+      const { reason, offset } = error as FormatError;
+      expect(reason).toMatch(/map 'flows': field 'wax_entries' is not known/);
+      expect(offset).toBeGreaterThan(section.offset);
+      expect(offset).toBeLessThan(section.offset + section.size);
+    }
   });
 
   test('are listed in the order of their section', () => {
