@@ -65,8 +65,8 @@ describe('maps of .maps', () => {
   test('with fields nobody knows are refused, with the place in the file', () => {
     const bytes = fixture('counter.bpf.o');
     const text = new TextDecoder('latin1').decode(bytes);
-    bytes[text.indexOf('\0max_entries\0') + 1] = 'w'.charCodeAt(0);
     const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF')!;
+    bytes[text.indexOf('\0max_entries\0', section.offset) + 1] = 'w'.charCodeAt(0);
     try {
       parseObject(bytes);
       expect.unreachable();
