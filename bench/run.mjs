@@ -60,7 +60,7 @@ function makeContext(options, beeyard, scratch) {
     packetFile: join(scratch, 'packets.bin'),
     timing: {
       rounds: options.rounds,
-      samples: options.quick ? 12 : 40,
+      samples: options.quick ? 20 : 40,
       sampleNs: 2.5e6,
       warmup: options.quick ? 120 : 250,
     },
