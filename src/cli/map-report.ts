@@ -41,12 +41,15 @@ export function dumpMap(map: KernelMap, btf: Btf | undefined, cpus: number): Map
   const type = spec.type ?? `type ${spec.typeId}`;
   if (OPAQUE.test(type) || spec.keySize === 0) return undefined;
   const raw: { key: Uint8Array; value: Uint8Array }[] = [];
+  let scanned = 0;
   let total = 0;
   let zeros = 0;
   for (const key of new MapOf(map, btf, cpus).rawKeys()) {
-    if (total++ >= SCAN_LIMIT) break;
+    if (scanned++ >= SCAN_LIMIT) break;
     const value = new Uint8Array(map.userValueSize);
+    // Slots for objects have a key also when they are empty.
     if (map.lookup(key, value) !== 0) continue;
+    total++;
     if (SLOTTED.test(type) && !spec.dataSection && value.every((byte) => byte === 0)) zeros++;
     else raw.push({ key, value });
   }
@@ -60,9 +63,9 @@ export function dumpMap(map: KernelMap, btf: Btf | undefined, cpus: number): Map
     maxEntries: spec.maxEntries,
     perCpu: map.perCpu,
     entries,
-    total: Math.min(total, SCAN_LIMIT),
+    total,
     zeros,
-    cut: total > SCAN_LIMIT,
+    cut: scanned > SCAN_LIMIT,
   };
 }
 

@@ -80,6 +80,35 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
     expect(line).toMatchObject({ times: 10 });
   });
 
+  it('runs tc programs on untagged packets and writes them with their tags', async () => {
+    const frames = [5, 6, undefined].map((vlan) => udp('10.0.0.1', '10.0.0.2', [1, 2], vlan));
+    const input = files.write('vlan.pcap', writeCapture(frames.map((data) => ({ data }))));
+    const out = files.path(`vlan-${engine}.pcap`);
+    const args = ['--prog', 'vlan_five', '--pcap', input, '--out', out, ...options];
+    const { report } = await json(args);
+    expect(report.verdicts).toEqual([
+      { verdict: 'drop', code: 2, packets: 2 },
+      { verdict: 'pass', code: 0, packets: 1 },
+    ]);
+    expect(report.written).toMatchObject({ packets: 1, changed: 0 });
+    expect(readCapture(files.read(`vlan-${engine}.pcap`)).packets[0]!.data).toEqual(frames[0]);
+  });
+
+  it('gives every interface of a capture a device of its name', async () => {
+    const interfaces = [{ name: 'wan0' }, { name: 'lan0' }];
+    const two = [0, 1, 0].map((interfaceId) => ({ data: packet(60), interfaceId }));
+    const input = files.write('two.pcapng', writeCapture(two, { format: 'pcapng', interfaces }));
+    const args = ['--prog', 'second_device', '--pcap', input, ...options];
+    expect((await json(args)).report.verdicts).toMatchObject([
+      { verdict: 'pass', packets: 2 },
+      { verdict: 'drop', packets: 1 },
+    ]);
+    const one = [...args, '--device', 'eth0'];
+    expect((await json(one)).report.verdicts).toMatchObject([{ verdict: 'pass', packets: 3 }]);
+    const target = ['--prog', 'to_device', '--pcap', input, '-g', 'target=3', ...options];
+    expect((await json(target)).report.redirects).toEqual([{ target: 'lan0', packets: 3 }]);
+  });
+
   it('tells time from the packets', async () => {
     const args = ['--prog', 'sampled', '--pcap', sizes, ...options];
     const { report } = await json(args);

@@ -156,6 +156,11 @@ SEC("xdp") int on_cpu(struct xdp_md *ctx) {
   return ctx->rx_queue_index == bpf_get_smp_processor_id() ? XDP_PASS : XDP_DROP;
 }
 
+/* Drops what the machine's second device after lo receives. */
+SEC("xdp") int second_device(struct xdp_md *ctx) {
+  return ctx->ingress_ifindex == 3 ? XDP_DROP : XDP_PASS;
+}
+
 /* Passes IPv4 with VLAN 5 only, by the context alone. */
 SEC("tc") int vlan_five(struct __sk_buff *skb) {
   if (skb->protocol != bpf_htons(ETH_P_IP)) return TC_ACT_SHOT;
