@@ -259,6 +259,17 @@ export interface CodeSymbol {
 
 export interface GasListingOptions extends GasTextOptions {
   readonly symbols?: readonly CodeSymbol[];
+  /** Name of the section: stands for the code before its first symbol. */
+  readonly section?: string;
+}
+
+/** By address, then name: of several symbols at one address the last names it. */
+function sortedSymbols({ symbols = [], section }: GasListingOptions): CodeSymbol[] {
+  const all = [...symbols];
+  if (section !== undefined && !all.some(({ address }) => address === 0)) {
+    all.push({ name: section, address: 0 });
+  }
+  return all.sort((a, b) => a.address - b.address || (a.name < b.name ? -1 : 1));
 }
 
 /**
@@ -266,7 +277,7 @@ export interface GasListingOptions extends GasTextOptions {
  * headers, slot numbers, raw bytes, text, and the symbol each jump goes to.
  */
 export function gasListing(code: Code, options: GasListingOptions = {}): string {
-  const symbols = [...(options.symbols ?? [])].sort((a, b) => a.address - b.address);
+  const symbols = sortedSymbols(options);
   const bytes = encodeCode(code);
   const lines: string[] = [];
   let next = 0;

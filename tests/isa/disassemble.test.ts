@@ -113,6 +113,28 @@ describe.each(programs)('listing of $source for $cpu', ({ source, cpu, mcpu, alu
   });
 });
 
+describe('symbols of a listing', () => {
+  const code = decodeCode(
+    fromHex('05 00 01 00 00 00 00 00 b7 00 00 00 00 00 00 00 95 00 00 00 00 00 00 00'),
+  );
+  const at = (address: number, ...names: string[]) => names.map((name) => ({ name, address }));
+
+  test('of several at one address the last by name is shown', () => {
+    const text = gasListing(code, {
+      symbols: [...at(0, 'main', 'entry'), ...at(16, 'b', 'c', 'a')],
+    });
+    expect(text).toContain('<main>:');
+    expect(text).toContain('goto +0x1 <c>');
+    expect(text).not.toContain('<a>');
+  });
+
+  test('code before the first symbol is named after its section', () => {
+    const text = gasListing(code, { section: '.text', symbols: at(16, 'end') });
+    expect(text.split('\n').slice(0, 2)).toEqual(['', '0000000000000000 <.text>:']);
+    expect(gasListing(code, { section: '.text', symbols: at(0, 'main') })).not.toContain('.text');
+  });
+});
+
 /** The bytes and symbols a listing shows. */
 function parseListing(listing: string): { code: Code; symbols: CodeSymbol[] } {
   const symbols = [...listing.matchAll(/^([0-9a-f]{16}) <(.*)>:$/gm)].map(([, address, name]) => ({
