@@ -24,6 +24,10 @@ export interface Assembly {
  * decimal and hexadecimal numbers, comments with `//`, `#` and `;` at the start of a line, several
  * statements on a line with `;`. `call name` calls the label's function, `r2 = name ll` takes its
  * address for a callback. Throws `FormatError` with the line (1-based) as its offset.
+ *
+ * @example
+ * const { code } = assemble('r0 = 1\n if r1 == 0 goto end\n r0 += 41\nend: exit');
+ * encodeCode(code); // Uint8Array of 32 bytes
  */
 export function assemble(text: string, options: AssembleOptions = {}): Assembly {
   return new Assembler(options).run(text);

@@ -41,6 +41,10 @@ export class Code {
  * Splits wire-format bytes into fields. Looks at no opcode: `checkCode` does that.
  * `littleEndian` false reads what a big-endian compiler wrote (registers swap nibbles too).
  * Throws `FormatError` when the length is no multiple of 8.
+ *
+ * @example
+ * const code = decodeCode(bytes);
+ * for (let i = 0; i < code.length; i += insnSlots(code, i)) console.info(kernelText(code, i));
  */
 export function decodeCode(bytes: Uint8Array, littleEndian = true): Code {
   if (bytes.length % INSN_SIZE !== 0) {
