@@ -109,7 +109,12 @@ function digest(module) {
   const hash = createHash('sha256');
   const files = module
     .inputs()
-    .concat(module.extraInputs?.() ?? [], 'src/runtime/layout.ts', 'scripts/build-wasm.mjs')
+    .concat(
+      module.extraInputs?.() ?? [],
+      'src/runtime/layout.ts',
+      'scripts/build-wasm.mjs',
+      'scripts/asc-inline.mjs',
+    )
     .concat('src/abi/generated/6.12/constants.ts');
   files.push('node_modules/assemblyscript/package.json');
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
@@ -138,6 +143,7 @@ function compile(module, entry, shared) {
     ...module.flags,
   ];
   args.push('--initialMemory', '16', '--memoryBase', String(constant(staticData[module.name])));
+  args.push('--transform', './scripts/asc-inline.mjs');
   args.push('--use', `SHARED=${shared ? 1 : 0}`, '-o', out, ...(shared ? sharedFlags : []));
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--enable-source-maps', ...args], { cwd: root });

@@ -2,6 +2,8 @@ import { C_HOST_ARGS, C_HOST_RESULT } from './layout.ts';
 import type { HostCall, HostHelper, Runtime } from './types.ts';
 
 const I64 = 0x7e;
+/** '\\0asm', version 1. */
+const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 function unsigned(value: number): number[] {
   const bytes = [];
@@ -48,7 +50,7 @@ function trampolineModule(
   const memory = shared ? [2, 3, ...unsigned(0), ...unsigned(65536)] : [2, 0, 0];
   const body = code(arity, cpuBlock);
   return new Uint8Array([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...MAGIC,
     ...section(1, [2, 0x60, arity, ...Array<number>(arity).fill(I64), 1, I64, 0x60, 0, 0]),
     ...section(2, [
       2,

@@ -32,8 +32,7 @@ export function arrayRelease(map: u32): void {
   heap_free(load<u32>(map, M_VALUES));
 }
 
-/** Address of value `index` for `cpu`. The index must be in range. */
-@inline
+/** Address of value `index` for `cpu`. The index must be in range. @inline */
 export function arrayValue(map: u32, cpu: u32, index: u32): u32 {
   return (
     load<u32>(map, M_VALUES) + cpu * load<u32>(map, M_CPU_STRIDE) + index * load<u32>(map, M_STRIDE)

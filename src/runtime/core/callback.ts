@@ -11,18 +11,17 @@ export function stackReserve(size: u32): u32 {
   return at;
 }
 
-@inline
+/** @inline */
 export function stackTop(): u32 {
   return load<u32>(cpu_block, C_STACK_TOP);
 }
 
-@inline
+/** @inline */
 export function stackRestore(top: u32): void {
   store<u32>(cpu_block, top, C_STACK_TOP);
 }
 
-/** callback(map, key, value, ctx): `slot` is its place in the function table, `key` on the stack. */
-@inline
+/** callback(map, key, value, ctx): `slot` is its place in the table, `key` on the stack. @inline */
 export function callForElement(slot: u32, map: u32, key: u32, value: u64, ctx: u64): u64 {
   return call_indirect<u64>(slot, handleOf(map), tagged(REGION_STACK, key), value, ctx, <u64>0);
 }

@@ -28,8 +28,7 @@ export function copyBytes(to: u32, from: u32, size: u32): void {
   if (size & 1) store<u8>(to, load<u8>(from));
 }
 
-/** A key; the sizes that matter are spelled out. */
-@inline
+/** A key; the sizes that matter are spelled out. @inline */
 export function copyKey(to: u32, from: u32, size: u32): void {
   if (size == 8) {
     store<u64>(to, load<u64>(from));
@@ -40,8 +39,7 @@ export function copyKey(to: u32, from: u32, size: u32): void {
   }
 }
 
-/** One value, without its spin lock (the kernel's copy_map_value). */
-@inline
+/** One value, without its spin lock (the kernel's copy_map_value). @inline */
 export function copyValue(map: u32, to: u32, from: u32): void {
   const size = load<u32>(map, M_VALUE_SIZE);
   const spin = load<u32>(map, M_SPIN_LOCK);

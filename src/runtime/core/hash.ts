@@ -87,7 +87,8 @@ export function hashCreate(map: u32, keyOffset: u32, inNode: u32, spare: u32): i
   const buckets = bucketCount(entries);
   // The kernel's 16-byte buckets must fit 4 GiB.
   if (buckets >= 0x10000000) return <i32>E2BIG;
-  const seed: u32 = load<u32>(map, M_FLAGS) & BPF_F_ZERO_SEED ? 0 : <u32>random_next(GLOBALS + G_RANDOM);
+  const zero = (load<u32>(map, M_FLAGS) & BPF_F_ZERO_SEED) != 0;
+  const seed: u32 = zero ? 0 : <u32>random_next(GLOBALS + G_RANDOM);
   store<u32>(map, buckets - 1, H_MASK);
   store<u32>(map, JHASH_INITVAL + keySize + seed, H_INIT);
   store<u32>(map, value, H_VALUE);
@@ -134,7 +135,8 @@ export function hashRelease(map: u32): void {
 export function nodeRegion(map: u32): i32 {
   const stride = load<u32>(map, H_STRIDE);
   const start = load<u32>(map, H_NODES) + load<u32>(map, H_VALUE);
-  if (valueRegion(map, start, load<u32>(map, H_END), stride, load<u32>(map, M_VALUE_SIZE))) return 0;
+  if (valueRegion(map, start, load<u32>(map, H_END), stride, load<u32>(map, M_VALUE_SIZE)))
+    return 0;
   hashRelease(map);
   return <i32>ENOMEM;
 }
@@ -147,7 +149,10 @@ export function percpuValues(map: u32): i32 {
   const one = (<u64>size * nodes + 63) & ~63;
   const all = one * cpuCount();
   const values: u32 = all > 0xe0000000 ? 0 : heap_alloc(<u32>all, 64);
-  if (values == 0 || !valueRegion(map, values, values + <u32>all, size, load<u32>(map, M_VALUE_SIZE))) {
+  if (
+    values == 0 ||
+    !valueRegion(map, values, values + <u32>all, size, load<u32>(map, M_VALUE_SIZE))
+  ) {
     heap_free(values);
     hashRelease(map);
     return <i32>ENOMEM;
@@ -165,28 +170,27 @@ export function percpuHome(map: u32, node: u32): u32 {
 
 // ---- Chains ---------------------------------------------------------------------------------
 
-/** What ends the chain of bucket `index`. */
-@inline
+/** What ends the chain of bucket `index`. @inline */
 export function endOf(index: u32): u32 {
   return SHARED ? (index << 1) | 1 : 0;
 }
 
-@inline
+/** @inline */
 export function isNode(link: u32): bool {
   return SHARED ? (link & 1) == 0 : link != 0;
 }
 
-@inline
+/** @inline */
 export function bucketOf(map: u32, hash: u32): u32 {
   return load<u32>(map, H_BUCKETS) + ((hash & load<u32>(map, H_MASK)) << 2);
 }
 
-@inline
+/** @inline */
 export function lockOf(map: u32, hash: u32): u32 {
   return load<u32>(map, H_LOCKS) + ((hash & load<u32>(map, H_MASK) & (LOCKS - 1)) << 2);
 }
 
-@inline
+/** @inline */
 export function hashSized(key: u32, size: u32, init: u32): u32 {
   if (size == 8) return jhash8(key, init);
   if (size == 4) return jhash4(key, init);
@@ -199,7 +203,7 @@ export function hashOf(map: u32, key: u32): u32 {
 
 // Readers walk a chain to the node with the key, or to the end of the chain.
 
-@inline
+/** @inline */
 function find4(bucket: u32, key: u32, KEY: u32): u32 {
   const word = load<u32>(key);
   let node = loadLink(bucket);
@@ -207,7 +211,7 @@ function find4(bucket: u32, key: u32, KEY: u32): u32 {
   return node;
 }
 
-@inline
+/** @inline */
 function find8(bucket: u32, key: u32, KEY: u32): u32 {
   const word = load<u64>(key);
   let node = loadLink(bucket);
@@ -215,7 +219,7 @@ function find8(bucket: u32, key: u32, KEY: u32): u32 {
   return node;
 }
 
-@inline
+/** @inline */
 function find16(bucket: u32, key: u32, KEY: u32): u32 {
   const low = load<u64>(key);
   const high = load<u64>(key, 8);
@@ -239,7 +243,7 @@ function findBytes(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
 // Writers need the link (in the bucket or a node) that leads to the node with
 // the key, or to the end of the chain.
 
-@inline
+/** @inline */
 function walk4(at: u32, key: u32, KEY: u32): u32 {
   const word = load<u32>(key);
   for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
@@ -249,7 +253,7 @@ function walk4(at: u32, key: u32, KEY: u32): u32 {
   return at;
 }
 
-@inline
+/** @inline */
 function walk8(at: u32, key: u32, KEY: u32): u32 {
   const word = load<u64>(key);
   for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
@@ -259,7 +263,7 @@ function walk8(at: u32, key: u32, KEY: u32): u32 {
   return at;
 }
 
-@inline
+/** @inline */
 function walk16(at: u32, key: u32, KEY: u32): u32 {
   const low = load<u64>(key);
   const high = load<u64>(key, 8);
@@ -278,15 +282,14 @@ function walkBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   return at;
 }
 
-@inline
+/** @inline */
 function walk(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   if (size == 8) return walk8(at, key, KEY);
   if (size == 4) return walk4(at, key, KEY);
   return size == 16 ? walk16(at, key, KEY) : walkBytes(at, key, size, hash, KEY);
 }
 
-/** Node of `key`, or 0. Needs no lock. */
-@inline
+/** Node of `key`, or 0. Needs no lock. @inline */
 export function findNode(map: u32, key: u32, KEY: u32): u32 {
   const size = load<u32>(map, M_KEY_SIZE);
   const init = load<u32>(map, H_INIT);
@@ -315,10 +318,10 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
 }
 
 /**
- * Address of the link that leads to the node of `key`, or 0 if it is not there. For writers, who hold
- * the lock and know the hash.
+ * Address of the link that leads to the node of `key`, or 0 if it is not there. For writers, who
+ * hold the lock and know the hash.
+ * @inline
  */
-@inline
 export function findLink(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   const at = walk(bucket, key, size, hash, KEY);
   return isNode(load<u32>(at)) ? at : 0;
@@ -330,16 +333,14 @@ export function findLocked(map: u32, key: u32, hash: u32, KEY: u32): u32 {
   return at == 0 ? 0 : load<u32>(at);
 }
 
-/** Puts a finished node at the head of its chain. */
-@inline
+/** Puts a finished node at the head of its chain. @inline */
 export function linkNode(bucket: u32, node: u32, hash: u32): void {
   store<u32>(node, hash, 4);
   storeLink(node, load<u32>(bucket));
   storeLink(bucket, node);
 }
 
-/** The same, in exchange for the node that the link `at` leads to. */
-@inline
+/** The same, in exchange for the node that the link `at` leads to. @inline */
 export function replaceNode(bucket: u32, node: u32, hash: u32, at: u32, old: u32): void {
   linkNode(bucket, node, hash);
   // The link in the bucket now leads to the new node, whose link is what it was.
@@ -363,8 +364,7 @@ export function unlinkNode(map: u32, node: u32, hash: u32): bool {
 
 // ---- Free nodes -----------------------------------------------------------------------------
 
-/** A free node, or 0. */
-@inline
+/** A free node, or 0. @inline */
 export function takeNode(map: u32): u32 {
   lock(map + H_FREE_LOCK);
   let node = load<u32>(map, H_FREE);
@@ -379,7 +379,7 @@ export function takeNode(map: u32): u32 {
   return node;
 }
 
-@inline
+/** @inline */
 export function giveNode(map: u32, node: u32): void {
   lock(map + H_FREE_LOCK);
   store<u32>(node, load<u32>(map, H_FREE), 4);
@@ -402,15 +402,14 @@ export function swapExtra(map: u32, old: u32): u32 {
   return node;
 }
 
-@inline
+/** @inline */
 export function countChange(map: u32, by: i32): void {
   addCount(map + M_COUNT, <u32>by);
 }
 
 // ---- Operations all these maps share ----------------------------------------------------------
 
-/** Errno of an update's flags against whether the key is there. */
-@inline
+/** Errno of an update's flags against whether the key is there. @inline */
 export function existsCheck(old: u32, flags: u64): i64 {
   if (old != 0) return flags == BPF_NOEXIST ? EEXIST : 0;
   return flags == BPF_EXIST ? ENOENT : 0;
@@ -446,8 +445,7 @@ function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
   return 0;
 }
 
-/** Deletes from a table whose free nodes are its own (not an LRU's). */
-@inline
+/** Deletes from a table whose free nodes are its own (not an LRU's). @inline */
 export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
   const size = load<u32>(map, M_KEY_SIZE);
   const hash = hashSized(key, size, load<u32>(map, H_INIT));
@@ -466,8 +464,10 @@ export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
   return 0;
 }
 
-/** Address of the value a program on this CPU sees. `HOME` is the offset of the value address. */
-@inline
+/**
+ * Address of the value a program on this CPU sees. `HOME` is the offset of the value address.
+ * @inline
+ */
 export function valueAt(map: u32, node: u32, HOME: u32): u32 {
   if (HOME == 0) return node + load<u32>(map, H_VALUE);
   return load<u32>(node + HOME) + cpu_number * load<u32>(map, M_CPU_STRIDE);

@@ -6,8 +6,7 @@
 /** Number every hash starts from; add the length in bytes and the seed. */
 export const JHASH_INITVAL: u32 = 0xdeadbeef;
 
-/** The last step over up to 12 bytes. */
-@inline
+/** The last step over up to 12 bytes. @inline */
 function final(a: u32, b: u32, c: u32): u32 {
   c = (c ^ b) - rotl<u32>(b, 14);
   a = (a ^ c) - rotl<u32>(c, 11);
@@ -18,20 +17,17 @@ function final(a: u32, b: u32, c: u32): u32 {
   return (c ^ b) - rotl<u32>(b, 24);
 }
 
-/** Hash of one word. */
-@inline
+/** Hash of one word. @inline */
 export function jhash4(key: u32, init: u32): u32 {
   return final(init + load<u32>(key), init, init);
 }
 
-/** Hash of two words. */
-@inline
+/** Hash of two words. @inline */
 export function jhash8(key: u32, init: u32): u32 {
   return final(init + load<u32>(key), init + load<u32>(key, 4), init);
 }
 
-/** Hash of four words: one round of mixing, then the last word. */
-@inline
+/** Hash of four words: one round of mixing, then the last word. @inline */
 export function jhash16(key: u32, init: u32): u32 {
   let a = init + load<u32>(key);
   let b = init + load<u32>(key, 4);

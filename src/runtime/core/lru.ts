@@ -56,17 +56,17 @@ const PERCPU_SCANS: u32 = 4;
 // ---- Lists ------------------------------------------------------------------------------------
 // Heads are stored so that head + L_NEXT, head + L_PREV are their links: a "head" is a pseudo node.
 
-@inline
+/** @inline */
 function next(node: u32): u32 {
   return load<u32>(node, L_NEXT);
 }
 
-@inline
+/** @inline */
 function prev(node: u32): u32 {
   return load<u32>(node, L_PREV);
 }
 
-@inline
+/** @inline */
 function isEmpty(head: u32): bool {
   return next(head) == head;
 }
@@ -89,52 +89,52 @@ function addFirst(head: u32, node: u32): void {
   store<u32>(head, node, L_NEXT);
 }
 
-@inline
+/** @inline */
 function typeOf(node: u32): u32 {
   return load<u8>(node, L_TYPE);
 }
 
-@inline
+/** @inline */
 function isReferenced(node: u32): bool {
   return load<u8>(node, L_REF) != 0;
 }
 
-/** A program looked the element up: it survives the next round. */
-@inline
+/** A program looked the element up: it survives the next round. @inline */
 export function lruTouch(node: u32): void {
   if (load<u8>(node, L_REF) == 0) store<u8>(node, 1, L_REF);
 }
 
 // ---- Blocks -----------------------------------------------------------------------------------
 
-@inline
+/** @inline */
 function stateOf(map: u32): u32 {
   return load<u32>(map, H_LRU);
 }
 
-/** The list block of the common LRU, or of a CPU with an LRU of its own. */
-@inline
+/** The list block of the common LRU, or of a CPU with an LRU of its own. @inline */
 function blockOf(state: u32, cpu: u32): u32 {
   return state + STATE + (load<u32>(state, S_PERCPU) != 0 ? cpu * BLOCK : 0);
 }
 
-/** A CPU's local lists (common LRU): LOCAL_FREE and PENDING at the places of ACTIVE and INACTIVE. */
-@inline
+/**
+ * A CPU's local lists (common LRU): LOCAL_FREE and PENDING at the places of ACTIVE and INACTIVE.
+ * @inline
+ */
 function localOf(state: u32, cpu: u32): u32 {
   return state + STATE + (cpu + 1) * BLOCK;
 }
 
-@inline
+/** @inline */
 function localFree(local: u32): u32 {
   return local - L_NEXT;
 }
 
-@inline
+/** @inline */
 function localPending(local: u32): u32 {
   return local + HEAD - L_NEXT;
 }
 
-@inline
+/** @inline */
 function listOf(block: u32, kind: u32): u32 {
   return block + kind * HEAD - L_NEXT;
 }
@@ -485,7 +485,8 @@ function giveOwn(state: u32, node: u32): void {
 /** A node for a new element with this hash; evicts one when the map is full. 0 if it cannot. */
 export function lruTake(map: u32, hash: u32): u32 {
   const state = stateOf(map);
-  const node = load<u32>(state, S_PERCPU) != 0 ? takeOwn(map, state, hash) : takeCommon(map, state, hash);
+  const node =
+    load<u32>(state, S_PERCPU) != 0 ? takeOwn(map, state, hash) : takeCommon(map, state, hash);
   if (node != 0) countChange(map, 1);
   return node;
 }

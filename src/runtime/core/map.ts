@@ -64,8 +64,7 @@ export function map_discard(map: u32): void {
   memory.fill(map, 0, MAP_HEADER_SIZE);
 }
 
-/** Stores the table slot of an operation: `setOp(map, OP_LOOKUP, hash_lookup.index)`. */
-@inline
+/** Stores the table slot of an operation: `setOp(map, OP_LOOKUP, hash_lookup.index)`. @inline */
 export function setOp(map: u32, op: u32, slot: u32): void {
   store<u32>(map + op, slot, M_OPS);
 }
@@ -86,24 +85,22 @@ export function programAccess(map: u32): u32 {
   return flags & BPF_F_WRONLY_PROG ? REGION_F_WRITE_ONLY : 0;
 }
 
-/** What a program gets for the value at `address`. */
-@inline
+/** What a program gets for the value at `address`. @inline */
 export function valuePointer(map: u32, address: u32): u64 {
   return ((<u64>load<u32>(map, M_VALUE_TAG)) << 32) | <u64>address;
 }
 
-/** What a program holds for the map itself. */
-@inline
+/** What a program holds for the map itself. @inline */
 export function handleOf(map: u32): u64 {
   return tagged(REGION_MAP_HANDLE, map);
 }
 
-@inline
+/** @inline */
 export function cpuCount(): u32 {
   return load<u32>(GLOBALS, G_CPUS);
 }
 
-@inline
+/** @inline */
 export function roundUp8(size: u32): u32 {
   return (size + 7) & ~7;
 }

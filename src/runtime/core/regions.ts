@@ -38,8 +38,7 @@ import {
 import { cpu_block } from './instance';
 import { lock, unlock } from './lock';
 
-/** Pointer with the tag of region `id`. */
-@inline
+/** Pointer with the tag of region `id`. @inline */
 export function tagged(id: u32, address: u32): u64 {
   return ((<u64>(<u32>TAG_BASE + id)) << 32) | <u64>address;
 }
@@ -90,8 +89,7 @@ export function region_free(id: u32): void {
   unlock(GLOBALS + G_HEAP_LOCK);
 }
 
-/** Address of the record a pointer's high half names, or 0 if it names none. */
-@inline
+/** Address of the record a pointer's high half names, or 0 if it names none. @inline */
 export function regionRecord(high: u32): u32 {
   if (high == 0) return cpu_block + CPU_REGIONS;
   const id = high - <u32>TAG_BASE;

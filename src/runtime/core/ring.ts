@@ -1,12 +1,5 @@
 /** The array of elements under queue and stack (kernel/bpf/queue_stack_maps.c). */
-import {
-  M_COUNT,
-  M_LOCK,
-  M_MAX_ENTRIES,
-  M_PRIVATE,
-  M_VALUES,
-  M_VALUE_SIZE,
-} from '../layout';
+import { M_COUNT, M_LOCK, M_MAX_ENTRIES, M_PRIVATE, M_VALUES, M_VALUE_SIZE } from '../layout';
 import { copyBytes } from './copy';
 import { E2BIG, EINVAL, ENOENT, ENOMEM } from './errno';
 import { lock, unlock } from './lock';

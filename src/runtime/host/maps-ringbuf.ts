@@ -7,8 +7,8 @@ const HEADER = 8;
 
 /**
  * Reads a BPF ring buffer as user space does: every finished record, oldest first, up to the first
- * one still being written; then moves the consumer position. `onRecord` gets a view of linear memory
- * that is only good until it returns; it may return false to stop after that record.
+ * one still being written; moves the consumer position behind each. `onRecord` gets a view of
+ * linear memory that is only good until it returns; it may return false to stop there.
  *
  * @returns how many records were read (discarded ones are skipped and not counted).
  */

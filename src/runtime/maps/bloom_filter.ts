@@ -69,7 +69,9 @@ export function bloom_filter_free(map: u32): void {
 
 /** Bit number of a value under hash function `i`. */
 function bitOf(map: u32, value: u32, i: u32): u32 {
-  return jhash(value, load<u32>(map, M_VALUE_SIZE), load<u32>(map, INIT) + i) & load<u32>(map, MASK);
+  return (
+    jhash(value, load<u32>(map, M_VALUE_SIZE), load<u32>(map, INIT) + i) & load<u32>(map, MASK)
+  );
 }
 
 export function bloom_filter_push(map: u32, value: u32, flags: u64): i64 {

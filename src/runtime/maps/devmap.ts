@@ -1,6 +1,6 @@
 /**
- * BPF_MAP_TYPE_DEVMAP (kernel/bpf/devmap.c): {u32 ifindex, u32 program} by index; ifindex 0 = empty.
- * Whether the device exists is the machine's to check.
+ * BPF_MAP_TYPE_DEVMAP (kernel/bpf/devmap.c): {u32 ifindex, u32 program} by index; ifindex 0 means
+ * empty. Whether the device exists is the machine's to check.
  */
 import {
   M_FLAGS,

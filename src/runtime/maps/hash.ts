@@ -89,7 +89,7 @@ export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   return error;
 }
 
-@inline
+/** @inline */
 function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): i64 {
   const bucket = bucketOf(map, hash);
   const at = findLink(bucket, key, size, hash, KEY);

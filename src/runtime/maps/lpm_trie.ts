@@ -7,8 +7,8 @@
  *   u32 child[2] (at 0), u32 prefix length (8), u32 intermediate (12), data (16), value
  *
  * with the data as 64-bit words in host order (first bit of the address = top bit), so that one
- * XOR and a count of leading zeroes compare 64 bits. Replaced and deleted nodes are used again last,
- * because programs may still hold pointers to their values.
+ * XOR and a count of leading zeroes compare 64 bits. Replaced and deleted nodes are used again
+ * last, because programs may still hold pointers to their values.
  */
 import {
   M_COUNT,
@@ -67,7 +67,11 @@ export function lpm_trie_create(map: u32): i32 {
   const first = heap_alloc(<u32>nodes * stride, 64);
   const key = heap_alloc(roundUp8(size) * 2, 16);
   const end = first + <u32>nodes * stride;
-  if (first == 0 || key == 0 || !valueRegion(map, first + value, end, stride, load<u32>(map, M_VALUE_SIZE))) {
+  if (
+    first == 0 ||
+    key == 0 ||
+    !valueRegion(map, first + value, end, stride, load<u32>(map, M_VALUE_SIZE))
+  ) {
     heap_free(first);
     heap_free(key);
     return <i32>ENOMEM;
@@ -98,8 +102,7 @@ export function lpm_trie_free(map: u32): void {
 
 // ---- Bits -------------------------------------------------------------------------------------
 
-/** Up to 8 bytes of address as a number whose top bit is the address's first. */
-@inline
+/** Up to 8 bytes of address as a number whose top bit is the address's first. @inline */
 function word(at: u32, size: u32): u64 {
   if (size >= 8) return bswap<u64>(load<u64>(at));
   return size == 4 ? (<u64>bswap<u32>(load<u32>(at))) << 32 : oddWord(at, size);
@@ -128,7 +131,7 @@ function pack(map: u32, node: u32, out: u32): i32 {
   return 0;
 }
 
-@inline
+/** @inline */
 function bit(data: u32, index: u32): u32 {
   return <u32>(load<u64>(data + ((index >> 6) << 3)) >> (63 - (index & 63))) & 1;
 }
@@ -143,13 +146,12 @@ function common(map: u32, a: u32, b: u32, limit: u32): u32 {
   return limit;
 }
 
-/** Bits a node's prefix and a key share. */
-@inline
+/** Bits a node's prefix and a key share. @inline */
 function matched(map: u32, node: u32, data: u32, prefix: u32): u32 {
   return common(map, node + N_DATA, data, min<u32>(load<u32>(node, 8), prefix));
 }
 
-@inline
+/** @inline */
 function childOf(node: u32, side: u32): u32 {
   return node + (side << 2);
 }
@@ -380,7 +382,7 @@ function unhook(map: u32, node: u32, slot: u32, parent: u32, above: u32): void {
 
 // ---- Order ------------------------------------------------------------------------------------
 
-/** First node in postorder below (or at) `node`: more specific prefixes come before less specific. */
+/** First node in postorder below (or at) `node`: the more specific before the less specific. */
 function firstBelow(node: u32): u32 {
   let found: u32 = 0;
   while (node != 0) {

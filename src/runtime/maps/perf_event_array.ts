@@ -15,11 +15,7 @@ import { arrayNextKey } from '../core/array';
 import { ENOTSUPP } from '../core/errno';
 import { setOp } from '../core/map';
 import { heap_free } from '../core/memory';
-import {
-  objectArrayCreate,
-  objectDelete,
-  objectUpdate,
-} from '../core/object-array';
+import { objectArrayCreate, objectDelete, objectUpdate } from '../core/object-array';
 
 export function perf_event_array_create(map: u32): i32 {
   setOp(map, OP_DELETE, perf_event_array_delete.index);

@@ -1,6 +1,6 @@
 /**
- * BPF_MAP_TYPE_PROG_ARRAY (kernel/bpf/arraymap.c). The word of an entry is the program's slot in the
- * function table, which tail calls read at M_VALUES + index * 8.
+ * BPF_MAP_TYPE_PROG_ARRAY (kernel/bpf/arraymap.c). The word of an entry is the program's slot in
+ * the function table, which tail calls read at M_VALUES + index * 8.
  */
 import {
   META_NEVER,
@@ -16,12 +16,7 @@ import {
 import { arrayNextKey } from '../core/array';
 import { setOp } from '../core/map';
 import { heap_free } from '../core/memory';
-import {
-  objectArrayCreate,
-  objectDelete,
-  objectLookup,
-  objectUpdate,
-} from '../core/object-array';
+import { objectArrayCreate, objectDelete, objectLookup, objectUpdate } from '../core/object-array';
 
 export function prog_array_create(map: u32): i32 {
   store<u32>(map, META_NEVER, M_META);

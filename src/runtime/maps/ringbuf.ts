@@ -107,8 +107,7 @@ export function ringbuf_sys_delete(map: u32, key: u32): i32 {
 
 // ---- Producing --------------------------------------------------------------------------------
 
-/** Bytes a record with this length word takes. */
-@inline
+/** Bytes a record with this length word takes. @inline */
 function recordSize(word: u32): u64 {
   return (<u64>(word & ~(BUSY | DISCARD)) + HEADER + 7) & ~7;
 }
@@ -163,8 +162,7 @@ function pointerTo(map: u32, sample: u32, size: u32): u64 {
   return valuePointer(map, sample);
 }
 
-/** Takes a free region record: its start says whether it is in use. */
-@inline
+/** Takes a free region record: its start says whether it is in use. @inline */
 function claim(record: u32, start: u32): bool {
   if (SHARED) return atomic.cmpxchg<u32>(record, 0, start) == 0;
   if (load<u32>(record, R_START) != 0) return false;
@@ -200,8 +198,7 @@ function commit(base: u32, sample: u32, flags: u64, mark: u32): void {
   }
 }
 
-/** Page 0 of the ring a record is in, from the page offset in its header. */
-@inline
+/** Page 0 of the ring a record is in, from the page offset in its header. @inline */
 function baseOf(sample: u32): u32 {
   const record = sample - 8;
   return (record & ~(PAGE - 1)) - load<u32>(record, 4) * PAGE;
@@ -272,7 +269,7 @@ export function ringbuf_release(map: u32, record: u32): void {
   setConsumer(base, load<u64>(base, B_CONSUMER) + recordSize(load<u32>(record)));
 }
 
-@inline
+/** @inline */
 function setConsumer(base: u32, position: u64): void {
   if (SHARED) atomic.store<u64>(base, position, B_CONSUMER);
   else store<u64>(base, position, B_CONSUMER);
