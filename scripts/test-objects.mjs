@@ -214,8 +214,8 @@ const width = process.stdout.columns ?? (Number(process.env.COLUMNS) || 100);
 process.stdout.write(`${formatTable(columns, rows, width).trimEnd()}\n\n`);
 process.stdout.write(
   `${objects.length} objects (${total.copies} with copies): ${total.programs} programs, ` +
-    `${total.maps} maps, ${total.insns} instructions; ` +
-    `${total.ran} of ${total.runnable} XDP and tc programs ran; ${failures.length} objects failed.\n`,
+    `${total.maps} maps, ${total.insns} instructions\n` +
+    `${total.ran} of ${total.runnable} XDP and tc programs ran; ${failures.length} objects failed\n`,
 );
 for (const name of failures) process.stdout.write(`FAILED: ${name}\n`);
 process.exit(failures.length > 0 ? 1 : 0);

@@ -23,11 +23,7 @@ export interface ObjectMaps {
 export function readMaps(source: Source): ObjectMaps {
   const own = readSlots(source, [...readLegacyMaps(source), ...readBtfMaps(source)]);
   const defined = withArenaData(source, own);
-  const data = new Map<number, MapSpec>();
-  for (const section of source.elf.sections) {
-    const kind = dataKind(section);
-    if (kind) data.set(section.index, readDataMap(source, section, kind));
-  }
+  const data = readDataMaps(source);
   const specs = [
     ...defined.map(({ spec }) => spec),
     ...data.values(),
@@ -35,6 +31,20 @@ export function readMaps(source: Source): ObjectMaps {
   ];
   const places = { definitions: placesOf(defined), data: dataPlaces(source, defined, data) };
   return { specs, places };
+}
+
+/** By section. ELF allows several sections of one name; maps are told apart by theirs. */
+function readDataMaps(source: Source): Map<number, MapSpec> {
+  const maps = new Map<number, MapSpec>();
+  const names = new Set<string>();
+  for (const section of source.elf.sections) {
+    const kind = dataKind(section);
+    if (!kind) continue;
+    const name = names.has(section.name) ? `${section.name}#${section.index}` : section.name;
+    names.add(name);
+    maps.set(section.index, { ...readDataMap(source, section, kind), name });
+  }
+  return maps;
 }
 
 function placesOf(maps: readonly DefinedMap[]): Map<number, Map<number, string>> {

@@ -51,6 +51,7 @@ function readSlot(source: Source, btf: Btf, place: SlotPlace): Slot {
   const { map, section, symbol, relocation } = place;
   const slot = (relocation.offset - map.offset - valuesOffset(btf, place)) / POINTER_SIZE;
   if (slot < 0 || !Number.isInteger(slot)) failIn(section, relocation.offset, 'not a slot');
+  if (map.spec.keySize !== 4) failIn(section, relocation.offset, 'slots need keys of 4 bytes');
   if (map.spec.type === 'prog_array') {
     const target = source.elf.sections[symbol.section];
     if (symbol.type !== 'function' || !target) {

@@ -124,6 +124,26 @@ describe('maps of data sections', () => {
     ]);
   });
 
+  test('of the same name in several sections get names of their own', () => {
+    const bytes = fixture('counter.bpf.o');
+    const { sections } = parseElf(bytes);
+    const place = (name: string) => {
+      const at = new DataView(bytes.buffer).getUint32(40, true);
+      return at + 64 * sections.findIndex((section) => section.name === name);
+    };
+    // The name of .data.custom becomes .data: the name offset is the first word of a header.
+    bytes.set(bytes.subarray(place('.data'), place('.data') + 4), place('.data.custom'));
+    const { maps, programs } = parseObject(bytes);
+    const names = maps.filter(({ dataSection }) => dataSection === 'data').map(({ name }) => name);
+    expect(names).toEqual(['.data', '.data#7']);
+    expect(programs[0]!.relocations).toContainEqual({
+      kind: 'map_value',
+      insn: 48,
+      map: '.data#7',
+      offset: 0,
+    });
+  });
+
   test('do not share bytes with the file', () => {
     const bytes = fixture('counter.bpf.o');
     const { maps } = parseObject(bytes);
