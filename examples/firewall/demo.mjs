@@ -14,6 +14,9 @@ import { runCapture } from './run-capture.mjs';
 /** Passes over the capture before its speed is told. */
 const WARM_PASSES = 6;
 
+// A reader that has seen enough, `| head`, is no error.
+process.stdout.on('error', () => process.exit(0));
+
 const here = (name) => new URL(name, import.meta.url);
 const io = processIo(process.stdout, process.stderr, process.env, process.cwd());
 const style = styleFor(io.color);
