@@ -52,17 +52,19 @@ export function insnSlots(code: Code, i: number): 1 | 2 {
   return code.op[i] === LD_IMM64 ? 2 : 1;
 }
 
+const hexOf = (op: number): string => `0x${op.toString(16).padStart(2, '0')}`;
+
 /** Why slot `i` is no valid instruction, or undefined when it is one. */
 export function invalidReason(code: Code, i: number): string | undefined {
   const op = code.op[i]!;
   const info = insnInfo(op, code.off[i], code.src[i], code.imm[i]);
-  const hex = `0x${op.toString(16).padStart(2, '0')}`;
   if (info === undefined) {
-    return insnRows(op).length === 0
-      ? `unknown opcode ${hex}`
-      : `opcode ${hex} with reserved or unknown fields`;
+    const known = insnRows(op).length > 0;
+    return known
+      ? `opcode ${hexOf(op)} with reserved or unknown fields`
+      : `unknown opcode ${hexOf(op)}`;
   }
-  if (info.kind === 'internal') return `opcode ${hex} is internal to Linux`;
+  if (info.kind === 'internal') return `opcode ${hexOf(op)} is internal to Linux`;
   if (info.dst === 'reg' ? code.dst[i]! >= BPF_REGISTERS : code.dst[i] !== 0) {
     return `bad destination register ${code.dst[i]}`;
   }
