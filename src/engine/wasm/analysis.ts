@@ -26,6 +26,7 @@ import { lastInsn } from './program.ts';
 import type { Slots } from './slots.ts';
 import { enterFrame, frameBase, passValue, transfer, type TransferContext } from './transfer.ts';
 import {
+  closeWindows,
   decideNull,
   forgetPacket,
   isConst,
@@ -169,6 +170,7 @@ export class Analysis implements TransferContext {
         setValue(s, base, V_UNKNOWN);
         setValue(s, this.intact, V_UNKNOWN);
         forgetPacket(s);
+        closeWindows(s);
         break;
       case NODE_ENTER:
         enterFrame(s, base, frameBase(target), graph.frames[target].depth);

@@ -16,16 +16,16 @@ import {
   MAX_MAPS,
   MAX_TAIL_CALLS,
 } from '../../runtime/layout.ts';
-import { emitPacketBounds } from './checks.ts';
+import { emitPacketBounds, isProven } from './checks.ts';
 import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
-import type { HelperFacts, MapFacts } from './facts.ts';
+import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
 import { MAP_OPERATIONS } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
 import { CTX_TAG, isInlinedLookup, MAP_HANDLE_TAG, mapInVariable, slotOf } from './transfer.ts';
-import { V_CTX } from './values.ts';
+import { isInWindow, V_CONST, V_CTX } from './values.ts';
 
 const MAP_LOOKUP_ELEM = 1;
 const KTIME_GET_NS = 5;
@@ -62,7 +62,7 @@ function emitMissingHelper(e: Emitter, i: number, id: number): void {
 /** Checked code: the runtime proves the arguments against the helper's contract. */
 function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFacts): void {
   const contract = e.module.contract(e.program.code.imm[i]);
-  if (contract === undefined) return;
+  if (contract === undefined || areArgumentsProven(e, base, facts)) return;
   e.with(W.GLOBAL_GET, contract);
   for (let k = 1; k <= 5; k++) {
     if (k <= facts.arity) e.get(base + k);
@@ -74,11 +74,58 @@ function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFac
   e.op(W.END);
 }
 
+/** Whether what is known of the argument registers satisfies the helper's contract. */
+function areArgumentsProven(e: Emitter, base: number, facts: HelperFacts): boolean {
+  const map = mapInVariable(e.analysis, e.state, base + 1);
+  const mapFacts = map === undefined ? undefined : e.world.mapAt(map);
+  return facts.args.every((argument, k) => {
+    const pointer = base + 1 + k;
+    switch (argument.kind) {
+      case 'scalar':
+        return true;
+      case 'ctx':
+        return e.kind(pointer) === V_CTX && e.word(pointer, 1) === 0;
+      case 'map':
+        return mapInVariable(e.analysis, e.state, pointer) !== undefined;
+      case 'key':
+        return isMemoryProven(e, pointer, mapFacts?.keySize, argument.write);
+      case 'value':
+        return isMemoryProven(e, pointer, mapFacts?.valueSize, argument.write);
+      case 'memory':
+        return isMemoryProven(e, pointer, knownSize(e, base, argument), argument.write);
+      default:
+        return false;
+    }
+  });
+}
+
+function knownSize(e: Emitter, base: number, argument: ArgumentFacts): number | undefined {
+  if (argument.sizeFrom === undefined) return argument.size;
+  const v = base + 1 + argument.sizeFrom;
+  return e.kind(v) === V_CONST && e.word(v, 2) === 0 ? e.word(v, 1) : undefined;
+}
+
+function isMemoryProven(
+  e: Emitter,
+  pointer: number,
+  size: number | undefined,
+  write: boolean,
+): boolean {
+  if (size === undefined || size <= 0) return false;
+  if (isInWindow(e.state, pointer, 0, size, write)) return true;
+  return isProven(e, { pointer, off: 0, size, write, insn: 0 });
+}
+
 function emitPlainCall(e: Emitter, base: number, frame: number, id: number, facts: HelperFacts) {
-  if (facts.callsBack) e.lowerStackTop(e.graph.frames[frame].depth + 1);
+  if (facts.callsBack) {
+    e.saveFuel();
+    e.lowerStackTop(e.graph.frames[frame].depth + 1);
+  }
   for (let k = 1; k <= facts.arity; k++) e.get(base + k);
   e.with(W.CALL, e.module.helperFunction(id)!);
-  if (facts.callsBack) e.restoreStackTop();
+  if (!facts.callsBack) return;
+  e.restoreStackTop();
+  e.loadFuel();
 }
 
 /** A map operation on a known map goes straight to the map type's function. */
@@ -186,6 +233,7 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   const isMain = e.context !== NONE && frame === 0;
   const replaces = isMain && e.world.facts.tailCalls;
   if (!isMain) e.lowerStackTop(e.graph.frames[frame].depth);
+  e.saveFuel();
   e.get32(base + 1);
   e.with(W.LOCAL_GET, slot);
   e.with(replaces ? W.RETURN_CALL_INDIRECT : W.CALL_INDIRECT, e.module.entryType);
@@ -193,7 +241,8 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   if (replaces) return;
   e.set(base);
   if (!isMain) e.restoreStackTop();
-  e.leave(base);
+  e.get(base);
+  e.op(W.RETURN);
 }
 
 function emitTailCallCheck(e: Emitter, i: number, base: number): void {

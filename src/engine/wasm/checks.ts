@@ -7,6 +7,8 @@ import { packetFields } from '../context.ts';
 import { NONE } from './program.ts';
 import { STACK_TAG } from './transfer.ts';
 import {
+  isInWindow,
+  tagOf,
   V_CONST,
   V_CTX,
   V_MAP_VALUE,
@@ -15,6 +17,7 @@ import {
   V_MAYBE_STACK,
   V_PACKET,
   V_STACK,
+  WORDS,
 } from './values.ts';
 
 /** One access: pointer variable, offset, bytes, instruction. */
@@ -27,7 +30,7 @@ export interface Access {
 }
 
 /** Whether what is known of the pointer proves the access. */
-function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
+export function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
   const a = e.word(pointer, 1);
   switch (e.kind(pointer)) {
     case V_STACK:
@@ -37,7 +40,7 @@ function isProven(e: Emitter, { pointer, off, size, write }: Access): boolean {
     case V_PACKET:
       return a + off >= 0 && a + off + size <= e.word(pointer, 3);
     case V_MAP_VALUE: {
-      const map = e.world.mapAt(a);
+      const map = e.world.mapOfTag(a);
       const at = e.word(pointer, 2) + off;
       return map !== undefined && mayAccess(map, write) && at >= 0 && at + size <= map.valueSize;
     }
@@ -71,6 +74,8 @@ function isGlobalData(e: Emitter, low: number, tag: number, size: number, write:
 /** In checked code: makes sure that the access is right, or ends the run. */
 export function emitCheck(e: Emitter, access: Access): void {
   if (!e.world.checks || isProven(e, access)) return;
+  const { pointer, off, write } = access;
+  if (isInWindow(e.state, pointer, off, access.size, write)) return;
   const address = e.scratch64();
   e.get(access.pointer);
   if (access.off !== 0) {
@@ -107,9 +112,10 @@ function emitRangeTest(e: Emitter, access: Access, address: number): boolean {
     case V_MAYBE_STACK:
       emitStackTest(e, size, address);
       return true;
+    case V_CONST:
     case V_MAP_VALUE:
     case V_MAYBE_MAP_VALUE: {
-      const map = e.world.mapAt(e.word(pointer, 1));
+      const map = e.world.mapOfTag(tagOf(e.state, pointer * WORDS));
       return map !== undefined && mayAccess(map, write) && emitValueTest(e, map, size, address);
     }
     default:

@@ -30,7 +30,7 @@ import {
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { ProgramImage } from '../types.ts';
-import type { Facts, HelperFacts, MapFacts, MemoryArgument } from './facts.ts';
+import type { ArgumentFacts, Facts, HelperFacts, MapFacts } from './facts.ts';
 import { CALL, following } from './insn.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
@@ -130,7 +130,8 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
     writes: contract === undefined ? 0x1f : writes,
-    memory: args.map(memoryOf),
+    args: args.map(argumentFacts),
+    releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || args.some((argument) => KEPT_KINDS.has(argument.kind)),
     checked: contract !== undefined,
   };
@@ -145,12 +146,23 @@ const KEPT_KINDS: ReadonlySet<string> = new Set([
   'kptr',
 ]);
 
-function memoryOf(argument: ArgContract): MemoryArgument | null {
-  const { kind, size, sizeFrom } = argument;
-  if (kind === 'map_key') return { kind: 'key' };
-  if (kind === 'map_value') return { kind: 'value' };
-  if (sizeFrom !== undefined) return { kind: 'memory', sizeFrom };
-  return size !== undefined ? { kind: 'memory', size } : null;
+const SCALAR_KINDS: ReadonlySet<string> = new Set(['scalar', 'any', 'size', 'alloc_size', 'none']);
+const SIMPLE_KINDS: Readonly<Record<string, ArgumentFacts['kind']>> = {
+  ctx: 'ctx',
+  map: 'map',
+  map_key: 'key',
+  map_value: 'value',
+};
+
+function argumentFacts(argument: ArgContract): ArgumentFacts {
+  const { kind, size, sizeFrom, access } = argument;
+  const write = access === 'write' || access === 'readwrite';
+  if (SCALAR_KINDS.has(kind)) return { kind: 'scalar', write };
+  if (SIMPLE_KINDS[kind]) return { kind: SIMPLE_KINDS[kind], write };
+  const isMemory = kind === 'mem' || kind === 'fixed_mem';
+  if (isMemory && sizeFrom !== undefined) return { kind: 'memory', sizeFrom, write };
+  if (isMemory && size !== undefined) return { kind: 'memory', size, write };
+  return { kind: 'other', write };
 }
 
 /** Arguments a helper writes through although the prototype gives no access. */

@@ -1,4 +1,11 @@
-import { C_STACK_TOP, FRAME_SIZE, GLOBALS, NULL_PAGE_END } from '../../runtime/layout.ts';
+import {
+  C_FUEL,
+  C_STACK_TOP,
+  FAULT_FUEL,
+  FRAME_SIZE,
+  GLOBALS,
+  NULL_PAGE_END,
+} from '../../runtime/layout.ts';
 import type { Analysis } from './analysis.ts';
 import { ByteSink, I32, I64 } from './encoder.ts';
 import type { World } from './facts.ts';
@@ -368,8 +375,41 @@ export class Emitter extends CodeWriter {
     this.access(W.I32_STORE, C_STACK_TOP, 2);
   }
 
+  /** Foreign code counts fuel in memory. */
+  saveFuel(): void {
+    if (this.fuel === NONE) return;
+    this.cpu();
+    this.with(W.LOCAL_GET, this.fuel);
+    this.access(W.I64_STORE, C_FUEL, 3);
+  }
+
+  loadFuel(): void {
+    if (this.fuel === NONE) return;
+    this.cpu();
+    this.access(W.I64_LOAD, C_FUEL, 3);
+    this.with(W.LOCAL_SET, this.fuel);
+  }
+
+  /** Takes one from the fuel; a fault at `insn` when there is none. */
+  payFuel(insn: number): void {
+    if (this.fuel === NONE) {
+      this.module.emitPayFuel(this, insn);
+      return;
+    }
+    this.with(W.LOCAL_GET, this.fuel);
+    this.i64(1);
+    this.op(W.I64_SUB);
+    this.with(W.LOCAL_TEE, this.fuel);
+    this.i64(0);
+    this.op(W.I64_LT_S);
+    this.start(W.IF);
+    this.module.emitFault(this, FAULT_FUEL, insn);
+    this.op(W.END);
+  }
+
   /** Returns r0 of the frame whose r0 is variable `base` from the WebAssembly function. */
   leave(base: number): void {
+    this.saveFuel();
     this.get(base);
     this.op(W.RETURN);
   }

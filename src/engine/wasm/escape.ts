@@ -160,7 +160,9 @@ class Escapes {
 
   /** Bytes behind argument k; a whole function's frames if that is not known. */
   private argumentSize(s: State, base: number, facts: HelperFacts, k: number): number {
-    const { kind, size, sizeFrom } = facts.memory[k] ?? { kind: 'unknown' };
+    const argument = facts.args[k];
+    if (argument === undefined) return this.extent;
+    const { kind, size, sizeFrom } = argument;
     const map = mapInVariable(this.analysis, s, base + 1);
     const mapFacts = map === undefined ? undefined : this.analysis.world.mapAt(map);
     if (kind === 'key' && mapFacts !== undefined) return mapFacts.keySize;

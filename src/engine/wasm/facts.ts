@@ -32,12 +32,14 @@ export interface MapFacts {
   readonly readable: boolean;
 }
 
-/** Bytes behind a helper's pointer argument: a map's key or value, a number, another argument. */
-export interface MemoryArgument {
-  readonly kind: 'key' | 'value' | 'memory' | 'unknown';
+/** What checked code must know of one argument of a helper to prove it beforehand. */
+export interface ArgumentFacts {
+  /** 'memory' is as long as `size` says, or the argument `sizeFrom`; 'other' cannot be proven. */
+  readonly kind: 'scalar' | 'ctx' | 'map' | 'key' | 'value' | 'memory' | 'other';
   readonly size?: number;
   /** 0-based argument that holds the size. */
   readonly sizeFrom?: number;
+  readonly write: boolean;
 }
 
 /** What the compiler must know of a helper. */
@@ -52,8 +54,10 @@ export interface HelperFacts {
   readonly callsBack: boolean;
   /** Arguments (bit i = argument i) through which it writes memory. */
   readonly writes: number;
-  /** What its pointer arguments point to; null = no memory, or not known. */
-  readonly memory: readonly (MemoryArgument | null)[];
+  /** By argument. */
+  readonly args: readonly ArgumentFacts[];
+  /** Memory it is given is not the program's any more. */
+  readonly releases: boolean;
   /** It keeps a pointer argument, or hands it to code of the program. */
   readonly keepsPointers: boolean;
   /** In checked code its arguments go through `check_call` first. */
@@ -90,6 +94,11 @@ export class World {
     this.byAddress = new Map(facts.maps.map((map) => [map.address, map]));
     this.byTag = new Map(facts.maps.map((map) => [map.valueTag, map]));
     this.functions = new Set(facts.functions);
+  }
+
+  /** Whether a proven write proves a read: not if some map may be written only. */
+  get opensWindows(): boolean {
+    return this.checks && !this.facts.maps.some((map) => !map.readable);
   }
 
   mapAt(address: number): MapFacts | undefined {

@@ -25,13 +25,14 @@ import { Analysis } from './analysis.ts';
 import { emitHelperCall } from './calls.ts';
 import { emitPacketBounds } from './checks.ts';
 import { analyseFlow, type Flow } from './dominators.ts';
-import { I32 } from './encoder.ts';
+import { I32, I64 } from './encoder.ts';
 import { findSlots } from './escape.ts';
 import { Emitter } from './emitter.ts';
 import {
   type Graph,
   isBackJump,
   NODE_CALL,
+  NODE_COND,
   NODE_ENTER,
   NODE_GOTO,
   NODE_LEAVE,
@@ -124,7 +125,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   }
 
   edgeCode(node: number): void {
-    this.module.emitPayFuel(this, lastInsn(this.program, this.graph.block[node]));
+    this.payFuel(lastInsn(this.program, this.graph.block[node]));
   }
 
   private insn(i: number, base: number, frame: number): void {
@@ -212,15 +213,17 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const callee = this.module.signature(this.graph.taken[node]);
     this.payForCall(insn);
     for (const r of callee.args) this.get(base + r);
+    this.saveFuel();
     if (callee.usesStack) this.frameTop(this.graph.frames[this.graph.frame[node]].depth + 1);
     this.with(W.CALL, callee.index);
     this.set(base);
+    this.loadFuel();
     if (this.module.countsDepth) this.module.emitDepth(this, -1);
     emitPacketBounds(this);
   }
 
   private payForCall(insn: number): void {
-    if (this.world.checks) this.module.emitPayFuel(this, insn);
+    if (this.world.checks) this.payFuel(insn);
     if (this.module.countsDepth) this.module.emitDeeper(this, insn);
   }
 
@@ -247,11 +250,27 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     if (this.module.countsDepth) this.module.emitDepth(this, -1);
   }
 
+  /** Functions that loop count fuel in a local. */
+  private startFuel(): void {
+    const { graph } = this;
+    if (!this.world.checks) return;
+    const loops = graph.kind.some((kind, n) => {
+      if (kind === NODE_ENTER) return true;
+      const { taken, next } = graph;
+      if (kind === NODE_COND && isBackJump(graph, n, taken[n])) return true;
+      return kind === NODE_GOTO && isBackJump(graph, n, next[n]);
+    });
+    if (!loops) return;
+    this.fuel = this.addLocal(I64);
+    this.loadFuel();
+  }
+
   /** Start of the program's own function: parameter 0 is the context. */
   startMain(): void {
     const info = this.module.infos[0];
     this.context = 0;
     this.module.emitEntrySetup(this, this.context);
+    this.startFuel();
     if (info.usesStack) {
       this.stack = this.addLocal(I32);
       this.loadCpu(C_STACK_TOP);
@@ -285,6 +304,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   /** Start of a subprogram's function: arguments, then r10. */
   startSubprogram(args: readonly number[], usesStack: boolean): void {
     args.forEach((r, k) => this.bind(r, k));
+    this.startFuel();
     if (usesStack) {
       this.stack = args.length;
       this.with(W.LOCAL_GET, this.stack);

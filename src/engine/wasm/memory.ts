@@ -18,7 +18,7 @@ import { accessSize } from './insn.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { slotOf } from './transfer.ts';
-import { V_CONST } from './values.ts';
+import { setValue, V_CONST, V_UNKNOWN } from './values.ts';
 
 const LOADS: Readonly<Record<number, number>> = {
   1: W.I64_LOAD8_U,
@@ -241,6 +241,8 @@ export function emitPacketLoad(e: Emitter, i: number, base: number, leave: () =>
   e.start(W.IF);
   e.i64(0);
   e.set(base);
+  // What was known of r0 before the load is not what the return gives.
+  setValue(e.state, base, V_UNKNOWN);
   leave();
   e.op(W.END);
   e.with(W.LOCAL_GET, value);

@@ -1,4 +1,12 @@
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, type Code, LD_IMM64 } from '../../isa/index.ts';
+import {
+  BPF_ABS,
+  BPF_IND,
+  BPF_LD,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  type Code,
+  LD_IMM64,
+} from '../../isa/index.ts';
 import { isExecutable } from '../executable.ts';
 import {
   CALL,
@@ -11,6 +19,8 @@ import {
   jumpTarget,
   namedInsn,
 } from './insn.ts';
+
+const TAIL_CALL = 12;
 
 /** How a block ends. */
 export const BLOCK_GOTO = 0;
@@ -105,9 +115,17 @@ function findStarts(code: Code, named: readonly NamedStart[]) {
   return { starts: [...starts].sort((a, b) => a - b), callbacks };
 }
 
+/** Tail calls and legacy packet loads may leave the function; what follows is counted apart. */
+function mayLeave(code: Code, i: number): boolean {
+  const op = code.op[i];
+  if (op === CALL) return code.src[i] === 0 && code.imm[i] === TAIL_CALL;
+  const mode = op & 0xe0;
+  return (op & 7) === BPF_LD && (mode === BPF_ABS || mode === BPF_IND);
+}
+
 /** Whether control never goes from `i` to the following instruction within a block. */
 function endsBlock(code: Code, executable: Uint8Array, i: number): boolean {
-  if (executable[i] === 0) return true;
+  if (executable[i] === 0 || mayLeave(code, i)) return true;
   const op = code.op[i];
   if (!isJump(op)) return false;
   return op !== CALL || code.src[i] === BPF_PSEUDO_CALL;
@@ -142,7 +160,7 @@ function markLeaders(
     const after = following(code, i);
     if (after < end) leader[after] = 1;
     const op = code.op[i];
-    if (executable[i] === 0 || op === CALL || op === EXIT) continue;
+    if (executable[i] === 0 || !isJump(op) || op === CALL || op === EXIT) continue;
     const target = jumpTarget(code, i);
     if (target >= start && target < end) leader[target] = 1;
   }

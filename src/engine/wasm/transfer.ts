@@ -39,11 +39,15 @@ import type { Slots } from './slots.ts';
 import {
   ANYWHERE,
   bitsOf,
+  closeWindows,
   copyValue,
   forgetPacket,
+  forgetPlace,
   forgetSite,
   hintOf,
   isStack,
+  movedWindow,
+  openWindow,
   setShadow,
   setValue,
   SHADOW,
@@ -52,6 +56,7 @@ import {
   SHADOW_OFFSET,
   SHADOW_SUM,
   type State,
+  tagOf,
   V_BITS,
   V_CONST,
   V_CTX,
@@ -66,6 +71,7 @@ import {
   V_STACK,
   V_UNKNOWN,
   V_UNWRITTEN,
+  WINDOW,
   WORDS,
 } from './values.ts';
 
@@ -134,13 +140,17 @@ function arithmetic(t: TransferContext, s: State, i: number, base: number): void
   const src = (op & BPF_X) !== 0 && operation !== BPF_END ? base + code.src[i] : NONE;
   if (!wide || operation !== BPF_ADD) {
     compute(t, s, i, dst, src);
+    if (operation !== BPF_MOV) forgetPlace(s, dst);
     return;
   }
   const shadow = shadowOfSum(s, dst, src);
   const offset =
     src === NONE ? s[dst * WORDS + SHADOW_OFFSET] + code.imm[i] : offsetOfSum(s, shadow, dst, src);
+  const amount = smallConstant(s, src, code.imm[i]);
+  const window = amount === undefined ? 0 : movedWindow(s[dst * WORDS + WINDOW], amount);
   compute(t, s, i, dst, src);
   if (!isKnown(s[dst * WORDS])) setShadow(s, dst, shadow, offset | 0);
+  s[dst * WORDS + WINDOW] = window;
 }
 
 /** Values that are pushed from what is known of them. */
@@ -178,8 +188,8 @@ function compute(t: TransferContext, s: State, i: number, dst: number, src: numb
   if (wide && operation !== BPF_MOV && (isStackValue(dst) || isStackValue(src))) {
     stackArithmetic(s, operation, dst, src, imm);
   } else if (operation === BPF_MOV) move(s, dst, src, imm, code.off[i], wide);
-  else if (operation === BPF_ADD && wide) add(t, s, dst, src, imm, i);
-  else if (operation === BPF_SUB && wide) subtract(t, s, dst, src, imm);
+  else if (operation === BPF_ADD && wide) add(s, dst, src, imm, i);
+  else if (operation === BPF_SUB && wide) subtract(s, dst, src, imm);
   else {
     const signed = code.off[i] !== 0;
     const bits =
@@ -238,7 +248,7 @@ function smallConstant(s: State, src: number, imm: number): number | undefined {
   return small ? s[at + 1] : undefined;
 }
 
-function add(t: TransferContext, s: State, dst: number, src: number, imm: number, i: number) {
+function add(s: State, dst: number, src: number, imm: number, i: number) {
   const addend = smallConstant(s, src, imm);
   if (addend !== undefined && offsetPointer(s, dst, addend)) return;
   const own = smallConstant(s, dst, 0);
@@ -246,7 +256,7 @@ function add(t: TransferContext, s: State, dst: number, src: number, imm: number
     copyValue(s, dst, src);
     if (offsetPointer(s, dst, own)) return;
   }
-  if (src !== NONE && addVariable(t, s, dst, src, i)) return;
+  if (src !== NONE && addVariable(s, dst, src, i)) return;
   const at = dst * WORDS;
   if (s[at] === V_CONST && addend !== undefined) {
     const low = s[at + 1];
@@ -261,9 +271,9 @@ function add(t: TransferContext, s: State, dst: number, src: number, imm: number
 }
 
 /** A pointer plus something that is no constant; false if neither is a pointer. */
-function addVariable(t: TransferContext, s: State, dst: number, src: number, i: number): boolean {
-  const pointer = pointerHint(t, s, dst) !== V_UNKNOWN ? dst : src;
-  const hint = pointerHint(t, s, pointer);
+function addVariable(s: State, dst: number, src: number, i: number): boolean {
+  const pointer = hintOf(s, dst * WORDS) !== V_UNKNOWN ? dst : src;
+  const hint = hintOf(s, pointer * WORDS);
   if (hint === V_UNKNOWN) return false;
   const index = pointer === dst ? src : dst;
   if (s[pointer * WORDS] === V_PACKET && bitsOf(s, index) <= 32) {
@@ -271,31 +281,16 @@ function addVariable(t: TransferContext, s: State, dst: number, src: number, i: 
     setValue(s, dst, V_PACKET, 0, i + 1, 0);
     return true;
   }
-  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? mapOfPointer(t, s, pointer) : 0);
+  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? tagOf(s, pointer * WORDS) : 0);
   return true;
 }
 
-/** As `hintOf`; constants may be addresses of global data. */
-function pointerHint(t: TransferContext, s: State, v: number): number {
-  const at = v * WORDS;
-  if (s[at] !== V_CONST) return hintOf(s, at);
-  return s[at + 2] !== 0 && t.world.mapOfTag(s[at + 2]) !== undefined
-    ? V_MAYBE_MAP_VALUE
-    : V_UNKNOWN;
-}
-
-/** Header of the map whose value variable `v` points to. */
-function mapOfPointer(t: TransferContext, s: State, v: number): number {
-  const at = v * WORDS;
-  return s[at] === V_CONST ? t.world.mapOfTag(s[at + 2])!.address : s[at + 1];
-}
-
-function subtract(t: TransferContext, s: State, dst: number, src: number, imm: number): void {
+function subtract(s: State, dst: number, src: number, imm: number): void {
   const amount = smallConstant(s, src, imm);
   if (amount !== undefined && offsetPointer(s, dst, -amount)) return;
   const hint =
-    src === NONE || pointerHint(t, s, src) === V_UNKNOWN ? pointerHint(t, s, dst) : V_UNKNOWN;
-  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? mapOfPointer(t, s, dst) : 0);
+    src === NONE || hintOf(s, src * WORDS) === V_UNKNOWN ? hintOf(s, dst * WORDS) : V_UNKNOWN;
+  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? tagOf(s, dst * WORDS) : 0);
 }
 
 function isPointer(kind: number): boolean {
@@ -362,6 +357,7 @@ function load(t: TransferContext, s: State, i: number, base: number): void {
   const from = base + code.src[i];
   const dst = base + code.dst[i];
   const slot = slotOf(t, s, from, code.off[i], size);
+  if (t.world.checks && slot === NONE) openWindow(s, from, code.off[i], size, false);
   if ((op & 0xe0) !== BPF_MEM) {
     if (slot !== NONE && s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
     setValue(s, dst, V_UNKNOWN);
@@ -414,8 +410,10 @@ function store(t: TransferContext, s: State, i: number, base: number): void {
   const to = base + code.dst[i];
   const atomic = (op & 0xe0) === BPF_ATOMIC;
   const slot = atomic ? NONE : slotOf(t, s, to, code.off[i], accessSize(op));
-  if (slot === NONE) touch(t, s, to);
-  else
+  if (slot === NONE) {
+    if (t.world.opensWindows) openWindow(s, to, code.off[i], accessSize(op), true);
+    touch(t, s, to);
+  } else
     setSlot(s, slot, (op & 7) === BPF_ST ? NONE : base + code.src[i], code.imm[i], accessSize(op));
   if (!atomic || (code.imm[i] & BPF_FETCH) === 0) return;
   const fetched = base + (code.imm[i] === BPF_CMPXCHG ? 0 : code.src[i]);
@@ -451,13 +449,15 @@ function callHelper(t: TransferContext, s: State, i: number, base: number): void
     if (facts === undefined || (facts.writes >> k) & 1) touch(t, s, base + 1 + k);
   }
   if (facts === undefined || facts.changesPacket || facts.callsBack) forgetPacket(s);
+  if (facts === undefined || facts.changesPacket || facts.callsBack || facts.releases)
+    closeWindows(s);
   if (facts?.callsBack) setValue(s, t.intact, V_UNKNOWN);
   if (!isValue) {
     setValue(s, base, V_UNKNOWN);
     return;
   }
   forgetSite(s, i);
-  setValue(s, base, V_LOOKED_UP, map, i);
+  setValue(s, base, V_LOOKED_UP, t.world.mapAt(map)!.valueTag, i);
 }
 
 /** Address of the map whose handle variable `v` holds, if that is known. */

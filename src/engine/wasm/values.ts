@@ -1,12 +1,14 @@
+import { TAG_BASE } from '../../runtime/layout.ts';
+
 /**
  * What is known of a register's value: the lattice of the compiler's small abstract interpreter.
- * A state is one Int32Array with six words for each variable: kind, three words a, b, c, and the
- * two words of its shadow.
+ * A state is one Int32Array with seven words for each variable: kind, three words a, b, c, the two
+ * words of its shadow, and its window.
  *
  * A shadow is an i32 local that goes with a 64-bit sum: the low half of the value is shadow + offset.
  * Addresses are computed in shadows, because engines do not narrow 64-bit additions themselves.
  */
-export const WORDS = 6;
+export const WORDS = 7;
 /** Word: SHADOW_*. */
 export const SHADOW = 4;
 /** Word: the offset. */
@@ -15,6 +17,16 @@ export const SHADOW_NONE = 0;
 export const SHADOW_SUM = 1;
 /** The shadow is an unsigned number that was added to a constant address. */
 export const SHADOW_INDEX = 2;
+
+/**
+ * Word: bytes around the pointer that checked code has already proven. 0 = none, else packed: first
+ * byte and one past the last, relative to the value, whether for writing.
+ */
+export const WINDOW = 6;
+const WINDOW_BIAS = 2048;
+const WINDOW_LIMIT = 2 * WINDOW_BIAS;
+const WINDOW_WRITE = 1 << 24;
+const WINDOW_VALID = 1 << 25;
 
 /** No path reaches here. */
 export const V_NONE = 0;
@@ -27,9 +39,9 @@ export const V_BITS = 3;
 export const V_CTX = 4;
 /** r10 of the function's first frame, plus a. */
 export const V_STACK = 5;
-/** NULL or a value of the map with header at a, from the call at instruction b. */
+/** NULL or a value of the map whose values have tag a, from the call at instruction b. */
 export const V_LOOKED_UP = 6;
-/** A value of the map with header at a, plus b. */
+/** A value of the map whose values have tag a, plus b. */
 export const V_MAP_VALUE = 7;
 /** Packet pointer: base b (0 = start of the packet), plus a; base .. base + c is in the packet. */
 export const V_PACKET = 8;
@@ -40,7 +52,7 @@ export const V_FUNCTION = 10;
 /** Perhaps made from r10; then it is r10 of the first frame plus at least a. */
 export const V_MAYBE_STACK = 11;
 /**
- * Hints, not knowledge: probably a pointer into the values of the map with header at a, the packet.
+ * Hints, not knowledge: probably a pointer into the values that have tag a, into the packet.
  * They only choose which range checked code compares with first.
  */
 export const V_MAYBE_MAP_VALUE = 12;
@@ -62,6 +74,7 @@ export function setValue(s: State, v: number, kind: number, a = 0, b = 0, c = 0)
   s[at + 3] = c;
   s[at + SHADOW] = SHADOW_NONE;
   s[at + SHADOW_OFFSET] = 0;
+  s[at + WINDOW] = 0;
 }
 
 export function copyValue(s: State, to: number, from: number): void {
@@ -90,16 +103,81 @@ function bitsAt(s: State, at: number): number {
   return 64;
 }
 
+function packWindow(low: number, high: number, write: number): number {
+  const first = low + WINDOW_BIAS;
+  const end = high + WINDOW_BIAS;
+  if (first < 0 || end >= WINDOW_LIMIT || first >= end) return 0;
+  return first | (end << 12) | write | WINDOW_VALID;
+}
+
+const windowLow = (window: number) => (window & 0xfff) - WINDOW_BIAS;
+const windowHigh = (window: number) => ((window >> 12) & 0xfff) - WINDOW_BIAS;
+
+function intersection(a: number, b: number): number {
+  if (a === b || b === 0) return b;
+  const low = Math.max(windowLow(a), windowLow(b));
+  return packWindow(low, Math.min(windowHigh(a), windowHigh(b)), a & b & WINDOW_WRITE);
+}
+
+/** The window after adding `amount` to the pointer. */
+export function movedWindow(window: number, amount: number): number {
+  if (window === 0 || Math.abs(amount) > WINDOW_LIMIT) return 0;
+  return packWindow(windowLow(window) - amount, windowHigh(window) - amount, window & WINDOW_WRITE);
+}
+
+/** Whether an access through variable `v` lies in what is proven already. */
+export function isInWindow(
+  s: State,
+  v: number,
+  off: number,
+  size: number,
+  write: boolean,
+): boolean {
+  const window = s[v * WORDS + WINDOW];
+  if (window === 0 || (write && (window & WINDOW_WRITE) === 0)) return false;
+  return off >= windowLow(window) && off + size <= windowHigh(window);
+}
+
+/** An access through `v` went well. Windows grow only without a gap, since regions may have some. */
+export function openWindow(s: State, v: number, off: number, size: number, write: boolean): void {
+  const at = v * WORDS + WINDOW;
+  const old = s[at];
+  const mode = write ? WINDOW_WRITE : 0;
+  if (isInWindow(s, v, off, size, write)) return;
+  const touches = old !== 0 && off <= windowHigh(old) && off + size >= windowLow(old);
+  if (!touches || (old & WINDOW_WRITE) !== mode) {
+    s[at] = packWindow(off, off + size, mode);
+    return;
+  }
+  s[at] = packWindow(Math.min(off, windowLow(old)), Math.max(off + size, windowHigh(old)), mode);
+}
+
+/** After arithmetic: the value has no shadow and no window. */
+export function forgetPlace(s: State, v: number): void {
+  const at = v * WORDS;
+  s[at + SHADOW] = SHADOW_NONE;
+  s[at + SHADOW_OFFSET] = 0;
+  s[at + WINDOW] = 0;
+}
+
+/** Forgets all windows: regions may have changed. */
+export function closeWindows(s: State): void {
+  for (let at = WINDOW; at < s.length; at += WORDS) s[at] = 0;
+}
+
 /** Joins the value at `from[at]` into the one at `into[to]`. Returns whether `into` changed. */
 function joinValue(into: State, to: number, from: State, at: number): boolean {
   const shadow = into[to + SHADOW];
   const offset = into[to + SHADOW_OFFSET];
   const same = offset === from[at + SHADOW_OFFSET];
   const left = same ? Math.min(shadow, from[at + SHADOW]) : SHADOW_NONE;
+  const window = into[to + WINDOW];
+  const both = window === 0 ? 0 : intersection(window, from[at + WINDOW]);
   const changed = joinKnowledge(into, to, from, at);
+  into[to + WINDOW] = both;
   into[to + SHADOW] = left;
   into[to + SHADOW_OFFSET] = left === SHADOW_NONE ? 0 : offset;
-  return changed || left !== shadow;
+  return changed || left !== shadow || both !== window;
 }
 
 function joinKnowledge(into: State, to: number, from: State, at: number): boolean {
@@ -117,8 +195,9 @@ function joinKnowledge(into: State, to: number, from: State, at: number): boolea
   const hint = hintOf(into, to);
   if (hint !== V_UNKNOWN && hint === hintOf(from, at)) {
     if (hint !== V_MAYBE_MAP_VALUE) return become(into, to, hint, 0);
-    const sameMap = into[to + 1] === from[at + 1];
-    return become(into, to, sameMap ? hint : V_UNKNOWN, sameMap ? into[to + 1] : 0);
+    const tag = tagOf(into, to);
+    const same = tag === tagOf(from, at);
+    return become(into, to, same ? hint : V_UNKNOWN, same ? tag : 0);
   }
   const bits = Math.max(bitsAt(into, to), bitsAt(from, at));
   return bits <= 32 ? become(into, to, V_BITS, bits) : become(into, to, V_UNKNOWN, 0);
@@ -145,9 +224,21 @@ function joinStack(into: State, to: number, from: State, at: number): boolean {
   return become(into, to, V_MAYBE_STACK, known ? ANYWHERE : lowest);
 }
 
+/** Whether this high half of a constant is that of a pointer (small negative numbers have -1). */
+function isTag(high: number): boolean {
+  return high < -1 && high >= TAG_BASE;
+}
+
+/** Tag of the values that a pointer with hint V_MAYBE_MAP_VALUE goes to. */
+export function tagOf(s: State, at: number): number {
+  return s[at] === V_CONST ? s[at + 2] : s[at + 1];
+}
+
 /** The hint that is left of a pointer when its offset is lost; V_UNKNOWN = none. */
 export function hintOf(s: State, at: number): number {
   switch (s[at]) {
+    case V_CONST:
+      return isTag(s[at + 2]) ? V_MAYBE_MAP_VALUE : V_UNKNOWN;
     case V_MAP_VALUE:
     case V_MAYBE_MAP_VALUE:
       return V_MAYBE_MAP_VALUE;
@@ -193,11 +284,11 @@ export function widenPacket(s: State, base: number, end: number): void {
 
 /** Copies of the pointer `like` are NULL (or are not). */
 export function decideNull(s: State, like: number, isNull: boolean): void {
-  const map = s[like * WORDS + 1];
+  const tag = s[like * WORDS + 1];
   const site = s[like * WORDS + 2];
   for (let at = 0; at < s.length; at += WORDS) {
-    if (s[at] !== V_LOOKED_UP || s[at + 1] !== map || s[at + 2] !== site) continue;
+    if (s[at] !== V_LOOKED_UP || s[at + 1] !== tag || s[at + 2] !== site) continue;
     if (isNull) setValue(s, at / WORDS, V_CONST, 0, 0);
-    else setValue(s, at / WORDS, V_MAP_VALUE, map, 0);
+    else setValue(s, at / WORDS, V_MAP_VALUE, tag, 0);
   }
 }
