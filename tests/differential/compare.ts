@@ -4,7 +4,8 @@ import {
   ProgramFaultError,
   type ProgramImage,
 } from '../../src/engine/index.ts';
-import { gasText, insnSlots } from '../../src/isa/index.ts';
+import { interpreterEngine } from '../../src/engine/interpreter/index.ts';
+import { assemble, encodeCode, gasText, insnSlots } from '../../src/isa/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
 import {
   C_R0,
@@ -45,6 +46,8 @@ export interface Outcome {
 export class World {
   readonly #runtime: Runtime;
   readonly #map: RuntimeMap;
+  /** Two slots, the second taken. */
+  readonly #programs: RuntimeMap;
   readonly #context: number;
   readonly #packet: number;
   #nextId = 1;
@@ -59,8 +62,39 @@ export class World {
       maxEntries: 2,
       flags: 0,
     });
+    this.#programs = this.#runtime.createMap({
+      name: 'programs',
+      type: 3,
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 2,
+      flags: 0,
+    });
     this.#context = this.#runtime.allocate(CONTEXT.allocated, 64);
     this.#packet = this.#runtime.allocate(PACKET_SIZE + 64, 64) + 32;
+    this.#addTarget();
+  }
+
+  /** What tail calls go to: changes its stack and the context, faults for some contexts. */
+  #addTarget(): void {
+    const text = `
+      *(u64 *)(r10 - 64) = 7
+      r0 = *(u32 *)(r1 + 12)
+      r2 = r0
+      r2 &= 15
+      if r2 == 15 goto bad
+      r2 += 1
+      *(u32 *)(r1 + 16) = r2
+      exit
+    bad:
+      r0 = *(u8 *)(r1 + 300)
+      exit`;
+    const image = { name: 'target', id: 0, functions: [], lines: [], context: CONTEXT };
+    const insns = encodeCode(assemble(text).code);
+    const options = { checks: true };
+    const target = interpreterEngine.load({ ...image, insns }, this.#runtime, options);
+    const bytes = (n: number) => new Uint8Array(Uint32Array.of(n).buffer);
+    if (this.#programs.update(bytes(1), bytes(target.entry)) !== 0) throw new Error('prog_array');
   }
 
   #reset(): void {
@@ -101,6 +135,7 @@ export class World {
         view.getUint32(address + M_VALUES, true),
       ),
       map: pointer(TAG_BASE + REGION_MAP_HANDLE, address),
+      programs: pointer(TAG_BASE + REGION_MAP_HANDLE, this.#programs.address),
     };
     return {
       name: 'random',

@@ -1,4 +1,5 @@
 import {
+  BPF_ABS,
   BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
@@ -14,6 +15,7 @@ import {
   BPF_EXIT,
   BPF_FETCH,
   BPF_H,
+  BPF_IND,
   BPF_JA,
   BPF_JCOND,
   BPF_JEQ,
@@ -30,6 +32,7 @@ import {
   BPF_JSLE,
   BPF_JSLT,
   BPF_K,
+  BPF_LD,
   BPF_LDX,
   BPF_LSH,
   BPF_MEM,
@@ -260,7 +263,9 @@ class Generator {
       choices.push(
         () => this.#call(),
         () => this.#packet(),
+        () => this.#legacy(),
       );
+      if (random.oneIn(10)) choices.push(() => this.#tailCall());
     }
     if (random.oneIn(80)) this.#wild();
     else random.pick(choices)();
@@ -615,6 +620,33 @@ class Generator {
     this.#access(1, random.below(reach - bytes + 1), size, bytes);
     if (random.oneIn(2)) this.#access(1, random.below(reach), BPF_B, 1);
     b.place(out);
+  }
+
+  /** ld_abs, ld_ind: past the packet's end they leave the function. */
+  #legacy(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const { size } = random.pick(SIZES.slice(0, 3));
+    const reach = random.oneIn(8) ? 60 : 24;
+    if (random.oneIn(2)) {
+      b.insn(BPF_LD | BPF_ABS | size, 0, 0, 0, random.below(reach));
+    } else {
+      b.insn(BPF_ALU | BPF_AND | BPF_K, 8, 0, 0, 7);
+      b.insn(BPF_LD | BPF_IND | size, 0, 8, 0, random.below(reach));
+    }
+    for (const register of [1, 2, 3, 4, 5]) this.#set(register);
+    this.#witness(0);
+  }
+
+  /** To a program that may be there, or may not. Only main has the context. */
+  #tailCall(): void {
+    const b = this.#builder;
+    if (this.#current !== 0) return this.#arithmetic();
+    b.insn(MOV64 | BPF_X, 1, POINTER);
+    b.wide(2, 0, 0, 'programs');
+    b.insn(MOV64 | BPF_K, 3, 0, 0, this.#random.below(3));
+    b.insn(BPF_JMP | BPF_CALL, 0, 0, 0, 12);
+    for (const register of [1, 2, 3, 4, 5]) this.#set(register);
   }
 
   /** Something a verifier would refuse: checked code must fault, in all engines alike. */

@@ -1,13 +1,13 @@
 import { Code, encodeCode, LD_IMM64 } from '../../src/isa/index.ts';
 
 /** Where an ld_imm64 gets its value from when the program is placed on a machine. */
-export type Symbol = 'value' | 'map';
+export type Symbol = 'value' | 'map' | 'programs';
 
 /** A program that can be placed on any machine, printed, shrunk and saved. */
 export interface TestProgram {
   readonly code: Code;
   readonly functions: readonly { readonly name: string; readonly start: number }[];
-  /** ld_imm64s by slot: address of the map's value plus imm, or the map's handle. */
+  /** ld_imm64s by slot: address of the map's value plus imm, the map, or the prog_array. */
   readonly symbols: ReadonlyMap<number, Symbol>;
   readonly fuel: number;
 }

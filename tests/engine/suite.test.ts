@@ -336,6 +336,24 @@ describe.each(variants)('$name', (variant) => {
     expect(result(text)).toBe(3);
   });
 
+  it('forgets what r0 was when an old packet load misses', () => {
+    expect(result('r6 = r1\nr0 = 63\nr0 = *(u8 *)skb[1000]\nexit')).toBe(0);
+  });
+
+  it('counts nothing behind a packet load that misses or a tail call that succeeds', () => {
+    const lab = new Lab();
+    const load = lab.load(variant, 'r6 = r1\nr0 = *(u8 *)skb[1000]\nr1 = 0\nexit', {
+      profile: true,
+    });
+    load.run(lab.context);
+    expect([...load.counts()]).toEqual([1, 1, 0, 0]);
+    const map = lab.programArray([lab.load(variant, 'r0 = 1\nexit').entry]);
+    const text = `r2 = ${lab.handle(map)} ll\nr3 = 0\ncall 12\nr0 = 0\nexit`;
+    const call = lab.load(variant, text, { profile: true });
+    call.run(lab.context);
+    expect([...call.counts()]).toEqual([1, 0, 1, 1, 0, 0]);
+  });
+
   it('runs over a batch, with the clock from the times', () => {
     const lab = new Lab();
     const count = 5;
