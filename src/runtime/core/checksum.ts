@@ -3,27 +3,24 @@
  * csum_partial returns, a 16-bit one is what stands in a header. include/net/checksum.h.
  */
 
-/** Sum of two 32-bit sums with the carry added back. */
-@inline
+/** Sum of two 32-bit sums with the carry added back. @inline */
 export function csumAdd(a: u32, b: u32): u32 {
   const sum = a + b;
   return sum + <u32>(sum < b);
 }
 
-@inline
+/** @inline */
 export function csumSub(a: u32, b: u32): u32 {
   return csumAdd(a, ~b);
 }
 
-/** 64-bit accumulator of up to 2^32 words → 32-bit sum. Not 0 unless the accumulator is. */
-@inline
+/** 64-bit accumulator of up to 2^32 words → 32-bit sum. Not 0 unless the accumulator is. @inline */
 export function csumReduce(sum: u64): u32 {
   sum = (sum & 0xffffffff) + (sum >> 32);
   return <u32>((sum & 0xffffffff) + (sum >> 32));
 }
 
-/** 32-bit sum → complemented 16 bits, as stored in a header. */
-@inline
+/** 32-bit sum → complemented 16 bits, as stored in a header. @inline */
 export function csumFold(sum: u32): u16 {
   sum = (sum & 0xffff) + (sum >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
@@ -46,8 +43,7 @@ export function csumPartial(at: u32, size: u32, seed: u32): u32 {
   return csumReduce(sum);
 }
 
-/** The sum of a block that starts at an odd offset counts with its bytes swapped. */
-@inline
+/** The sum of a block that starts at an odd offset counts with its bytes swapped. @inline */
 export function csumShift(sum: u32, offset: u32): u32 {
   return offset & 1 ? rotr<u32>(sum, 8) : sum;
 }
@@ -62,7 +58,7 @@ export function csumReplace4(at: u32, from: u32, to: u32): void {
   store<u16>(at, csumFold(csumAdd(sum, to)));
 }
 
-@inline
+/** @inline */
 export function csum16Add(a: u16, b: u16): u16 {
   const sum: u32 = <u32>a + <u32>b;
   return <u16>(sum + (sum >> 16));

@@ -18,19 +18,18 @@ import { cpu_block } from './instance';
 
 export const ETH_HLEN: u32 = 14;
 
-/** Checked code may access start .. end through packet pointers (region 0) from now on. */
-@inline
+/** Checked code may access start .. end through packet pointers (region 0) from now on. @inline */
 export function packetRegion(start: u32, end: u32): void {
   store<u32>(cpu_block + CPU_REGIONS, start, R_START);
   store<u32>(cpu_block + CPU_REGIONS, end, R_END);
 }
 
-@inline
+/** @inline */
 export function skbData(skb: u32): u32 {
   return load<u32>(skb, SKB_DATA);
 }
 
-@inline
+/** @inline */
 export function skbLength(skb: u32): u32 {
   return load<u32>(skb, SKB_DATA_END) - load<u32>(skb, SKB_DATA);
 }

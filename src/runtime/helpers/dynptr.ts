@@ -27,7 +27,7 @@ export function dynptrSet(pointer: u32, data: u64, size: u32, type: u32): void {
   store<u32>(pointer, 0, DYNPTR_OFFSET);
 }
 
-@inline
+/** @inline */
 function dataOf(pointer: u32): u64 {
   return load<u64>(pointer, DYNPTR_DATA);
 }
@@ -38,13 +38,12 @@ function rangeError(pointer: u32, offset: u32, length: u32): i64 {
   return length > size || offset > size - length ? E2BIG : 0;
 }
 
-/** Tagged pointer to byte `offset` of the view. */
-@inline
+/** Tagged pointer to byte `offset` of the view. @inline */
 function at(pointer: u32, offset: u32): u64 {
   return dataOf(pointer) + load<u32>(pointer, DYNPTR_OFFSET) + offset;
 }
 
-@inline
+/** @inline */
 function isReadOnly(pointer: u32): bool {
   return (load<u32>(pointer, DYNPTR_SIZE) & DYNPTR_READ_ONLY) != 0;
 }

@@ -15,7 +15,7 @@ import {
 } from '../layout';
 import { EOPNOTSUPP } from '../core/errno';
 
-@inline
+/** @inline */
 function operation(map: u64, op: u32): u32 {
   return load<u32>(<u32>map + op, M_OPS);
 }

@@ -90,7 +90,7 @@ function begin(event: u32, size: u32): u32 {
   return room(event, size);
 }
 
-@inline
+/** @inline */
 function header(at: u32, type: u32, size: u32): void {
   store<u32>(at, type);
   store<u16>(at, 0, 4);
@@ -151,7 +151,7 @@ export function bpf_perf_event_output(ctx: u64, map: u64, flags: u64, data: u64,
 
 const PACKET_FLAGS: u64 = <u64>BPF_F_CTXLEN_MASK | <u64>BPF_F_INDEX_MASK;
 
-@inline
+/** @inline */
 function packetBytes(flags: u64): u32 {
   return <u32>((flags & BPF_F_CTXLEN_MASK) >> 32);
 }

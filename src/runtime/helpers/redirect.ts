@@ -28,7 +28,7 @@ const XDP_ACTION_REDIRECT: u64 = 4;
 const INTERNAL_FLAGS: u64 = 7 << 16;
 const NEIGH_SIZE: i32 = 20;
 
-@inline
+/** @inline */
 function context(): u32 {
   return load<u32>(cpu_block, C_CTX);
 }

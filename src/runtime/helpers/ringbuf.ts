@@ -1,12 +1,6 @@
 /** Ring buffer helpers (kernel/bpf/ringbuf.c). The map type does the work; here are the errnos. */
 import { BPF_MAP_TYPE_RINGBUF } from '../../abi/generated/6.12/constants';
-import {
-  DYNPTR_DATA,
-  DYNPTR_MAX_SIZE,
-  DYNPTR_RINGBUF,
-  M_TYPE,
-  R_OWNER,
-} from '../layout';
+import { DYNPTR_DATA, DYNPTR_MAX_SIZE, DYNPTR_RINGBUF, M_TYPE, R_OWNER } from '../layout';
 import { E2BIG, EINVAL } from '../core/errno';
 import { regionRecord } from '../core/regions';
 import {
@@ -22,7 +16,7 @@ import { dynptrClear, dynptrSet } from './dynptr';
 const BUSY: u32 = 0x80000000;
 const PAGE: u32 = 4096;
 
-@inline
+/** @inline */
 function isRing(map: u64): bool {
   return load<u32>(<u32>map, M_TYPE) == BPF_MAP_TYPE_RINGBUF;
 }

@@ -52,7 +52,7 @@ export function bpf_skb_load_bytes_relative(
   return 0;
 }
 
-@inline
+/** @inline */
 function network(skb: u32): u32 {
   return load<u32>(skb, SKB_NETWORK_OFFSET);
 }

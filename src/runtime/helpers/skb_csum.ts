@@ -33,13 +33,9 @@ import { skbData, skbLength } from '../core/packet';
 const CSUM_MANGLED_0: u16 = 0xffff;
 const MAX_CSUM_LEVEL: u32 = 3;
 const L4_FLAGS: u64 =
-  BPF_F_MARK_MANGLED_0 |
-  BPF_F_MARK_ENFORCE |
-  BPF_F_PSEUDO_HDR |
-  BPF_F_HDR_FIELD_MASK |
-  BPF_F_IPV6;
+  BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_PSEUDO_HDR | BPF_F_HDR_FIELD_MASK | BPF_F_IPV6;
 
-@inline
+/** @inline */
 function summed(skb: u32): u32 {
   return load<u32>(skb, SKB_IP_SUMMED);
 }

@@ -65,22 +65,22 @@ const GROW_FLAGS: u64 =
   BPF_F_ADJ_ROOM_NO_CSUM_RESET;
 const SHRINK_FLAGS: u64 = DECAP_L3 | BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
 
-@inline
+/** @inline */
 function networkOffset(skb: u32): u32 {
   return load<u32>(skb, SKB_NETWORK_OFFSET);
 }
 
-@inline
+/** @inline */
 function isGso(skb: u32): bool {
   return load<u32>(skb, SKB_GSO_SIZE) != 0;
 }
 
-@inline
+/** @inline */
 function protocolOf(skb: u32): u16 {
   return load<u16>(skb, SKB_PROTOCOL);
 }
 
-@inline
+/** @inline */
 function setProtocol(skb: u32, protocol: u16): void {
   store<u32>(skb, protocol, SKB_PROTOCOL);
 }

@@ -25,7 +25,7 @@ const VLAN_ETH_HLEN: u32 = 18;
 /** Values below are lengths of 802.3 frames. */
 const ETH_P_802_3_MIN: u16 = 0x0600;
 
-@inline
+/** @inline */
 function isVlan(protocol: u16): bool {
   return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
 }

@@ -31,8 +31,7 @@ function digit(c: u8): u32 {
   return lower >= 97 && lower <= 122 ? lower - 87 : 255;
 }
 
-/** Byte `at`, or 0 from `end` on. */
-@inline
+/** Byte `at`, or 0 from `end` on. @inline */
 function byte(at: u32, end: u32): u8 {
   return at < end ? load<u8>(at) : 0;
 }

@@ -20,7 +20,7 @@ const NS_PER_JIFFY: u64 = 1000000000 / HZ;
 const ROOT_CGROUP: u64 = 1;
 const TASK_COMM_LEN: u32 = 16;
 
-@inline
+/** @inline */
 function clock(): u64 {
   return load<u64>(GLOBALS, G_CLOCK);
 }

@@ -17,23 +17,22 @@ const XDP_FRAME_SIZE: u32 = 40;
 const META_MAX: u32 = 255;
 const MAX_OFFSET: u32 = 0xffff;
 
-@inline
+/** @inline */
 function dataOf(xdp: u32): u32 {
   return load<u32>(xdp, XDP_DATA);
 }
 
-@inline
+/** @inline */
 function endOf(xdp: u32): u32 {
   return load<u32>(xdp, XDP_DATA_END);
 }
 
-@inline
+/** @inline */
 function metaOf(xdp: u32): u32 {
   return load<u32>(xdp, XDP_DATA_META);
 }
 
-/** Drivers without metadata set data_meta to data + 1. */
-@inline
+/** Drivers without metadata set data_meta to data + 1. @inline */
 function metaUnsupported(xdp: u32): bool {
   return metaOf(xdp) > dataOf(xdp);
 }
@@ -111,8 +110,7 @@ function accessError(xdp: u32, offset: u32, length: u32): i64 {
   return offset + length > frameLength(xdp) ? EINVAL : 0;
 }
 
-/** Address of byte `offset`, which is in the linear part or in the fragments. */
-@inline
+/** Address of byte `offset`, which is in the linear part or in the fragments. @inline */
 function addressOf(xdp: u32, offset: u32): u32 {
   const linear = endOf(xdp) - dataOf(xdp);
   return offset < linear ? dataOf(xdp) + offset : load<u32>(xdp, XDP_FRAGS) + offset - linear;

@@ -94,7 +94,7 @@ export function pushFrame(program: u32, pc: u32): u32 {
   return frame;
 }
 
-@inline
+/** @inline */
 export function popFrame(frame: u32): void {
   store<u32>(cpu_block, frame - cpu_block - C_INTERPRETER - FRAMES, C_INTERPRETER + FRAMES_USED);
   store<u32>(cpu_block, load<u32>(frame, F_R10), C_STACK_TOP);
@@ -109,8 +109,7 @@ export function callLocal(program: u32, pc: u32, regs: u32): u32 {
   return frame;
 }
 
-/** Leaves a subprogram's frame: r0 goes to the caller's. */
-@inline
+/** Leaves a subprogram's frame: r0 goes to the caller's. @inline */
 export function leaveLocal(frame: u32): void {
   store<u64>(frame - F_SIZE, load<u64>(frame, F_R0), F_R0);
   store<u32>(cpu_block, load<u32>(cpu_block, C_DEPTH) - 1, C_DEPTH);
@@ -235,7 +234,7 @@ export function openPacket(program: u32): void {
   store<u32>(record, load<u32>(context + load<u32>(program, P_PACKET_END)), R_END);
 }
 
-@inline
+/** @inline */
 export function isChecked(program: u32): bool {
   return load<u32>(program, P_CHECKS) != 0;
 }

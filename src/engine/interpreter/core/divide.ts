@@ -1,21 +1,21 @@
 /** Division as BPF defines it: nothing traps (RFC 9669 section 4.1). */
 
-@inline
+/** @inline */
 export function div64(a: u64, b: u64): u64 {
   return b == 0 ? 0 : a / b;
 }
 
-@inline
+/** @inline */
 export function mod64(a: u64, b: u64): u64 {
   return b == 0 ? a : a % b;
 }
 
-@inline
+/** @inline */
 export function div32(a: u32, b: u32): u32 {
   return b == 0 ? 0 : a / b;
 }
 
-@inline
+/** @inline */
 export function mod32(a: u32, b: u32): u32 {
   return b == 0 ? a : a % b;
 }

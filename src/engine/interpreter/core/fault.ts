@@ -30,14 +30,7 @@ function record(program: u32, pc: u32, kind: u32): void {
 }
 
 /** Ends the run at `pc` because of an access. */
-export function fault(
-  program: u32,
-  pc: u32,
-  kind: u32,
-  address: u64,
-  size: u32,
-  write: u32,
-): void {
+export function fault(program: u32, pc: u32, kind: u32, address: u64, size: u32, write: u32): void {
   record(program, pc, kind);
   store<u64>(cpu_block, address, C_FAULT_ADDRESS);
   store<u32>(cpu_block, size, C_FAULT_SIZE);
@@ -69,8 +62,7 @@ export function faultArgument(program: u32, pc: u32): void {
   unreachable();
 }
 
-/** Goes on only if the program may access these bytes. */
-@inline
+/** Goes on only if the program may access these bytes. @inline */
 export function check(program: u32, pc: u32, address: u64, size: u32, write: u32): void {
   const kind = region_check(address, size, write);
   if (kind != FAULT_NONE) fault(program, pc, kind, address, size, write);
