@@ -20,6 +20,10 @@ if (missing.length > 0) fail(`missing: apt-get install ${missing.join(' ')}`, 4)
 
 install();
 run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
-run(bin('vitest'), ['run', '--config', join(root, 'vitest.tools.config.ts'), ...process.argv.slice(2)], {
-  env: { ...process.env, BEEYARD_TOOLS: 'required', PATH: `${process.env.PATH}:/usr/sbin` },
-});
+run(
+  bin('vitest'),
+  ['run', '--config', join(root, 'vitest.tools.config.ts'), ...process.argv.slice(2)],
+  {
+    env: { ...process.env, BEEYARD_TOOLS: 'required', PATH: `${process.env.PATH}:/usr/sbin` },
+  },
+);

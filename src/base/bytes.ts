@@ -24,10 +24,7 @@ export class ByteReader {
   /** Throws unless `offset .. offset + size` lies inside the buffer. */
   need(offset: number, size: number, what: string): void {
     if (!(offset >= 0 && size >= 0 && offset + size <= this.bytes.length)) {
-      this.fail(
-        offset,
-        `${what} needs ${size} bytes, the input ends at ${this.bytes.length}`,
-      );
+      this.fail(offset, `${what} needs ${size} bytes, the input ends at ${this.bytes.length}`);
     }
   }
 
@@ -87,6 +84,7 @@ const decoder = new TextDecoder();
 
 /** UTF-8 text of `bytes`; copies first when they live in shared memory, which TextDecoder refuses. */
 export function utf8(bytes: Uint8Array): string {
-  const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
+  const shared =
+    typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
   return decoder.decode(shared ? bytes.slice() : bytes);
 }
