@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '../engine/index.ts';
@@ -45,6 +53,20 @@ export function cachedWasmEngine(folder: string): Engine {
   };
 }
 
+/** Files kept; when there are more, the older half goes. */
+const MOST_FILES = 256;
+
+function prune(folder: string): void {
+  const names = readdirSync(folder);
+  if (names.length <= MOST_FILES) return;
+  const files = names.map((name) => {
+    const path = join(folder, name);
+    return { path, time: statSync(path).mtimeMs };
+  });
+  files.sort((a, b) => a.time - b.time);
+  for (const { path } of files.slice(0, files.length / 2)) rmSync(path);
+}
+
 const cached = new WeakSet<CompiledModule>();
 
 /** A file: u32 length of the metadata's JSON, the JSON, then the module. */
@@ -72,6 +94,7 @@ function writeModule(folder: string, path: string, compiled: CompiledModule): vo
     const unfinished = `${path}.${process.pid}`;
     writeFileSync(unfinished, Buffer.concat([head, json, compiled.bytes]));
     renameSync(unfinished, path);
+    prune(folder);
   } catch {
     // Read-only homes and full disks only cost the next start some milliseconds.
   }

@@ -15,7 +15,7 @@ import {
   PacketRunner,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import { WorkerLane } from './worker-lane.ts';
+import { WorkerLane, type WorkerLaneOptions } from './worker-lane.ts';
 
 /** Packets per lane and batch, and bytes for their frames: what fits the second-level cache. */
 const RING = { capacity: 1024, bytes: 2 << 20 };
@@ -23,6 +23,8 @@ const RING = { capacity: 1024, bytes: 2 << 20 };
 const ROOMY_RING = { capacity: 256, bytes: 2 << 20 };
 /** With several CPUs: fewer hand-overs between threads are worth more than cache. */
 const SHARED_RING = { capacity: 8192, bytes: 8 << 20 };
+/** Room in a buffer of records for each packet of a batch: a record of a whole packet, and more. */
+const RECORD_ROOM = 2048;
 /** Records kept for the report; all are counted. */
 const KEEP = 1000;
 
@@ -51,6 +53,9 @@ export interface RecordLog {
   readonly first: KernelRecord[];
 }
 
+/** Copies bpf_clone_redirect sent, by ifindex. */
+export type CloneCounts = Map<number, number>;
+
 /** How often each instruction of a program ran. */
 export interface ProgramCounts {
   readonly program: MachineProgram;
@@ -70,6 +75,7 @@ export interface RunMachine {
   /** Takes out what ring buffers hold, so that they do not fill up. */
   collect(): void;
   readonly trace: TraceLog;
+  readonly clones: CloneCounts;
   /** Executions per instruction of each loaded program, over all lanes. */
   counts(): Promise<ProgramCounts[]>;
   close(): Promise<void>;
@@ -92,12 +98,19 @@ export async function bootLanes(
   const { machine, network } = await bootMachine(settings);
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
-  const rings = makeRings(machine, network.hookOf(program), options);
+  const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
+  const most = mostPackets(machine, new Map(buffers));
+  const rings = makeRings(machine, network.hookOf(program), options, most);
+  const clones: CloneCounts = new Map();
+  const onClone = (ifindex: number) => void clones.set(ifindex, (clones.get(ifindex) ?? 0) + 1);
+  machine.runtime.host.cloneRedirect = (_, ifindex) => {
+    onClone(ifindex);
+    return 0;
+  };
   const lanes =
     cpus === 1
       ? [new LocalLane(rings[0]!, program.code)]
-      : await startWorkers(machine, program, rings, { ...options, onTrace });
-  const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
+      : await startWorkers(machine, program, rings, { ...options, onTrace, onClone });
   const records = new Map<string, RecordLog>(
     buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
   );
@@ -110,6 +123,7 @@ export async function bootLanes(
     storage: new LinearStorage(machine.runtime),
     records,
     trace,
+    clones,
     collect() {
       for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
     },
@@ -123,27 +137,46 @@ export async function bootLanes(
 
 /** The wasm engine keeps what it compiled on disk, unless it is to count or there is no place. */
 async function engineFor(options: LaneOptions): Promise<Engine | EngineName> {
+  if (options.engine !== 'wasm') return options.engine;
   const { cacheFolder, cachedWasmEngine } = await import('./compile-cache.ts');
   const folder = cacheFolder(options.env);
-  return options.engine === 'wasm' && folder ? cachedWasmEngine(folder) : options.engine;
+  return folder ? cachedWasmEngine(folder) : options.engine;
 }
 
 function makeRings(
   machine: Machine,
   hook: PacketHook,
   { cpus, inPlace }: LaneOptions,
+  most: number,
 ): PacketRing[] {
   const roomy = machine.changesPackets();
-  const size = cpus > 1 ? SHARED_RING : roomy ? ROOMY_RING : RING;
-  const shape = { ...size, roomy, inPlace };
+  const { capacity, bytes } = cpus > 1 ? SHARED_RING : roomy ? ROOMY_RING : RING;
+  const shape = { capacity: Math.min(capacity, most), bytes, roomy, inPlace };
   return Array.from({ length: cpus }, () => new PacketRing(machine.runtime, hook, shape));
+}
+
+/**
+ * Packets between two readings of the buffers, so that these have room: the run is as if a reader
+ * were always fast enough.
+ */
+function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>): number {
+  let most = Infinity;
+  for (const { spec } of machine.programs) {
+    for (const relocation of spec.relocations) {
+      const map = 'map' in relocation ? buffers.get(relocation.map) : undefined;
+      if (!map) continue;
+      const bytes = map.spec.type === 'ringbuf' ? map.spec.maxEntries : PERF_RING;
+      most = Math.min(most, Math.max(1, Math.floor(bytes / RECORD_ROOM / machine.cpus)));
+    }
+  }
+  return most;
 }
 
 async function startWorkers(
   machine: Machine,
   program: MachineProgram,
   rings: readonly PacketRing[],
-  options: LaneOptions & { readonly onTrace: (line: string) => void },
+  options: LaneOptions & Pick<WorkerLaneOptions, 'onTrace' | 'onClone'>,
 ): Promise<WorkerLane[]> {
   const programs = [...machine.programs];
   const { profile, fuel } = options;
@@ -157,7 +190,9 @@ async function startWorkers(
         images: programs.map((one) => one.code.image),
         program: programs.indexOf(program),
         programType: program.type.name,
+        devices: machine.runtime.host.devices,
         onTrace: options.onTrace,
+        onClone: options.onClone,
       }),
   );
   await Promise.all(lanes.map((lane) => lane.ready()));
@@ -181,6 +216,8 @@ async function totalCounts(
   return totals;
 }
 
+/** Bytes of a perf event's ring, per CPU. */
+const PERF_RING = 256 << 10;
 const RECORD_TYPES = /^(ringbuf|perf_event_array)$/;
 
 function keep(log: RecordLog, map: KernelMap): void {

@@ -78,13 +78,25 @@ function verdictTable({ machine }: RunReport, width: number, style: Style): stri
   return formatTable(columns, rows, width, style.dim);
 }
 
-function redirectLines({ machine }: RunReport, style: Style): string {
-  const rows = [...machine.runner.totals.redirects.values()].map(({ kind, index, map, count }) => [
-    machine.network.target(kind, index, map).text,
+/** Where packets were redirected to, and copies of them sent. */
+function redirectRows({ runner, network, clones }: RunMachine): [string, number][] {
+  const redirects = [...runner.totals.redirects.values()].map(
+    ({ kind, index, map, count }): [string, number] => [
+      network.target(kind, index, map).text,
+      count,
+    ],
+  );
+  const copies = [...clones].map(([ifindex, count]): [string, number] => [
+    `${network.deviceAt(ifindex)?.name ?? `ifindex ${ifindex}`} (copies)`,
     count,
   ]);
+  return [...redirects, ...copies];
+}
+
+function redirectLines({ machine }: RunReport, style: Style): string {
+  const rows = redirectRows(machine);
   if (rows.length === 0) return '';
-  const lines = rows.map(([text, count]) => `  ${grouped(count as number)} to ${text}\n`);
+  const lines = rows.map(([text, count]) => `  ${grouped(count)} to ${text}\n`);
   return `${style.bold('redirected')}\n${lines.join('')}`;
 }
 
@@ -273,10 +285,7 @@ export function reportJson(report: RunReport, pretty: boolean): string {
     verdicts: runner
       .verdicts()
       .map(({ name, code, count }) => ({ verdict: name, code, packets: count })),
-    redirects: [...runner.totals.redirects.values()].map(({ kind, index, map, count }) => ({
-      target: machine.network.target(kind, index, map).text,
-      packets: count,
-    })),
+    redirects: redirectRows(machine).map(([target, packets]) => ({ target, packets })),
     faults: [...runner.totals.faults.values()].map(faultJson),
     written,
     trace: machine.trace.first,

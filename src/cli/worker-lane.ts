@@ -7,8 +7,10 @@ import {
 import { BugError } from '../base/index.ts';
 import type { ProgramFault } from '../engine/index.ts';
 import type { Lane, LaneFault, PacketRing } from '../machine/index.ts';
+import type { HostDevice } from '../runtime/index.ts';
 import {
   COMMAND,
+  type DeviceList,
   type FaultMessage,
   STATE,
   type WorkerMessage,
@@ -26,6 +28,9 @@ type WaitAsync = (
 const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
 
 export interface WorkerLaneOptions extends Omit<WorkerSetup, 'control' | 'ring' | 'memory'> {
+  /** The machine's devices; they may become more. */
+  readonly devices: ReadonlyMap<number, HostDevice>;
+  readonly onClone: (ifindex: number) => void;
   readonly onTrace: (line: string) => void;
 }
 
@@ -37,11 +42,12 @@ export class WorkerLane implements Lane {
   readonly #port: MessagePort;
   readonly #control: Int32Array;
   readonly #failed: Promise<never>;
-  readonly #onTrace: (line: string) => void;
+  readonly #options: WorkerLaneOptions;
+  #devices = 0;
   #counts: readonly Float64Array[] | undefined;
 
   constructor(ring: PacketRing, options: WorkerLaneOptions) {
-    const { onTrace, ...plain } = options;
+    const { onTrace: _trace, onClone: _clone, devices: _devices, ...plain } = options;
     const { runtime, contexts, results, times } = ring;
     const control = runtime.allocate(CONTROL_BYTES, CONTROL_BYTES);
     const channel = new MessageChannel();
@@ -52,7 +58,7 @@ export class WorkerLane implements Lane {
       ring: { contexts, results, times },
     };
     this.ring = ring;
-    this.#onTrace = onTrace;
+    this.#options = options;
     this.#control = new Int32Array(runtime.memory.buffer, control, CONTROL_BYTES / 4);
     Atomics.store(this.#control, STATE, COMMAND.starting);
     this.#port = channel.port1;
@@ -76,8 +82,19 @@ export class WorkerLane implements Lane {
   async run(): Promise<void> {
     this.faults = [];
     if (this.ring.count === 0) return;
+    this.#tellDevices();
     Atomics.store(this.#control, STATE + 1, this.ring.count);
     await this.#command(COMMAND.run);
+  }
+
+  /** Helpers in the thread see the devices the machine has now. */
+  #tellDevices(): void {
+    const { devices } = this.#options;
+    if (devices.size === this.#devices) return;
+    this.#devices = devices.size;
+    const list: DeviceList = [...devices];
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
+    this.#port.postMessage(list);
   }
 
   /** Executions per instruction in this thread, for each program in the order of `images`. */
@@ -115,7 +132,8 @@ export class WorkerLane implements Lane {
       const message = received.message as WorkerMessage;
       if (message.kind === 'faults') this.faults = message.faults.map(revived);
       else if (message.kind === 'counts') this.#counts = message.counts;
-      else this.#onTrace(message.line);
+      else if (message.kind === 'clone') this.#options.onClone(message.ifindex);
+      else this.#options.onTrace(message.line);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { CompileOptions, ProgramFault, ProgramImage } from '../engine/index.ts';
 import type { EngineName } from '../machine/index.ts';
+import type { HostDevice } from '../runtime/index.ts';
 
 /** Index of the control word that carries commands; the next one is the number of packets. */
 export const STATE = 0;
@@ -40,4 +41,8 @@ export interface FaultMessage {
 export type WorkerMessage =
   | { readonly kind: 'faults'; readonly faults: readonly FaultMessage[] }
   | { readonly kind: 'counts'; readonly counts: readonly Float64Array[] }
-  | { readonly kind: 'trace'; readonly line: string };
+  | { readonly kind: 'trace'; readonly line: string }
+  | { readonly kind: 'clone'; readonly ifindex: number };
+
+/** What a worker is told between commands: devices by ifindex. */
+export type DeviceList = readonly (readonly [number, HostDevice])[];

@@ -1,10 +1,11 @@
 /** One CPU of `beeyard run --cpus N`: a thread over the machine's shared memory. */
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { LoadedCode, ProgramImage } from '../engine/index.ts';
 import { engineNamed, packetHook, runRing } from '../machine/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import {
   COMMAND,
+  type DeviceList,
   type FaultMessage,
   STATE,
   type WorkerMessage,
@@ -20,6 +21,10 @@ async function start(): Promise<void> {
     join: { memory: setup.memory, cpu: setup.cpu },
   });
   runtime.host.trace = (line) => tell({ kind: 'trace', line });
+  runtime.host.cloneRedirect = (_, ifindex) => {
+    tell({ kind: 'clone', ifindex });
+    return 0;
+  };
   // The same programs in the same order give the same slots in this thread's function table.
   const codes = setup.images.map((image: ProgramImage) =>
     engine.load(image, runtime, setup.options),
@@ -41,11 +46,22 @@ function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
     if (command === COMMAND.counts) {
       tell({ kind: 'counts', counts: codes.map((one) => one.counts()) });
     } else {
+      hearDevices(runtime);
       const faults = runRing(code, ring, Atomics.load(control, STATE + 1));
       if (faults.length > 0) tell({ kind: 'faults', faults: faults.map(plain) });
     }
   }
   setup.port.close();
+}
+
+function hearDevices(runtime: Runtime): void {
+  for (;;) {
+    const received = receiveMessageOnPort(setup.port);
+    if (!received) return;
+    for (const [ifindex, device] of received.message as DeviceList) {
+      runtime.host.devices.set(ifindex, device);
+    }
+  }
 }
 
 function tell(message: WorkerMessage): void {

@@ -19,6 +19,7 @@ interface RunJson {
   packets: number;
   verdicts: object[];
   faults: object[];
+  redirects: object[];
   maps: { name: string; entries: { values: { value: number }[] }[] }[];
   hottest: { source: string; times: number }[];
 }
@@ -68,6 +69,12 @@ describe.skipIf(!existsSync(MAIN))('the built command (skipped before npm run bu
     expect(status).toBe(1);
     expect(report.faults).toMatchObject([{ kind: 'out of range', packets: 3, first_packet: 1 }]);
     expect(Math.max(...report.hottest.map(({ times }) => times))).toBe(10);
+  });
+
+  it('shows helpers on every CPU the devices, and counts the copies they send', () => {
+    const { report } = run('--prog', 'copies', '--pcap', flows, '--cpus', '2');
+    expect(report.verdicts).toEqual([{ verdict: 'pass', code: 0, packets: 3000 }]);
+    expect(report.redirects).toEqual([{ target: 'eth0 (copies)', packets: 3000 }]);
   });
 
   it('writes packets in input order with several CPUs', () => {

@@ -80,6 +80,16 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
     expect(line).toMatchObject({ times: 10 });
   });
 
+  it('reads buffers often enough that none is full, however small', async () => {
+    const many = writeCapture(times(2000, (i) => packet(60, i & 255)));
+    const input = files.write('many.pcap', many);
+    const { report } = await json(['--prog', 'sampled', '--pcap', input, ...options]);
+    expect(report.verdicts).toEqual([{ verdict: 'pass', code: 2, packets: 2000 }]);
+    expect(report.records['samples']!.count).toBe(2000);
+    const perf = await json(['--prog', 'perf', '--pcap', input, ...options]);
+    expect(perf.report.records['events']).toMatchObject({ count: 2000, lost: 0 });
+  });
+
   it('runs tc programs on untagged packets and writes them with their tags', async () => {
     const frames = [5, 6, undefined].map((vlan) => udp('10.0.0.1', '10.0.0.2', [1, 2], vlan));
     const input = files.write('vlan.pcap', writeCapture(frames.map((data) => ({ data }))));
@@ -124,6 +134,10 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
   it('says where redirected packets went', async () => {
     const args = ['--prog', 'to_device', '--pcap', sizes, '-g', 'target=1', ...options];
     expect((await json(args)).report.redirects).toEqual([{ target: 'lo', packets: 10 }]);
+    const copies = ['--prog', 'copies', '--pcap', sizes, ...options];
+    expect((await json(copies)).report.redirects).toEqual([
+      { target: 'eth0 (copies)', packets: 10 },
+    ]);
     const port = ['--prog', 'to_port', '--pcap', sizes, '-m', 'tx_ports:1=7', ...options];
     expect((await json(port)).report.redirects).toEqual([
       { target: 'ifindex 7 (tx_ports[1])', packets: 10 },

@@ -167,6 +167,11 @@ SEC("tc") int vlan_five(struct __sk_buff *skb) {
   return skb->vlan_present && (skb->vlan_tci & 0xfff) == 5 ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
+/* Sends a copy out of the machine's first device after lo, if there is one. */
+SEC("tc") int copies(struct __sk_buff *skb) {
+  return bpf_clone_redirect(skb, 2, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
 SEC("tcx/ingress") int marks(struct __sk_buff *skb) {
   skb->mark = skb->len;
   return -1;
