@@ -113,7 +113,7 @@ function digest(module) {
       module.extraInputs?.() ?? [],
       'src/runtime/layout.ts',
       'scripts/build-wasm.mjs',
-      'scripts/asc-inline.mjs',
+      'scripts/asc-tags.mjs',
     )
     .concat('src/abi/generated/6.12/constants.ts');
   files.push('node_modules/assemblyscript/package.json');
@@ -143,7 +143,7 @@ function compile(module, entry, shared) {
     ...module.flags,
   ];
   args.push('--initialMemory', '16', '--memoryBase', String(constant(staticData[module.name])));
-  args.push('--transform', './scripts/asc-inline.mjs');
+  args.push('--transform', './scripts/asc-tags.mjs');
   args.push('--use', `SHARED=${shared ? 1 : 0}`, '-o', out, ...(shared ? sharedFlags : []));
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--enable-source-maps', ...args], { cwd: root });

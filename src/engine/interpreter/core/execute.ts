@@ -17,16 +17,7 @@ import {
   tailCall,
   tailTarget,
 } from './calls';
-import {
-  div32,
-  div64,
-  mod32,
-  mod64,
-  sdiv32,
-  sdiv64,
-  smod32,
-  smod64,
-} from './divide';
+import { div32, div64, mod32, mod64, sdiv32, sdiv64, smod32, smod64 } from './divide';
 import { check, checkAtomic, faultAt, faultNoHelper, originOf } from './fault';
 import {
   ADD32_K,
@@ -217,8 +208,10 @@ import {
   to,
 } from './registers';
 
-/** The hook in JavaScript: listener, BPF instruction, address of the frame. Throws to stop. */
-@external('host', 'step')
+/**
+ * The hook in JavaScript: listener, BPF instruction, address of the frame. Throws to stop.
+ * @external host step
+ */
 declare function step(listener: u32, insn: u32, regs: u32): void;
 
 /** Runs from the record at `pc` in the frame `base` until that frame exits; returns its r0. */
