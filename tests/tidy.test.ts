@@ -40,7 +40,8 @@ function walk(folder: string): string[] {
 }
 
 const isGenerated = (path: string) => path.includes('/generated/');
-const isAssemblyScript = (path: string) => ASSEMBLYSCRIPT.some((room) => path.startsWith(`${room}/`));
+const isAssemblyScript = (path: string) =>
+  ASSEMBLYSCRIPT.some((room) => path.startsWith(`${room}/`));
 const sources = walk('src');
 const handWritten = sources.filter((path) => !isGenerated(path));
 const typescript = handWritten.filter((path) => !isAssemblyScript(path));
@@ -49,7 +50,8 @@ const text = new Map(sources.map((path) => [path, readFileSync(join(root, path),
 /** What a file imports: paths of our own files, or package names as written. */
 function importsOf(path: string): string[] {
   const source = text.get(path) ?? '';
-  const pattern = /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|new URL\(\s*['"]([^'"]+)['"]/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|new URL\(\s*['"]([^'"]+)['"]/g;
   return [...source.matchAll(pattern)].map((match) => {
     const target = match[1] ?? match[2] ?? match[3] ?? '';
     if (!target.startsWith('.')) return target;
@@ -165,13 +167,16 @@ describe('files', () => {
     const long = handWritten.flatMap((path) =>
       (text.get(path) ?? '')
         .split('\n')
-        .flatMap((line, i) => (line.length > LINE_LENGTH_MAX && !/https?:/.test(line) ? [`${path}:${i + 1}`] : [])),
+        .flatMap((line, i) =>
+          line.length > LINE_LENGTH_MAX && !/https?:/.test(line) ? [`${path}:${i + 1}`] : [],
+        ),
     );
     expect(long).toEqual([]);
   });
 
   test('hold no leftovers', () => {
-    const pattern = /\b(TODO|FIXME|XXX|HACK)\b|\bdebugger;|\bconsole\.(log|debug)\(|@ts-ignore|@ts-expect-error|\bas any\b|: any\b/;
+    const pattern =
+      /\b(TODO|FIXME|XXX|HACK)\b|\bdebugger;|\bconsole\.(log|debug)\(|@ts-ignore|@ts-expect-error|\bas any\b|: any\b/;
     const found = handWritten.flatMap((path) =>
       (text.get(path) ?? '')
         .split('\n')
@@ -181,9 +186,12 @@ describe('files', () => {
   });
 
   test('do not switch on a program or map type outside the rooms that define them', () => {
-    const pattern = /switch \([^)]*\b(mapType|programType|map\.type|prog(?:ram)?\.type|spec\.type)\b/;
+    const pattern =
+      /switch \([^)]*\b(mapType|programType|map\.type|prog(?:ram)?\.type|spec\.type)\b/;
     const allowed = /^src\/(abi|runtime\/maps|machine\/[a-z]+)\//;
-    const found = handWritten.filter((path) => !allowed.test(path) && pattern.test(text.get(path) ?? ''));
+    const found = handWritten.filter(
+      (path) => !allowed.test(path) && pattern.test(text.get(path) ?? ''),
+    );
     expect(found).toEqual([]);
   });
 });
@@ -192,11 +200,12 @@ describe('files', () => {
 function functionsOf(path: string): { name: string; lines: number }[] {
   const lines = (text.get(path) ?? '').split('\n');
   const head =
-    /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\*? (\w+)|(?:(?:public|private|static|async|get|set|override|\*) )*(\w+)\([^)]*\)?.*\{$|(?:const|let) (\w+) = (?:async )?\(.*)/;
+    /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\*? (\w+)|(?:(?:public|private|static|async|get|set|override|\*) )*(\w+)\([^)]*\)?.*\{$|(?:const|let) (\w+) = (?:async )?\(.*(?:=> \{|\()$)/;
   return lines.flatMap((line, start) => {
     const match = head.exec(line);
     const name = match?.[2] ?? match?.[3] ?? match?.[4];
-    if (!match || !name || /^(if|for|while|switch|catch|return|do|else|with)$/.test(name)) return [];
+    if (!match || !name || /^(if|for|while|switch|catch|return|do|else|with)$/.test(name))
+      return [];
     const indent = match[1] ?? '';
     const end = lines.findIndex((other, i) => i > start && other.startsWith(`${indent}}`));
     return end < 0 || !/^\s*[})]/.test(lines[end] ?? '') ? [] : [{ name, lines: end - start + 1 }];
@@ -214,7 +223,9 @@ describe('functions', () => {
   });
 
   test('the list of long functions has no entry that is not needed any more', () => {
-    const long = new Set(all.filter(({ lines }) => lines > FUNCTION_LINES_MAX).map(({ key }) => key));
+    const long = new Set(
+      all.filter(({ lines }) => lines > FUNCTION_LINES_MAX).map(({ key }) => key),
+    );
     expect(Object.keys(LONG_FUNCTIONS).filter((key) => !long.has(key))).toEqual([]);
   });
 

@@ -82,7 +82,7 @@ export class ByteReader {
 
 const decoder = new TextDecoder();
 
-/** UTF-8 text of `bytes`; copies first when they live in shared memory, which TextDecoder refuses. */
+/** UTF-8 text of `bytes`. Shared memory, which TextDecoder refuses, is copied first. */
 export function utf8(bytes: Uint8Array): string {
   const shared =
     typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;

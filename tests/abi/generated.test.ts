@@ -61,7 +61,7 @@ describe('generated tables', () => {
   });
 
   it('give every helper a prototype', () => {
-    const without = helperNames.filter((name, id) => id > 0 && !helperContract(id));
+    const without = helperNames.filter((_, id) => id > 0 && !helperContract(id));
     expect(without).toEqual([]);
   });
 
