@@ -11,6 +11,8 @@ export const EXIT = {
   privilege: 5,
   /** Our bug. */
   bug: 70,
+  /** The user stopped it (128 + SIGINT). */
+  interrupted: 130,
 } as const;
 
 /** Ends a command with a message and an exit code. */

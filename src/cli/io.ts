@@ -13,6 +13,8 @@ export interface CliIo {
   readonly interactive: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Aborted when the user asks to stop (Ctrl-C): end early, with what there is. */
+  readonly interrupt?: AbortSignal;
 }
 
 interface Stream {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { realpathSync } from 'node:fs';
 import { parseCall } from './command.ts';
@@ -120,6 +121,12 @@ if (isEntry()) {
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
     throw error;
   });
-  const io = processIo(process.stdout, process.stderr, process.env, process.cwd());
+  // Node 22 and newer keep compiled code between starts.
+  (nodeModule as { enableCompileCache?: () => void }).enableCompileCache?.();
+  const stop = new AbortController();
+  // The first Ctrl-C asks, the second ends.
+  process.once('SIGINT', () => stop.abort());
+  const plain = processIo(process.stdout, process.stderr, process.env, process.cwd());
+  const io = { ...plain, interrupt: stop.signal };
   process.exitCode = await main(process.argv.slice(2), io);
 }

@@ -74,7 +74,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     const style = styleFor(io.color);
     if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
     else io.out(reportText(report, io.columns, style));
-    return exitCode(report);
+    return io.interrupt?.aborted ? EXIT.interrupted : exitCode(report);
   } finally {
     await machine.close();
   }
@@ -142,6 +142,10 @@ function setEntry(
   new MapOf(map, object.btf, machine.machine.cpus).set(entry.key, entry.value);
 }
 
+/** Batches between two looks at the event loop. */
+const BATCHES_PER_TURN = 4;
+const nextTurn = () => new Promise((resume) => setImmediate(resume));
+
 interface RunState {
   readonly call: CommandCall;
   readonly io: CliIo;
@@ -161,7 +165,7 @@ async function runCaptures(state: RunState): Promise<RunReport> {
   const first = open();
   let capture = first;
   try {
-    for (let round = 0; round < options.repeat; round++) {
+    for (let round = 0; round < options.repeat && !io.interrupt?.aborted; round++) {
       if (round > 0) capture = open();
       machine.runner.restartClock();
       const done = () => progressOf(capture, round, options.repeat);
@@ -175,6 +179,7 @@ async function runCaptures(state: RunState): Promise<RunReport> {
   }
   const milliseconds = performance.now() - start;
   sayProblem(first, io);
+  if (io.interrupt?.aborted) note(io, 'interrupted: this is what ran until then');
   const written = options.out === undefined ? undefined : copier.counts(options.out);
   const hot = state.call.flag('top') ? await hottest(machine) : undefined;
   const { call } = state;
@@ -193,6 +198,8 @@ async function runCapture(
   progress: (packets: number) => void,
 ): Promise<void> {
   const { runner } = state.machine;
+  const { interrupt } = state.io;
+  let batches = 0;
   for await (const batch of capture.batches()) {
     const ingress = state.ingress.update(capture.reader.interfaces);
     for (let from = 0; from < batch.count; ) {
@@ -205,6 +212,9 @@ async function runCapture(
       progress(runner.totals.packets);
     }
     if (copier?.active) await copier.finishBatch(capture, batch);
+    if (interrupt?.aborted) return;
+    // Lets a signal in: reading a file never waits for anything.
+    if (++batches % BATCHES_PER_TURN === 0) await nextTurn();
   }
 }
 
