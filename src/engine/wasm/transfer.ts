@@ -300,6 +300,7 @@ function isPointer(kind: number): boolean {
 /** Adds a constant to a pointer; false if `v` is none or the result is far away. */
 function offsetPointer(s: State, v: number, amount: number): boolean {
   const at = v * WORDS;
+  if (s[at] === V_CONST) return false;
   if (!isPointer(s[at])) return hintOf(s, at) !== V_UNKNOWN;
   const word = s[at] === V_MAP_VALUE ? at + 2 : at + 1;
   const offset = s[word] + amount;
