@@ -268,6 +268,7 @@ class Generator {
       if (random.oneIn(10)) choices.push(() => this.#tailCall());
     }
     if (random.oneIn(80)) this.#wild();
+    else if (random.oneIn(40)) this.#cluster();
     else random.pick(choices)();
   }
 
@@ -646,6 +647,27 @@ class Generator {
     b.wide(2, 0, 0, 'programs');
     b.insn(MOV64 | BPF_K, 3, 0, 0, this.#random.below(3));
     b.insn(BPF_JMP | BPF_CALL, 0, 0, 0, 12);
+    for (const register of [1, 2, 3, 4, 5]) this.#set(register);
+  }
+
+  /** Several accesses near one pointer that nobody has compared with anything. */
+  #cluster(): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const [pointer, index] = random.oneIn(2) ? [4, 8] : [8, 2];
+    b.insn(MOV64 | BPF_X, index, this.#data());
+    b.insn(BPF_ALU64 | BPF_AND | BPF_K, index, 0, 0, random.pick([7, 15, 31]));
+    const isPacket = this.#current === 0 && random.oneIn(2);
+    if (isPacket) b.insn(BPF_LDX | BPF_MEM | BPF_W, pointer, POINTER, 0);
+    else b.wide(pointer, 0, 0, 'value');
+    b.insn(BPF_ALU64 | BPF_ADD | BPF_X, pointer, index);
+    for (let n = random.between(2, 5); n > 0; n--) {
+      const { size, bytes } = random.pick(SIZES);
+      this.#access(pointer, random.between(-2, isPacket ? 12 : 40), size, bytes);
+      if (random.oneIn(4))
+        b.insn(BPF_ALU64 | BPF_ADD | BPF_K, pointer, 0, 0, random.between(-3, 8));
+      if (random.oneIn(8)) b.insn(BPF_JMP | BPF_CALL, 0, 0, 0, 5);
+    }
     for (const register of [1, 2, 3, 4, 5]) this.#set(register);
   }
 
