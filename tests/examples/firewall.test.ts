@@ -25,17 +25,14 @@ describe('the capture of examples/firewall', () => {
   });
 
   it('holds at least 100,000 packets in time order and stays under 3 MB', () => {
-    let packets = 0;
-    let last = 0;
+    const times: number[] = [];
     for (let at = 24; at < capture.length; at += 16 + capture.readUInt32LE(at + 8)) {
-      const time = capture.readUInt32LE(at) * 1e6 + capture.readUInt32LE(at + 4);
-      expect(time).toBeGreaterThanOrEqual(last);
-      last = time;
-      packets++;
+      times.push(capture.readUInt32LE(at) * 1e6 + capture.readUInt32LE(at + 4));
     }
-    expect(packets).toBeGreaterThanOrEqual(100_000);
+    expect(times.findIndex((time, i) => i > 0 && time < times[i - 1]!)).toBe(-1);
+    expect(times.length).toBeGreaterThanOrEqual(100_000);
     expect(read('capture.pcap.gz').length).toBeLessThan(3_000_000);
-  }, 60_000);
+  });
 });
 
 describe('the rules of examples/firewall', () => {
