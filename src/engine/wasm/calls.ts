@@ -231,7 +231,7 @@ function emitTailCall(e: Emitter, i: number, base: number, frame: number): void 
 /** The target runs in this frame: same r10. Only the program itself can be replaced altogether. */
 function emitTailJump(e: Emitter, base: number, frame: number, slot: number): void {
   const isMain = e.context !== NONE && frame === 0;
-  const replaces = isMain && e.world.facts.tailCalls;
+  const replaces = isMain && e.world.facts.tailCalls && e.result === NONE;
   if (!isMain) e.lowerStackTop(e.graph.frames[frame].depth);
   e.saveFuel();
   e.get32(base + 1);
@@ -242,7 +242,7 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   e.set(base);
   if (!isMain) e.restoreStackTop();
   e.get(base);
-  e.op(W.RETURN);
+  e.finishRun();
 }
 
 function emitTailCallCheck(e: Emitter, i: number, base: number): void {

@@ -2,7 +2,7 @@ import { FormatError } from '../../base/index.ts';
 import { decodeCode } from '../../isa/index.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
 import { type Facts, World } from './facts.ts';
-import { compileFunction } from './function.ts';
+import { compileChunk, compileFunction } from './function.ts';
 import { buildGraph } from './graph.ts';
 import { inlinePolicy } from './inline.ts';
 import { ModuleContext } from './module.ts';
@@ -60,7 +60,7 @@ function compileAll(module: ModuleContext): void {
     todo = module.declared().filter((k) => !done.has(k));
   }
   module.defineRun();
-  module.defineBatch();
+  module.defineBatch(compileChunk(module, buildGraph(program, 0, policy)));
 }
 
 function metadataOf(world: World, program: Program): ModuleMetadata {

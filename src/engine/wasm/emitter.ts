@@ -32,6 +32,7 @@ export class CodeWriter {
   readonly sink = new ByteSink(4096);
   private readonly types: number[] = [];
   private readonly params: number;
+  private nesting = 0;
 
   constructor(params: number) {
     this.params = params;
@@ -41,8 +42,14 @@ export class CodeWriter {
     return this.params + this.types.push(type) - 1;
   }
 
+  /** Blocks, loops and ifs open around the next instruction. */
+  get depth(): number {
+    return this.nesting;
+  }
+
   op(opcode: number): void {
     this.sink.byte(opcode);
+    if (opcode === W.END) this.nesting--;
   }
 
   /** An instruction with one unsigned operand: a local, label, function or global. */
@@ -71,6 +78,12 @@ export class CodeWriter {
   start(opcode: number, type = W.VOID): void {
     this.sink.byte(opcode);
     this.sink.byte(type);
+    this.nesting++;
+  }
+
+  /** Branches out to the end of what `start` opened when the depth became `depth`. */
+  branch(depth: number): void {
+    this.with(W.BR, this.nesting - depth);
   }
 
   /** Local declarations followed by the code. */
@@ -107,6 +120,9 @@ export class Emitter extends CodeWriter {
   context = NONE;
   /** i32 local: lowest address of all frames of this function. */
   stack = NONE;
+  /** Program expanded in a batch loop: i64 local that takes the result, depth of its block. */
+  result = NONE;
+  exit = NONE;
   /** i64 local: fuel, when this function keeps it; NONE = it uses none. */
   fuel = NONE;
   /** i64 locals: first address of the packet, one past its last; NONE = not kept. */
@@ -411,7 +427,17 @@ export class Emitter extends CodeWriter {
   leave(base: number): void {
     this.saveFuel();
     this.get(base);
-    this.op(W.RETURN);
+    this.finishRun();
+  }
+
+  /** The result is on the wasm stack: gives it to whoever called the program. */
+  finishRun(): void {
+    if (this.result === NONE) {
+      this.op(W.RETURN);
+      return;
+    }
+    this.with(W.LOCAL_SET, this.result);
+    this.branch(this.exit);
   }
 
   /** Pushes r10 (as i32) of the frame at this depth, or of one called from the deepest. */

@@ -265,10 +265,10 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.loadFuel();
   }
 
-  /** Start of the program's own function: parameter 0 is the context. */
-  startMain(): void {
+  /** Start of the program itself; `context` is an i32 local. */
+  startMain(context: number): void {
     const info = this.module.infos[0];
-    this.context = 0;
+    this.context = context;
     this.module.emitEntrySetup(this, this.context);
     this.startFuel();
     if (info.usesStack) {
@@ -299,6 +299,63 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.start(W.IF);
     this.module.emitFault(this, FAULT_STACK, 0);
     this.op(W.END);
+  }
+
+  /** The loop over contexts, with the program in it. */
+  chunk(emitProgram: () => void): void {
+    const [context, stride, count, results, times, index] = [0, 1, 2, 3, 4, 5];
+    const { module } = this;
+    this.result = this.addLocal(I64);
+    this.start(W.LOOP);
+    const again = this.depth;
+    this.start(W.BLOCK);
+    this.exit = this.depth;
+    module.emitPacketStart(this, index, times);
+    this.clearRegisters();
+    this.startMain(context);
+    emitProgram();
+    this.op(W.END);
+    this.with(W.LOCAL_GET, results);
+    this.with(W.LOCAL_GET, this.result);
+    this.access(W.I64_STORE32, 0, 2);
+    this.increase(results, 4);
+    this.increase(index, 1);
+    this.with(W.LOCAL_GET, times);
+    this.with(W.LOCAL_GET, times);
+    this.i32(0);
+    this.op(W.I32_NE);
+    this.i32(3);
+    this.op(W.I32_SHL);
+    this.op(W.I32_ADD);
+    this.with(W.LOCAL_SET, times);
+    this.with(W.LOCAL_GET, context);
+    this.with(W.LOCAL_GET, stride);
+    this.op(W.I32_ADD);
+    this.with(W.LOCAL_SET, context);
+    this.increase(count, -1);
+    this.with(W.LOCAL_GET, count);
+    this.with(W.BR_IF, this.depth - again);
+    this.op(W.END);
+  }
+
+  private increase(local: number, amount: number): void {
+    this.with(W.LOCAL_GET, local);
+    this.i32(amount);
+    this.op(W.I32_ADD);
+    this.with(W.LOCAL_SET, local);
+  }
+
+  /** Registers read before they are written are 0 in every run, not what the last one left. */
+  private clearRegisters(): void {
+    const { liveIn } = this.module.infos[0];
+    for (let r = 0; r < FP; r++) {
+      if (r === 1 || ((liveIn >> r) & 1) === 0) continue;
+      this.i64(0);
+      this.set(r);
+    }
+    if (!this.program.code.op.includes(MAY_GOTO)) return;
+    this.i32(0);
+    this.with(W.LOCAL_SET, this.mayGotoCounter(0));
   }
 
   /** Start of a subprogram's function: arguments, then r10. */
@@ -339,17 +396,38 @@ function analyse(module: ModuleContext, graph: Graph, flow: Flow, isEntry: boole
   return plain;
 }
 
+/** Nodes up to which a program is expanded in the batch loop. */
+const SMALL_PROGRAM = 150;
+
+/**
+ * The body of a function (contexts, stride, count, results, times, index) that runs the program
+ * `count` (at least 1) times, expanded in a loop: calling it would cost as much as a small program.
+ * Undefined when the program is large.
+ */
+export function compileChunk(module: ModuleContext, graph: Graph): Uint8Array | undefined {
+  if (nodeCount(graph) > SMALL_PROGRAM) return undefined;
+  const flow = optimise(graph);
+  const analysis = analyse(module, graph, flow, true);
+  const e = new FunctionEmitter(6, module.world, analysis, module);
+  e.chunk(() => emitGraph(graph, flow, e));
+  return e.finish();
+}
+
+function optimise(graph: Graph): Flow {
+  const flow = analyseFlow(graph);
+  return isSmall(graph) && unrollLoops(graph, flow) ? analyseFlow(graph) : flow;
+}
+
 /**
  * Compiles the graph of a subprogram to a function body: as the program's entry (`isEntry`) or as
  * something that local calls reach.
  */
 export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
-  let flow = analyseFlow(graph);
-  if (isSmall(graph) && unrollLoops(graph, flow)) flow = analyseFlow(graph);
+  const flow = optimise(graph);
   const analysis = analyse(module, graph, flow, isEntry);
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);
-    e.startMain();
+    e.startMain(0);
     emitGraph(graph, flow, e);
     return e.finish();
   }

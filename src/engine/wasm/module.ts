@@ -41,6 +41,9 @@ import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
 import { type SubprogramInfo, TAIL_CALL } from './subprograms.ts';
 
+/** Packets that one call of a program expanded in the batch loop runs. */
+const CHUNK = 64;
+
 const PACKET_RECORD = CPU_REGIONS + REGION_PACKET * REGION_SIZE;
 const CTX_RECORD = CPU_REGIONS + REGION_CTX * REGION_SIZE;
 
@@ -393,37 +396,63 @@ export class ModuleContext {
   }
 
   /**
-   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the
-   * program anew each time, so that it gets optimised code as soon as there is some.
+   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the program
+   * (or `chunk`, which runs up to CHUNK of them) anew each time, so that it gets optimised code as soon
+   * as there is some.
    */
-  defineBatch(): void {
+  defineBatch(chunk: Uint8Array | undefined): void {
     const { builder } = this;
+    const chunkType = builder.type([I32, I32, I32, I32, I32, I32], []);
+    const step =
+      chunk === undefined ? this.defineStep(chunkType) : builder.declare(chunkType, 'chunk');
+    if (chunk !== undefined) builder.define(step, chunk);
     const index = builder.declare(builder.type([I32, I32, I32, I32, I32], [I32]), 'batch');
     const w = new CodeWriter(5);
-    const [context, stride, count, results, times] = [0, 1, 2, 3, 4];
+    const [contexts, stride, count, results, times] = [0, 1, 2, 3, 4];
     const i = w.addLocal(I32);
+    const n = w.addLocal(I32);
+    const scaled = (base: number, shift: number) => {
+      w.with(W.LOCAL_GET, base);
+      w.with(W.LOCAL_GET, i);
+      w.i32(shift);
+      w.op(W.I32_SHL);
+      w.op(W.I32_ADD);
+    };
     this.storeCpu(w, C_FAULT_KIND, () => w.i32(0));
     w.start(W.LOOP);
     w.with(W.LOCAL_GET, i);
     w.with(W.LOCAL_GET, count);
     w.op(W.I32_LT_U);
     w.start(W.IF);
-    this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, i));
-    this.emitRunStart(w);
-    this.emitBatchClock(w, times, i);
-    w.with(W.LOCAL_GET, results);
-    w.with(W.LOCAL_GET, context);
-    w.with(W.CALL, this.entry);
-    w.access(W.I64_STORE32, 0, 2);
-    const advance = (local: number, push: () => void) => {
-      w.with(W.LOCAL_GET, local);
-      push();
-      w.op(W.I32_ADD);
-      w.with(W.LOCAL_SET, local);
-    };
-    advance(results, () => w.i32(4));
-    advance(context, () => w.with(W.LOCAL_GET, stride));
-    advance(i, () => w.i32(1));
+    w.i32(chunk === undefined ? 1 : CHUNK);
+    w.with(W.LOCAL_GET, count);
+    w.with(W.LOCAL_GET, i);
+    w.op(W.I32_SUB);
+    w.with(W.LOCAL_TEE, n);
+    w.i32(chunk === undefined ? 1 : CHUNK);
+    w.with(W.LOCAL_GET, n);
+    w.op(W.I32_LT_U);
+    w.op(W.SELECT);
+    w.with(W.LOCAL_SET, n);
+    w.with(W.LOCAL_GET, contexts);
+    w.with(W.LOCAL_GET, i);
+    w.with(W.LOCAL_GET, stride);
+    w.op(W.I32_MUL);
+    w.op(W.I32_ADD);
+    w.with(W.LOCAL_GET, stride);
+    w.with(W.LOCAL_GET, n);
+    scaled(results, 2);
+    w.i32(0);
+    scaled(times, 3);
+    w.with(W.LOCAL_GET, times);
+    w.op(W.I32_EQZ);
+    w.op(W.SELECT);
+    w.with(W.LOCAL_GET, i);
+    w.with(W.CALL, step);
+    w.with(W.LOCAL_GET, i);
+    w.with(W.LOCAL_GET, n);
+    w.op(W.I32_ADD);
+    w.with(W.LOCAL_SET, i);
     w.with(W.BR, 1);
     w.op(W.END);
     w.op(W.END);
@@ -432,18 +461,30 @@ export class ModuleContext {
     builder.exportFunction('batch', index);
   }
 
-  private emitBatchClock(w: CodeWriter, times: number, i: number): void {
+  /** Before the run of packet `index`. `times`: address of its time, or 0. Both are i32 locals. */
+  emitPacketStart(w: CodeWriter, index: number, times: number): void {
+    this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, index));
+    this.emitRunStart(w);
     w.with(W.LOCAL_GET, times);
     w.start(W.IF);
     w.i32(GLOBALS);
     w.with(W.LOCAL_GET, times);
-    w.with(W.LOCAL_GET, i);
-    w.i32(3);
-    w.op(W.I32_SHL);
-    w.op(W.I32_ADD);
     w.access(W.I64_LOAD, 0, 3);
     w.access(W.I64_STORE, G_CLOCK, 3);
     w.op(W.END);
+  }
+
+  /** A chunk of one packet, for programs that are called. */
+  private defineStep(type: number): number {
+    const index = this.builder.declare(type, 'step');
+    const w = new CodeWriter(6);
+    this.emitPacketStart(w, 5, 4);
+    w.with(W.LOCAL_GET, 3);
+    w.with(W.LOCAL_GET, 0);
+    w.with(W.CALL, this.entry);
+    w.access(W.I64_STORE32, 0, 2);
+    this.builder.define(index, w.finish());
+    return index;
   }
 
   /**

@@ -13,13 +13,18 @@ import {
   LOOP,
   I32_CONST,
   UNREACHABLE,
-  VOID,
 } from './opcodes.ts';
 import { NONE } from './program.ts';
 
 /** What the structurer needs to know of instructions. */
 export interface NodeEmitter {
   readonly sink: ByteSink;
+  /** Blocks, loops and ifs open around the next instruction. */
+  readonly depth: number;
+  /** Opens a block, loop or if. */
+  start(opcode: number): void;
+  /** Emits an instruction without operands; END closes what `start` opened. */
+  op(opcode: number): void;
   /** Everything the node does before it hands over control; a return or trap included. */
   body(node: number): void;
   /** Pushes 1 if the node's conditional jump is taken (or is not, if `inverted`). */
@@ -101,7 +106,6 @@ class Structurer {
   /** Nesting depth inside the label of a block ending before rank r, of the loop at rank r. */
   private readonly blockDepth: Int32Array;
   private readonly loopDepth: Int32Array;
-  private depth = 0;
   private readonly steps: number[] = [];
 
   constructor(graph: Graph, flow: Flow, emitter: NodeEmitter) {
@@ -145,14 +149,12 @@ class Structurer {
   }
 
   private open(opcode: number): number {
-    this.sink.byte(opcode);
-    this.sink.byte(VOID);
-    return ++this.depth;
+    this.emitter.start(opcode);
+    return this.emitter.depth;
   }
 
   private close(): void {
-    this.sink.byte(END);
-    this.depth--;
+    this.emitter.op(END);
   }
 
   /** Opens the labels a node needs and schedules its body and what follows each label. */
@@ -193,7 +195,7 @@ class Structurer {
   }
 
   private labelOf(from: number, to: number): number {
-    return this.depth - (to <= from ? this.loopDepth[to] : this.blockDepth[to]);
+    return this.emitter.depth - (to <= from ? this.loopDepth[to] : this.blockDepth[to]);
   }
 
   private jump(from: number, to: number): void {
@@ -261,13 +263,12 @@ class Dispatcher {
     this.sink.u32(count - 1);
     for (let r = 0; r < count; r++) this.sink.u32(r);
     for (let r = 0; r < count; r++) this.node(r, count - 1 - r);
-    this.sink.byte(END);
-    this.sink.byte(UNREACHABLE);
+    this.emitter.op(END);
+    this.emitter.op(UNREACHABLE);
   }
 
   private open(opcode: number): void {
-    this.sink.byte(opcode);
-    this.sink.byte(VOID);
+    this.emitter.start(opcode);
   }
 
   private local(opcode: number): void {
@@ -278,14 +279,14 @@ class Dispatcher {
   private node(rank: number, loopLabel: number): void {
     const { graph, emitter } = this;
     const node = this.flow.order[rank];
-    this.sink.byte(END);
+    this.emitter.op(END);
     emitter.body(node);
     if (!hasNext(graph, node)) return;
     if (graph.kind[node] === NODE_COND) {
       emitter.condition(node, false);
       this.open(IF);
       this.jump(node, graph.taken[node], loopLabel + 1);
-      this.sink.byte(END);
+      this.emitter.op(END);
     }
     this.jump(node, graph.next[node], loopLabel);
   }
