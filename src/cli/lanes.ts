@@ -13,16 +13,17 @@ import {
   type PacketHook,
   PacketRing,
   PacketRunner,
+  RunTotals,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import { WorkerLane, type WorkerLaneOptions } from './worker-lane.ts';
+import { WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
 
 /** Packets per lane and batch, and bytes for their frames: what fits the second-level cache. */
 const RING = { capacity: 1024, bytes: 2 << 20 };
 /** With the room of a driver's page for each packet. */
 const ROOMY_RING = { capacity: 256, bytes: 2 << 20 };
 /** With several CPUs: fewer hand-overs between threads are worth more than cache. */
-const SHARED_RING = { capacity: 8192, bytes: 8 << 20 };
+const SHARED_RING = { capacity: 2048, bytes: 4 << 20 };
 /** Room in a buffer of records for each packet of a batch: a record of a whole packet, and more. */
 const RECORD_ROOM = 2048;
 /** Records kept for the report; all are counted. */
@@ -68,7 +69,10 @@ export interface RunMachine {
   readonly network: Network;
   readonly program: MachineProgram;
   readonly maps: ReadonlyMap<string, KernelMap>;
+  /** Any of the runners: they share their totals. */
   readonly runner: PacketRunner;
+  /** To be used in turn: all but the first may be filled while another is under way. */
+  readonly runners: readonly PacketRunner[];
   /** Where captures are read to. */
   readonly storage: LinearStorage;
   readonly records: ReadonlyMap<string, RecordLog>;
@@ -100,17 +104,27 @@ export async function bootLanes(
   const program = loaded.programs.get(name) as MachineProgram;
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
   const most = mostPackets(machine, new Map(buffers));
-  const rings = makeRings(machine, network.hookOf(program), options, most);
+  const makeRing = ringMaker(machine, network.hookOf(program), options, most);
   const clones: CloneCounts = new Map();
   const onClone = (ifindex: number) => void clones.set(ifindex, (clones.get(ifindex) ?? 0) + 1);
   machine.runtime.host.cloneRedirect = (_, ifindex) => {
     onClone(ifindex);
     return 0;
   };
-  const lanes =
+  const workers =
+    cpus === 1 ? [] : await startWorkers(machine, program, { ...options, onTrace, onClone });
+  const totals = new RunTotals(0);
+  const runners =
     cpus === 1
-      ? [new LocalLane(rings[0]!, program.code)]
-      : await startWorkers(machine, program, rings, { ...options, onTrace, onClone });
+      ? [new PacketRunner([new LocalLane(makeRing(), program.code)], totals)]
+      : // One is filled while the threads work on the other.
+        [0, 1].map(
+          () =>
+            new PacketRunner(
+              workers.map((cpu) => new WorkerLane(makeRing(), cpu)),
+              totals,
+            ),
+        );
   const records = new Map<string, RecordLog>(
     buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
   );
@@ -119,7 +133,8 @@ export async function bootLanes(
     network,
     program,
     maps: loaded.maps,
-    runner: new PacketRunner(lanes, 0),
+    runner: runners[0]!,
+    runners,
     storage: new LinearStorage(machine.runtime),
     records,
     trace,
@@ -127,9 +142,9 @@ export async function bootLanes(
     collect() {
       for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
     },
-    counts: () => totalCounts([...machine.programs], lanes),
+    counts: () => totalCounts([...machine.programs], workers),
     async close() {
-      for (const lane of lanes) if (lane instanceof WorkerLane) await lane.stop();
+      for (const cpu of workers) await cpu.stop();
       for (const one of loaded.programs.values()) one.close();
     },
   };
@@ -143,16 +158,16 @@ async function engineFor(options: LaneOptions): Promise<Engine | EngineName> {
   return folder ? cachedWasmEngine(folder) : options.engine;
 }
 
-function makeRings(
+function ringMaker(
   machine: Machine,
   hook: PacketHook,
   { cpus, inPlace }: LaneOptions,
   most: number,
-): PacketRing[] {
+): () => PacketRing {
   const roomy = machine.changesPackets();
   const { capacity, bytes } = cpus > 1 ? SHARED_RING : roomy ? ROOMY_RING : RING;
   const shape = { capacity: Math.min(capacity, most), bytes, roomy, inPlace };
-  return Array.from({ length: cpus }, () => new PacketRing(machine.runtime, hook, shape));
+  return () => new PacketRing(machine.runtime, hook, shape);
 }
 
 /**
@@ -161,12 +176,14 @@ function makeRings(
  */
 function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>): number {
   let most = Infinity;
+  // Each CPU has two batches under way.
+  const batches = machine.cpus === 1 ? 1 : 2 * machine.cpus;
   for (const { spec } of machine.programs) {
     for (const relocation of spec.relocations) {
       const map = 'map' in relocation ? buffers.get(relocation.map) : undefined;
       if (!map) continue;
       const bytes = map.spec.type === 'ringbuf' ? map.spec.maxEntries : PERF_RING;
-      most = Math.min(most, Math.max(1, Math.floor(bytes / RECORD_ROOM / machine.cpus)));
+      most = Math.min(most, Math.max(1, Math.floor(bytes / RECORD_ROOM / batches)));
     }
   }
   return most;
@@ -175,38 +192,36 @@ function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>):
 async function startWorkers(
   machine: Machine,
   program: MachineProgram,
-  rings: readonly PacketRing[],
-  options: LaneOptions & Pick<WorkerLaneOptions, 'onTrace' | 'onClone'>,
-): Promise<WorkerLane[]> {
+  options: LaneOptions & Pick<WorkerOptions, 'onTrace' | 'onClone'>,
+): Promise<WorkerCpu[]> {
   const programs = [...machine.programs];
-  const { profile, fuel } = options;
-  const lanes = rings.map(
-    (ring, cpu) =>
-      new WorkerLane(ring, {
-        cpu,
-        cpus: rings.length,
-        engine: options.engine,
-        options: { checks: true, profile, ...(fuel === undefined ? {} : { fuel }) },
-        images: programs.map((one) => one.code.image),
-        program: programs.indexOf(program),
-        programType: program.type.name,
-        devices: machine.runtime.host.devices,
-        onTrace: options.onTrace,
-        onClone: options.onClone,
-      }),
+  const { cpus, engine, profile, fuel, onTrace, onClone } = options;
+  const common = {
+    cpus,
+    engine,
+    options: { checks: true, profile, ...(fuel === undefined ? {} : { fuel }) },
+    images: programs.map((one) => one.code.image),
+    program: programs.indexOf(program),
+    programType: program.type.name,
+    devices: machine.runtime.host.devices,
+    onTrace,
+    onClone,
+  };
+  const workers = Array.from(
+    { length: cpus },
+    (_, cpu) => new WorkerCpu(machine.runtime, { ...common, cpu }),
   );
-  await Promise.all(lanes.map((lane) => lane.ready()));
-  return lanes;
+  await Promise.all(workers.map((worker) => worker.ready()));
+  return workers;
 }
 
 async function totalCounts(
   programs: readonly MachineProgram[],
-  lanes: readonly (LocalLane | WorkerLane)[],
+  workers: readonly WorkerCpu[],
 ): Promise<ProgramCounts[]> {
   const totals = programs.map((program) => ({ program, counts: program.code.counts().slice() }));
-  for (const lane of lanes) {
-    if (!(lane instanceof WorkerLane)) continue;
-    const counts = await lane.counts();
+  for (const worker of workers) {
+    const counts = await worker.counts();
     totals.forEach((total, k) => {
       counts[k]!.forEach((count, i) => {
         total.counts[i]! += count;

@@ -197,25 +197,53 @@ async function runCapture(
   copier: Copier | undefined,
   progress: (packets: number) => void,
 ): Promise<void> {
-  const { runner } = state.machine;
+  const { runner, collect } = state.machine;
   const { interrupt } = state.io;
   let batches = 0;
   for await (const batch of capture.batches()) {
-    const ingress = state.ingress.update(capture.reader.interfaces);
-    for (let from = 0; from < batch.count; ) {
+    await runBatch(state, capture, batch, (done, from) => {
+      collect();
       capture.reader.refresh(batch);
-      const count = await runner.run(batch, from, ingress);
-      state.machine.collect();
-      capture.reader.refresh(batch);
-      if (copier?.active) copier.copy(capture, batch, from, runner, state.ingress);
-      from += count;
+      if (copier?.active) copier.copy(capture, batch, from, done, state.ingress);
       progress(runner.totals.packets);
-    }
+    });
     if (copier?.active) await copier.finishBatch(capture, batch);
     if (interrupt?.aborted) return;
     // Lets a signal in: reading a file never waits for anything.
     if (++batches % BATCHES_PER_TURN === 0) await nextTurn();
   }
+}
+
+/**
+ * Runs a batch in parts, the runners in turn: one is filled while threads work on the other. `done`
+ * is called for each part in order, with its runner and its first packet.
+ */
+async function runBatch(
+  { machine, ingress }: RunState,
+  capture: CaptureFile,
+  batch: PacketBatch,
+  done: (runner: PacketRunner, from: number) => void,
+): Promise<void> {
+  const { runners } = machine;
+  const devices = ingress.update(capture.reader.interfaces);
+  let before: { readonly runner: PacketRunner; readonly from: number } | undefined;
+  const settle = async () => {
+    await before?.runner.settled();
+    return before;
+  };
+  const finish = (part: typeof before) => part && done(part.runner, part.from);
+  for (let from = 0, turn = 0; from < batch.count; turn++) {
+    const runner = runners[turn % runners.length]!;
+    capture.reader.refresh(batch);
+    if (runners.length === 1) finish(await settle());
+    const count = runner.fill(batch, from, devices);
+    const part = runners.length === 1 ? undefined : await settle();
+    runner.launch();
+    finish(part);
+    before = { runner, from };
+    from += count;
+  }
+  finish(await settle());
 }
 
 /** Up to here a loop is faster than making two views for the native comparison. */

@@ -7,11 +7,12 @@ import {
 import { BugError } from '../base/index.ts';
 import type { ProgramFault } from '../engine/index.ts';
 import type { Lane, LaneFault, PacketRing } from '../machine/index.ts';
-import type { HostDevice } from '../runtime/index.ts';
+import type { HostDevice, Runtime } from '../runtime/index.ts';
 import {
   COMMAND,
   type DeviceList,
   type FaultMessage,
+  RING,
   STATE,
   type WorkerMessage,
   type WorkerSetup,
@@ -27,37 +28,29 @@ type WaitAsync = (
 
 const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
 
-export interface WorkerLaneOptions extends Omit<WorkerSetup, 'control' | 'ring' | 'memory'> {
+export interface WorkerOptions extends Omit<WorkerSetup, 'control' | 'memory'> {
   /** The machine's devices; they may become more. */
   readonly devices: ReadonlyMap<number, HostDevice>;
   readonly onClone: (ifindex: number) => void;
   readonly onTrace: (line: string) => void;
 }
 
-/** A lane whose program runs in a thread of its own, on the machine's shared memory. */
-export class WorkerLane implements Lane {
-  readonly ring: PacketRing;
-  faults: readonly LaneFault[] = [];
+/** A CPU that is a thread of its own, on the machine's shared memory. */
+export class WorkerCpu {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #control: Int32Array;
   readonly #failed: Promise<never>;
-  readonly #options: WorkerLaneOptions;
+  readonly #options: WorkerOptions;
   #devices = 0;
-  #counts: readonly Float64Array[] | undefined;
+  #faults: readonly LaneFault[] = [];
+  #counts: readonly Float64Array[] = [];
 
-  constructor(ring: PacketRing, options: WorkerLaneOptions) {
+  constructor(runtime: Runtime, options: WorkerOptions) {
     const { onTrace: _trace, onClone: _clone, devices: _devices, ...plain } = options;
-    const { runtime, contexts, results, times } = ring;
     const control = runtime.allocate(CONTROL_BYTES, CONTROL_BYTES);
     const channel = new MessageChannel();
-    const setup: WorkerSetup = {
-      ...plain,
-      memory: runtime.memory,
-      control,
-      ring: { contexts, results, times },
-    };
-    this.ring = ring;
+    const setup: WorkerSetup = { ...plain, memory: runtime.memory, control };
     this.#options = options;
     this.#control = new Int32Array(runtime.memory.buffer, control, CONTROL_BYTES / 4);
     Atomics.store(this.#control, STATE, COMMAND.starting);
@@ -79,12 +72,26 @@ export class WorkerLane implements Lane {
     await this.#until(COMMAND.starting);
   }
 
-  async run(): Promise<void> {
-    this.faults = [];
-    if (this.ring.count === 0) return;
+  /** Runs the program over what is in the ring. One ring at a time. */
+  async run(ring: PacketRing): Promise<readonly LaneFault[]> {
+    this.#faults = [];
     this.#tellDevices();
-    Atomics.store(this.#control, STATE + 1, this.ring.count);
+    this.#control.set([ring.count, ring.contexts, ring.results, ring.times], RING);
     await this.#command(COMMAND.run);
+    return this.#faults;
+  }
+
+  /** Executions per instruction in this thread, for each program in the order of `images`. */
+  async counts(): Promise<readonly Float64Array[]> {
+    await this.#command(COMMAND.counts);
+    return this.#counts;
+  }
+
+  async stop(): Promise<void> {
+    Atomics.store(this.#control, STATE, COMMAND.stop);
+    Atomics.notify(this.#control, STATE);
+    this.#port.close();
+    await this.#worker.terminate();
   }
 
   /** Helpers in the thread see the devices the machine has now. */
@@ -95,19 +102,6 @@ export class WorkerLane implements Lane {
     const list: DeviceList = [...devices];
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
     this.#port.postMessage(list);
-  }
-
-  /** Executions per instruction in this thread, for each program in the order of `images`. */
-  async counts(): Promise<readonly Float64Array[]> {
-    await this.#command(COMMAND.counts);
-    return this.#counts!;
-  }
-
-  async stop(): Promise<void> {
-    Atomics.store(this.#control, STATE, COMMAND.stop);
-    Atomics.notify(this.#control, STATE);
-    this.#port.close();
-    await this.#worker.terminate();
   }
 
   async #command(command: number): Promise<void> {
@@ -130,11 +124,27 @@ export class WorkerLane implements Lane {
       const received = receiveMessageOnPort(this.#port);
       if (!received) return;
       const message = received.message as WorkerMessage;
-      if (message.kind === 'faults') this.faults = message.faults.map(revived);
+      if (message.kind === 'faults') this.#faults = message.faults.map(revived);
       else if (message.kind === 'counts') this.#counts = message.counts;
       else if (message.kind === 'clone') this.#options.onClone(message.ifindex);
       else this.#options.onTrace(message.line);
     }
+  }
+}
+
+/** A lane whose program runs on such a CPU. */
+export class WorkerLane implements Lane {
+  readonly ring: PacketRing;
+  faults: readonly LaneFault[] = [];
+  readonly #cpu: WorkerCpu;
+
+  constructor(ring: PacketRing, cpu: WorkerCpu) {
+    this.ring = ring;
+    this.#cpu = cpu;
+  }
+
+  async run(): Promise<void> {
+    this.faults = this.ring.count === 0 ? [] : await this.#cpu.run(this.ring);
   }
 }
 

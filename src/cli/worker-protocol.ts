@@ -2,8 +2,10 @@ import type { CompileOptions, ProgramFault, ProgramImage } from '../engine/index
 import type { EngineName } from '../machine/index.ts';
 import type { HostDevice } from '../runtime/index.ts';
 
-/** Index of the control word that carries commands; the next one is the number of packets. */
+/** Index of the control word that carries commands. */
 export const STATE = 0;
+/** Index of the words that say what to run: packets, addresses of contexts, results and times. */
+export const RING = 1;
 
 /** Values of the control word. The main thread sets one, the worker sets it back to idle. */
 export const COMMAND = { idle: 0, run: 1, counts: 2, stop: 3, starting: 4 } as const;
@@ -21,7 +23,6 @@ export interface WorkerSetup {
   readonly programType: string;
   /** Address of the control words. */
   readonly control: number;
-  readonly ring: { readonly contexts: number; readonly results: number; readonly times: number };
 }
 
 /** A fault as it travels between threads. */

@@ -7,6 +7,7 @@ import {
   COMMAND,
   type DeviceList,
   type FaultMessage,
+  RING,
   STATE,
   type WorkerMessage,
   type WorkerSetup,
@@ -36,7 +37,6 @@ async function start(): Promise<void> {
 function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
   const code = codes[setup.program]!;
   const hook = packetHook(setup.programType)!;
-  const ring = { ...setup.ring, runtime, hook };
   const control = new Int32Array(setup.memory.buffer, setup.control, 16);
   for (;;) {
     finish(control);
@@ -47,7 +47,8 @@ function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
       tell({ kind: 'counts', counts: codes.map((one) => one.counts()) });
     } else {
       hearDevices(runtime);
-      const faults = runRing(code, ring, Atomics.load(control, STATE + 1));
+      const [count, contexts, results, times] = addresses(control);
+      const faults = runRing(code, { runtime, hook, contexts, results, times }, count);
       if (faults.length > 0) tell({ kind: 'faults', faults: faults.map(plain) });
     }
   }
@@ -67,6 +68,12 @@ function hearDevices(runtime: Runtime): void {
 function tell(message: WorkerMessage): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
   setup.port.postMessage(message);
+}
+
+/** The words are addresses: unsigned. */
+function addresses(control: Int32Array): [number, number, number, number] {
+  const word = (i: number) => Atomics.load(control, RING + i) >>> 0;
+  return [word(0), word(1), word(2), word(3)];
 }
 
 function finish(control: Int32Array): void {

@@ -14,7 +14,7 @@ export { type Lane, type LaneFault, LocalLane, runRing } from './net/lane.ts';
 export { Network, packetHook, type RedirectTarget } from './net/network.ts';
 export type { Ingress, PacketColumns } from './net/packets.ts';
 export { PacketRing, type RingOptions } from './net/ring.ts';
-export { type FaultTally, PacketRunner, type RedirectTally } from './net/runner.ts';
+export { type FaultTally, PacketRunner, type RedirectTally, RunTotals } from './net/runner.ts';
 export { LinearStorage } from './net/storage.ts';
 export { MachineProgram } from './program.ts';
 export type { Subsystem } from './subsystem.ts';

@@ -24,12 +24,35 @@ export interface RedirectTally {
   count: number;
 }
 
-/** Running totals. */
-export interface RunTotals {
-  packets: number;
-  bytes: number;
-  readonly faults: Map<string, FaultTally>;
-  readonly redirects: Map<string, RedirectTally>;
+/** Totals of a whole run. Several runners may share one, if their batches are tallied in order. */
+export class RunTotals {
+  packets = 0;
+  bytes = 0;
+  readonly faults = new Map<string, FaultTally>();
+  readonly redirects = new Map<string, RedirectTally>();
+  readonly clock: PacketClock;
+  readonly #small = new Float64Array(SMALL_CODES);
+  readonly #others = new Map<number, number>();
+
+  /** `start`: what the clock says when the first packet comes, in nanoseconds. */
+  constructor(start: number) {
+    this.clock = new PacketClock(start);
+  }
+
+  /** Counts a return code. */
+  add(code: number): void {
+    if (code >= 0 && code < SMALL_CODES) this.#small[code]!++;
+    else this.#others.set(code, (this.#others.get(code) ?? 0) + 1);
+  }
+
+  /** Packets by return code. */
+  codes(): Map<number, number> {
+    const counts = new Map(this.#others);
+    this.#small.forEach((count, code) => {
+      if (count > 0) counts.set(code, count);
+    });
+    return counts;
+  }
 }
 
 /**
@@ -38,51 +61,65 @@ export interface RunTotals {
  */
 export class PacketRunner {
   readonly hook: PacketHook;
-  readonly totals: RunTotals = { packets: 0, bytes: 0, faults: new Map(), redirects: new Map() };
+  readonly totals: RunTotals;
   /** Packets in the last batch. */
   count = 0;
   readonly #lanes: readonly Lane[];
   readonly #laneOf: Uint8Array;
   readonly #slotOf: Uint32Array;
   readonly #faulted: Uint8Array;
-  readonly #small = new Float64Array(SMALL_CODES);
-  readonly #others = new Map<number, number>();
+  #pending: (Promise<void> | void)[] = [];
   #faults = 0;
-  readonly #clock: PacketClock;
   #u8: Uint8Array = new Uint8Array(0);
   #u32: Uint32Array = new Uint32Array(0);
   #i32: Int32Array = new Int32Array(0);
 
-  /** `start`: what the clock says when the first packet comes, in nanoseconds. */
-  constructor(lanes: readonly Lane[], start: number) {
+  /** `totals`: those to add to, or where a clock of its own starts, in nanoseconds. */
+  constructor(lanes: readonly Lane[], totals: RunTotals | number) {
     this.#lanes = lanes;
+    this.totals = typeof totals === 'number' ? new RunTotals(totals) : totals;
     this.hook = lanes[0]!.ring.hook;
     const capacity = lanes.reduce((sum, lane) => sum + lane.ring.capacity, 0);
     this.#laneOf = new Uint8Array(capacity);
     this.#slotOf = new Uint32Array(capacity);
     this.#faulted = new Uint8Array(capacity);
-    this.#clock = new PacketClock(start);
   }
 
   /** Clock at the last packet, in nanoseconds. */
   get clock(): number {
-    return this.#clock.last;
+    return this.totals.clock.last;
   }
 
   /** A new capture begins: its first packet follows the last one of the one before at once. */
   restartClock(): void {
-    this.#clock.restart();
+    this.totals.clock.restart();
   }
 
   /** Runs as many packets from `from` on as fit at once; returns how many. */
   async run(columns: PacketColumns, from: number, ingress: readonly Ingress[]): Promise<number> {
+    this.fill(columns, from, ingress);
+    this.launch();
+    await this.settled();
+    return this.count;
+  }
+
+  /** First step of `run`: puts packets into the rings; returns how many. */
+  fill(columns: PacketColumns, from: number, ingress: readonly Ingress[]): number {
     this.#views();
     this.count = this.#fill(columns, from, ingress);
-    const pending = this.#lanes.map((lane) => lane.run());
-    for (const one of pending) if (one) await one;
+    return this.count;
+  }
+
+  /** Second step: starts the lanes. Local ones are done when it returns. */
+  launch(): void {
+    this.#pending = this.#lanes.map((lane) => lane.run());
+  }
+
+  /** Third step: waits for the lanes and counts what they did. */
+  async settled(): Promise<void> {
+    for (const one of this.#pending) if (one) await one;
     this.#views();
     this.#tally();
-    return this.count;
   }
 
   #views(): void {
@@ -100,7 +137,7 @@ export class PacketRunner {
       const device = ingress[columns.interfaceId[i]!]!;
       const cpu = cpus === 1 ? 0 : laneFor(columns, i, device, cpus);
       const ring = this.#lanes[cpu]!.ring;
-      const clock = this.#clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
+      const clock = this.totals.clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
       if (!ring.place(this.#u8, this.#u32, columns, i, device, cpu, clock)) break;
       this.#laneOf[i - from] = cpu;
       this.#slotOf[i - from] = ring.count - 1;
@@ -120,8 +157,7 @@ export class PacketRunner {
     });
     for (let i = 0; i < this.count; i++) {
       const code = this.code(i);
-      if (code >= 0 && code < SMALL_CODES) this.#small[code]!++;
-      else this.#others.set(code, (this.#others.get(code) ?? 0) + 1);
+      this.totals.add(code);
       if (hook.verdict(code).fate === 'redirect') this.#addRedirect(i);
     }
   }
@@ -188,10 +224,7 @@ export class PacketRunner {
 
   /** Packets by verdict, most frequent first; faulted packets are 'aborted' with code undefined. */
   verdicts(): { name: string; code: number | undefined; fate: Fate; count: number }[] {
-    const counts = new Map(this.#others);
-    this.#small.forEach((count, code) => {
-      if (count > 0) counts.set(code, count);
-    });
+    const counts = this.totals.codes();
     let faults = 0;
     for (const tally of this.totals.faults.values()) faults += tally.count;
     counts.set(this.hook.faultCode, (counts.get(this.hook.faultCode) ?? 0) - faults);
