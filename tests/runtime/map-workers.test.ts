@@ -1,32 +1,39 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { sharedWasm } from '../../src/runtime/generated/runtime.ts';
-import { ringbufConsume } from '../../src/runtime/index.ts';
+import { type Runtime, ringbufConsume } from '../../src/runtime/index.ts';
 import { M_COUNT } from '../../src/runtime/layout.ts';
 import { NO_COMMON_LRU, NO_PREALLOC, keysOf, newMap, number, valueOf } from './map-harness.ts';
 
 const WORKERS = 2;
-const ROUNDS = 30_000;
+const ROUNDS = 40_000;
 
 /** What every worker runs first: an instance of the module that works for CPU 1 + its number. */
 const prologue = `
   const { workerData } = require('node:worker_threads');
-  const { wasm, memory, cpu, map, rounds } = workerData;
+  const { wasm, memory, cpu, map, rounds, barrier, workers } = workerData;
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory, abort() {} } });
   exports.runtime_enter(cpu);
   const key = exports.heap_alloc(16, 16), value = exports.heap_alloc(4096, 16);
   const words = new Uint32Array(memory.buffer);
   let seed = cpu * 77777;
   const random = (n) => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % n;
+  // All begin at once, so that they really meet.
+  const flags = new Int32Array(memory.buffer);
+  Atomics.add(flags, barrier >> 2, 1);
+  while (Atomics.load(flags, barrier >> 2) < workers);
   const wrong = (what) => { throw new Error(what); };
 `;
 
 /** Runs the code in WORKERS threads on one map; fails when one of them throws. */
-async function inWorkers(memory: WebAssembly.Memory, map: number, code: string): Promise<void> {
+async function inWorkers(runtime: Runtime, map: number, code: string): Promise<void> {
+  const { memory } = runtime;
+  const barrier = runtime.allocate(4);
   const wasm = Buffer.from(sharedWasm, 'base64');
   const one = (n: number) =>
     new Promise<void>((resolve, reject) => {
-      const workerData = { wasm, memory, cpu: n + 1, map, rounds: ROUNDS };
+      const cpu = n + 1;
+      const workerData = { wasm, memory, cpu, map, rounds: ROUNDS, barrier, workers: WORKERS };
       const worker = new Worker(prologue + code, { eval: true, workerData });
       worker.on('error', reject);
       worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`exit ${code}`))));
@@ -63,7 +70,7 @@ describe.each([
       { maxEntries, flags },
       { cpus: 1 + WORKERS, shared: true },
     );
-    await inWorkers(runtime.memory, map.address, table(type));
+    await inWorkers(runtime, map.address, table(type));
     const keys = keysOf(map).map(number);
     expect(new Set(keys).size).toBe(keys.length);
     expect(runtime.u32()[(map.address + M_COUNT) >> 2]).toBe(keys.length);
@@ -85,7 +92,7 @@ test('a ring buffer with several producers and a reader: all records whole, in o
     { cpus: 1 + WORKERS, shared: true },
   );
   const producers = inWorkers(
-    runtime.memory,
+    runtime,
     map.address,
     `
     for (let i = 0; i < rounds; i++) {
@@ -122,7 +129,7 @@ test('an lpm_trie changed by several threads', async () => {
     { cpus: 1 + WORKERS, shared: true },
   );
   await inWorkers(
-    runtime.memory,
+    runtime,
     map.address,
     `
     for (let i = 0; i < rounds; i++) {
