@@ -51,7 +51,8 @@ export class Analysis implements TransferContext {
   readonly graph: Graph;
   readonly program: Graph['program'];
   readonly slots: Slots;
-  readonly intact: number;
+  /** Variables: registers of all frames, then slots. */
+  readonly variables: number;
   seesPacket = false;
   readonly unwritten = new Set<number>();
   /** Words of one state. */
@@ -67,8 +68,8 @@ export class Analysis implements TransferContext {
     this.graph = graph;
     this.program = graph.program;
     this.slots = slots;
-    this.intact = frameBase(graph.frames.length) + slots.count;
-    this.width = (this.intact + 1) * WORDS;
+    this.variables = frameBase(graph.frames.length) + slots.count;
+    this.width = this.variables * WORDS;
     this.rank = flow.rank;
     this.states = new Int32Array(flow.order.length * this.width);
     this.start(isMain);
@@ -95,9 +96,8 @@ export class Analysis implements TransferContext {
     const s = this.states.subarray(0, this.width);
     const firstSlot = frameBase(this.graph.frames.length);
     for (let v = 0; v < firstSlot; v++) setValue(s, v, V_UNKNOWN);
-    for (let v = firstSlot; v < this.intact; v++) setValue(s, v, V_UNWRITTEN);
+    for (let v = firstSlot; v < this.variables; v++) setValue(s, v, V_UNWRITTEN);
     setValue(s, FP, V_STACK, 0);
-    setValue(s, this.intact, isMain ? V_CONST : V_UNKNOWN);
     if (!isMain) return;
     for (let r = 0; r < FP; r++) setValue(s, r, V_CONST, 0, 0);
     setValue(s, 1, V_CTX, 0);
@@ -168,7 +168,6 @@ export class Analysis implements TransferContext {
     switch (graph.kind[node]) {
       case NODE_CALL:
         setValue(s, base, V_UNKNOWN);
-        setValue(s, this.intact, V_UNKNOWN);
         forgetPacket(s);
         closeWindows(s);
         break;

@@ -63,6 +63,7 @@ function emitMissingHelper(e: Emitter, i: number, id: number): void {
 function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFacts): void {
   const contract = e.module.contract(e.program.code.imm[i]);
   if (contract === undefined || areArgumentsProven(e, base, facts)) return;
+  e.needsRegions = true;
   e.with(W.GLOBAL_GET, contract);
   for (let k = 1; k <= 5; k++) {
     if (k <= facts.arity) e.get(base + k);
@@ -117,6 +118,7 @@ function isMemoryProven(
 }
 
 function emitPlainCall(e: Emitter, base: number, frame: number, id: number, facts: HelperFacts) {
+  e.makesCalls = true;
   if (facts.callsBack) {
     e.saveFuel();
     e.lowerStackTop(e.graph.frames[frame].depth + 1);
@@ -191,6 +193,7 @@ function emitArrayLookup(e: Emitter, base: number, map: MapFacts): void {
 
 /** bpf_tail_call(ctx, prog_array, index): goes on behind the call when there is no program. */
 function emitTailCall(e: Emitter, i: number, base: number, frame: number): void {
+  e.makesCalls = true;
   if (e.world.checks) emitTailCallCheck(e, i, base);
   const slot = e.scratch32();
   const known = mapInVariable(e.analysis, e.state, base + 2);

@@ -84,11 +84,15 @@ export function emitCheck(e: Emitter, access: Access): void {
   }
   e.with(W.LOCAL_SET, address);
   if (!emitRangeTest(e, access, address)) {
+    e.needsRegions = true;
     callCheck(e, access, address);
     return;
   }
   e.op(W.I32_EQZ);
   e.start(W.IF);
+  // Hardly ever here: what the check needs is made ready only now, where that is possible.
+  if (e.context === NONE) e.needsRegions = true;
+  else e.module.callOpenRegions(e, e.context);
   callCheck(e, access, address);
   e.op(W.END);
 }
@@ -178,14 +182,18 @@ function emitValueTest(e: Emitter, map: MapFacts, size: number, address: number)
   return true;
 }
 
-/** Loads the packet's bounds into locals, in checked code that looks at the packet. */
+/** Checked code that looks at the packet keeps its bounds in locals. */
+export function choosePacketBounds(e: Emitter): void {
+  if (!e.analysis.seesPacket || e.packetStart !== NONE) return;
+  e.packetStart = e.addLocal(I64);
+  e.packetEnd = e.addLocal(I64);
+}
+
+/** Loads the packet's bounds into their locals. */
 export function emitPacketBounds(e: Emitter): void {
-  if (!e.analysis.seesPacket) return;
-  if (e.packetStart === NONE) {
-    e.packetStart = e.addLocal(I64);
-    e.packetEnd = e.addLocal(I64);
-  }
-  e.module.pushPacketBounds(e);
+  choosePacketBounds(e);
+  if (e.packetStart === NONE) return;
+  e.module.pushPacketBounds(e, e.context);
   e.with(W.LOCAL_SET, e.packetEnd);
   e.with(W.LOCAL_SET, e.packetStart);
 }

@@ -120,16 +120,11 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
   const args = contract?.args ?? [];
   // JavaScript bodies may run programs; runtime functions only call back when they take a callback.
   const isRuntime = isExport(runtime, fn);
-  const writes = args.reduce((mask, argument, k) => {
-    const reads = argument.access === undefined || argument.access === 'read';
-    return reads && !WRITTEN_KINDS.has(argument.kind) ? mask : mask | (1 << k);
-  }, 0);
   return {
     arity: runtime.helperArity(id, image.programType),
     changesPacket: contract === undefined || contract.changesPacket === true,
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
-    writes: contract === undefined ? 0x1f : writes,
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || args.some((argument) => KEPT_KINDS.has(argument.kind)),
@@ -164,9 +159,6 @@ function argumentFacts(argument: ArgContract): ArgumentFacts {
   if (isMemory && size !== undefined) return { kind: 'memory', size, write };
   return { kind: 'other', write };
 }
-
-/** Arguments a helper writes through although the prototype gives no access. */
-const WRITTEN_KINDS: ReadonlySet<string> = new Set(['dynptr', 'spin_lock', 'timer', 'kptr', 'any']);
 
 function isExport(runtime: Runtime, fn: unknown): boolean {
   return Object.values(runtime.exports).includes(fn as never);

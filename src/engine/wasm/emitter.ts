@@ -29,7 +29,7 @@ import {
 
 /** Where the code of one WebAssembly function is written, and its locals. */
 export class CodeWriter {
-  readonly sink = new ByteSink(4096);
+  sink = new ByteSink(1024);
   private readonly types: number[] = [];
   private readonly params: number;
   private nesting = 0;
@@ -120,6 +120,9 @@ export class Emitter extends CodeWriter {
   context = NONE;
   /** i32 local: lowest address of all frames of this function. */
   stack = NONE;
+  /** It calls code that may look at the state of the run (C_CTX, C_FUEL, …); it checks regions. */
+  makesCalls = false;
+  needsRegions = false;
   /** Program expanded in a batch loop: i64 local that takes the result, depth of its block. */
   result = NONE;
   exit = NONE;
@@ -148,8 +151,8 @@ export class Emitter extends CodeWriter {
     this.state = analysis.newState();
     const deepest = this.graph.frames.reduce((depth, f) => Math.max(depth, f.depth), 0);
     this.extent = (deepest + 1) * FRAME_SIZE;
-    this.variables = new Int32Array(analysis.intact).fill(NONE);
-    this.shadows = new Int32Array(analysis.intact).fill(NONE);
+    this.variables = new Int32Array(analysis.variables).fill(NONE);
+    this.shadows = new Int32Array(analysis.variables).fill(NONE);
   }
 
   /** i64 local of a register or slot. */
@@ -425,7 +428,7 @@ export class Emitter extends CodeWriter {
 
   /** Returns r0 of the frame whose r0 is variable `base` from the WebAssembly function. */
   leave(base: number): void {
-    this.saveFuel();
+    if (this.result === NONE) this.saveFuel();
     this.get(base);
     this.finishRun();
   }

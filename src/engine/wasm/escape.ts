@@ -181,6 +181,6 @@ class Escapes {
  */
 export function findSlots(analysis: Analysis, module: ModuleContext): Slot[] {
   const slots = new Escapes(analysis, module).find();
-  const cells = nodeCount(analysis.graph) * (analysis.intact + slots.length);
+  const cells = nodeCount(analysis.graph) * (analysis.variables + slots.length);
   return cells > MAX_CELLS ? [] : slots;
 }

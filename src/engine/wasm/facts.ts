@@ -52,8 +52,6 @@ export interface HelperFacts {
   readonly isRuntime: boolean;
   /** It calls back into the program. */
   readonly callsBack: boolean;
-  /** Arguments (bit i = argument i) through which it writes memory. */
-  readonly writes: number;
   /** By argument. */
   readonly args: readonly ArgumentFacts[];
   /** Memory it is given is not the program's any more. */

@@ -23,9 +23,9 @@ import {
 import { emitAlu } from './alu.ts';
 import { Analysis } from './analysis.ts';
 import { emitHelperCall } from './calls.ts';
-import { emitPacketBounds } from './checks.ts';
+import { choosePacketBounds, emitPacketBounds } from './checks.ts';
 import { analyseFlow, type Flow } from './dominators.ts';
-import { I32, I64 } from './encoder.ts';
+import { ByteSink, I32, I64 } from './encoder.ts';
 import { findSlots } from './escape.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -213,6 +213,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const callee = this.module.signature(this.graph.taken[node]);
     this.payForCall(insn);
     for (const r of callee.args) this.get(base + r);
+    this.makesCalls = true;
     this.saveFuel();
     if (callee.usesStack) this.frameTop(this.graph.frames[this.graph.frame[node]].depth + 1);
     this.with(W.CALL, callee.index);
@@ -251,7 +252,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   }
 
   /** Functions that loop count fuel in a local. */
-  private startFuel(): void {
+  private chooseFuel(): void {
     const { graph } = this;
     if (!this.world.checks) return;
     const loops = graph.kind.some((kind, n) => {
@@ -260,19 +261,34 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
       if (kind === NODE_COND && isBackJump(graph, n, taken[n])) return true;
       return kind === NODE_GOTO && isBackJump(graph, n, next[n]);
     });
-    if (!loops) return;
-    this.fuel = this.addLocal(I64);
-    this.loadFuel();
+    if (loops) this.fuel = this.addLocal(I64);
   }
 
-  /** Start of the program itself; `context` is an i32 local. */
-  startMain(context: number): void {
-    const info = this.module.infos[0];
+  /**
+   * The program itself; `context` is an i32 local. The start is written after the rest, because
+   * much of it is left out if nothing needs it, but stands before it.
+   */
+  main(context: number, emitProgram: () => void): void {
+    const start = this.sink;
     this.context = context;
-    this.module.emitEntrySetup(this, this.context);
+    this.chooseFuel();
+    if (this.module.infos[0].usesStack) this.stack = this.addLocal(I32);
+    choosePacketBounds(this);
+    this.sink = new ByteSink(4096);
+    emitProgram();
+    const body = this.sink;
+    this.sink = start;
+    this.startMain();
+    start.append(body.finish());
+  }
+
+  /** What the code of the program relies on. */
+  private startMain(): void {
+    const info = this.module.infos[0];
+    const { module, context } = this;
+    if (this.makesCalls || this.needsRegions) module.emitEntrySetup(this, context);
     this.startFuel();
     if (info.usesStack) {
-      this.stack = this.addLocal(I32);
       this.loadCpu(C_STACK_TOP);
       if (this.world.checks) this.checkRoom(info.height);
       this.i32(this.extent);
@@ -285,6 +301,19 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     setValue(this.state, 1, V_CTX, 0);
     this.materialise(1);
     this.set(1);
+  }
+
+  /** In a batch, a program that calls nobody keeps all its fuel to itself. */
+  private startFuel(): void {
+    const inBatch = this.result !== NONE;
+    if (inBatch && this.makesCalls) this.module.emitRunStart(this);
+    if (this.fuel === NONE) return;
+    if (!inBatch || this.makesCalls) this.loadFuel();
+    else {
+      const { fuel } = this.module;
+      this.i64(fuel | 0, Math.floor(fuel / 2 ** 32));
+      this.with(W.LOCAL_SET, this.fuel);
+    }
   }
 
   /** The stack pointer is on the wasm stack, and stays there. */
@@ -312,8 +341,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.exit = this.depth;
     module.emitPacketStart(this, index, times);
     this.clearRegisters();
-    this.startMain(context);
-    emitProgram();
+    this.main(context, emitProgram);
     this.op(W.END);
     this.with(W.LOCAL_GET, results);
     this.with(W.LOCAL_GET, this.result);
@@ -361,7 +389,8 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   /** Start of a subprogram's function: arguments, then r10. */
   startSubprogram(args: readonly number[], usesStack: boolean): void {
     args.forEach((r, k) => this.bind(r, k));
-    this.startFuel();
+    this.chooseFuel();
+    this.loadFuel();
     if (usesStack) {
       this.stack = args.length;
       this.with(W.LOCAL_GET, this.stack);
@@ -427,8 +456,7 @@ export function compileFunction(module: ModuleContext, graph: Graph, isEntry: bo
   const analysis = analyse(module, graph, flow, isEntry);
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);
-    e.startMain(0);
-    emitGraph(graph, flow, e);
+    e.main(0, () => emitGraph(graph, flow, e));
     return e.finish();
   }
   const { args, usesStack } = module.signature(graph.frames[0].subprogram);

@@ -218,6 +218,7 @@ export function emitPacketLoad(e: Emitter, i: number, base: number, leave: () =>
   const packet = e.world.image.context.packet;
   const context = e.scratch32();
   const value = e.scratch64();
+  e.makesCalls = true;
   e.loadCpu(C_CTX);
   e.with(W.LOCAL_SET, context);
   const field = (offset: number) => {

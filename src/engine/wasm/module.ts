@@ -91,6 +91,7 @@ export class ModuleContext {
   private readonly checkCall: number;
   private readonly packetLoad: number;
   private readonly openPacketFunction: number;
+  private readonly openRegionsFunction: number;
 
   constructor(world: World, program: Program, infos: readonly SubprogramInfo[]) {
     this.world = world;
@@ -120,6 +121,7 @@ export class ModuleContext {
     this.fault = this.defineFault();
     this.check = needsChecks ? this.defineCheck() : NONE;
     this.openPacketFunction = needsChecks ? this.defineOpenPacket() : NONE;
+    this.openRegionsFunction = needsChecks ? this.defineOpenRegions() : NONE;
     this.entry = builder.declare(this.entryType, program.subprograms[0].name);
   }
 
@@ -180,6 +182,11 @@ export class ModuleContext {
 
   get packetLoadFunction(): number {
     return this.packetLoad;
+  }
+
+  /** Fuel of a run. */
+  get fuel(): number {
+    return this.world.options.fuel ?? DEFAULT_FUEL;
   }
 
   get checkCallFunction(): number {
@@ -286,8 +293,16 @@ export class ModuleContext {
     return index;
   }
 
-  /** Pushes the packet's bounds as two i64. */
-  pushPacketBounds(w: CodeWriter): void {
+  /** Pushes the packet's bounds as two i64; in the program itself they are in the context. */
+  pushPacketBounds(w: CodeWriter, contextLocal: number): void {
+    const { packet } = this.world.image.context;
+    if (contextLocal !== NONE && packet !== undefined) {
+      for (const field of [packet.start, packet.end]) {
+        w.with(W.LOCAL_GET, contextLocal);
+        w.access(W.I64_LOAD32_U, field);
+      }
+      return;
+    }
     this.loadCpu(w, PACKET_RECORD + R_START, W.I64_LOAD32_U);
     this.loadCpu(w, PACKET_RECORD + R_END, W.I64_LOAD32_U);
   }
@@ -335,37 +350,46 @@ export class ModuleContext {
     w.op(W.UNREACHABLE);
   }
 
-  /** At a program's entry: what foreign code and checks need to know of this run. */
-  emitEntrySetup(w: CodeWriter, contextLocal: number): void {
-    const { checks, image } = this.world;
-    if (checks || this.helpers.size > 0 || this.packetLoad !== NONE) {
-      this.storeCpu(w, C_CTX, () => w.with(W.LOCAL_GET, contextLocal));
-    }
-    if (!checks) return;
-    this.storeCpu(w, CTX_RECORD + R_START, () => w.with(W.LOCAL_GET, contextLocal));
-    this.storeCpu(w, CTX_RECORD + R_END, () => {
-      w.with(W.LOCAL_GET, contextLocal);
-      w.i32(image.context.size);
+  /**
+   * `open_regions(context)`: what foreign code and region checks need to know of this run: the
+   * context, its region, the packet's.
+   */
+  private defineOpenRegions(): number {
+    const { builder } = this;
+    const { context } = this.world.image;
+    const index = builder.declare(builder.type([I32], []), 'open_regions');
+    const w = new CodeWriter(1);
+    const guard = packetFields(context);
+    const plus = (offset: number) => () => {
+      w.with(W.LOCAL_GET, 0);
+      w.i32(offset);
       w.op(W.I32_ADD);
-    });
-    const guard = packetFields(image.context);
+    };
+    this.storeCpu(w, C_CTX, plus(0));
+    this.storeCpu(w, CTX_RECORD + R_START, plus(0));
+    this.storeCpu(w, CTX_RECORD + R_END, plus(context.size));
     this.storeCpu(w, CTX_RECORD + R_FLAGS, () => w.i32(guard ? REGION_F_GUARD : 0));
-    for (const [field, offset] of [
-      [R_GUARD_START, guard?.start ?? 0],
-      [R_GUARD_END, guard?.end ?? 0],
-    ] as const) {
-      this.storeCpu(w, CTX_RECORD + field, () => {
-        w.with(W.LOCAL_GET, contextLocal);
-        w.i32(offset);
-        w.op(W.I32_ADD);
-      });
-    }
+    this.storeCpu(w, CTX_RECORD + R_GUARD_START, plus(guard?.start ?? 0));
+    this.storeCpu(w, CTX_RECORD + R_GUARD_END, plus(guard?.end ?? 0));
     this.callOpenPacket(w);
+    builder.define(index, w.finish());
+    return index;
+  }
+
+  /** At a program's entry, if it needs it: C_CTX, and the regions of checked code. */
+  emitEntrySetup(w: CodeWriter, contextLocal: number): void {
+    if (this.world.checks) this.callOpenRegions(w, contextLocal);
+    else this.storeCpu(w, C_CTX, () => w.with(W.LOCAL_GET, contextLocal));
+  }
+
+  callOpenRegions(w: CodeWriter, contextLocal: number): void {
+    w.with(W.LOCAL_GET, contextLocal);
+    w.with(W.CALL, this.openRegionsFunction);
   }
 
   /** State of a whole run, reset before it starts, as far as this program or one it calls uses it. */
-  private emitRunStart(w: CodeWriter): void {
-    const fuel = this.world.options.fuel ?? DEFAULT_FUEL;
+  emitRunStart(w: CodeWriter): void {
+    const { fuel } = this;
     const tailCalls = this.infos.some((info) => info.tailCalls);
     if (this.world.checks || tailCalls) {
       this.storeCpu(w, C_FUEL, () => w.i64(fuel | 0, Math.floor(fuel / 2 ** 32)), W.I64_STORE);
@@ -464,7 +488,6 @@ export class ModuleContext {
   /** Before the run of packet `index`. `times`: address of its time, or 0. Both are i32 locals. */
   emitPacketStart(w: CodeWriter, index: number, times: number): void {
     this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, index));
-    this.emitRunStart(w);
     w.with(W.LOCAL_GET, times);
     w.start(W.IF);
     w.i32(GLOBALS);
@@ -479,6 +502,7 @@ export class ModuleContext {
     const index = this.builder.declare(type, 'step');
     const w = new CodeWriter(6);
     this.emitPacketStart(w, 5, 4);
+    this.emitRunStart(w);
     w.with(W.LOCAL_GET, 3);
     w.with(W.LOCAL_GET, 0);
     w.with(W.CALL, this.entry);

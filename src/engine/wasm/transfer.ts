@@ -64,7 +64,6 @@ import {
   V_LOOKED_UP,
   V_MAP_VALUE,
   V_MAYBE_MAP_VALUE,
-  V_MAYBE_PACKET,
   V_MAYBE_STACK,
   V_PACKET,
   V_PACKET_END,
@@ -87,8 +86,6 @@ export interface TransferContext {
   readonly world: World;
   readonly program: Program;
   readonly slots: Slots;
-  /** Variable that says (V_CONST) that nobody has written to the context. */
-  readonly intact: number;
   /** Set when the program reads where the packet starts. */
   seesPacket: boolean;
   /** Slots read where nothing may have been written. */
@@ -367,10 +364,9 @@ function load(t: TransferContext, s: State, i: number, base: number): void {
     copyValue(s, dst, slot);
   } else if (isPacketField(t, s, from, code.off[i], size, 'start')) {
     t.seesPacket = true;
-    setValue(s, dst, isIntact(t, s) ? V_PACKET : V_MAYBE_PACKET);
+    setValue(s, dst, V_PACKET);
   } else if (isPacketField(t, s, from, code.off[i], size, 'end')) {
-    if (isIntact(t, s)) setValue(s, dst, V_PACKET_END);
-    else setValue(s, dst, V_BITS, 32);
+    setValue(s, dst, V_PACKET_END);
   } else if (size < 8) setValue(s, dst, V_BITS, size * 8);
   else setValue(s, dst, V_UNKNOWN);
 }
@@ -387,10 +383,6 @@ function isPacketField(
   if (!t.world.checks || packet === undefined || size !== 4) return false;
   const at = from * WORDS;
   return s[at] === V_CTX && s[at + 1] + off === packet[field];
-}
-
-function isIntact(t: TransferContext, s: State): boolean {
-  return s[t.intact * WORDS] === V_CONST;
 }
 
 /** The variable that stands for the stack slot accessed, or NONE if it is in memory. */
@@ -413,7 +405,6 @@ function store(t: TransferContext, s: State, i: number, base: number): void {
   const slot = atomic ? NONE : slotOf(t, s, to, code.off[i], accessSize(op));
   if (slot === NONE) {
     if (t.world.opensWindows) openWindow(s, to, code.off[i], accessSize(op), true);
-    touch(t, s, to);
   } else
     setSlot(s, slot, (op & 7) === BPF_ST ? NONE : base + code.src[i], code.imm[i], accessSize(op));
   if (!atomic || (code.imm[i] & BPF_FETCH) === 0) return;
@@ -433,26 +424,14 @@ function setSlot(s: State, slot: number, src: number, imm: number, size: number)
   else setValue(s, slot, V_BITS, Math.min(size * 8, bitsOf(s, src)));
 }
 
-/** Something is written through variable `pointer`: it may be the context. */
-function touch(t: TransferContext, s: State, pointer: number): void {
-  const kind = s[pointer * WORDS];
-  if (kind === V_STACK || kind === V_MAP_VALUE || kind === V_LOOKED_UP || kind === V_PACKET) return;
-  if (kind === V_CONST && s[pointer * WORDS + 2] !== CTX_TAG) return;
-  setValue(s, t.intact, V_UNKNOWN);
-}
-
 function callHelper(t: TransferContext, s: State, i: number, base: number): void {
   const id = t.program.code.imm[i];
   const facts = t.world.helper(id);
   const map = id === MAP_LOOKUP_ELEM ? mapInVariable(t, s, base + 1) : undefined;
   const isValue = map !== undefined && t.world.mapAt(map)!.holdsValues;
-  for (let k = 0; k < 5; k++) {
-    if (facts === undefined || (facts.writes >> k) & 1) touch(t, s, base + 1 + k);
-  }
   if (facts === undefined || facts.changesPacket || facts.callsBack) forgetPacket(s);
   if (facts === undefined || facts.changesPacket || facts.callsBack || facts.releases)
     closeWindows(s);
-  if (facts?.callsBack) setValue(s, t.intact, V_UNKNOWN);
   if (!isValue) {
     setValue(s, base, V_UNKNOWN);
     return;
