@@ -5,7 +5,8 @@ import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
 import { parseGlobals } from './inputs.ts';
 import { type CliIo, styleFor } from './io.ts';
-import { dumpMap, mapJson, mapText } from './map-report.ts';
+import { readMap } from './map-contents.ts';
+import { mapJson, mapText } from './map-report.ts';
 import { didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';
 
@@ -22,7 +23,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const { maps } = loadObject(machine, { ...object, programs: [] }, { globals });
   const wanted = [...maps.values()].filter((map) => name === undefined || map.spec.name === name);
   const dumps = wanted
-    .map((map) => dumpMap(map, object.btf, machine.cpus))
+    .map((map) => readMap(map, object.btf, machine.cpus))
     .filter((dump) => dump !== undefined);
   if (call.json) {
     io.out(`${toJson(dumps.map(mapJson), call.flag('pretty'))}\n`);

@@ -1,11 +1,13 @@
 import type { Btf } from '../btf/index.ts';
 import type { Fate, FaultTally } from '../machine/index.ts';
+import type { ProgramFault } from '../engine/index.ts';
 import type { MapSpec, ObjectFile, SourceLine } from '../object/index.ts';
 import type { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
-import { cell, decodeReadable, dumpMap, flatten, mapJson, mapText } from './map-report.ts';
+import { decodeReadable, readMap } from './map-contents.ts';
+import { cell, flatten, mapJson, mapText } from './map-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
 import { hex, toJson } from './values.ts';
 
@@ -25,6 +27,7 @@ export interface RunReport {
 const BAR = 24;
 const HOT_LINES = 5;
 const SHOWN_RECORDS = 5;
+const SHOWN_FAULTS = 10;
 
 /** The report for people. */
 export function reportText(report: RunReport, width: number, style: Style): string {
@@ -32,7 +35,7 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     headline(report, style),
     verdictTable(report, width, style),
     redirectLines(report, style),
-    faultLines(report, width, style),
+    faultLines(report, style),
     report.hot ? hotLines(report.hot, width, style) : '',
     writtenLine(report, style),
     traceLines(report, style),
@@ -100,15 +103,33 @@ function redirectLines({ machine }: RunReport, style: Style): string {
   return `${style.bold('redirected')}\n${lines.join('')}`;
 }
 
-function faultLines({ machine }: RunReport, width: number, style: Style): string {
+function faultLines({ machine }: RunReport, style: Style): string {
   const faults = [...machine.runner.totals.faults.values()].sort((a, b) => b.count - a.count);
   if (faults.length === 0) return '';
   const heading = style.bad(style.bold('faults'));
   const what = style.dim('(the program was stopped, the packet counts as aborted)');
-  return `${heading} ${what}\n${faults.map((one) => faultText(one, width, style)).join('')}`;
+  const shown = faults.slice(0, SHOWN_FAULTS).map((one) => faultText(one, style));
+  const left = faults.length - shown.length;
+  const more = left > 0 ? `  ${style.dim(`… ${grouped(left)} more kinds`)}\n` : '';
+  return `${heading} ${what}\n${shown.join('')}${more}`;
 }
 
-function faultText({ fault, count, firstPacket }: FaultTally, width: number, style: Style): string {
+/** What to change in the program, where the kind of fault tells. */
+function adviceFor({ kind, message, size, write }: ProgramFault): string | undefined {
+  const packet = /packet\+0x([0-9a-f]+), packet ends/.exec(message);
+  if (kind === 'out of range' && packet) {
+    const end = Number.parseInt(packet[1]!, 16) + size;
+    return `the packet may be shorter: make sure that data + ${end} <= data_end first`;
+  }
+  if (kind === 'bad pointer' && /NULL/.test(message)) {
+    return 'the pointer is NULL: test what the look-up returned first';
+  }
+  if (kind === 'read only' && write) return 'the program may only read this';
+  if (kind === 'too many iterations') return '--fuel N allows more; the kernel wants an end';
+  return undefined;
+}
+
+function faultText({ fault, count, firstPacket }: FaultTally, style: Style): string {
   const times =
     count === 1
       ? `packet ${grouped(firstPacket)}`
@@ -119,7 +140,9 @@ function faultText({ fault, count, firstPacket }: FaultTally, width: number, sty
     ? `    ${style.accent(`${source.file}:${source.line}`)}  ${source.text.trim()}\n`
     : '';
   const insn = fault.insn >= 0 ? `, insn ${fault.insn} of ${fault.program}` : `, ${fault.program}`;
-  return `  ${style.bad(what)} ${style.dim(`(${times}${insn})`)}\n${place}`.slice(0, width * 8);
+  const advice = adviceFor(fault);
+  const hint = advice ? `    ${style.dim('hint:')} ${advice}\n` : '';
+  return `  ${style.bad(what)} ${style.dim(`(${times}${insn})`)}\n${place}${hint}`;
 }
 
 interface HotLine {
@@ -209,7 +232,7 @@ export function recordType(object: ObjectFile, map: string, size: number): numbe
 function decodeRecord(object: ObjectFile, map: string, data: Uint8Array, btf: Btf | undefined) {
   const type = recordType(object, map, data.length);
   if (type === undefined || !btf) return undefined;
-  return decodeReadable(btf, type, data, '');
+  return decodeReadable(btf, type, data);
 }
 
 function recordLines({ machine, object }: RunReport, width: number, style: Style): string {
@@ -247,11 +270,15 @@ function recordTable(
 }
 
 function mapTables({ machine, object, options }: RunReport, width: number, style: Style): string {
-  const parts = [...machine.maps.values()]
+  const all = [...machine.maps.values()]
     .filter((map) => map.spec.dataSection !== 'rodata' && !holdsTypesOnly(object, map.spec))
-    .map((map) => dumpMap(map, object.btf, machine.machine.cpus))
-    .filter((dump) => dump !== undefined)
-    .map((dump) => mapText(dump, options.entries, width, style));
+    .map((map) => readMap(map, object.btf, machine.machine.cpus))
+    .filter((contents) => contents !== undefined);
+  const filled = all.filter(({ count }) => count > 0);
+  const empty = all.filter(({ count }) => count === 0);
+  const parts = filled.map((contents) => mapText(contents, options.entries, width, style));
+  const names = empty.map(({ map, type }) => `${map.spec.name} (${type})`).join(', ');
+  if (names) parts.push(`${style.bold('empty')} ${style.dim(names)}\n`);
   return parts.join('\n');
 }
 
@@ -270,7 +297,7 @@ export function reportJson(report: RunReport, pretty: boolean): string {
   const { machine, object, milliseconds, capture, written, options } = report;
   const { runner, program } = machine;
   const maps = [...machine.maps.values()]
-    .map((map) => dumpMap(map, object.btf, machine.machine.cpus))
+    .map((map) => readMap(map, object.btf, machine.machine.cpus))
     .filter((dump) => dump !== undefined);
   const json = {
     program: program.spec.name,

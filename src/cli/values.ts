@@ -6,6 +6,11 @@ const ADDRESS_NAME =
   /addr|^ip|ip[46]?$|^src|^dst|source|dest|target|prefix|peer|remote|local|client|server|gateway/i;
 const MAC_NAME = /mac|^h_source$|^h_dest$|ether/i;
 
+/** Members that only take up room: nobody wants to see them in a table. */
+export function isFiller(name: string): boolean {
+  return /^(unused|pad|padding|reserved|_+\w*)$/.test(name);
+}
+
 /**
  * A decoded value made readable: addresses as text, big-endian numbers turned round, by the types'
  * and members' names. What it does not know stays as it is.

@@ -212,6 +212,76 @@ describe('beeyard run', () => {
     expect(code).toBe(3);
   });
 
+  it('looks like this', async () => {
+    const args = ['run', NET, '--pcap', sizes, '--top', '--prog'];
+    const text = async (name: string) => {
+      const { out } = await beeyard([...args, name], { columns: 100 });
+      return out.replaceAll(files.path(''), '').replace(/in [\d.]+ m?s – .*$/m, 'in T – R');
+    };
+    expect(await text('careless')).toMatchInlineSnapshot(`
+      "careless (xdp) over /sizes.pcap: 10 packets, 550 B in T – R
+
+        verdict  packets   share
+        pass           7  70.0 %  █████████████████
+        fault          3  30.0 %  ███████
+
+      faults (the program was stopped, the packet counts as aborted)
+        out of range: read of 1 byte at packet+0x27, packet ends at +0xa (3 packets, first 1, insn 1 of careless)
+          ./tests/machine/programs/net.bpf.c:77  return data[39] == 0xff ? XDP_DROP : XDP_PASS;
+          hint: the packet may be shorter: make sure that data + 40 <= data_end first
+
+      hottest lines
+         share  instructions  times  line          source
+        81.5 %            44     10  net.bpf.c:77  return data[39] == 0xff ? XDP_DROP : XDP_PASS;
+        18.5 %            10     10  net.bpf.c:76  __u8 *data = (void *)(long)ctx->data;
+
+      .bss (array, 1 of 1 slots in use)
+        key  total_bytes  sample_type
+          0            0            0
+
+      .data (array, 1 of 1 slots in use)
+        key  target
+          0       3
+
+      empty tx_ports (devmap), inner (hash), per_cpu (percpu_array), counts (array)
+      "
+    `);
+    expect(await text('sampled')).toMatchInlineSnapshot(`
+      "sampled (xdp) over /sizes.pcap: 10 packets, 550 B in T – R
+
+        verdict  packets    share
+        pass          10  100.0 %  ████████████████████████
+
+      hottest lines
+         share  instructions  times  line          source
+        24.2 %            80     10  net.bpf.c:91  for (int i = 0; i < 4; i++) sample->first_bytes[i] = d…
+        18.2 %            60     10  net.bpf.c:87  struct sample *sample = bpf_ringbuf_reserve(&samples, …
+        15.2 %            50     10  net.bpf.c:86  if (data + 4 > (__u8 *)(long)ctx->data_end) return XDP…
+        12.1 %            40     10  net.bpf.c:90  sample->length = ctx->data_end - ctx->data;
+        12.1 %            40     10  net.bpf.c:92  bpf_ringbuf_submit(sample, 0);
+
+      samples (ringbuf, 10 records)
+                 time  length   first_bytes
+                    0      10  [0, 1, 2, 3]
+        1,000,000,000      20  [1, 1, 2, 3]
+        2,000,000,000      30  [2, 1, 2, 3]
+        3,000,000,000      40  [3, 1, 2, 3]
+        4,000,000,000      50  [4, 1, 2, 3]
+        … 5 more
+
+      .bss (array, 1 of 1 slots in use)
+        key  total_bytes  sample_type
+          0            0            0
+
+      .data (array, 1 of 1 slots in use)
+        key  target
+          0       3
+
+      empty tx_ports (devmap), inner (hash), per_cpu (percpu_array), counts (array)
+      "
+    `);
+  });
+
   it('prints tables that fit the terminal', async () => {
     for (const columns of [60, 80, 132]) {
       const args = ['run', NET, '--prog', 'by_length', '--pcap', sizes, '--top'];
