@@ -1,4 +1,5 @@
-import type { BtfInput } from '../btf/index.ts';
+import { FormatError, KernelError } from '../base/index.ts';
+import { type BtfInput, encodeValue } from '../btf/index.ts';
 import { globalsOf } from '../client/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import { usageError } from './exit.ts';
@@ -30,20 +31,35 @@ export function parseGlobals(
   given: readonly string[],
   object: ObjectFile,
 ): Readonly<Record<string, BtfInput>> {
-  const known = given.length > 0 ? [...globalsOf(object).keys()] : [];
+  const known = globalsOf(object);
   const values: Record<string, BtfInput> = {};
   for (const text of given) {
     const equals = text.indexOf('=');
     if (equals <= 0) throw usageError(`--global takes NAME=VALUE, not '${text}'`);
     const name = text.slice(0, equals).trim();
-    if (!known.includes(name)) {
-      const near = closest(name, known);
-      const list = near ? `did you mean '${near}'?` : `it has: ${known.join(', ') || 'none'}`;
+    if (!known.has(name)) {
+      const names = [...known.keys()];
+      const near = closest(name, names);
+      const list = near ? `did you mean '${near}'?` : `it has: ${names.join(', ') || 'none'}`;
       throw usageError(`the object has no global variable '${name}'; ${list}`);
     }
-    values[name] = parseValue(text.slice(equals + 1));
+    const value = parseValue(text.slice(equals + 1));
+    const { typeId } = known.get(name)!;
+    asUsage(`--global ${name}`, () => encodeValue(object.btf!, typeId, value));
+    values[name] = value;
   }
   return values;
+}
+
+/** Values that do not fit their type were typed wrong. */
+export function asUsage(what: string, action: () => unknown): void {
+  try {
+    action();
+  } catch (error) {
+    const wrong = error instanceof FormatError || error instanceof KernelError;
+    if (!wrong) throw error;
+    throw usageError(`${what}: ${error.message.replace(/^value: | \(at offset.*$/g, '')}`);
+  }
 }
 
 /** `--map MAP:KEY=VALUE` options. The key may hold colons (IPv6), the value may hold anything. */

@@ -28,6 +28,7 @@ const BAR = 24;
 const HOT_LINES = 5;
 const SHOWN_RECORDS = 5;
 const SHOWN_FAULTS = 10;
+const SHOWN_VERDICTS = 12;
 
 /** The report for people. */
 export function reportText(report: RunReport, width: number, style: Style): string {
@@ -66,7 +67,9 @@ function fateStyle(fate: Fate, style: Style): (text: string) => string {
 
 function verdictTable({ machine }: RunReport, width: number, style: Style): string {
   const { packets } = machine.runner.totals;
-  const rows = machine.runner.verdicts().map(({ name, fate, count }) => {
+  const verdicts = machine.runner.verdicts();
+  const left = verdicts.length - SHOWN_VERDICTS;
+  const rows = verdicts.slice(0, SHOWN_VERDICTS).map(({ name, fate, count }) => {
     const bar = '█'.repeat(Math.max(1, Math.round((BAR * count) / packets)));
     const paint = fateStyle(fate, style);
     return [paint(name), grouped(count), percent(count, packets), paint(bar)];
@@ -78,7 +81,8 @@ function verdictTable({ machine }: RunReport, width: number, style: Style): stri
     { head: 'share', right: true },
     { head: '' },
   ];
-  return formatTable(columns, rows, width, style.dim);
+  const more = left > 0 ? `  ${style.dim(`… ${grouped(left)} other return codes`)}\n` : '';
+  return formatTable(columns, rows, width, style.dim) + more;
 }
 
 /** Where packets were redirected to, and copies of them sent. */

@@ -8,7 +8,7 @@ import { CaptureFile, formatFor, OutputFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import { accessFile, readObject } from './files.ts';
-import { parseGlobals, parseMapEntries } from './inputs.ts';
+import { asUsage, parseGlobals, parseMapEntries } from './inputs.ts';
 import { IngressTable } from './ingress.ts';
 import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
@@ -52,19 +52,24 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const options = optionsOf(call);
   const object = readObject(options.path, io);
   const spec = chooseProgram(object, call.text('prog'), options.path);
+  if (!object.littleEndian) {
+    throw new CliError(EXIT.input, `${options.path} is big endian: this machine cannot run it`);
+  }
   checkInput(options, io);
   const fuel = call.text('fuel') === undefined ? undefined : call.count('fuel', 0, 1, 1e12);
+  const globals = parseGlobals(call.list('global'), object);
   const machine = await bootLanes(object, spec.name, {
     engine: options.engine,
     cpus: options.cpus,
     profile: call.flag('top'),
-    globals: parseGlobals(call.list('global'), object),
+    globals,
     fuel,
     inPlace: options.out === undefined,
     env: io.env,
   });
   try {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
+    for (const text of object.notes) note(io, text);
     sayNotVerified(spec, io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),
@@ -139,7 +144,8 @@ function setEntry(
     const list = near ? `did you mean '${near}'?` : `it has: ${names.join(', ')}`;
     throw usageError(`the object has no map '${entry.map}'; ${list}`);
   }
-  new MapOf(map, object.btf, machine.machine.cpus).set(entry.key, entry.value);
+  const typed = new MapOf(map, object.btf, machine.machine.cpus);
+  asUsage(`--map ${entry.map}`, () => typed.set(entry.key, entry.value));
 }
 
 /** Batches between two looks at the event loop. */

@@ -31,6 +31,9 @@ export function loadObject(
   object: ObjectFile,
   options: LoadOptions = {},
 ): LoadedObjects {
+  if (!object.littleEndian) {
+    throw new KernelError('EINVAL', 22, 'the object is big endian, the machine little endian');
+  }
   const specs = withGlobals(object, options.globals ?? {});
   const refused = new Map<string, KernelError>();
   const maps = new Map<string, KernelMap>();

@@ -301,11 +301,17 @@ describe('beeyard run, used wrongly,', () => {
     [[NET, '--pcap', 'nothing.pcap', '--prog', 'by_length'], 3, /no such file/],
     [['nothing.o', '--pcap', sizes], 3, /no such file/],
     [['package.json', '--pcap', sizes], 3, /ELF/],
+    [['tests/fixtures/counter.bpfeb.o', '--pcap', sizes], 3, /big endian/],
     [[NET, '--pcap', NET, '--prog', 'by_length'], 3, /neither pcap nor pcapng/],
     [[NET, '--pcap', sizes, '--prog', 'by_length', '-o', sizes], 2, /write over/],
     [[NET, '--pcap', sizes, '--prog', 'by_length', '--cpus', '0'], 2, /from 1 to 64/],
     [[NET, '--pcap', sizes, '--prog', 'by_length', '-g', 'least=1'], 2, /no global variable/],
     [[NET, '--pcap', sizes, '--prog', 'by_length', '-m', 'cuonts:1=1'], 2, /did you mean 'counts'/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-g', 'target=many'], 2, /'many' is no integer/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-g', 'target=99999999999'], 2, /does not fit/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-m', 'counts:9=1'], 2, /E2BIG/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-m', 'counts:0={"a":1}'], 2, /no integer/],
+    [[NET, '--pcap', sizes, '--prog', 'by_length', '-m', 'counts:0={a'], 2, /no JSON/],
     [[NET, '--pcap', sizes, '--engine', 'wsam'], 2, /did you mean 'wasm'/],
   ])('%j ends with %i', async (args, code, message) => {
     const result = await beeyard(['run', ...args]);

@@ -75,6 +75,7 @@ describe.each(engines)('loading (%s)', (engine) => {
     using host = await createMachine({ engine });
     await expect(host.load(netObject(), { programs: ['nope'] })).rejects.toThrow(/ENOENT/);
     await expect(host.load(new Uint8Array(3))).rejects.toThrow(/ELF/);
+    await expect(host.load('tests/fixtures/counter.bpfeb.o')).rejects.toThrow(/big endian/);
   });
 });
 
