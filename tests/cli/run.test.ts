@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readCapture, writeCapture } from '../../src/tools/pcap/index.ts';
 import { packet, udp } from '../machine/helpers.ts';
 import { beeyard, NET, workFolder } from './helpers.ts';
 
 const files = workFolder();
+const hasCapinfos = () => spawnSync('capinfos', ['--version']).status === 0;
 const times = (count: number, make: (i: number) => Uint8Array) =>
   Array.from({ length: count }, (_, i) => ({ data: make(i), time: 1_000_000_000n * BigInt(i) }));
 
@@ -210,6 +213,40 @@ describe('beeyard run', () => {
     expect(report.problem).toMatch(/cut off/);
     expect(err).toMatch(/cut off/);
     expect(code).toBe(3);
+  });
+
+  it('gives any capture back to the byte when everything passes unchanged', async () => {
+    const data = fc.uint8Array({ maxLength: 300 });
+    const packets = fc.array(
+      fc.record({
+        data,
+        time: fc.bigInt({ min: 0n, max: (1n << 62n) - 1n }),
+        interfaceId: fc.nat(1),
+        comment: fc.constantFrom('', 'a', 'four'),
+      }),
+      { minLength: 1, maxLength: 40 },
+    );
+    const property = fc.asyncProperty(packets, fc.boolean(), async (list, classic) => {
+      const bytes = classic
+        ? writeCapture(list.map((one) => ({ ...one, time: one.time >> 2n })))
+        : writeCapture(list, { format: 'pcapng', interfaces: [{ name: 'a' }, { name: 'b' }] });
+      const input = files.write('any.in', bytes);
+      const out = files.path('any.out');
+      const args = ['run', NET, '--prog', 'by_length', '-g', 'least_length=0', '--pcap', input];
+      const { code, err } = await beeyard([...args, '--out', out, '--no-maps']);
+      expect(code, err).toBe(0);
+      expect(Buffer.compare(files.read('any.out'), bytes)).toBe(0);
+    });
+    await fc.assert(property, { numRuns: 40 });
+  });
+
+  it.skipIf(!hasCapinfos())('writes what capinfos reads (skipped without it)', async () => {
+    const args = ['run', NET, '--prog', 'shorten', '--pcap', sizes, '-o', files.path('c.pcapng')];
+    expect((await beeyard(args)).code).toBe(0);
+    const capinfos = ['-M', '-c', '-d', '-u', '-E', '-T', '-r', files.path('c.pcapng')];
+    const { stdout } = spawnSync('capinfos', capinfos, { encoding: 'utf8' });
+    // Encapsulation, packets, bytes, seconds from first to last: nine of 16 to 96 bytes.
+    expect(stdout.trim().split('\t').slice(1)).toEqual(['ether', '9', '504', '8.000000000']);
   });
 
   it('looks like this', async () => {
