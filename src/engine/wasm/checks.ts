@@ -8,6 +8,7 @@ import { NONE } from './program.ts';
 import { STACK_TAG } from './transfer.ts';
 import {
   isInWindow,
+  PURE,
   tagOf,
   V_CONST,
   V_CTX,
@@ -93,16 +94,32 @@ export function emitCheck(e: Emitter, access: Access): void {
   // Hardly ever here: what the check needs is made ready only now, where that is possible.
   if (e.context === NONE) e.needsRegions = true;
   else e.module.callOpenRegions(e, e.context);
-  callCheck(e, access, address);
+  const sure = isSure(e, access.pointer);
+  callCheck(e, access, address, sure ? e.module.refuse : e.module.check);
+  if (sure) e.op(W.UNREACHABLE);
   e.op(W.END);
 }
 
-function callCheck(e: Emitter, { size, write, insn }: Access, address: number): void {
+/**
+ * Whether a pointer outside of the range it is compared with is wrong, and not just made in another
+ * way than expected. (Nothing moves a pointer from one region into another by arithmetic.) Engines
+ * make much better code around a call that does not return.
+ */
+function isSure(e: Emitter, pointer: number): boolean {
+  return e.kind(pointer) !== V_MAYBE_STACK || e.word(pointer, 2) === PURE;
+}
+
+function callCheck(
+  e: Emitter,
+  { size, write, insn }: Access,
+  address: number,
+  check = e.module.check,
+): void {
   e.with(W.LOCAL_GET, address);
   e.i32(size);
   e.i32(write ? 1 : 0);
   e.i32(insn);
-  e.with(W.CALL, e.module.check);
+  e.with(W.CALL, check);
 }
 
 /** Pushes whether the address is in the range it is probably in; false = no idea where that is. */

@@ -17,6 +17,7 @@ import {
   CPU_REGIONS,
   FAULT_FUEL,
   FAULT_HELPER_ARGUMENT,
+  FAULT_OUT_OF_RANGE,
   FAULT_STACK,
   G_CLOCK,
   GLOBALS,
@@ -76,6 +77,8 @@ export class ModuleContext {
   readonly fault: number;
   /** (address, size, write, insn): returns if the access is right. */
   readonly check: number;
+  /** Like `check`, but never returns. */
+  readonly refuse: number;
   /** Type (i32) -> i64 of program entries. */
   readonly entryType: number;
   readonly entry: number;
@@ -120,6 +123,7 @@ export class ModuleContext {
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
     this.check = needsChecks ? this.defineCheck() : NONE;
+    this.refuse = needsChecks ? this.defineRefuse() : NONE;
     this.openPacketFunction = needsChecks ? this.defineOpenPacket() : NONE;
     this.openRegionsFunction = needsChecks ? this.defineOpenRegions() : NONE;
     this.entry = builder.declare(this.entryType, program.subprograms[0].name);
@@ -258,6 +262,25 @@ export class ModuleContext {
     return index;
   }
 
+  /** As `check`, for an access that is wrong for sure: does not return. */
+  private defineRefuse(): number {
+    const { builder } = this;
+    const index = builder.declare(builder.type([I64, I32, I32, I32], []), 'refuse');
+    const w = new CodeWriter(4);
+    const kind = w.addLocal(I32);
+    for (const k of [0, 1, 2]) w.with(W.LOCAL_GET, k);
+    w.with(W.CALL, this.regionCheck);
+    w.with(W.LOCAL_TEE, kind);
+    w.i32(FAULT_OUT_OF_RANGE);
+    w.with(W.LOCAL_GET, kind);
+    w.op(W.SELECT);
+    for (const k of [3, 0, 1, 2]) w.with(W.LOCAL_GET, k);
+    w.with(W.CALL, this.fault);
+    w.op(W.UNREACHABLE);
+    builder.define(index, w.finish());
+    return index;
+  }
+
   /** Fills the packet's region record from the context at C_CTX. */
   private defineOpenPacket(): number {
     const { builder } = this;
@@ -297,10 +320,19 @@ export class ModuleContext {
   pushPacketBounds(w: CodeWriter, contextLocal: number): void {
     const { packet } = this.world.image.context;
     if (contextLocal !== NONE && packet !== undefined) {
-      for (const field of [packet.start, packet.end]) {
+      const field = (offset: number) => {
         w.with(W.LOCAL_GET, contextLocal);
-        w.access(W.I64_LOAD32_U, field);
+        w.access(W.I64_LOAD32_U, offset);
+      };
+      field(packet.start);
+      if (packet.meta !== undefined) {
+        field(packet.meta);
+        field(packet.start);
+        field(packet.meta);
+        w.op(W.I64_LT_U);
+        w.op(W.SELECT);
       }
+      field(packet.end);
       return;
     }
     this.loadCpu(w, PACKET_RECORD + R_START, W.I64_LOAD32_U);

@@ -38,7 +38,7 @@ export interface Blocks {
   readonly count: number;
   /** First instruction. */
   readonly start: Int32Array;
-  /** One past the last instruction that is executed as part of the block, the ending one included. */
+  /** One past the last instruction executed as part of the block, the ending one included. */
   readonly end: Int32Array;
   readonly kind: Uint8Array;
   /** Block jumped to (or subprogram called), block that follows; NONE = leads nowhere: a trap. */

@@ -45,9 +45,11 @@ import {
   forgetPlace,
   forgetSite,
   hintOf,
+  isPureStack,
   isStack,
   movedWindow,
   openWindow,
+  PURE,
   setShadow,
   setValue,
   SHADOW,
@@ -211,12 +213,16 @@ function stackArithmetic(s: State, operation: number, dst: number, src: number, 
     if (offsetStack(s, dst, own)) return;
   }
   let bound = ANYWHERE;
+  let pure = 0;
   if (isSum && src !== NONE) {
     const pointer = isStack(s[at]) ? dst : src;
     const index = pointer === dst ? src : dst;
-    if (!isStack(s[index * WORDS]) && bitsOf(s, index) <= 32) bound = s[pointer * WORDS + 1];
+    if (!isStack(s[index * WORDS])) {
+      if (bitsOf(s, index) <= 32) bound = s[pointer * WORDS + 1];
+      pure = isPureStack(s, pointer * WORDS) ? PURE : 0;
+    }
   }
-  setValue(s, dst, V_MAYBE_STACK, bound);
+  setValue(s, dst, V_MAYBE_STACK, bound, pure);
 }
 
 function offsetStack(s: State, v: number, amount: number): boolean {

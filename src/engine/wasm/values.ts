@@ -49,7 +49,10 @@ export const V_PACKET_END = 9;
 /** Function pointer: subprogram a. */
 export const V_FUNCTION = 10;
 
-/** Perhaps made from r10; then it is r10 of the first frame plus at least a. */
+/**
+ * Perhaps made from r10; then it is r10 of the first frame plus at least a. b = PURE: it is.
+ */
+export const PURE = 1;
 export const V_MAYBE_STACK = 11;
 /**
  * Hints, not knowledge: probably a pointer into the values that have tag a, into the packet.
@@ -220,8 +223,16 @@ function joinStack(into: State, to: number, from: State, at: number): boolean {
   const own = isStack(into[to]) ? into[to + 1] : -ANYWHERE;
   const lowest = Math.min(own, isStack(from[at]) ? from[at + 1] : -ANYWHERE);
   const known = into[to] === V_MAYBE_STACK;
-  if (known && own <= lowest) return false;
-  return become(into, to, V_MAYBE_STACK, known ? ANYWHERE : lowest);
+  const pure = isPureStack(into, to) && isPureStack(from, at) ? PURE : 0;
+  const bound = known && own <= lowest ? own : known ? ANYWHERE : lowest;
+  if (known && bound === own && into[to + 2] === pure) return false;
+  setValue(into, to / WORDS, V_MAYBE_STACK, bound, pure);
+  return true;
+}
+
+/** Whether the value is r10 plus something for sure. */
+export function isPureStack(s: State, at: number): boolean {
+  return s[at] === V_STACK || (s[at] === V_MAYBE_STACK && s[at + 2] === PURE);
 }
 
 /** Whether this high half of a constant is that of a pointer (small negative numbers have -1). */
