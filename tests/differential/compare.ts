@@ -52,8 +52,8 @@ export class World {
   readonly #packet: number;
   #nextId = 1;
 
-  constructor() {
-    this.#runtime = createRuntime({ cpus: 1, seed: 7 });
+  constructor(shared = false) {
+    this.#runtime = createRuntime({ cpus: 1, seed: 7, shared });
     this.#map = this.#runtime.createMap({
       name: 'world',
       type: 2,
