@@ -7,7 +7,16 @@ import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
-import { GLOBALS, G_CLOCK, MAP_MAGIC, M_INNER, M_MAGIC, M_SPIN_LOCK, M_TYPE } from './layout.ts';
+import {
+  GLOBALS,
+  G_CLOCK,
+  G_CPUS,
+  MAP_MAGIC,
+  M_INNER,
+  M_MAGIC,
+  M_SPIN_LOCK,
+  M_TYPE,
+} from './layout.ts';
 import { wrapHostHelper } from './trampoline.ts';
 import type {
   HostHelper,
@@ -82,7 +91,9 @@ class LinearRuntime implements Runtime {
     }
     this.memory = join?.memory ?? createMemory(options.shared === true);
     const shared = isShared(this.memory);
-    this.options = { ...options, shared };
+    // Who joins gets the number of CPUs from the machine it joins.
+    const present = join ? new Uint32Array(this.memory.buffer)[(GLOBALS + G_CPUS) >>> 2]! : cpus;
+    this.options = { ...options, cpus: present, shared };
     const imports = {
       env: {
         memory: this.memory,
@@ -97,6 +108,9 @@ class LinearRuntime implements Runtime {
     if (!join)
       expectSuccess(this.#call('runtime_init', cpus, BigInt(options.seed ?? 0)), 'out of memory');
     this.cpu = join?.cpu ?? 0;
+    if (!(this.cpu >= 0 && this.cpu < present)) {
+      throw kernelError('EINVAL', `CPU ${this.cpu} of a machine of ${present}`);
+    }
     this.cpuBlock = this.#call('runtime_enter', this.cpu) >>> 0;
   }
 
@@ -157,13 +171,13 @@ class LinearRuntime implements Runtime {
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    const result = this.#call(`${facts.runtime}_create`, address);
+    if (result !== 0) this.#call('map_discard', address);
+    expectSuccess(result, `map '${name}' (${facts.name})`);
     try {
-      expectSuccess(
-        this.#call(`${facts.runtime}_create`, address),
-        `map '${name}' (${facts.name})`,
-      );
       return this.#register(new HostMap(this, facts, definition, address));
     } catch (error) {
+      this.#call(`${facts.runtime}_free`, address);
       this.#call('map_discard', address);
       throw error;
     }

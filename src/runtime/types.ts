@@ -41,7 +41,7 @@ export interface RuntimeMap {
   /** Bytes of a value as bpf(2) sees it (per-CPU: round_up(valueSize, 8) * cpus). */
   readonly userValueSize: number;
   /** Copies the value out. Returns 0 or a negative errno. */
-  lookup(key: Uint8Array, out: Uint8Array): number;
+  lookup(key: Uint8Array, out: Uint8Array, flags?: number): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
    * update for maps whose values are file descriptors: `word` is what the runtime needs (a

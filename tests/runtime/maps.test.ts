@@ -634,3 +634,38 @@ test('a map of another instance is found by its address', () => {
   map.free();
   expect(other.mapAt(map.address)).toBeUndefined();
 });
+
+describe('joining a machine', () => {
+  test('the number of CPUs is the machine’s, whatever is asked', () => {
+    const runtime = createRuntime({ cpus: 4 });
+    const other = createRuntime({ cpus: 1, join: { memory: runtime.memory, cpu: 3 } });
+    expect(other.options.cpus).toBe(4);
+    expect(other.cpuBlock - runtime.cpuBlock).toBe(3 * 0x10000);
+  });
+
+  test('a CPU that is not there is EINVAL', () => {
+    const runtime = createRuntime({ cpus: 2 });
+    const join = { memory: runtime.memory, cpu: 2 };
+    expect(() => createRuntime({ cpus: 2, join })).toThrow(/EINVAL/);
+    expect(() => createRuntime({ cpus: 0 })).toThrow(/EINVAL/);
+    expect(() => createRuntime({ cpus: 65 })).toThrow(/EINVAL/);
+  });
+});
+
+test('memory grows when maps need it, and views are fetched anew', () => {
+  const runtime = createRuntime({ cpus: 1 });
+  const before = runtime.u8().length;
+  const map = runtime.createMap(definition('array', { valueSize: 1 << 20, maxEntries: 8 }));
+  expect(runtime.u8().length).toBeGreaterThan(before);
+  map.valueBytes(7).fill(7);
+  expect(valueOf(map, u32(7))).toEqual(new Uint8Array(1 << 20).fill(7));
+  expect(runtime.u32().buffer).toBe(runtime.memory.buffer);
+});
+
+test('BPF_F_LOCK on a lookup needs a lock in the value', () => {
+  const plain = newMap('array');
+  expect(plain.map.lookup(u32(0), new Uint8Array(8), LOCK)).toBe(EINVAL);
+  const locked = newMap('array', { spinLock: 0 });
+  expect(locked.map.lookup(u32(0), new Uint8Array(8), LOCK)).toBe(0);
+  expect(locked.map.lookup(u32(0), new Uint8Array(8), 1)).toBe(EINVAL);
+});

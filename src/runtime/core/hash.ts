@@ -190,40 +190,39 @@ export function lockOf(map: u32, hash: u32): u32 {
   return load<u32>(map, H_LOCKS) + ((hash & load<u32>(map, H_MASK) & (LOCKS - 1)) << 2);
 }
 
+// Keys of 4, 8 and 16 bytes are read as 32-bit words, once, and compared as 64-bit ones made from
+// them: a 64-bit read of a key that the program just wrote in smaller pieces would have to wait.
+
 /** @inline */
-export function hashSized(key: u32, size: u32, init: u32): u32 {
-  if (size == 8) return jhash8(key, init);
-  if (size == 4) return jhash4(key, init);
-  return size == 16 ? jhash16(key, init) : jhash(key, size, init);
+function pair(low: u32, high: u32): u64 {
+  return <u64>low | ((<u64>high) << 32);
 }
 
 export function hashOf(map: u32, key: u32): u32 {
-  return hashSized(key, load<u32>(map, M_KEY_SIZE), load<u32>(map, H_INIT));
+  const init = load<u32>(map, H_INIT);
+  const size = load<u32>(map, M_KEY_SIZE);
+  if (size == 8) return jhash8(load<u32>(key), load<u32>(key, 4), init);
+  if (size == 4) return jhash4(load<u32>(key), init);
+  return jhash(key, size, init);
 }
 
-// Readers walk a chain to the node with the key, or to the end of the chain.
-
-/** @inline */
-function find4(bucket: u32, key: u32, KEY: u32): u32 {
-  const word = load<u32>(key);
-  let node = loadLink(bucket);
-  while (isNode(node) && load<u32>(node + KEY) != word) node = loadLink(node);
+/** Walks on from the link at `at` to the node with the key or the end. @inline */
+function find4(at: u32, key: u32, KEY: u32): u32 {
+  let node = loadLink(at);
+  while (isNode(node) && load<u32>(node + KEY) != key) node = loadLink(node);
   return node;
 }
 
 /** @inline */
-function find8(bucket: u32, key: u32, KEY: u32): u32 {
-  const word = load<u64>(key);
-  let node = loadLink(bucket);
-  while (isNode(node) && load<u64>(node + KEY) != word) node = loadLink(node);
+function find8(at: u32, key: u64, KEY: u32): u32 {
+  let node = loadLink(at);
+  while (isNode(node) && load<u64>(node + KEY) != key) node = loadLink(node);
   return node;
 }
 
 /** @inline */
-function find16(bucket: u32, key: u32, KEY: u32): u32 {
-  const low = load<u64>(key);
-  const high = load<u64>(key, 8);
-  let node = loadLink(bucket);
+function find16(at: u32, low: u64, high: u64, KEY: u32): u32 {
+  let node = loadLink(at);
   while (isNode(node)) {
     if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) break;
     node = loadLink(node);
@@ -231,62 +230,13 @@ function find16(bucket: u32, key: u32, KEY: u32): u32 {
   return node;
 }
 
-function findBytes(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  let node = loadLink(bucket);
+function findBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  let node = loadLink(at);
   while (isNode(node)) {
     if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) break;
     node = loadLink(node);
   }
   return node;
-}
-
-// Writers need the link (in the bucket or a node) that leads to the node with
-// the key, or to the end of the chain.
-
-/** @inline */
-function walk4(at: u32, key: u32, KEY: u32): u32 {
-  const word = load<u32>(key);
-  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
-    if (load<u32>(node + KEY) == word) break;
-    at = node;
-  }
-  return at;
-}
-
-/** @inline */
-function walk8(at: u32, key: u32, KEY: u32): u32 {
-  const word = load<u64>(key);
-  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
-    if (load<u64>(node + KEY) == word) break;
-    at = node;
-  }
-  return at;
-}
-
-/** @inline */
-function walk16(at: u32, key: u32, KEY: u32): u32 {
-  const low = load<u64>(key);
-  const high = load<u64>(key, 8);
-  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
-    if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) break;
-    at = node;
-  }
-  return at;
-}
-
-function walkBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  for (let node = loadLink(at); isNode(node); node = loadLink(at)) {
-    if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) break;
-    at = node;
-  }
-  return at;
-}
-
-/** @inline */
-function walk(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  if (size == 8) return walk8(at, key, KEY);
-  if (size == 4) return walk4(at, key, KEY);
-  return size == 16 ? walk16(at, key, KEY) : walkBytes(at, key, size, hash, KEY);
 }
 
 /** Node of `key`, or 0. Needs no lock. @inline */
@@ -299,14 +249,21 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
   let node: u32;
   do {
     if (size == 8) {
-      hash = jhash8(key, init);
-      node = find8(table + ((hash & mask) << 2), key, KEY);
+      const w0 = load<u32>(key);
+      const w1 = load<u32>(key, 4);
+      hash = jhash8(w0, w1, init);
+      node = find8(table + ((hash & mask) << 2), pair(w0, w1), KEY);
     } else if (size == 4) {
-      hash = jhash4(key, init);
-      node = find4(table + ((hash & mask) << 2), key, KEY);
+      const w0 = load<u32>(key);
+      hash = jhash4(w0, init);
+      node = find4(table + ((hash & mask) << 2), w0, KEY);
     } else if (size == 16) {
-      hash = jhash16(key, init);
-      node = find16(table + ((hash & mask) << 2), key, KEY);
+      const w0 = load<u32>(key);
+      const w1 = load<u32>(key, 4);
+      const w2 = load<u32>(key, 8);
+      const w3 = load<u32>(key, 12);
+      hash = jhash16(w0, w1, w2, w3, init);
+      node = find16(table + ((hash & mask) << 2), pair(w0, w1), pair(w2, w3), KEY);
     } else {
       hash = jhash(key, size, init);
       node = findBytes(table + ((hash & mask) << 2), key, size, hash, KEY);
@@ -318,13 +275,21 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
 }
 
 /**
- * Address of the link that leads to the node of `key`, or 0 if it is not there. For writers, who
- * hold the lock and know the hash.
- * @inline
+ * Address of the link (in the bucket or a node) that leads to the node of `key`, or 0 if it is not
+ * there. For writers, who hold the lock and know the hash. @inline
  */
-export function findLink(bucket: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  const at = walk(bucket, key, size, hash, KEY);
-  return isNode(load<u32>(at)) ? at : 0;
+export function findLink(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  const small = size == 8;
+  const word: u64 = small ? pair(load<u32>(key), load<u32>(key, 4)) : 0;
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (small ? load<u64>(node + KEY) == word : sameKey(node, key, size, hash, KEY)) return at;
+    at = node;
+  }
+  return 0;
+}
+
+function sameKey(node: u32, key: u32, size: u32, hash: u32, KEY: u32): bool {
+  return load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size);
 }
 
 /** Node of `key`, or 0; for writers. */
@@ -448,7 +413,7 @@ function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
 /** Deletes from a table whose free nodes are its own (not an LRU's). @inline */
 export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
   const size = load<u32>(map, M_KEY_SIZE);
-  const hash = hashSized(key, size, load<u32>(map, H_INIT));
+  const hash = hashOf(map, key);
   const word = lockOf(map, hash);
   lock(word);
   const at = findLink(bucketOf(map, hash), key, size, hash, KEY);

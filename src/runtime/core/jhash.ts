@@ -18,20 +18,20 @@ function final(a: u32, b: u32, c: u32): u32 {
 }
 
 /** Hash of one word. @inline */
-export function jhash4(key: u32, init: u32): u32 {
-  return final(init + load<u32>(key), init, init);
+export function jhash4(w0: u32, init: u32): u32 {
+  return final(init + w0, init, init);
 }
 
 /** Hash of two words. @inline */
-export function jhash8(key: u32, init: u32): u32 {
-  return final(init + load<u32>(key), init + load<u32>(key, 4), init);
+export function jhash8(w0: u32, w1: u32, init: u32): u32 {
+  return final(init + w0, init + w1, init);
 }
 
 /** Hash of four words: one round of mixing, then the last word. @inline */
-export function jhash16(key: u32, init: u32): u32 {
-  let a = init + load<u32>(key);
-  let b = init + load<u32>(key, 4);
-  let c = init + load<u32>(key, 8);
+export function jhash16(w0: u32, w1: u32, w2: u32, w3: u32, init: u32): u32 {
+  let a = init + w0;
+  let b = init + w1;
+  let c = init + w2;
   a = (a - c) ^ rotl<u32>(c, 4);
   c += b;
   b = (b - a) ^ rotl<u32>(a, 6);
@@ -44,7 +44,7 @@ export function jhash16(key: u32, init: u32): u32 {
   a += c;
   c = (c - b) ^ rotl<u32>(b, 4);
   b += a;
-  return final(a + load<u32>(key, 12), b, c);
+  return final(a + w3, b, c);
 }
 
 /** Up to 4 bytes, little endian. */

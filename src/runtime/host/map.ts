@@ -15,6 +15,7 @@ import { EBUSY, EINVAL, ENOTSUPP, EPERM } from './errno.ts';
 
 type Operation = (...args: number[]) => number;
 
+const BPF_F_LOCK = 4;
 const BPF_F_RDONLY = 1 << 3;
 const BPF_F_WRONLY = 1 << 4;
 const unsupported: Operation = () => -ENOTSUPP;
@@ -68,7 +69,7 @@ export class HostMap implements RuntimeMap {
 
   lookup(key: Uint8Array, out: Uint8Array, flags = 0): number {
     if (this.definition.flags & BPF_F_WRONLY) return -EPERM;
-    if (flags !== 0) return -EINVAL;
+    if (!this.#mayRead(flags)) return -EINVAL;
     this.#putKey(key);
     // Some types (bloom_filter) look up what the caller put into the value.
     this.#putValue(out.subarray(0, this.userValueSize));
@@ -104,7 +105,7 @@ export class HostMap implements RuntimeMap {
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
     if (!this.#writable() || this.definition.flags & BPF_F_WRONLY) return -EPERM;
-    if (flags !== 0) return -EINVAL;
+    if (!this.#mayRead(flags)) return -EINVAL;
     this.#putKey(key);
     const result = this.#lookupAndDelete(this.address, this.#key, this.#value, 0);
     if (result === 0) this.#take(this.#value, out, this.userValueSize);
@@ -141,6 +142,11 @@ export class HostMap implements RuntimeMap {
 
   #header(offset: number): number {
     return this.#runtime.u32()[(this.address + offset) >>> 2]!;
+  }
+
+  /** Reads take no flags but BPF_F_LOCK, and that only when there is a lock. */
+  #mayRead(flags: number): boolean {
+    return flags === 0 || (flags === BPF_F_LOCK && this.definition.spinLock !== undefined);
   }
 
   #writable(): boolean {

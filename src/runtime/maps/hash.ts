@@ -17,7 +17,6 @@ import {
 import { copyKey, copyLocked, copyValue, copyValueOut } from '../core/copy';
 import { E2BIG, EINVAL, ENOENT } from '../core/errno';
 import {
-  H_INIT,
   H_VALUE,
   bucketOf,
   countChange,
@@ -28,7 +27,7 @@ import {
   hashDelete,
   hashForEach,
   hashNextKey,
-  hashSized,
+  hashOf,
   hashRelease,
   linkNode,
   lockOf,
@@ -81,7 +80,7 @@ export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
     if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
   }
   const size = load<u32>(map, M_KEY_SIZE);
-  const hash = hashSized(key, size, load<u32>(map, H_INIT));
+  const hash = hashOf(map, key);
   const word = lockOf(map, hash);
   lock(word);
   const error = put(map, key, size, value, flags, hash);
