@@ -14,7 +14,7 @@ import { engineVariants } from './variants.ts';
  * BEEYARD_FUZZ=n, others with BEEYARD_SEED=n. What differs is shrunk, printed, and kept in
  * tests/differential/failures, which replay.test.ts runs from then on.
  */
-const COUNT = Number(process.env['BEEYARD_FUZZ'] ?? 300);
+const COUNT = Number(process.env['BEEYARD_FUZZ'] ?? 200);
 const SEED = Number(process.env['BEEYARD_SEED'] ?? 1);
 const PROGRAMS_PER_WORLD = 100;
 const failures = new URL('./failures/', import.meta.url);

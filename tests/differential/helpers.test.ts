@@ -29,7 +29,7 @@ import { Random } from './random.ts';
  * Helpers called by unverified code with arguments of every kind: each call returns or ends in a
  * fault, alike in both engines, and leaves the machine's own memory alone.
  */
-const TRIES = Number(process.env['BEEYARD_FUZZ_HELPERS'] ?? 12);
+const TRIES = Number(process.env['BEEYARD_FUZZ_HELPERS'] ?? 8);
 const LAST_HELPER = 215;
 const FUNCTION_TAG = BigInt((TAG_BASE + REGION_FUNCTION) >>> 0);
 const HEADROOM = 256;
