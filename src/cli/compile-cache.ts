@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Engine } from '../engine/index.ts';
 import {
   collectFacts,
@@ -17,7 +18,6 @@ import {
   compileToWasm,
   instantiate,
 } from '../engine/wasm/index.ts';
-import { version } from './version.ts';
 
 /** Changes when the layout of a cache file does. */
 const FORMAT = 1;
@@ -36,13 +36,14 @@ export function cacheFolder(env: Readonly<Record<string, string | undefined>>): 
  * error.
  */
 export function cachedWasmEngine(folder: string): Engine {
+  const build = fingerprint();
   return {
     name: 'wasm',
     load(image, runtime, options) {
       const facts = collectFacts(image, runtime);
       const { insns, ...rest } = image;
       const key = createHash('sha256')
-        .update(JSON.stringify([FORMAT, version(), process.versions.v8, rest, options, facts]))
+        .update(JSON.stringify([FORMAT, build, process.versions.v8, rest, options, facts]))
         .update(insns)
         .digest('hex');
       const path = join(folder, `${key}.wasm`);
@@ -65,6 +66,18 @@ function prune(folder: string): void {
   });
   files.sort((a, b) => a.time - b.time);
   for (const { path } of files.slice(0, files.length / 2)) rmSync(path);
+}
+
+/** Names the build: what it compiles to depends on the files of compiler and runtime. */
+function fingerprint(): string {
+  return ['../engine/wasm/', '../runtime/', '../runtime/generated/']
+    .map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+    .map((path) => {
+      const { size, mtimeMs } = statSync(path);
+      return `${path}:${size}:${mtimeMs}`;
+    })
+    .join();
 }
 
 const cached = new WeakSet<CompiledModule>();

@@ -1,6 +1,5 @@
 import { loadObject } from '../client/index.ts';
 import type { BtfInput } from '../btf/index.ts';
-import type { Engine } from '../engine/index.ts';
 import type { KernelMap, KernelRecord } from '../kernel/index.ts';
 import {
   bootMachine,
@@ -16,6 +15,7 @@ import {
   RunTotals,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
+import { cachingEngine } from './caching-engine.ts';
 import { WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
 
 /** Packets per lane and batch, and bytes for their frames: what fits the second-level cache. */
@@ -97,7 +97,7 @@ export async function bootLanes(
   const onTrace = (line: string) => {
     if (trace.count++ < KEEP) trace.first.push(line);
   };
-  const engine = await engineFor(options);
+  const engine = await cachingEngine(options.engine, options.env);
   const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, ...fuel };
   const { machine, network } = await bootMachine(settings);
   const loaded = loadObject(machine, object, { globals, programs: [name] });
@@ -150,14 +150,6 @@ export async function bootLanes(
   };
 }
 
-/** The wasm engine keeps what it compiled on disk, unless it is to count or there is no place. */
-async function engineFor(options: LaneOptions): Promise<Engine | EngineName> {
-  if (options.engine !== 'wasm') return options.engine;
-  const { cacheFolder, cachedWasmEngine } = await import('./compile-cache.ts');
-  const folder = cacheFolder(options.env);
-  return folder ? cachedWasmEngine(folder) : options.engine;
-}
-
 function ringMaker(
   machine: Machine,
   hook: PacketHook,
@@ -195,10 +187,11 @@ async function startWorkers(
   options: LaneOptions & Pick<WorkerOptions, 'onTrace' | 'onClone'>,
 ): Promise<WorkerCpu[]> {
   const programs = [...machine.programs];
-  const { cpus, engine, profile, fuel, onTrace, onClone } = options;
+  const { cpus, engine, profile, fuel, env, onTrace, onClone } = options;
   const common = {
     cpus,
     engine,
+    env: { ...env },
     options: { checks: true, profile, ...(fuel === undefined ? {} : { fuel }) },
     images: programs.map((one) => one.code.image),
     program: programs.indexOf(program),

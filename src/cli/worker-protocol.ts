@@ -16,6 +16,8 @@ export interface WorkerSetup {
   readonly cpu: number;
   readonly cpus: number;
   readonly engine: EngineName;
+  /** Says where compiled programs are kept. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly options: Pick<CompileOptions, 'checks' | 'profile' | 'fuel'>;
   /** Every program of the machine in the order of loading, and which of them to run. */
   readonly images: readonly ProgramImage[];

@@ -1,8 +1,9 @@
 /** One CPU of `beeyard run --cpus N`: a thread over the machine's shared memory. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { LoadedCode, ProgramImage } from '../engine/index.ts';
-import { engineNamed, packetHook, runRing } from '../machine/index.ts';
+import { packetHook, runRing } from '../machine/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
+import { cachingEngine } from './caching-engine.ts';
 import {
   COMMAND,
   type DeviceList,
@@ -16,7 +17,7 @@ import {
 const setup = workerData as WorkerSetup & { readonly port: MessagePort };
 
 async function start(): Promise<void> {
-  const engine = await engineNamed(setup.engine);
+  const engine = await cachingEngine(setup.engine, setup.env);
   const runtime = createRuntime({
     cpus: setup.cpus,
     join: { memory: setup.memory, cpu: setup.cpu },
