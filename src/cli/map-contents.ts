@@ -70,7 +70,10 @@ export class MapContents {
     return this.#raw.length;
   }
 
-  /** The first `limit` entries: largest first number first, or in order if all of a slotted map fit. */
+  /**
+   * The first `limit` entries: largest first number first, or in order if all of a slotted map
+   * fit.
+   */
   entries(limit = Infinity): DumpEntry[] {
     const inOrder = this.slotted && this.#raw.length <= limit;
     const raw = inOrder || limit === Infinity ? this.#raw : this.#ranked();
