@@ -31,9 +31,11 @@ function buildHarness() {
 }
 
 function buildProgram(name) {
-  const sources = [`bench/programs/${name}.bpf.c`, 'bench/native/maps.c'];
-  const depends = ['bench/programs/bench.h', 'bench/native/maps.h'];
-  return build(`${OUT}/${name}.so`, sources, depends, ['-fPIC', '-shared']);
+  const program = `bench/programs/${name}.bpf.c`;
+  const sources = ['bench/native/program.c', 'bench/native/maps.c'];
+  const depends = [program, 'bench/programs/bench.h', 'bench/native/maps.h'];
+  const flags = ['-fPIC', '-shared', '-I.', `-DPROGRAM="${program}"`];
+  return build(`${OUT}/${name}.so`, sources, depends, flags);
 }
 
 /** One benchmark, natively. Each method asks the harness and waits for its line. */
