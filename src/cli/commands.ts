@@ -12,7 +12,7 @@ const GLOBALS: OptionDef = {
   short: 'g',
   multiple: true,
   value: 'NAME=VALUE',
-  help: 'set a global variable before loading; may be given several times',
+  help: 'set a global variable or a member of one (config.limit=5) before loading',
 };
 
 /**

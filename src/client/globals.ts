@@ -1,5 +1,11 @@
-import { KernelError } from '../base/index.ts';
-import { type Btf, type BtfDatasec, type BtfInput, encodeValue } from '../btf/index.ts';
+import { FormatError, KernelError } from '../base/index.ts';
+import {
+  type Btf,
+  type BtfComposite,
+  type BtfDatasec,
+  type BtfInput,
+  encodeValue,
+} from '../btf/index.ts';
 import type { MapSpec, ObjectFile } from '../object/index.ts';
 
 /** A global variable of an object: where it is and its type. */
@@ -40,6 +46,52 @@ function variablesOf(btf: Btf, section: BtfDatasec, map: MapSpec): GlobalVariabl
 }
 
 /**
+ * Writes a value over the one in `image`. Of a struct only the members that are given change.
+ * Throws FormatError for members that do not exist and values that do not fit.
+ */
+export function patchValue(
+  btf: Btf,
+  typeId: number,
+  value: BtfInput,
+  image: Uint8Array,
+  offset: number,
+): void {
+  const type = btf.resolved(typeId);
+  if (type.kind === 'var') return patchValue(btf, type.type, value, image, offset);
+  const isObject =
+    typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
+  if (!isObject || type.kind !== 'struct') {
+    image.set(encodeValue(btf, typeId, value), offset);
+    return;
+  }
+  for (const [name, inner] of Object.entries(value as Readonly<Record<string, BtfInput>>)) {
+    const member = memberNamed(btf, type, name);
+    if (!member) {
+      const list = type.members.map((one) => one.name).join(', ');
+      throw new FormatError('value', offset, `there is no member '${name}' (there are: ${list})`);
+    }
+    patchValue(btf, member.type, inner, image, offset + member.offset);
+  }
+}
+
+/** A member that starts at a byte, also of unnamed structs inside. */
+function memberNamed(
+  btf: Btf,
+  type: BtfComposite,
+  name: string,
+): { readonly type: number; readonly offset: number } | undefined {
+  for (const member of type.members) {
+    const offset = member.bitOffset / 8;
+    if (member.name === name && member.bitSize === 0) return { type: member.type, offset };
+    const inner = member.name === '' ? btf.resolved(member.type) : undefined;
+    if (inner?.kind !== 'struct' && inner?.kind !== 'union') continue;
+    const found = memberNamed(btf, inner, name);
+    if (found) return { type: found.type, offset: offset + found.offset };
+  }
+  return undefined;
+}
+
+/**
  * The maps of an object with global variables set: what stands in their first bytes when they are
  * created. Throws KernelError ENOENT for names that do not exist, FormatError for values that do
  * not fit the variable's type.
@@ -61,7 +113,7 @@ export function withGlobals(
     }
     const image = images.get(one.map) ?? imageOf(object, one.map);
     images.set(one.map, image);
-    image.set(encodeValue(object.btf!, one.typeId, values[name]!), one.offset);
+    patchValue(object.btf!, one.typeId, values[name]!, image, one.offset);
   }
   return object.maps.map((map) => {
     const initialValue = images.get(map.name);

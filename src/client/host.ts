@@ -1,8 +1,8 @@
 import { KernelError } from '../base/index.ts';
-import { decodeValue, encodeValue, type BtfInput, type BtfValue } from '../btf/index.ts';
+import { type BtfInput, type BtfValue, decodeValue } from '../btf/index.ts';
 import type { Kernel, KernelDevice } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
-import { globalsOf } from './globals.ts';
+import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
 import { MapOf } from './map.ts';
 import { Program } from './program.ts';
@@ -25,7 +25,10 @@ export interface LoadedObject extends Disposable {
 export interface Globals {
   readonly names: readonly string[];
   get(name: string): BtfValue;
-  /** Throws KernelError EPERM for constants: give those to `load`. */
+  /**
+   * Of a struct only the members given change. Throws KernelError EPERM for constants: give those
+   * to `load`.
+   */
   set(name: string, value: BtfInput): void;
 }
 
@@ -99,7 +102,7 @@ function liveGlobals(object: ObjectFile, maps: Readonly<Record<string, MapOf>>):
     set(name, value) {
       const { map, offset, typeId } = variable(name);
       const bytes = bytesOf(map);
-      bytes.set(encodeValue(object.btf!, typeId, value), offset);
+      patchValue(object.btf!, typeId, value, bytes, offset);
       const { kernelMap } = maps[map]!;
       const result = kernelMap.update(new Uint8Array(kernelMap.spec.keySize), bytes);
       if (result < 0) {

@@ -6,7 +6,10 @@ import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
 
 export interface LoadOptions {
-  /** Values for global variables, set before loading (also `const volatile` ones). */
+  /**
+   * Values for global variables, set before loading (also `const volatile` ones). Of a struct only
+   * the members that are given change.
+   */
   readonly globals?: Readonly<Record<string, BtfInput>>;
   /**
    * Programs to load; programs that tail calls reach by the object's own prog_arrays come along.

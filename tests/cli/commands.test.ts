@@ -113,6 +113,15 @@ describe('beeyard map', () => {
     const args = ['map', 'dump', NET, '.rodata', '-j', '-g', 'least_length=99'];
     const [dump] = (await beeyard(args)).json<{ entries: object[] }[]>();
     expect(dump!.entries[0]).toMatchObject({ value: { least_length: 99 } });
+    const firewall = ['map', 'dump', 'examples/firewall/firewall.bpf.o', '.rodata', '-j'];
+    const members = ['-g', 'config.syn_limit=7', '-g', 'config.report_drops=0'];
+    const changed = (await beeyard([...firewall, ...members])).json<{ entries: object[] }[]>();
+    expect(changed[0]!.entries[0]).toMatchObject({
+      value: { config: { syn_limit: 7, drop_malformed: 1, report_drops: 0 } },
+    });
+    const wrong = await beeyard([...firewall, '-g', 'config.sin_limit=7']);
+    expect(wrong.err).toMatch(/no member 'sin_limit' \(there are: syn_limit/);
+    expect(wrong.code).toBe(2);
     const { code, err } = await beeyard(['map', 'dump', NET, 'cuonts']);
     expect(code).toBe(2);
     expect(err).toMatch(/did you mean 'counts'/);
