@@ -1,0 +1,111 @@
+/**
+ * `npm run scorecard`: writes the README's scorecard from what is in the repository: the recorded
+ * answers of Linux, the RFC vectors, the tables of helpers and maps, and bench/results.json (which
+ * holds what `npm run bench -- -j` printed). tests/docs.test.ts fails when the README says anything else.
+ */
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root } from './lib.mjs';
+
+const START = '<!-- scorecard: npm run scorecard -->';
+const END = '<!-- /scorecard -->';
+
+const read = (path) => readFileSync(join(root, path), 'utf8');
+const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** What Linux answered, and how many of the answers are known to differ. */
+function oracleRow() {
+  const { packets, packetHelpers, mapHelpers } = JSON.parse(
+    read('tests/fixtures/oracle/linux-6.12.117.json'),
+  );
+  const questions = Object.keys(packetHelpers).length + Object.keys(mapHelpers).length;
+  const answers =
+    Object.keys(packetHelpers).length * packets.length + Object.keys(mapHelpers).length;
+  return [
+    'helpers and maps against Linux 6.12.117 (recorded in a VM)',
+    `${questions} of ${questions} questions, ${grouped(answers)} answers equal`,
+    '`npm test -- tests/machine/oracle.test.ts`',
+  ];
+}
+
+function vectorsRow() {
+  const folder = 'tests/filetests/rfc9669';
+  const lines = readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.txt'))
+    .flatMap((name) => read(`${folder}/${name}`).split('\n'));
+  const count = lines.filter((line) => /^(result|fault|case) /.test(line)).length;
+  return [
+    'RFC 9669, every instruction × edge values, both engines',
+    `${grouped(count)} of ${grouped(count)}`,
+    '`npm test -- tests/conformance`',
+  ];
+}
+
+function helperRow(abi, missing, type, word) {
+  const helpers = [...abi.helpersOf(abi.programTypeId(type)).keys()].map(abi.helperName);
+  const without = helpers.filter((name) => missing[name] && name !== 'tail_call');
+  return [
+    `helpers ${word} programs may call that have a body`,
+    `${helpers.length - without.length} of ${helpers.length}`,
+    '[reasons](src/runtime/missing.ts)',
+  ];
+}
+
+function mapsRow(abi) {
+  const all = Object.keys(abi.enums.bpf_map_type).filter(
+    (name) => !/UNSPEC|MAX|DEPRECATED/.test(name),
+  );
+  const done = abi.mapTypes.filter((type) => type.runtime);
+  return ['map types', `${done.length} of ${all.length}`, '`npm test -- tests/runtime`'];
+}
+
+/** Geometric mean of side / native over results, by best samples; as text. */
+function ratio(results, side) {
+  const logs = results.map(({ times }) => Math.log(times[side].best / times.native.best));
+  return `${Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(2)}×`;
+}
+
+function benchRows() {
+  const { machine, programs } = JSON.parse(read('bench/results.json'));
+  const fair = programs.filter(({ handicap }) => !handicap);
+  const cell = (results) =>
+    `${ratio(results, 'unchecked')} trusted, ${ratio(results, 'checked')} checked`;
+  return [
+    [
+      `time of compiled code / native clang -O2, geometric mean of ${programs.length} programs`,
+      `${cell(programs)}, ${ratio(programs, 'interpreter')} interpreter`,
+      '`npm run bench`',
+    ],
+    [`the same over the ${fair.length} where native has no handicap`, cell(fair), machine],
+  ];
+}
+
+/** The table as Markdown. `load` imports a built module by its path in dist/. */
+export async function scorecard(load) {
+  const abi = await load('abi/index');
+  const { missingHelpers } = await load('runtime/missing');
+  const rows = [
+    oracleRow(),
+    vectorsRow(),
+    helperRow(abi, missingHelpers, 'xdp', 'XDP'),
+    helperRow(abi, missingHelpers, 'sched_cls', 'tc'),
+    mapsRow(abi),
+    ...benchRows(),
+  ];
+  const lines = rows.map((cells) => `| ${cells.join(' | ')} |`);
+  return [START, '| what | how much | see |', '|---|---|---|', ...lines, END].join('\n');
+}
+
+/** The README with its scorecard replaced. */
+export function replaced(page, table) {
+  const from = page.indexOf(START);
+  const to = page.indexOf(END);
+  if (from < 0 || to < from) throw new Error('README.md has no scorecard markers');
+  return page.slice(0, from) + table + page.slice(to + END.length);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const table = await scorecard((path) => import(join(root, 'dist', `${path}.js`)));
+  writeFileSync(join(root, 'README.md'), replaced(read('README.md'), table));
+}
