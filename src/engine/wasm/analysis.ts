@@ -21,8 +21,9 @@ import {
   NODE_TRAP,
   hasNext,
 } from './graph.ts';
-import { following, FP } from './insn.ts';
-import { lastInsn } from './program.ts';
+import { following, FP, MAY_GOTO } from './insn.ts';
+import { lastInsn, NONE } from './program.ts';
+import { refineRanges, type Thresholds } from './ranges.ts';
 import type { Slots } from './slots.ts';
 import { enterFrame, frameBase, passValue, transfer, type TransferContext } from './transfer.ts';
 import {
@@ -45,6 +46,10 @@ import {
   widenPacket,
 } from './values.ts';
 
+/** Times that what is known at a loop may shrink before its counters are given up. */
+const MAX_GROWTH = 12;
+const NO_THRESHOLDS: Thresholds = new Float64Array(0);
+
 /** What is known before each node of a graph. */
 export class Analysis implements TransferContext {
   readonly world: World;
@@ -61,6 +66,8 @@ export class Analysis implements TransferContext {
   private readonly rank: Int32Array;
   private dirty = new Uint8Array(0);
   private reached = new Uint8Array(0);
+  private growth = new Uint32Array(0);
+  private readonly thresholds: Thresholds;
 
   /** `isMain`: r1 is the context; otherwise nothing is known of the arguments. */
   constructor(world: World, graph: Graph, flow: Flow, slots: Slots, isMain: boolean) {
@@ -71,6 +78,7 @@ export class Analysis implements TransferContext {
     this.variables = frameBase(graph.frames.length) + slots.count;
     this.width = this.variables * WORDS;
     this.rank = flow.rank;
+    this.thresholds = world.thresholds(graph.program);
     this.states = new Int32Array(flow.order.length * this.width);
     this.start(isMain);
     this.solve(flow);
@@ -107,6 +115,7 @@ export class Analysis implements TransferContext {
     const count = flow.order.length;
     this.dirty = new Uint8Array(count);
     this.reached = new Uint8Array(count);
+    this.growth = new Uint32Array(count);
     const scratch = this.newState();
     const refined = this.newState();
     this.dirty[0] = 1;
@@ -143,7 +152,13 @@ export class Analysis implements TransferContext {
     if (this.reached[to] === 0) {
       this.reached[to] = 1;
       this.states.set(s, start);
-    } else if (!joinState(this.states, start, s)) return false;
+    } else {
+      const grown = to <= from ? this.growth[to] : 0;
+      const thresholds =
+        grown === 0 ? undefined : grown < MAX_GROWTH ? this.thresholds : NO_THRESHOLDS;
+      if (!joinState(this.states, start, s, thresholds)) return false;
+      if (to <= from) this.growth[to]++;
+    }
     this.dirty[to] = 1;
     return to <= from;
   }
@@ -185,14 +200,16 @@ export class Analysis implements TransferContext {
     const { code } = this.program;
     const i = lastInsn(this.program, this.graph.block[node]);
     const op = code.op[i];
-    if ((op & 7) !== BPF_JMP) return;
+    if (op === MAY_GOTO) return;
     const base = frameBase(this.graph.frame[node]);
     const dst = base + code.dst[i];
     const operation = op & 0xf0;
-    if ((op & BPF_X) !== 0) {
-      refineBounds(s, operation, dst, base + code.src[i], taken);
-      if (isConst(s, base + code.src[i], 0, 0)) refineNull(s, operation, dst, taken);
-    } else if (code.imm[i] === 0) refineNull(s, operation, dst, taken);
+    const wide = (op & 7) === BPF_JMP;
+    const src = (op & BPF_X) !== 0 ? base + code.src[i] : NONE;
+    if (wide && src !== NONE) refineBounds(s, operation, dst, src, taken);
+    const isZero = src === NONE ? code.imm[i] === 0 : isConst(s, src, 0, 0);
+    if (wide && isZero) refineNull(s, operation, dst, taken);
+    refineRanges(s, operation, taken, dst, src, code.imm[i], wide);
   }
 }
 

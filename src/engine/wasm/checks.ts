@@ -36,6 +36,11 @@ export function isProven(e: Emitter, { pointer, off, size, write }: Access): boo
   switch (e.kind(pointer)) {
     case V_STACK:
       return a + off >= -e.extent && a + off + size <= 0;
+    case V_MAYBE_STACK: {
+      const extent = e.word(pointer, 3);
+      const inside = a + off >= -e.extent && a + extent - 1 + off + size <= 0;
+      return e.word(pointer, 2) === PURE && extent > 0 && inside;
+    }
     case V_CTX:
       return isContextData(e, a + off, size, write);
     case V_PACKET:
@@ -43,7 +48,12 @@ export function isProven(e: Emitter, { pointer, off, size, write }: Access): boo
     case V_MAP_VALUE: {
       const map = e.world.mapOfTag(a);
       const at = e.word(pointer, 2) + off;
-      return map !== undefined && mayAccess(map, write) && at >= 0 && at + size <= map.valueSize;
+      return (
+        map !== undefined &&
+        mayAccess(map, write) &&
+        at >= 0 &&
+        at + e.word(pointer, 3) + size <= map.valueSize
+      );
     }
     case V_CONST:
       return isGlobalData(e, a + off, e.word(pointer, 2), size, write);

@@ -105,7 +105,7 @@ class Escapes {
     const at = pointer * WORDS;
     if (!isStack(s[at])) return;
     if (s[at] !== V_STACK) {
-      this.pinFrom(s[at + 1] + off);
+      this.pointed(s, pointer, off, size);
       return;
     }
     const first = s[at + 1] + off + this.extent;
@@ -123,7 +123,8 @@ class Escapes {
   private pointed(s: State, pointer: number, off: number, size: number): void {
     const at = pointer * WORDS;
     if (!isStack(s[at])) return;
-    if (s[at] === V_STACK) this.pin(s[at + 1] + off + this.extent, size);
+    const extent = s[at] === V_STACK ? 1 : s[at + 3];
+    if (extent > 0) this.pin(s[at + 1] + off + this.extent, extent - 1 + size);
     else this.pinFrom(s[at + 1] + off);
   }
 

@@ -1,4 +1,7 @@
 import type { CompileOptions, ProgramImage } from '../types.ts';
+import { isConditional } from './insn.ts';
+import type { Program } from './program.ts';
+import type { Thresholds } from './ranges.ts';
 
 /** What the compiler may know of a map: everything that stays as it is while the map lives. */
 export interface MapFacts {
@@ -83,6 +86,7 @@ export class World {
   private readonly byAddress: ReadonlyMap<number, MapFacts>;
   private readonly byTag: ReadonlyMap<number, MapFacts>;
   private readonly functions: ReadonlySet<string>;
+  private limits: Thresholds | undefined;
 
   constructor(image: ProgramImage, options: CompileOptions, facts: Facts) {
     this.image = image;
@@ -112,7 +116,22 @@ export class World {
     return this.facts.helpers[id];
   }
 
+  /** Numbers the program compares with, for guessing where loop counters end. */
+  thresholds(program: Program): Thresholds {
+    return (this.limits ??= collectLimits(program));
+  }
+
   hasFunction(name: string): boolean {
     return this.functions.has(name);
   }
+}
+
+const MAX_LIMITS = 200;
+
+function collectLimits({ code }: Program): Thresholds {
+  const limits = new Set<number>();
+  for (let i = 0; i < code.length && limits.size < MAX_LIMITS; i++) {
+    if (isConditional(code.op[i]) && code.imm[i] > 0) limits.add(code.imm[i]);
+  }
+  return Float64Array.from(limits).sort();
 }

@@ -2,27 +2,19 @@ import {
   BPF_ADD,
   BPF_ALU,
   BPF_ALU64,
-  BPF_AND,
   BPF_ATOMIC,
   BPF_CMPXCHG,
-  BPF_DIV,
   BPF_END,
   BPF_FETCH,
   BPF_LD,
   BPF_LDX,
-  BPF_LSH,
   BPF_MEM,
-  BPF_MOD,
   BPF_MOV,
-  BPF_MUL,
-  BPF_OR,
   BPF_PSEUDO_FUNC,
-  BPF_RSH,
   BPF_STX,
   BPF_SUB,
   BPF_ST,
   BPF_X,
-  BPF_XOR,
   LD_IMM64,
 } from '../../isa/index.ts';
 import {
@@ -35,6 +27,7 @@ import {
 import type { World } from './facts.ts';
 import { accessSize, CALL, FP, namedInsn, REGISTERS } from './insn.ts';
 import { NONE, type Program } from './program.ts';
+import { computeRange, newRange, readRange, setRange } from './ranges.ts';
 import type { Slots } from './slots.ts';
 import {
   ANYWHERE,
@@ -59,7 +52,6 @@ import {
   SHADOW_SUM,
   type State,
   tagOf,
-  V_BITS,
   V_CONST,
   V_CTX,
   V_FUNCTION,
@@ -69,6 +61,7 @@ import {
   V_MAYBE_STACK,
   V_PACKET,
   V_PACKET_END,
+  V_RANGE,
   V_STACK,
   V_UNKNOWN,
   V_UNWRITTEN,
@@ -82,6 +75,8 @@ const MAX_OFFSET = 1 << 29;
 export const CTX_TAG = (TAG_BASE + REGION_CTX) | 0;
 export const STACK_TAG = (TAG_BASE + REGION_STACK) | 0;
 export const MAP_HANDLE_TAG = (TAG_BASE + REGION_MAP_HANDLE) | 0;
+
+const range = newRange();
 
 /** What the meaning of an instruction depends on besides the state. */
 export interface TransferContext {
@@ -104,7 +99,7 @@ export function transfer(t: TransferContext, s: State, i: number, base: number):
       break;
     case BPF_LD:
       if (op === LD_IMM64) constant(t, s, i, base);
-      else setValue(s, base, V_BITS, 32);
+      else setValue(s, base, V_RANGE, 0, -1, 1);
       break;
     case BPF_LDX:
       load(t, s, i, base);
@@ -187,16 +182,22 @@ function compute(t: TransferContext, s: State, i: number, dst: number, src: numb
   if (wide && operation !== BPF_MOV && (isStackValue(dst) || isStackValue(src))) {
     stackArithmetic(s, operation, dst, src, imm);
   } else if (operation === BPF_MOV) move(s, dst, src, imm, code.off[i], wide);
-  else if (operation === BPF_ADD && wide) add(s, dst, src, imm, i);
+  else if (operation === BPF_ADD && wide) add(t, s, dst, src, imm, i);
   else if (operation === BPF_SUB && wide) subtract(s, dst, src, imm);
-  else {
-    const signed = code.off[i] !== 0;
-    const bits =
-      operation === BPF_END ? imm : signed ? 64 : resultBits(s, operation, dst, src, imm, wide);
-    if (bits <= 32) setValue(s, dst, V_BITS, bits);
-    else if (wide || operation === BPF_END) setValue(s, dst, V_UNKNOWN);
-    else setValue(s, dst, V_BITS, 32);
-  }
+  else if (operation === BPF_END) byteOrder(s, dst, imm);
+  else if (code.off[i] !== 0) unknownResult(s, dst, wide);
+  else computeRange(s, operation, dst, src, imm, wide);
+}
+
+/** Something of this width. */
+function unknownResult(s: State, dst: number, wide: boolean): void {
+  if (wide) setValue(s, dst, V_UNKNOWN);
+  else setValue(s, dst, V_RANGE, 0, -1, 1);
+}
+
+function byteOrder(s: State, dst: number, bits: number): void {
+  if (bits === 64) setValue(s, dst, V_UNKNOWN);
+  else setRange(s, dst, 0, 2 ** bits - 1, 1);
 }
 
 /** An operand may point into the stack: so may the result. */
@@ -214,15 +215,20 @@ function stackArithmetic(s: State, operation: number, dst: number, src: number, 
   }
   let bound = ANYWHERE;
   let pure = 0;
+  let extent = 0;
   if (isSum && src !== NONE) {
     const pointer = isStack(s[at]) ? dst : src;
     const index = pointer === dst ? src : dst;
     if (!isStack(s[index * WORDS])) {
-      if (bitsOf(s, index) <= 32) bound = s[pointer * WORDS + 1];
+      readRange(s, index * WORDS, range);
+      if (range.high >= 0) bound = Math.min(MAX_OFFSET, s[pointer * WORDS + 1] + range.low);
+      const own = s[pointer * WORDS] === V_STACK ? 1 : s[pointer * WORDS + 3];
+      if (own > 0 && range.high >= 0 && range.high < MAX_OFFSET)
+        extent = own + range.high - range.low;
       pure = isPureStack(s, pointer * WORDS) ? PURE : 0;
     }
   }
-  setValue(s, dst, V_MAYBE_STACK, bound, pure);
+  setValue(s, dst, V_MAYBE_STACK, bound, pure, pure === PURE ? extent : 0);
 }
 
 function offsetStack(s: State, v: number, amount: number): boolean {
@@ -234,13 +240,14 @@ function offsetStack(s: State, v: number, amount: number): boolean {
 
 function move(s: State, dst: number, src: number, imm: number, off: number, wide: boolean): void {
   if (off !== 0) {
-    if (!wide) setValue(s, dst, V_BITS, 32);
+    if (!wide) unknownResult(s, dst, false);
     else if (isStack(s[src * WORDS])) setValue(s, dst, V_MAYBE_STACK, ANYWHERE);
     else setValue(s, dst, V_UNKNOWN);
   } else if (src === NONE) setValue(s, dst, V_CONST, imm, wide ? imm >> 31 : 0);
   else if (wide) copyValue(s, dst, src);
   else if (s[src * WORDS] === V_CONST) setValue(s, dst, V_CONST, s[src * WORDS + 1], 0);
-  else setValue(s, dst, V_BITS, Math.min(32, bitsOf(s, src)));
+  else if (s[src * WORDS] === V_RANGE) copyValue(s, dst, src);
+  else unknownResult(s, dst, false);
 }
 
 /** The small constant in variable `src` (or the immediate), or undefined. */
@@ -251,7 +258,7 @@ function smallConstant(s: State, src: number, imm: number): number | undefined {
   return small ? s[at + 1] : undefined;
 }
 
-function add(s: State, dst: number, src: number, imm: number, i: number) {
+function add(t: TransferContext, s: State, dst: number, src: number, imm: number, i: number) {
   const addend = smallConstant(s, src, imm);
   if (addend !== undefined && offsetPointer(s, dst, addend)) return;
   const own = smallConstant(s, dst, 0);
@@ -259,7 +266,7 @@ function add(s: State, dst: number, src: number, imm: number, i: number) {
     copyValue(s, dst, src);
     if (offsetPointer(s, dst, own)) return;
   }
-  if (src !== NONE && addVariable(s, dst, src, i)) return;
+  if (src !== NONE && addVariable(t, s, dst, src, i)) return;
   const at = dst * WORDS;
   if (s[at] === V_CONST && addend !== undefined) {
     const low = s[at + 1];
@@ -268,13 +275,12 @@ function add(s: State, dst: number, src: number, imm: number, i: number) {
     setValue(s, dst, V_CONST, sum, (s[at + 2] + (addend >> 31) + carry) | 0);
     return;
   }
-  const bits = 1 + Math.max(bitsOf(s, dst), immBits(s, src, imm));
-  if (bits <= 32) setValue(s, dst, V_BITS, bits);
-  else setValue(s, dst, V_UNKNOWN);
+  if (addend !== undefined && addend < 0) computeRange(s, BPF_SUB, dst, NONE, -addend, true);
+  else computeRange(s, BPF_ADD, dst, src, imm, true);
 }
 
 /** A pointer plus something that is no constant; false if neither is a pointer. */
-function addVariable(s: State, dst: number, src: number, i: number): boolean {
+function addVariable(t: TransferContext, s: State, dst: number, src: number, i: number): boolean {
   const pointer = hintOf(s, dst * WORDS) !== V_UNKNOWN ? dst : src;
   const hint = hintOf(s, pointer * WORDS);
   if (hint === V_UNKNOWN) return false;
@@ -284,8 +290,28 @@ function addVariable(s: State, dst: number, src: number, i: number): boolean {
     setValue(s, dst, V_PACKET, 0, i + 1, 0);
     return true;
   }
-  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? tagOf(s, pointer * WORDS) : 0);
+  if (hint === V_MAYBE_MAP_VALUE) indexValue(t, s, dst, pointer, index);
+  else setValue(s, dst, hint);
   return true;
+}
+
+/** A pointer into a map's values plus an index. */
+function indexValue(t: TransferContext, s: State, dst: number, pointer: number, index: number) {
+  const at = pointer * WORDS;
+  const tag = tagOf(s, at);
+  const map = t.world.mapOfTag(tag);
+  readRange(s, index * WORDS, range);
+  const isConst = s[at] === V_CONST;
+  if (map === undefined || range.high < 0 || !(isConst || s[at] === V_MAP_VALUE)) {
+    setValue(s, dst, V_MAYBE_MAP_VALUE, tag);
+    return;
+  }
+  // Constants are pointers into value 0.
+  const first = isConst ? s[at + 1] - map.values : s[at + 2];
+  const extent = (isConst ? 0 : s[at + 3]) + range.high - range.low;
+  const isNear = Math.abs(first + range.low) < MAX_OFFSET && extent < MAX_OFFSET;
+  if (isNear) setValue(s, dst, V_MAP_VALUE, tag, first + range.low, extent);
+  else setValue(s, dst, V_MAYBE_MAP_VALUE, tag);
 }
 
 function subtract(s: State, dst: number, src: number, imm: number): void {
@@ -293,7 +319,8 @@ function subtract(s: State, dst: number, src: number, imm: number): void {
   if (amount !== undefined && offsetPointer(s, dst, -amount)) return;
   const hint =
     src === NONE || hintOf(s, src * WORDS) === V_UNKNOWN ? hintOf(s, dst * WORDS) : V_UNKNOWN;
-  setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? tagOf(s, dst * WORDS) : 0);
+  if (hint === V_UNKNOWN) computeRange(s, BPF_SUB, dst, src, imm, true);
+  else setValue(s, dst, hint, hint === V_MAYBE_MAP_VALUE ? tagOf(s, dst * WORDS) : 0);
 }
 
 function isPointer(kind: number): boolean {
@@ -310,48 +337,6 @@ function offsetPointer(s: State, v: number, amount: number): boolean {
   if (Math.abs(offset) > MAX_OFFSET) return false;
   s[word] = offset;
   return true;
-}
-
-function immBits(s: State, src: number, imm: number): number {
-  if (src !== NONE) return bitsOf(s, src);
-  return imm >= 0 ? 32 - Math.clz32(imm) : 64;
-}
-
-/** Bits of the result of the operations that only shuffle bits; 64 = no idea. */
-function resultBits(
-  s: State,
-  operation: number,
-  dst: number,
-  src: number,
-  imm: number,
-  wide: boolean,
-): number {
-  const limit = wide ? 64 : 32;
-  const a = Math.min(limit, bitsOf(s, dst));
-  const b = src === NONE && !wide ? 32 - Math.clz32(imm) : Math.min(limit, immBits(s, src, imm));
-  const amount = smallConstant(s, src, imm);
-  const shift = amount === undefined ? NONE : amount & (limit - 1);
-  switch (operation) {
-    case BPF_AND:
-      return Math.min(a, b);
-    case BPF_OR:
-    case BPF_XOR:
-      return Math.max(a, b);
-    case BPF_MUL:
-      return a + b;
-    case BPF_ADD:
-      return 1 + Math.max(a, b);
-    case BPF_DIV:
-      return a <= 32 && b <= 32 ? a : 64;
-    case BPF_MOD:
-      return a <= 32 && b <= 32 ? a : 64;
-    case BPF_LSH:
-      return shift === NONE ? 64 : a + shift;
-    case BPF_RSH:
-      return shift === NONE ? a : Math.max(0, a - shift);
-    default:
-      return 64;
-  }
 }
 
 function load(t: TransferContext, s: State, i: number, base: number): void {
@@ -373,7 +358,7 @@ function load(t: TransferContext, s: State, i: number, base: number): void {
     setValue(s, dst, V_PACKET);
   } else if (isPacketField(t, s, from, code.off[i], size, 'end')) {
     setValue(s, dst, V_PACKET_END);
-  } else if (size < 8) setValue(s, dst, V_BITS, size * 8);
+  } else if (size < 8) setRange(s, dst, 0, 2 ** (size * 8) - 1, 1);
   else setValue(s, dst, V_UNKNOWN);
 }
 
@@ -415,8 +400,7 @@ function store(t: TransferContext, s: State, i: number, base: number): void {
     setSlot(s, slot, (op & 7) === BPF_ST ? NONE : base + code.src[i], code.imm[i], accessSize(op));
   if (!atomic || (code.imm[i] & BPF_FETCH) === 0) return;
   const fetched = base + (code.imm[i] === BPF_CMPXCHG ? 0 : code.src[i]);
-  if (accessSize(op) === 4) setValue(s, fetched, V_BITS, 32);
-  else setValue(s, fetched, V_UNKNOWN);
+  unknownResult(s, fetched, accessSize(op) === 8);
 }
 
 /** A slot smaller than 8 bytes keeps the low bits, and gives them back zero-extended. */
@@ -427,7 +411,8 @@ function setSlot(s: State, slot: number, src: number, imm: number, size: number)
     else setValue(s, slot, V_CONST, imm & mask, 0);
   } else if (size === 8) copyValue(s, slot, src);
   else if (s[src * WORDS] === V_CONST) setValue(s, slot, V_CONST, s[src * WORDS + 1] & mask, 0);
-  else setValue(s, slot, V_BITS, Math.min(size * 8, bitsOf(s, src)));
+  else if (bitsOf(s, src) <= size * 8) passValue(s, slot, src);
+  else setRange(s, slot, 0, 2 ** (size * 8) - 1, 1);
 }
 
 function callHelper(t: TransferContext, s: State, i: number, base: number): void {
@@ -470,10 +455,10 @@ export function enterFrame(s: State, caller: number, callee: number, depth: numb
   setValue(s, callee + FP, V_STACK, -FRAME_SIZE * depth);
 }
 
-/** Copies a value to another frame, where it has no shadow. */
+/** Copies a value to where it has no shadow: another frame, a small slot. */
 export function passValue(s: State, to: number, from: number): void {
   copyValue(s, to, from);
-  setShadow(s, to, SHADOW_NONE, 0);
+  forgetPlace(s, to);
 }
 
 /** Variable of r0 of frame `frame`. */

@@ -1,4 +1,5 @@
 import { TAG_BASE } from '../../runtime/layout.ts';
+import { joinRanges, type Thresholds } from './ranges.ts';
 
 /**
  * What is known of a register's value: the lattice of the compiler's small abstract interpreter.
@@ -33,15 +34,15 @@ export const V_NONE = 0;
 export const V_UNKNOWN = 1;
 /** The number with low half a, high half b. */
 export const V_CONST = 2;
-/** A number below 2^a (a <= 32). */
-export const V_BITS = 3;
+/** A 32-bit number a, a + c, … up to b (see ranges.ts). */
+export const V_RANGE = 3;
 /** The program's context, plus a. */
 export const V_CTX = 4;
 /** r10 of the function's first frame, plus a. */
 export const V_STACK = 5;
 /** NULL or a value of the map whose values have tag a, from the call at instruction b. */
 export const V_LOOKED_UP = 6;
-/** A value of the map whose values have tag a, plus b. */
+/** A value of the map whose values have tag a, plus at least b and at most b + c. */
 export const V_MAP_VALUE = 7;
 /** Packet pointer: base b (0 = start of the packet), plus a; base .. base + c is in the packet. */
 export const V_PACKET = 8;
@@ -50,7 +51,8 @@ export const V_PACKET_END = 9;
 export const V_FUNCTION = 10;
 
 /**
- * Perhaps made from r10; then it is r10 of the first frame plus at least a. b = PURE: it is.
+ * Perhaps made from r10; then it is r10 of the first frame plus at least a, and if c is not 0 less
+ * than a + c. b = PURE: it is.
  */
 export const PURE = 1;
 export const V_MAYBE_STACK = 11;
@@ -101,7 +103,7 @@ export function bitsOf(s: State, v: number): number {
 }
 
 function bitsAt(s: State, at: number): number {
-  if (s[at] === V_BITS) return s[at + 1];
+  if (s[at] === V_RANGE) return 32 - Math.clz32(s[at + 2]);
   if (s[at] === V_CONST && s[at + 2] === 0) return 32 - Math.clz32(s[at + 1]);
   return 64;
 }
@@ -169,41 +171,70 @@ export function closeWindows(s: State): void {
 }
 
 /** Joins the value at `from[at]` into the one at `into[to]`. Returns whether `into` changed. */
-function joinValue(into: State, to: number, from: State, at: number): boolean {
+function joinValue(
+  into: State,
+  to: number,
+  from: State,
+  at: number,
+  thresholds: Thresholds | undefined,
+): boolean {
   const shadow = into[to + SHADOW];
   const offset = into[to + SHADOW_OFFSET];
   const same = offset === from[at + SHADOW_OFFSET];
   const left = same ? Math.min(shadow, from[at + SHADOW]) : SHADOW_NONE;
   const window = into[to + WINDOW];
   const both = window === 0 ? 0 : intersection(window, from[at + WINDOW]);
-  const changed = joinKnowledge(into, to, from, at);
+  const changed = joinKnowledge(into, to, from, at, thresholds);
   into[to + WINDOW] = both;
   into[to + SHADOW] = left;
   into[to + SHADOW_OFFSET] = left === SHADOW_NONE ? 0 : offset;
   return changed || left !== shadow || both !== window;
 }
 
-function joinKnowledge(into: State, to: number, from: State, at: number): boolean {
+function joinKnowledge(
+  into: State,
+  to: number,
+  from: State,
+  at: number,
+  thresholds: Thresholds | undefined,
+): boolean {
   const kind = into[to];
   const other = from[at];
   const same = kind === other && into[to + 1] === from[at + 1] && into[to + 2] === from[at + 2];
-  if (same) {
+  if (same && into[to + 3] === from[at + 3]) return false;
+  if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return become(into, to, V_UNWRITTEN, 0);
+  if (isStack(kind) || isStack(other)) return joinStack(into, to, from, at, thresholds);
+  if (kind === V_UNKNOWN) return false;
+  if (kind === V_PACKET && same) {
     if (into[to + 3] <= from[at + 3]) return false;
     into[to + 3] = from[at + 3];
     return true;
   }
-  if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return become(into, to, V_UNWRITTEN, 0);
-  if (isStack(kind) || isStack(other)) return joinStack(into, to, from, at);
-  if (kind === V_UNKNOWN) return false;
-  const hint = hintOf(into, to);
-  if (hint !== V_UNKNOWN && hint === hintOf(from, at)) {
-    if (hint !== V_MAYBE_MAP_VALUE) return become(into, to, hint, 0);
-    const tag = tagOf(into, to);
-    const same = tag === tagOf(from, at);
-    return become(into, to, same ? hint : V_UNKNOWN, same ? tag : 0);
+  if (bitsAt(into, to) <= 32 && bitsAt(from, at) <= 32) {
+    return joinRanges(into, to, from, at, thresholds);
   }
-  const bits = Math.max(bitsAt(into, to), bitsAt(from, at));
-  return bits <= 32 ? become(into, to, V_BITS, bits) : become(into, to, V_UNKNOWN, 0);
+  return joinPointers(into, to, from, at, thresholds);
+}
+
+function joinPointers(
+  into: State,
+  to: number,
+  from: State,
+  at: number,
+  thresholds: Thresholds | undefined,
+): boolean {
+  const hint = hintOf(into, to);
+  if (hint === V_UNKNOWN || hint !== hintOf(from, at)) return become(into, to, V_UNKNOWN, 0);
+  if (hint !== V_MAYBE_MAP_VALUE) return become(into, to, hint, 0);
+  const tag = tagOf(into, to);
+  if (tag !== tagOf(from, at)) return become(into, to, V_UNKNOWN, 0);
+  const both = into[to] === V_MAP_VALUE && from[at] === V_MAP_VALUE;
+  if (!both || thresholds !== undefined) return become(into, to, hint, tag);
+  const low = Math.min(into[to + 2], from[at + 2]);
+  const high = Math.max(into[to + 2] + into[to + 3], from[at + 2] + from[at + 3]);
+  if (low === into[to + 2] && high - low === into[to + 3]) return false;
+  setValue(into, to / WORDS, V_MAP_VALUE, tag, low, high - low);
+  return true;
 }
 
 /** Changes what is known at `to`; false if it is that already. */
@@ -218,16 +249,34 @@ export function isStack(kind: number): boolean {
   return kind === V_STACK || kind === V_MAYBE_STACK;
 }
 
-/** A bound that has to be lowered twice is given up, so that this ends. */
-function joinStack(into: State, to: number, from: State, at: number): boolean {
-  const own = isStack(into[to]) ? into[to + 1] : -ANYWHERE;
-  const lowest = Math.min(own, isStack(from[at]) ? from[at + 1] : -ANYWHERE);
-  const known = into[to] === V_MAYBE_STACK;
+/** At loops, bounds that move are given up, so that this ends. */
+function joinStack(
+  into: State,
+  to: number,
+  from: State,
+  at: number,
+  thresholds: Thresholds | undefined,
+): boolean {
   const pure = isPureStack(into, to) && isPureStack(from, at) ? PURE : 0;
-  const bound = known && own <= lowest ? own : known ? ANYWHERE : lowest;
-  if (known && bound === own && into[to + 2] === pure) return false;
-  setValue(into, to / WORDS, V_MAYBE_STACK, bound, pure);
+  const own = isStack(into[to]) ? into[to + 1] : -ANYWHERE;
+  let low = Math.min(own, isStack(from[at]) ? from[at + 1] : -ANYWHERE);
+  const end = Math.max(stackEnd(into, to), stackEnd(from, at));
+  let extent = pure === PURE && end < -ANYWHERE ? end - low : 0;
+  const known = into[to] === V_MAYBE_STACK;
+  if (known && low === own && into[to + 2] === pure && into[to + 3] === extent) return false;
+  if (known && thresholds !== undefined) {
+    if (low !== own) low = ANYWHERE;
+    extent = 0;
+    if (low === own && into[to + 2] === pure && into[to + 3] === 0) return false;
+  }
+  setValue(into, to / WORDS, V_MAYBE_STACK, low, pure, extent);
   return true;
+}
+
+/** One past the highest offset a pointer into the stack may have. */
+function stackEnd(s: State, at: number): number {
+  if (s[at] === V_STACK) return s[at + 1] + 1;
+  return s[at] === V_MAYBE_STACK && s[at + 3] > 0 ? s[at + 1] + s[at + 3] : -ANYWHERE;
 }
 
 /** Whether the value is r10 plus something for sure. */
@@ -261,11 +310,19 @@ export function hintOf(s: State, at: number): number {
   }
 }
 
-/** Joins state `from` into the one at `into[start]`; returns whether anything changed. */
-export function joinState(into: Int32Array, start: number, from: State): boolean {
+/**
+ * Joins state `from` into the one at `into[start]`; returns whether anything changed. `thresholds` are
+ * given when this is where a loop closes that has been gone through before.
+ */
+export function joinState(
+  into: Int32Array,
+  start: number,
+  from: State,
+  thresholds: Thresholds | undefined,
+): boolean {
   let changed = false;
   for (let at = 0; at < from.length; at += WORDS) {
-    if (joinValue(into, start + at, from, at)) changed = true;
+    if (joinValue(into, start + at, from, at, thresholds)) changed = true;
   }
   return changed;
 }
