@@ -211,8 +211,8 @@ async function build(module) {
   writeIfChanged(
     module.output,
     `// Made by \`npm run build:wasm\`. Do not edit.\n` +
-      `/** ${module.name} module, for unshared memory (base64). */\nexport const wasm = '${plain.toString('base64')}';\n` +
-      `/** The same for shared memory. */\nexport const sharedWasm = '${shared.toString('base64')}';\n`,
+      `/** ${module.name} module, for unshared memory (base64). */\nexport const wasm: string = '${plain.toString('base64')}';\n` +
+      `/** The same for shared memory. */\nexport const sharedWasm: string = '${shared.toString('base64')}';\n`,
   );
   // Stamped with the digest from before compiling: an edit made meanwhile causes another build.
   writeFileSync(stamp, now);

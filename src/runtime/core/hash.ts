@@ -27,7 +27,7 @@ import { callForElement, stackReserve, stackRestore, stackTop } from './callback
 import { copyBytes, sameBytes } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
 import { cpu_number, random_next } from './instance';
-import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8 } from './jhash';
+import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8, keyWord } from './jhash';
 import { addCount, loadLink, lock, storeLink, unlock } from './lock';
 import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
@@ -190,8 +190,8 @@ export function lockOf(map: u32, hash: u32): u32 {
   return load<u32>(map, H_LOCKS) + ((hash & load<u32>(map, H_MASK) & (LOCKS - 1)) << 2);
 }
 
-// Keys of 4, 8 and 16 bytes are read as 32-bit words, once, and compared as 64-bit ones made from
-// them: a 64-bit read of a key that the program just wrote in smaller pieces would have to wait.
+// Keys of 4, 8 and 16 bytes are read once, in small pieces (see keyWord), and compared as 64-bit
+// words made from those.
 
 /** @inline */
 function pair(low: u32, high: u32): u64 {
@@ -201,7 +201,7 @@ function pair(low: u32, high: u32): u64 {
 export function hashOf(map: u32, key: u32): u32 {
   const init = load<u32>(map, H_INIT);
   const size = load<u32>(map, M_KEY_SIZE);
-  if (size == 8) return jhash8(load<u32>(key), load<u32>(key, 4), init);
+  if (size == 8) return jhash8(load<u32>(key), keyWord(key + 4), init);
   if (size == 4) return jhash4(load<u32>(key), init);
   return jhash(key, size, init);
 }
@@ -250,7 +250,7 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
   do {
     if (size == 8) {
       const w0 = load<u32>(key);
-      const w1 = load<u32>(key, 4);
+      const w1 = keyWord(key + 4);
       hash = jhash8(w0, w1, init);
       node = find8(table + ((hash & mask) << 2), pair(w0, w1), KEY);
     } else if (size == 4) {
@@ -258,10 +258,10 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
       hash = jhash4(w0, init);
       node = find4(table + ((hash & mask) << 2), w0, KEY);
     } else if (size == 16) {
-      const w0 = load<u32>(key);
-      const w1 = load<u32>(key, 4);
-      const w2 = load<u32>(key, 8);
-      const w3 = load<u32>(key, 12);
+      const w0 = keyWord(key);
+      const w1 = keyWord(key + 4);
+      const w2 = keyWord(key + 8);
+      const w3 = keyWord(key + 12);
       hash = jhash16(w0, w1, w2, w3, init);
       node = find16(table + ((hash & mask) << 2), pair(w0, w1), pair(w2, w3), KEY);
     } else {
@@ -280,7 +280,7 @@ export function findNode(map: u32, key: u32, KEY: u32): u32 {
  */
 export function findLink(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   const small = size == 8;
-  const word: u64 = small ? pair(load<u32>(key), load<u32>(key, 4)) : 0;
+  const word: u64 = small ? pair(load<u32>(key), keyWord(key + 4)) : 0;
   for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
     if (small ? load<u64>(node + KEY) == word : sameKey(node, key, size, hash, KEY)) return at;
     at = node;

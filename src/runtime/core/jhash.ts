@@ -17,6 +17,15 @@ function final(a: u32, b: u32, c: u32): u32 {
   return (c ^ b) - rotl<u32>(b, 24);
 }
 
+/**
+ * A word of a key, in halves: programs build keys from fields, and a 32-bit read of two 16-bit
+ * fields just written would wait until both are in the cache (ten times as long as the hash).
+ * @inline
+ */
+export function keyWord(at: u32): u32 {
+  return <u32>load<u16>(at) | ((<u32>load<u16>(at, 2)) << 16);
+}
+
 /** Hash of one word. @inline */
 export function jhash4(w0: u32, init: u32): u32 {
   return final(init + w0, init, init);
@@ -49,7 +58,7 @@ export function jhash16(w0: u32, w1: u32, w2: u32, w3: u32, init: u32): u32 {
 
 /** Up to 4 bytes, little endian. */
 function part(key: u32, size: u32): u32 {
-  if (size >= 4) return load<u32>(key);
+  if (size >= 4) return keyWord(key);
   let word: u32 = 0;
   for (let i: u32 = 0; i < size; i++) word |= (<u32>load<u8>(key + i)) << (i << 3);
   return word;
@@ -61,9 +70,9 @@ export function jhash(key: u32, size: u32, init: u32): u32 {
   let b = init;
   let c = init;
   while (size > 12) {
-    a += load<u32>(key);
-    b += load<u32>(key, 4);
-    c += load<u32>(key, 8);
+    a += keyWord(key);
+    b += keyWord(key + 4);
+    c += keyWord(key + 8);
     a = (a - c) ^ rotl<u32>(c, 4);
     c += b;
     b = (b - a) ^ rotl<u32>(a, 6);
