@@ -71,6 +71,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
     for (const text of object.notes) note(io, text);
     sayNotVerified(spec, io);
+    if (options.cpus > 1) sayNoOrder(io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),
     );
@@ -87,6 +88,13 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
 
 function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
   note(io, `not verified: '${spec.name}' runs with run-time checks on, nobody has proven it safe`);
+}
+
+function sayNoOrder(io: CliIo): void {
+  const text =
+    'several CPUs: flows run side by side in no fixed order, so what they share can differ from ' +
+    'run to run; the clock moves in steps of up to 20 ms';
+  note(io, text);
 }
 
 function note(io: CliIo, text: string): void {

@@ -12,7 +12,7 @@ import {
 } from '../../src/machine/index.ts';
 import { parseObject } from '../../src/object/index.ts';
 import { CaptureReader, createBatch, writeCapture } from '../../src/tools/pcap/index.ts';
-import { netObject, packet } from './helpers.ts';
+import { netObject, packet, udp } from './helpers.ts';
 
 const ETHERNET = [{ ifindex: 2, headerSize: 0 }];
 
@@ -119,6 +119,24 @@ describe.each(['wasm', 'interpreter'] as const)('a packet ring (%s)', (engine) =
     const records = maps.get('samples')!.drain();
     const clocks = records.map(({ data }) => new DataView(data.buffer).getBigUint64(0, true));
     expect(clocks).toEqual([1000n, 1005n, 1005n, 1009n]);
+  });
+
+  it('gives several CPUs one time per batch, which never goes back', async () => {
+    const { ring, program, machine, maps } = await boot('sampled', {}, engine);
+    const second = new PacketRing(machine.runtime, ring.hook, {
+      capacity: 16,
+      bytes: 1 << 16,
+      roomy: false,
+    });
+    const lanes = [ring, second].map((one) => new LocalLane(one, program.code));
+    const runner = new PacketRunner(lanes, 0);
+    const times = [0n, 5n, 15n, 25n, 30n, 46n].map((ms) => ms * 1_000_000n);
+    const packets = times.map((_, i) => udp(`10.0.0.${i}`, '10.0.0.9', [i, 53]));
+    await runAll(runner, batchOf(packets, undefined, times).batch);
+    const records = maps.get('samples')!.drain();
+    const clocks = records.map(({ data }) => new DataView(data.buffer).getBigUint64(0, true));
+    expect(clocks.map((ns) => ns / 1_000_000n)).toEqual([0n, 0n, 0n, 25n, 25n, 46n]);
+    expect(lanes.every((lane) => lane.ring.count < 6)).toBe(true);
   });
 
   it('leaves room in front of the packet for programs that move its start', async () => {

@@ -8,6 +8,13 @@ const TWO_32 = 0x1_0000_0000;
 /** Return codes counted in a flat array; the few others go into a map. */
 const SMALL_CODES = 16;
 
+/**
+ * Nanoseconds of packets' time in one batch for several CPUs. They run at their own pace, and time
+ * that went back from one to the other would break programs as no kernel does: so a batch has one
+ * time for all its packets, and spans no more than this.
+ */
+const CLOCK_STEP = 20_000_000;
+
 /** One kind of fault, with how often it came and where first. */
 export interface FaultTally {
   readonly fault: ProgramFault;
@@ -132,13 +139,17 @@ export class PacketRunner {
   #fill(columns: PacketColumns, from: number, ingress: readonly Ingress[]): number {
     for (const lane of this.#lanes) lane.ring.clear();
     const cpus = this.#lanes.length;
+    let start = -1;
     let i = from;
     for (; i < columns.count; i++) {
       const device = ingress[columns.interfaceId[i]!]!;
       const cpu = cpus === 1 ? 0 : laneFor(columns, i, device, cpus);
       const ring = this.#lanes[cpu]!.ring;
       const clock = this.totals.clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
-      if (!ring.place(this.#u8, this.#u32, columns, i, device, cpu, clock)) break;
+      if (i === from) start = clock;
+      if (cpus > 1 && clock > start + CLOCK_STEP) break;
+      const now = cpus > 1 ? start : clock;
+      if (!ring.place(this.#u8, this.#u32, columns, i, device, cpu, now)) break;
       this.#laneOf[i - from] = cpu;
       this.#slotOf[i - from] = ring.count - 1;
       this.totals.bytes += columns.length[i]!;
