@@ -141,6 +141,14 @@ export function nodeRegion(map: u32): i32 {
   return <i32>ENOMEM;
 }
 
+/** A whole table with values in the nodes and a spare node per CPU for updates that replace. */
+export function plainTableCreate(map: u32, keyOffset: u32): i32 {
+  const error = hashCreate(map, keyOffset, load<u32>(map, M_VALUE_SIZE), cpuCount());
+  if (error != 0) return error;
+  takeExtras(map);
+  return nodeRegion(map);
+}
+
 /** Per-CPU values in an area of their own; each node's address field (`at`) is set on first use. */
 export function percpuValues(map: u32): i32 {
   const size = roundUp8(load<u32>(map, M_VALUE_SIZE));

@@ -1,4 +1,21 @@
-/** What all map types share: headers, the region of the values, copies of values. */
+/**
+ * What all map types share: headers and the region of the values.
+ *
+ * A map type is a file in ../maps whose functions begin with the type's name. `<type>_create(map): i32`
+ * finds the header filled in from BPF_MAP_CREATE, makes the storage, and names the type's operations
+ * in the header (setOp); it returns 0 or a negative errno and then leaves nothing behind. Addresses
+ * are u32; what is missing is not supported:
+ *
+ *   for programs and helpers, through the header or directly
+ *     _lookup(map, key): u64             tagged pointer or 0      _lookup_percpu(map, key, cpu): u64
+ *     _update(map, key, value, flags: u64): i64                   _delete(map, key): i64
+ *     _push(map, value, flags: u64): i64    _pop(map, value): i64    _peek(map, value): i64
+ *     _for_each(map, slot, ctx: u64, flags: u64): i64             _redirect(map, index: u64, flags: u64): i64
+ *   for bpf(2), which copies, all CPUs' values at once; i32 results
+ *     _sys_lookup(map, key, out, flags)  _sys_update(map, key, value, flags)  _sys_delete(map, key)
+ *     _sys_lookup_and_delete(map, key, out, flags)                _next_key(map, key or 0, next)
+ *   _free(map)                           gives back the storage; the header is map_discard's
+ */
 import {
   GLOBALS,
   G_CPUS,

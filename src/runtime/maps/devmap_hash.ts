@@ -22,20 +22,18 @@ import {
   countChange,
   findLocked,
   giveNode,
-  hashCreate,
   hashRelease,
   isNode,
   linkNode,
   lockOf,
   nextKeyFrom,
-  nodeRegion,
+  plainTableCreate,
   swapExtra,
-  takeExtras,
   takeNode,
   unlinkNode,
 } from '../core/hash';
 import { loadLink, lock, unlock } from '../core/lock';
-import { cpuCount, setOp, valuePointer } from '../core/map';
+import { setOp, valuePointer } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
@@ -43,9 +41,6 @@ const KEY: u32 = 8;
 
 export function devmap_hash_create(map: u32): i32 {
   store<u32>(map, load<u32>(map, M_FLAGS) | BPF_F_RDONLY_PROG, M_FLAGS);
-  const error = hashCreate(map, KEY, load<u32>(map, M_VALUE_SIZE), cpuCount());
-  if (error != 0) return error;
-  takeExtras(map);
   setOp(map, OP_LOOKUP, devmap_hash_lookup.index);
   setOp(map, OP_DELETE, devmap_hash_delete.index);
   setOp(map, OP_NEXT_KEY, devmap_hash_next_key.index);
@@ -54,7 +49,7 @@ export function devmap_hash_create(map: u32): i32 {
   setOp(map, OP_SYS_LOOKUP, devmap_hash_sys_lookup.index);
   setOp(map, OP_SYS_UPDATE, devmap_hash_sys_update.index);
   setOp(map, OP_SYS_DELETE, devmap_hash_sys_delete.index);
-  return nodeRegion(map);
+  return plainTableCreate(map, KEY);
 }
 
 export function devmap_hash_free(map: u32): void {

@@ -2,7 +2,6 @@
 import {
   M_KEY_SIZE,
   M_SPIN_LOCK,
-  M_VALUE_SIZE,
   OP_DELETE,
   OP_FOR_EACH,
   OP_FREE,
@@ -23,7 +22,6 @@ import {
   existsCheck,
   findLink,
   findNode,
-  hashCreate,
   hashDelete,
   hashForEach,
   hashNextKey,
@@ -31,22 +29,18 @@ import {
   hashRelease,
   linkNode,
   lockOf,
-  nodeRegion,
+  plainTableCreate,
   replaceNode,
   swapExtra,
-  takeExtras,
   takeNode,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
-import { cpuCount, setOp, valuePointer } from '../core/map';
+import { setOp, valuePointer } from '../core/map';
 import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';
 
 const KEY: u32 = 8;
 
 export function hash_create(map: u32): i32 {
-  const error = hashCreate(map, KEY, load<u32>(map, M_VALUE_SIZE), cpuCount());
-  if (error != 0) return error;
-  takeExtras(map);
   setOp(map, OP_LOOKUP, hash_lookup.index);
   setOp(map, OP_UPDATE, hash_update.index);
   setOp(map, OP_DELETE, hash_delete.index);
@@ -57,7 +51,7 @@ export function hash_create(map: u32): i32 {
   setOp(map, OP_SYS_UPDATE, hash_sys_update.index);
   setOp(map, OP_SYS_DELETE, hash_sys_delete.index);
   setOp(map, OP_SYS_LOOKUP_AND_DELETE, hash_sys_lookup_and_delete.index);
-  return nodeRegion(map);
+  return plainTableCreate(map, KEY);
 }
 
 export function hash_free(map: u32): void {

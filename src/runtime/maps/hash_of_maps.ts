@@ -9,10 +9,17 @@ import {
   OP_SYS_UPDATE,
 } from '../layout';
 import { ENOENT } from '../core/errno';
-import { H_VALUE, findNode, hashDelete, hashNextKey, hashRelease } from '../core/hash';
+import {
+  H_VALUE,
+  findNode,
+  hashDelete,
+  hashNextKey,
+  hashRelease,
+  plainTableCreate,
+} from '../core/hash';
 import { handleOf, setOp } from '../core/map';
 import { innerCheck, innerId, templateCreate } from '../core/map-in-map';
-import { hash_create, hash_update } from './hash';
+import { hash_update } from './hash';
 
 /** Nodes are those of hash maps. */
 const KEY: u32 = 8;
@@ -20,9 +27,6 @@ const KEY: u32 = 8;
 export function hash_of_maps_create(map: u32): i32 {
   const error = templateCreate(map);
   if (error != 0) return error;
-  const made = hash_create(map);
-  if (made != 0) return made;
-  memory.fill(map + 64, 0, 60);
   setOp(map, OP_LOOKUP, hash_of_maps_lookup.index);
   setOp(map, OP_DELETE, hash_of_maps_delete.index);
   setOp(map, OP_NEXT_KEY, hash_of_maps_next_key.index);
@@ -30,7 +34,7 @@ export function hash_of_maps_create(map: u32): i32 {
   setOp(map, OP_SYS_LOOKUP, hash_of_maps_sys_lookup.index);
   setOp(map, OP_SYS_UPDATE, hash_of_maps_sys_update.index);
   setOp(map, OP_SYS_DELETE, hash_of_maps_sys_delete.index);
-  return 0;
+  return plainTableCreate(map, KEY);
 }
 
 export function hash_of_maps_free(map: u32): void {
