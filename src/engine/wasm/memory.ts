@@ -10,7 +10,7 @@ import {
   BPF_XCHG,
   BPF_XOR,
 } from '../../isa/index.ts';
-import { C_CTX, FAULT_UNALIGNED } from '../../runtime/layout.ts';
+import { C_CTX, FAULT_BAD_INSN, FAULT_UNALIGNED } from '../../runtime/layout.ts';
 import { emitCheck } from './checks.ts';
 
 import type { Emitter } from './emitter.ts';
@@ -216,6 +216,10 @@ export function emitPacketLoad(e: Emitter, i: number, base: number, leave: () =>
   const { code } = e.program;
   const op = code.op[i];
   const packet = e.world.image.context.packet;
+  if (packet === undefined) {
+    e.module.emitFault(e, FAULT_BAD_INSN, i);
+    return;
+  }
   const context = e.scratch32();
   const value = e.scratch64();
   e.makesCalls = true;
@@ -225,9 +229,9 @@ export function emitPacketLoad(e: Emitter, i: number, base: number, leave: () =>
     e.with(W.LOCAL_GET, context);
     e.access(W.I32_LOAD, offset);
   };
-  field(packet?.start ?? 0);
-  field(packet?.end ?? 0);
-  if (packet?.network === undefined) e.i32(-1);
+  field(packet.start);
+  field(packet.end);
+  if (packet.network === undefined) e.i32(-1);
   else field(packet.network);
   e.i32(code.imm[i]);
   if ((op & 0xe0) !== BPF_ABS) {

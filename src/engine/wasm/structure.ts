@@ -256,6 +256,10 @@ class Dispatcher {
 
   run(): void {
     const count = this.flow.order.length;
+    // Expanded in the batch loop, this code runs more than once.
+    this.sink.byte(I32_CONST);
+    this.sink.s32(0);
+    this.local(LOCAL_SET);
     this.open(LOOP);
     for (let r = 0; r < count; r++) this.open(BLOCK);
     this.local(LOCAL_GET);
