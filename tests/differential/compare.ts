@@ -1,6 +1,7 @@
 import {
   type CompileOptions,
   type Engine,
+  type LoadedCode,
   ProgramFaultError,
   type ProgramImage,
 } from '../../src/engine/index.ts';
@@ -32,6 +33,7 @@ const CONTEXT: ProgramImage['context'] = {
   packet: { start: 0, end: 4, meta: 8 },
 };
 const PACKET_SIZE = 34;
+const CONTEXTS = 3;
 
 /** All that a run leaves behind, as text: two runs agree when the texts do. */
 export interface Outcome {
@@ -40,6 +42,14 @@ export interface Outcome {
   readonly memory: string;
   /** Executions per instruction of runs without fault; zeros unless profiled. */
   readonly counts: string;
+  /** What a batch over several contexts gave afterwards, if there was one. */
+  readonly batch: string;
+  readonly batchFault: ProgramFaultError | undefined;
+}
+
+function describe(fault: ProgramFaultError): string {
+  const { kind, insn, address, size, write, argument } = fault;
+  return `${kind} at ${insn}: 0x${address.toString(16)} ${size} ${write} ${argument}`;
 }
 
 /** A machine that every variant of every program finds in the same state. */
@@ -48,7 +58,10 @@ export class World {
   readonly #map: RuntimeMap;
   /** Two slots, the second taken. */
   readonly #programs: RuntimeMap;
+  /** The first of CONTEXTS. */
   readonly #context: number;
+  /** Room for the results of a batch, and behind it for its times. */
+  readonly #results: number;
   readonly #packet: number;
   #nextId = 1;
 
@@ -70,7 +83,8 @@ export class World {
       maxEntries: 2,
       flags: 0,
     });
-    this.#context = this.#runtime.allocate(CONTEXT.allocated, 64);
+    this.#context = this.#runtime.allocate(CONTEXTS * CONTEXT.allocated, 64);
+    this.#results = this.#runtime.allocate(CONTEXTS * 16);
     this.#packet = this.#runtime.allocate(PACKET_SIZE + 64, 64) + 32;
     this.#addTarget();
   }
@@ -97,29 +111,38 @@ export class World {
     if (this.#programs.update(bytes(1), bytes(target.entry)) !== 0) throw new Error('prog_array');
   }
 
-  #reset(): void {
+  #reset(stack: number): void {
     const runtime = this.#runtime;
     const view = runtime.view();
     runtime.clock = 12345n;
-    runtime.u8().fill(0, runtime.cpuBlock + C_STACK, runtime.cpuBlock + C_STACK_END);
+    runtime.u8().fill(stack, runtime.cpuBlock + C_STACK, runtime.cpuBlock + C_STACK_END);
     for (let i = 0; i < 2; i++) {
       this.#map.valueBytes(i).forEach((_, k, bytes) => (bytes[k] = (k * 37 + i * 11) & 0xff));
     }
     for (let k = 0; k < PACKET_SIZE; k++) view.setUint8(this.#packet + k, (k * 101) & 0xff);
-    const words = [this.#packet, this.#packet + PACKET_SIZE, this.#packet, 1, 2, -3];
-    words.forEach((word, i) => view.setInt32(this.#context + 4 * i, word, true));
+    for (let n = 0; n < CONTEXTS; n++) {
+      const words = [this.#packet, this.#packet + PACKET_SIZE - n, this.#packet, 1 + n, 2, -3];
+      const context = this.#context + n * CONTEXT.allocated;
+      words.forEach((word, i) => view.setInt32(context + 4 * i, word, true));
+      view.setBigUint64(this.#results + 8 * CONTEXTS + 8 * n, BigInt(777 * n), true);
+    }
   }
 
-  /** Loads, runs and disposes of the program. */
-  outcome(program: TestProgram, variant: Variant): Outcome {
-    this.#reset();
+  /** Loads, runs and disposes of the program. A batch follows a run without fault, if wanted. */
+  outcome(program: TestProgram, variant: Variant, wantsBatch: boolean, stack = 0): Outcome {
+    this.#reset(stack);
     const code = variant.engine.load(this.#image(program), this.#runtime, {
       ...variant.options,
       fuel: program.fuel,
     });
     try {
       const outcome = this.#run(() => code.run(this.#context));
-      return { ...outcome, counts: outcome.fault ? '' : code.counts().join(' ') };
+      const counts = outcome.fault ? '' : code.counts().join(' ');
+      if (!wantsBatch || outcome.fault)
+        return { ...outcome, counts, batch: '', batchFault: undefined };
+      this.#reset(stack);
+      const batchFault = this.#batch(code);
+      return { ...outcome, counts, ...batchFault };
     } finally {
       code.dispose();
     }
@@ -147,7 +170,17 @@ export class World {
     };
   }
 
-  #run(run: () => number): Omit<Outcome, 'counts'> {
+  #batch(code: LoadedCode): Pick<Outcome, 'batch' | 'batchFault'> {
+    const [results, times] = [this.#results, this.#results + 8 * CONTEXTS];
+    this.#runtime.u8().fill(0, results, times);
+    const reached = code.batch(this.#context, CONTEXT.allocated, CONTEXTS, results, times);
+    const batchFault = code.fault as ProgramFaultError | undefined;
+    const verdicts = this.#runtime.i32().subarray(results >> 2, (results >> 2) + CONTEXTS);
+    const end = batchFault ? describe(batchFault) : 'all';
+    return { batch: `${reached} ${verdicts.join(' ')} ${end}\n${this.#memory()}`, batchFault };
+  }
+
+  #run(run: () => number): Pick<Outcome, 'end' | 'fault' | 'memory'> {
     let fault: ProgramFaultError | undefined;
     let end: string;
     try {
@@ -158,8 +191,7 @@ export class World {
     } catch (error) {
       if (!(error instanceof ProgramFaultError)) throw error;
       fault = error;
-      const { kind, insn, address, size, write, argument } = error;
-      end = `${kind} at ${insn}: 0x${address.toString(16)} ${size} ${write} ${argument}`;
+      end = describe(error);
     }
     return { end, fault, memory: this.#memory() };
   }
@@ -169,7 +201,7 @@ export class World {
     const part = (from: number, size: number) =>
       Buffer.from(u8.subarray(from, from + size)).toString('hex');
     const values = [0, 1].map((i) => Buffer.from(this.#map.valueBytes(i)).toString('hex'));
-    const context = part(this.#context, CONTEXT.allocated);
+    const context = part(this.#context, CONTEXTS * CONTEXT.allocated);
     return [...values, context, part(this.#packet, PACKET_SIZE)].join('\n');
   }
 }
@@ -182,18 +214,24 @@ export function difference(
   world: World,
   program: TestProgram,
   variants: readonly Variant[],
+  wantsBatch = false,
 ): string | undefined {
   const [referee, ...others] = variants;
-  const expected = world.outcome(program, referee!);
+  const expected = world.outcome(program, referee!, wantsBatch);
+  if (readsUnwrittenStack(world, program, referee!, wantsBatch, expected)) return undefined;
   for (const variant of others) {
     if (expected.fault && !variant.options.checks) continue;
-    const found = outcomeOrError(world, program, variant);
+    const batch = wantsBatch && (variant.options.checks || !expected.batchFault);
+    const found = outcomeOrError(world, program, variant, batch);
     if (typeof found === 'string') return `${variant.name}: ${found}`;
     if (found.end !== expected.end) {
       return `${referee!.name}: ${expected.end}\n${variant.name}: ${found.end}`;
     }
     if (found.memory !== expected.memory) {
       return `${referee!.name}:\n${expected.memory}\n${variant.name}:\n${found.memory}`;
+    }
+    if (batch && found.batch !== expected.batch) {
+      return `${referee!.name}: batch ${expected.batch}\n${variant.name}: batch ${found.batch}`;
     }
     if (found.counts !== expected.counts) {
       return `${referee!.name}: ${expected.counts}\n${variant.name}: ${found.counts}`;
@@ -202,9 +240,27 @@ export function difference(
   return undefined;
 }
 
-function outcomeOrError(world: World, program: TestProgram, variant: Variant): Outcome | string {
+/** What a program finds in stack it has not written is unspecified: engines may differ. */
+function readsUnwrittenStack(
+  world: World,
+  program: TestProgram,
+  referee: Variant,
+  wantsBatch: boolean,
+  expected: Outcome,
+): boolean {
+  const other = world.outcome(program, referee, wantsBatch, 0x5a);
+  const same = (key: 'end' | 'memory' | 'batch' | 'counts') => other[key] === expected[key];
+  return !(same('end') && same('memory') && same('batch') && same('counts'));
+}
+
+function outcomeOrError(
+  world: World,
+  program: TestProgram,
+  variant: Variant,
+  wantsBatch: boolean,
+): Outcome | string {
   try {
-    return world.outcome(program, variant);
+    return world.outcome(program, variant, wantsBatch);
   } catch (error) {
     return String(error);
   }

@@ -23,7 +23,7 @@ const failures = new URL('./failures/', import.meta.url);
 const variantsFor = (seed: number): Variant[] => engineVariants(seed % 8 === 0);
 
 function differs(world: World, program: TestProgram, variants: readonly Variant[]): boolean {
-  return difference(world, program, variants) !== undefined;
+  return difference(world, program, variants, true) !== undefined;
 }
 
 /** Every fourth program is one that a verifier would most likely refuse. */
@@ -39,7 +39,7 @@ function report(seed: number): string {
   const small = shrink(program, (candidate) => differs(new World(), candidate, variants));
   mkdirSync(failures, { recursive: true });
   writeFileSync(new URL(`${seed}.json`, failures), toJson(small));
-  return `seed ${seed}:\n${listing(small)}\n${difference(new World(), small, variants)}`;
+  return `seed ${seed}:\n${listing(small)}\n${difference(new World(), small, variants, true)}`;
 }
 
 it(

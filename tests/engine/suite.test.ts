@@ -378,6 +378,35 @@ describe.each(variants)('$name', (variant) => {
     expect(lab.runtime.clock).toBe(4000n);
   });
 
+  it('gives every program of a batch its own context and fresh registers', () => {
+    const lab = new Lab();
+    const contexts = lab.runtime.allocate(64 * 3);
+    const results = lab.runtime.allocate(4 * 3);
+    const verdicts = (text: string): number[] => {
+      const code = lab.load(variant, text);
+      expect(code.batch(contexts, 64, 3, results, 0)).toBe(3);
+      code.dispose();
+      return [...lab.runtime.i32().subarray(results >> 2, (results >> 2) + 3)];
+    };
+    const each = [contexts, contexts + 64, contexts + 128];
+    expect(verdicts('r0 = r1\nexit')).toEqual(each);
+    expect(verdicts('r6 = r1\nr6 *= 1\nr0 = r6\nexit')).toEqual(each);
+    expect(verdicts('*(u64 *)(r10 - 8) = r1\nr0 = *(u64 *)(r10 - 8)\nexit')).toEqual(each);
+    expect(verdicts('call fn_a\nexit\nfn_a:\nr0 = r1\nexit')).toEqual(each);
+    const twoEntries = 'if r5 s< r10 goto in\nagain:\nr2 = 0\nin:\nr7 += -1\nif r7 s> 0 goto again';
+    expect(verdicts(`r6 = r1\n${twoEntries}\nif r0 == 0 goto +0\nr0 += r6\nexit`)).toEqual(each);
+    const loop = 'again:\nr7 += 1\nif r7 s< 3 goto again';
+    expect(verdicts(`r6 = r1\n${loop}\nr0 = r6\nexit`)).toEqual(each);
+    expect(verdicts(`r6 = r1\n${loop}\nr0 = r7\nexit`)).toEqual([3, 3, 3]);
+    expect(verdicts(`${loop}\nr0 = *(u64 *)(r10 - 8)\nr0 = r1\nexit`)).toEqual(each);
+    expect(verdicts('r6 = r1\nif r6 == 5 goto +1\nr6 *= 1\nr0 *= 31\nr0 += r6\nexit')).toEqual(
+      each,
+    );
+    expect(verdicts('r5 += 1\nr9 += 2\nr0 += r5\nr0 += r9\nexit')).toEqual([3, 3, 3]);
+    const own = lab.r0(lab.load(variant, 'r0 = r10\nexit'));
+    expect(verdicts('r0 = r10\nexit')).toEqual([0, 1, 2].map(() => Number(own & 0xffffffffn)));
+  });
+
   it('counts executions per instruction', () => {
     const lab = new Lab();
     const text = `

@@ -59,6 +59,32 @@ describe.each(pairs)('tail calls: $name', ({ from, to }) => {
     expect(counter.valueBytes(0)[0]).toBe(68);
   });
 
+  it('count only when they go somewhere', () => {
+    const lab = new Lab();
+    const target = lab.load(to, 'r0 = 55\nexit');
+    const map = lab.handle(lab.programArray([0, target.entry]));
+    const call = `r1 = r6\nr2 = ${map} ll\nr3 = r8\ncall ${TAIL_CALL}`;
+    const text = `r6 = r1\nr7 = 40\nr8 = 0\nagain:\n${call}\nr7 += -1\nif r7 != 0 goto again
+      r8 = 1\n${call}\nr0 = 1\nexit`;
+    expect(lab.load(from, text).run(lab.context)).toBe(55);
+  });
+
+  it('return what the target returned, whatever r0 was, also in batches', () => {
+    const lab = new Lab();
+    const target = lab.load(to, 'r0 = *(u32 *)(r1 + 12)\nexit');
+    const map = lab.programArray([target.entry]);
+    const contexts = lab.runtime.allocate(64 * 3);
+    const results = lab.runtime.allocate(4 * 3);
+    for (const n of [0, 1, 2]) lab.runtime.view().setUint32(contexts + 64 * n + 12, n + 7, true);
+    const jump = `r2 = ${lab.handle(map)} ll\nr3 = 0\nr0 = 1\ncall ${TAIL_CALL}\nexit`;
+    for (const text of [jump, `call fn_a\nexit\nfn_a:\n${jump}`]) {
+      const code = lab.load(from, text);
+      expect(code.batch(contexts, 64, 3, results, 0)).toBe(3);
+      const verdicts = lab.runtime.i32().subarray(results >> 2, (results >> 2) + 3);
+      expect([...verdicts]).toEqual([7, 8, 9]);
+    }
+  });
+
   it('from a subprogram return to its caller, with the stack as it was', () => {
     const lab = new Lab();
     const target = lab.load(

@@ -25,7 +25,7 @@ import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
 import { CTX_TAG, isInlinedLookup, MAP_HANDLE_TAG, mapInVariable, slotOf } from './transfer.ts';
-import { isInWindow, V_CONST, V_CTX } from './values.ts';
+import { isInWindow, setValue, V_CONST, V_CTX, V_UNKNOWN, WORDS } from './values.ts';
 
 const MAP_LOOKUP_ELEM = 1;
 const KTIME_GET_NS = 5;
@@ -213,11 +213,6 @@ function emitTailCall(e: Emitter, i: number, base: number, frame: number): void 
   e.op(W.I32_LT_U);
   e.op(W.I32_AND);
   e.start(W.IF);
-  e.cpu();
-  e.loadCpu(C_TAIL_CALLS);
-  e.i32(1);
-  e.op(W.I32_ADD);
-  e.access(W.I32_STORE, C_TAIL_CALLS, 2);
   field(facts?.values, M_VALUES);
   e.get32(base + 3);
   field(facts?.stride, M_STRIDE);
@@ -226,6 +221,11 @@ function emitTailCall(e: Emitter, i: number, base: number, frame: number): void 
   e.access(W.I32_LOAD, 0);
   e.with(W.LOCAL_TEE, slot);
   e.start(W.IF);
+  e.cpu();
+  e.loadCpu(C_TAIL_CALLS);
+  e.i32(1);
+  e.op(W.I32_ADD);
+  e.access(W.I32_STORE, C_TAIL_CALLS, 2);
   emitTailJump(e, base, frame, slot);
   e.op(W.END);
   e.op(W.END);
@@ -243,9 +243,13 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   e.sink.byte(0);
   if (replaces) return;
   e.set(base);
+  // What is known of r0 if the call fails is not what the target returned.
+  const known = e.state.slice(base * WORDS, (base + 1) * WORDS);
+  setValue(e.state, base, V_UNKNOWN);
   if (!isMain) e.restoreStackTop();
   e.get(base);
   e.finishRun();
+  e.state.set(known, base * WORDS);
 }
 
 function emitTailCallCheck(e: Emitter, i: number, base: number): void {
