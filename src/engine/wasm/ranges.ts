@@ -61,7 +61,7 @@ export function readRange(s: State, at: number, out: Range): void {
 export function setRange(s: State, v: number, low: number, high: number, step: number): void {
   if (low < 0 || high > MAX_U32 || low > high) setValue(s, v, V_UNKNOWN);
   else if (low === high) setValue(s, v, V_CONST, low | 0, 0);
-  else setValue(s, v, V_RANGE, low | 0, high | 0, Math.max(1, Math.min(step, SIGN - 1)));
+  else setValue(s, v, V_RANGE, low | 0, high | 0, step >= 1 && step < SIGN ? step : 1);
 }
 
 export function gcd(a: number, b: number): number {

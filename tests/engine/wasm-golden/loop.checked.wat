@@ -1,0 +1,278 @@
+(func $test (type 2) (param i32) (result i64)
+    (local i64 i64 i64 i32 i64)
+    global.get 0
+    i64.load offset=24
+    local.set 1
+    local.get 0
+    i64.extend_i32_u
+    i64.const -140733193388032
+    i64.add
+    local.set 5
+    i64.const 0
+    local.set 2
+    local.get 0
+    i64.load32_u offset=12 align=1
+    local.set 3
+    block  ;; label = @1
+      loop  ;; label = @2
+        local.get 2
+        i32.wrap_i64
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 1
+        i64.const 1
+        i64.sub
+        local.tee 1
+        i64.const 0
+        i64.lt_s
+        if  ;; label = @3
+          i32.const 4
+          i32.const 4
+          i64.const 0
+          i32.const 0
+          i32.const 0
+          call $fault
+          unreachable
+        end
+        local.get 4
+        local.get 3
+        i32.wrap_i64
+        i32.add
+        local.set 4
+        local.get 2
+        local.get 3
+        i64.add
+        local.set 2
+        local.get 3
+        i64.const 1
+        i64.sub
+        local.set 3
+        local.get 3
+        i64.eqz
+        i32.eqz
+        if  ;; label = @3
+          local.get 1
+          i64.const 1
+          i64.sub
+          local.tee 1
+          i64.const 0
+          i64.lt_s
+          if  ;; label = @4
+            i32.const 4
+            i32.const 4
+            i64.const 0
+            i32.const 0
+            i32.const 0
+            call $fault
+            unreachable
+          end
+          br 1 (;@2;)
+        end
+        br 1 (;@1;)
+      end
+    end
+    global.get 0
+    local.get 1
+    i64.store offset=24
+    local.get 2
+    return
+    unreachable)

@@ -1,0 +1,150 @@
+(func $test (type 0) (param i32) (result i64)
+    (local i64 i64 i32 i64)
+    local.get 0
+    i64.extend_i32_u
+    i64.const -140733193388032
+    i64.add
+    local.set 4
+    i64.const 0
+    local.set 1
+    local.get 0
+    i64.load32_u offset=12 align=1
+    local.set 2
+    block  ;; label = @1
+      loop  ;; label = @2
+        local.get 1
+        i32.wrap_i64
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        br_if 1 (;@1;)
+        local.get 3
+        local.get 2
+        i32.wrap_i64
+        i32.add
+        local.set 3
+        local.get 1
+        local.get 2
+        i64.add
+        local.set 1
+        local.get 2
+        i64.const 1
+        i64.sub
+        local.set 2
+        local.get 2
+        i64.eqz
+        i32.eqz
+        br_if 0 (;@2;)
+        br 1 (;@1;)
+      end
+    end
+    local.get 1
+    return
+    unreachable)
