@@ -268,7 +268,7 @@ class Generator {
       if (random.oneIn(10)) choices.push(() => this.#tailCall());
     }
     if (random.oneIn(80)) this.#wild();
-    else if (random.oneIn(40)) this.#cluster();
+    else if (random.oneIn(25)) this.#cluster();
     else random.pick(choices)();
   }
 
@@ -650,13 +650,41 @@ class Generator {
     for (const register of [1, 2, 3, 4, 5]) this.#set(register);
   }
 
+  /** A number in some range, by arithmetic or by comparisons that may leave to `out`. */
+  #bounded(index: number, out: Label): void {
+    const random = this.#random;
+    const b = this.#builder;
+    const wide = random.pick([BPF_ALU64, BPF_ALU64, BPF_ALU]);
+    const compare = random.pick([BPF_JMP, BPF_JMP, BPF_JMP32]);
+    const limit = random.between(1, 40);
+    const shift = random.between(58, 63) - (wide === BPF_ALU ? 32 : 0);
+    b.insn(MOV64 | BPF_X, index, this.#data());
+    random.pick([
+      () => b.insn(wide | BPF_AND | BPF_K, index, 0, 0, random.pick([7, 15, 31])),
+      () => b.insn(wide | BPF_RSH | BPF_K, index, 0, 0, shift),
+      () => b.insn(wide | BPF_ARSH | BPF_K, index, 0, 0, shift),
+      () => b.insn(wide | BPF_MOD | BPF_K, index, 0, random.below(2), limit),
+      () => b.jump(compare | random.pick([BPF_JGT, BPF_JGE]) | BPF_K, out, index, 0, limit),
+      () => {
+        b.jump(compare | random.pick([BPF_JSGT, BPF_JSGE]) | BPF_K, out, index, 0, limit);
+        b.jump(compare | random.pick([BPF_JSLT, BPF_JSLE]) | BPF_K, out, index, 0, 0);
+      },
+      () => b.insn(BPF_LDX | BPF_MEM | BPF_B, index, FRAME, -random.between(1, FRAME_BYTES)),
+    ])();
+    if (random.oneIn(3)) {
+      const operation = random.pick([BPF_ADD, BPF_MUL, BPF_LSH, BPF_SUB]);
+      b.insn(wide | operation | BPF_K, index, 0, 0, random.between(-2, 3));
+    }
+    if (random.oneIn(4)) b.jump(compare | BPF_JGT | BPF_K, out, index, 0, 24);
+  }
+
   /** Several accesses near one pointer that nobody has compared with anything. */
   #cluster(): void {
     const random = this.#random;
     const b = this.#builder;
     const [pointer, index] = random.oneIn(2) ? [4, 8] : [8, 2];
-    b.insn(MOV64 | BPF_X, index, this.#data());
-    b.insn(BPF_ALU64 | BPF_AND | BPF_K, index, 0, 0, random.pick([7, 15, 31]));
+    const out = b.label();
+    this.#bounded(index, out);
     const isPacket = this.#current === 0 && random.oneIn(2);
     if (isPacket) b.insn(BPF_LDX | BPF_MEM | BPF_W, pointer, POINTER, 0);
     else b.wide(pointer, 0, 0, 'value');
@@ -668,6 +696,7 @@ class Generator {
         b.insn(BPF_ALU64 | BPF_ADD | BPF_K, pointer, 0, 0, random.between(-3, 8));
       if (random.oneIn(8)) b.insn(BPF_JMP | BPF_CALL, 0, 0, 0, 5);
     }
+    b.place(out);
     for (const register of [1, 2, 3, 4, 5]) this.#set(register);
   }
 
