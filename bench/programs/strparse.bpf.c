@@ -9,17 +9,35 @@ struct text {
 };
 WORK(struct text);
 
-static const char request[] =
-    "GET /api/v2/items?page=3&sort=name HTTP/1.1\r\nHost: www.example.net\r\n"
-    "User-Agent: beeyard/0.1\r\nAccept: text/html,application/json;q=0.9\r\n"
-    "Accept-Language: de,en;q=0.5\r\nContent-Length: 1234\r\nCookie: id=77ab; theme=dark\r\n\r\n";
+#define LINES 8
+#define LINE 64
+/* Header lines; each request takes some of them, in another order. */
+static const char lines[LINES][LINE] = {
+    "Host: www.example.net\r\n",
+    "User-Agent: beeyard/0.1\r\n",
+    "Accept: text/html,application/json;q=0.9\r\n",
+    "Accept-Language: de,en;q=0.5\r\n",
+    "Content-Length: 1234\r\n",
+    "Cookie: id=77ab; theme=dark\r\n",
+    "X-Request-Id: 4f1c9a7730be\r\n",
+    "If-Modified-Since: Wed, 15 Jan 2025 12:00:00 GMT\r\n",
+};
+static const char start[] = "GET /api/v2/items?page=3&sort=name HTTP/1.1\r\n";
 
 PROGRAM(setup) {
   UNUSED(ctx);
-  u32 used = 0;
-  while (used + sizeof(request) < LENGTH)
-    for (u32 i = 0; i < sizeof(request) - 1; i++)
-      work.bytes[used++] = request[i];
+  u32 used = 0, random = 77;
+  while (used + 10 * LINE < LENGTH) {
+    for (u32 i = 0; i < sizeof(start) - 1; i++)
+      work.bytes[used++] = start[i];
+    for (u32 count = 2 + next_random(&random) % 6; count > 0; count--) {
+      const char *line = lines[(next_random(&random) >> 8) % LINES];
+      for (u32 i = 0; i < LINE && line[i]; i++)
+        work.bytes[used++] = line[i];
+    }
+    work.bytes[used++] = '\r';
+    work.bytes[used++] = '\n';
+  }
   work.used = used;
   return used;
 }
