@@ -18,7 +18,7 @@ import {
   TAG_BASE,
 } from '../../src/runtime/layout.ts';
 import type { Runtime, RuntimeMap } from '../../src/runtime/types.ts';
-import { VALUE_SIZE } from './generate.ts';
+import { VALUE_SIZE } from './vocabulary.ts';
 import { placed, type TestProgram } from './program.ts';
 
 export interface Variant {
