@@ -42,9 +42,10 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
     emitArgumentCheck(e, i, base, facts);
     if (facts.isRuntime && emitInlined(e, i, base)) return;
     const map = MAP_OPERATIONS[id] && mapInVariable(e.analysis, e.state, base + 1);
-    const name =
-      map === undefined ? '' : `${e.world.mapAt(map)!.prefix}_${MAP_OPERATIONS[id].name}`;
-    const operation = e.module.operation(name);
+    const operation =
+      map === undefined
+        ? undefined
+        : e.module.operation(e.world.mapAt(map)!, MAP_OPERATIONS[id].name);
     if (operation === undefined) emitPlainCall(e, base, frame, id, facts);
     else emitMapOperation(e, base, id, operation);
     e.set(base);

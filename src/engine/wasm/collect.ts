@@ -30,7 +30,13 @@ import {
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { ProgramImage } from '../types.ts';
-import type { ArgumentFacts, Facts, HelperFacts, MapFacts } from './facts.ts';
+import {
+  type ArgumentFacts,
+  type Facts,
+  functionNames,
+  type HelperFacts,
+  type MapFacts,
+} from './facts.ts';
 import { CALL, following } from './insn.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
@@ -52,10 +58,11 @@ export function collectFacts(image: ProgramImage, runtime: Runtime): Facts {
     }
   }
   for (const id of Object.keys(helpers)) if (!helpers[Number(id)]) delete helpers[Number(id)];
-  for (const { prefix } of maps.values()) {
+  for (const map of maps.values()) {
     for (const operation of ['lookup', 'update', 'delete']) {
-      const name = `${prefix}_${operation}`;
-      if (runtime.exports[name] !== undefined) functions.add(name);
+      for (const name of functionNames(map, operation)) {
+        if (runtime.exports[name] !== undefined) functions.add(name);
+      }
     }
   }
   return {

@@ -35,6 +35,15 @@ export interface MapFacts {
   readonly readable: boolean;
 }
 
+/**
+ * Names of the runtime's functions for an operation on a map: the one for its key size, if there
+ * is one, then the general one.
+ */
+export function functionNames(map: MapFacts, operation: string): readonly string[] {
+  const general = `${map.prefix}_${operation}`;
+  return [`${general}_${map.keySize}`, general];
+}
+
 /** What checked code must know of one argument of a helper to prove it beforehand. */
 export interface ArgumentFacts {
   /** 'memory' is as long as `size` says, or the argument `sizeFrom`; 'other' cannot be proven. */

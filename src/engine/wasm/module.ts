@@ -36,7 +36,7 @@ import { packetFields } from '../context.ts';
 import { DEFAULT_FUEL } from '../types.ts';
 import { I32, I64, ModuleBuilder } from './encoder.ts';
 import { CodeWriter } from './emitter.ts';
-import type { World } from './facts.ts';
+import { functionNames, type MapFacts, type World } from './facts.ts';
 import { CALL as CALL_OP } from './insn.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
@@ -159,9 +159,9 @@ export class ModuleContext {
     }
     const operation = MAP_OPERATIONS[id];
     if (operation === undefined || !facts.isRuntime) return;
-    for (const { prefix } of this.world.facts.maps) {
-      const name = `${prefix}_${operation.name}`;
-      if (!this.world.hasFunction(name)) continue;
+    for (const map of this.world.facts.maps) {
+      const name = functionNames(map, operation.name).find((each) => this.world.hasFunction(each));
+      if (name === undefined) continue;
       this.operations.set(name, this.runtimeFunction(name, operation.params, I64));
     }
   }
@@ -175,8 +175,10 @@ export class ModuleContext {
     return this.contracts.get(id);
   }
 
-  operation(name: string): number | undefined {
-    return this.operations.get(name);
+  /** The runtime's function for an operation on this map, the most specific one there is. */
+  operation(map: MapFacts, operation: string): number | undefined {
+    const names = functionNames(map, operation);
+    return this.operations.get(names.find((name) => this.operations.has(name)) ?? '');
   }
 
   /** Global with the table slot of a callback. */

@@ -53,6 +53,8 @@ export const H_EXTRA = M_PRIVATE + 40;
 export const H_LOCKS = M_PRIVATE + 44;
 /** LRU state (core/lru.ts). */
 export const H_LRU = M_PRIVATE + 48;
+/** u64: added to a node's address it makes the tagged pointer to its value. */
+export const H_POINTER = M_PRIVATE + 56;
 
 export const NODE_NEXT: u32 = 0;
 export const NODE_HASH: u32 = 4;
@@ -135,10 +137,12 @@ export function hashRelease(map: u32): void {
 export function nodeRegion(map: u32): i32 {
   const stride = load<u32>(map, H_STRIDE);
   const start = load<u32>(map, H_NODES) + load<u32>(map, H_VALUE);
-  if (valueRegion(map, start, load<u32>(map, H_END), stride, load<u32>(map, M_VALUE_SIZE)))
-    return 0;
-  hashRelease(map);
-  return <i32>ENOMEM;
+  if (!valueRegion(map, start, load<u32>(map, H_END), stride, load<u32>(map, M_VALUE_SIZE))) {
+    hashRelease(map);
+    return <i32>ENOMEM;
+  }
+  store<u64>(map, valuePointer(map, load<u32>(map, H_VALUE)), H_POINTER);
+  return 0;
 }
 
 /** A whole table with values in the nodes and a spare node per CPU for updates that replace. */
@@ -247,39 +251,76 @@ function findBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   return node;
 }
 
-/** Node of `key`, or 0. Needs no lock. @inline */
-export function findNode(map: u32, key: u32, KEY: u32): u32 {
-  const size = load<u32>(map, M_KEY_SIZE);
-  const init = load<u32>(map, H_INIT);
-  const mask = load<u32>(map, H_MASK);
-  const table = load<u32>(map, H_BUCKETS);
-  let hash: u32;
+// Lookups need no lock. A chain that ends as another bucket's: the node under us moved there, so the
+// walk starts over.
+
+/** Node of a 4-byte key, or 0. @inline */
+export function findNode4(map: u32, key: u32, KEY: u32): u32 {
+  const w0 = load<u32>(key);
+  const bucket = jhash4(w0, load<u32>(map, H_INIT)) & load<u32>(map, H_MASK);
+  const head = load<u32>(map, H_BUCKETS) + (bucket << 2);
   let node: u32;
   do {
-    if (size == 8) {
-      const w0 = load<u32>(key);
-      const w1 = keyWord(key + 4);
-      hash = jhash8(w0, w1, init);
-      node = find8(table + ((hash & mask) << 2), pair(w0, w1), KEY);
-    } else if (size == 4) {
-      const w0 = load<u32>(key);
-      hash = jhash4(w0, init);
-      node = find4(table + ((hash & mask) << 2), w0, KEY);
-    } else if (size == 16) {
-      const w0 = keyWord(key);
-      const w1 = keyWord(key + 4);
-      const w2 = keyWord(key + 8);
-      const w3 = keyWord(key + 12);
-      hash = jhash16(w0, w1, w2, w3, init);
-      node = find16(table + ((hash & mask) << 2), pair(w0, w1), pair(w2, w3), KEY);
-    } else {
-      hash = jhash(key, size, init);
-      node = findBytes(table + ((hash & mask) << 2), key, size, hash, KEY);
-    }
+    node = find4(head, w0, KEY);
     if (isNode(node)) return node;
-    // A chain that ends as another bucket's: the node under us moved there.
-  } while (SHARED && node != endOf(hash & mask));
+  } while (SHARED && node != endOf(bucket));
   return 0;
+}
+
+/** Node of an 8-byte key, or 0. @inline */
+export function findNode8(map: u32, key: u32, KEY: u32): u32 {
+  const w0 = load<u32>(key);
+  const w1 = keyWord(key + 4);
+  const bucket = jhash8(w0, w1, load<u32>(map, H_INIT)) & load<u32>(map, H_MASK);
+  const head = load<u32>(map, H_BUCKETS) + (bucket << 2);
+  let node: u32;
+  do {
+    node = find8(head, pair(w0, w1), KEY);
+    if (isNode(node)) return node;
+  } while (SHARED && node != endOf(bucket));
+  return 0;
+}
+
+/** Node of a 16-byte key, or 0. @inline */
+export function findNode16(map: u32, key: u32, KEY: u32): u32 {
+  const w0 = keyWord(key);
+  const w1 = keyWord(key + 4);
+  const w2 = keyWord(key + 8);
+  const w3 = keyWord(key + 12);
+  const bucket = jhash16(w0, w1, w2, w3, load<u32>(map, H_INIT)) & load<u32>(map, H_MASK);
+  const head = load<u32>(map, H_BUCKETS) + (bucket << 2);
+  let node: u32;
+  do {
+    node = find16(head, pair(w0, w1), pair(w2, w3), KEY);
+    if (isNode(node)) return node;
+  } while (SHARED && node != endOf(bucket));
+  return 0;
+}
+
+/** Node of a key of any size, or 0. */
+export function findNodeBytes(map: u32, key: u32, size: u32, KEY: u32): u32 {
+  const hash = jhash(key, size, load<u32>(map, H_INIT));
+  const bucket = hash & load<u32>(map, H_MASK);
+  const head = load<u32>(map, H_BUCKETS) + (bucket << 2);
+  let node: u32;
+  do {
+    node = findBytes(head, key, size, hash, KEY);
+    if (isNode(node)) return node;
+  } while (SHARED && node != endOf(bucket));
+  return 0;
+}
+
+/** Node of `key`, or 0. @inline */
+export function findNode(map: u32, key: u32, KEY: u32): u32 {
+  const size = load<u32>(map, M_KEY_SIZE);
+  if (size == 8) return findNode8(map, key, KEY);
+  if (size == 4) return findNode4(map, key, KEY);
+  return size == 16 ? findNode16(map, key, KEY) : findNodeBytes(map, key, size, KEY);
+}
+
+/** What a program gets for the value in a node; 0 for no node. @inline */
+export function pointerTo(map: u32, node: u32): u64 {
+  return node == 0 ? 0 : load<u64>(map, H_POINTER) + node;
 }
 
 /**

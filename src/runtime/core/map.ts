@@ -8,6 +8,7 @@
  *
  *   for programs and helpers, through the header or directly
  *     _lookup(map, key): u64             tagged pointer or 0      _lookup_percpu(map, key, cpu): u64
+ *     _lookup_8(map, key): u64           the same, for maps whose key has 8 bytes (any size; optional)
  *     _update(map, key, value, flags: u64): i64                   _delete(map, key): i64
  *     _push(map, value, flags: u64): i64    _pop(map, value): i64    _peek(map, value): i64
  *     _for_each(map, slot, ctx: u64, flags: u64): i64             _redirect(map, index: u64, flags: u64): i64

@@ -28,12 +28,13 @@ import {
   lockOf,
   nextKeyFrom,
   plainTableCreate,
+  pointerTo,
   swapExtra,
   takeNode,
   unlinkNode,
 } from '../core/hash';
 import { loadLink, lock, unlock } from '../core/lock';
-import { setOp, valuePointer } from '../core/map';
+import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
@@ -61,8 +62,7 @@ function find(map: u32, key: u32): u32 {
 }
 
 export function devmap_hash_lookup(map: u32, key: u32): u64 {
-  const node = find(map, key);
-  return node == 0 ? 0 : valuePointer(map, node + load<u32>(map, H_VALUE));
+  return pointerTo(map, find(map, key));
 }
 
 export function devmap_hash_delete(map: u32, key: u32): i64 {

@@ -22,6 +22,9 @@ import {
   existsCheck,
   findLink,
   findNode,
+  findNode16,
+  findNode4,
+  findNode8,
   hashDelete,
   hashForEach,
   hashNextKey,
@@ -30,12 +33,13 @@ import {
   linkNode,
   lockOf,
   plainTableCreate,
+  pointerTo,
   replaceNode,
   swapExtra,
   takeNode,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
-import { setOp, valuePointer } from '../core/map';
+import { setOp } from '../core/map';
 import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';
 
 const KEY: u32 = 8;
@@ -59,8 +63,19 @@ export function hash_free(map: u32): void {
 }
 
 export function hash_lookup(map: u32, key: u32): u64 {
-  const node = findNode(map, key, KEY);
-  return node == 0 ? 0 : valuePointer(map, node + load<u32>(map, H_VALUE));
+  return pointerTo(map, findNode(map, key, KEY));
+}
+
+export function hash_lookup_4(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode4(map, key, KEY));
+}
+
+export function hash_lookup_8(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode8(map, key, KEY));
+}
+
+export function hash_lookup_16(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode16(map, key, KEY));
 }
 
 /**

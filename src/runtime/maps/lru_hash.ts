@@ -21,18 +21,22 @@ import {
   existsCheck,
   findLocked,
   findNode,
+  findNode16,
+  findNode4,
+  findNode8,
   hashForEach,
   hashNextKey,
   hashOf,
   linkNode,
   lockOf,
   nodeRegion,
+  pointerTo,
   unlinkNode,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
 import { LRU_KEY, lruGive, lruTake, lruTouch } from '../core/lru';
 import { lruHashCreate, lruHashDelete, lruHashRelease } from '../core/lru-hash';
-import { setOp, valuePointer } from '../core/map';
+import { setOp } from '../core/map';
 import { BPF_EXIST } from '../core/uapi';
 
 export function lru_hash_create(map: u32): i32 {
@@ -56,10 +60,25 @@ export function lru_hash_free(map: u32): void {
 }
 
 export function lru_hash_lookup(map: u32, key: u32): u64 {
-  const node = findNode(map, key, LRU_KEY);
-  if (node == 0) return 0;
-  lruTouch(node);
-  return valuePointer(map, node + load<u32>(map, H_VALUE));
+  return touched(map, findNode(map, key, LRU_KEY));
+}
+
+export function lru_hash_lookup_4(map: u32, key: u32): u64 {
+  return touched(map, findNode4(map, key, LRU_KEY));
+}
+
+export function lru_hash_lookup_8(map: u32, key: u32): u64 {
+  return touched(map, findNode8(map, key, LRU_KEY));
+}
+
+export function lru_hash_lookup_16(map: u32, key: u32): u64 {
+  return touched(map, findNode16(map, key, LRU_KEY));
+}
+
+/** @inline */
+function touched(map: u32, node: u32): u64 {
+  if (node != 0) lruTouch(node);
+  return pointerTo(map, node);
 }
 
 /** Takes a node first, which may evict an element, even the one with this key. */
