@@ -164,11 +164,14 @@ function emitDivision(e: Emitter, i: number, base: number, rem: boolean, wide: b
     else e.operand32(i, base, isRegister);
   };
   const one = () => (wide ? e.i64(1) : e.i32(1));
-  const divide = () => {
+  const divideAs = ({ rem: rems, div }: DivisionCodes) => {
     dividend();
+    if (codes === WIDE && div === NARROW.div) e.op(W.I32_WRAP_I64);
     divisor();
-    e.op((rem ? codes.rem : codes.div)[signed]);
+    if (codes === WIDE && div === NARROW.div) e.op(W.I32_WRAP_I64);
+    e.op((rem ? rems : div)[signed]);
   };
+  const divide = () => divideAs(codes);
   if (isOrdinary(e, i, base, isRegister)) {
     divide();
     return;
@@ -189,7 +192,29 @@ function emitDivision(e: Emitter, i: number, base: number, rem: boolean, wide: b
   }
   e.op(codes.mul);
   e.op(W.ELSE);
-  divide();
+  if (wide && signed === 0) emitShortDivision(e, dividend, divisor, divideAs);
+  else divide();
+  e.op(W.END);
+}
+
+/** 64-bit division is several times slower than 32-bit on most CPUs, and rarely needed. */
+function emitShortDivision(
+  e: Emitter,
+  dividend: () => void,
+  divisor: () => void,
+  divideAs: (codes: DivisionCodes) => void,
+): void {
+  dividend();
+  divisor();
+  e.op(W.I64_OR);
+  e.i64(32);
+  e.op(W.I64_SHR_U);
+  e.op(W.I64_EQZ);
+  e.start(W.IF, I64);
+  divideAs(NARROW);
+  e.op(W.I64_EXTEND_I32_U);
+  e.op(W.ELSE);
+  divideAs(WIDE);
   e.op(W.END);
 }
 
