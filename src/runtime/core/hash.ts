@@ -210,12 +210,16 @@ function pair(low: u32, high: u32): u64 {
   return <u64>low | ((<u64>high) << 32);
 }
 
-export function hashOf(map: u32, key: u32): u32 {
+/** Hash of a key whose size the caller knows. @inline */
+export function hashSized(map: u32, key: u32, size: u32): u32 {
   const init = load<u32>(map, H_INIT);
-  const size = load<u32>(map, M_KEY_SIZE);
   if (size == 8) return jhash8(load<u32>(key), keyWord(key + 4), init);
   if (size == 4) return jhash4(load<u32>(key), init);
   return jhash(key, size, init);
+}
+
+export function hashOf(map: u32, key: u32): u32 {
+  return hashSized(map, key, load<u32>(map, M_KEY_SIZE));
 }
 
 /** Walks on from the link at `at` to the node with the key or the end. @inline */
@@ -460,9 +464,8 @@ function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
 }
 
 /** Deletes from a table whose free nodes are its own (not an LRU's). @inline */
-export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
-  const size = load<u32>(map, M_KEY_SIZE);
-  const hash = hashOf(map, key);
+export function hashDelete(map: u32, key: u32, size: u32, KEY: u32): i64 {
+  const hash = hashSized(map, key, size);
   const word = lockOf(map, hash);
   lock(word);
   const at = findLink(bucketOf(map, hash), key, size, hash, KEY);

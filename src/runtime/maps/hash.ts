@@ -28,8 +28,8 @@ import {
   hashDelete,
   hashForEach,
   hashNextKey,
-  hashOf,
   hashRelease,
+  hashSized,
   linkNode,
   lockOf,
   plainTableCreate,
@@ -84,12 +84,20 @@ export function hash_lookup_16(map: u32, key: u32): u64 {
  * changes. Only BPF_F_LOCK writes in place.
  */
 export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, load<u32>(map, M_KEY_SIZE), value, flags);
+}
+
+export function hash_update_8(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 8, value, flags);
+}
+
+/** @inline */
+function update(map: u32, key: u32, size: u32, value: u32, flags: u64): i64 {
   if (flags != 0) {
     if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
     if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
   }
-  const size = load<u32>(map, M_KEY_SIZE);
-  const hash = hashOf(map, key);
+  const hash = hashSized(map, key, size);
   const word = lockOf(map, hash);
   lock(word);
   const error = put(map, key, size, value, flags, hash);
@@ -124,7 +132,11 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
 }
 
 export function hash_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, KEY);
+  return hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+}
+
+export function hash_delete_8(map: u32, key: u32): i64 {
+  return hashDelete(map, key, 8, KEY);
 }
 
 export function hash_next_key(map: u32, key: u32, next: u32): i32 {
