@@ -201,6 +201,33 @@ describe('what compiled code contains', () => {
     expect(fault).toMatchObject({ kind: 'out of range', insn: 5, size: 1, write: false });
   });
 
+  it('selects instead of jumping over a few instructions', () => {
+    const lab = new Lab();
+    const image = (relation: string) =>
+      imageOf(`
+      r0 = *(u32 *)(r1 + 12)
+      r2 = r0
+      r2 += 32
+      r3 = 5
+      if w0 ${relation} 64 goto low
+      r3 = r2
+      r2 ^= r3
+      r2 -= 9
+    low:
+      r0 *= 1000
+      r0 += r2
+      r0 += r3
+      exit`);
+    expect(textOf(image('s<'), lab, { checks: false })).toMatch(/select/);
+    expect(textOf(image('s<'), lab, { checks: false })).not.toMatch(/if|block/);
+    for (const value of [0, 63, 64, 65, 0x80000000]) {
+      for (const relation of ['s<', '>', '!=']) {
+        lab.runtime.u32()[(lab.context + 12) >>> 2] = value;
+        resultOf(lab, image(relation));
+      }
+    }
+  });
+
   it('proves packet accesses by the comparison with the end', () => {
     const lab = new Lab(64);
     const parse = (bytes: number) => `

@@ -17,6 +17,7 @@ import {
   NODE_ENTER,
   NODE_LEAVE,
   NODE_PART,
+  NODE_SELECT,
   NODE_STRAY,
   NODE_TRAP,
   hasNext,
@@ -24,11 +25,13 @@ import {
 import { following, FP, MAY_GOTO } from './insn.ts';
 import { lastInsn, NONE } from './program.ts';
 import { refineRanges, type Thresholds } from './ranges.ts';
+import { skippedEnd } from './select.ts';
 import type { Slots } from './slots.ts';
 import { enterFrame, frameBase, passValue, transfer, type TransferContext } from './transfer.ts';
 import {
   closeWindows,
   decideNull,
+  forgetPlace,
   forgetPacket,
   isConst,
   joinState,
@@ -189,9 +192,36 @@ export class Analysis implements TransferContext {
       case NODE_ENTER:
         enterFrame(s, base, frameBase(target), graph.frames[target].depth);
         break;
+      case NODE_SELECT:
+        this.throughSelect(s, node, base);
+        break;
       case NODE_LEAVE:
         passValue(s, frameBase(target), base);
         break;
+    }
+  }
+
+  /** The skipped instructions may or may not be executed. */
+  private throughSelect(s: State, node: number, base: number): void {
+    const without = s.slice();
+    const { code, blocks } = this.program;
+    const skipped = this.graph.taken[node];
+    const end = skippedEnd(this.graph, skipped);
+    for (let i = blocks.start[this.graph.block[skipped]]; i < end; i = following(code, i)) {
+      transfer(this, s, i, base);
+    }
+    this.joinSelect(s, without, node);
+  }
+
+  /** Joins the states with (`s`) and without the skipped instructions of select node `node`. */
+  joinSelect(s: State, without: State, node: number): void {
+    joinState(s, 0, without, undefined);
+    const { code, blocks } = this.program;
+    const skipped = this.graph.taken[node];
+    const end = skippedEnd(this.graph, skipped);
+    const base = frameBase(this.graph.frame[node]);
+    for (let i = blocks.start[this.graph.block[skipped]]; i < end; i = following(code, i)) {
+      forgetPlace(s, base + code.dst[i]);
     }
   }
 

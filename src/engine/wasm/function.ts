@@ -37,6 +37,7 @@ import {
   NODE_GOTO,
   NODE_LEAVE,
   NODE_RETURN,
+  NODE_SELECT,
   NODE_STRAY,
   NODE_TRAP,
   nodeCount,
@@ -47,6 +48,7 @@ import { emitAtomic, emitCount, emitLoad, emitPacketLoad, emitStore } from './me
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
 import { BLOCK_GOTO, lastInsn, NONE } from './program.ts';
+import { convertToSelects, runsWhenTaken, skippedEnd } from './select.ts';
 import { NO_SLOTS, Slots } from './slots.ts';
 import { emitGraph, type NodeEmitter } from './structure.ts';
 import { frameBase, isIndexOf, transfer } from './transfer.ts';
@@ -105,10 +107,47 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
       case NODE_ENTER:
         this.enter(node, last, base);
         break;
+      case NODE_SELECT:
+        this.select(node, last, base);
+        break;
       case NODE_LEAVE:
         this.leaveFrame(node, base);
         break;
     }
+  }
+
+  /** Executes the skipped instructions, then puts back what they wrote if they were skipped. */
+  private select(node: number, last: number, base: number): void {
+    const { graph, program } = this;
+    const frame = graph.frame[node];
+    const skipped = graph.taken[node];
+    const condition = this.addLocal(I32);
+    emitCondition(this, last, base, frame, runsWhenTaken(graph, node));
+    this.with(W.LOCAL_SET, condition);
+    const without = this.state.slice();
+    const end = skippedEnd(graph, skipped);
+    const olds = new Map<number, number>();
+    for (
+      let i = program.blocks.start[graph.block[skipped]];
+      i < end;
+      i = following(program.code, i)
+    ) {
+      const dst = base + program.code.dst[i];
+      if (!olds.has(dst)) {
+        olds.set(dst, this.addLocal(I64));
+        this.get(dst);
+        this.with(W.LOCAL_SET, olds.get(dst)!);
+      }
+      this.insn(i, base, frame);
+    }
+    for (const [dst, old] of olds) {
+      this.with(W.LOCAL_GET, old);
+      this.with(W.LOCAL_GET, this.local(dst));
+      this.with(W.LOCAL_GET, condition);
+      this.op(W.SELECT);
+      this.set(dst);
+    }
+    this.analysis.joinSelect(this.state, without, node);
   }
 
   condition(node: number, inverted: boolean): void {
@@ -435,14 +474,16 @@ const SMALL_PROGRAM = 150;
  */
 export function compileChunk(module: ModuleContext, graph: Graph): Uint8Array | undefined {
   if (nodeCount(graph) > SMALL_PROGRAM) return undefined;
-  const flow = optimise(graph);
+  const flow = optimise(module, graph);
   const analysis = analyse(module, graph, flow, true);
   const e = new FunctionEmitter(6, module.world, analysis, module);
   e.chunk(() => emitGraph(graph, flow, e));
   return e.finish();
 }
 
-function optimise(graph: Graph): Flow {
+function optimise(module: ModuleContext, graph: Graph): Flow {
+  // Counters are per block, so all blocks must stay.
+  if (module.counters === NONE && isSmall(graph)) convertToSelects(graph);
   const flow = analyseFlow(graph);
   return isSmall(graph) && unrollLoops(graph, flow) ? analyseFlow(graph) : flow;
 }
@@ -452,7 +493,7 @@ function optimise(graph: Graph): Flow {
  * something that local calls reach.
  */
 export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
-  const flow = optimise(graph);
+  const flow = optimise(module, graph);
   const analysis = analyse(module, graph, flow, isEntry);
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);

@@ -26,6 +26,11 @@ export const NODE_LEAVE = 5;
 export const NODE_TRAP = 6;
 /** Runs a part of the program that was cut out into a function of its own (see split.ts). */
 export const NODE_PART = 7;
+/**
+ * Does what node `taken` does if the conditional jump at its end goes there, as a select (select.ts),
+ * and goes on to `next`.
+ */
+export const NODE_SELECT = 9;
 /** No instructions: stands for a jump out of the subprogram; `next` is the faulting instruction. */
 export const NODE_STRAY = 8;
 

@@ -1,0 +1,91 @@
+import { BPF_ALU, BPF_ALU64, BPF_DIV, BPF_MOD } from '../../isa/index.ts';
+import { type Graph, NODE_COND, NODE_GOTO, NODE_SELECT, nodeCount, successorsOf } from './graph.ts';
+import { CALL, following, isJump, MAY_GOTO } from './insn.ts';
+import { lastInsn } from './program.ts';
+
+/** Instructions that may be executed for nothing. */
+const MAX_SKIPPED = 3;
+
+/**
+ * Replaces branches around a few arithmetic instructions by selects: node n does what the skipped
+ * node does and keeps the result only if it would have been executed. BPF has no conditional move, so
+ * compilers leave such branches, which processors often mispredict. The skipped node stays in
+ * `taken`, out of the flow.
+ */
+export function convertToSelects(graph: Graph): void {
+  const preds = countPredecessors(graph);
+  for (let n = 0; n < nodeCount(graph); n++) {
+    if (graph.kind[n] !== NODE_COND || graph.taken[n] === graph.next[n]) continue;
+    const { taken, next } = graph;
+    if (isSkippable(graph, n, next[n], taken[n], preds))
+      replace(graph, n, next[n], taken[n], preds);
+    else if (isSkippable(graph, n, taken[n], next[n], preds)) {
+      replace(graph, n, taken[n], next[n], preds);
+    }
+  }
+}
+
+function countPredecessors(graph: Graph): Uint32Array {
+  const preds = new Uint32Array(nodeCount(graph));
+  const successors = [0, 0];
+  for (let n = 0; n < nodeCount(graph); n++) {
+    const count = successorsOf(graph, n, successors);
+    for (let k = 0; k < count; k++) preds[successors[k]]++;
+  }
+  return preds;
+}
+
+/** Whether `skipped` lies between n and `join`, alone, and does only cheap arithmetic. */
+function isSkippable(
+  graph: Graph,
+  n: number,
+  skipped: number,
+  join: number,
+  preds: Uint32Array,
+): boolean {
+  const { program, block, frame, kind } = graph;
+  if (kind[skipped] !== NODE_GOTO || graph.next[skipped] !== join || preds[skipped] !== 1)
+    return false;
+  if (frame[skipped] !== frame[n] || frame[join] !== frame[n]) return false;
+  const last = lastInsn(program, block[n]);
+  if (program.code.op[last] === MAY_GOTO) return false;
+  const from = program.blocks.start[block[skipped]];
+  // Jumps back cost fuel in checked code; only forward ones are replaced.
+  if (from <= last || program.blocks.start[block[join]] <= from) return false;
+  return isCheap(graph, skipped);
+}
+
+/** Instructions of a skipped node: all but a jump at its end. */
+export function skippedEnd(graph: Graph, n: number): number {
+  const { program, block } = graph;
+  const last = lastInsn(program, block[n]);
+  const op = program.code.op[last];
+  return isJump(op) && op !== CALL ? last : program.blocks.end[block[n]];
+}
+
+function isCheap(graph: Graph, n: number): boolean {
+  const { code, blocks } = graph.program;
+  let count = 0;
+  const end = skippedEnd(graph, n);
+  for (let i = blocks.start[graph.block[n]]; i < end; i = following(code, i)) {
+    const op = code.op[i];
+    const operation = op & 0xf0;
+    const isAlu = (op & 7) === BPF_ALU || (op & 7) === BPF_ALU64;
+    if (!isAlu || operation === BPF_DIV || operation === BPF_MOD) return false;
+    if (++count > MAX_SKIPPED) return false;
+  }
+  return count > 0;
+}
+
+function replace(graph: Graph, n: number, skipped: number, join: number, preds: Uint32Array): void {
+  graph.kind[n] = NODE_SELECT;
+  graph.taken[n] = skipped;
+  graph.next[n] = join;
+  preds[join]--;
+}
+
+/** Whether the skipped node of select node `n` is executed when the jump is taken. */
+export function runsWhenTaken(graph: Graph, n: number): boolean {
+  const { program, block, taken } = graph;
+  return program.blocks.taken[block[n]] === block[taken[n]];
+}
