@@ -255,8 +255,8 @@ function findBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   return node;
 }
 
-// Lookups need no lock. A chain that ends as another bucket's: the node under us moved there, so the
-// walk starts over.
+// Lookups need no lock. A chain that ends as another bucket's: the node under us moved there, so
+// the walk starts over.
 
 /** Node of a 4-byte key, or 0. @inline */
 export function findNode4(map: u32, key: u32, KEY: u32): u32 {

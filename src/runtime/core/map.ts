@@ -1,17 +1,19 @@
 /**
  * What all map types share: headers and the region of the values.
  *
- * A map type is a file in ../maps whose functions begin with the type's name. `<type>_create(map): i32`
- * finds the header filled in from BPF_MAP_CREATE, makes the storage, and names the type's operations
- * in the header (setOp); it returns 0 or a negative errno and then leaves nothing behind. Addresses
- * are u32; what is missing is not supported:
+ * A map type is a file in ../maps whose functions begin with the type's name.
+ * `<type>_create(map): i32` finds the header filled in from BPF_MAP_CREATE, makes the storage, and
+ * names the type's operations in the header (setOp); it returns 0 or a negative errno and then
+ * leaves nothing behind. Addresses are u32; what is missing is not supported:
  *
  *   for programs and helpers, through the header or directly
- *     _lookup(map, key): u64             tagged pointer or 0      _lookup_percpu(map, key, cpu): u64
- *     _lookup_8(map, key): u64           the same, for maps whose key has 8 bytes (any size; optional)
+ *     _lookup(map, key): u64             tagged pointer or 0
+ *     _lookup_8(map, key): u64           the same for keys of 8 bytes (any size; optional)
+ *     _lookup_percpu(map, key, cpu): u64
  *     _update(map, key, value, flags: u64): i64                   _delete(map, key): i64
  *     _push(map, value, flags: u64): i64    _pop(map, value): i64    _peek(map, value): i64
- *     _for_each(map, slot, ctx: u64, flags: u64): i64             _redirect(map, index: u64, flags: u64): i64
+ *     _for_each(map, slot, ctx: u64, flags: u64): i64
+ *     _redirect(map, index: u64, flags: u64): i64
  *   for bpf(2), which copies, all CPUs' values at once; i32 results
  *     _sys_lookup(map, key, out, flags)  _sys_update(map, key, value, flags)  _sys_delete(map, key)
  *     _sys_lookup_and_delete(map, key, out, flags)                _next_key(map, key or 0, next)

@@ -19,7 +19,22 @@
     else
       i64.const 7
       local.get 1
-      i64.div_u
+      i64.or
+      i64.const 32
+      i64.shr_u
+      i64.eqz
+      if (result i64)  ;; label = @2
+        i64.const 7
+        i32.wrap_i64
+        local.get 1
+        i32.wrap_i64
+        i32.div_u
+        i64.extend_i32_u
+      else
+        i64.const 7
+        local.get 1
+        i64.div_u
+      end
     end
     local.set 2
     local.get 1
