@@ -40,6 +40,7 @@ import {
   V_CONST,
   V_CTX,
   V_LOOKED_UP,
+  V_MAYBE_PACKET,
   V_PACKET,
   V_PACKET_END,
   V_STACK,
@@ -221,7 +222,10 @@ export class Analysis implements TransferContext {
     const end = skippedEnd(this.graph, skipped);
     const base = frameBase(this.graph.frame[node]);
     for (let i = blocks.start[this.graph.block[skipped]]; i < end; i = following(code, i)) {
-      forgetPlace(s, base + code.dst[i]);
+      const dst = base + code.dst[i];
+      forgetPlace(s, dst);
+      // Where pointers meet in a select has no name of its own.
+      if (s[dst * WORDS] === V_PACKET) setValue(s, dst, V_MAYBE_PACKET);
     }
   }
 

@@ -18,7 +18,7 @@ import { accessSize } from './insn.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { slotOf } from './transfer.ts';
-import { setValue, V_CONST, V_UNKNOWN } from './values.ts';
+import { setValue, V_CONST, V_MAP_VALUE, V_UNKNOWN } from './values.ts';
 
 const LOADS: Readonly<Record<number, number>> = {
   1: W.I64_LOAD8_U,
@@ -140,7 +140,7 @@ interface Atomic {
 
 /** An address that is known at compile time to be aligned needs no test. */
 function emitAlignmentCheck(e: Emitter, pointer: number, off: number, size: number, insn: number) {
-  if (e.kind(pointer) === V_CONST && ((e.word(pointer, 1) + off) & (size - 1)) === 0) return;
+  if (isAligned(e, pointer, off, size)) return;
   const address = e.scratch64();
   e.get(pointer);
   e.i64(off);
@@ -157,6 +157,15 @@ function emitAlignmentCheck(e: Emitter, pointer: number, off: number, size: numb
   e.i32(1);
   e.with(W.CALL, e.module.fault);
   e.op(W.END);
+}
+
+function isAligned(e: Emitter, pointer: number, off: number, size: number): boolean {
+  const isMultiple = (n: number) => (n & (size - 1)) === 0;
+  if (e.kind(pointer) === V_CONST) return isMultiple(e.word(pointer, 1) + off);
+  if (e.kind(pointer) !== V_MAP_VALUE || e.word(pointer, 3) !== 0) return false;
+  const map = e.world.mapOfTag(e.word(pointer, 1));
+  const isArray = map?.isArray === true && map.region.start !== 0;
+  return isArray && isMultiple(map.values | map.stride) && isMultiple(e.word(pointer, 2) + off);
 }
 
 /** The address is on the stack. */

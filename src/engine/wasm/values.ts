@@ -66,6 +66,9 @@ export const V_MAYBE_PACKET = 13;
 /** Stack slots only: some path leads here on which nothing was written. */
 export const V_UNWRITTEN = 14;
 
+/** From here on, bases of packet pointers are places where pointers meet; below, instructions + 1. */
+const PACKET_JOIN = 0x1000000;
+
 /** Lower bound of a pointer into the stack of which nothing is known. */
 export const ANYWHERE = -0x40000000;
 
@@ -205,15 +208,33 @@ function joinKnowledge(
   if (kind === V_UNWRITTEN || other === V_UNWRITTEN) return become(into, to, V_UNWRITTEN, 0);
   if (isStack(kind) || isStack(other)) return joinStack(into, to, from, at, thresholds);
   if (kind === V_UNKNOWN) return false;
-  if (kind === V_PACKET && same) {
-    if (into[to + 3] <= from[at + 3]) return false;
-    into[to + 3] = from[at + 3];
-    return true;
-  }
+  if (kind === V_PACKET && other === V_PACKET) return joinPackets(into, to, from, at);
   if (bitsAt(into, to) <= 32 && bitsAt(from, at) <= 32) {
     return joinRanges(into, to, from, at, thresholds);
   }
   return joinPointers(into, to, from, at, thresholds);
+}
+
+/**
+ * Packet pointers that meet become a new base, named after the place in the states where they meet.
+ * What was proven from that base on before counts only for the variable itself, and only if it has
+ * not moved: for another one the base is a value of an earlier pass.
+ */
+function joinPackets(into: State, to: number, from: State, at: number): boolean {
+  const own = PACKET_JOIN + to;
+  const isSame = into[to + 1] === from[at + 1] && into[to + 2] === from[at + 2];
+  const isOlder = from[at + 2] >= PACKET_JOIN && from[at + 2] !== own;
+  if (isSame && !isOlder) {
+    if (into[to + 3] <= from[at + 3]) return false;
+    into[to + 3] = from[at + 3];
+    return true;
+  }
+  if (into[to + 1] < 0 || from[at + 1] < 0) return become(into, to, V_MAYBE_PACKET, 0);
+  const left = into[to + 3] - into[to + 1];
+  const reach = Math.max(0, Math.min(left, from[at + 3] - from[at + 1]));
+  if (into[to + 1] === 0 && into[to + 2] === own && into[to + 3] <= reach) return false;
+  setValue(into, to / WORDS, V_PACKET, 0, own, reach);
+  return true;
 }
 
 function joinPointers(
