@@ -52,6 +52,8 @@ import {
 
 /** Times that what is known at a loop may shrink before its counters are given up. */
 const MAX_GROWTH = 12;
+/** Nodes of a large function. */
+const LARGE = 800;
 const NO_THRESHOLDS: Thresholds = new Float64Array(0);
 
 /** What is known before each node of a graph. */
@@ -71,6 +73,8 @@ export class Analysis implements TransferContext {
   private dirty = new Uint8Array(0);
   private reached = new Uint8Array(0);
   private growth = new Uint32Array(0);
+  private resume = 0;
+  private readonly isLarge: boolean;
   private readonly thresholds: Thresholds;
 
   /** `isMain`: r1 is the context; otherwise nothing is known of the arguments. */
@@ -82,6 +86,7 @@ export class Analysis implements TransferContext {
     this.variables = frameBase(graph.frames.length) + slots.count;
     this.width = this.variables * WORDS;
     this.rank = flow.rank;
+    this.isLarge = flow.order.length > LARGE;
     this.thresholds = world.thresholds(graph.program);
     this.states = new Int32Array(flow.order.length * this.width);
     this.start(isMain);
@@ -124,47 +129,56 @@ export class Analysis implements TransferContext {
     const refined = this.newState();
     this.dirty[0] = 1;
     this.reached[0] = 1;
-    for (let again = true; again; ) {
-      again = false;
-      for (let r = 0; r < count; r++) {
-        if (this.dirty[r] === 0) continue;
-        this.dirty[r] = 0;
-        const node = flow.order[r];
-        this.before(node, scratch);
-        this.throughNode(scratch, node);
-        if (this.propagate(node, r, scratch, refined)) again = true;
-      }
+    for (let r = 0; r < count; r = Math.min(r + 1, this.resume)) {
+      this.resume = count;
+      if (this.dirty[r] === 0) continue;
+      this.dirty[r] = 0;
+      const node = flow.order[r];
+      this.before(node, scratch);
+      this.throughNode(scratch, node);
+      this.propagate(node, r, scratch, refined);
     }
   }
 
-  /** Sends the state after a node to its successors. True if one before it has to be redone. */
-  private propagate(node: number, r: number, after: State, refined: State): boolean {
+  /**
+   * Sends the state after a node to its successors. Where a loop closes and something changed, it is
+   * gone through again at once, before what follows it.
+   */
+  private propagate(node: number, r: number, after: State, refined: State): void {
     const { graph } = this;
-    let back = false;
-    if (graph.kind[node] === NODE_COND) {
+    if (graph.kind[node] === NODE_COND && this.isLarge && !this.world.checks) {
+      this.send(graph.taken[node], r, after);
+    } else if (graph.kind[node] === NODE_COND) {
       refined.set(after);
       this.refine(refined, node, true);
-      back = this.send(graph.taken[node], r, refined);
+      this.send(graph.taken[node], r, refined);
       this.refine(after, node, false);
     }
-    return hasNext(graph, node) && this.send(graph.next[node], r, after) ? true : back;
+    if (hasNext(graph, node)) this.send(graph.next[node], r, after);
   }
 
-  private send(target: number, from: number, s: State): boolean {
+  private send(target: number, from: number, s: State): void {
     const to = this.rank[target];
     const start = to * this.width;
     if (this.reached[to] === 0) {
       this.reached[to] = 1;
       this.states.set(s, start);
     } else {
-      const grown = to <= from ? this.growth[to] : 0;
-      const thresholds =
-        grown === 0 ? undefined : grown < MAX_GROWTH ? this.thresholds : NO_THRESHOLDS;
-      if (!joinState(this.states, start, s, thresholds)) return false;
-      if (to <= from) this.growth[to]++;
+      const thresholds = to <= from ? this.limitsAt(to) : undefined;
+      if (!joinState(this.states, start, s, thresholds)) return;
+      if (to <= from) {
+        this.growth[to]++;
+        this.resume = Math.min(this.resume, to);
+      }
     }
     this.dirty[to] = 1;
-    return to <= from;
+  }
+
+  /** Large functions are not worth many passes: their counters are given up at once. */
+  private limitsAt(to: number): Thresholds | undefined {
+    const grown = this.growth[to];
+    if (this.isLarge || grown >= MAX_GROWTH) return NO_THRESHOLDS;
+    return grown === 0 ? undefined : this.thresholds;
   }
 
   /** Runs all of a node on the state, what its end does included. */

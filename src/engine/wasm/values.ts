@@ -331,6 +331,13 @@ export function hintOf(s: State, at: number): number {
   }
 }
 
+/** Most values are the same on all paths. */
+function isEqual(into: State, to: number, from: State, at: number): boolean {
+  for (let k = 0; k < WORDS; k++) if (into[to + k] !== from[at + k]) return false;
+  // A packet pointer named after another place where pointers meet is not what it was here.
+  return from[at] !== V_PACKET || from[at + 2] < PACKET_JOIN;
+}
+
 /**
  * Joins state `from` into the one at `into[start]`; returns whether anything changed. `thresholds` are
  * given when this is where a loop closes that has been gone through before.
@@ -343,6 +350,7 @@ export function joinState(
 ): boolean {
   let changed = false;
   for (let at = 0; at < from.length; at += WORDS) {
+    if (isEqual(into, start + at, from, at)) continue;
     if (joinValue(into, start + at, from, at, thresholds)) changed = true;
   }
   return changed;
