@@ -13,6 +13,7 @@ export const programs = [
   },
   { name: 'copysum', title: 'copy, xor and sum 256 KiB', vectorised: true },
   { name: 'crc32', title: 'CRC-32 of 64 KiB, table' },
+  { name: 'decimal', title: '64-bit numbers as decimal text' },
   { name: 'divmod', title: 'gcd and modular powers' },
   { name: 'jhash', title: "Jenkins' hash over 64 KiB" },
   { name: 'life', title: 'life on 128 x 128' },
