@@ -7,8 +7,9 @@ import {
   type WriteStream,
 } from 'node:fs';
 import { resolve } from 'node:path';
-import { createGzip, type Gzip } from 'node:zlib';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { createGunzip, createGzip, type Gzip } from 'node:zlib';
 import { FormatError } from '../base/index.ts';
 import {
   type CaptureFormat,
@@ -79,7 +80,7 @@ export class CaptureFile {
   }
 
   async *#unpacked(): AsyncGenerator<void> {
-    for await (const chunk of unpack(this.#chunks())) {
+    for await (const chunk of unpack(this.#chunks(), nodeGunzip)) {
       this.reader.push(chunk);
       yield;
     }
@@ -92,6 +93,17 @@ export class CaptureFile {
       yield chunk;
     }
   }
+}
+
+/** Small enough to lose little of a damaged file, big enough to be quick. */
+const UNPACKED_PIECE = 1 << 16;
+
+/** Node's own unpacker: several times faster than the web platform's. */
+function nodeGunzip(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const source = Readable.from(chunks);
+  const gunzip = createGunzip({ chunkSize: UNPACKED_PIECE });
+  source.on('error', (error) => gunzip.destroy(error));
+  return source.pipe(gunzip);
 }
 
 /** Enough of the file to see whether it is packed. */

@@ -1,4 +1,4 @@
-export { gzip, isGzip, unpack } from './gzip.ts';
+export { gzip, isGzip, type Unpacker, unpack } from './gzip.ts';
 export { knownLinks, type LinkDef, linkDef } from './links.ts';
 export type { BlockOption } from './pcapng.ts';
 export { readOptions } from './pcapng.ts';
