@@ -86,6 +86,14 @@ export class CodeWriter {
     this.with(W.BR, this.nesting - depth);
   }
 
+  /** Adds to an i32 local what `push` pushes. */
+  addTo(local: number, push: () => void): void {
+    this.with(W.LOCAL_GET, local);
+    push();
+    this.op(W.I32_ADD);
+    this.with(W.LOCAL_SET, local);
+  }
+
   /** Local declarations followed by the code. */
   finish(): Uint8Array {
     this.sink.byte(W.END);

@@ -374,6 +374,8 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const [context, stride, count, results, times, index] = [0, 1, 2, 3, 4, 5];
     const { module } = this;
     this.result = this.addLocal(I64);
+    const end = count;
+    this.addTo(end, () => this.with(W.LOCAL_GET, index));
     this.start(W.LOOP);
     const again = this.depth;
     this.start(W.BLOCK);
@@ -385,31 +387,14 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.with(W.LOCAL_GET, results);
     this.with(W.LOCAL_GET, this.result);
     this.access(W.I64_STORE32, 0, 2);
-    this.increase(results, 4);
-    this.increase(index, 1);
-    this.with(W.LOCAL_GET, times);
-    this.with(W.LOCAL_GET, times);
-    this.i32(0);
+    this.addTo(results, () => this.i32(4));
+    this.addTo(context, () => this.with(W.LOCAL_GET, stride));
+    this.addTo(index, () => this.i32(1));
+    this.with(W.LOCAL_GET, index);
+    this.with(W.LOCAL_GET, end);
     this.op(W.I32_NE);
-    this.i32(3);
-    this.op(W.I32_SHL);
-    this.op(W.I32_ADD);
-    this.with(W.LOCAL_SET, times);
-    this.with(W.LOCAL_GET, context);
-    this.with(W.LOCAL_GET, stride);
-    this.op(W.I32_ADD);
-    this.with(W.LOCAL_SET, context);
-    this.increase(count, -1);
-    this.with(W.LOCAL_GET, count);
     this.with(W.BR_IF, this.depth - again);
     this.op(W.END);
-  }
-
-  private increase(local: number, amount: number): void {
-    this.with(W.LOCAL_GET, local);
-    this.i32(amount);
-    this.op(W.I32_ADD);
-    this.with(W.LOCAL_SET, local);
   }
 
   /** Registers read before they are written are 0 in every run, not what the last one left. */

@@ -519,7 +519,10 @@ export class ModuleContext {
     builder.exportFunction('batch', index);
   }
 
-  /** Before the run of packet `index`. `times`: address of its time, or 0. Both are i32 locals. */
+  /**
+   * Before the run of packet `index`. `times`: address of its time (moved on to the next), or 0. Both
+   * are i32 locals.
+   */
   emitPacketStart(w: CodeWriter, index: number, times: number): void {
     this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, index));
     w.with(W.LOCAL_GET, times);
@@ -528,6 +531,7 @@ export class ModuleContext {
     w.with(W.LOCAL_GET, times);
     w.access(W.I64_LOAD, 0, 3);
     w.access(W.I64_STORE, G_CLOCK, 3);
+    w.addTo(times, () => w.i32(8));
     w.op(W.END);
   }
 

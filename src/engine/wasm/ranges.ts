@@ -21,7 +21,7 @@ import {
   BPF_SUB,
   BPF_XOR,
 } from '../../isa/index.ts';
-import { setValue, type State, V_CONST, V_RANGE, V_UNKNOWN, WORDS } from './values.ts';
+import { setValue, type State, V_CONST, V_RANGE, V_UNKNOWN, WORDS } from './state.ts';
 
 /**
  * Numbers low, low + step, … up to high, all below 2^32. Not known: high < 0. One number: step 0.

@@ -1,5 +1,5 @@
 import { BPF_ALU, BPF_ALU64, BPF_DIV, BPF_MOD } from '../../isa/index.ts';
-import { type Graph, NODE_COND, NODE_GOTO, NODE_SELECT, nodeCount, successorsOf } from './graph.ts';
+import { type Graph, NODE_COND, NODE_GOTO, NODE_SELECT, nodeCount } from './graph.ts';
 import { CALL, following, isJump, MAY_GOTO } from './insn.ts';
 import { lastInsn } from './program.ts';
 
@@ -9,43 +9,22 @@ const MAX_SKIPPED = 3;
 /**
  * Replaces branches around a few arithmetic instructions by selects: node n does what the skipped
  * node does and keeps the result only if it would have been executed. BPF has no conditional move, so
- * compilers leave such branches, which processors often mispredict. The skipped node stays in
- * `taken`, out of the flow.
+ * compilers leave such branches, which processors often mispredict. The skipped node is kept in
+ * `taken`; it stays in the flow only if others go there too.
  */
 export function convertToSelects(graph: Graph): void {
-  const preds = countPredecessors(graph);
+  const { kind, taken, next } = graph;
   for (let n = 0; n < nodeCount(graph); n++) {
-    if (graph.kind[n] !== NODE_COND || graph.taken[n] === graph.next[n]) continue;
-    const { taken, next } = graph;
-    if (isSkippable(graph, n, next[n], taken[n], preds))
-      replace(graph, n, next[n], taken[n], preds);
-    else if (isSkippable(graph, n, taken[n], next[n], preds)) {
-      replace(graph, n, taken[n], next[n], preds);
-    }
+    if (kind[n] !== NODE_COND || taken[n] === next[n]) continue;
+    if (isSkippable(graph, n, next[n], taken[n])) replace(graph, n, next[n], taken[n]);
+    else if (isSkippable(graph, n, taken[n], next[n])) replace(graph, n, taken[n], next[n]);
   }
 }
 
-function countPredecessors(graph: Graph): Uint32Array {
-  const preds = new Uint32Array(nodeCount(graph));
-  const successors = [0, 0];
-  for (let n = 0; n < nodeCount(graph); n++) {
-    const count = successorsOf(graph, n, successors);
-    for (let k = 0; k < count; k++) preds[successors[k]]++;
-  }
-  return preds;
-}
-
-/** Whether `skipped` lies between n and `join`, alone, and does only cheap arithmetic. */
-function isSkippable(
-  graph: Graph,
-  n: number,
-  skipped: number,
-  join: number,
-  preds: Uint32Array,
-): boolean {
+/** Whether `skipped` lies between n and `join` and does only cheap arithmetic. */
+function isSkippable(graph: Graph, n: number, skipped: number, join: number): boolean {
   const { program, block, frame, kind } = graph;
-  if (kind[skipped] !== NODE_GOTO || graph.next[skipped] !== join || preds[skipped] !== 1)
-    return false;
+  if (kind[skipped] !== NODE_GOTO || graph.next[skipped] !== join) return false;
   if (frame[skipped] !== frame[n] || frame[join] !== frame[n]) return false;
   const last = lastInsn(program, block[n]);
   if (program.code.op[last] === MAY_GOTO) return false;
@@ -77,11 +56,10 @@ function isCheap(graph: Graph, n: number): boolean {
   return count > 0;
 }
 
-function replace(graph: Graph, n: number, skipped: number, join: number, preds: Uint32Array): void {
+function replace(graph: Graph, n: number, skipped: number, join: number): void {
   graph.kind[n] = NODE_SELECT;
   graph.taken[n] = skipped;
   graph.next[n] = join;
-  preds[join]--;
 }
 
 /** Whether the skipped node of select node `n` is executed when the jump is taken. */
