@@ -16,7 +16,6 @@ import {
   NODE_COND,
   NODE_ENTER,
   NODE_LEAVE,
-  NODE_PART,
   NODE_SELECT,
   NODE_STRAY,
   NODE_TRAP,
@@ -141,8 +140,8 @@ export class Analysis implements TransferContext {
   }
 
   /**
-   * Sends the state after a node to its successors. Where a loop closes and something changed, it is
-   * gone through again at once, before what follows it.
+   * Sends the state after a node to its successors. Where a loop closes and something changed, it
+   * is gone through again at once, before what follows it.
    */
   private propagate(node: number, r: number, after: State, refined: State): void {
     const { graph } = this;
@@ -184,7 +183,7 @@ export class Analysis implements TransferContext {
   /** Runs all of a node on the state, what its end does included. */
   private throughNode(s: State, node: number): void {
     const { graph, program } = this;
-    if (graph.kind[node] === NODE_STRAY || graph.kind[node] === NODE_PART) return;
+    if (graph.kind[node] === NODE_STRAY) return;
     const block = graph.block[node];
     const base = frameBase(graph.frame[node]);
     const end =
@@ -267,7 +266,9 @@ function refineNull(s: State, operation: number, v: number, taken: boolean): voi
   else if (operation === BPF_JNE) decideNull(s, v, !taken);
 }
 
-/** A comparison that shows `pointer <= end of packet` makes what is below the pointer accessible. */
+/**
+ * A comparison that shows `pointer <= end of packet` makes what is below the pointer accessible.
+ */
 function refineBounds(s: State, operation: number, a: number, b: number, taken: boolean): void {
   const upTo = (pointer: number, end: number) =>
     s[pointer * WORDS] === V_PACKET && s[end * WORDS] === V_PACKET_END;

@@ -24,15 +24,13 @@ export const NODE_ENTER = 4;
 export const NODE_LEAVE = 5;
 /** Ends in something that cannot be executed. */
 export const NODE_TRAP = 6;
-/** Runs a part of the program that was cut out into a function of its own (see split.ts). */
-export const NODE_PART = 7;
 /**
- * Does what node `taken` does if the conditional jump at its end goes there, as a select (select.ts),
- * and goes on to `next`.
+ * Does what node `taken` does if the conditional jump at its end goes there, as a select
+ * (select.ts), and goes on to `next`.
  */
-export const NODE_SELECT = 9;
+export const NODE_SELECT = 8;
 /** No instructions: stands for a jump out of the subprogram; `next` is the faulting instruction. */
-export const NODE_STRAY = 8;
+export const NODE_STRAY = 7;
 
 /** One activation of a subprogram inside a WebAssembly function. Frame 0 is the function's own. */
 export interface Frame {
@@ -215,7 +213,9 @@ export function isActive(graph: Graph, frame: number, callee: number): boolean {
   return false;
 }
 
-/** Whether the edge from `n` to its jump target (or, for a `ja`, to `next`) goes back in the code. */
+/**
+ * Whether the edge from `n` to its jump target (or, for a `ja`, to `next`) goes back in the code.
+ */
 export function isBackJump(graph: Graph, n: number, target: number): boolean {
   const { program, block, frame } = graph;
   if (frame[n] !== frame[target] || graph.kind[target] === NODE_STRAY) return false;

@@ -209,5 +209,7 @@ function load(image: ProgramImage, runtime: Runtime, options: CompileOptions): L
   return instantiate(image, runtime, compiled);
 }
 
-/** The BPF to WebAssembly compiler as an engine. `onStep` is not supported: the interpreter steps. */
+/**
+ * The BPF to WebAssembly compiler as an engine. `onStep` is not supported: the interpreter steps.
+ */
 export const wasmEngine: Engine = { name: 'wasm', load };

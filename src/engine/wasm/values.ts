@@ -31,7 +31,9 @@ const WINDOW_LIMIT = 2 * WINDOW_BIAS;
 const WINDOW_WRITE = 1 << 24;
 const WINDOW_VALID = 1 << 25;
 
-/** From here on, bases of packet pointers are places where pointers meet; below, instructions + 1. */
+/**
+ * From here on, bases of packet pointers are places where pointers meet; below, instructions + 1.
+ */
 const PACKET_JOIN = 0x1000000;
 
 export function copyValue(s: State, to: number, from: number): void {
@@ -95,7 +97,9 @@ export function isInWindow(
   return off >= windowLow(window) && off + size <= windowHigh(window);
 }
 
-/** An access through `v` went well. Windows grow only without a gap, since regions may have some. */
+/**
+ * An access through `v` went well. Windows grow only without a gap, since regions may have some.
+ */
 export function openWindow(s: State, v: number, off: number, size: number, write: boolean): void {
   const at = v * WORDS + WINDOW;
   const old = s[at];
@@ -288,8 +292,8 @@ function isEqual(into: State, to: number, from: State, at: number): boolean {
 }
 
 /**
- * Joins state `from` into the one at `into[start]`; returns whether anything changed. `thresholds` are
- * given when this is where a loop closes that has been gone through before.
+ * Joins state `from` into the one at `into[start]`; returns whether anything changed. `thresholds`
+ * are given when this is where a loop closes that has been gone through before.
  */
 export function joinState(
   into: Int32Array,
