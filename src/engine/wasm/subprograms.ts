@@ -112,7 +112,7 @@ function measureHeights(drafts: Draft[]): void {
 }
 
 /** Registers instruction `i` reads, as a bit mask. Local calls are the business of the caller. */
-export function readsOf(world: World, code: Code, i: number): number {
+function readsOf(world: World, code: Code, i: number): number {
   const op = code.op[i];
   const dst = 1 << code.dst[i];
   const src = 1 << code.src[i];

@@ -153,7 +153,7 @@ export function isKnown(kind: number): boolean {
 }
 
 /** The shadow that `dst + src` (or, for NONE, dst plus a constant) has. */
-export function shadowOfSum(s: State, dst: number, src: number): number {
+function shadowOfSum(s: State, dst: number, src: number): number {
   if (src === NONE) return s[dst * WORDS + SHADOW];
   return isIndexOf(s, src, dst) || isIndexOf(s, dst, src) ? SHADOW_INDEX : SHADOW_SUM;
 }

@@ -1,5 +1,5 @@
 import { type Flow, loopOf } from './dominators.ts';
-import { type Graph, NODE_CALL, NODE_COND, NODE_PART, hasNext, nodeSize } from './graph.ts';
+import { type Graph, NODE_CALL, NODE_COND, hasNext, nodeSize } from './graph.ts';
 import { NONE } from './program.ts';
 
 /** Instructions of a loop after unrolling, and most copies of its body. */
@@ -20,17 +20,13 @@ export function unrollLoops(graph: Graph, flow: Flow): boolean {
   let left = BUDGET;
   for (const [header, nodes] of innermostLoops(flow)) {
     const size = nodes.reduce((sum, n) => sum + nodeSize(graph, n), 0);
-    if (size > MAX_BODY || nodes.some((n) => isCall(graph, n))) continue;
+    if (size > MAX_BODY || nodes.some((n) => graph.kind[n] === NODE_CALL)) continue;
     const copies = Math.min(MAX_COPIES, Math.floor(UNROLLED_SIZE / Math.max(1, size)));
     if (copies < 2 || size * (copies - 1) > left) continue;
     repeat(graph, header, nodes, copies);
     left -= size * (copies - 1);
   }
   return left < BUDGET;
-}
-
-function isCall(graph: Graph, n: number): boolean {
-  return graph.kind[n] === NODE_CALL || graph.kind[n] === NODE_PART;
 }
 
 /** Header node and all nodes of each loop that contains no other loop. */
