@@ -325,9 +325,9 @@ export class Emitter extends CodeWriter {
   }
 
   /**
-   * Wasm adds an access's offset without wrapping around. So it may take the offset of a shadow only
-   * if shadow + offset cannot wrap: small offsets (nothing lives below the first 64 KiB), and unsigned
-   * indices.
+   * Wasm adds an access's offset without wrapping around. So it may take the offset of a shadow
+   * only if shadow + offset cannot wrap: small offsets (nothing lives below the first 64 KiB), and
+   * unsigned indices.
    */
   private pushShadowAddress(v: number, shadow: number, off: number): number {
     const offset = (this.word(v, SHADOW_OFFSET) + off) | 0;

@@ -421,7 +421,9 @@ export class ModuleContext {
     w.with(W.CALL, this.openRegionsFunction);
   }
 
-  /** State of a whole run, reset before it starts, as far as this program or one it calls uses it. */
+  /**
+   * State of a whole run, reset before it starts, as far as this program or one it calls uses it.
+   */
   emitRunStart(w: CodeWriter): void {
     const { fuel } = this;
     const tailCalls = this.infos.some((info) => info.tailCalls);
@@ -454,9 +456,9 @@ export class ModuleContext {
   }
 
   /**
-   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the program
-   * (or `chunk`, which runs up to CHUNK of them) anew each time, so that it gets optimised code as soon
-   * as there is some.
+   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the
+   * program (or `chunk`, which runs up to CHUNK of them) anew each time, so that it gets optimised
+   * code as soon as there is some.
    */
   defineBatch(chunk: Uint8Array | undefined): void {
     const { builder } = this;
@@ -520,8 +522,8 @@ export class ModuleContext {
   }
 
   /**
-   * Before the run of packet `index`. `times`: address of its time (moved on to the next), or 0. Both
-   * are i32 locals.
+   * Before the run of packet `index`. `times`: address of its time (moved on to the next), or 0.
+   * Both are i32 locals.
    */
   emitPacketStart(w: CodeWriter, index: number, times: number): void {
     this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, index));
