@@ -37,7 +37,7 @@ static void *zeroed(unsigned long size) {
 static inline __u32 rotate(__u32 x, int bits) { return x << bits | x >> (32 - bits); }
 
 /* Jenkins' lookup3 over whole words, the public-domain function the kernel uses as well. */
-static inline __u32 hash_key(const void *key, __u32 size) {
+static __always_inline __u32 hash_key(const void *key, __u32 size) {
   const __u32 *k = key;
   __u32 length = size / 4;
   __u32 a = 0xdeadbeef + (length << 2), b = a, c = a;
@@ -75,23 +75,41 @@ static inline void *element_value(struct native_map *map, struct element *elemen
   return element->key + map->value_at;
 }
 
-static inline int same_key(const void *a, const void *b, __u32 size) {
+static __always_inline int same_key(const void *a, const void *b, __u32 size) {
   if (size == 4)
     return *(const __u32 *)a == *(const __u32 *)b;
+  const __u64 *x = a, *y = b;
   if (size == 8)
-    return *(const __u64 *)a == *(const __u64 *)b;
+    return x[0] == y[0];
+  if (size == 16)
+    return x[0] == y[0] && x[1] == y[1];
   return memcmp(a, b, size) == 0;
 }
 
-static inline __u32 find(struct native_map *map, const void *key, __u32 hash) {
+static __always_inline __u32 find_sized(struct native_map *map, const void *key, __u32 size,
+                                        __u32 hash) {
   __u32 at = map->heads[hash & (map->buckets - 1)];
   while (at != NONE) {
     struct element *element = element_at(map, at);
-    if (element->hash == hash && same_key(element->key, key, map->key_size))
+    if (element->hash == hash && same_key(element->key, key, size))
       return at;
     at = element->next;
   }
   return NONE;
+}
+
+/* Hash and place of a key; one copy of the code for each usual size, as in beeyard's runtime. */
+static __always_inline __u32 find(struct native_map *map, const void *key, __u32 *hash) {
+  switch (map->key_size) {
+    case 4:
+      return find_sized(map, key, 4, *hash = hash_key(key, 4));
+    case 8:
+      return find_sized(map, key, 8, *hash = hash_key(key, 8));
+    case 16:
+      return find_sized(map, key, 16, *hash = hash_key(key, 16));
+    default:
+      return find_sized(map, key, map->key_size, *hash = hash_key(key, map->key_size));
+  }
 }
 
 static void hash_create(struct native_map *map) {
@@ -130,8 +148,8 @@ static void evict(struct native_map *map) {
 }
 
 static long hash_update(struct native_map *map, const void *key, const void *value, __u64 flags) {
-  __u32 hash = hash_key(key, map->key_size);
-  __u32 at = find(map, key, hash);
+  __u32 hash;
+  __u32 at = find(map, key, &hash);
   if (at != NONE) {
     if (flags == BPF_NOEXIST)
       return -17;
@@ -160,12 +178,14 @@ static long hash_update(struct native_map *map, const void *key, const void *val
 }
 
 static void *hash_lookup(struct native_map *map, const void *key) {
-  __u32 at = find(map, key, hash_key(key, map->key_size));
+  __u32 hash;
+  __u32 at = find(map, key, &hash);
   return at == NONE ? NULL : element_value(map, element_at(map, at));
 }
 
 static long hash_delete(struct native_map *map, const void *key) {
-  __u32 at = find(map, key, hash_key(key, map->key_size));
+  __u32 hash;
+  __u32 at = find(map, key, &hash);
   if (at == NONE)
     return -2;
   unlink_element(map, at);
@@ -320,7 +340,8 @@ static void array_create(struct native_map *map) {
 }
 
 static void *lru_lookup(struct native_map *map, const void *key) {
-  __u32 at = find(map, key, hash_key(key, map->key_size));
+  __u32 hash;
+  __u32 at = find(map, key, &hash);
   if (at == NONE)
     return NULL;
   struct element *element = element_at(map, at);
