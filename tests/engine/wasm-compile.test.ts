@@ -11,13 +11,14 @@ import {
   wasmEngine,
 } from '../../src/engine/wasm/index.ts';
 import { FIRST_SHARED_REGION, REGION_MAP_HANDLE, TAG_BASE } from '../../src/runtime/layout.ts';
+import { createRuntime } from '../../src/runtime/index.ts';
 import { faultOf, imageOf, Lab } from './harness.ts';
 
 const ARRAY = 2;
 const PERCPU_ARRAY = 6;
 const HASH = 1;
 
-/** The image with src_reg 1 or 2 on each ld_imm64 that holds a map's handle or a value's address. */
+/** The image with src_reg 1 or 2 on each ld_imm64 that holds a map's handle or value's address. */
 function marked(text: string, options: Partial<ProgramImage> = {}): ProgramImage {
   const image = imageOf(text, options);
   const view = new DataView(image.insns.buffer, image.insns.byteOffset, image.insns.length);
@@ -284,6 +285,44 @@ describe('a compiled module', () => {
       const compiled = compileToWasm(image, { checks: false }, { ...facts, tailCalls });
       expect(instantiate(image, lab.runtime, compiled).run(lab.context)).toBe(9);
     }
+  });
+
+  it('uses atomic instructions on shared memory, plain ones otherwise, with the same results', () => {
+    const text = `
+      r6 = r1
+      *(u64 *)(r6 + 16) = 40
+      *(u32 *)(r6 + 12) = -3
+      r2 = 5
+      lock *(u64 *)(r6 + 16) += r2
+      r3 = 7
+      r3 = atomic_fetch_or((u64 *)(r6 + 16), r3)
+      w4 = 9
+      w4 = atomic_fetch_xor((u32 *)(r6 + 12), w4)
+      r5 = 1
+      r5 = xchg_64(r6 + 16, r5)
+      r0 = -3
+      r0 ^= 9
+      w7 = 77
+      w0 = cmpxchg32_32(r6 + 12, w0, w7)
+      r8 = *(u32 *)(r6 + 12)
+      r0 += r3
+      r0 += r4
+      r0 += r5
+      r0 += r8
+      exit`;
+    const image = imageOf(text, { context: { size: 24, allocated: 64 } });
+    const results = [true, false].flatMap((shared) => {
+      const runtime = createRuntime({ cpus: 2, shared });
+      const context = runtime.allocate(64, 64);
+      return [interpreterEngine, wasmEngine].flatMap((engine) =>
+        [true, false].map((checks) => engine.load(image, runtime, { checks }).run(context)),
+      );
+    });
+    expect(new Set(results).size, results.join()).toBe(1);
+    const runtime = createRuntime({ cpus: 1, shared: true });
+    const { bytes } = compileToWasm(image, { checks: false }, collectFacts(image, runtime));
+    const module = wabt.readWasm(bytes, { readDebugNames: true, threads: true });
+    expect(module.toText({}).match(/atomic\.rmw/g)).toHaveLength(2 * 5);
   });
 
   it('is refused for a program without instructions', () => {
