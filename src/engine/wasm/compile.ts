@@ -1,6 +1,7 @@
 import { FormatError } from '../../base/index.ts';
 import { decodeCode } from '../../isa/index.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
+import { defineBatch, defineCallback, defineRun } from './entries.ts';
 import { type Facts, World } from './facts.ts';
 import { compileChunk, compileFunction } from './function.ts';
 import { buildGraph } from './graph.ts';
@@ -49,7 +50,7 @@ function compileAll(module: ModuleContext): void {
   const policy = inlinePolicy(program, module.infos);
   builder.exportFunction('entry', module.entry);
   builder.define(module.entry, compileFunction(module, buildGraph(program, 0, policy), true));
-  for (const k of program.callbacks) module.defineCallback(k);
+  for (const k of program.callbacks) defineCallback(module, k);
   const done = new Set<number>();
   for (let todo = module.declared(); todo.length > 0; ) {
     for (const k of todo) {
@@ -59,8 +60,8 @@ function compileAll(module: ModuleContext): void {
     }
     todo = module.declared().filter((k) => !done.has(k));
   }
-  module.defineRun();
-  module.defineBatch(compileChunk(module, buildGraph(program, 0, policy)));
+  defineRun(module);
+  defineBatch(module, compileChunk(module, buildGraph(program, 0, policy)));
 }
 
 function metadataOf(world: World, program: Program): ModuleMetadata {

@@ -1,3 +1,19 @@
+/**
+ * The BPF to WebAssembly compiler. A program goes through these files:
+ *
+ *   program.ts      decoded code → subprograms, basic blocks
+ *   subprograms.ts  what callers must know of each (arguments read, stack, size) → inline.ts
+ *   graph.ts        one control flow graph per WebAssembly function, small calls expanded
+ *   select.ts, unroll.ts     changes to the graph
+ *   dominators.ts   order, dominators, loops
+ *   analysis.ts     what is known of values (state.ts, values.ts, ranges.ts, transfer.ts)
+ *   escape.ts       stack slots that can be locals (slots.ts)
+ *   structure.ts    graph → blocks and loops; asks function.ts for the code of each node
+ *   alu.ts memory.ts jumps.ts calls.ts checks.ts     one instruction → wasm (emitter.ts)
+ *   module.ts, entries.ts    imports, shared functions, run and batch (writer.ts, encoder.ts)
+ *   compile.ts      all of it: image + facts (facts.ts) → bytes. No runtime is touched.
+ *   collect.ts, load.ts      a runtime's facts; bytes on a runtime
+ */
 export { collectFacts, hasTailCalls } from './collect.ts';
 export { type CompiledModule, compileToWasm, type ModuleMetadata } from './compile.ts';
 export type { Facts, HelperFacts, MapFacts } from './facts.ts';

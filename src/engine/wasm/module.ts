@@ -11,8 +11,6 @@ import {
   C_FAULT_SIZE,
   C_FAULT_WRITE,
   C_FUEL,
-  C_R0,
-  C_STACK_TOP,
   C_TAIL_CALLS,
   CPU_REGIONS,
   FAULT_FUEL,
@@ -35,15 +33,13 @@ import {
 import { packetFields } from '../context.ts';
 import { DEFAULT_FUEL } from '../types.ts';
 import { I32, I64, ModuleBuilder } from './encoder.ts';
-import { CodeWriter } from './emitter.ts';
+
 import { functionNames, type MapFacts, type World } from './facts.ts';
 import { CALL as CALL_OP } from './insn.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
 import { type SubprogramInfo, TAIL_CALL } from './subprograms.ts';
-
-/** Packets that one call of a program expanded in the batch loop runs. */
-const CHUNK = 64;
+import { CodeWriter } from './writer.ts';
 
 const PACKET_RECORD = CPU_REGIONS + REGION_PACKET * REGION_SIZE;
 const CTX_RECORD = CPU_REGIONS + REGION_CTX * REGION_SIZE;
@@ -219,13 +215,14 @@ export class ModuleContext {
 
   // ---- Functions every module has ---------------------------------------------------------------
 
-  private storeCpu(w: CodeWriter, field: number, push: () => void, opcode = W.I32_STORE): void {
+  /** Stores what `push` pushes in a field of the CPU block. */
+  storeCpu(w: CodeWriter, field: number, push: () => void, opcode = W.I32_STORE): void {
     w.with(W.GLOBAL_GET, this.cpu);
     push();
     w.access(opcode, field, opcode === W.I64_STORE ? 3 : 2);
   }
 
-  private loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
+  loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
     w.with(W.GLOBAL_GET, this.cpu);
     w.access(opcode, field, 2);
   }
@@ -434,93 +431,6 @@ export class ModuleContext {
     if (tailCalls) this.storeCpu(w, C_TAIL_CALLS, () => w.i32(0));
   }
 
-  /** `run32(ctx) -> i32`: one run; all of r0 goes to C_R0. */
-  defineRun(): void {
-    const { builder } = this;
-    const index = builder.declare(builder.type([I32], [I32]), 'run32');
-    const w = new CodeWriter(1);
-    this.storeCpu(w, C_FAULT_KIND, () => w.i32(0));
-    this.emitRunStart(w);
-    this.storeCpu(
-      w,
-      C_R0,
-      () => {
-        w.with(W.LOCAL_GET, 0);
-        w.with(W.CALL, this.entry);
-      },
-      W.I64_STORE,
-    );
-    this.loadCpu(w, C_R0);
-    builder.define(index, w.finish());
-    builder.exportFunction('run32', index);
-  }
-
-  /**
-   * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the
-   * program (or `chunk`, which runs up to CHUNK of them) anew each time, so that it gets optimised
-   * code as soon as there is some.
-   */
-  defineBatch(chunk: Uint8Array | undefined): void {
-    const { builder } = this;
-    const chunkType = builder.type([I32, I32, I32, I32, I32, I32], []);
-    const step =
-      chunk === undefined ? this.defineStep(chunkType) : builder.declare(chunkType, 'chunk');
-    if (chunk !== undefined) builder.define(step, chunk);
-    const index = builder.declare(builder.type([I32, I32, I32, I32, I32], [I32]), 'batch');
-    const w = new CodeWriter(5);
-    const [contexts, stride, count, results, times] = [0, 1, 2, 3, 4];
-    const i = w.addLocal(I32);
-    const n = w.addLocal(I32);
-    const scaled = (base: number, shift: number) => {
-      w.with(W.LOCAL_GET, base);
-      w.with(W.LOCAL_GET, i);
-      w.i32(shift);
-      w.op(W.I32_SHL);
-      w.op(W.I32_ADD);
-    };
-    this.storeCpu(w, C_FAULT_KIND, () => w.i32(0));
-    w.start(W.LOOP);
-    w.with(W.LOCAL_GET, i);
-    w.with(W.LOCAL_GET, count);
-    w.op(W.I32_LT_U);
-    w.start(W.IF);
-    w.i32(chunk === undefined ? 1 : CHUNK);
-    w.with(W.LOCAL_GET, count);
-    w.with(W.LOCAL_GET, i);
-    w.op(W.I32_SUB);
-    w.with(W.LOCAL_TEE, n);
-    w.i32(chunk === undefined ? 1 : CHUNK);
-    w.with(W.LOCAL_GET, n);
-    w.op(W.I32_LT_U);
-    w.op(W.SELECT);
-    w.with(W.LOCAL_SET, n);
-    w.with(W.LOCAL_GET, contexts);
-    w.with(W.LOCAL_GET, i);
-    w.with(W.LOCAL_GET, stride);
-    w.op(W.I32_MUL);
-    w.op(W.I32_ADD);
-    w.with(W.LOCAL_GET, stride);
-    w.with(W.LOCAL_GET, n);
-    scaled(results, 2);
-    w.i32(0);
-    scaled(times, 3);
-    w.with(W.LOCAL_GET, times);
-    w.op(W.I32_EQZ);
-    w.op(W.SELECT);
-    w.with(W.LOCAL_GET, i);
-    w.with(W.CALL, step);
-    w.with(W.LOCAL_GET, i);
-    w.with(W.LOCAL_GET, n);
-    w.op(W.I32_ADD);
-    w.with(W.LOCAL_SET, i);
-    w.with(W.BR, 1);
-    w.op(W.END);
-    w.op(W.END);
-    w.with(W.LOCAL_GET, i);
-    builder.define(index, w.finish());
-    builder.exportFunction('batch', index);
-  }
-
   /**
    * Before the run of packet `index`. `times`: address of its time (moved on to the next), or 0.
    * Both are i32 locals.
@@ -535,43 +445,6 @@ export class ModuleContext {
     w.access(W.I64_STORE, G_CLOCK, 3);
     w.addTo(times, () => w.i32(8));
     w.op(W.END);
-  }
-
-  /** A chunk of one packet, for programs that are called. */
-  private defineStep(type: number): number {
-    const index = this.builder.declare(type, 'step');
-    const w = new CodeWriter(6);
-    this.emitPacketStart(w, 5, 4);
-    this.emitRunStart(w);
-    w.with(W.LOCAL_GET, 3);
-    w.with(W.LOCAL_GET, 0);
-    w.with(W.CALL, this.entry);
-    w.access(W.I64_STORE32, 0, 2);
-    this.builder.define(index, w.finish());
-    return index;
-  }
-
-  /**
-   * The function others call through the table for callback `subprogram`: five arguments, a frame
-   * from C_STACK_TOP down.
-   */
-  defineCallback(subprogram: number): void {
-    const { builder } = this;
-    const { start } = this.program.subprograms[subprogram];
-    const callee = this.signature(subprogram);
-    const type = builder.type([I64, I64, I64, I64, I64], [I64]);
-    const index = builder.declare(type, `callback ${this.program.subprograms[subprogram].name}`);
-    const w = new CodeWriter(5);
-    if (this.world.checks) {
-      this.emitPayFuel(w, start);
-      this.emitDeeper(w, start);
-    }
-    for (const r of callee.args) w.with(W.LOCAL_GET, r - 1);
-    if (callee.usesStack) this.loadCpu(w, C_STACK_TOP);
-    w.with(W.CALL, callee.index);
-    if (this.world.checks) this.emitDepth(w, -1);
-    builder.define(index, w.finish());
-    builder.exportFunction(`callback${subprogram}`, index);
   }
 
   /** Takes one from the fuel in memory; a fault at `insn` when there is none. */
