@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CompileOptions, ProgramImage } from '../../src/engine/index.ts';
 import { interpreterEngine } from '../../src/engine/interpreter/index.ts';
 import {
+  cacheKey,
   collectFacts,
   compileToWasm,
   instantiate,
@@ -263,6 +264,24 @@ describe('a compiled module', () => {
     const second = compileToWasm(image, { checks: true }, copy);
     expect(second.bytes).toEqual(first.bytes);
     expect(structuredClone(first)).toEqual(first);
+  });
+
+  it('has a key that differs when its bytes may', () => {
+    const lab = new Lab();
+    const image = imageOf(text);
+    const facts = collectFacts(image, lab.runtime);
+    const keys = [
+      cacheKey(image, { checks: true }, facts),
+      cacheKey(image, { checks: false }, facts),
+      cacheKey(image, { checks: true, fuel: 9 }, facts),
+      cacheKey({ ...image, id: image.id + 1 }, { checks: true }, facts),
+      cacheKey(imageOf(`${text}\nexit`, { id: image.id }), { checks: true }, facts),
+      cacheKey(image, { checks: true }, { ...facts, shared: true }),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(cacheKey({ ...image }, { checks: true }, collectFacts(image, lab.runtime))).toBe(
+      keys[0],
+    );
   });
 
   it('runs from kept bytes, now and later', async () => {

@@ -45,6 +45,21 @@ export function compileToWasm(
   return { bytes: module.builder.finish(), metadata: metadataOf(world, program) };
 }
 
+/** Changes whenever the same input may give other bytes than before. */
+const COMPILER_VERSION = 1;
+
+/**
+ * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may be
+ * used wherever the key is the same. Long; hash it (SHA-256) to name a file.
+ */
+export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
+  const { name, id, programType, functions, context } = image;
+  const { checks, profile, fuel } = options;
+  const insns = Array.from(image.insns, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const program = { name, id, programType, functions, context, insns };
+  return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel }, facts]);
+}
+
 function compileAll(module: ModuleContext): void {
   const { builder, program } = module;
   const policy = inlinePolicy(program, module.infos);

@@ -15,6 +15,6 @@
  *   collect.ts, load.ts      a runtime's facts; bytes on a runtime
  */
 export { collectFacts, hasTailCalls } from './collect.ts';
-export { type CompiledModule, compileToWasm, type ModuleMetadata } from './compile.ts';
+export { cacheKey, type CompiledModule, compileToWasm, type ModuleMetadata } from './compile.ts';
 export type { Facts, HelperFacts, MapFacts } from './facts.ts';
 export { instantiate, instantiateAsync, wasmEngine } from './load.ts';
