@@ -49,8 +49,8 @@ export function compileToWasm(
 const COMPILER_VERSION = 1;
 
 /**
- * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may be
- * used wherever the key is the same. Long; hash it (SHA-256) to name a file.
+ * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may
+ * be used wherever the key is the same. Long; hash it (SHA-256) to name a file.
  */
 export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
   const { name, id, programType, functions, context } = image;
