@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { replaced, scorecard } from '../scripts/scorecard.mjs';
 import { readCapture } from '../src/tools/pcap/index.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -36,6 +37,15 @@ describe('README', () => {
 function isFrom(data: Uint8Array, prefix: number[]): boolean {
   return data[12] === 8 && data[13] === 0 && prefix.every((byte, i) => data[26 + i] === byte);
 }
+
+describe('the scorecard', () => {
+  test('in the README is what `npm run scorecard` writes', async () => {
+    const abi = await import('../src/abi/index.ts');
+    const missing = await import('../src/runtime/missing.ts');
+    const readme = page('README.md');
+    expect(readme).toBe(replaced(readme, scorecard(abi, missing)));
+  });
+});
 
 /** Runs the example's code with its imports given; returns what it logs. */
 async function run(code: string, names: Record<string, unknown>): Promise<string[]> {
