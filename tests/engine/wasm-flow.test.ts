@@ -148,6 +148,19 @@ describe('structured and dispatched code', () => {
     }
   });
 
+  it('does in a large program what it does in a small one', () => {
+    let seed = 7;
+    const below = (n: number) => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      return (seed >>> 8) % n;
+    };
+    const edges = Array.from({ length: 900 }, () => [below(900), below(900)]);
+    const text = walkProgram(edges).replace('r7 = 60', 'r7 = 5000');
+    for (const checks of [true, false]) {
+      expect(run(text, true, checks)).toBe(run(text, false, checks));
+    }
+  });
+
   it('compiles a chain of 20,000 nested tests without recursion', () => {
     const lines = ['r0 = 0'];
     for (let k = 0; k < 20_000; k++) lines.push(`if r1 == ${k} goto +1`, 'r0 += 1');

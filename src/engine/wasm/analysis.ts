@@ -8,6 +8,7 @@ import {
   BPF_JNE,
   BPF_X,
 } from '../../isa/index.ts';
+import { FRAME_SIZE } from '../../runtime/layout.ts';
 import type { Flow } from './dominators.ts';
 import type { World } from './facts.ts';
 import {
@@ -74,6 +75,8 @@ export class Analysis implements TransferContext {
   private growth = new Uint32Array(0);
   private resume = 0;
   private readonly isLarge: boolean;
+  /** Trusted large functions start quickly: nothing is followed from one node to the next. */
+  private readonly isLocal: boolean;
   private readonly thresholds: Thresholds;
 
   /** `isMain`: r1 is the context; otherwise nothing is known of the arguments. */
@@ -87,15 +90,25 @@ export class Analysis implements TransferContext {
     this.rank = flow.rank;
     this.isLarge = flow.order.length > LARGE;
     this.thresholds = world.thresholds(graph.program);
-    this.states = new Int32Array(flow.order.length * this.width);
-    this.start(isMain);
-    this.solve(flow);
+    this.isLocal = this.isLarge && !world.checks;
+    this.states = new Int32Array((this.isLocal ? 1 : flow.order.length) * this.width);
+    this.start(isMain && !this.isLocal);
+    if (this.isLocal) this.assumeNothing();
+    else this.solve(flow);
+  }
+
+  /** Only r10 is known at the start of every node. */
+  private assumeNothing(): void {
+    this.graph.frames.forEach(({ depth }, frame) => {
+      setValue(this.states, frameBase(frame) + FP, V_STACK, -FRAME_SIZE * depth);
+    });
   }
 
   /** Copies the state before node `n` to `into`, which must be `newState()`. */
   before(n: number, into: State): State {
     const { states } = this;
-    for (let k = 0, at = this.rank[n] * this.width; k < this.width; k++) into[k] = states[at + k];
+    const at = this.isLocal ? 0 : this.rank[n] * this.width;
+    for (let k = 0; k < this.width; k++) into[k] = states[at + k];
     return into;
   }
 
@@ -145,9 +158,7 @@ export class Analysis implements TransferContext {
    */
   private propagate(node: number, r: number, after: State, refined: State): void {
     const { graph } = this;
-    if (graph.kind[node] === NODE_COND && this.isLarge && !this.world.checks) {
-      this.send(graph.taken[node], r, after);
-    } else if (graph.kind[node] === NODE_COND) {
+    if (graph.kind[node] === NODE_COND) {
       refined.set(after);
       this.refine(refined, node, true);
       this.send(graph.taken[node], r, refined);
