@@ -157,6 +157,7 @@ function emitRangeTest(e: Emitter, access: Access, address: number): boolean {
 /** All comparisons are signed: an address with a tag is negative, bounds are not. */
 function emitPacketTest(e: Emitter, pointer: number, access: Access, address: number): boolean {
   if (e.packetStart === NONE) return false;
+  e.testsPacket = true;
   const isAboveStart = e.kind(pointer) === V_PACKET && e.word(pointer, 1) + access.off >= 0;
   e.with(W.LOCAL_GET, address);
   e.with(W.LOCAL_GET, e.packetEnd);

@@ -52,6 +52,8 @@ export class Emitter extends CodeWriter {
   /** i64 locals: first address of the packet, one past its last; NONE = not kept. */
   packetStart = NONE;
   packetEnd = NONE;
+  /** Some access is compared with them. */
+  testsPacket = false;
   /** Bytes of all frames of this function. */
   readonly extent: number;
   private readonly variables: Int32Array;

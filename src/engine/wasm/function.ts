@@ -334,7 +334,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
       this.op(W.I32_SUB);
       this.with(W.LOCAL_SET, this.stack);
     }
-    emitPacketBounds(this);
+    if (this.testsPacket) emitPacketBounds(this);
     if (((info.liveIn >> 1) & 1) === 0) return;
     this.analysis.before(0, this.state);
     setValue(this.state, 1, V_CTX, 0);
