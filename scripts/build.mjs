@@ -1,13 +1,19 @@
 /** `npm run build`: the WebAssembly modules, then TypeScript into dist/. */
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, install, root, run } from './lib.mjs';
+
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 install();
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
 run(bin('tsc'), ['-p', root]);
-for (const name of ['main.js', 'conformance.js']) {
-  const path = join(root, 'dist', 'cli', name);
-  if (existsSync(path)) chmodSync(path, 0o755);
+// What npm does for packages that depend on us: `npx beeyard` works in this folder too.
+for (const [name, file] of Object.entries(packageJson.bin)) {
+  const path = join(root, file);
+  const link = join(root, 'node_modules', '.bin', name);
+  chmodSync(path, 0o755);
+  rmSync(link, { force: true });
+  symlinkSync(path, link);
 }
