@@ -198,7 +198,22 @@ function exitCodeOf(error: unknown): number {
   return usage ? EXIT.usage : EXIT.bug;
 }
 
+const HELP = `beeyard-conformance – run one BPF program for the public bpf_conformance suite
+
+Usage: beeyard-conformance [MEMORY] [--elf] [--program NAME] [--engine wasm|interpreter]
+
+Reads the program as hex from standard input (instructions, or an ELF object with
+--elf). r1 points to MEMORY, given as hex; r2 is its length. Prints r0 as hex.
+
+Example:
+  echo 'b7 00 00 00 2a 00 00 00 95 00 00 00 00 00 00 00' | beeyard-conformance
+`;
+
 async function runProcess(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(HELP);
+    return;
+  }
   try {
     process.stdout.write(await conformance(process.argv.slice(2), readFileSync(0, 'latin1')));
   } catch (error) {
