@@ -87,16 +87,9 @@ export function emitCheck(e: Emitter, access: Access): void {
   if (!e.world.checks || isProven(e, access)) return;
   const { pointer, off, write } = access;
   if (isInWindow(e.state, pointer, off, access.size, write)) return;
-  const address = e.scratch64();
-  e.get(access.pointer);
-  if (access.off !== 0) {
-    e.i64(access.off);
-    e.op(W.I64_ADD);
-  }
-  e.with(W.LOCAL_SET, address);
-  if (!emitRangeTest(e, access, address)) {
+  if (!emitRangeTest(e, access)) {
     e.needsRegions = true;
-    callCheck(e, access, address);
+    callCheck(e, access);
     return;
   }
   e.op(W.I32_EQZ);
@@ -105,7 +98,7 @@ export function emitCheck(e: Emitter, access: Access): void {
   if (e.context === NONE) e.needsRegions = true;
   else e.module.callOpenRegions(e, e.context);
   const sure = isSure(e, access.pointer);
-  callCheck(e, access, address, sure ? e.module.refuse : e.module.check);
+  callCheck(e, access, sure ? e.module.refuse : e.module.check);
   if (sure) e.op(W.UNREACHABLE);
   e.op(W.END);
 }
@@ -119,35 +112,38 @@ function isSure(e: Emitter, pointer: number): boolean {
   return e.kind(pointer) !== V_MAYBE_STACK || e.word(pointer, 2) === PURE;
 }
 
-function callCheck(
-  e: Emitter,
-  { size, write, insn }: Access,
-  address: number,
-  check = e.module.check,
-): void {
-  e.with(W.LOCAL_GET, address);
-  e.i32(size);
-  e.i32(write ? 1 : 0);
-  e.i32(insn);
+function callCheck(e: Emitter, access: Access, check = e.module.check): void {
+  pushTarget(e, access);
+  e.i32(access.size);
+  e.i32(access.write ? 1 : 0);
+  e.i32(access.insn);
   e.with(W.CALL, check);
 }
 
+/** Pushes the tagged address that is accessed. */
+function pushTarget(e: Emitter, { pointer, off }: Access): void {
+  e.get(pointer);
+  if (off === 0) return;
+  e.i64(off);
+  e.op(W.I64_ADD);
+}
+
 /** Pushes whether the address is in the range it is probably in; false = no idea where that is. */
-function emitRangeTest(e: Emitter, access: Access, address: number): boolean {
-  const { pointer, size, write } = access;
+function emitRangeTest(e: Emitter, access: Access): boolean {
+  const { pointer, write } = access;
   switch (e.kind(pointer)) {
     case V_PACKET:
     case V_MAYBE_PACKET:
-      return emitPacketTest(e, pointer, access, address);
+      return emitPacketTest(e, access);
     case V_STACK:
     case V_MAYBE_STACK:
-      emitStackTest(e, size, address);
+      emitStackTest(e, access);
       return true;
     case V_CONST:
     case V_MAP_VALUE:
     case V_MAYBE_MAP_VALUE: {
       const map = e.world.mapOfTag(tagOf(e.state, pointer * WORDS));
-      return map !== undefined && mayAccess(map, write) && emitValueTest(e, map, size, address);
+      return map !== undefined && mayAccess(map, write) && emitValueTest(e, map, access);
     }
     default:
       return false;
@@ -155,17 +151,18 @@ function emitRangeTest(e: Emitter, access: Access, address: number): boolean {
 }
 
 /** All comparisons are signed: an address with a tag is negative, bounds are not. */
-function emitPacketTest(e: Emitter, pointer: number, access: Access, address: number): boolean {
+function emitPacketTest(e: Emitter, access: Access): boolean {
+  const { pointer } = access;
   if (e.packetStart === NONE) return false;
   e.testsPacket = true;
   const isAboveStart = e.kind(pointer) === V_PACKET && e.word(pointer, 1) + access.off >= 0;
-  e.with(W.LOCAL_GET, address);
+  pushTarget(e, access);
   e.with(W.LOCAL_GET, e.packetEnd);
   e.i64(access.size);
   e.op(W.I64_SUB);
   e.op(W.I64_LE_S);
   if (isAboveStart) return true;
-  e.with(W.LOCAL_GET, address);
+  pushTarget(e, access);
   e.with(W.LOCAL_GET, e.packetStart);
   e.op(W.I64_GE_S);
   e.op(W.I32_AND);
@@ -173,24 +170,24 @@ function emitPacketTest(e: Emitter, pointer: number, access: Access, address: nu
 }
 
 /** The stack of this CPU, which is one region. */
-function emitStackTest(e: Emitter, size: number, address: number): void {
-  e.with(W.LOCAL_GET, address);
+function emitStackTest(e: Emitter, access: Access): void {
+  pushTarget(e, access);
   e.cpu();
   e.op(W.I64_EXTEND_I32_U);
   e.i64(C_STACK, STACK_TAG);
   e.op(W.I64_ADD);
   e.op(W.I64_SUB);
-  e.i64(C_STACK_END - C_STACK - size);
+  e.i64(C_STACK_END - C_STACK - access.size);
   e.op(W.I64_LE_U);
 }
 
 /** Values of a map: offset within all of them, then within one. */
-function emitValueTest(e: Emitter, map: MapFacts, size: number, address: number): boolean {
+function emitValueTest(e: Emitter, map: MapFacts, { pointer, off, size }: Access): boolean {
   const { start, end, stride, element } = map.region;
   if (start === 0 || size > element) return false;
-  e.with(W.LOCAL_GET, address);
-  e.i64(start, map.valueTag);
-  e.op(W.I64_SUB);
+  e.get(pointer);
+  pushDistance(e, off, start, map.valueTag);
+  e.op(W.I64_ADD);
   if (stride === 0 || end - start <= stride) {
     e.i64((stride === 0 ? end - start : element) - size, 0);
     e.op(W.I64_LE_U);
@@ -208,6 +205,14 @@ function emitValueTest(e: Emitter, map: MapFacts, size: number, address: number)
   e.op(W.I32_LE_U);
   e.op(W.I32_AND);
   return true;
+}
+
+/** Pushes `off` minus the 64-bit number with these halves (low is not 0). */
+function pushDistance(e: Emitter, off: number, low: number, high: number): void {
+  const negative = -low >>> 0;
+  const sum = negative + (off >>> 0);
+  const carry = sum > 0xffffffff ? 1 : 0;
+  e.i64(sum | 0, (~high + (off >> 31) + carry) | 0);
 }
 
 /** Checked code that looks at the packet keeps its bounds in locals. */
