@@ -1,6 +1,6 @@
 import { BugError, KernelError } from '../../base/index.ts';
 import { INSN_SIZE, LD_IMM64 } from '../../isa/index.ts';
-import { C_BATCH_INDEX } from '../../runtime/layout.ts';
+import { C_BATCH_INDEX, C_STACK_END, C_STACK_TOP } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { addCallback } from '../callbacks.ts';
 import { contractAddress } from '../contracts.ts';
@@ -86,6 +86,11 @@ class WasmCode implements LoadedCode {
   private readonly metadata: ModuleMetadata;
   private readonly counters: number;
   private lastFault: ProgramFault | undefined;
+  private readonly run32: Exports['run32'];
+  private words: Uint32Array;
+  /** Index in `words` of C_STACK_TOP, and what is there while nothing runs. */
+  private readonly stackTop: number;
+  private readonly stackEnd: number;
 
   constructor(linker: Linker, instance: WebAssembly.Instance, metadata: ModuleMetadata) {
     this.image = linker.image;
@@ -93,6 +98,10 @@ class WasmCode implements LoadedCode {
     this.metadata = metadata;
     this.counters = linker.counters;
     this.exports = instance.exports as unknown as Exports;
+    this.run32 = this.exports.run32;
+    this.words = this.runtime.u32();
+    this.stackTop = (this.runtime.cpuBlock + C_STACK_TOP) >>> 2;
+    this.stackEnd = this.runtime.cpuBlock + C_STACK_END;
     this.entry = this.runtime.addFunction(this.exports.entry);
     for (const [name, slot] of linker.slots) {
       slot.value = addCallback(this.runtime, instance.exports[`callback${name}`]);
@@ -105,14 +114,32 @@ class WasmCode implements LoadedCode {
   }
 
   run(context: number): number {
-    const saved = saveRun(this.runtime);
+    if (this.isNested()) return this.runNested(context);
     try {
-      return this.exports.run32(context);
+      return this.run32(context);
     } catch (error) {
       restoreRun(this.runtime, undefined);
       throw faultFrom(error, this.runtime, this.image);
+    }
+  }
+
+  /**
+   * Whether another run is going on. `memory.buffer` costs more than a small program, so the words
+   * are kept; growing memory leaves them without length.
+   */
+  private isNested(): boolean {
+    if (this.words.length === 0) this.words = this.runtime.u32();
+    return this.words[this.stackTop] !== this.stackEnd;
+  }
+
+  private runNested(context: number): number {
+    const saved = saveRun(this.runtime);
+    try {
+      return this.run32(context);
+    } catch (error) {
+      throw faultFrom(error, this.runtime, this.image);
     } finally {
-      if (saved !== undefined) restoreRun(this.runtime, saved);
+      restoreRun(this.runtime, saved);
     }
   }
 
