@@ -374,8 +374,6 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const [context, stride, count, results, times, index] = [0, 1, 2, 3, 4, 5];
     const { module } = this;
     this.result = this.addLocal(I64);
-    const end = count;
-    this.addTo(end, () => this.with(W.LOCAL_GET, index));
     this.start(W.LOOP);
     const again = this.depth;
     this.start(W.BLOCK);
@@ -390,9 +388,8 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.addTo(results, () => this.i32(4));
     this.addTo(context, () => this.with(W.LOCAL_GET, stride));
     this.addTo(index, () => this.i32(1));
-    this.with(W.LOCAL_GET, index);
-    this.with(W.LOCAL_GET, end);
-    this.op(W.I32_NE);
+    this.addTo(count, () => this.i32(-1));
+    this.with(W.LOCAL_GET, count);
     this.with(W.BR_IF, this.depth - again);
     this.op(W.END);
   }
