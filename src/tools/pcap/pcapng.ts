@@ -108,11 +108,11 @@ function readBlock(
   batch: PacketBatch,
 ): void {
   if (type === BLOCK_ENHANCED) {
-    readEnhanced(state.section, view, at, size, base, batch);
+    readPacket(state.section, view, at, size, base, batch, false);
   } else if (type === BLOCK_SIMPLE) {
     readSimple(state, view, at, size, base, batch);
   } else if (type === BLOCK_PACKET) {
-    readObsolete(state.section, view, at, size, base, batch);
+    readPacket(state.section, view, at, size, base, batch, true);
   } else {
     const whole = new Uint8Array(view.buffer, view.byteOffset + at, size);
     if (type === BLOCK_INTERFACE) addInterface(state, whole, base + at);
@@ -167,41 +167,22 @@ function offsetOf(options: readonly BlockOption[], littleEndian: boolean): bigin
   return new DataView(value.buffer, value.byteOffset, 8).getBigInt64(0, littleEndian);
 }
 
-function readEnhanced(
+/**
+ * An enhanced packet block, or the obsolete packet block it replaced: they differ in the interface's
+ * number only, which had 16 bits (and a count of drops behind it).
+ */
+function readPacket(
   section: PcapngSection,
   view: DataView,
   at: number,
   size: number,
   base: number,
   batch: PacketBatch,
+  obsolete: boolean,
 ): void {
   if (size < 32) throw new FormatError('pcapng', base + at + 4, 'the packet block is too short');
   const order = section.littleEndian;
-  const number = view.getUint32(at + 8, order);
-  const captured = view.getUint32(at + 20, order);
-  checkPacket(section, number, captured, size - 32, base + at);
-  const i = batch.count++;
-  const high = view.getUint32(at + 12, order);
-  section.times[number]!(batch.time, 2 * i, high, view.getUint32(at + 16, order));
-  batch.start[i] = at + 28;
-  batch.length[i] = captured;
-  batch.wireLength[i] = view.getUint32(at + 24, order);
-  batch.interfaceId[i] = section.firstInterface + number;
-  batch.recordStart[i] = at;
-  batch.recordLength[i] = size;
-}
-
-function readObsolete(
-  section: PcapngSection,
-  view: DataView,
-  at: number,
-  size: number,
-  base: number,
-  batch: PacketBatch,
-): void {
-  if (size < 32) throw new FormatError('pcapng', base + at + 4, 'the packet block is too short');
-  const order = section.littleEndian;
-  const number = view.getUint16(at + 8, order);
+  const number = obsolete ? view.getUint16(at + 8, order) : view.getUint32(at + 8, order);
   const captured = view.getUint32(at + 20, order);
   checkPacket(section, number, captured, size - 32, base + at);
   const i = batch.count++;
