@@ -17,9 +17,10 @@ import {
 } from '../layout';
 import { arrayAllocate, arrayNextKey, arrayRelease, arrayValue } from '../core/array';
 import { copyBytes } from '../core/copy';
-import { E2BIG, EEXIST, EINVAL, ENOENT } from '../core/errno';
-import { setOp, valuePointer } from '../core/map';
+import { E2BIG, EEXIST, EINVAL } from '../core/errno';
+import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
+import { targetDelete, targetEntry, targetLookup, targetSysLookup } from '../core/target-array';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
 export function devmap_create(map: u32): i32 {
@@ -39,23 +40,12 @@ export function devmap_free(map: u32): void {
   arrayRelease(map);
 }
 
-/** Address of the entry, or 0 when it is empty or out of range. */
-function entry(map: u32, index: u32): u32 {
-  if (index >= load<u32>(map, M_MAX_ENTRIES)) return 0;
-  const at = arrayValue(map, 0, index);
-  return load<u32>(at) == 0 ? 0 : at;
-}
-
 export function devmap_lookup(map: u32, key: u32): u64 {
-  const at = entry(map, load<u32>(key));
-  return at == 0 ? 0 : valuePointer(map, at);
+  return targetLookup(map, key);
 }
 
 export function devmap_delete(map: u32, key: u32): i64 {
-  const index = load<u32>(key);
-  if (index >= load<u32>(map, M_MAX_ENTRIES)) return EINVAL;
-  memory.fill(arrayValue(map, 0, index), 0, 8);
-  return 0;
+  return targetDelete(map, key);
 }
 
 export function devmap_next_key(map: u32, key: u32, next: u32): i32 {
@@ -63,15 +53,12 @@ export function devmap_next_key(map: u32, key: u32, next: u32): i32 {
 }
 
 export function devmap_redirect(map: u32, index: u64, flags: u64): i64 {
-  const found = entry(map, <u32>index) != 0;
+  const found = targetEntry(map, <u32>index) != 0;
   return redirectTo(map, index, flags, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS, found);
 }
 
 export function devmap_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
-  const at = entry(map, load<u32>(key));
-  if (at == 0) return <i32>ENOENT;
-  copyBytes(out, at, load<u32>(map, M_VALUE_SIZE));
-  return 0;
+  return targetSysLookup(map, key, out);
 }
 
 export function devmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
