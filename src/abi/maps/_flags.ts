@@ -24,8 +24,6 @@ export const BPF_F_ACCESS_MASK =
 
 export const U32_MAX = 0xffffffff;
 export const INT_MAX = 0x7fffffff;
-/** Longest key of a map that copies keys to the BPF stack. */
-export const MAX_BPF_STACK = 512;
 /** PCPU_MIN_UNIT_SIZE: largest value of a per-CPU map. */
 export const PCPU_MIN_UNIT_SIZE = 32768;
 /** Largest block the kernel's kmalloc gives. */

@@ -7,10 +7,7 @@ export const BLOCK_SECTION = 0x0a0d0d0a;
 export const BLOCK_INTERFACE = 1;
 export const BLOCK_PACKET = 2;
 export const BLOCK_SIMPLE = 3;
-export const BLOCK_NAMES = 4;
-export const BLOCK_STATISTICS = 5;
 export const BLOCK_ENHANCED = 6;
-export const BLOCK_CUSTOM = 0xbad;
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
 const OPTION_END = 0;
@@ -168,8 +165,8 @@ function offsetOf(options: readonly BlockOption[], littleEndian: boolean): bigin
 }
 
 /**
- * An enhanced packet block, or the obsolete packet block it replaced: they differ in the interface's
- * number only, which had 16 bits (and a count of drops behind it).
+ * An enhanced packet block, or the obsolete packet block it replaced: they differ in the
+ * interface's number only, which had 16 bits (and a count of drops behind it).
  */
 function readPacket(
   section: PcapngSection,
