@@ -1,0 +1,153 @@
+import type { KernelProfile } from '../abi/profile.ts';
+import type { Btf } from '../btf/index.ts';
+import type { Message } from './messages/message.ts';
+
+/**
+ * A program as BPF_PROG_LOAD gets it, and all the verifier may see of what it names. Plain data;
+ * made from an object file by `verifierInput`.
+ */
+export interface VerifierInput {
+  readonly name: string;
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  /** BPF_* attach type; 0 where there is none. */
+  readonly expectedAttachType: number;
+  /** Function, tracepoint typedef or struct_ops table in the kernel's BTF it attaches to, or 0. */
+  readonly attachBtfId: number;
+  /** Program it replaces or traces (freplace, fentry of a BPF program). */
+  readonly attachProgram?: { readonly input: VerifierInput; readonly btfId: number };
+  readonly license: string;
+  /** BPF_F_* flags of the load. */
+  readonly flags: number;
+  /**
+   * Instructions in wire format, little-endian. A pseudo load of a map (src_reg 1 or 2) has the
+   * map's index in `maps` in its imm; one of a kernel variable (src_reg 3) its type id.
+   */
+  readonly insns: Uint8Array;
+  readonly maps: readonly VerifierMap[];
+  /** The program's own BTF. */
+  readonly btf: Btf | undefined;
+  readonly functionInfo: readonly FunctionInfo[];
+  readonly lineInfo: readonly LineInfo[];
+}
+
+/** A record of func_info: which function starts here. */
+export interface FunctionInfo {
+  /** Instruction index. */
+  readonly insn: number;
+  /** Id of a FUNC in the program's BTF. */
+  readonly typeId: number;
+}
+
+/** A record of line_info. */
+export interface LineInfo {
+  /** Instruction index. */
+  readonly insn: number;
+  readonly file: string;
+  /** The line's text as in the source, indented. */
+  readonly text: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A map's definition; of its contents only what can never change again. */
+export interface VerifierMap {
+  readonly name: string;
+  /** BPF_MAP_TYPE_* */
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_* flags of its creation. */
+  readonly flags: number;
+  readonly extra: bigint;
+  readonly btf: Btf | undefined;
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Template of a map of maps. */
+  readonly inner?: VerifierMap;
+  /** Frozen and only readable by programs: its value, which loads may take as constants. */
+  readonly constantValue?: Uint8Array;
+}
+
+/** Which privileges the loader has. */
+export interface VerifierCapabilities {
+  /** CAP_BPF: without it, the unprivileged rules. */
+  readonly bpf: boolean;
+  readonly perfmon: boolean;
+  readonly netAdmin: boolean;
+  readonly sysAdmin: boolean;
+}
+
+export interface VerifyOptions {
+  /** BPF_LOG_LEVEL1 (1), BPF_LOG_LEVEL2 (2), BPF_LOG_STATS (4); default 0. */
+  readonly logLevel?: number;
+  /** Bytes of the log buffer. Default: no limit. */
+  readonly logSize?: number;
+  /** Default: all. */
+  readonly capabilities?: VerifierCapabilities;
+  /** Sees the walk as it happens. */
+  readonly observer?: VerifierObserver;
+}
+
+/** What came out. */
+export interface VerifyResult {
+  readonly ok: boolean;
+  /** 0, or the negative number BPF_PROG_LOAD returns. */
+  readonly errno: number;
+  /** '' or the errno's name. */
+  readonly errnoName: string;
+  /** The words that tell why, if it was rejected with words. */
+  readonly reason: Message | undefined;
+  /** Instruction it was rejected at, or -1 when no instruction was the reason. */
+  readonly insn: number;
+  /** The kernel's log at the level asked for. */
+  readonly log: string;
+  readonly stats: VerifierStats;
+  readonly facts: VerifierFacts;
+}
+
+/** The figures of the kernel's last log line. */
+export interface VerifierStats {
+  readonly processed: number;
+  readonly maxStatesPerInsn: number;
+  readonly totalStates: number;
+  readonly peakStates: number;
+  readonly markRead: number;
+  /** Bytes of stack by subprogram. */
+  readonly stackDepths: readonly number[];
+  /** Microseconds it took here. */
+  readonly time: number;
+}
+
+/** What is known of each instruction after the walk, by instruction index. */
+export interface VerifierFacts {
+  /** Pass in which the walk last saw it; 0: never reached. */
+  readonly seen: Uint32Array;
+  /** Type (enum bpf_reg_type with flags) of the pointer a load or store goes through; 0: none. */
+  readonly pointerType: Int32Array;
+}
+
+/**
+ * Sees the walk as it happens. Methods are called with the live environment: read from it what you
+ * need now, keep no reference. The kernel's log is one observer, the explanation another.
+ */
+export interface VerifierObserver {
+  /** Words, as they come. */
+  message(message: Message): void;
+  /** The registers of a frame are shown; `all` or only those touched since the last time. */
+  state?(frame: number, all: boolean): void;
+  /** The next instruction is about to be looked at. */
+  insn?(): void;
+  /** A path was resumed or a function returned to; comes before `insn`. */
+  resumed?(from: number, to: number): void;
+  /** The path ends here because an equivalent state is known to be safe. */
+  pruned?(from: number, to: number, resumed: boolean): void;
+  /** A branch was put aside; returns a number handed to `popped`. */
+  pushed?(): number;
+  popped?(mark: number): void;
+  /** A function was walked through without a rejection. */
+  functionDone?(): void;
+}
+
+export type { KernelProfile };
