@@ -1,6 +1,7 @@
-/** `npm run build`: the WebAssembly modules, then TypeScript into dist/. */
+/** `npm run build`: the WebAssembly modules, the embedded kernel data, then TypeScript into dist/. */
 import { chmodSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { embed } from './abi/kernel-data.mjs';
 import { bin, install, root, run } from './lib.mjs';
 
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -8,6 +9,7 @@ const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 install();
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
+embed(join(root, 'src/abi/generated/6.12'));
 run(bin('tsc'), ['-p', root]);
 // What npm does for packages that depend on us: `npx beeyard` works in this folder too.
 for (const [name, file] of Object.entries(packageJson.bin)) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Writes src/abi/generated/6.12/*.ts from a Linux 6.12 source tree: constants, helper ids, struct
- * layouts, helper prototypes, and which program type may call which helper.
+ * layouts, helper prototypes, and which program type may call which helper; and from Debian's image
+ * of that kernel its BTF and configuration (compressed).
  *
  *   node scripts/generate-abi.mjs [--tree DIR] [--out DIR]
  *
@@ -22,6 +23,8 @@ import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { RELEASE, findImage } from './abi/image.mjs';
+import { kernelData, writeKernelData } from './abi/kernel-data.mjs';
 import { parseDefines, parseEnums, stripComments } from './abi/c-text.mjs';
 import * as prototypes from './abi/prototypes.mjs';
 import { parseStructs } from './abi/structs.mjs';
@@ -427,6 +430,13 @@ function main() {
   const out = values.out ?? OUTPUT;
   mkdirSync(out, { recursive: true });
   for (const [name, text] of Object.entries(generate(tree))) writeFileSync(join(out, name), text);
+  const image = findImage();
+  if (!image) {
+    console.error(`generate-abi: the image of ${RELEASE} is missing: apt-get update, or set`);
+    console.error('BEEYARD_KERNEL_IMAGE to a folder with boot/vmlinuz-* and boot/config-*');
+    process.exit(4);
+  }
+  writeKernelData(kernelData(image), out);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -5,5 +5,6 @@ export { errnos } from './generated/6.12/errno.ts';
 export { structs, type StructField } from './generated/6.12/structs.ts';
 export { mapTypes } from './maps/index.ts';
 export * from './names.ts';
+export * from './profile.ts';
 export * from './programs/index.ts';
 export type * from './types.ts';

@@ -1,13 +1,12 @@
 import { FormatError } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
+import { ReplacedTypes, type TypeSource } from './type-source.ts';
 import type { BtfKind, BtfReference, BtfType } from './types.ts';
 
 /** What a `Btf` is made of. */
 export interface BtfParts {
-  readonly types: readonly BtfType[];
+  readonly source: TypeSource;
   readonly littleEndian: boolean;
-  /** Byte offset of each type's record, for messages. */
-  readonly offsets: readonly number[];
   readonly base?: Btf | undefined;
   /** Length of the string section, base included: where a split BTF's strings start. */
   readonly stringsLength: number;
@@ -15,41 +14,50 @@ export interface BtfParts {
   readonly strings: (offset: number) => string;
 }
 
+/** Longer chains of modifiers and typedefs are refused (the kernel's own limit is 32). */
+const MAX_CHAIN = 256;
+
 /**
  * A set of types, immutable. Ids are positions in `types`; id 0 is `void`. Made by `parseBtf`,
- * which has checked that every id exists and that no type contains itself.
+ * which has checked that every id exists and that no type contains itself; or by `openBtf`, which
+ * reads and checks a type when it is first asked for.
  *
  * @example
  * const btf = parseBtf(section);
  * btf.sizeOf(btf.find('struct', 'flow_key')!);
  */
 export class Btf {
-  readonly types: readonly BtfType[];
   readonly littleEndian: boolean;
   readonly base: Btf | undefined;
   readonly stringsLength: number;
-  readonly #offsets: readonly number[];
+  /** Number of types, `void` included: every id is below it. */
+  readonly count: number;
+  readonly #source: TypeSource;
   readonly #strings: (offset: number) => string;
   readonly #alignments = new Map<number, number>();
-  #byName: Map<string, number> | undefined;
 
   constructor(parts: BtfParts) {
-    this.types = parts.types;
+    this.#source = parts.source;
+    this.count = parts.source.count;
     this.littleEndian = parts.littleEndian;
     this.base = parts.base;
     this.stringsLength = parts.stringsLength;
-    this.#offsets = parts.offsets;
     this.#strings = parts.strings;
+  }
+
+  /** Every type by id. On a BTF of `openBtf` this reads them all: prefer `type(id)`. */
+  get types(): readonly BtfType[] {
+    return this.#source.all();
   }
 
   /** Id of the first type that does not come from the base. */
   get firstOwnId(): number {
-    return this.base ? this.base.types.length : 1;
+    return this.base ? this.base.count : 1;
   }
 
   /** The type with this id. Throws `FormatError` if there is none. */
   type(id: number): BtfType {
-    const type = this.types[id];
+    const type = this.#source.get(id);
     if (!type) throw new FormatError('BTF', 0, `there is no type ${id}`);
     return type;
   }
@@ -61,14 +69,16 @@ export class Btf {
 
   /** Id of the first type of that kind and name, or undefined. */
   find(kind: BtfKind, name: string): number | undefined {
-    this.#byName ??= indexByName(this.types);
-    return this.#byName.get(`${kind} ${name}`);
+    return this.#source.find(kind, name);
   }
 
   /** The id under modifiers (const, volatile, restrict, type tags) and typedefs. */
   resolve(id: number): number {
     let type = this.type(id);
-    while (isTransparent(type)) type = this.type(type.type);
+    for (let depth = 0; isTransparent(type); depth++) {
+      if (depth > MAX_CHAIN) this.fail(id, 'types are nested too deep');
+      type = this.type(type.type);
+    }
     return type.id;
   }
 
@@ -88,7 +98,9 @@ export class Btf {
   /** Alignment in bytes by the C rules of a 64-bit machine. */
   alignOf(id: number): number {
     const known = this.#alignments.get(id);
+    if (known === 0) this.fail(id, 'contains itself');
     if (known !== undefined) return known;
+    this.#alignments.set(id, 0);
     const align = alignOf(this, id);
     this.#alignments.set(id, align);
     return align;
@@ -96,15 +108,14 @@ export class Btf {
 
   /** Throws the `FormatError` for a type whose record is wrong. */
   fail(id: number, reason: string): never {
-    throw new FormatError('BTF', this.#offsets[id] ?? 0, `type ${id}: ${reason}`);
+    throw new FormatError('BTF', this.#source.offsetOf(id), `type ${id}: ${reason}`);
   }
 
-  /** The same BTF with some types replaced (their ids stay). */
+  /** The same BTF with some types replaced by others of the same id, kind and name. */
   replace(types: ReadonlyMap<number, BtfType>): Btf {
     return new Btf({
-      types: this.types.map((type) => types.get(type.id) ?? type),
+      source: new ReplacedTypes(this.#source, types),
       littleEndian: this.littleEndian,
-      offsets: this.#offsets,
       base: this.base,
       stringsLength: this.stringsLength,
       strings: this.#strings,
@@ -128,13 +139,4 @@ export function isModifier(type: BtfType): type is BtfReference {
     default:
       return false;
   }
-}
-
-function indexByName(types: readonly BtfType[]): Map<string, number> {
-  const ids = new Map<string, number>();
-  for (const { kind, name, id } of types) {
-    const key = `${kind} ${name}`;
-    if (name && !ids.has(key)) ids.set(key, id);
-  }
-  return ids;
 }

@@ -21,9 +21,9 @@ export class COrder {
 
   constructor(btf: Btf) {
     this.#btf = btf;
-    this.#state = new Uint8Array(btf.types.length);
+    this.#state = new Uint8Array(btf.count);
     this.#state[0] = DONE;
-    this.#referenced = new Uint8Array(btf.types.length);
+    this.#referenced = new Uint8Array(btf.count);
     for (const type of btf.types) for (const id of uses(type)) this.#referenced[id] = 1;
   }
 

@@ -119,7 +119,8 @@ function readTable<T>(
 
 function readFuncInfo(reader: ByteReader, btf: Btf, at: number, section: string): FuncInfo {
   const type = reader.u32(at + 4);
-  if (btf.types[type]?.kind !== 'func') reader.fail(at + 4, `type ${type} is not a func`);
+  if (type >= btf.count || btf.type(type).kind !== 'func')
+    reader.fail(at + 4, `type ${type} is not a func`);
   return { section, offset: reader.u32(at), type };
 }
 
@@ -142,7 +143,7 @@ function readCoreRelocation(
   section: string,
 ): CoreRelocation {
   const type = reader.u32(at + 4);
-  if (type >= btf.types.length) reader.fail(at + 4, `there is no type ${type}`);
+  if (type >= btf.count) reader.fail(at + 4, `there is no type ${type}`);
   const number = reader.u32(at + 12);
   const kind = CORE_RELOCATION_KINDS[number];
   if (!kind) reader.fail(at + 12, `relocation kind ${number} is not known`);

@@ -4,7 +4,7 @@ export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';
 export * from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
-export { BTF_MAGIC, parseBtf } from './parse.ts';
+export { BTF_MAGIC, openBtf, parseBtf } from './parse.ts';
 export { declareC, printC } from './print-c.ts';
 export type { RawPart, RawType } from './print-raw.ts';
 export { printRaw, rawTypes } from './print-raw.ts';

@@ -4,12 +4,14 @@ import type { BtfComposite } from './types.ts';
 /** Sizes in BTF are 32-bit numbers; an array that is larger cannot be meant. */
 const MAX_SIZE = 0xffff_ffff;
 const POINTER_SIZE = 8;
+const MAX_DIMENSIONS = 256;
 
 /** Bytes a value of type `id` takes. Throws `FormatError` for types without size. */
 export function sizeOf(btf: Btf, id: number): number {
   let elements = 1;
   let type = btf.resolved(id);
-  while (type.kind === 'array') {
+  for (let depth = 0; type.kind === 'array'; depth++) {
+    if (depth > MAX_DIMENSIONS) btf.fail(id, 'types are nested too deep');
     elements *= type.count;
     type = btf.resolved(type.type);
   }

@@ -1,8 +1,11 @@
 import { ByteReader } from '../base/index.ts';
 import { Btf } from './btf.ts';
+import { LazyTypes } from './lazy.ts';
 import { readType } from './read-type.ts';
+import { TypeList } from './type-source.ts';
+import type { TypeSource } from './type-source.ts';
 import type { BtfType } from './types.ts';
-import { validate } from './validate.ts';
+import { checkReferences, validate } from './validate.ts';
 
 /** First two bytes of a BTF section; their order tells the byte order of the rest. */
 export const BTF_MAGIC = 0xeb9f;
@@ -20,17 +23,36 @@ const HEADER_SIZE = 24;
 export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');
   const header = readHeader(reader);
-  const { types, offsets } = readTypes(reader, header, base);
-  const btf = new Btf({
-    types,
-    offsets,
+  const btf = makeBtf(reader, header, readTypes(reader, header, base), base);
+  validate(btf);
+  return btf;
+}
+
+/**
+ * The same for large BTF without base that is known to be well-formed (the kernel's own): a type is
+ * read and its references checked when it is first asked for, which makes opening a hundred
+ * thousand types a matter of milliseconds. Types that contain themselves are noticed where a walk
+ * over them would not end (`resolve`, `sizeOf`, `alignOf`).
+ *
+ * Throws `FormatError`, now or on use.
+ */
+export function openBtf(bytes: Uint8Array): Btf {
+  const reader = new ByteReader(bytes, 'BTF');
+  const header = readHeader(reader);
+  const name = (offset: number): string => nameAt(reader, header, undefined, offset);
+  const check = (type: BtfType): void => checkReferences(btf, type);
+  const btf = makeBtf(reader, header, new LazyTypes(reader, { ...header, name, check }));
+  return btf;
+}
+
+function makeBtf(reader: ByteReader, header: Header, source: TypeSource, base?: Btf): Btf {
+  return new Btf({
+    source,
     base,
     littleEndian: reader.littleEndian,
     stringsLength: (base?.stringsLength ?? 0) + header.stringsLength,
     strings: (offset) => nameAt(reader, header, base, offset),
   });
-  validate(btf);
-  return btf;
 }
 
 interface Header {
@@ -62,11 +84,10 @@ function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >> 8);
 }
 
-const VOID: BtfType = { kind: 'void', id: 0, name: '' };
-
-function readTypes(reader: ByteReader, header: Header, base: Btf | undefined) {
-  const types: BtfType[] = base ? base.types.slice() : [VOID];
-  const offsets: number[] = types.map(() => 0);
+function readTypes(reader: ByteReader, header: Header, base: Btf | undefined): TypeList {
+  const first = base ? base.count : 1;
+  const types: BtfType[] = [];
+  const offsets: number[] = [];
   const names = new Map<number, string>();
   const name = (offset: number): string => {
     let text = names.get(offset);
@@ -76,9 +97,9 @@ function readTypes(reader: ByteReader, header: Header, base: Btf | undefined) {
   const cursor = { reader, name, offset: header.typesStart, end: header.typesEnd };
   while (cursor.offset < cursor.end) {
     offsets.push(cursor.offset);
-    types.push(readType(cursor, types.length));
+    types.push(readType(cursor, first + types.length));
   }
-  return { types, offsets };
+  return new TypeList(types, offsets, base);
 }
 
 /** Strings of a base come first: a split BTF's own start where those end. */

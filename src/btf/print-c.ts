@@ -29,7 +29,7 @@ const TAIL = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
  */
 export function printC(btf: Btf, roots?: readonly number[]): string {
   const printer = new CPrinter(btf);
-  const own = Array.from({ length: btf.types.length - 1 }, (_, i) => i + 1);
+  const own = Array.from({ length: btf.count - 1 }, (_, i) => i + 1);
   for (const id of roots ?? own) printer.print(id);
   return HEAD + printer.text() + TAIL;
 }
@@ -57,8 +57,8 @@ class CPrinter {
     this.#btf = btf;
     this.#order = new COrder(btf);
     this.#declare = new CDeclare(btf);
-    this.#state = new Uint8Array(btf.types.length);
-    this.#announced = new Uint8Array(btf.types.length);
+    this.#state = new Uint8Array(btf.count);
+    this.#announced = new Uint8Array(btf.count);
     this.#state[0] = DONE;
   }
 

@@ -31,7 +31,7 @@ interface TypeRecord {
 }
 
 /** Kinds by their number in `enum { BTF_KIND_UNKN, … }`. */
-const KINDS: readonly BtfKind[] = [
+export const KINDS: readonly BtfKind[] = [
   'void',
   'int',
   'ptr',

@@ -9,18 +9,19 @@ const MAX_DEPTH = 256;
  * sense, and nothing contains itself, so that later walks over the types end.
  */
 export function validate(btf: Btf): void {
-  for (let id = btf.firstOwnId; id < btf.types.length; id++) {
-    const type = btf.types[id]!;
-    for (const target of referencedIds(type)) {
-      if (target >= btf.types.length)
-        btf.fail(id, `refers to type ${target}, which does not exist`);
-    }
-    checkTarget(btf, type);
-  }
+  for (let id = btf.firstOwnId; id < btf.count; id++) checkReferences(btf, btf.type(id));
   // What a value contains, then what a declaration spells out: `ptr A → const B → ptr A` has a size
   // but no name.
   refuseCycles(btf, containedIds);
   refuseCycles(btf, spelledIds);
+}
+
+/** Checks that what `type` refers to exists and makes sense. */
+export function checkReferences(btf: Btf, type: BtfType): void {
+  for (const target of referencedIds(type)) {
+    if (target >= btf.count) btf.fail(type.id, `refers to type ${target}, which does not exist`);
+  }
+  checkTarget(btf, type);
 }
 
 function checkTarget(btf: Btf, type: BtfType): void {
@@ -82,20 +83,21 @@ function spelledIds(type: BtfType): readonly number[] {
  * explicit stack; `depth[id]` is the longest way down from a finished type, 0 while unknown.
  */
 function refuseCycles(btf: Btf, next: (type: BtfType) => readonly number[]): void {
-  const depth = new Uint16Array(btf.types.length);
-  const open = new Uint8Array(btf.types.length);
-  for (let start = 1; start < btf.types.length; start++) {
+  const depth = new Uint16Array(btf.count);
+  const open = new Uint8Array(btf.count);
+  // Types of a base cannot refer to ours, and were checked.
+  for (let start = btf.firstOwnId; start < btf.count; start++) {
     if (depth[start]) continue;
     const stack = [start];
     while (stack.length > 0) {
       const id = stack[stack.length - 1]!;
       if (open[id] === 0) {
         open[id] = 1;
-        pushUnknown(btf, id, next(btf.types[id]!), depth, open, stack);
+        pushUnknown(btf, id, next(btf.type(id)), depth, open, stack);
       } else {
         stack.pop();
         if (depth[id]) continue;
-        depth[id] = 1 + deepest(next(btf.types[id]!), depth);
+        depth[id] = 1 + deepest(next(btf.type(id)), depth);
         if (depth[id] > MAX_DEPTH) btf.fail(id, 'types are nested too deep');
       }
     }

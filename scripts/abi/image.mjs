@@ -1,0 +1,101 @@
+/**
+ * Debian's kernel image package: finding it, and the parts of it that describe the kernel to BPF
+ * programs (BTF, BTF id lists, configuration).
+ *
+ * It is looked for in this order: the folder $BEEYARD_KERNEL_IMAGE (an unpacked package, with
+ * boot/vmlinuz-*), an unpacked copy in the cache folder, `apt-get download`.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The exact package all claims are about. */
+export const RELEASE = '6.12.117+deb12-amd64';
+const PACKAGE = `linux-image-${RELEASE}-unsigned`;
+
+/** Folder of the unpacked package; undefined when it can be had neither here nor from apt. */
+export function findImage() {
+  const given = process.env.BEEYARD_KERNEL_IMAGE;
+  if (given) return given;
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'beeyard');
+  const folder = join(cache, PACKAGE);
+  if (!existsSync(join(folder, 'boot'))) return fetchImage(cache, folder);
+  return folder;
+}
+
+function fetchImage(cache, folder) {
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, 'fetch-'));
+  try {
+    execFileSync('apt-get', ['download', '-qq', PACKAGE], { cwd: work, stdio: 'ignore' });
+    const file = readdirSync(work).find((name) => name.endsWith('.deb'));
+    const unpacked = join(work, 'x');
+    mkdirSync(unpacked);
+    const tar = execFileSync('dpkg-deb', ['--fsys-tarfile', join(work, file)], {
+      maxBuffer: 2 ** 31 - 1,
+    });
+    execFileSync('tar', ['-x', '-C', unpacked, './boot'], { input: tar });
+    if (!existsSync(folder)) renameSync(unpacked, folder);
+    return folder;
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What the package holds: { release, config (text), btf, btfIds (bytes) }. */
+export function readImage(folder) {
+  const boot = join(folder, 'boot');
+  const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
+  const release = kernel.slice('vmlinuz-'.length);
+  if (release !== RELEASE) throw new Error(`${folder} holds ${release}, not ${RELEASE}`);
+  const elf = uncompress(readFileSync(join(boot, kernel)));
+  return {
+    release,
+    config: readFileSync(join(boot, `config-${release}`), 'utf8'),
+    btf: section(elf, '.BTF'),
+    btfIds: section(elf, '.BTF_ids'),
+  };
+}
+
+/** vmlinux of a bzImage (Documentation/arch/x86/boot.rst). Debian compresses it with zstd. */
+function uncompress(image) {
+  if (image.toString('latin1', 0x202, 0x206) !== 'HdrS') throw new Error('not a bzImage');
+  const start = ((image[0x1f1] || 4) + 1) * 512 + image.readUInt32LE(0x248);
+  const payload = image.subarray(start, start + image.readUInt32LE(0x24c));
+  if (payload.readUInt32LE(0) !== 0xfd2fb528) throw new Error('the kernel is not zstd-compressed');
+  // The last word is the kernel's own note of the size.
+  return execFileSync('zstd', ['-dc'], {
+    input: payload.subarray(0, -4),
+    maxBuffer: 2 ** 30,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+}
+
+function section(elf, wanted) {
+  const headers = Number(elf.readBigUInt64LE(0x28));
+  const header = (index) => {
+    const at = headers + 64 * index;
+    const [offset, size] = [0x18, 0x20].map((field) => Number(elf.readBigUInt64LE(at + field)));
+    return { name: elf.readUInt32LE(at), offset, size };
+  };
+  const names = header(elf.readUInt16LE(0x3e)).offset;
+  for (let i = 0; i < elf.readUInt16LE(0x3c); i++) {
+    const { name, offset, size } = header(i);
+    const end = elf.indexOf(0, names + name);
+    if (elf.toString('latin1', names + name, end) === wanted) {
+      return elf.subarray(offset, offset + size);
+    }
+  }
+  throw new Error(`the kernel has no section ${wanted}`);
+}

@@ -1,0 +1,51 @@
+/**
+ * The large facts of the kernel image, compressed: committed as src/abi/generated/6.12/*.gz, and
+ * (by `embed`) as a module of base64 text that works without a file system.
+ */
+import { readFileSync, writeFileSync, existsSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { readImage } from './image.mjs';
+
+/** Uncompressed contents by file name. */
+export function kernelData(image) {
+  const { btf, config } = readImage(image);
+  return { 'vmlinux.btf': btf, 'kconfig.txt': Buffer.from(renderConfig(config)) };
+}
+
+/**
+ * `CONFIG_` options that are set, a line `value names…` for each value that several have: most are
+ * `y` or `m`, and names alone compress well.
+ */
+function renderConfig(text) {
+  const byValue = new Map();
+  for (const [, name, value] of text.matchAll(/^CONFIG_(\w+)=(.*)$/gm)) {
+    if (!byValue.has(value)) byValue.set(value, []);
+    byValue.get(value).push(name);
+  }
+  const lines = [...byValue].map(([value, names]) => `${names.sort().join(' ')}=${value}`);
+  return `${lines.sort().join('\n')}\n`;
+}
+
+/** Writes the .gz files to `out`, those whose contents changed. */
+export function writeKernelData(data, out) {
+  for (const [name, bytes] of Object.entries(data)) {
+    const path = join(out, `${name}.gz`);
+    if (existsSync(path) && gunzipSync(readFileSync(path)).equals(bytes)) continue;
+    writeFileSync(path, gzipSync(bytes, { level: 9 }));
+  }
+}
+
+/** Writes embedded.ts beside the .gz files of `folder`, if it is not what they say. */
+export function embed(folder) {
+  const text = ['vmlinux.btf', 'kconfig.txt'].map((name) => {
+    const constant = name.replace(/\W(\w)/g, (_, letter) => letter.toUpperCase());
+    const base64 = readFileSync(join(folder, `${name}.gz`)).toString('base64');
+    return `/** ${name}, compressed with gzip (base64). */\nexport const ${constant}: string =\n  '${base64}';\n`;
+  });
+  const module = `// Made by \`npm run build\` from the .gz files beside it. Do not edit.\n${text.join('')}`;
+  const path = join(folder, 'embedded.ts');
+  if (existsSync(path) && readFileSync(path, 'utf8') === module) return;
+  writeFileSync(`${path}.${process.pid}`, module);
+  renameSync(`${path}.${process.pid}`, path);
+}

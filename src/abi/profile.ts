@@ -1,0 +1,99 @@
+/**
+ * The kernel a program is verified against: Debian's build of Linux 6.12.117 as data.
+ *
+ * @example
+ * const kernel = await loadKernelProfile();
+ * kernel.btf().find('struct', 'task_struct');
+ */
+import { openBtf } from '../btf/index.ts';
+import type { Btf } from '../btf/index.ts';
+
+/** A kernel option's value: 'y', 'm', a number, or text in quotes in the configuration. */
+export type KernelOption = 'y' | 'm' | bigint | string;
+
+export interface KernelProfile {
+  readonly version: '6.12.117';
+  /** `uname -r` of the build all facts come from. */
+  readonly release: '6.12.117+deb12-amd64';
+  /** KERNEL_VERSION(6, 12, 117): what the extern LINUX_KERNEL_VERSION holds. */
+  readonly versionCode: number;
+  /** The kernel's own types (`/sys/kernel/btf/vmlinux`). Each is read when it is asked for. */
+  btf(): Btf;
+  /** Timer ticks a second (CONFIG_HZ), which bpf_jiffies64 counts. */
+  readonly hz: 250;
+  /** The JIT compiler is there and on: kfuncs, exceptions and callbacks depend on it. */
+  readonly jit: true;
+  /** 4-level page tables and SMP of x86-64: what layouts assume. */
+  readonly arch: 'x86_64';
+  /**
+   * A configuration option by its full name ('CONFIG_HZ'); undefined when it is not set. Numbers
+   * (also hexadecimal ones) come as bigint, text without its quotes.
+   */
+  kconfig(name: string): KernelOption | undefined;
+}
+
+/** The bytes a profile is made of, uncompressed. */
+export interface KernelData {
+  readonly btf: Uint8Array;
+  readonly kconfig: string;
+}
+
+/** A profile over data one has already. The data is not copied. */
+export function openKernelProfile(data: KernelData): KernelProfile {
+  let btf: Btf | undefined;
+  let options: ReadonlyMap<string, string> | undefined;
+  return {
+    version: '6.12.117',
+    release: '6.12.117+deb12-amd64',
+    versionCode: (6 << 16) | (12 << 8) | 117,
+    btf: () => (btf ??= openBtf(data.btf)),
+    hz: 250,
+    jit: true,
+    arch: 'x86_64',
+    kconfig(name) {
+      options ??= parseOptions(data.kconfig);
+      const text = options.get(name);
+      return text === undefined ? undefined : optionValue(text);
+    },
+  };
+}
+
+let loading: Promise<KernelProfile> | undefined;
+
+/** The profile that comes with this package; loaded once. Works in Node and in browsers. */
+export function loadKernelProfile(): Promise<KernelProfile> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<KernelProfile> {
+  const { vmlinuxBtf, kconfigTxt } = await import('./generated/6.12/embedded.ts');
+  const [btf, kconfig] = await Promise.all([inflate(vmlinuxBtf), inflate(kconfigTxt)]);
+  return openKernelProfile({ btf, kconfig: new TextDecoder().decode(kconfig) });
+}
+
+/** Base64 of gzip to bytes. */
+async function inflate(base64: string): Promise<Uint8Array> {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Lines are `NAME NAME …=value`. */
+function parseOptions(text: string): Map<string, string> {
+  const options = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const split = line.indexOf('=');
+    for (const name of line.slice(0, split).split(' ')) {
+      if (split > 0) options.set(`CONFIG_${name}`, line.slice(split + 1));
+    }
+  }
+  return options;
+}
+
+function optionValue(text: string): KernelOption {
+  if (text.startsWith('"')) return text.slice(1, -1);
+  return /^-?\d|^0x/.test(text) ? BigInt(text) : text;
+}
