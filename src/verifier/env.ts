@@ -263,6 +263,16 @@ export class VerifierEnv {
     this.observer?.state?.(frame, all);
   }
 
+  /** Shows what the current instruction did (print_insn_state), at log level 1 and 2. */
+  showInsnState(): void {
+    this.observer?.insnState?.();
+  }
+
+  /** Shows the source line of `insn` (verbose_linfo). */
+  showLine(insn: number, prefix = '; '): void {
+    this.observer?.line?.(insn, prefix);
+  }
+
   /** A new id for registers that hold the same value. */
   newId(): number {
     return ++this.idGen;

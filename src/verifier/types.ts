@@ -1,5 +1,6 @@
 import type { KernelProfile } from '../abi/profile.ts';
 import type { Btf } from '../btf/index.ts';
+import type { VerifierEnv } from './env.ts';
 import type { Message } from './messages/message.ts';
 
 /**
@@ -133,12 +134,20 @@ export interface VerifierFacts {
  * need now, keep no reference. The kernel's log is one observer, the explanation another.
  */
 export interface VerifierObserver {
+  /** Before the first pass. */
+  start?(env: VerifierEnv): void;
   /** Words, as they come. */
   message(message: Message): void;
   /** The registers of a frame are shown; `all` or only those touched since the last time. */
   state?(frame: number, all: boolean): void;
-  /** The next instruction is about to be looked at. */
+  /** The walk of a function begins (line texts start afresh). */
+  functionStart?(): void;
+  /** The next instruction (`env.insnIdx`) is about to be looked at. */
   insn?(): void;
+  /** What the instruction did to the registers is shown before its turn is over. */
+  insnState?(): void;
+  /** The source line of an instruction is shown, unless it was the last one shown. */
+  line?(insn: number, prefix: string): void;
   /** A path was resumed or a function returned to; comes before `insn`. */
   resumed?(from: number, to: number): void;
   /** The path ends here because an equivalent state is known to be safe. */
@@ -146,8 +155,8 @@ export interface VerifierObserver {
   /** A branch was put aside; returns a number handed to `popped`. */
   pushed?(): number;
   popped?(mark: number): void;
-  /** A function was walked through without a rejection. */
-  functionDone?(): void;
+  /** A function was walked through; `ok` if without a rejection. */
+  functionDone?(ok: boolean): void;
 }
 
 export type { KernelProfile };

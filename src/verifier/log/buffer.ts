@@ -1,0 +1,86 @@
+/** Bytes one print may add: the kernel formats into a buffer of 1,024. */
+const PRINT_LIMIT = 1023;
+
+/** BPF_LOG_FIXED: keep the beginning instead of the end when the buffer is too small. */
+export const BPF_LOG_FIXED = 8;
+
+/**
+ * The verifier's log (struct bpf_verifier_log): text that grows at its end, can be cut back, and is
+ * fitted to the user's buffer when it is taken. Positions count bytes.
+ */
+export class LogBuffer {
+  /** Pieces of text, one character per byte. */
+  #pieces: string[] = [];
+  /** End position after each piece. */
+  #ends: number[] = [];
+  #end = 0;
+  #longest = 0;
+
+  /** Position of the end. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes (with a final zero) the longest state of the log needed: log_true_size. */
+  get trueSize(): number {
+    return this.#longest;
+  }
+
+  /** Adds text, as one print of the kernel would: cut at 1,023 bytes. */
+  add(text: string): void {
+    const bytes = asBytes(text);
+    const kept = bytes.length > PRINT_LIMIT ? bytes.slice(0, PRINT_LIMIT) : bytes;
+    this.#end += kept.length;
+    this.#pieces.push(kept);
+    this.#ends.push(this.#end);
+    if (this.#end + 1 > this.#longest) this.#longest = this.#end + 1;
+  }
+
+  /** Cuts the log back to an earlier position. */
+  reset(position: number): void {
+    while (this.#ends.length > 0 && this.#start(this.#ends.length - 1) >= position) {
+      this.#pieces.pop();
+      this.#ends.pop();
+    }
+    const last = this.#ends.length - 1;
+    if (last >= 0 && this.#ends[last]! > position) {
+      this.#pieces[last] = this.#pieces[last]!.slice(0, position - this.#start(last));
+      this.#ends[last] = position;
+    }
+    this.#end = position;
+  }
+
+  #start(piece: number): number {
+    return piece === 0 ? 0 : this.#ends[piece - 1]!;
+  }
+
+  /**
+   * What a user's buffer of `size` bytes (its final zero included) holds: the end of the log, or
+   * with `fixed` its beginning. Without a size, everything.
+   */
+  text(size?: number, fixed = false): string {
+    const all = this.#pieces.join('');
+    if (size === undefined || all.length < size) return fromBytes(all);
+    if (size <= 1) return '';
+    return fromBytes(fixed ? all.slice(0, size - 1) : all.slice(all.length - size + 1));
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** UTF-8 as one character per byte, so that positions are byte positions. */
+function asBytes(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return String.fromCharCode(...encoder.encode(text));
+  }
+  return text;
+}
+
+function fromBytes(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) <= 0x7f) continue;
+    return decoder.decode(Uint8Array.from(text, (char) => char.charCodeAt(0)));
+  }
+  return text;
+}

@@ -1,0 +1,187 @@
+import { type Code, kernelText, LD_IMM64 } from '../../isa/index.ts';
+import { helperContract } from '../../abi/index.ts';
+import type { VerifierEnv } from '../env.ts';
+import type { Message } from '../messages/message.ts';
+import type { LineInfo, VerifierObserver } from '../types.ts';
+import { LogBuffer } from './buffer.ts';
+import { frameText } from './print-state.ts';
+
+export const BPF_LOG_LEVEL1 = 1;
+export const BPF_LOG_LEVEL2 = 2;
+export const BPF_LOG_STATS = 4;
+const BPF_LOG_LEVEL = BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2;
+
+/** Column where what an instruction did starts, and the tab width beyond it. */
+const STATE_COLUMN = 40;
+const STATE_TAB = 8;
+
+const SPECULATIVE = ' (speculative execution)';
+
+/**
+ * Writes the kernel's log from the walk's events, byte for byte as Linux 6.12 does at the same
+ * level: 1 shows the path that was rejected, 2 every path, 4 only words and statistics.
+ */
+export class LogObserver implements VerifierObserver {
+  readonly level: number;
+  readonly buffer = new LogBuffer();
+  #env!: VerifierEnv;
+  #line: LineInfo | undefined;
+  /** End of the log after the last instruction was printed, and how long that print was. */
+  #insnEnd = 0;
+  #insnLength = 0;
+
+  constructor(level: number) {
+    this.level = level;
+  }
+
+  start(env: VerifierEnv): void {
+    this.#env = env;
+  }
+
+  message(message: Message): void {
+    if (this.level !== 0) this.buffer.add(`${message.text}\n`);
+  }
+
+  state(frame: number, all: boolean): void {
+    if (this.level === 0) return;
+    const env = this.#env;
+    this.buffer.add(`${frameText(env, env.state.frameAt(frame), all)}\n`);
+    if (!all) env.scratchAll(false);
+  }
+
+  functionStart(): void {
+    this.#line = undefined;
+  }
+
+  functionDone(ok: boolean): void {
+    if (ok && !(this.level & BPF_LOG_LEVEL2)) this.buffer.reset(0);
+  }
+
+  pushed(): number {
+    return this.buffer.end;
+  }
+
+  popped(mark: number): void {
+    if (this.level !== 0 && !(this.level & BPF_LOG_LEVEL2)) this.buffer.reset(mark);
+  }
+
+  pruned(from: number, to: number, resumed: boolean): void {
+    if (!(this.level & BPF_LOG_LEVEL)) return;
+    const speculative = this.#env.state.speculative ? SPECULATIVE : '';
+    this.buffer.add(resumed ? `\nfrom ${from} to ${to}${speculative}: safe\n` : `${to}: safe\n`);
+  }
+
+  resumed(from: number, to: number): void {
+    if (!(this.level & BPF_LOG_LEVEL2)) return;
+    const env = this.#env;
+    this.buffer.add(`\nfrom ${from} to ${to}${env.state.speculative ? SPECULATIVE : ''}:`);
+    this.state(env.state.curframe, true);
+  }
+
+  insn(): void {
+    if (!(this.level & BPF_LOG_LEVEL)) return;
+    const env = this.#env;
+    if (env.scratchedRegs || env.scratchedSlotsLow || env.scratchedSlotsHigh) this.insnState();
+    this.line(env.insnIdx, '; ');
+    const before = this.buffer.end;
+    this.buffer.add(`${env.insnIdx}: ${this.#insnText(env.insnIdx)}\n`);
+    this.#insnEnd = this.buffer.end;
+    this.#insnLength = this.#insnEnd - before;
+  }
+
+  insnState(): void {
+    if (!(this.level & BPF_LOG_LEVEL)) return;
+    const env = this.#env;
+    if (this.#insnEnd !== 0 && this.#insnEnd === this.buffer.end) {
+      this.buffer.reset(this.#insnEnd - 1);
+      this.buffer.add(`${' '.repeat(padding(this.#insnLength))};`);
+    } else {
+      this.buffer.add(`${env.insnIdx}:`);
+    }
+    this.state(env.state.curframe, false);
+  }
+
+  line(insn: number, prefix: string): void {
+    if (this.level === 0) return;
+    const line = lineOf(this.#env.input.lineInfo, insn);
+    if (!line || line === this.#line) return;
+    if (this.#line && line.file === this.#line.file && line.line === this.#line.line) return;
+    this.buffer.add(prefix);
+    this.buffer.add(line.text.trimStart());
+    const name = line.file.slice(line.file.lastIndexOf('/') + 1);
+    this.buffer.add(` @ ${name}:${line.line}\n`);
+    this.#line = line;
+  }
+
+  #insnText(insn: number): string {
+    const env = this.#env;
+    return kernelText(env.code, insn, {
+      helper: (id) => helperContract(id)?.name,
+      callee: (code, i) => calleeText(env, code, i),
+      constant: (code, i) => constantText(env, code, i),
+    });
+  }
+}
+
+/** Blanks between an instruction's text and what it did. */
+function padding(length: number): number {
+  const column = Math.max(length + STATE_TAB / 2, STATE_COLUMN);
+  return Math.ceil(column / STATE_TAB) * STATE_TAB - length - 1;
+}
+
+/** The record that covers an instruction: the last one that starts at or before it. */
+export function lineOf(lines: readonly LineInfo[], insn: number): LineInfo | undefined {
+  let low = 0;
+  let high = lines.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (lines[middle]!.insn <= insn) low = middle;
+    else high = middle - 1;
+  }
+  return lines[low];
+}
+
+const PSEUDO_MAP_FD = 1;
+const PSEUDO_MAP_VALUE = 2;
+const PSEUDO_BTF_ID = 3;
+const PSEUDO_MAP_IDX = 5;
+const PSEUDO_MAP_IDX_VALUE = 6;
+const PSEUDO_KFUNC_CALL = 2;
+
+/**
+ * Addresses in Linux's log differ from boot to boot; ours tell which map or variable it is.
+ * They are hidden from loaders that may not see kernel addresses, as in Linux.
+ */
+function constantText(env: VerifierEnv, code: Code, i: number): string | undefined {
+  if (code.op[i] !== LD_IMM64) return undefined;
+  const object = BigInt(env.aux.loadObject[i] ?? 0) & 0xffffn;
+  const value = BigInt((env.aux.loadValue[i] ?? 0) >>> 0);
+  let address: bigint;
+  switch (code.src[i]) {
+    case PSEUDO_MAP_FD:
+    case PSEUDO_MAP_IDX:
+      address = 0xffff_8881_0000_0000n + (object << 12n);
+      break;
+    case PSEUDO_MAP_VALUE:
+    case PSEUDO_MAP_IDX_VALUE:
+      address = 0xffff_c900_0000_0000n + (object << 24n) + value;
+      break;
+    case PSEUDO_BTF_ID:
+      address = 0xffff_ffff_8200_0000n + value;
+      break;
+    default:
+      return undefined;
+  }
+  return `0x${(env.allowPtrLeaks ? address : 0n).toString(16)}`;
+}
+
+/** Name of a called kernel function; bpf-to-bpf calls show their distance. */
+function calleeText(env: VerifierEnv, code: Code, i: number): string | undefined {
+  if (code.src[i] !== PSEUDO_KFUNC_CALL) return undefined;
+  if (code.off[i] !== 0) return undefined;
+  try {
+    return env.btfAt(1).type(code.imm[i]!).name;
+  } catch {
+    return undefined;
+  }
+}
