@@ -1,5 +1,5 @@
 import { type Code, kernelText, LD_IMM64 } from '../../isa/index.ts';
-import { helperContract } from '../../abi/index.ts';
+import { helperName } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
 import type { LineInfo, VerifierObserver } from '../types.ts';
@@ -116,7 +116,7 @@ export class LogObserver implements VerifierObserver {
   #insnText(insn: number): string {
     const env = this.#env;
     return kernelText(env.code, insn, {
-      helper: (id) => helperContract(id)?.name,
+      helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
       callee: (code, i) => calleeText(env, code, i),
       constant: (code, i) => constantText(env, code, i),
     });
