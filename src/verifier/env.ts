@@ -95,6 +95,17 @@ export interface SubprogArg {
   readonly btfId: number;
 }
 
+/** A pointer in the context of iterators and struct_ops (struct bpf_ctx_arg_aux). */
+export interface ContextArg {
+  /** Byte in the context. */
+  readonly offset: number;
+  /** Register type with flags. */
+  readonly type: number;
+  /** KERNEL_BTF, and the id of the type it points to (0: not a BTF pointer). */
+  readonly btf: number;
+  readonly btfId: number;
+}
+
 /** A function of the program (struct bpf_subprog_info and bpf_func_info_aux). */
 export class Subprog {
   /** First instruction. */
@@ -155,6 +166,22 @@ export class VerifierEnv {
   readonly subprogs: Subprog[] = [];
   /** Subprogram that catches bpf_throw, or -1. */
   exceptionCallback = -1;
+  /** True once func_info was taken over (prog->aux->func_info). */
+  hasFunctionInfo = false;
+
+  // What it attaches to; set by load/attach-target.ts.
+  /** BPF_PROG_TYPE_* whose rules count: that of the target for extensions (resolve_prog_type). */
+  programType: number;
+  /** Expected attach type; extensions inherit that of their target. */
+  expectedAttachType: number;
+  /** Type and BTF (KERNEL_BTF or a program's) of the FUNC_PROTO it attaches to; 0: none. */
+  attachProto = 0;
+  attachBtf = KERNEL_BTF;
+  attachName = '';
+  /** Raw tracepoint with BTF: the context's first word is left out (attach_btf_trace). */
+  attachBtfTrace = false;
+  /** What is known of pointers in the context (ctx_arg_info). */
+  contextArgs: readonly ContextArg[] = [];
 
   // Privileges and modes.
   readonly allowPtrLeaks: boolean;
@@ -208,6 +235,8 @@ export class VerifierEnv {
     this.capabilities = options.capabilities;
     this.observer = options.observer;
     this.logLevel = options.logLevel;
+    this.programType = input.type;
+    this.expectedAttachType = input.expectedAttachType;
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
     const { bpf, perfmon, sysAdmin } = options.capabilities;
