@@ -138,30 +138,6 @@ export class Subprog {
   }
 }
 
-/** A context argument with a type of its own (struct bpf_ctx_arg_aux). */
-export interface ContextArg {
-  readonly offset: number;
-  /** enum bpf_reg_type with flags. */
-  readonly regType: number;
-  /** BTF word and id of what it points to; id 0: none. */
-  readonly btf: number;
-  readonly btfId: number;
-}
-
-/** What the program attaches to, found by `checkAttachTarget`. */
-export interface AttachTarget {
-  /** BTF word of the BTF `proto` is in (bpf_prog_get_target_btf). */
-  readonly btf: number;
-  /** Id of the target's FUNC_PROTO (attach_func_proto), 0: none. */
-  readonly proto: number;
-  /** attach_func_name: the function's, tracepoint's or struct_ops member's name. */
-  readonly name: string;
-  /** The first argument of `proto` is the tracepoint's own (attach_btf_trace). */
-  readonly trace: boolean;
-  /** Arguments whose type the kernel declares (ctx_arg_info). */
-  readonly contextArgs: readonly ContextArg[];
-}
-
 /** A branch put aside (struct bpf_verifier_stack_elem). */
 export interface PendingBranch {
   readonly state: VerifierState;
@@ -188,8 +164,6 @@ export class VerifierEnv {
   /** BTFs in use, named by index plus 1 (BTF word of a record). See `btfAt`. */
   readonly btfs: (Btf | undefined)[];
   readonly subprogs: Subprog[] = [];
-  /** Set by `checkAttachTarget` for program types that attach to something with a BTF type. */
-  attach: AttachTarget | undefined = undefined;
   /** Subprogram that catches bpf_throw, or -1. */
   exceptionCallback = -1;
   /** True once func_info was taken over (prog->aux->func_info). */
