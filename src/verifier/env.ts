@@ -2,6 +2,9 @@ import { BugError } from '../base/index.ts';
 import { type Code, decodeCode } from '../isa/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { Message } from './messages/message.ts';
+import { Backtrack } from './precision/backtrack-state.ts';
+import { InsnHistory } from './precision/history.ts';
+import { Checkpoints } from './prune/checkpoints.ts';
 import { Rejection } from './reject.ts';
 import { MAX_REGS, REG_WORDS } from './state/layout.ts';
 import type { FuncState, VerifierState } from './state/state.ts';
@@ -199,6 +202,8 @@ export class VerifierEnv {
   state!: VerifierState;
   pending: PendingBranch | undefined = undefined;
   pendingCount = 0;
+  /** States nobody uses, to be overwritten. */
+  readonly spareStates: VerifierState[] = [];
   idGen = 0;
   passCount = 0;
   seenDirectWrite = false;
@@ -206,6 +211,12 @@ export class VerifierEnv {
   exploreAluLimits = false;
   /** Scratch records for constants (fake_reg); use `fakeReg(0|1)`. */
   readonly scratch = new Int32Array((MAX_REGS + 5) * REG_WORDS);
+  /** Jumps and stack accesses of the path, for precision backtracking. */
+  readonly history = new InsnHistory();
+  /** What backtracking is looking for. */
+  readonly backtrack = new Backtrack();
+  /** States kept for pruning. */
+  readonly checkpoints: Checkpoints;
   /** Registers and stack slots (two words) touched since they were last printed. */
   scratchedRegs = 0;
   scratchedSlotsLow = 0;
@@ -239,6 +250,7 @@ export class VerifierEnv {
     this.expectedAttachType = input.expectedAttachType;
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
+    this.checkpoints = new Checkpoints(this.code.length);
     const { bpf, perfmon, sysAdmin } = options.capabilities;
     this.btfs = [undefined, input.btf];
     this.bpfCapable = bpf || sysAdmin;

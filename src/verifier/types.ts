@@ -2,6 +2,7 @@ import type { KernelProfile } from '../abi/profile.ts';
 import type { Btf } from '../btf/index.ts';
 import type { VerifierEnv } from './env.ts';
 import type { Message } from './messages/message.ts';
+import type { FuncState } from './state/state.ts';
 
 /**
  * A program as BPF_PROG_LOAD gets it, and all the verifier may see of what it names. Plain data;
@@ -155,6 +156,10 @@ export interface VerifierObserver {
   /** A branch was put aside; returns a number handed to `popped`. */
   pushed?(): number;
   popped?(mark: number): void;
+  /** Level 2: precision goes back over instruction `insn`; `message` stands before its text. */
+  backtracking?(message: Message, insn: number): void;
+  /** A frame of another state is shown behind `message`. */
+  otherState?(message: Message, frame: FuncState): void;
   /** A function was walked through; `ok` if without a rejection. */
   functionDone?(ok: boolean): void;
 }

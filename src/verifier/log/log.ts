@@ -2,6 +2,7 @@ import { type Code, kernelText, LD_IMM64 } from '../../isa/index.ts';
 import { helperName } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
+import type { FuncState } from '../state/state.ts';
 import type { LineInfo, VerifierObserver } from '../types.ts';
 import { LogBuffer } from './buffer.ts';
 import { frameText } from './print-state.ts';
@@ -47,6 +48,18 @@ export class LogObserver implements VerifierObserver {
     const env = this.#env;
     this.buffer.add(`${frameText(env, env.state.frameAt(frame), all)}\n`);
     if (!all) env.scratchAll(false);
+  }
+
+  backtracking(message: Message, insn: number): void {
+    if (this.level === 0) return;
+    this.buffer.add(message.text);
+    this.buffer.add(`${this.#insnText(insn)}\n`);
+  }
+
+  otherState(message: Message, frame: FuncState): void {
+    if (this.level === 0) return;
+    this.buffer.add(message.text);
+    this.buffer.add(`${frameText(this.#env, frame, true)}\n`);
   }
 
   functionStart(): void {

@@ -37,8 +37,9 @@ export const U32_MAX = 21;
 export const ID = 22;
 export const REF_OBJ_ID = 23;
 /**
- * 1: the same record of the parent state takes read marks (the kernel's `parent` pointer; it always
- * points to the same place of the parent state, so one bit says it all). 0: there is none.
+ * The record that takes this one's read marks (the kernel's `parent` pointer): checkpoint number,
+ * frame and record in one word, see `parentOf`; 0: none. It moves with the record: arguments of a
+ * callee and results of a caller keep the parent of the register they were copied from.
  */
 export const PARENT = 24;
 /** Frame a stack pointer points into. */
@@ -184,6 +185,11 @@ export function regAt(n: number): number {
 /** Offset of the record of stack slot `spi` (0 is fp-8). */
 export function slotAt(spi: number): number {
   return STACK_BASE + (spi << REG_SHIFT);
+}
+
+/** `PARENT` word that names record `r` of frame `frameno` in checkpoint number `id` (from 1). */
+export function parentOf(id: number, frameno: number, r: number): number {
+  return (id << 10) | (frameno << 7) | (r >> REG_SHIFT);
 }
 
 /** Type of byte `i` (0..7) of the slot whose record is at `r`. */

@@ -140,6 +140,8 @@ export class VerifierState {
   /** Range of this state's entries in the instruction history. */
   historyStart = 0;
   historyEnd = 0;
+  /** Number of this checkpoint in `env.checkpoints`; 0 for states that are none. */
+  checkpoint = 0;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;

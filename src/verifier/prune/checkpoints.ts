@@ -1,0 +1,73 @@
+import { BugError } from '../../base/index.ts';
+import { VerifierState } from '../state/state.ts';
+
+/** A state kept to compare later ones with (struct bpf_verifier_state_list). */
+export class Checkpoint {
+  readonly state: VerifierState;
+  next: Checkpoint | undefined = undefined;
+  misses = 0;
+  hits = 0;
+
+  constructor(state: VerifierState) {
+    this.state = state;
+  }
+}
+
+/** States kept, by instruction and call site, and by number. */
+export class Checkpoints {
+  readonly #buckets: (Checkpoint | undefined)[];
+  /** By number; those that were freed are gone. Number 0 is nobody's. */
+  readonly #byId: (VerifierState | undefined)[] = [undefined];
+  /** Freed states, to be used again. */
+  readonly #spare: VerifierState[] = [];
+
+  constructor(length: number) {
+    this.#buckets = new Array<Checkpoint | undefined>(length).fill(undefined);
+  }
+
+  /** Where the states of an instruction called from `callsite` are (explored_state). */
+  bucket(insn: number, callsite: number): number {
+    return ((insn ^ callsite) >>> 0) % this.#buckets.length;
+  }
+
+  first(bucket: number): Checkpoint | undefined {
+    return this.#buckets[bucket];
+  }
+
+  /** Takes `checkpoint`, which follows `before` (undefined: the first), out of its bucket. */
+  unlink(bucket: number, before: Checkpoint | undefined, checkpoint: Checkpoint): void {
+    if (before) before.next = checkpoint.next;
+    else this.#buckets[bucket] = checkpoint.next;
+  }
+
+  /** Keeps a copy of `current` as the first of its bucket; returns the copy. */
+  add(bucket: number, current: VerifierState): VerifierState {
+    const state = this.#spare.pop() ?? new VerifierState();
+    state.copyFrom(current);
+    state.checkpoint = this.#byId.length;
+    this.#byId.push(state);
+    const checkpoint = new Checkpoint(state);
+    checkpoint.next = this.#buckets[bucket];
+    this.#buckets[bucket] = checkpoint;
+    return state;
+  }
+
+  /** Nobody will ask for this state again. */
+  free(state: VerifierState): void {
+    this.#byId[state.checkpoint] = undefined;
+    this.#spare.push(state);
+  }
+
+  /** State number `id`. */
+  at(id: number): VerifierState {
+    const state = this.#byId[id];
+    if (!state) throw new BugError(`there is no state number ${id}`);
+    return state;
+  }
+
+  /** Forgets all (free_states). */
+  clear(): void {
+    this.#buckets.fill(undefined);
+    this.#byId.length = 1;
+  }
+}
