@@ -1,4 +1,5 @@
 export * from './calls.ts';
+export * from './context/index.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';
