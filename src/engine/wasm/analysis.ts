@@ -24,7 +24,7 @@ import {
 } from './graph.ts';
 import { following, FP, MAY_GOTO } from './insn.ts';
 import { lastInsn, NONE } from './program.ts';
-import { refineRanges, type Thresholds } from './ranges.ts';
+import { decideRanges, refineRanges, type Thresholds } from './ranges.ts';
 import { skippedEnd } from './select.ts';
 import type { Slots } from './slots.ts';
 import { enterFrame, frameBase, passValue, transfer, type TransferContext } from './transfer.ts';
@@ -73,6 +73,8 @@ export class Analysis implements TransferContext {
   private dirty = new Uint8Array(0);
   private reached = new Uint8Array(0);
   private growth = new Uint32Array(0);
+  /** By rank: 1 = one edge leads there. */
+  private isOnlyWay = new Uint8Array(0);
   private resume = 0;
   private readonly isLarge: boolean;
   /** Trusted large functions start quickly: nothing is followed from one node to the next. */
@@ -118,7 +120,19 @@ export class Analysis implements TransferContext {
 
   /** Whether some path from the entry leads to node `n`. */
   isReached(n: number): boolean {
-    return this.rank[n] >= 0;
+    return this.rank[n] >= 0 && (this.isLocal || this.reached[this.rank[n]] !== 0);
+  }
+
+  /** Whether the jump at the end of node `n`, with `s` before it, is always or never taken. */
+  outcome(s: State, n: number): boolean | undefined {
+    const { code } = this.program;
+    const i = lastInsn(this.program, this.graph.block[n]);
+    const op = code.op[i];
+    if (op === MAY_GOTO) return undefined;
+    const base = frameBase(this.graph.frame[n]);
+    const src = (op & BPF_X) !== 0 ? base + code.src[i] : NONE;
+    const wide = (op & 7) === BPF_JMP;
+    return decideRanges(s, op & 0xf0, base + code.dst[i], src, code.imm[i], wide);
   }
 
   private start(isMain: boolean): void {
@@ -137,6 +151,10 @@ export class Analysis implements TransferContext {
     this.dirty = new Uint8Array(count);
     this.reached = new Uint8Array(count);
     this.growth = new Uint32Array(count);
+    const { predStart } = flow;
+    this.isOnlyWay = Uint8Array.from(flow.order, (_, r) =>
+      r > 0 && predStart[r + 1] - predStart[r] === 1 ? 1 : 0,
+    );
     const scratch = this.newState();
     const refined = this.newState();
     this.dirty[0] = 1;
@@ -159,9 +177,13 @@ export class Analysis implements TransferContext {
   private propagate(node: number, r: number, after: State, refined: State): void {
     const { graph } = this;
     if (graph.kind[node] === NODE_COND) {
-      refined.set(after);
-      this.refine(refined, node, true);
-      this.send(graph.taken[node], r, refined);
+      const outcome = this.outcome(after, node);
+      if (outcome !== false) {
+        refined.set(after);
+        this.refine(refined, node, true);
+        this.send(graph.taken[node], r, refined);
+      }
+      if (outcome === true) return;
       this.refine(after, node, false);
     }
     if (hasNext(graph, node)) this.send(graph.next[node], r, after);
@@ -173,15 +195,27 @@ export class Analysis implements TransferContext {
     if (this.reached[to] === 0) {
       this.reached[to] = 1;
       this.states.set(s, start);
+    } else if (this.isOnlyWay[to] !== 0) {
+      if (!this.replace(start, s)) return;
     } else {
       const thresholds = to <= from ? this.limitsAt(to) : undefined;
       if (!joinState(this.states, start, s, thresholds)) return;
-      if (to <= from) {
-        this.growth[to]++;
-        this.resume = Math.min(this.resume, to);
-      }
+      if (to <= from) this.growth[to]++;
     }
+    if (to <= from) this.resume = Math.min(this.resume, to);
     this.dirty[to] = 1;
+  }
+
+  /** What is known where only one edge leads is what is known after that edge's source. */
+  private replace(start: number, s: State): boolean {
+    const { states } = this;
+    let changed = false;
+    for (let k = 0; k < s.length; k++) {
+      if (states[start + k] === s[k]) continue;
+      states[start + k] = s[k];
+      changed = true;
+    }
+    return changed;
   }
 
   /** Large functions are not worth many passes: their counters are given up at once. */

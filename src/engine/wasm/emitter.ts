@@ -23,6 +23,7 @@ import {
   type State,
   V_CONST,
   V_CTX,
+  V_MAP_VALUE,
   V_STACK,
   WORDS,
 } from './values.ts';
@@ -241,17 +242,25 @@ export class Emitter extends CodeWriter {
 
   /**
    * Wasm adds an access's offset without wrapping around. So it may take the offset of a shadow
-   * only if shadow + offset cannot wrap: small offsets (nothing lives below the first 64 KiB), and
-   * unsigned indices.
+   * only if shadow + offset cannot wrap: small offsets (nothing lives below the first 64 KiB),
+   * unsigned indices, and values of maps that are known to lie as far up as the offset is large.
    */
   private pushShadowAddress(v: number, shadow: number, off: number): number {
     const offset = (this.word(v, SHADOW_OFFSET) + off) | 0;
     this.with(W.LOCAL_GET, this.shadow(v));
     if (shadow === SHADOW_INDEX && off >= 0) return offset >>> 0;
+    if (offset >= 0 && this.word(v, SHADOW_OFFSET) <= this.lowestAddress(v)) return offset;
     if (offset >= 0 && offset < NULL_PAGE_END / 2) return offset;
     this.i32(offset);
     this.op(W.I32_ADD);
     return 0;
+  }
+
+  /** What the address in variable `v` is at least. */
+  private lowestAddress(v: number): number {
+    if (this.kind(v) !== V_MAP_VALUE) return 0;
+    const map = this.world.mapOfTag(this.word(v, 1));
+    return map?.isArray === true ? map.values + this.word(v, 2) : 0;
   }
 
   /** Adds an offset that is negative to the address on the stack; returns what is left to add. */

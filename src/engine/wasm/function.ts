@@ -150,6 +150,16 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.analysis.joinSelect(this.state, without, node);
   }
 
+  isDead(node: number): boolean {
+    return !this.analysis.isReached(node);
+  }
+
+  outcome(node: number): boolean | undefined {
+    return this.graph.kind[node] === NODE_COND
+      ? this.analysis.outcome(this.state, node)
+      : undefined;
+  }
+
   condition(node: number, inverted: boolean): void {
     const last = lastInsn(this.program, this.graph.block[node]);
     const frame = this.graph.frame[node];
@@ -219,14 +229,19 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   /** The shadow of the result of a 64-bit addition or move. */
   private sumShadow(i: number, base: number, dst: number): void {
     const { code } = this.program;
-    if ((code.op[i] & BPF_X) === 0) return;
+    if ((code.op[i] & BPF_X) === 0) {
+      if (this.word(dst, SHADOW) !== SHADOW_NONE) return;
+      this.get32(dst);
+      this.with(W.LOCAL_SET, this.shadow(dst));
+      return;
+    }
     const src = base + code.src[i];
     if ((code.op[i] & 0xf0) === BPF_MOV) {
       this.copyShadow(dst, src);
       return;
     }
-    if (isIndexOf(this.state, src, dst)) this.get32(src);
-    else if (isIndexOf(this.state, dst, src)) this.get32(dst);
+    if (isIndexOf(this.state, src, dst)) this.pushShadowPart(src);
+    else if (isIndexOf(this.state, dst, src)) this.pushShadowPart(dst);
     else {
       this.pushShadowPart(dst);
       this.pushShadowPart(src);

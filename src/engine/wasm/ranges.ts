@@ -21,7 +21,16 @@ import {
   BPF_SUB,
   BPF_XOR,
 } from '../../isa/index.ts';
-import { setValue, type State, V_CONST, V_RANGE, V_UNKNOWN, WORDS } from './state.ts';
+import {
+  setValue,
+  SHADOW,
+  SHADOW_OFFSET,
+  type State,
+  V_CONST,
+  V_RANGE,
+  V_UNKNOWN,
+  WORDS,
+} from './state.ts';
 
 /**
  * Numbers low, low + step, … up to high, all below 2^32. Not known: high < 0. One number: step 0.
@@ -283,6 +292,61 @@ const MIRRORED: Readonly<Record<number, number>> = {
   [BPF_JLE]: BPF_JGE,
 };
 
+/**
+ * Whether a comparison of these operands always (true) or never (false) holds; undefined = it
+ * depends, or that is not known. `src` negative = `imm`.
+ */
+export function decideRanges(
+  s: State,
+  operation: number,
+  dst: number,
+  src: number,
+  imm: number,
+  wide: boolean,
+): boolean | undefined {
+  const read = wide
+    ? (v: number, out: Range) => readRange(s, v * WORDS, out)
+    : narrow.bind(null, s);
+  read(dst, left);
+  if (src >= 0) read(src, right);
+  else if (imm >= 0 || !wide) assign(right, imm >>> 0, imm >>> 0, 0);
+  else right.high = -1;
+  if (left.high < 0 || right.high < 0) return undefined;
+  const isSmall = left.high < SIGN && right.high < SIGN;
+  const unsigned = UNSIGNED[operation];
+  if (unsigned !== undefined) return isSmall ? compareRanges(unsigned) : undefined;
+  return compareRanges(operation);
+}
+
+/** The unsigned comparison of `left` with `right`, if it has one outcome. */
+function compareRanges(operation: number): boolean | undefined {
+  switch (operation) {
+    case BPF_JEQ:
+      return equalRanges();
+    case BPF_JNE: {
+      const equal = equalRanges();
+      return equal === undefined ? undefined : !equal;
+    }
+    case BPF_JLT:
+      return left.high < right.low ? true : left.low >= right.high ? false : undefined;
+    case BPF_JLE:
+      return left.high <= right.low ? true : left.low > right.high ? false : undefined;
+    case BPF_JGT:
+      return left.low > right.high ? true : left.high <= right.low ? false : undefined;
+    case BPF_JGE:
+      return left.low >= right.high ? true : left.high < right.low ? false : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function equalRanges(): boolean | undefined {
+  if (left.low > right.high || left.high < right.low) return false;
+  if (left.low === left.high && right.low === right.high) return true;
+  const step = gcd(left.step, right.step);
+  return (left.low - right.low) % Math.max(1, step) === 0 ? undefined : false;
+}
+
 /** What the outcome of a comparison tells of its operands. `src` negative = `imm`. */
 export function refineRanges(
   s: State,
@@ -351,5 +415,11 @@ function bound(s: State, v: number, relation: number | undefined, own: Range, ot
     high = own.low + Math.floor((high - own.low) / by) * by;
     if (low > high || (low === own.low && high === own.high)) return;
   }
+  // It is the same value: its shadow stays.
+  const shadow = s[v * WORDS + SHADOW];
+  const offset = s[v * WORDS + SHADOW_OFFSET];
   setRange(s, v, low, high, step);
+  if (s[v * WORDS] === V_CONST) return;
+  s[v * WORDS + SHADOW] = shadow;
+  s[v * WORDS + SHADOW_OFFSET] = offset;
 }

@@ -27,6 +27,10 @@ export interface NodeEmitter {
   op(opcode: number): void;
   /** Everything the node does before it hands over control; a return or trap included. */
   body(node: number): void;
+  /** Whether control never comes here: its code is left out. */
+  isDead(node: number): boolean;
+  /** After the body: whether the node's conditional jump is always or never taken, if known. */
+  outcome(node: number): boolean | undefined;
   /** Pushes 1 if the node's conditional jump is taken (or is not, if `inverted`). */
   condition(node: number, inverted: boolean): void;
   /** Whether code must run on the edge from node to target (fuel of a jump back). */
@@ -180,11 +184,16 @@ class Structurer {
   private bodyAndEdges(rank: number): void {
     const { graph, flow, emitter } = this;
     const node = flow.order[rank];
+    if (emitter.isDead(node)) {
+      emitter.op(UNREACHABLE);
+      return;
+    }
     emitter.body(node);
     if (!hasNext(graph, node)) return;
     const next = flow.rank[graph.next[node]];
     const taken = graph.kind[node] === NODE_COND ? flow.rank[graph.taken[node]] : next;
-    if (taken === next) this.jump(rank, next);
+    const outcome = taken === next ? false : emitter.outcome(node);
+    if (outcome !== undefined) this.jump(rank, outcome ? taken : next);
     else if (!this.isInline(rank, taken)) this.branch(rank, node, false, taken, next);
     else if (!this.isInline(rank, next)) this.branch(rank, node, true, next, taken);
     else this.fork(node, taken, next);
@@ -284,9 +293,18 @@ class Dispatcher {
     const { graph, emitter } = this;
     const node = this.flow.order[rank];
     this.emitter.op(END);
+    if (emitter.isDead(node)) {
+      emitter.op(UNREACHABLE);
+      return;
+    }
     emitter.body(node);
     if (!hasNext(graph, node)) return;
-    if (graph.kind[node] === NODE_COND) {
+    const outcome = graph.kind[node] === NODE_COND ? emitter.outcome(node) : false;
+    if (outcome === true) {
+      this.jump(node, graph.taken[node], loopLabel);
+      return;
+    }
+    if (outcome === undefined) {
       emitter.condition(node, false);
       this.open(IF);
       this.jump(node, graph.taken[node], loopLabel + 1);

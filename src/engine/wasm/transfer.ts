@@ -19,6 +19,7 @@ import {
 } from '../../isa/index.ts';
 import {
   FRAME_SIZE,
+  NULL_PAGE_END,
   REGION_CTX,
   REGION_MAP_HANDLE,
   REGION_STACK,
@@ -137,14 +138,33 @@ function arithmetic(t: TransferContext, s: State, i: number, base: number): void
     if (operation !== BPF_MOV) forgetPlace(s, dst);
     return;
   }
+  const wasNumber = bitsOf(s, dst) <= 32;
   const shadow = shadowOfSum(s, dst, src);
   const offset =
     src === NONE ? s[dst * WORDS + SHADOW_OFFSET] + code.imm[i] : offsetOfSum(s, shadow, dst, src);
   const amount = smallConstant(s, src, code.imm[i]);
   const window = amount === undefined ? 0 : movedWindow(s[dst * WORDS + WINDOW], amount);
   compute(t, s, i, dst, src);
-  if (!isKnown(s[dst * WORDS])) setShadow(s, dst, shadow, offset | 0);
+  if (!isKnown(s[dst * WORDS])) {
+    const isNumber = wasNumber && bitsOf(s, dst) <= 32;
+    const kept = src === NONE ? shadowAfterConstant(shadow, offset, isNumber) : shadow;
+    setShadow(s, dst, kept, offset | 0);
+  }
   s[dst * WORDS + WINDOW] = window;
+}
+
+/** Constants that may stand between a number and its shadow. */
+const MAX_INDEX_OFFSET = 1 << 28;
+
+/**
+ * The shadow after a constant has been added to what had this one. Without any, the value before
+ * the addition becomes the shadow. `isNumber`: of 32 bits, before and after.
+ */
+function shadowAfterConstant(shadow: number, offset: number, isNumber: boolean): number {
+  const isNear = offset >= 0 && offset < MAX_INDEX_OFFSET;
+  if (shadow === SHADOW_NONE) return isNumber && isNear ? SHADOW_INDEX : SHADOW_SUM;
+  if (shadow === SHADOW_INDEX && isNear && !isNumber && offset < NULL_PAGE_END) return SHADOW_SUM;
+  return shadow === SHADOW_INDEX && isNumber && !isNear ? SHADOW_SUM : shadow;
 }
 
 /** Values that are pushed from what is known of them. */
@@ -160,15 +180,15 @@ function shadowOfSum(s: State, dst: number, src: number): number {
 
 /** Whether `index` is an unsigned number and `address` a constant. */
 export function isIndexOf(s: State, index: number, address: number): boolean {
-  const plain = s[index * WORDS + SHADOW] === SHADOW_NONE && s[index * WORDS] !== V_CONST;
-  return s[address * WORDS] === V_CONST && plain && bitsOf(s, index) <= 32;
+  const isVariable = s[index * WORDS + SHADOW] !== SHADOW_SUM && s[index * WORDS] !== V_CONST;
+  return s[address * WORDS] === V_CONST && isVariable && bitsOf(s, index) <= 32;
 }
 
-/** Offset of the sum's shadow: the constant address of an index, else what the parts have. */
+/** Offset of the sum's shadow: what the parts have; of an index, the constant address as well. */
 function offsetOfSum(s: State, shadow: number, dst: number, src: number): number {
-  if (shadow !== SHADOW_INDEX)
-    return s[dst * WORDS + SHADOW_OFFSET] + s[src * WORDS + SHADOW_OFFSET];
-  return s[(s[dst * WORDS] === V_CONST ? dst : src) * WORDS + 1];
+  const offsets = s[dst * WORDS + SHADOW_OFFSET] + s[src * WORDS + SHADOW_OFFSET];
+  if (shadow !== SHADOW_INDEX) return offsets;
+  return offsets + s[(s[dst * WORDS] === V_CONST ? dst : src) * WORDS + 1];
 }
 
 /** Kind and words of the result of an ALU instruction. */

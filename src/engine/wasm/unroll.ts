@@ -1,12 +1,13 @@
 import { type Flow, loopOf } from './dominators.ts';
 import { type Graph, NODE_CALL, NODE_COND, hasNext, nodeSize } from './graph.ts';
-import { NONE } from './program.ts';
+import { BPF_X } from '../../isa/index.ts';
+import { lastInsn, NONE } from './program.ts';
 
 /** Instructions of a loop after unrolling, and most copies of its body. */
 const UNROLLED_SIZE = 128;
 const MAX_COPIES = 8;
 /** Larger loops stay as they are. */
-const MAX_BODY = 48;
+const MAX_BODY = 64;
 /** Instructions that unrolling may add to one function. */
 const BUDGET = 2000;
 
@@ -21,12 +22,29 @@ export function unrollLoops(graph: Graph, flow: Flow): boolean {
   for (const [header, nodes] of innermostLoops(flow)) {
     const size = nodes.reduce((sum, n) => sum + nodeSize(graph, n), 0);
     if (size > MAX_BODY || nodes.some((n) => graph.kind[n] === NODE_CALL)) continue;
-    const copies = Math.min(MAX_COPIES, Math.floor(UNROLLED_SIZE / Math.max(1, size)));
+    const copies = copiesOf(graph, nodes, size);
     if (copies < 2 || size * (copies - 1) > left) continue;
     repeat(graph, header, nodes, copies);
     left -= size * (copies - 1);
   }
   return left < BUDGET;
+}
+
+/**
+ * How often a body is repeated. Loops that count up to a constant mostly count to a multiple of a
+ * power of two: repeated that often, only one copy in each pass can be the last, and the analysis
+ * finds that the tests of the others have one outcome.
+ */
+function copiesOf(graph: Graph, nodes: readonly number[], size: number): number {
+  const copies = Math.min(MAX_COPIES, Math.floor(UNROLLED_SIZE / Math.max(1, size)));
+  return nodes.some((n) => testsConstant(graph, n)) ? 2 ** Math.round(Math.log2(copies)) : copies;
+}
+
+/** Whether node `n` ends in a comparison with a constant other than 0. */
+function testsConstant({ program, block, kind }: Graph, n: number): boolean {
+  const { code } = program;
+  const last = lastInsn(program, block[n]);
+  return kind[n] === NODE_COND && (code.op[last] & BPF_X) === 0 && code.imm[last] > 0;
 }
 
 /** Header node and all nodes of each loop that contains no other loop. */

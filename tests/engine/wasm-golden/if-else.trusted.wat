@@ -1,10 +1,10 @@
 (func $test (type 0) (param i32) (result i64)
-    (local i64 i64)
+    (local i64 i32 i64)
     local.get 0
     i64.extend_i32_u
     i64.const -140733193388032
     i64.add
-    local.set 2
+    local.set 3
     local.get 0
     i64.load32_u offset=12 align=1
     local.set 1
@@ -19,6 +19,9 @@
       local.get 1
       return
     end
+    local.get 1
+    i32.wrap_i64
+    local.set 2
     local.get 1
     i64.const 1
     i64.add
