@@ -1,68 +1,196 @@
 /**
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
- * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and btf_parse_fields.
+ * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
+import { constants } from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
-import type { Btf } from '../../btf/index.ts';
-import type { VerifierEnv } from '../env.ts';
-import type { VerifierMap } from '../types.ts';
+import type { Btf, BtfType } from '../../btf/index.ts';
+import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
+import { isAllocObject } from '../mem/pointers.ts';
+import { BTF, BTF_ID, MAP, PTR_TO_MAP_VALUE, TYPE } from '../state/layout.ts';
+import type { KernelProfile, VerifierMap } from '../types.ts';
+import { ALLOC_FIELDS, FieldError, findKptr, parseFields } from './parse.ts';
+import {
+  BPF_KPTR,
+  BPF_KPTR_REF,
+  BPF_LIST_HEAD,
+  BPF_LIST_NODE,
+  BPF_RB_NODE,
+  BPF_RB_ROOT,
+  BPF_REFCOUNT,
+  BPF_SPIN_LOCK,
+  BPF_TIMER,
+  BPF_WORKQUEUE,
+  type FieldRecord,
+  type SpecialField,
+} from './types.ts';
 
-// enum btf_field_type
-export const BPF_SPIN_LOCK = 1 << 0;
-export const BPF_TIMER = 1 << 1;
-export const BPF_KPTR_UNREF = 1 << 2;
-export const BPF_KPTR_REF = 1 << 3;
-export const BPF_KPTR_PERCPU = 1 << 4;
-export const BPF_KPTR = BPF_KPTR_UNREF | BPF_KPTR_REF | BPF_KPTR_PERCPU;
-export const BPF_LIST_HEAD = 1 << 5;
-export const BPF_LIST_NODE = 1 << 6;
-export const BPF_RB_ROOT = 1 << 7;
-export const BPF_RB_NODE = 1 << 8;
-export const BPF_GRAPH_NODE = BPF_RB_NODE | BPF_LIST_NODE;
-export const BPF_GRAPH_ROOT = BPF_RB_ROOT | BPF_LIST_HEAD;
-export const BPF_REFCOUNT = 1 << 9;
-export const BPF_WORKQUEUE = 1 << 10;
+export * from './types.ts';
 
-/** One special field (struct btf_field). */
-export interface SpecialField {
-  /** One BPF_* bit of above. */
-  readonly type: number;
-  /** Bytes. */
-  readonly offset: number;
-  readonly size: number;
-  /** kptrs: BTF (undefined: the kernel's) and id of what they point to. */
-  readonly btf: Btf | undefined;
-  readonly btfId: number;
-  /** Roots of lists and trees: id of what they hold (in `btf`), and where its node is in it. */
-  readonly valueBtfId: number;
-  readonly nodeOffset: number;
+const MAP_FIELDS =
+  BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE;
+const STRUCT_FIELDS =
+  BPF_SPIN_LOCK |
+  BPF_LIST_HEAD |
+  BPF_LIST_NODE |
+  BPF_RB_ROOT |
+  BPF_RB_NODE |
+  BPF_REFCOUNT |
+  BPF_KPTR;
+
+/**
+ * Kernel structs a referenced kptr may point to: those with a registered destructor
+ * (register_btf_id_dtor_kfuncs) in this kernel.
+ */
+const WITH_DESTRUCTOR = new Set([
+  'task_struct',
+  'cgroup',
+  'bpf_cpumask',
+  'bpf_crypto_ctx',
+  'prog_test_ref_kfunc',
+  'prog_test_member',
+]);
+
+/** What a kptr points to: by name in the kernel's BTF, else in the program's (btf_parse_kptr). */
+function kptrResolver(profile: KernelProfile) {
+  return (struct: BtfType, type: number): { kernel: boolean; id: number } => {
+    const id = profile.btf().find('struct', struct.name);
+    if (id === undefined) return { kernel: false, id: struct.id };
+    if (type === BPF_KPTR_REF && !WITH_DESTRUCTOR.has(struct.name)) throw new FieldError('ENOENT');
+    return { kernel: true, id };
+  };
 }
 
-/** The special fields of one type (struct btf_record), by offset. */
-export interface FieldRecord {
-  readonly fields: readonly SpecialField[];
-  /** All their type bits. */
-  readonly mask: number;
-  /** Offsets, or -1. */
-  readonly spinLockOff: number;
-  readonly timerOff: number;
-  readonly wqOff: number;
-  readonly refcountOff: number;
+interface Parsed {
+  readonly record: FieldRecord | undefined;
+  readonly errno: string;
+}
+
+const NOTHING: Parsed = { record: undefined, errno: '' };
+
+function parse(profile: KernelProfile, btf: Btf, id: number, mask: number, size: number): Parsed {
+  try {
+    const record = parseFields(btf, id, mask, size, kptrResolver(profile));
+    return { record, errno: '' };
+  } catch (error) {
+    if (error instanceof FieldError) return { record: undefined, errno: error.errno };
+    throw error;
+  }
+}
+
+const mapRecords = new WeakMap<VerifierMap, Parsed>();
+
+function parsedMap(profile: KernelProfile, map: VerifierMap): Parsed {
+  let parsed = mapRecords.get(map);
+  if (!parsed) {
+    const { btf, valueTypeId } = map;
+    parsed = btf && valueTypeId ? parseMap(profile, map, btf, valueTypeId) : NOTHING;
+    mapRecords.set(map, parsed);
+  }
+  return parsed;
+}
+
+/** A value whose fields break a rule has none: only the map's type can refuse fields. */
+function parseMap(profile: KernelProfile, map: VerifierMap, btf: Btf, typeId: number): Parsed {
+  const type = btf.resolved(typeId);
+  if (type.kind !== 'struct' && type.kind !== 'datasec') return NOTHING;
+  const { record } = parse(profile, btf, type.id, MAP_FIELDS, map.valueSize);
+  if (!record) return NOTHING;
+  const errno = mapTypeError(map, record.mask);
+  return errno ? { record: undefined, errno } : { record, errno };
+}
+
+const HASHES = [constants.BPF_MAP_TYPE_HASH, constants.BPF_MAP_TYPE_LRU_HASH];
+const PLAIN = [...HASHES, constants.BPF_MAP_TYPE_ARRAY];
+const STORAGES = [
+  constants.BPF_MAP_TYPE_SK_STORAGE,
+  constants.BPF_MAP_TYPE_INODE_STORAGE,
+  constants.BPF_MAP_TYPE_TASK_STORAGE,
+  constants.BPF_MAP_TYPE_CGRP_STORAGE,
+];
+const LOCKABLE = [
+  constants.BPF_MAP_TYPE_HASH,
+  constants.BPF_MAP_TYPE_ARRAY,
+  constants.BPF_MAP_TYPE_CGROUP_STORAGE,
+  ...STORAGES,
+];
+const COUNTABLE = [
+  ...PLAIN,
+  constants.BPF_MAP_TYPE_PERCPU_HASH,
+  constants.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  constants.BPF_MAP_TYPE_PERCPU_ARRAY,
+  ...STORAGES,
+];
+/** Which map types take which fields (map_check_btf). */
+const MAP_TYPES: readonly (readonly [number, readonly number[]])[] = [
+  [BPF_SPIN_LOCK, LOCKABLE],
+  [BPF_TIMER | BPF_WORKQUEUE, PLAIN],
+  [BPF_KPTR | BPF_REFCOUNT, COUNTABLE],
+  [BPF_LIST_HEAD | BPF_RB_ROOT, PLAIN],
+];
+
+function mapTypeError(map: VerifierMap, mask: number): string {
+  if (map.flags & (constants.BPF_F_RDONLY_PROG | constants.BPF_F_WRONLY_PROG)) return 'EACCES';
+  const refused = MAP_TYPES.some(([types, maps]) => mask & types && !maps.includes(map.type));
+  return refused ? 'EOPNOTSUPP' : '';
 }
 
 /** Special fields of a map's value, or undefined if it has none (map->record). */
-export function recordOf(_map: VerifierMap): FieldRecord | undefined {
-  throw new BugError('recordOf is not written yet');
+export function recordOf(env: VerifierEnv, map: VerifierMap): FieldRecord | undefined {
+  return parsedMap(env.profile, map).record;
 }
 
+/** Errno name of BPF_MAP_CREATE because of the value's special fields, or ''. */
+export function mapFieldsError(profile: KernelProfile, map: VerifierMap): string {
+  return parsedMap(profile, map).errno;
+}
+
+const structRecords = new WeakMap<Btf, ReadonlyMap<number, FieldRecord>>();
+
 /** Special fields of a struct that programs may allocate (btf_find_struct_meta). */
-export function structRecord(_btf: Btf, _typeId: number): FieldRecord | undefined {
-  throw new BugError('structRecord is not written yet');
+export function structRecord(env: VerifierEnv, btf: Btf, typeId: number): FieldRecord | undefined {
+  let records = structRecords.get(btf);
+  if (!records) structRecords.set(btf, (records = collectStructs(env.profile, btf)));
+  return records.get(typeId);
+}
+
+/** Structs with a special member; the kernel's own have none (btf_parse_struct_metas). */
+function collectStructs(profile: KernelProfile, btf: Btf): ReadonlyMap<number, FieldRecord> {
+  const records = new Map<number, FieldRecord>();
+  if (btf === profile.btf()) return records;
+  const special = specialTypes(btf);
+  for (const type of special.size === 0 ? [] : btf.types) {
+    if (type.kind !== 'struct' || !type.members.some((member) => special.has(member.type))) {
+      continue;
+    }
+    const { record } = parse(profile, btf, type.id, STRUCT_FIELDS, type.size);
+    if (record) records.set(type.id, record);
+  }
+  return records;
+}
+
+function specialTypes(btf: Btf): ReadonlySet<number> {
+  const ids = ALLOC_FIELDS.map((name) => btf.find('struct', name)).filter((id) => id !== undefined);
+  const special = new Set<number>(ids);
+  for (const type of btf.types) if (isKptr(btf, type)) special.add(type.id);
+  return special;
+}
+
+function isKptr(btf: Btf, type: BtfType): boolean {
+  try {
+    return findKptr(btf, type) !== undefined;
+  } catch (error) {
+    if (error instanceof FieldError) return false;
+    throw error;
+  }
 }
 
 /** Special fields of what a register points to (reg_btf_record). */
-export function regRecord(_env: VerifierEnv, _w: Int32Array, _r: number): FieldRecord | undefined {
-  throw new BugError('regRecord is not written yet');
+export function regRecord(env: VerifierEnv, w: Int32Array, r: number): FieldRecord | undefined {
+  const type = w[r + TYPE]!;
+  if (type === PTR_TO_MAP_VALUE) return recordOf(env, env.maps[w[r + MAP]! - 1]!);
+  if (!isAllocObject(type)) return undefined;
+  return structRecord(env, env.btfAt(w[r + BTF]!), w[r + BTF_ID]!);
 }
 
 /** True if the record (which may be missing) has a field of one of these types. */
@@ -78,4 +206,17 @@ export function fieldAt(
 ): SpecialField | undefined {
   if (!hasField(record, types)) return undefined;
   return record!.fields.find((field) => field.offset === offset && (field.type & types) !== 0);
+}
+
+/** Words of a register that points to what a kptr holds: BTF (index plus 1) and type id. */
+export function kptrTarget(env: VerifierEnv, field: SpecialField): { btf: number; btfId: number } {
+  return { btf: btfIndex(env, field.btf), btfId: field.btfId };
+}
+
+/** `BTF` word for a BTF; undefined stands for the kernel's. */
+export function btfIndex(env: VerifierEnv, btf: Btf | undefined): number {
+  if (btf === undefined) return KERNEL_BTF;
+  const index = env.btfs.indexOf(btf, KERNEL_BTF);
+  if (index < 0) throw new BugError('a BTF the program does not use');
+  return index + 1;
 }

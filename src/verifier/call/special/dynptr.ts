@@ -1,22 +1,353 @@
-import { BugError } from '../../../base/index.ts';
+/**
+ * Dynptrs: bounded memory a program names by a 16-byte object on its stack, which only helpers may
+ * touch. The two slots of one share an id; slices (PTR_TO_MEM of bpf_dynptr_data) remember it.
+ */
 import type { VerifierEnv } from '../../env.ts';
+import { dynptrText } from '../../log/print-state.ts';
+import { checkMemAccess } from '../../mem/access.ts';
+import { dynptrMessages } from '../../messages/dynptr.ts';
+import { markDynptrRead } from '../../prune/liveness.ts';
+import { eachReg } from '../../state/each-reg.ts';
+import {
+  BPF_DYNPTR_TYPE_INVALID,
+  BPF_DYNPTR_TYPE_LOCAL,
+  BPF_DYNPTR_TYPE_RINGBUF,
+  BPF_DYNPTR_TYPE_SKB,
+  BPF_DYNPTR_TYPE_XDP,
+  CONST_PTR_TO_DYNPTR,
+  DYNPTR_FIRST_SLOT,
+  DYNPTR_ID,
+  DYNPTR_TYPE,
+  DYNPTR_TYPE_LOCAL_FLAG,
+  DYNPTR_TYPE_RINGBUF_FLAG,
+  DYNPTR_TYPE_SKB_FLAG,
+  DYNPTR_TYPE_XDP_FLAG,
+  FRAMENO,
+  fillSlotTypes,
+  ID,
+  LIVE,
+  MEM_RDONLY,
+  MEM_UNINIT,
+  OFF,
+  PTR_MAYBE_NULL,
+  PTR_TO_MEM,
+  PTR_TO_STACK,
+  REF_OBJ_ID,
+  REG_LIVE_WRITTEN,
+  REG_SIZE,
+  regAt,
+  SLOT_TYPES,
+  STACK_DYNPTR,
+  STACK_INVALID,
+  slotAt,
+  slotType,
+  TYPE,
+  VALUE,
+} from '../../state/layout.ts';
 import type { FuncState } from '../../state/state.ts';
+import { markKnownZero, markNotInit } from '../../value/bounds.ts';
+import { tnumIsConst } from '../../value/tnum.ts';
+import { ARG_PTR_TO_DYNPTR, DYNPTR_TYPE_FLAG_MASK } from '../arg-types.ts';
+import { acquireReference, markInvalid, releaseReference } from '../effects.ts';
 
 /** Slots a dynptr takes on the stack. */
 export const BPF_DYNPTR_NR_SLOTS = 2;
+const BPF_DYNPTR_SIZE = BPF_DYNPTR_NR_SLOTS * REG_SIZE;
+
+/** `stackObjectSpi`: the pointer cannot be one to such an object (the words were said). */
+export const SPI_INVALID = -1;
+/** `stackObjectSpi`: nothing is known of that part of the stack yet. */
+export const SPI_UNTRACKED = -2;
+
+const ALL_DYNPTR = STACK_DYNPTR * 0x0101_0101;
+
+/** The frame a stack pointer points into. */
+function frameOf(env: VerifierEnv, w: Int32Array, r: number): FuncState {
+  return env.state.frameAt(w[r + FRAMENO]!);
+}
+
+/**
+ * First (deepest) stack slot of the `slots` slots long object the stack pointer points to, or
+ * SPI_INVALID, SPI_UNTRACKED (stack_slot_obj_get_spi). `object`: 'dynptr', 'iter'.
+ */
+export function stackObjectSpi(
+  env: VerifierEnv,
+  w: Int32Array,
+  r: number,
+  object: string,
+  slots: number,
+): number {
+  if (!tnumIsConst(w, r)) {
+    if (env.talking) env.say(dynptrMessages.variable_offset(object));
+    return SPI_INVALID;
+  }
+  const off = (w[r + OFF]! + w[r + VALUE]!) | 0;
+  const spi = Math.trunc((-off - 1) / REG_SIZE);
+  if (off % REG_SIZE !== 0 || spi + 1 < slots) {
+    if (env.talking) env.say(dynptrMessages.wrong_offset(object, off));
+    return SPI_INVALID;
+  }
+  const tracked = frameOf(env, w, r).slots;
+  return spi - slots + 1 >= 0 && spi < tracked ? spi : SPI_UNTRACKED;
+}
+
+/** Stack slot of the dynptr that the stack pointer points to (dynptr_get_spi). */
+export function dynptrGetSpi(env: VerifierEnv, w: Int32Array, r: number): number {
+  return stackObjectSpi(env, w, r, 'dynptr', BPF_DYNPTR_NR_SLOTS);
+}
+
+/** Kind of dynptr an argument asks for; BPF_DYNPTR_TYPE_INVALID: any (arg_to_dynptr_type). */
+export function argToDynptrType(argType: number): number {
+  switch (argType & DYNPTR_TYPE_FLAG_MASK) {
+    case DYNPTR_TYPE_LOCAL_FLAG:
+      return BPF_DYNPTR_TYPE_LOCAL;
+    case DYNPTR_TYPE_RINGBUF_FLAG:
+      return BPF_DYNPTR_TYPE_RINGBUF;
+    case DYNPTR_TYPE_SKB_FLAG:
+      return BPF_DYNPTR_TYPE_SKB;
+    case DYNPTR_TYPE_XDP_FLAG:
+      return BPF_DYNPTR_TYPE_XDP;
+    default:
+      return BPF_DYNPTR_TYPE_INVALID;
+  }
+}
+
+/** The flag of a dynptr's kind in argument and register types (get_dynptr_type_flag). */
+export function dynptrTypeFlag(dynptrType: number): number {
+  switch (dynptrType) {
+    case BPF_DYNPTR_TYPE_LOCAL:
+      return DYNPTR_TYPE_LOCAL_FLAG;
+    case BPF_DYNPTR_TYPE_RINGBUF:
+      return DYNPTR_TYPE_RINGBUF_FLAG;
+    case BPF_DYNPTR_TYPE_SKB:
+      return DYNPTR_TYPE_SKB_FLAG;
+    case BPF_DYNPTR_TYPE_XDP:
+      return DYNPTR_TYPE_XDP_FLAG;
+    default:
+      return 0;
+  }
+}
+
+const isRefcounted = (dynptrType: number): boolean => dynptrType === BPF_DYNPTR_TYPE_RINGBUF;
+
+function markDynptr(
+  w: Int32Array,
+  r: number,
+  dynptrType: number,
+  firstSlot: boolean,
+  id: number,
+): void {
+  markKnownZero(w, r);
+  w[r + TYPE] = CONST_PTR_TO_DYNPTR;
+  w[r + ID] = id;
+  w[r + DYNPTR_TYPE] = dynptrType;
+  w[r + DYNPTR_FIRST_SLOT] = firstSlot ? 1 : 0;
+}
+
+/** A callback gets a dynptr in this register (mark_dynptr_cb_reg). */
+export function markDynptrCallbackReg(
+  env: VerifierEnv,
+  w: Int32Array,
+  r: number,
+  dynptrType: number,
+): void {
+  markDynptr(w, r, dynptrType, true, env.newId());
+}
+
+function resetSlots(env: VerifierEnv, frame: FuncState, spi: number): void {
+  const w = frame.words;
+  for (let n = spi; n >= spi - 1; n--) markNotInit(env, w, slotAt(n));
+  // A later read of the slots must not reach the parent state, which still had the dynptr.
+  for (let n = spi; n >= spi - 1; n--) w[slotAt(n) + LIVE]! |= REG_LIVE_WRITTEN;
+}
+
+function invalidateDynptr(env: VerifierEnv, frame: FuncState, spi: number): void {
+  fillSlotTypes(frame.words, slotAt(spi), STACK_INVALID);
+  fillSlotTypes(frame.words, slotAt(spi - 1), STACK_INVALID);
+  resetSlots(env, frame, spi);
+}
 
 /**
  * A write to stack slot `spi` of `frame` destroys the dynptr there, if any, with its slices
  * (destroy_if_dynptr_stack_slot). Rejects if that would lose a reference.
  */
-export function destroyIfDynptrStackSlot(_env: VerifierEnv, _frame: FuncState, _spi: number): void {
-  throw new BugError('not written yet');
+export function destroyIfDynptrStackSlot(env: VerifierEnv, frame: FuncState, spi: number): void {
+  const words = frame.words;
+  if (slotType(words, slotAt(spi), 0) !== STACK_DYNPTR) return;
+  const first = words[slotAt(spi) + DYNPTR_FIRST_SLOT] ? spi : spi + 1;
+  if (isRefcounted(words[slotAt(first) + DYNPTR_TYPE]!)) {
+    env.reject('EINVAL', dynptrMessages.overwrites_referenced());
+  }
+  env.scratchSlot(first);
+  env.scratchSlot(first - 1);
+  fillSlotTypes(words, slotAt(first), STACK_INVALID);
+  fillSlotTypes(words, slotAt(first - 1), STACK_INVALID);
+  invalidateSlices(env, words[slotAt(first) + ID]!);
+  resetSlots(env, frame, first);
+}
+
+function invalidateSlices(env: VerifierEnv, dynptrId: number): void {
+  eachReg(env.state, (w, r) => {
+    const type = w[r + TYPE]!;
+    if (type !== PTR_TO_MEM && type !== (PTR_TO_MEM | PTR_MAYBE_NULL)) return;
+    if (w[r + DYNPTR_ID] === dynptrId) markInvalid(env, w, r);
+  });
+}
+
+/** Makes a dynptr on the stack (mark_stack_slots_dynptr); `cloneRefObjId` 0: no clone. */
+function markStackSlotsDynptr(
+  env: VerifierEnv,
+  regno: number,
+  argType: number,
+  insn: number,
+  cloneRefObjId: number,
+): void {
+  const r = regAt(regno);
+  const frame = frameOf(env, env.regs, r);
+  const spi = dynptrGetSpi(env, env.regs, r);
+  if (spi < 0) env.reject(spi === SPI_INVALID ? 'EINVAL' : 'ERANGE');
+  // The two slots may belong to two older dynptrs.
+  destroyIfDynptrStackSlot(env, frame, spi);
+  destroyIfDynptrStackSlot(env, frame, spi - 1);
+  const w = frame.words;
+  const first = slotAt(spi);
+  const second = slotAt(spi - 1);
+  fillSlotTypes(w, first, STACK_DYNPTR);
+  fillSlotTypes(w, second, STACK_DYNPTR);
+  const dynptrType = argToDynptrType(argType);
+  if (dynptrType === BPF_DYNPTR_TYPE_INVALID) env.reject('EINVAL');
+  const id = env.newId();
+  markDynptr(w, first, dynptrType, true, id);
+  markDynptr(w, second, dynptrType, false, id);
+  if (isRefcounted(dynptrType)) {
+    const refObjId = cloneRefObjId || acquireReference(env, insn);
+    w[first + REF_OBJ_ID] = w[second + REF_OBJ_ID] = refObjId;
+  }
+  w[first + LIVE]! |= REG_LIVE_WRITTEN;
+  w[second + LIVE]! |= REG_LIVE_WRITTEN;
 }
 
 /**
- * Stack slot of the dynptr that the stack pointer `(w, r)` points to; -1: refused (said why),
- * -2: not on the stack so far (dynptr_get_spi).
+ * A helper took the dynptr that stack pointer `(w, r)` points to; with a reference go its clones
+ * and the slices of all (unmark_stack_slots_dynptr). False if it is none.
  */
-export function dynptrGetSpi(_env: VerifierEnv, _w: Int32Array, _r: number): number {
-  throw new BugError('not written yet');
+export function unmarkStackSlotsDynptr(env: VerifierEnv, w: Int32Array, r: number): boolean {
+  const frame = frameOf(env, w, r);
+  const spi = dynptrGetSpi(env, w, r);
+  if (spi < 0) return false;
+  const words = frame.words;
+  if (!isRefcounted(words[slotAt(spi) + DYNPTR_TYPE]!)) {
+    invalidateDynptr(env, frame, spi);
+    return true;
+  }
+  const refObjId = words[slotAt(spi) + REF_OBJ_ID]!;
+  releaseReference(env, refObjId);
+  for (let n = 1; n < frame.slots; n++) {
+    const slot = slotAt(n);
+    if (words[slot + REF_OBJ_ID] !== refObjId) continue;
+    if (words[slot + DYNPTR_FIRST_SLOT]) invalidateDynptr(env, frame, n);
+  }
+  return true;
+}
+
+/** May a dynptr be made here? (is_dynptr_reg_valid_uninit) */
+function isUninitialized(env: VerifierEnv, w: Int32Array, r: number): boolean {
+  return w[r + TYPE] !== CONST_PTR_TO_DYNPTR && dynptrGetSpi(env, w, r) !== SPI_INVALID;
+}
+
+/** Is here a dynptr? (is_dynptr_reg_valid_init) */
+function isInitialized(env: VerifierEnv, w: Int32Array, r: number): boolean {
+  if (w[r + TYPE] === CONST_PTR_TO_DYNPTR) return true;
+  const spi = dynptrGetSpi(env, w, r);
+  if (spi < 0) return false;
+  const { words } = frameOf(env, w, r);
+  if (!words[slotAt(spi) + DYNPTR_FIRST_SLOT]) return false;
+  return isWholeDynptrSlot(words, spi) && isWholeDynptrSlot(words, spi - 1);
+}
+
+function isWholeDynptrSlot(words: Int32Array, spi: number): boolean {
+  const types = slotAt(spi) + SLOT_TYPES;
+  return words[types] === ALL_DYNPTR && words[types + 1] === ALL_DYNPTR;
+}
+
+/** Record of the dynptr a register stands for: its own, or the stack slot's; -1: none. */
+function dynptrRecord(env: VerifierEnv, w: Int32Array, r: number): number {
+  if (w[r + TYPE] === CONST_PTR_TO_DYNPTR) return r;
+  const spi = dynptrGetSpi(env, w, r);
+  return spi < 0 ? -1 : slotAt(spi);
+}
+
+/** A word of the dynptr a register stands for; -1: it stands for none. */
+function dynptrWord(env: VerifierEnv, w: Int32Array, r: number, word: number): number {
+  const at = dynptrRecord(env, w, r);
+  if (at < 0) return -1;
+  const words = at === r ? w : frameOf(env, w, r).words;
+  return words[at + word]!;
+}
+
+/** Id of a dynptr, which its slices carry, or -1 (dynptr_id). */
+export function dynptrId(env: VerifierEnv, w: Int32Array, r: number): number {
+  return dynptrWord(env, w, r, ID);
+}
+
+/** Reference of a dynptr, or -1 (dynptr_ref_obj_id). */
+export function dynptrRefObjId(env: VerifierEnv, w: Int32Array, r: number): number {
+  return dynptrWord(env, w, r, REF_OBJ_ID);
+}
+
+/** BPF_DYNPTR_TYPE_* (dynptr_get_type). */
+export function dynptrGetType(env: VerifierEnv, w: Int32Array, r: number): number {
+  if (w[r + TYPE] === CONST_PTR_TO_DYNPTR) return w[r + DYNPTR_TYPE]!;
+  // As in the kernel: here only the fixed part of the offset counts.
+  const spi = Math.trunc((-w[r + OFF]! - 1) / REG_SIZE);
+  return frameOf(env, w, r).words[slotAt(spi) + DYNPTR_TYPE] ?? BPF_DYNPTR_TYPE_INVALID;
+}
+
+function isTypeExpected(env: VerifierEnv, w: Int32Array, r: number, argType: number): boolean {
+  if (argType === ARG_PTR_TO_DYNPTR) return true;
+  return dynptrWord(env, w, r, DYNPTR_TYPE) === argToDynptrType(argType);
+}
+
+/**
+ * A dynptr argument: makes one (MEM_UNINIT), or asks for one that is there and, without MEM_RDONLY,
+ * is on the stack (process_dynptr_func). `cloneRefObjId`: reference a clone shares, or 0.
+ */
+export function processDynptrFunc(
+  env: VerifierEnv,
+  regno: number,
+  insn: number,
+  argType: number,
+  cloneRefObjId: number,
+): void {
+  const r = regAt(regno);
+  const type = env.regs[r + TYPE]!;
+  if (type !== PTR_TO_STACK && type !== CONST_PTR_TO_DYNPTR) {
+    env.reject('EINVAL', dynptrMessages.stack_pointer(regno - 1));
+  }
+  if (argType & MEM_UNINIT) {
+    if (!isUninitialized(env, env.regs, r)) {
+      env.reject('EINVAL', dynptrMessages.uninitialized());
+    }
+    for (let i = 0; i < BPF_DYNPTR_SIZE; i += REG_SIZE) {
+      checkMemAccess(env, insn, regno, i, REG_SIZE, 'write', -1, false, false);
+    }
+    markStackSlotsDynptr(env, regno, argType, insn, cloneRefObjId);
+    return;
+  }
+  checkInitialized(env, regno, argType);
+}
+
+function checkInitialized(env: VerifierEnv, regno: number, argType: number): void {
+  const w = env.regs;
+  const r = regAt(regno);
+  if (w[r + TYPE] === CONST_PTR_TO_DYNPTR && !(argType & MEM_RDONLY)) {
+    env.reject('EINVAL', dynptrMessages.mutates_const());
+  }
+  if (!isInitialized(env, w, r)) env.reject('EINVAL', dynptrMessages.initialized(regno - 1));
+  if (!isTypeExpected(env, w, r, argType & ~MEM_RDONLY)) {
+    const wanted = dynptrText(argToDynptrType(argType));
+    env.reject('EINVAL', dynptrMessages.wrong_type(wanted, regno - 1));
+  }
+  if (w[r + TYPE] === CONST_PTR_TO_DYNPTR) return;
+  markDynptrRead(env, frameOf(env, w, r), dynptrGetSpi(env, w, r));
 }

@@ -1,0 +1,44 @@
+/** The shapes of special fields: struct btf_field, struct btf_record, enum btf_field_type. */
+import type { Btf } from '../../btf/index.ts';
+
+export const BPF_SPIN_LOCK = 1 << 0;
+export const BPF_TIMER = 1 << 1;
+export const BPF_KPTR_UNREF = 1 << 2;
+export const BPF_KPTR_REF = 1 << 3;
+export const BPF_KPTR_PERCPU = 1 << 4;
+export const BPF_KPTR = BPF_KPTR_UNREF | BPF_KPTR_REF | BPF_KPTR_PERCPU;
+export const BPF_LIST_HEAD = 1 << 5;
+export const BPF_LIST_NODE = 1 << 6;
+export const BPF_RB_ROOT = 1 << 7;
+export const BPF_RB_NODE = 1 << 8;
+export const BPF_GRAPH_NODE = BPF_RB_NODE | BPF_LIST_NODE;
+export const BPF_GRAPH_ROOT = BPF_RB_ROOT | BPF_LIST_HEAD;
+export const BPF_REFCOUNT = 1 << 9;
+export const BPF_WORKQUEUE = 1 << 10;
+
+/** One special field (struct btf_field). */
+export interface SpecialField {
+  /** One BPF_* bit of above. */
+  readonly type: number;
+  /** Bytes. */
+  readonly offset: number;
+  readonly size: number;
+  /** kptrs: BTF (undefined: the kernel's) and id of what they point to. Roots: their own BTF. */
+  readonly btf: Btf | undefined;
+  readonly btfId: number;
+  /** Roots of lists and trees: id of what they hold (in `btf`), and where its node is in it. */
+  readonly valueBtfId: number;
+  readonly nodeOffset: number;
+}
+
+/** The special fields of one type (struct btf_record), by offset. */
+export interface FieldRecord {
+  readonly fields: readonly SpecialField[];
+  /** All their type bits. */
+  readonly mask: number;
+  /** Offsets, or -1. */
+  readonly spinLockOff: number;
+  readonly timerOff: number;
+  readonly wqOff: number;
+  readonly refcountOff: number;
+}
