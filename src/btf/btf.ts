@@ -72,6 +72,11 @@ export class Btf {
     return this.#source.find(kind, name);
   }
 
+  /** Ids of all types of that kind and name, ascending. */
+  findAll(kind: BtfKind, name: string): readonly number[] {
+    return this.#source.findAll(kind, name);
+  }
+
   /** The id under modifiers (const, volatile, restrict, type tags) and typedefs. */
   resolve(id: number): number {
     let type = this.type(id);

@@ -72,16 +72,25 @@ export class LazyTypes implements TypeSource {
   }
 
   find(kind: BtfKind, name: string): number | undefined {
+    return this.#search(kind, name, 1)[0];
+  }
+
+  findAll(kind: BtfKind, name: string): readonly number[] {
+    return this.#search(kind, name, this.count);
+  }
+
+  #search(kind: BtfKind, name: string, most: number): number[] {
     this.#index ??= this.#makeIndex();
     const bytes = encoder.encode(name);
     const number = KINDS.indexOf(kind);
     const mask = this.#index.length - 1;
+    const found: number[] = [];
     let slot = hash(number, bytes, 0, bytes.length) & mask;
-    for (let id = this.#index[slot]!; id !== 0; id = this.#index[slot]!) {
-      if (this.#kindOf(id) === number && this.#isNamed(id, bytes)) return id;
+    for (let id = this.#index[slot]!; id !== 0 && found.length < most; id = this.#index[slot]!) {
+      if (this.#kindOf(id) === number && this.#isNamed(id, bytes)) found.push(id);
       slot = (slot + 1) & mask;
     }
-    return undefined;
+    return found;
   }
 
   #kindOf(id: number): number {

@@ -12,6 +12,8 @@ export interface TypeSource {
   offsetOf(id: number): number;
   /** Id of the first type of that kind and name. */
   find(kind: BtfKind, name: string): number | undefined;
+  /** Ids of all types of that kind and name, ascending. */
+  findAll(kind: BtfKind, name: string): readonly number[];
 }
 
 const VOID: BtfType = { kind: 'void', id: 0, name: '' };
@@ -59,6 +61,11 @@ export class TypeList implements TypeSource {
     }
     return this.#base?.find(kind, name) ?? this.#byName.get(`${kind} ${name}`);
   }
+
+  findAll(kind: BtfKind, name: string): readonly number[] {
+    const own = this.#own.filter((type) => type.kind === kind && type.name === name);
+    return [...(this.#base?.findAll(kind, name) ?? []), ...own.map(({ id }) => id)];
+  }
 }
 
 /** The same types but for some that were replaced: by types of the same id, kind and name. */
@@ -89,5 +96,9 @@ export class ReplacedTypes implements TypeSource {
 
   find(kind: BtfKind, name: string): number | undefined {
     return this.#from.find(kind, name);
+  }
+
+  findAll(kind: BtfKind, name: string): readonly number[] {
+    return this.#from.findAll(kind, name);
   }
 }

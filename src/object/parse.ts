@@ -74,9 +74,7 @@ function readVersion({ elf }: Source): number {
   return within(section, () => new ByteReader(section.data, 'version', elf.littleEndian).u32(0));
 }
 
-function noteUnhandled({ elf, ext, notes }: Source): void {
-  const count = ext?.coreRelocations.length ?? 0;
-  if (count > 0) notes.push(`${count} CO-RE relocations are not applied`);
+function noteUnhandled({ elf, notes }: Source): void {
   for (const section of elf.sections) {
     if (/^\.rela?\.(data|rodata|bss)(\.|$)/.test(section.name) && section.size > 0) {
       notes.push(`${section.name}: addresses in initial values of globals are not filled in`);
@@ -107,6 +105,8 @@ function readPrograms(
       functions: debug.functions(parts),
       relocations,
       lines: debug.lines(parts),
+      described: debug.describes(parts),
+      coreRelocations: debug.coreRelocations(parts),
     };
   });
 }

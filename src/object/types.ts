@@ -1,4 +1,4 @@
-import type { Btf } from '../btf/index.ts';
+import type { Btf, CoreRelocationKind } from '../btf/index.ts';
 
 /**
  * What is in a `.bpf.o`: immutable data, the same on every machine. Made by `parseObject`.
@@ -45,6 +45,20 @@ export interface ProgramSpec {
   readonly relocations: readonly Relocation[];
   /** Source lines by instruction index, ascending. */
   readonly lines: readonly SourceLine[];
+  /** The compiler described every function (`.BTF.ext`), so Linux gets func_info. */
+  readonly described: boolean;
+  /** Places that depend on the layout of the kernel's types; `relocateProgram` applies them. */
+  readonly coreRelocations: readonly CoreRelocationSpec[];
+}
+
+/** A compile-once place: what instruction `insn` is to hold of a type of the kernel. */
+export interface CoreRelocationSpec {
+  readonly insn: number;
+  /** Type in the object's own BTF. */
+  readonly type: number;
+  /** Indexes of members and elements as in '0:1:2'. */
+  readonly access: string;
+  readonly kind: CoreRelocationKind;
 }
 
 export interface FunctionSpec {

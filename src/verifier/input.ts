@@ -1,13 +1,192 @@
+import { attachTypeId, enums, programTypeId } from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
-import { BugError } from '../base/index.ts';
-import type { ObjectFile, ProgramSpec } from '../object/index.ts';
-import type { VerifierInput } from './types.ts';
+import { KernelError } from '../base/index.ts';
+import type { Btf } from '../btf/index.ts';
+import type { MapRelocation, MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import { relocateProgram } from '../object/index.ts';
+import { INSN_SIZE } from '../isa/index.ts';
+import { attachTarget } from './input-attach.ts';
+import type { VerifierInput, VerifierMap } from './types.ts';
 
-/** The program of an object file as BPF_PROG_LOAD would get it from libbpf. */
+/** What the loader adds to what stands in the object file. */
+export interface InputOptions {
+  /** Name of the object (libbpf: of the file, up to the first dot), part of names of data maps. */
+  readonly objectName?: string;
+  /** The program that an extension replaces, or that a tracing program looks at. */
+  readonly target?: VerifierInput;
+  /** BPF_F_* flags beside those the section asks for. */
+  readonly flags?: number;
+}
+
+const BPF_F_SLEEPABLE = 1 << 4;
+const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+const BPF_F_RDONLY_PROG = 1 << 7;
+const BPF_OBJ_NAME_LEN = 16;
+const PAGE_SIZE = 4096;
+
+/**
+ * The program of an object file as BPF_PROG_LOAD would get it from libbpf. Throws `KernelError`
+ * where libbpf refuses to load: no such symbol, no such attach target.
+ */
 export function verifierInput(
   object: ObjectFile,
   program: ProgramSpec,
   profile: KernelProfile,
+  options: InputOptions = {},
 ): VerifierInput {
-  throw new BugError(`verifierInput is not written ${object.license}${program.name}${profile.hz}`);
+  const type = program.type === undefined ? undefined : programTypeId(program.type);
+  if (type === undefined) {
+    throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
+  }
+  const { insns, relocations, kconfig } = relocateProgram(object, program, profile);
+  const maps = mapsInUse(object, relocations, kconfig, options.objectName ?? '');
+  numberMaps(insns, relocations, maps);
+  const expectedAttachType = attachTypeOf(program, type);
+  const target = attachTarget(
+    { object, program, type, expectedAttachType, profile },
+    options.target,
+  );
+  const flags = (options.flags ?? 0) | flagsOf(program, type);
+  return {
+    name: program.name,
+    type,
+    expectedAttachType,
+    ...target,
+    license: object.license,
+    flags,
+    insns,
+    maps: [...maps.values()].map(({ map }) => map),
+    btf: object.btf,
+    functionInfo: program.described
+      ? program.functions.map(({ start, btfId }) => ({ insn: start, typeId: btfId }))
+      : [],
+    lineInfo: object.btf ? program.lines : [],
+  };
+}
+
+function flagsOf({ flags }: ProgramSpec, type: number): number {
+  const sleepable = flags.includes('sleepable') ? BPF_F_SLEEPABLE : 0;
+  const frags = type === enums.bpf_prog_type.BPF_PROG_TYPE_XDP && flags.includes('frags');
+  return sleepable | (frags ? BPF_F_XDP_HAS_FRAGS : 0);
+}
+
+/** libbpf's attach type of the section, with the defaults of bpf_prog_load_fixup_attach_type. */
+function attachTypeOf({ section, attachType }: ProgramSpec, type: number): number {
+  const { bpf_attach_type: attach, bpf_prog_type: programs } = enums;
+  if (/^\??usdt/.test(section)) return attach.BPF_TRACE_UPROBE_MULTI;
+  const given = attachType === undefined ? 0 : (attachTypeId(attachType) ?? 0);
+  if (given !== 0) return given;
+  if (type === programs.BPF_PROG_TYPE_CGROUP_SOCK) return attach.BPF_CGROUP_INET_SOCK_CREATE;
+  if (type === programs.BPF_PROG_TYPE_SK_REUSEPORT) return attach.BPF_SK_REUSEPORT_SELECT;
+  return 0;
+}
+
+interface UsedMap {
+  readonly index: number;
+  readonly map: VerifierMap;
+}
+
+/** Maps by name in the order the instructions name them first, as the kernel lists them. */
+function mapsInUse(
+  object: ObjectFile,
+  relocations: readonly MapRelocation[],
+  kconfig: MapSpec | undefined,
+  objectName: string,
+): Map<string, UsedMap> {
+  const used = new Map<string, UsedMap>();
+  for (const { map: name } of relocations.toSorted((a, b) => a.insn - b.insn)) {
+    if (used.has(name)) continue;
+    const spec = name === kconfig?.name ? kconfig : object.maps.find((each) => each.name === name);
+    if (!spec) throw new KernelError('ENOENT', 2, `there is no map '${name}'`);
+    used.set(name, { index: used.size, map: definitionOf(object, spec, objectName) });
+  }
+  return used;
+}
+
+/** Puts the maps' indexes where a loader puts their file descriptors. */
+function numberMaps(
+  insns: Uint8Array,
+  relocations: readonly MapRelocation[],
+  used: ReadonlyMap<string, UsedMap>,
+): void {
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  for (const { insn, map } of relocations) {
+    view.setInt32(insn * INSN_SIZE + 4, used.get(map)!.index, true);
+  }
+}
+
+const definitions = new WeakMap<MapSpec, Map<string, VerifierMap>>();
+
+/** One definition per map and object name: programs of an object share their maps. */
+function definitionOf(object: ObjectFile, spec: MapSpec, objectName: string): VerifierMap {
+  let byName = definitions.get(spec);
+  if (!byName) definitions.set(spec, (byName = new Map()));
+  let map = byName.get(objectName);
+  if (!map) byName.set(objectName, (map = defineMap(object.btf, spec, objectName)));
+  return map;
+}
+
+const types = enums.bpf_map_type;
+
+/** Maps that libbpf creates without telling the types of their keys and values. */
+const WITHOUT_BTF: readonly number[] = [
+  types.BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+  types.BPF_MAP_TYPE_CGROUP_ARRAY,
+  types.BPF_MAP_TYPE_STACK_TRACE,
+  types.BPF_MAP_TYPE_ARRAY_OF_MAPS,
+  types.BPF_MAP_TYPE_HASH_OF_MAPS,
+  types.BPF_MAP_TYPE_DEVMAP,
+  types.BPF_MAP_TYPE_DEVMAP_HASH,
+  types.BPF_MAP_TYPE_CPUMAP,
+  types.BPF_MAP_TYPE_XSKMAP,
+  types.BPF_MAP_TYPE_SOCKMAP,
+  types.BPF_MAP_TYPE_SOCKHASH,
+  types.BPF_MAP_TYPE_QUEUE,
+  types.BPF_MAP_TYPE_STACK,
+  types.BPF_MAP_TYPE_ARENA,
+];
+
+function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): VerifierMap {
+  const typed = btf !== undefined && !WITHOUT_BTF.includes(spec.typeId) && hasTypes(spec);
+  const frozen = spec.dataSection !== undefined && (spec.flags & BPF_F_RDONLY_PROG) !== 0;
+  return {
+    name: kernelName(spec, objectName),
+    type: spec.typeId,
+    keySize: spec.keySize,
+    valueSize: spec.valueSize,
+    maxEntries: entriesOf(spec),
+    flags: spec.flags,
+    extra: spec.extra,
+    btf: typed ? btf : undefined,
+    keyTypeId: typed ? spec.keyTypeId : 0,
+    valueTypeId: typed ? spec.valueTypeId : 0,
+    ...(spec.inner && { inner: defineMap(btf, spec.inner, objectName) }),
+    ...(frozen && { constantValue: spec.initialValue ?? new Uint8Array(spec.valueSize) }),
+  };
+}
+
+const hasTypes = ({ keyTypeId, valueTypeId }: MapSpec): boolean =>
+  keyTypeId !== 0 || valueTypeId !== 0;
+
+/** The sizes libbpf sees to: whole pages of a ring buffer, a slot per CPU (here: one). */
+function entriesOf({ typeId, maxEntries }: MapSpec): number {
+  const ring = typeId === types.BPF_MAP_TYPE_RINGBUF || typeId === types.BPF_MAP_TYPE_USER_RINGBUF;
+  if (ring && maxEntries > 0) {
+    let size = PAGE_SIZE;
+    while (size < maxEntries) size *= 2;
+    return size;
+  }
+  return typeId === types.BPF_MAP_TYPE_PERF_EVENT_ARRAY && maxEntries === 0 ? 1 : maxEntries;
+}
+
+/**
+ * The name BPF_MAP_CREATE gets: at most 15 characters; data sections have the object's name in
+ * front, as much of it as fits, unless the section's own has a second dot (internal_map_name).
+ */
+function kernelName({ name, dataSection }: MapSpec, objectName: string): string {
+  if (dataSection === undefined) return name.slice(0, BPF_OBJ_NAME_LEN - 1);
+  const suffix = Math.min(Math.max(7, name.length), BPF_OBJ_NAME_LEN - 1);
+  const custom = name.indexOf('.', 1) >= 0;
+  const prefix = custom ? '' : objectName.slice(0, BPF_OBJ_NAME_LEN - 1 - suffix);
+  return (prefix + name.slice(0, suffix)).replace(/[^A-Za-z0-9_.]/g, '_');
 }

@@ -1,0 +1,106 @@
+import { enums } from '../abi/index.ts';
+import type { KernelProfile } from '../abi/profile.ts';
+import { KernelError } from '../base/index.ts';
+import type { BtfComposite } from '../btf/index.ts';
+import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import type { VerifierInput } from './types.ts';
+
+/** A program on its way to become an input. */
+export interface AttachRequest {
+  readonly object: ObjectFile;
+  readonly program: ProgramSpec;
+  readonly type: number;
+  readonly expectedAttachType: number;
+  readonly profile: KernelProfile;
+}
+
+type AttachTarget = Pick<VerifierInput, 'attachBtfId' | 'attachProgram'> &
+  Partial<Pick<VerifierInput, 'expectedAttachType'>>;
+
+const { bpf_prog_type: programs, bpf_attach_type: attach } = enums;
+const BTF_TYPES: readonly number[] = [
+  programs.BPF_PROG_TYPE_TRACING,
+  programs.BPF_PROG_TYPE_LSM,
+  programs.BPF_PROG_TYPE_EXT,
+];
+
+/**
+ * What libbpf finds under the name behind the section's slash. Throws `KernelError` where it gives
+ * up before asking the kernel.
+ */
+export function attachTarget(request: AttachRequest, target?: VerifierInput): AttachTarget {
+  const { type, program } = request;
+  if (type === programs.BPF_PROG_TYPE_STRUCT_OPS) return structOpsMember(request);
+  if (!BTF_TYPES.includes(type)) return { attachBtfId: 0 };
+  const name = program.attachTarget;
+  if (name === undefined) refuse('EINVAL', 22, program, 'no BTF-based attach target is specified');
+  if (target || type === programs.BPF_PROG_TYPE_EXT) return programFunction(program, name, target);
+  return { attachBtfId: kernelFunction(request, name) };
+}
+
+function refuse(code: string, errno: number, program: ProgramSpec, words: string): never {
+  throw new KernelError(code, errno, `prog '${program.name}': ${words}`);
+}
+
+function programFunction(
+  program: ProgramSpec,
+  name: string,
+  input: VerifierInput | undefined,
+): AttachTarget {
+  if (!input) refuse('EINVAL', 22, program, 'attach program FD is not set');
+  const btfId = input.btf?.find('func', name);
+  if (btfId === undefined) refuse('ENOENT', 2, program, `the target has no function '${name}'`);
+  return { attachBtfId: btfId, attachProgram: { input, btfId } };
+}
+
+/** Typedefs of tracepoints and functions of hooks have prefixes (btf_get_kernel_prefix_kind). */
+function kernelFunction({ program, profile, expectedAttachType }: AttachRequest, name: string) {
+  const btf = profile.btf();
+  const plain = name.startsWith('vmlinux:') ? name.slice('vmlinux:'.length) : name;
+  let id: number | undefined;
+  switch (expectedAttachType) {
+    case attach.BPF_TRACE_RAW_TP:
+      id = btf.find('typedef', `btf_trace_${plain}`);
+      break;
+    case attach.BPF_LSM_MAC:
+    case attach.BPF_LSM_CGROUP:
+      id = btf.find('func', `bpf_lsm_${plain}`);
+      break;
+    case attach.BPF_TRACE_ITER:
+      id = btf.find('func', `bpf_iter_${plain}`);
+      break;
+    default:
+      id = btf.find('func', plain);
+  }
+  if (id !== undefined) return id;
+  return refuse('ESRCH', 3, program, `failed to find kernel BTF type ID of '${name}': -3`);
+}
+
+/**
+ * The kernel's struct of a struct_ops table that names the program, and the member's index as the
+ * attach type.
+ */
+function structOpsMember({ object, program, profile }: AttachRequest): AttachTarget {
+  for (const map of object.maps) {
+    const slot = map.initialSlots?.find((each) => each.name === program.name);
+    if (map.type !== 'struct_ops' || !slot) continue;
+    const local = object.btf!.type(map.valueTypeId) as BtfComposite;
+    const member = local.members.find(({ bitOffset }) => bitOffset === slot.slot * 64);
+    const name = local.name.replace(/([^_])___[^_].*$/, '$1');
+    const btf = profile.btf();
+    const id = btf.find('struct', name);
+    if (id === undefined || btf.find('struct', `bpf_struct_ops_${name}`) === undefined) {
+      refuse('ENOENT', 2, program, `struct bpf_struct_ops_${name} is not found in kernel BTF`);
+    }
+    const kernel = btf.type(id) as BtfComposite;
+    const index = kernel.members.findIndex((each) => each.name === member?.name);
+    if (index < 0) refuse('ENOTSUP', 95, program, `no member '${member?.name}' in '${name}'`);
+    return { attachBtfId: id, expectedAttachType: index };
+  }
+  return refuse(
+    'EINVAL',
+    22,
+    program,
+    "program isn't referenced anywhere, did you forget to use it?",
+  );
+}
