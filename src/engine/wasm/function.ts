@@ -68,6 +68,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
   body(node: number): void {
     const { graph, program } = this;
     if (graph.kind[node] === NODE_STRAY) {
+      this.mayTrap = true;
       this.module.emitFault(this, FAULT_BAD_INSN, graph.next[node]);
       return;
     }
@@ -96,6 +97,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const last = lastInsn(this.program, block);
     switch (this.graph.kind[node]) {
       case NODE_TRAP:
+        this.mayTrap = true;
         this.module.emitFault(this, FAULT_BAD_INSN, last);
         break;
       case NODE_RETURN:
@@ -384,25 +386,40 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.op(W.END);
   }
 
-  /** The loop over contexts, with the program in it. */
+  /**
+   * The loop over contexts, with the program in it. What each pass has to note down before depends
+   * on the program, so that is written after it.
+   */
   chunk(emitProgram: () => void): void {
     const [context, stride, count, results, times, index] = [0, 1, 2, 3, 4, 5];
     const { module } = this;
+    const before = this.sink;
+    this.sink = new ByteSink(4096);
     this.result = this.addLocal(I64);
     this.start(W.LOOP);
     const again = this.depth;
+    const loop = this.sink;
+    this.sink = new ByteSink(4096);
     this.start(W.BLOCK);
     this.exit = this.depth;
-    module.emitPacketStart(this, index, times);
     this.clearRegisters();
     this.main(context, emitProgram);
     this.op(W.END);
+    const body = this.sink;
+    this.sink = before;
+    const seesTime = this.makesCalls || this.readsClock;
+    if (!seesTime) module.emitLastTime(this, times, count);
+    before.append(loop.finish());
+    const needsIndex = seesTime || this.mayTrap || this.world.checks;
+    if (needsIndex) module.emitPacketIndex(this, index);
+    if (seesTime) module.emitPacketTime(this, times);
+    before.append(body.finish());
     this.with(W.LOCAL_GET, results);
     this.with(W.LOCAL_GET, this.result);
     this.access(W.I64_STORE32, 0, 2);
     this.addTo(results, () => this.i32(4));
     this.addTo(context, () => this.with(W.LOCAL_GET, stride));
-    this.addTo(index, () => this.i32(1));
+    if (needsIndex) this.addTo(index, () => this.i32(1));
     this.addTo(count, () => this.i32(-1));
     this.with(W.LOCAL_GET, count);
     this.with(W.BR_IF, this.depth - again);
@@ -480,7 +497,9 @@ export function compileChunk(module: ModuleContext, graph: Graph): Uint8Array | 
 
 function optimise(module: ModuleContext, graph: Graph): Flow {
   // Counters are per block, so all blocks must stay.
-  if (module.counters === NONE && isSmall(graph)) convertToSelects(graph);
+  if (module.counters === NONE && isSmall(graph)) {
+    convertToSelects(graph, module.world.checks);
+  }
   const flow = analyseFlow(graph);
   return isSmall(graph) && unrollLoops(graph, flow) ? analyseFlow(graph) : flow;
 }

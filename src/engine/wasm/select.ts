@@ -10,28 +10,41 @@ const MAX_SKIPPED = 3;
  * Replaces branches around a few arithmetic instructions by selects: node n does what the skipped
  * node does and keeps the result only if it would have been executed. BPF has no conditional move,
  * so compilers leave such branches, which processors often mispredict. The skipped node is kept in
- * `taken`; it stays in the flow only if others go there too.
+ * `taken`; it stays in the flow only if others go there too. `onlyForward`: jumps back stay, because
+ * they cost fuel in checked code.
  */
-export function convertToSelects(graph: Graph): void {
+export function convertToSelects(graph: Graph, onlyForward: boolean): void {
   const { kind, taken, next } = graph;
   for (let n = 0; n < nodeCount(graph); n++) {
     if (kind[n] !== NODE_COND || taken[n] === next[n]) continue;
-    if (isSkippable(graph, n, next[n], taken[n])) replace(graph, n, next[n], taken[n]);
-    else if (isSkippable(graph, n, taken[n], next[n])) replace(graph, n, taken[n], next[n]);
+    for (const [skipped, join] of [
+      [next[n], taken[n]],
+      [taken[n], next[n]],
+    ]) {
+      if (!isSkippable(graph, n, skipped, join)) continue;
+      if (onlyForward && !goesForward(graph, n, skipped, join)) continue;
+      replace(graph, n, skipped, join);
+      break;
+    }
   }
 }
 
 /** Whether `skipped` lies between n and `join` and does only cheap arithmetic. */
 function isSkippable(graph: Graph, n: number, skipped: number, join: number): boolean {
   const { program, block, frame, kind } = graph;
-  if (kind[skipped] !== NODE_GOTO || graph.next[skipped] !== join) return false;
+  if (skipped === n || kind[skipped] !== NODE_GOTO || graph.next[skipped] !== join) return false;
   if (frame[skipped] !== frame[n] || frame[join] !== frame[n]) return false;
   const last = lastInsn(program, block[n]);
   if (program.code.op[last] === MAY_GOTO) return false;
-  const from = program.blocks.start[block[skipped]];
-  // Jumps back cost fuel in checked code; only forward ones are replaced.
-  if (from <= last || program.blocks.start[block[join]] <= from) return false;
   return isCheap(graph, skipped);
+}
+
+/** Whether n, skipped and join stand in this order in the code. */
+function goesForward(graph: Graph, n: number, skipped: number, join: number): boolean {
+  const { start } = graph.program.blocks;
+  const { block } = graph;
+  const from = start[block[skipped]];
+  return from > lastInsn(graph.program, block[n]) && start[block[join]] > from;
 }
 
 /** Instructions of a skipped node: all but a jump at its end. */
