@@ -1,0 +1,148 @@
+import { type CauseTable, number, register, type Situation, text } from './cause.ts';
+
+const reg = (s: Situation, n = 0) => `R${number(s, n)}`;
+
+/** Causes of rejections about registers, arithmetic, control flow and size. */
+export const flowCauses: CauseTable = {
+  'flow.reg_not_readable': (s) => {
+    const isArgument = number(s, 0) >= 1 && number(s, 0) <= 5;
+    return {
+      problem: `${reg(s)} is read, but on this path nothing was written to it.`,
+      subject: register(s, number(s, 0)),
+      advice: isArgument
+        ? [
+            'Every call leaves R1 to R5 without a value: keep what you need in a ' +
+              'variable of its own.',
+          ]
+        : [
+            'Give the variable a value on every path; a function that returns a value ' +
+              'needs a return on every path.',
+          ],
+    };
+  },
+  'alu.pointer_maybe_null': (s) => ({
+    problem: `${reg(s)} may be NULL (${text(s, 1)}), so nothing may be added to it yet.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Check the pointer first: `if (!p) return 0;`'],
+  }),
+  'alu.pointer_type': (s) => ({
+    problem: `${reg(s)} is a ${text(s, 1)} pointer: arithmetic on it is not allowed.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Use constant offsets in the access instead of changing the pointer.'],
+  }),
+  'alu.pointer_32': (s) => ({
+    problem: `The pointer in ${reg(s)} would lose its upper half in 32-bit arithmetic.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Compute with 64-bit types (`long`, `__u64`) wherever pointers are involved.'],
+  }),
+  'alu.pointer_bitwise': (s) => ({
+    problem: `${reg(s)} is a pointer: the operator ${text(s, 1)} would make it meaningless.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Mask or align an index, then add it to the pointer.'],
+  }),
+  'alu.pointer_operator': (s) => ({
+    problem: `${reg(s)} is a pointer: only + and - are possible on it, not ${text(s, 1)}.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Do the arithmetic on the index, then add it to the pointer.'],
+  }),
+  'alu.pointer_and_pointer': (s) => ({
+    problem: `Two pointers are combined with ${text(s, 1)}.`,
+    subject: register(s, number(s, 0)),
+    advice: [
+      'Only a pointer and a number can be added; distances are taken between packet pointers.',
+    ],
+  }),
+  'alu.offset_unbounded': (s) => ({
+    problem: `A number without known limits is added to a ${text(s, 0)} pointer.`,
+    advice: ['Limit the number first (`if (n > MAX) return 0;`), on the variable that is added.'],
+  }),
+  'alu.offset_constant': (s) => ({
+    problem: `The constant ${text(s, 1)} is too large to be added to a ${text(s, 0)} pointer.`,
+    advice: ['Offsets must stay within ±2^29.'],
+  }),
+  'alu.offset_fixed': (s) => ({
+    problem: `A ${text(s, 0)} pointer would be moved by ${text(s, 1)} in all: too far.`,
+    advice: ['Offsets must stay within ±2^29.'],
+  }),
+  'alu.offset_out_of_bounds': (s) => ({
+    problem:
+      `The number added to a ${text(s, 0)} pointer may be as low as ${text(s, 1)}: too far ` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `away.`,
+    advice: ['Limit the number first (`if (n > MAX) return 0;`), on the variable that is added.'],
+  }),
+  'alu.div_by_zero': () => ({
+    problem: 'The program divides by the constant zero.',
+    advice: ['Look for a macro or constant that became 0.'],
+  }),
+  'alu.partial_copy': (s) => ({
+    problem: `A 32-bit copy would keep only half of the pointer in ${reg(s)}.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Keep pointers in 64-bit variables.'],
+  }),
+  'jump.pointer_comparison': (s) => ({
+    problem:
+      `The pointer in ${reg(s)} is compared with something that tells its address; this ` +
+      `loader may not see kernel addresses.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Compare with NULL only, or load with CAP_PERFMON.'],
+  }),
+  'flow.unreachable': (s) => ({
+    problem: `Instruction ${number(s, 0)} can never be reached.`,
+    advice: ['Compile with optimisation; in hand-written assembly remove the dead code.'],
+  }),
+  'flow.last_insn': () => ({
+    problem: 'The program (or a function in it) does not end with a return or a jump.',
+    advice: [
+      'Let every path end in a return; look for functions whose end the compiler holds ' +
+        'to be unreachable.',
+    ],
+  }),
+  'flow.jump_leaves_function': (s) => ({
+    problem: `A jump from instruction ${number(s, 0)} leaves its function.`,
+    advice: ['Jumps must stay within a function; use calls between functions.'],
+  }),
+  'flow.jump_out_of_program': (s) => ({
+    problem: `A jump from instruction ${number(s, 0)} leads outside the program.`,
+    advice: ['In hand-written assembly check the distance of the jump.'],
+  }),
+  'flow.back_edge': (s) => ({
+    problem:
+      `There is a loop from instruction ${number(s, 0)} back to ${number(s, 1)}, which ` +
+      `unprivileged programs may not have.`,
+    advice: ['Unroll it (`#pragma unroll`), or load with CAP_BPF.'],
+  }),
+  'prune.infinite_loop': () => ({
+    problem: 'The loop comes around with nothing changed: it may never end.',
+    advice: [
+      'Let the condition depend on a variable that changes each time round, up to a constant.',
+      'Use bpf_loop(), an open-coded iterator (`bpf_for`) or `may_goto`.',
+    ],
+  }),
+  'flow.too_large': (s) => ({
+    problem:
+      `The verifier gave up after ${number(s, 0) - 1} steps: too many different paths or ` +
+      `loop rounds.`,
+    advice: [
+      'Put the body of large loops into bpf_loop() or an open-coded iterator (`bpf_for`).',
+      'Move parts into global (not static) functions: those are verified once, not at each call.',
+      'Mask or merge values before a loop, so that paths look the same to the verifier.',
+    ],
+  }),
+  'flow.jumps_too_complex': () => ({
+    problem: 'More than 8,192 branches wait to be looked at.',
+    advice: ['Put the body of large loops into bpf_loop(); avoid unrolled loops full of branches.'],
+  }),
+  'flow.calls_under_lock': () => ({
+    problem: 'A function is called while a spin lock is held.',
+    advice: ['Do the call before the lock is taken or after it is released.'],
+  }),
+  'flow.exit_under_lock': () => ({
+    problem: 'The program ends while a spin lock is still held.',
+    advice: ['Call bpf_spin_unlock() on every path, also before early returns.'],
+  }),
+};

@@ -1,0 +1,268 @@
+import {
+  bytes,
+  type Cause,
+  type CauseTable,
+  earlier,
+  number,
+  register,
+  type Situation,
+  text,
+} from './cause.ts';
+
+/** Causes of rejected loads, stores and memory arguments. */
+export const memoryCauses: CauseTable = {
+  'packet.outside': packetBounds,
+  'mem.packet_bounds': packetBounds,
+  'mem.invalid_access': invalidAccess,
+  'mem.value_bounds': (s) => ({
+    problem:
+      `The access covers bytes ${number(s, 1)} to ${number(s, 1) + number(s, 2) - 1}, but ` +
+      `the map's value has only ${bytes(number(s, 0))}.`,
+    advice: ['Use the same struct as the map does, or make the value larger.'],
+  }),
+  'mem.region_bounds': (s) => ({
+    problem:
+      `The access covers bytes ${number(s, 1)} to ${number(s, 1) + number(s, 2) - 1} of ` +
+      `memory that has ${bytes(number(s, 0))}.`,
+    advice: ['Stay within the size given when the memory was reserved or passed in.'],
+  }),
+  'mem.max_outside': (s) => ({
+    problem: `${reg(s)} may point behind the end of ${whatOf(s)}: its offset has no good limit.`,
+    subject: register(s, number(s, 0)),
+    advice: [
+      `Limit the index before it is added, on the very variable that is used: \`if (i >= ` +
+        `${limitOf(s)}) return 0;\``,
+      'If the check is there already, the compiler may have tested a copy: mask the ' +
+        'index (`i &= N - 1`) or keep it in one variable with `barrier_var(i)`.',
+    ],
+  }),
+  'mem.min_outside': (s) => ({
+    problem: `${reg(s)} may point before the start of ${whatOf(s)}.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Make the index unsigned, or check that it is not negative before it is added.'],
+  }),
+  'mem.min_negative': (s) => ({
+    problem: `${reg(s)} may have a negative offset, so the access may lie before ${whatOf(s)}.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Use an unsigned index, or add `if (i < 0) return 0;` before it is used.'],
+  }),
+  'mem.unbounded': (s) => ({
+    problem: `Nothing limits the offset in ${reg(s)}: the access could go anywhere.`,
+    subject: register(s, number(s, 0)),
+    advice: [
+      'Compare the index with a constant (or mask it) before it is added to the pointer.',
+      'A check of the low 32 bits says nothing about a 64-bit index: check the variable ' +
+        'in the width that is used.',
+    ],
+  }),
+  'mem.size_negative': (s) => ({
+    problem: `The length in ${reg(s)} may be negative.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Make the length unsigned, or write `len &= MAX;` / `if (len < 0) return 0;` before.'],
+  }),
+  'mem.size_zero': (s) => ({
+    problem: `The length in ${reg(s)} may be zero, which this helper does not take.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Add `if (len == 0) return 0;` before the call.'],
+  }),
+  'mem.size_unbounded': (s) => ({
+    problem: `The length in ${reg(s)} has no upper limit.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Write `if (len > sizeof(buffer)) len = sizeof(buffer);` or `len &= MAX;` before.'],
+  }),
+  'mem.misaligned': (s) => ({
+    problem:
+      `An access of ${bytes(number(s, 4))} is not at a multiple of its size, and this load ` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `asks for aligned accesses.`,
+    advice: ['Read the field bytewise, drop `packed`, or load without strict alignment.'],
+  }),
+  'mem.misaligned_packet': (s) => ({
+    problem:
+      `An access of ${bytes(number(s, 4))} to the packet is not at a multiple of its size, ` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `and this load asks for aligned accesses.`,
+    advice: ['Read the field bytewise with `__builtin_memcpy`.'],
+  }),
+  'mem.modified_pointer': (s) => ({
+    problem:
+      `${reg(s, 1)} is a ${text(s, 0)} pointer that was moved by ${number(s, 2)}: it may ` +
+      `only be used as it was given.`,
+    subject: register(s, number(s, 1)),
+    advice: [
+      'Access fields through the original pointer, with constant offsets.',
+      'If the C code does, the compiler merged two accesses: put the access before the ' +
+        'branch, or read through a volatile pointer.',
+    ],
+  }),
+  'mem.variable_pointer': (s) => ({
+    problem: `A ${text(s, 0)} pointer is accessed at an offset that is not constant.`,
+    advice: ['Use constant offsets: choose with `if` or `switch` instead of computing an address.'],
+  }),
+  'mem.no_write': (s) => ({
+    problem: `${reg(s)} points to ${text(s, 1)}, which may only be read.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Copy what you need to the stack or to a map and change it there.'],
+  }),
+  'mem.leaks_address': (s) => ({
+    problem:
+      `The kernel address in ${reg(s)} would become readable in ${text(s, 1)}; this loader ` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `` +
+      `may not see kernel addresses.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Store a number instead of the pointer, or load with CAP_PERFMON.'],
+  }),
+  'mem.different_pointers': () => ({
+    problem: 'One instruction is reached with pointers of different kinds, depending on the path.',
+    advice: ['Write the access once per branch, so that the compiler does not merge them.'],
+  }),
+  'context.invalid_access': (s) => ({
+    problem:
+      `This program type may not access ${bytes(number(s, 1))} at offset ${number(s, 0)} ` +
+      `of its context.`,
+    advice: [
+      'Use the fields the program type allows, in their own size: `beeyard proto` and ' +
+        'the kernel headers list them.',
+    ],
+  }),
+  'stack.uninit_range': stackUninit(2, 3, 4),
+  'stack.uninit_variable_range': stackUninit(2, 3, 4),
+  'stack.uninit_read': (s) => ({
+    problem:
+      `${bytes(number(s, 2))} are read from the stack at fp${number(s, 0)}, but byte ` +
+      `${number(s, 1)} of them was never written.`,
+    advice: ['Initialise the variable: `= {}` clears all of it, also the padding between fields.'],
+  }),
+  'stack.out_of_bounds': (s) => ({
+    problem: `The access to fp${signed(number(s, 2))} lies outside the 512 bytes of stack.`,
+    subject: register(s, number(s, 1)),
+    advice: [
+      'Move large variables to a per-CPU array map.',
+      'Check the index of arrays on the stack.',
+    ],
+  }),
+  'stack.variable_out_of_bounds': (s) => ({
+    problem: `An index into the stack may lead outside of it.`,
+    subject: register(s, number(s, 1)),
+    advice: ['Limit the index to the array before it is used.'],
+  }),
+  'stack.unbounded': (s) => ({
+    problem: `Nothing limits the index into the stack in ${reg(s, 1)}.`,
+    subject: register(s, number(s, 1)),
+    advice: ['Limit the index to the array before it is used.'],
+  }),
+  'stack.corrupts_spill': () => ({
+    problem: 'The store would overwrite part of a pointer that is saved on the stack.',
+    advice: ['Do not write through pointers into the stack that overlap saved pointers.'],
+  }),
+  'btf_access.beyond_struct': (s) => ({
+    problem: `The access goes beyond struct ${text(s, 0)}.`,
+    advice: ['Cast to the type the object really has, or read it with bpf_probe_read_kernel().'],
+  }),
+};
+
+const reg = (s: Situation, n = 0) => `R${number(s, n)}`;
+const signed = (n: number) => (n < 0 ? String(n) : `+${n}`);
+
+function packetBounds(s: Situation): Cause {
+  const bounds = earlier(s, 'mem.packet_bounds');
+  const [off, size, regno, , range] = (bounds?.args ?? []).map(Number);
+  const needed = (off ?? 0) + (size ?? 1);
+  const known = Math.max(range ?? 0, 0);
+  const what =
+    known === 0
+      ? 'no check against `data_end` holds on this path'
+      : `only ${bytes(known)} are known to be there`;
+  return {
+    problem: `The program reads or writes packet bytes up to ${needed}, but ${what}.`,
+    subject: register(s, regno ?? number(s, 0)),
+    advice: [
+      `Check first, with the same pointer that is used: \`if (p + ${needed} > data_end) ` +
+        `return …;\``,
+      'After a helper that changes the packet, read `data` and `data_end` from the ' +
+        'context again and check again.',
+    ],
+  };
+}
+
+function invalidAccess(s: Situation): Cause {
+  const type = text(s, 1);
+  const subject = register(s, number(s, 0));
+  if (type === 'scalar') {
+    return {
+      problem: `${reg(s)} is used as a pointer, but it holds a plain number here.`,
+      subject,
+      advice: [
+        'The history shows where the pointer became a number: 32-bit arithmetic, a load ' +
+          'from memory the verifier knows nothing of, or two branches merged into one.',
+        'Memory of the kernel is read with bpf_probe_read_kernel(), or through a typed ' +
+          'pointer (CO-RE).',
+      ],
+    };
+  }
+  if (type.endsWith('_or_null') || type.includes('or_null_')) {
+    return {
+      problem:
+        `${reg(s)} may be NULL: its ${type.replace('_or_null', '')} was not checked on ` +
+        `this path.`,
+      subject,
+      advice: [
+        'Put `if (!p) return 0;` right behind the call that returned it, and use that ' +
+          'same variable.',
+      ],
+    };
+  }
+  return {
+    problem: `Memory cannot be accessed through ${reg(s)}, which is of kind ${type}.`,
+    subject,
+    advice: ['Use the pointer the helper or the context gave for this, or a helper that reads it.'],
+  };
+}
+
+function stackUninit(off: number, byte: number, size: number) {
+  return (s: Situation): Cause => {
+    const isFixed = typeof s.message.args[off] === 'number';
+    const where = isFixed ? `fp${number(s, off)}` : 'a variable offset';
+    return {
+      problem:
+        `The call reads ${bytes(number(s, size))} of stack at ${where}, ` +
+        `but byte ${number(s, byte)} of them was never written.`,
+      subject: register(s, number(s, 1)),
+      advice: [
+        'Clear the whole object first: `struct x v = {};` or ' +
+          '`__builtin_memset(&v, 0, sizeof(v))`; padding between fields counts too.',
+      ],
+    };
+  };
+}
+
+/** What memory the words are about, from the line the kernel prints before. */
+function whatOf(s: Situation): string {
+  const value = earlier(s, 'mem.value_bounds');
+  if (value) return `the map's value of ${bytes(Number(value.args[0]))}`;
+  const key = earlier(s, 'mem.key_bounds');
+  if (key) return `the map's key of ${bytes(Number(key.args[0]))}`;
+  const region = earlier(s, 'mem.region_bounds');
+  if (region) return `the memory of ${bytes(Number(region.args[0]))}`;
+  return 'the packet';
+}
+
+/** Largest offset that would do, as far as the kernel's line tells. */
+function limitOf(s: Situation): string {
+  const found = earlier(s, 'mem.value_bounds') ?? earlier(s, 'mem.region_bounds');
+  if (!found) return 'N';
+  const room = Number(found.args[0]) - Number(found.args[2]) + 1;
+  return room > 0 ? `${room}` : 'N';
+}

@@ -1,0 +1,70 @@
+import type { Explanation, ExplainedInsn, ExplainedStep } from './explain.ts';
+
+/** Steps of the history shown in text; the data has them all. */
+const SHOWN_STEPS = 8;
+
+/**
+ * An explanation as text for a terminal of `width` columns: the sentence, the source line, the
+ * value's history, the advice.
+ */
+export function explanationText(explanation: Explanation, width = 100): string {
+  const lines = [...wrap(explanation.problem, width), ''];
+  lines.push(...placeLines(explanation.at));
+  const { subject } = explanation;
+  if (subject?.value) lines.push(`    ${subject.name} is ${subject.value} here`);
+  if (explanation.steps.length > 0) {
+    lines.push('', `How ${subject?.name ?? 'it'} came to be:`);
+    lines.push(...historyLines(explanation.steps));
+  }
+  if (explanation.advice.length > 0) {
+    lines.push('', 'What would make it pass:');
+    for (const one of explanation.advice) {
+      lines.push(
+        ...wrap(one, width - 4).map((text, i) => (i === 0 ? `  - ${text}` : `    ${text}`)),
+      );
+    }
+  }
+  return lines.join('\n');
+}
+
+function placeLines(at: ExplainedInsn): string[] {
+  const insn = `    insn ${at.insn}: ${at.text}`;
+  if (!at.line) return [insn];
+  const { file, line, text } = at.line;
+  return [`  ${baseName(file)}:${line}`, `    ${text.trim()}`, insn];
+}
+
+function historyLines(steps: readonly ExplainedStep[]): string[] {
+  const left = steps.length - SHOWN_STEPS;
+  const shown = left > 0 ? [steps[0]!, ...steps.slice(left + 1)] : steps;
+  const lines: string[] = [];
+  let last = '';
+  shown.forEach((step, i) => {
+    if (i === 1 && left > 0) lines.push(`     … ${left} more`);
+    const place = step.line ? `${baseName(step.line.file)}:${step.line.line}` : '';
+    const value = step.value ? ` → ${step.value}` : '';
+    lines.push(`  ${i + 1}. insn ${step.insn} ${step.text}: ${step.what}${value}`);
+    const source = step.line ? `${place}  ${step.line.text.trim()}` : '';
+    if (source && source !== last) lines.push(`       ${source}`);
+    last = source;
+  });
+  return lines;
+}
+
+const baseName = (file: string) => file.slice(file.lastIndexOf('/') + 1);
+
+/** Breaks text at blanks. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line ? `${line} ${word}` : word;
+    }
+  }
+  if (line) lines.push(line);
+  return lines;
+}

@@ -1,0 +1,143 @@
+import { BPF_LDX, BPF_ST, BPF_STX, classOf, LD_IMM64 } from '../../isa/index.ts';
+import type { VerifierEnv } from '../env.ts';
+import { regText } from '../log/print-state.ts';
+import type { Message } from '../messages/message.ts';
+import {
+  FRAMENO,
+  MASK,
+  OFF,
+  PTR_TO_STACK,
+  REG_SIZE,
+  regAt,
+  slotAt,
+  TYPE,
+  VALUE,
+} from '../state/layout.ts';
+import type { VerifierObserver } from '../types.ts';
+
+/** Steps of the path that are kept; older ones are of no use to a reader. */
+const MAX_STEPS = 1 << 20;
+
+/** A place that holds a value: a register, or an 8-byte stack slot, of one frame. */
+export interface Place {
+  readonly frame: number;
+  /** 0..10, or -1 for a stack slot. */
+  readonly register: number;
+  /** Slot number (0 is fp-8), for stack slots. */
+  readonly slot: number;
+}
+
+/** No stack slot is read or written by the step. */
+const NO_SLOT = -1;
+
+/**
+ * Records which instructions led to the rejection: the steps of the last path only, because the
+ * steps of a finished branch are dropped when the walk goes back.
+ */
+export class PathRecorder implements VerifierObserver {
+  /** Instruction of each step. */
+  readonly insns: number[] = [];
+  /** Number of the step in the whole walk. */
+  readonly serials: number[] = [];
+  readonly frames: number[] = [];
+  /** Stack slot a load or store goes to: frame * 64 + slot, or NO_SLOT. */
+  readonly slots: number[] = [];
+  /** Every message said, in order. */
+  readonly messages: Message[] = [];
+  env!: VerifierEnv;
+  #serial = 0;
+
+  start(env: VerifierEnv): void {
+    this.env = env;
+  }
+
+  message(message: Message): void {
+    if (this.messages.length < 64) this.messages.push(message);
+  }
+
+  functionStart(): void {
+    this.#cutTo(0);
+  }
+
+  insn(): void {
+    const env = this.env;
+    this.#serial++;
+    if (this.insns.length >= MAX_STEPS) this.#cutTo(0);
+    this.insns.push(env.insnIdx);
+    this.serials.push(this.#serial);
+    this.frames.push(env.state.curframe);
+    this.slots.push(stackSlotOf(env));
+  }
+
+  pushed(): number {
+    return this.insns.length;
+  }
+
+  popped(mark: number): void {
+    this.#cutTo(mark);
+  }
+
+  /** Steps of the path. */
+  get length(): number {
+    return this.insns.length;
+  }
+
+  #cutTo(length: number): void {
+    if (length > this.insns.length) return;
+    this.insns.length = this.serials.length = this.frames.length = this.slots.length = length;
+  }
+}
+
+/** The stack slot the instruction at hand reads or writes, if that is one slot for certain. */
+function stackSlotOf(env: VerifierEnv): number {
+  const { code, insnIdx } = env;
+  const cls = classOf(code.op[insnIdx]!);
+  if (cls !== BPF_LDX && cls !== BPF_ST && cls !== BPF_STX) return NO_SLOT;
+  const base = cls === BPF_LDX ? code.src[insnIdx]! : code.dst[insnIdx]!;
+  if (base > 10) return NO_SLOT;
+  const w = env.regs;
+  const r = regAt(base);
+  if (w[r + TYPE] !== PTR_TO_STACK || w[r + MASK] !== 0 || w[r + MASK + 1] !== 0) return NO_SLOT;
+  const offset = w[r + OFF]! + w[r + VALUE]! + code.off[insnIdx]!;
+  if (offset >= 0 || offset < -512) return NO_SLOT;
+  return w[r + FRAMENO]! * 64 + Math.floor((-offset - 1) / REG_SIZE);
+}
+
+/** Writes down what certain places held right after certain steps, in a second walk. */
+export class ValueRecorder implements VerifierObserver {
+  /** By serial number of the step: the place to look at when it is done. */
+  readonly #wanted: ReadonlyMap<number, Place>;
+  readonly texts = new Map<number, string>();
+  #env!: VerifierEnv;
+  #serial = 0;
+
+  constructor(wanted: ReadonlyMap<number, Place>) {
+    this.#wanted = wanted;
+  }
+
+  start(env: VerifierEnv): void {
+    this.#env = env;
+  }
+
+  message(): void {}
+
+  insn(): void {
+    const place = this.#wanted.get(this.#serial);
+    if (place) this.texts.set(this.#serial, placeText(this.#env, place));
+    this.#serial++;
+  }
+}
+
+/** What a place holds now, in the log's words; '' if there is no such frame or slot any more. */
+export function placeText(env: VerifierEnv, place: Place): string {
+  const frame = env.state.frames[place.frame];
+  if (!frame) return '';
+  if (place.register < 0 && place.slot >= frame.slots) return '';
+  const r = place.register < 0 ? slotAt(place.slot) : regAt(place.register);
+  return regText(env, place.frame, frame.words, r);
+}
+
+/** Slots an instruction takes. */
+export function widthOf(env: VerifierEnv, insn: number): number {
+  return env.code.op[insn] === LD_IMM64 ? 2 : 1;
+}
