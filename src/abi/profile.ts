@@ -32,11 +32,14 @@ export interface KernelProfile {
   kconfig(name: string): KernelOption | undefined;
 }
 
-/** The bytes a profile is made of, uncompressed. */
+/** What a profile is made of, uncompressed; functions are asked when it is first needed. */
 export interface KernelData {
-  readonly btf: Uint8Array;
-  readonly kconfig: string;
+  readonly btf: Uint8Array | (() => Uint8Array);
+  readonly kconfig: string | (() => string);
 }
+
+const given = <T>(data: T | (() => T)): T =>
+  typeof data === 'function' ? (data as () => T)() : data;
 
 /** A profile over data one has already. The data is not copied. */
 export function openKernelProfile(data: KernelData): KernelProfile {
@@ -46,12 +49,12 @@ export function openKernelProfile(data: KernelData): KernelProfile {
     version: '6.12.117',
     release: '6.12.117+deb12-amd64',
     versionCode: (6 << 16) | (12 << 8) | 117,
-    btf: () => (btf ??= openBtf(data.btf)),
+    btf: () => (btf ??= openBtf(given(data.btf))),
     hz: 250,
     jit: true,
     arch: 'x86_64',
     kconfig(name) {
-      options ??= parseOptions(data.kconfig);
+      options ??= parseOptions(given(data.kconfig));
       const text = options.get(name);
       return text === undefined ? undefined : optionValue(text);
     },
@@ -68,17 +71,32 @@ export function loadKernelProfile(): Promise<KernelProfile> {
 
 async function load(): Promise<KernelProfile> {
   const { vmlinuxBtf, kconfigTxt } = await import('./generated/6.12/embedded.ts');
+  const utf8 = new TextDecoder();
+  // Node can inflate while somebody waits, so what no program asks for costs nothing there.
+  const zlib = globalThis.process?.getBuiltinModule?.('node:zlib');
+  if (zlib) {
+    const inflateNow = (base64: string) => new Uint8Array(zlib.gunzipSync(fromBase64(base64)));
+    return openKernelProfile({
+      btf: () => inflateNow(vmlinuxBtf),
+      kconfig: () => utf8.decode(inflateNow(kconfigTxt)),
+    });
+  }
   const [btf, kconfig] = await Promise.all([inflate(vmlinuxBtf), inflate(kconfigTxt)]);
-  return openKernelProfile({ btf, kconfig: new TextDecoder().decode(kconfig) });
+  return openKernelProfile({ btf, kconfig: utf8.decode(kconfig) });
 }
 
-/** Base64 of gzip to bytes. */
 async function inflate(base64: string): Promise<Uint8Array> {
+  const stream = new Blob([fromBase64(base64)])
+    .stream()
+    .pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  return bytes;
 }
 
 /** Lines are `NAME NAME …=value`. */
