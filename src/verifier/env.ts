@@ -1,3 +1,4 @@
+import { constants } from '../abi/index.ts';
 import { BugError } from '../base/index.ts';
 import { type Code, decodeCode } from '../isa/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -5,6 +6,7 @@ import type { Message } from './messages/message.ts';
 import { Backtrack } from './precision/backtrack-state.ts';
 import { InsnHistory } from './precision/history.ts';
 import { Checkpoints } from './prune/checkpoints.ts';
+import { IdMap } from './prune/idmap.ts';
 import { Rejection } from './reject.ts';
 import { MAX_REGS, REG_WORDS } from './state/layout.ts';
 import type { FuncState, VerifierState } from './state/state.ts';
@@ -215,6 +217,8 @@ export class VerifierEnv {
   readonly history = new InsnHistory();
   /** What backtracking is looking for. */
   readonly backtrack = new Backtrack();
+  /** Ids that stand for each other in the comparison in progress. */
+  readonly ids = new IdMap();
   /** States kept for pruning. */
   readonly checkpoints: Checkpoints;
   /** Registers and stack slots (two words) touched since they were last printed. */
@@ -268,6 +272,11 @@ export class VerifierEnv {
     return btf;
   }
 
+  /** The program was loaded as a sleepable one (prog->sleepable). */
+  get sleepable(): boolean {
+    return (this.input.flags & constants.BPF_F_SLEEPABLE) !== 0;
+  }
+
   /** Instructions of the program. */
   get length(): number {
     return this.code.op.length;
@@ -296,6 +305,11 @@ export class VerifierEnv {
   /** Ends the verification. `errno` is a name: 'EACCES'. */
   reject(errno: string, reason?: Message): never {
     if (reason) this.observer?.message(reason);
+    throw new Rejection(errno, reason);
+  }
+
+  /** Ends the verification; the reason was said before. */
+  rejectSilently(errno: string, reason: Message): never {
     throw new Rejection(errno, reason);
   }
 

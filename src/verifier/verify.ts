@@ -1,11 +1,174 @@
-import { BugError } from '../base/index.ts';
-import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from './types.ts';
+import { errnos } from '../abi/index.ts';
+import { BugError, FormatError } from '../base/index.ts';
+import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
+import { checkLineInfo } from './btf/line-info.ts';
+import { checkCfg } from './cfg/cfg.ts';
+import { markFastcallPatterns } from './cfg/fastcall.ts';
+import { addSubprogs, checkSubprogs } from './cfg/subprograms.ts';
+import { COMPLEXITY_LIMIT_INSNS, VerifierEnv } from './env.ts';
+import { removeFastcallSpills } from './finish/fastcall.ts';
+import { checkMaxStackDepth } from './finish/stack-depth.ts';
+import { checkAttachTarget } from './load/attach-target.ts';
+import { resolvePseudoLoads } from './load/pseudo-loads.ts';
+import { LogObserver } from './log/log.ts';
+import { flow } from './messages/flow.ts';
+import { composeObservers } from './observers.ts';
+import { Rejection } from './reject.ts';
+import type {
+  KernelProfile,
+  VerifierCapabilities,
+  VerifierInput,
+  VerifierStats,
+  VerifyOptions,
+  VerifyResult,
+} from './types.ts';
+import { doCheckMain, doCheckSubprogs } from './walk/functions.ts';
 
-/** Would Linux load this program? (bpf_check) */
+const ALL: VerifierCapabilities = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
+const LOG_STATS = 4;
+const LOG_FIXED = 8;
+const MAX_UNPRIVILEGED_INSNS = 4096;
+
+const F_STRICT_ALIGNMENT = 1 << 0;
+const F_ANY_ALIGNMENT = 1 << 1;
+const F_TEST_STATE_FREQ = 1 << 3;
+const F_TEST_REG_INVARIANTS = 1 << 7;
+
+/**
+ * Would Linux load this program, and if not, why? Pure: looks at nothing but its arguments. Any
+ * bytes get an answer; only a bug of ours throws (`BugError`). Mirrors bpf_check.
+ *
+ * @example
+ * const result = verify(verifierInput(object, program, profile), profile, { logLevel: 1 });
+ * if (!result.ok) console.info(result.reason?.text);
+ */
 export function verify(
   input: VerifierInput,
   profile: KernelProfile,
   options: VerifyOptions = {},
 ): VerifyResult {
-  throw new BugError(`not written: ${input.name} ${profile.version} ${options.logLevel}`);
+  const started = performance.now();
+  const logLevel = options.logLevel ?? 0;
+  const log = new LogObserver(logLevel);
+  let env: VerifierEnv;
+  try {
+    env = new VerifierEnv(input, profile, {
+      capabilities: options.capabilities ?? ALL,
+      observer: composeObservers(logLevel ? log : undefined, options.observer),
+      logLevel,
+    });
+    checkLength(env);
+  } catch (error) {
+    return unread(input, asRejection(error));
+  }
+  setFlags(env);
+  env.observer?.start?.(env);
+  const rejection = walk(env);
+  const stats = statsOf(env, started);
+  sayStats(env, stats);
+  return {
+    ...verdict(rejection),
+    insn: rejection && env.passCount > 0 ? env.insnIdx : -1,
+    log: log.buffer.text(options.logSize, (logLevel & LOG_FIXED) !== 0),
+    stats,
+    facts: { seen: env.aux.seen, pointerType: env.aux.pointerType },
+  };
+}
+
+/** All passes; the reason one gave, if any. */
+function walk(env: VerifierEnv): Rejection | undefined {
+  try {
+    for (const pass of PASSES) pass(env);
+    return undefined;
+  } catch (error) {
+    return asRejection(error);
+  }
+}
+
+const PASSES: readonly ((env: VerifierEnv) => void)[] = [
+  checkFunctionInfoEarly,
+  addSubprogs,
+  checkSubprogs,
+  checkFunctionInfo,
+  checkLineInfo,
+  resolvePseudoLoads,
+  checkCfg,
+  checkAttachTarget,
+  markFastcallPatterns,
+  doCheckMain,
+  doCheckSubprogs,
+  removeFastcallSpills,
+  checkMaxStackDepth,
+];
+
+/** bpf_prog_load looks at the length before anything else. */
+function checkLength(env: VerifierEnv): void {
+  const limit = env.bpfCapable ? COMPLEXITY_LIMIT_INSNS : MAX_UNPRIVILEGED_INSNS;
+  if (env.length === 0 || env.length > limit) env.reject('E2BIG');
+}
+
+function setFlags(env: VerifierEnv): void {
+  const { flags } = env.input;
+  env.strictAlignment = (flags & F_STRICT_ALIGNMENT) !== 0 && !(flags & F_ANY_ALIGNMENT);
+  env.testStateFreq = env.bpfCapable && (flags & F_TEST_STATE_FREQ) !== 0;
+  env.testRegInvariants = (flags & F_TEST_REG_INVARIANTS) !== 0;
+}
+
+/** Bad bytes are a reason to reject; everything else that was thrown is a bug. */
+function asRejection(error: unknown): Rejection {
+  if (error instanceof Rejection) return error;
+  if (error instanceof FormatError) return new Rejection('EINVAL', undefined);
+  if (error instanceof BugError) throw error;
+  throw new BugError('the verifier failed', { cause: error });
+}
+
+function verdict(rejection: Rejection | undefined) {
+  return {
+    ok: !rejection,
+    errno: rejection ? -(errnos[rejection.errno] ?? 1) : 0,
+    errnoName: rejection?.errno ?? '',
+    reason: rejection?.reason,
+  };
+}
+
+function statsOf(env: VerifierEnv, started: number): VerifierStats {
+  return {
+    processed: env.insnProcessed,
+    maxStatesPerInsn: env.maxStatesPerInsn,
+    totalStates: env.totalStates,
+    peakStates: env.peakStates,
+    markRead: env.longestMarkReadWalk,
+    stackDepths: env.subprogs.map((subprog) => subprog.stackDepth),
+    time: Math.round((performance.now() - started) * 1000),
+  };
+}
+
+/** print_verification_stats */
+function sayStats(env: VerifierEnv, stats: VerifierStats): void {
+  if (!env.talking) return;
+  if (env.logLevel & LOG_STATS) {
+    env.say(flow.time(stats.time));
+    env.say(flow.stack_depth(stats.stackDepths));
+  }
+  env.say(flow.processed(stats));
+}
+
+/** The answer for bytes that are no program. */
+function unread(input: VerifierInput, rejection: Rejection): VerifyResult {
+  const count = Math.floor(input.insns.length / 8);
+  return {
+    ...verdict(rejection),
+    insn: -1,
+    log: '',
+    stats: {
+      processed: 0,
+      maxStatesPerInsn: 0,
+      totalStates: 0,
+      peakStates: 0,
+      markRead: 0,
+      stackDepths: [],
+      time: 0,
+    },
+    facts: { seen: new Uint32Array(count), pointerType: new Int32Array(count) },
+  };
 }

@@ -1,18 +1,111 @@
-import { BugError } from '../../base/index.ts';
-import type { VerifierEnv } from '../env.ts';
+import { BPF_CALL, BPF_DW, BPF_JMP, BPF_LDX, BPF_MEM, BPF_STX } from '../../isa/index.ts';
+import { ARG_DONTCARE, RET_VOID } from '../call/arg-types.ts';
+import { helperPrototype } from '../call/contracts.ts';
+import { AUX_FASTCALL_PATTERN, AUX_JUMP_TARGET, type Subprog, type VerifierEnv } from '../env.ts';
 import type { FuncState } from '../state/state.ts';
+import { REG_SIZE } from '../state/layout.ts';
+import { kfuncFastcall } from './kfuncs.ts';
+import { isHelperCall, isKfuncCall, subprogEnd } from './subprograms.ts';
 
-/** Finds the spills and fills around bpf_fastcall calls (mark_fastcall_patterns). */
-export function markFastcallPatterns(env: VerifierEnv): void {
-  throw new BugError(`markFastcallPatterns is not written: ${env.length}`);
+const SPILL = BPF_STX | BPF_MEM | BPF_DW;
+const FILL = BPF_LDX | BPF_MEM | BPF_DW;
+const FRAME_POINTER = 10;
+const CALLER_SAVED = 6;
+const ALL_CALLER_SAVED = (1 << CALLER_SAVED) - 1;
+/** Below any stack offset: the function's patterns are void. */
+const NO_FASTCALL = -32768;
+
+/** What a call leaves alone, if it keeps to the bpf_fastcall contract. */
+export interface FastcallFacts {
+  /** Bits of r0..r5 that the call overwrites. */
+  readonly clobbered: number;
+  /** The call becomes a few instructions that really keep the others. */
+  readonly inlined: boolean;
 }
 
-/** Instruction `insn` touches stack offset `off` of `frame` (check_fastcall_stack_contract). */
+/**
+ * Finds spills and fills around calls that clang adds for kernels without bpf_fastcall, and the
+ * stack they use (mark_fastcall_patterns).
+ */
+export function markFastcallPatterns(env: VerifierEnv): void {
+  const { code } = env;
+  env.subprogs.forEach((subprog, index) => {
+    const end = subprogEnd(env, index);
+    let lowest = 0;
+    for (let i = subprog.start; i < end; i++) {
+      if (code.op[i] !== SPILL || code.dst[i] !== FRAME_POINTER) continue;
+      lowest = Math.min(lowest, code.off[i]!);
+    }
+    for (let i = subprog.start; i < end; i++) {
+      if (code.op[i] === (BPF_JMP | BPF_CALL)) markPattern(env, subprog, i, lowest);
+    }
+  });
+}
+
+function factsOf(env: VerifierEnv, insn: number): FastcallFacts | undefined {
+  if (isKfuncCall(env, insn)) return kfuncFastcall(env, insn);
+  if (!isHelperCall(env, insn)) return undefined;
+  const prototype = helperPrototype(env, env.code.imm[insn]!);
+  if (!prototype) return undefined;
+  let clobbered = prototype.retType === RET_VOID ? 0 : 1;
+  prototype.argTypes.forEach((type, i) => {
+    if (type !== ARG_DONTCARE) clobbered |= 2 << i;
+  });
+  return { clobbered, inlined: prototype.fastcall };
+}
+
+/** mark_fastcall_pattern_for_call */
+function markPattern(env: VerifierEnv, subprog: Subprog, call: number, lowest: number): void {
+  const facts = factsOf(env, call);
+  if (!facts || facts.clobbered === ALL_CALLER_SAVED) return;
+  let expected = ~facts.clobbered & ALL_CALLER_SAVED;
+  let off = lowest;
+  let pairs = 0;
+  while (pairs < CALLER_SAVED) {
+    const reg = pairRegister(env, call, pairs + 1, off);
+    if (reg < 0 || !((expected >> reg) & 1)) break;
+    pairs++;
+    expected &= ~(1 << reg);
+    env.aux.flags[call - pairs]! |= AUX_FASTCALL_PATTERN;
+    env.aux.flags[call + pairs]! |= AUX_FASTCALL_PATTERN;
+    off += REG_SIZE;
+  }
+  if (pairs === 0) return;
+  if (facts.inlined) env.aux.fastcallSpills[call] = pairs;
+  else subprog.keepFastcallStack = true;
+  subprog.fastcallStackOff = Math.min(subprog.fastcallStackOff, off);
+}
+
+/** Register spilled `distance` before the call and filled `distance` after it, at `off`, or -1. */
+function pairRegister(env: VerifierEnv, call: number, distance: number, off: number): number {
+  const spill = call - distance;
+  const fill = call + distance;
+  const { code, aux } = env;
+  if (spill < 0 || fill >= code.length) return -1;
+  // The pattern runs as a whole: nothing may jump into it.
+  if ((aux.flags[spill + 1]! | aux.flags[fill]!) & AUX_JUMP_TARGET) return -1;
+  if (code.op[spill] !== SPILL || code.op[fill] !== FILL) return -1;
+  if (code.dst[spill] !== FRAME_POINTER || code.src[fill] !== FRAME_POINTER) return -1;
+  if (code.off[spill] !== off || code.off[fill] !== off) return -1;
+  return code.src[spill] === code.dst[fill] ? code.src[spill]! : -1;
+}
+
+/**
+ * Instruction `insn` touches stack offset `off` of `frame`: if that is in the region of spills of
+ * fastcall patterns and it is not one of them, none of the function is (check_fastcall_stack_contract).
+ */
 export function checkFastcallStackContract(
   env: VerifierEnv,
   frame: FuncState,
   insn: number,
   off: number,
 ): void {
-  throw new BugError(`not written: ${env.length} ${frame.frameno} ${insn} ${off}`);
+  const subprog = env.subprogs[frame.subprogno]!;
+  if (subprog.fastcallStackOff <= off || env.aux.flags[insn]! & AUX_FASTCALL_PATTERN) return;
+  subprog.fastcallStackOff = NO_FASTCALL;
+  const end = subprogEnd(env, frame.subprogno);
+  for (let i = subprog.start; i < end; i++) {
+    env.aux.fastcallSpills[i] = 0;
+    env.aux.flags[i]! &= ~AUX_FASTCALL_PATTERN;
+  }
 }

@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import type { FastcallFacts } from './fastcall.ts';
 
 /** Registers the kernel function that the call at `insn` names (add_kfunc_call). */
 export function addKfuncCall(_env: VerifierEnv, _insn: number): void {}
@@ -15,5 +16,20 @@ export function isSyncCallbackKfunc(_env: VerifierEnv, _insn: number): boolean {
 
 /** The kernel function moves an iterator on. */
 export function isIterNextKfunc(_env: VerifierEnv, _insn: number): boolean {
+  return false;
+}
+
+/** The bpf_fastcall contract of the kernel function called at `insn`, if it can be found. */
+export function kfuncFastcall(_env: VerifierEnv, _insn: number): FastcallFacts | undefined {
+  return undefined;
+}
+
+/** bpf_throw: the path ends there (is_bpf_throw_kfunc). */
+export function isThrowKfunc(_env: VerifierEnv, _insn: number): boolean {
+  return false;
+}
+
+/** Kernel functions over lists and trees, which may be called under a lock (is_bpf_graph_api_kfunc). */
+export function isGraphKfunc(_env: VerifierEnv, _insn: number): boolean {
   return false;
 }

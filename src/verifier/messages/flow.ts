@@ -1,3 +1,4 @@
+import type { VerifierStats } from '../types.ts';
 import { defineMessages } from './message.ts';
 
 const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many);
@@ -46,7 +47,17 @@ export const flow = defineMessages('flow', {
   exit_under_rcu: () => 'bpf_rcu_read_unlock is missing',
   exit_without_preemption: (depth: number) =>
     `${depth} bpf_preempt_enable${plural(depth, ' is', '(s) are')} missing`,
+  throw_under_lock: () => 'bpf_throw cannot be used inside bpf_spin_lock-ed region',
+  throw_under_rcu: () => 'bpf_throw cannot be used inside bpf_rcu_read_lock-ed region',
+  throw_without_preemption: () => 'bpf_throw cannot be used inside bpf_preempt_disable-ed region',
+  exception_callback_arguments: () => 'exception cb only supports single integer argument',
   validating: (subprog: number, name: string) => `Validating ${name}() func#${subprog}...`,
   function_safe: (subprog: number, name: string) =>
     `Func#${subprog} ('${name}') is safe for any args that match its prototype`,
+  time: (microseconds: number) => `verification time ${microseconds} usec`,
+  stack_depth: (depths: readonly number[]) => `stack depth ${depths.join('+')}`,
+  processed: (stats: VerifierStats) =>
+    `processed ${stats.processed} insns (limit 1000000) ` +
+    `max_states_per_insn ${stats.maxStatesPerInsn} total_states ${stats.totalStates} ` +
+    `peak_states ${stats.peakStates} mark_read ${stats.markRead}`,
 });

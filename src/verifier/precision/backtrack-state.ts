@@ -37,6 +37,10 @@ export class Backtrack {
     return ((this.regs[this.frame]! >> reg) & 1) !== 0;
   }
 
+  hasFrameReg(frame: number, reg: number): boolean {
+    return ((this.regs[frame]! >> reg) & 1) !== 0;
+  }
+
   setFrameReg(frame: number, reg: number): void {
     this.regs[frame]! |= 1 << reg;
   }

@@ -1,12 +1,184 @@
 import { BugError } from '../../base/index.ts';
 import type { VerifierEnv } from '../env.ts';
+import { precision } from '../messages/precision.ts';
+import {
+  PRECISE,
+  REG_SIZE,
+  SCALAR_VALUE,
+  STACK_SPILL,
+  TYPE,
+  regAt,
+  slotAt,
+  slotType,
+} from '../state/layout.ts';
+import { type FuncState, MAIN_CALLSITE, type VerifierState } from '../state/state.ts';
+import { backtrackInsn } from './backtrack-insn.ts';
 
-/** Register `regno` of the running frame must be precise, and all it was made of (mark_chain_precision). */
+const FRAME_POINTER = 10;
+/** r1 to r5. */
+const ARGUMENTS = 0x3e;
+const EXHAUSTED = -2;
+
+/**
+ * Register `regno` of the running frame must be precise: so must everything it was computed from,
+ * in every checkpoint on the way (mark_chain_precision).
+ */
 export function markChainPrecision(env: VerifierEnv, regno: number): void {
-  throw new BugError(`not written: ${env.length} ${regno}`);
+  if (!env.bpfCapable) return;
+  if (env.regs[regAt(regno) + TYPE] !== SCALAR_VALUE) throw new BugError('precision of a pointer');
+  env.backtrack.frame = env.state.curframe;
+  env.backtrack.setReg(regno);
+  backtrack(env);
 }
 
-/** The same for everything in `env.backtrack` (mark_chain_precision_batch). */
+/** The same for everything that `env.backtrack` asks for (mark_chain_precision_batch). */
 export function markChainPrecisionBatch(env: VerifierEnv): void {
-  throw new BugError(`not written: ${env.length}`);
+  if (!env.bpfCapable) return;
+  env.backtrack.frame = env.state.curframe;
+  if (!env.backtrack.empty) backtrack(env);
+}
+
+function backtrack(env: VerifierEnv): void {
+  const wanted = env.backtrack;
+  let state: VerifierState = env.state;
+  let first = state.firstInsnIdx;
+  let last = env.insnIdx;
+  let subsequent = -1;
+  for (;;) {
+    if (env.logLevel & 2) env.say(precision.range(wanted.frame, last, first, subsequent));
+    if (last < 0) {
+      markEntryArguments(env, state);
+      return;
+    }
+    subsequent = overState(env, state, last, subsequent);
+    if (subsequent === EXHAUSTED) return;
+    const parent = state.parent;
+    if (!parent) break;
+    state = parent;
+    markWanted(env, state);
+    if (wanted.empty) return;
+    subsequent = first;
+    last = state.lastInsnIdx;
+    first = state.firstInsnIdx;
+  }
+  if (!wanted.empty) giveUp(env);
+}
+
+/**
+ * Goes back from instruction `last` to the first of `state`. Returns the index of that, or
+ * EXHAUSTED when nothing more is wanted.
+ */
+function overState(
+  env: VerifierEnv,
+  state: VerifierState,
+  last: number,
+  subsequentOfLast: number,
+): number {
+  const history = env.history;
+  const start = state.historyStart;
+  let end = state.historyEnd;
+  let subsequent = subsequentOfLast;
+  let insn = last;
+  for (;;) {
+    const recorded = end > start && history.insn[end - 1] === insn;
+    // The instruction that asks is not gone over itself.
+    if (subsequent >= 0 && !backtrackInsn(env, insn, subsequent, recorded ? end - 1 : -1)) {
+      giveUp(env);
+      return EXHAUSTED;
+    }
+    if (env.backtrack.empty) return EXHAUSTED;
+    subsequent = insn;
+    if (insn === state.firstInsnIdx && isExhausted(end - start, recorded)) return subsequent;
+    if (recorded) insn = history.prev[--end]!;
+    else insn--;
+    if (insn >= env.length || insn < 0) env.reject('EFAULT', precision.bug_index(insn));
+  }
+}
+
+/** The history has no way to come to the state's first instruction again (get_prev_insn_idx). */
+function isExhausted(entries: number, recorded: boolean): boolean {
+  return entries === 0 || (entries === 1 && recorded);
+}
+
+/** The start of a function that is verified on its own: only its arguments can be left. */
+function markEntryArguments(env: VerifierEnv, state: VerifierState): void {
+  const wanted = env.backtrack;
+  const frame = state.frameAt(0);
+  const regs = wanted.regs[wanted.frame]!;
+  const isEntry = state.curframe === 0 && frame.subprogno > 0 && frame.callsite === MAIN_CALLSITE;
+  if (!isEntry || wanted.hasSlots || regs & ~ARGUMENTS) {
+    const { slotsLow, slotsHigh } = wanted;
+    const at = wanted.frame;
+    env.reject('EFAULT', precision.bug_entry(frame.subprogno, regs, slotsLow[at]!, slotsHigh[at]!));
+  }
+  for (let n = 1; n <= 5; n++) {
+    if (!wanted.hasReg(n)) continue;
+    wanted.clearReg(n);
+    if (frame.words[regAt(n) + TYPE] === SCALAR_VALUE) frame.words[regAt(n) + PRECISE] = 1;
+  }
+}
+
+/** Marks what is wanted in a checkpoint; what was marked or is no scalar is wanted no more. */
+function markWanted(env: VerifierEnv, state: VerifierState): void {
+  const wanted = env.backtrack;
+  for (let i = wanted.frame; i >= 0; i--) {
+    const frame = state.frameAt(i);
+    markRegs(env, frame, i);
+    wanted.slotsLow[i] = markSlots(env, frame, wanted.slotsLow[i]!, 0);
+    wanted.slotsHigh[i] = markSlots(env, frame, wanted.slotsHigh[i]!, 32);
+    if (!(env.logLevel & 2)) continue;
+    const { regs, slotsLow, slotsHigh } = wanted;
+    env.observer?.otherState?.(precision.parent(i, regs[i]!, slotsLow[i]!, slotsHigh[i]!), frame);
+  }
+}
+
+function markRegs(env: VerifierEnv, frame: FuncState, frameno: number): void {
+  const regs = env.backtrack.regs;
+  for (let mask = regs[frameno]!; mask; mask &= mask - 1) {
+    const n = 31 - Math.clz32(mask & -mask);
+    if (!needsMark(frame.words, regAt(n))) regs[frameno]! &= ~(1 << n);
+  }
+}
+
+/** What is left of a mask of slots, the first of which is number `base`. */
+function markSlots(env: VerifierEnv, frame: FuncState, slots: number, base: number): number {
+  let left = slots;
+  for (let mask = slots; mask; mask &= mask - 1) {
+    const bit = 31 - Math.clz32(mask & -mask);
+    const spi = base + bit;
+    if (spi >= frame.slots) env.reject('EFAULT', precision.bug_slot(spi, frame.slots));
+    const r = slotAt(spi);
+    const isSpill = slotType(frame.words, r, REG_SIZE - 1) === STACK_SPILL;
+    if (!isSpill || !needsMark(frame.words, r)) left &= ~(1 << bit);
+  }
+  return left;
+}
+
+/** Marks a scalar as precise; false if it was, or is none. */
+function needsMark(w: Int32Array, r: number): boolean {
+  if (w[r + TYPE] !== SCALAR_VALUE || w[r + PRECISE]) return false;
+  w[r + PRECISE] = 1;
+  return true;
+}
+
+/** Backtracking does not know: every scalar of every checkpoint is precise. */
+function giveUp(env: VerifierEnv): void {
+  if (env.logLevel & 2) env.say(precision.all_precise(env.state.curframe));
+  for (let state = env.state.parent; state; state = state.parent) {
+    for (let i = 0; i <= state.curframe; i++) forceAll(env, state.frames[i]!, i);
+  }
+  env.backtrack.reset();
+}
+
+function forceAll(env: VerifierEnv, frame: FuncState, frameno: number): void {
+  const w = frame.words;
+  const tell = (env.logLevel & 2) !== 0;
+  for (let n = 0; n < FRAME_POINTER; n++) {
+    if (needsMark(w, regAt(n)) && tell) env.say(precision.forced_reg(frameno, n));
+  }
+  for (let spi = 0; spi < frame.slots; spi++) {
+    const r = slotAt(spi);
+    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !needsMark(w, r)) continue;
+    if (tell) env.say(precision.forced_slot(frameno, -(spi + 1) * REG_SIZE));
+  }
 }

@@ -45,3 +45,14 @@ function initRegs(env: VerifierEnv, frame: FuncState): void {
   markKnownZero(w, FRAME_POINTER);
   w[FRAME_POINTER + FRAMENO] = frame.frameno;
 }
+
+/**
+ * Makes sure that `frame` tracks `size` bytes of stack, which counts as its function's depth
+ * (grow_stack_state).
+ */
+export function growStack(env: VerifierEnv, frame: FuncState, size: number): void {
+  if (size <= frame.allocatedStack) return;
+  frame.growStack(size);
+  const subprog = env.subprogs[frame.subprogno]!;
+  if (subprog.stackDepth < frame.allocatedStack) subprog.stackDepth = frame.allocatedStack;
+}

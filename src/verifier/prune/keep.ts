@@ -1,0 +1,77 @@
+import type { VerifierEnv } from '../env.ts';
+import {
+  LIVE,
+  PARENT,
+  PRECISE,
+  REG_LIVE_NONE,
+  REG_SIZE,
+  SCALAR_VALUE,
+  STACK_SPILL,
+  TYPE,
+  parentOf,
+  regAt,
+  slotAt,
+  slotType,
+} from '../state/layout.ts';
+import type { FuncState, VerifierState } from '../state/state.ts';
+
+const FRAME_POINTER = 10;
+const FIRST_CALLEE_SAVED = 6;
+
+/** Keeps a copy of the running state at `insn` and goes on as its child. */
+export function keepState(
+  env: VerifierEnv,
+  bucket: number,
+  insn: number,
+  current: VerifierState,
+): void {
+  env.totalStates++;
+  env.peakStates++;
+  env.prevJmpsProcessed = env.jmpsProcessed;
+  env.prevInsnProcessed = env.insnProcessed;
+  if (env.bpfCapable) forgetPrecision(current);
+  const kept = env.checkpoints.add(bucket, current);
+  kept.insnIdx = insn;
+  current.parent = kept;
+  current.firstInsnIdx = insn;
+  current.historyStart = current.historyEnd;
+  current.dfsDepth = kept.dfsDepth + 1;
+  for (let i = 0; i <= current.curframe; i++) {
+    connect(current.frames[i]!, kept.checkpoint, i, i === current.curframe);
+  }
+}
+
+/** Marks inherited from the parent are its own: the copy gets those that are needed after it. */
+function forgetPrecision(state: VerifierState): void {
+  for (let i = 0; i <= state.curframe; i++) {
+    const frame = state.frames[i]!;
+    const w = frame.words;
+    for (let n = 0; n < FRAME_POINTER; n++) {
+      const r = regAt(n);
+      if (w[r + TYPE] === SCALAR_VALUE) w[r + PRECISE] = 0;
+    }
+    for (let spi = 0; spi < frame.allocatedStack / REG_SIZE; spi++) {
+      const r = slotAt(spi);
+      if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL) continue;
+      if (w[r + TYPE] === SCALAR_VALUE) w[r + PRECISE] = 0;
+    }
+  }
+}
+
+/**
+ * Reads from now on mark the records of checkpoint `id`. Callers' r0 to r5 keep their place: they
+ * are not alive, or belong to a call that is simulated again.
+ */
+function connect(frame: FuncState, id: number, frameno: number, isRunning: boolean): void {
+  const w = frame.words;
+  for (let n = 0; n < FRAME_POINTER; n++) {
+    const r = regAt(n);
+    w[r + LIVE] = REG_LIVE_NONE;
+    if (isRunning || n >= FIRST_CALLEE_SAVED) w[r + PARENT] = parentOf(id, frameno, r);
+  }
+  for (let spi = 0; spi < frame.allocatedStack / REG_SIZE; spi++) {
+    const r = slotAt(spi);
+    w[r + LIVE] = REG_LIVE_NONE;
+    w[r + PARENT] = parentOf(id, frameno, r);
+  }
+}
