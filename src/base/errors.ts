@@ -3,7 +3,7 @@
  *
  * - `FormatError`: the bytes are wrong (ELF, BTF, pcap, text); carries where.
  * - `KernelError`: a command was refused; carries the errno Linux gives.
- * - `VerifierError`: the kernel would reject the program (comes with the verifier room).
+ * - `VerifierError`: the kernel would reject the program; carries its words and ours.
  * - `BugError`: ours.
  */
 
@@ -35,6 +35,36 @@ export class KernelError extends Error {
     super(`${message} (${code})`, options);
     this.code = code;
     this.errno = errno;
+  }
+}
+
+/** A program that the kernel would not load. */
+export class VerifierError extends Error {
+  override readonly name = 'VerifierError';
+  /** The errno BPF_PROG_LOAD gives, by name and as a positive number. */
+  readonly code: string;
+  readonly errno: number;
+  /** The program's name. */
+  readonly program: string;
+  /** The kernel's log at level 1. */
+  readonly log: string;
+  /** Why, for people: several lines, or '' where there is nothing to add to the log. */
+  readonly explanation: string;
+
+  constructor(facts: {
+    readonly program: string;
+    readonly code: string;
+    readonly errno: number;
+    readonly reason: string;
+    readonly log: string;
+    readonly explanation: string;
+  }) {
+    super(`program '${facts.program}' is not safe to run: ${facts.reason} (${facts.code})`);
+    this.program = facts.program;
+    this.code = facts.code;
+    this.errno = facts.errno;
+    this.log = facts.log;
+    this.explanation = facts.explanation;
   }
 }
 

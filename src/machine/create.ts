@@ -1,3 +1,4 @@
+import { loadKernelProfile } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
@@ -22,6 +23,11 @@ export interface MachineOptions {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
+  /**
+   * Default true: programs must pass Linux 6.12's verifier to be loaded. With false they load
+   * unseen, and every access is checked while they run.
+   */
+  readonly verify?: boolean;
 }
 
 /** A machine with its network. */
@@ -36,7 +42,8 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
-  machine = new Machine({ ...options, engine, subsystems: [network] });
+  const rules = options.verify === true ? await loadKernelProfile() : undefined;
+  machine = new Machine({ ...options, rules, engine, subsystems: [network] });
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {
     if (name !== 'lo') network.add(name, device);

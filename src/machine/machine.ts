@@ -1,4 +1,4 @@
-import { helperContract, programTypes } from '../abi/index.ts';
+import { helperContract, type KernelProfile, programTypes } from '../abi/index.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { Engine, LoadedCode } from '../engine/index.ts';
@@ -13,6 +13,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
+import { adapted, provenSafe } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
@@ -34,6 +35,8 @@ export interface MachineSettings {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
+  /** The kernel whose rules programs must keep; without one, programs run with checks instead. */
+  readonly rules?: KernelProfile | undefined;
   readonly engine: Engine;
   /** Parts of the kernel with hooks, asked in order who serves a program type. */
   readonly subsystems: readonly Subsystem[];
@@ -107,16 +110,15 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    const proven = provenSafe(spec, maps, object, this.settings.rules);
     const id = this.#nextProgram++;
-    const image = link(spec, id, type, object, {
+    const image = link(adapted(spec, object, this.settings.rules), id, type, object, {
       runtime: this.runtime,
       mapAddress: (name) => addressOf(maps, name, spec),
     });
-    // The verifier's place: it sees `image` and the map definitions, and on its word the code may
-    // run with `checks: false`. Until it exists every access is checked while the program runs.
     const { engine, profile, fuel } = this.settings;
     const code = engine.load(image, this.runtime, {
-      checks: true,
+      checks: !proven,
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
