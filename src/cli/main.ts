@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { realpathSync } from 'node:fs';
 import { parseCall } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { VerifierError } from '../base/index.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import { type CliIo, processIo, styleFor } from './io.ts';
 import { didYouMean } from './suggest.ts';
@@ -93,6 +94,11 @@ function report(error: unknown, io: CliIo): number {
     say(error.message, error.hint ?? help);
     return error.code;
   }
+  if (error instanceof VerifierError) {
+    say(error.message);
+    if (error.explanation) io.err(`\n${error.explanation}\n`);
+    return EXIT.finding;
+  }
   const known = error instanceof Error ? KNOWN_ERRORS[error.name] : undefined;
   if (known !== undefined) {
     say((error as Error).message);
@@ -106,7 +112,6 @@ function report(error: unknown, io: CliIo): number {
 const KNOWN_ERRORS: Readonly<Record<string, number>> = {
   FormatError: EXIT.input,
   KernelError: EXIT.finding,
-  VerifierError: EXIT.finding,
   ProgramFault: EXIT.finding,
 };
 

@@ -1,4 +1,4 @@
-import { KernelError } from '../base/index.ts';
+import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfInput, type BtfValue, decodeValue } from '../btf/index.ts';
 import type { Kernel, KernelDevice } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
@@ -18,7 +18,7 @@ export interface LoadedObject extends Disposable {
   /** Live global variables, read and written by name. */
   readonly globals: Globals;
   /** Programs this kernel cannot run, with why. */
-  readonly refused: ReadonlyMap<string, KernelError>;
+  readonly refused: ReadonlyMap<string, KernelError | VerifierError>;
 }
 
 /** The global variables of a loaded object. */

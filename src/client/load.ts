@@ -1,5 +1,5 @@
 import { errnoName } from '../abi/names.ts';
-import { KernelError } from '../base/index.ts';
+import { KernelError, VerifierError } from '../base/index.ts';
 import type { BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
@@ -22,7 +22,7 @@ export interface LoadedObjects {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly programs: ReadonlyMap<string, KernelProgram>;
   /** Maps and programs the kernel refused while nobody who was asked for needs them, with why. */
-  readonly refused: ReadonlyMap<string, KernelError>;
+  readonly refused: ReadonlyMap<string, KernelError | VerifierError>;
 }
 
 /**
@@ -38,7 +38,7 @@ export function loadObject(
     throw new KernelError('EINVAL', 22, 'the object is big endian, the machine little endian');
   }
   const specs = withGlobals(object, options.globals ?? {});
-  const refused = new Map<string, KernelError>();
+  const refused = new Map<string, KernelError | VerifierError>();
   const maps = new Map<string, KernelMap>();
   for (const spec of specs) {
     attempt(spec.name, refused, () => maps.set(spec.name, createMap(kernel, spec)));
@@ -57,11 +57,15 @@ export function loadObject(
 }
 
 /** Does it, or remembers why the kernel refused. */
-function attempt(name: string, refused: Map<string, KernelError>, action: () => void): void {
+function attempt(
+  name: string,
+  refused: Map<string, KernelError | VerifierError>,
+  action: () => void,
+): void {
   try {
     action();
   } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
+    if (!(error instanceof KernelError || error instanceof VerifierError)) throw error;
     refused.set(name, error);
   }
 }
@@ -71,7 +75,7 @@ function loadProgram(
   object: ObjectFile,
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
-  refused: ReadonlyMap<string, KernelError>,
+  refused: ReadonlyMap<string, KernelError | VerifierError>,
 ): KernelProgram {
   for (const relocation of spec.relocations) {
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
