@@ -5,11 +5,9 @@
 import { readFileSync, writeFileSync, existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { readImage } from './image.mjs';
 
-/** Uncompressed contents by file name. */
-export function kernelData(image) {
-  const { btf, config } = readImage(image);
+/** Uncompressed contents by file name, of what `readImage` returns. */
+export function kernelData({ btf, config }) {
   return { 'vmlinux.btf': btf, 'kconfig.txt': Buffer.from(renderConfig(config)) };
 }
 

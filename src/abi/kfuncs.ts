@@ -1,0 +1,143 @@
+/** Kernel functions that programs may call, and which programs may (kernel/bpf/btf.c). */
+import * as c from './generated/6.12/constants.ts';
+import { enums } from './generated/6.12/enums.ts';
+import { kptrDestructors, rawKfuncSets, type RawKfuncSet } from './generated/6.12/kfuncs.ts';
+
+/** KF_* flags of include/linux/btf.h. */
+export const kfuncFlags = {
+  ACQUIRE: 1 << 0,
+  RELEASE: 1 << 1,
+  RET_NULL: 1 << 2,
+  TRUSTED_ARGS: 1 << 4,
+  SLEEPABLE: 1 << 5,
+  DESTRUCTIVE: 1 << 6,
+  RCU: 1 << 7,
+  ITER_NEW: 1 << 8,
+  ITER_NEXT: 1 << 9,
+  ITER_DESTROY: 1 << 10,
+  RCU_PROTECTED: 1 << 11,
+} as const;
+
+export interface KfuncDef {
+  readonly name: string;
+  /** Id of its FUNC in the kernel's BTF. */
+  readonly id: number;
+  /** `kfuncFlags` bits. */
+  readonly flags: number;
+  /** The kernel's variable that holds the set it is in. */
+  readonly set: string;
+}
+
+/** Program types that share the kfuncs registered for one of them: hook → program types. */
+const HOOKS: readonly (readonly number[])[] = [
+  [c.BPF_PROG_TYPE_XDP],
+  [c.BPF_PROG_TYPE_SCHED_CLS],
+  [c.BPF_PROG_TYPE_SCHED_ACT],
+  [c.BPF_PROG_TYPE_STRUCT_OPS],
+  [
+    c.BPF_PROG_TYPE_TRACING,
+    c.BPF_PROG_TYPE_TRACEPOINT,
+    c.BPF_PROG_TYPE_PERF_EVENT,
+    c.BPF_PROG_TYPE_LSM,
+  ],
+  [c.BPF_PROG_TYPE_SYSCALL],
+  [
+    c.BPF_PROG_TYPE_CGROUP_SKB,
+    c.BPF_PROG_TYPE_CGROUP_SOCK,
+    c.BPF_PROG_TYPE_CGROUP_DEVICE,
+    c.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+    c.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+    c.BPF_PROG_TYPE_CGROUP_SYSCTL,
+  ],
+  [c.BPF_PROG_TYPE_SK_SKB],
+  [c.BPF_PROG_TYPE_SOCKET_FILTER],
+  [
+    c.BPF_PROG_TYPE_LWT_OUT,
+    c.BPF_PROG_TYPE_LWT_IN,
+    c.BPF_PROG_TYPE_LWT_XMIT,
+    c.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  ],
+  [c.BPF_PROG_TYPE_NETFILTER],
+  [c.BPF_PROG_TYPE_KPROBE],
+];
+
+/** What the kernel's filter functions let through. */
+const FILTERS: Readonly<Record<string, (type: number, attachType: number) => boolean>> = {
+  bpf_kprobe_multi_filter: (type, attachType) =>
+    type === c.BPF_PROG_TYPE_KPROBE && attachType === c.BPF_TRACE_KPROBE_SESSION,
+  bpf_get_fsverity_digest_filter: (type) => type === c.BPF_PROG_TYPE_LSM,
+  bpf_fs_kfuncs_filter: (type) => type === c.BPF_PROG_TYPE_LSM,
+  tracing_iter_filter: (_, attachType) => attachType === c.BPF_TRACE_ITER,
+};
+
+const hookOf = (type: number): readonly number[] | undefined =>
+  HOOKS.find((types) => types.includes(type));
+
+function setIsFor(set: RawKfuncSet, type: number, attachType: number): boolean {
+  if (set.filter && !FILTERS[set.filter]!(type, attachType)) return false;
+  const hook = hookOf(type);
+  const registered = set.programs.map((name) => enums.bpf_prog_type[name as keyof typeof types]);
+  return registered.some((id) => id === c.BPF_PROG_TYPE_UNSPEC || hook?.includes(id));
+}
+const types = enums.bpf_prog_type;
+
+function definitions(name: string, set: RawKfuncSet): KfuncDef[] {
+  return Object.entries(set.kfuncs).map(([kfunc, [id, flags]]) => ({
+    name: kfunc,
+    id,
+    flags,
+    set: name,
+  }));
+}
+
+const known = new Map<number, ReadonlyMap<number, KfuncDef>>();
+
+/**
+ * Kfuncs of the kernel itself that programs of a type (of the program it replaces, for EXT) and
+ * expected attach type may call: BTF id → definition.
+ */
+export function kfuncsOf(programType: number, attachType = 0): ReadonlyMap<number, KfuncDef> {
+  const key = programType * 256 + attachType;
+  let kfuncs = known.get(key);
+  if (!kfuncs) {
+    const sets = Object.entries(rawKfuncSets).filter(([, set]) =>
+      setIsFor(set, programType, attachType),
+    );
+    const rows = sets.flatMap(([name, set]) => definitions(name, set));
+    known.set(key, (kfuncs = new Map(rows.map((row) => [row.id, row]))));
+  }
+  return kfuncs;
+}
+
+let byName: ReadonlyMap<string, KfuncDef> | undefined;
+
+/** A kfunc of the kernel itself by name, whoever may call it. */
+export function kfuncByName(name: string): KfuncDef | undefined {
+  byName ??= new Map(
+    Object.entries(rawKfuncSets)
+      .filter(([, set]) => !set.programs.includes('fmod_ret'))
+      .flatMap(([setName, set]) => definitions(setName, set))
+      .map((row) => [row.name, row]),
+  );
+  return byName.get(name);
+}
+
+const modifiable = new Map(
+  Object.entries(rawKfuncSets)
+    .filter(([, set]) => set.programs.includes('fmod_ret'))
+    .flatMap(([name, set]) => definitions(name, set))
+    .map((row) => [row.id, row.flags]),
+);
+
+/**
+ * KF_* flags of a function whose return value fmod_ret programs may change because the kernel
+ * registered it for that; undefined for others (names that start with `security_` are fine, too).
+ */
+export function modifyReturnFlags(btfId: number): number | undefined {
+  return modifiable.get(btfId);
+}
+
+/** Function that releases an object of the kernel struct `name` owned by a map value (kptr). */
+export function kptrDestructor(name: string): string | undefined {
+  return Object.hasOwn(kptrDestructors, name) ? kptrDestructors[name] : undefined;
+}

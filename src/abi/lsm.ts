@@ -1,0 +1,32 @@
+/** LSM hooks programs attach to (kernel/bpf/bpf_lsm.c), by the name of the function. */
+import { btfSets } from './generated/6.12/btf-sets.ts';
+
+const sets: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(btfSets).map(([name, list]) => [name, new Set<string>(list)]),
+);
+
+export interface LsmHook {
+  /** Programs may not attach: what the hook returns is more than a verdict. */
+  readonly disabled: boolean;
+  readonly sleepable: boolean;
+  /** Its arguments are alive and referenced (else they may be half torn down). */
+  readonly trusted: boolean;
+  /** Returns 0 or 1 instead of 0 or an error. */
+  readonly boolean: boolean;
+}
+
+/** The hook whose function is `bpf_lsm_…`, or undefined if there is none of that name. */
+export function lsmHook(name: string): LsmHook | undefined {
+  if (!inBtfSet('bpf_lsm_hooks', name)) return undefined;
+  return {
+    disabled: inBtfSet('bpf_lsm_disabled_hooks', name),
+    sleepable: inBtfSet('sleepable_lsm_hooks', name),
+    trusted: !inBtfSet('untrusted_lsm_hooks', name),
+    boolean: inBtfSet('bool_lsm_hooks', name),
+  };
+}
+
+/** True if the kernel's set of that name holds the function (or struct). */
+export function inBtfSet(set: keyof typeof btfSets, name: string): boolean {
+  return sets.get(set)!.has(name);
+}
