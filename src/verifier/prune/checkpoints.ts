@@ -22,7 +22,7 @@ export class Checkpoints {
   readonly #spare: VerifierState[] = [];
 
   constructor(length: number) {
-    this.#buckets = new Array<Checkpoint | undefined>(length).fill(undefined);
+    this.#buckets = Array.from({ length }, () => undefined);
   }
 
   /** Where the states of an instruction called from `callsite` are (explored_state). */

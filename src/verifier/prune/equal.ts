@@ -72,7 +72,7 @@ function sameIds(ow: Int32Array, o: number, cw: Int32Array, c: number, ids: IdMa
 }
 
 function valueWithin(ow: Int32Array, o: number, cw: Int32Array, c: number): boolean {
-  return rangeWithin(ow, o, cw, c) && tnumIn(ow, o + VALUE, cw, c + VALUE);
+  return rangeWithin(ow, o, cw, c) && tnumIn(ow, o, cw, c);
 }
 
 /**
