@@ -1,5 +1,5 @@
 /** What kind of pointer a register is, and in what context the program runs. */
-import type { VerifierEnv } from '../env.ts';
+import { KERNEL_BTF, PROGRAM_BTF, type VerifierEnv } from '../env.ts';
 import {
   baseType,
   BASE_TYPE_MASK,
@@ -144,4 +144,10 @@ export function inSleepable(env: VerifierEnv): boolean {
 export function inRcuCs(env: VerifierEnv): boolean {
   const state = env.state;
   return state.activeRcuLock || state.activeLock !== 0 || !inSleepable(env);
+}
+
+/** True if a `BTF` word names the kernel's BTF or a module's (btf_is_kernel). */
+export function isKernelBtf(env: VerifierEnv, btf: number): boolean {
+  if (btf === KERNEL_BTF) return true;
+  return btf !== PROGRAM_BTF && env.btfAt(btf).base !== undefined;
 }

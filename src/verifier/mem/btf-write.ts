@@ -1,0 +1,106 @@
+/** Stores to structs of the kernel that some program types allow (btf_struct_access of their ops). */
+import { constants } from '../../abi/index.ts';
+import type { Btf, BtfMember } from '../../btf/index.ts';
+import type { VerifierEnv } from '../env.ts';
+import { btfAccessMessages } from '../messages/btf-access.ts';
+import { BTF_ID } from '../state/layout.ts';
+
+/** Types whose stores conntrack decides about; its module is not loaded. */
+const CONNTRACK_TYPES = new Set<number>([
+  constants.BPF_PROG_TYPE_SCHED_CLS,
+  constants.BPF_PROG_TYPE_SCHED_ACT,
+  constants.BPF_PROG_TYPE_XDP,
+]);
+
+/** True if the program type decides itself what may be written. */
+export function hasStructWriteRules(env: VerifierEnv): boolean {
+  const type = env.programType;
+  return CONNTRACK_TYPES.has(type) || type === constants.BPF_PROG_TYPE_STRUCT_OPS;
+}
+
+/** The struct of operations a struct_ops program is one of: 'tcp_congestion_ops'. */
+export function structOpsName(env: VerifierEnv): string {
+  return env.profile.btf().type(env.input.attachBtfId).name;
+}
+
+/** Members of a TCP socket that congestion control may write, from `struct sock` up. */
+const TCP_MEMBERS: readonly (readonly [string, string])[] = [
+  ['sock', 'sk_pacing_rate'],
+  ['sock', 'sk_pacing_status'],
+  ['inet_connection_sock', 'icsk_ca_priv'],
+  ['inet_connection_sock', 'icsk_ack.pending'],
+  ['tcp_sock', 'snd_cwnd'],
+  ['tcp_sock', 'snd_cwnd_cnt'],
+  ['tcp_sock', 'snd_cwnd_stamp'],
+  ['tcp_sock', 'snd_ssthresh'],
+  ['tcp_sock', 'ecn_flags'],
+  ['tcp_sock', 'app_limited'],
+];
+
+/** The private area may be written anywhere, the others only from their start. */
+const ANYWHERE = 'icsk_ca_priv';
+
+function memberOf(btf: Btf, id: number, name: string): BtfMember | undefined {
+  const type = btf.resolved(id);
+  if (type.kind !== 'struct' && type.kind !== 'union') return undefined;
+  return type.members.find((member) => member.name === name);
+}
+
+/** First byte, and the byte behind, of a member given by its path. */
+function bytesOf(btf: Btf, struct: string, path: string): readonly [number, number] | undefined {
+  let id = btf.find('struct', struct);
+  let start = 0;
+  for (const name of path.split('.')) {
+    const member = id === undefined ? undefined : memberOf(btf, id, name);
+    if (!member) return undefined;
+    start += member.bitOffset >> 3;
+    id = member.type;
+  }
+  return [start, start + btf.sizeOf(id!)];
+}
+
+/** Mirrors bpf_tcp_ca_btf_struct_access. */
+function checkTcpWrite(env: VerifierEnv, id: number, off: number, size: number): void {
+  const btf = env.profile.btf();
+  if (id !== btf.find('struct', 'tcp_sock')) env.reject('EACCES', btfAccessMessages.read_only());
+  for (const [struct, path] of TCP_MEMBERS) {
+    const bytes = bytesOf(btf, struct, path);
+    if (!bytes) continue;
+    const [start, end] = bytes;
+    if (off !== start && !(path === ANYWHERE && off > start && off < end)) continue;
+    if (off + size <= end) return;
+    env.reject('EACCES', btfAccessMessages.beyond_tcp_sock_member(off, size, end));
+  }
+  env.reject('EACCES', btfAccessMessages.no_tcp_sock_write(off));
+}
+
+/** Mirrors bpf_dummy_ops_btf_struct_access. */
+function checkDummyWrite(env: VerifierEnv, id: number, off: number, size: number): void {
+  const btf = env.profile.btf();
+  const state = btf.find('struct', 'bpf_dummy_ops_state');
+  if (state === undefined) env.reject('EINVAL');
+  if (id !== state) env.reject('EACCES', btfAccessMessages.only_dummy_state());
+  if (off + size > btf.sizeOf(state)) {
+    env.reject('EACCES', btfAccessMessages.dummy_state_bounds(off, size));
+  }
+}
+
+/** Checks a store through the pointer to a kernel struct in record `(w, r)`. */
+export function checkStructWrite(
+  env: VerifierEnv,
+  w: Int32Array,
+  r: number,
+  off: number,
+  size: number,
+): void {
+  const id = w[r + BTF_ID]!;
+  if (CONNTRACK_TYPES.has(env.programType)) env.reject('EACCES');
+  switch (structOpsName(env)) {
+    case 'tcp_congestion_ops':
+      return checkTcpWrite(env, id, off, size);
+    case 'bpf_dummy_ops':
+      return checkDummyWrite(env, id, off, size);
+    default:
+      return env.reject('EACCES', btfAccessMessages.read_only());
+  }
+}
