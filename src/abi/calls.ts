@@ -272,3 +272,23 @@ function rowOf(id: number, prototype: string, row: RawAvailability): CallAvailab
   if (row.maybe || row.protos.length > 1) result.conditional = true;
   return result;
 }
+
+/** The kernel's function that hands out a program type's prototypes, by its C name. */
+export function helperSelector(programType: number): string | undefined {
+  return rawProgramTypes[programNames.get(programType) ?? '']?.selector;
+}
+
+/** What `selector` says of helper `id`: its prototypes by name and what they depend on. */
+export function helperRow(selector: string, id: number): RawAvailability | undefined {
+  const name = helperName(id);
+  for (let at: string | undefined = selector; name && at; at = rawSelectors[at]?.inherits) {
+    const row = rawSelectors[at]?.calls[name];
+    if (row) return row;
+  }
+  return undefined;
+}
+
+/** The contract of helper `id` by one of its prototypes, or undefined if there is no such. */
+export function helperPrototypeContract(id: number, prototype: string): CallContract | undefined {
+  return rawPrototypes[prototype] ? contractFor(id, prototype) : undefined;
+}

@@ -23,6 +23,8 @@ export interface KernelProfile {
   readonly hz: 250;
   /** The JIT compiler is there and on: kfuncs, exceptions and callbacks depend on it. */
   readonly jit: true;
+  /** CPUs the machine can have (nr_cpu_ids): what bpf_get_smp_processor_id is known to be below. */
+  readonly cpus: number;
   /** 4-level page tables and SMP of x86-64: what layouts assume. */
   readonly arch: 'x86_64';
   /**
@@ -36,6 +38,8 @@ export interface KernelProfile {
 export interface KernelData {
   readonly btf: Uint8Array | (() => Uint8Array);
   readonly kconfig: string | (() => string);
+  /** Default 1. */
+  readonly cpus?: number;
 }
 
 const given = <T>(data: T | (() => T)): T =>
@@ -52,6 +56,7 @@ export function openKernelProfile(data: KernelData): KernelProfile {
     btf: () => (btf ??= openBtf(given(data.btf))),
     hz: 250,
     jit: true,
+    cpus: data.cpus ?? 1,
     arch: 'x86_64',
     kconfig(name) {
       options ??= parseOptions(given(data.kconfig));

@@ -1,7 +1,141 @@
-import { BugError } from '../../base/index.ts';
-import type { VerifierEnv } from '../env.ts';
+/** Calls of helpers, in the kernel's order of checks and words (check_helper_call). */
+import { constants, HELPER_COUNT } from '../../abi/index.ts';
+import { AUX_STORAGE_GET_ATOMIC, type VerifierEnv } from '../env.ts';
+import { isGplCompatible } from '../load/program-kinds.ts';
+import { checkMemAccess } from '../mem/access.ts';
+import { inRcuCs, inSleepable } from '../mem/pointers.ts';
+import { callMessages, referenceMessages } from '../messages/call.ts';
+import { eachReg } from '../state/each-reg.ts';
+import { MEM_ALLOC, MEM_PERCPU, MEM_RCU, REF_OBJ_ID, regAt, TYPE } from '../state/layout.ts';
+import { releaseReferenceState } from '../state/references.ts';
+import { regIsNull } from '../value/bounds.ts';
+import { isDynptr } from './arg-types.ts';
+import { checkFuncArg } from './arguments.ts';
+import { hasTrampoline, isAllowedHere } from './availability.ts';
+import { type HelperPrototype, helperPrototype } from './contracts.ts';
+import {
+  clearAllPacketPointers,
+  clearCallerSavedRegs,
+  markInvalid,
+  releaseReference,
+} from './effects.ts';
+import { GET_FUNC_IP, helperText, KPTR_XCHG, STORAGE_GET } from './helper-ids.ts';
+import { checkMapFuncCompatibility } from './map-compat.ts';
+import { recordKey, recordMap } from './map-record.ts';
+import { CallMeta } from './meta.ts';
+import { setResult } from './result.ts';
+import { unmarkStackSlotsDynptr } from './special/dynptr.ts';
+import { CHANGES_PACKET, PERCPU_OBJECT, specialChecks } from './special-helpers.ts';
+
+const sharedMeta = new CallMeta();
 
 /** Checks the helper call at instruction `insn` (check_helper_call). */
-export function checkHelperCall(_env: VerifierEnv, _insn: number): void {
-  throw new BugError('not written yet');
+export function checkHelperCall(env: VerifierEnv, insn: number): void {
+  const id = env.code.imm[insn]!;
+  const proto = findPrototype(env, id);
+  checkMayCall(env, proto);
+  checkMaySleep(env, proto, insn);
+  const meta = sharedMeta.reset();
+  meta.packetAccess = proto.packetAccess;
+  meta.funcId = id;
+  for (let i = 0; i < 5; i++) checkFuncArg(env, i, meta, proto, insn);
+  recordMap(env, meta, insn);
+  recordKey(env, meta, insn);
+  for (let i = 0; i < meta.accessSize; i++) {
+    checkMemAccess(env, insn, meta.regno, i, 1, 'write', -1, false, false);
+  }
+  if (meta.releaseRegno !== 0) releaseArgument(env, proto, meta);
+  const special = specialChecks.get(id)?.(env, insn, meta, proto) ?? 0;
+  finishCall(env, insn, proto, meta, special);
+}
+
+function finishCall(
+  env: VerifierEnv,
+  insn: number,
+  proto: HelperPrototype,
+  meta: CallMeta,
+  special: number,
+): void {
+  clearCallerSavedRegs(env, env.regs);
+  setResult(env, insn, proto, meta, (special & PERCPU_OBJECT) !== 0);
+  checkMapFuncCompatibility(env, env.maps[meta.map - 1], proto.id);
+  if (proto.id === GET_FUNC_IP) checkGetFuncIp(env);
+  if (proto.changesPacket || special & CHANGES_PACKET) clearAllPacketPointers(env);
+}
+
+function findPrototype(env: VerifierEnv, id: number): HelperPrototype {
+  if (id < 0 || id >= HELPER_COUNT) {
+    env.reject('EINVAL', callMessages.invalid_func(helperText(id), id));
+  }
+  const proto = helperPrototype(env, id);
+  if (!proto) env.reject('EINVAL', callMessages.wrong_program_type(helperText(id), id));
+  return proto;
+}
+
+function checkMayCall(env: VerifierEnv, proto: HelperPrototype): void {
+  if (proto.gplOnly && !isGplCompatible(env.input.license)) {
+    env.reject('EINVAL', callMessages.gpl_only());
+  }
+  if (!isAllowedHere(env, proto.contract.prototype!)) {
+    env.reject('EINVAL', callMessages.not_in_probe());
+  }
+  if (proto.mightSleep && !inSleepable(env)) env.reject('EINVAL', callMessages.might_sleep());
+}
+
+/** In regions that must not sleep; helpers that allocate are told not to wait there. */
+function checkMaySleep(env: VerifierEnv, proto: HelperPrototype, insn: number): void {
+  const { state } = env;
+  if (!state.activeRcuLock && state.activePreemptLock === 0) return;
+  if (proto.mightSleep) {
+    const words = state.activeRcuLock
+      ? callMessages.sleeps_in_rcu(proto.name, proto.id)
+      : callMessages.sleeps_in_preempt(proto.name, proto.id);
+    env.reject('EINVAL', words);
+  }
+  if (inSleepable(env) && STORAGE_GET.has(proto.id)) {
+    env.aux.flags[insn]! |= AUX_STORAGE_GET_ATOMIC;
+  }
+}
+
+/** The call takes over the reference of an argument. */
+function releaseArgument(env: VerifierEnv, proto: HelperPrototype, meta: CallMeta): void {
+  const r = regAt(meta.releaseRegno);
+  let released: boolean;
+  if (isDynptr(proto.argTypes[meta.releaseRegno - 1]!)) {
+    released = unmarkStackSlotsDynptr(env, env.regs, r);
+  } else if (proto.id === KPTR_XCHG && meta.refObjId !== 0) {
+    released = giveToKptr(env, meta.refObjId);
+  } else if (meta.refObjId !== 0) {
+    released = releaseReference(env, meta.refObjId);
+  } else {
+    released = regIsNull(env.regs, r);
+  }
+  if (!released) env.reject('EINVAL', referenceMessages.not_acquired(proto.name, proto.id));
+}
+
+/** A per-CPU object that went into a kptr stays readable until RCU's grace period ends. */
+function giveToKptr(env: VerifierEnv, refObjId: number): boolean {
+  if (!releaseReferenceState(env.frame, refObjId)) return false;
+  const inRcu = inRcuCs(env);
+  eachReg(env.state, (w, r) => {
+    if (w[r + REF_OBJ_ID] !== refObjId) return;
+    const type = w[r + TYPE]!;
+    if (inRcu && type & MEM_ALLOC && type & MEM_PERCPU) {
+      w[r + REF_OBJ_ID] = 0;
+      w[r + TYPE] = (type & ~MEM_ALLOC) | MEM_RCU;
+    } else {
+      markInvalid(env, w, r);
+    }
+  });
+  return true;
+}
+
+/** bpf_get_func_ip works where the kernel enters the program by the function (check_get_func_ip). */
+function checkGetFuncIp(env: VerifierEnv): void {
+  const name = helperText(GET_FUNC_IP);
+  if (env.programType === constants.BPF_PROG_TYPE_KPROBE) return;
+  if (env.programType !== constants.BPF_PROG_TYPE_TRACING) {
+    env.reject('ENOTSUPP', callMessages.func_ip_program(name, GET_FUNC_IP, env.programType));
+  }
+  if (!hasTrampoline(env)) env.reject('ENOTSUPP', callMessages.trampoline_only(name, GET_FUNC_IP));
 }

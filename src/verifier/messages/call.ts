@@ -16,6 +16,8 @@ export const callMessages = defineMessages('call', {
   packet_access: () => 'helper access to the packet is not allowed',
   reg_type: (regno: number, type: string, expected: readonly string[]) =>
     `R${regno} type=${type} expected=${expected.join(', ')}`,
+  unsupported_arg: (type: number) => `verifier internal error: unsupported arg type ${type}`,
+  btf_match_type: () => 'verifier internal error: invalid PTR_TO_BTF_ID register for type match',
   may_write: (helper: string, regno: number, type: string) =>
     `${helper}() may write into memory pointed by R${regno} type=${type}`,
   possibly_null: (regno: number) => `Possibly NULL pointer passed to helper arg${regno}`,
@@ -64,6 +66,7 @@ export const mapCallMessages = defineMessages('map_call', {
   write_forbidden: () => 'write into map forbidden',
   sockmap_context: () => 'cannot update sockmap in this context',
   sockmap_value: () => 'invalid arg_type for sockmap/sockhash',
+  misconfigured: () => 'kernel subsystem misconfigured verifier',
   no_map: (use: 'type' | 'key' | 'value') => `invalid map_ptr to access map->${use}`,
   different_map: (uid: number, other: number) =>
     `timer pointer in R1 map_uid=${uid} doesn't match map pointer in R2 map_uid=${other}`,
