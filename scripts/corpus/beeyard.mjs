@@ -1,0 +1,53 @@
+/** What the corpus asks of beeyard, from src/. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PRIVILEGED, UNPRIVILEGED, testSpecs } from './annotations.mjs';
+import { groupOf } from './groups.mjs';
+import { load } from './source.mjs';
+
+export async function openBeeyard() {
+  const [{ parseObject }, { verify, verifierInput }, abi] = await Promise.all([
+    load('src/object/index.ts'),
+    load('src/verifier/index.ts'),
+    load('src/abi/index.ts'),
+  ]);
+  return {
+    parseObject,
+    verify,
+    verifierInput,
+    helperName: abi.helperName,
+    profile: await abi.loadKernelProfile(),
+  };
+}
+
+const MODES = [
+  ['privileged', PRIVILEGED],
+  ['unprivileged', UNPRIVILEGED],
+];
+
+/**
+ * Every program of an object under every mode that is tested or was recorded:
+ * `{ file, object, program, mode, spec, row, annotated, group }`.
+ */
+export function unitsOf(beeyard, folder, file, rows) {
+  const object = beeyard.parseObject(readFileSync(join(folder, file)));
+  const specs = testSpecs(object);
+  const units = [];
+  for (const program of object.programs) {
+    const spec = specs.get(program.name);
+    const group = groupOf(program, beeyard.helperName);
+    for (const [mode, bit] of MODES) {
+      const row = rows[mode]?.get(program.name);
+      const annotated = spec !== undefined && !spec.auxiliary && (spec.modes & bit) !== 0;
+      if (mode === 'unprivileged' && !row && !annotated) continue;
+      if (spec?.skipped) continue;
+      units.push({ file, object, program, mode, spec, row, annotated, group });
+    }
+  }
+  return units;
+}
+
+/** How a unit is written: 'verifier_and.bpf.o:invalid_range_check', '@unpriv' behind it. */
+export function unitName({ file, program, mode }) {
+  return `${file}:${program.name}${mode === 'unprivileged' ? '@unpriv' : ''}`;
+}

@@ -1,0 +1,160 @@
+/**
+ * One program under one expectation: verify it, compare with what the test says and with what the
+ * real kernel said.
+ */
+import { basename } from 'node:path';
+import { DEFAULT_FLAGS } from './annotations.mjs';
+import { logHash } from './normal.mjs';
+import { firstMissing } from './patterns.mjs';
+import { statistics } from './recorded.mjs';
+
+const LEVEL1 = 1;
+const LEVEL2 = 2;
+const STATS = 4;
+
+const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
+const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
+
+/** The recorded kernel was asked with more capabilities than the test driver leaves for these. */
+const OTHER_CAPABILITIES = new Set(['verifier_mtu.bpf.o']);
+
+/** What the test driver leaves of the capabilities (prog_tests/verifier.c). */
+export function capabilitiesOf(object, mode) {
+  if (mode === 'unprivileged') return NONE;
+  if (OTHER_CAPABILITIES.has(object)) return { ...NONE, bpf: true, netAdmin: true };
+  return object.startsWith('verifier_') ? { ...ALL, sysAdmin: false } : ALL;
+}
+
+/** libbpf's name of an object: its file's, up to the first dot. */
+const objectName = (file) => basename(file).split('.')[0];
+
+/** Errors of the loader (libbpf's side): the kernel is never asked. */
+function loaderRefusal(error) {
+  return error.name === 'KernelError' ? error : undefined;
+}
+
+/** The input of a program, or the loader's refusal. */
+export function inputOf(beeyard, unit) {
+  const { object, program, file, spec, instructions } = unit;
+  const input = beeyard.verifierInput(object, program, beeyard.profile, {
+    objectName: objectName(file),
+    flags: spec?.flags ?? DEFAULT_FLAGS,
+  });
+  return instructions ? { ...input, insns: instructions(input) } : input;
+}
+
+/**
+ * Runs the verifier as the test loader would and once more at log level 2. Results hold what came
+ * out of each; exceptions that are no verdict become `bug`.
+ */
+export function attempt(beeyard, unit, { log }) {
+  const { spec, mode, file } = unit;
+  const capabilities = capabilitiesOf(file, mode);
+  const logged = log;
+  try {
+    const input = inputOf(beeyard, unit);
+    const run = (logLevel) => beeyard.verify(input, beeyard.profile, { logLevel, capabilities });
+    return { ...runs(run, spec, mode, log), logged };
+  } catch (error) {
+    const refusal = loaderRefusal(error);
+    if (refusal) return { refusal, logged };
+    return { logged, bug: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+function runs(run, spec, mode, log) {
+  const messages = spec?.[mode].messages.length > 0;
+  const asked = spec?.logLevel ?? 0;
+  const detailed = log ? run(LEVEL2 | STATS) : undefined;
+  if (!messages) return { detailed, plain: detailed ?? run(0), said: '' };
+  if (asked & LEVEL2 && detailed) return { detailed, plain: detailed, said: detailed.log };
+  // Level 0 has no log; when the load fails, libbpf tries again with level 1.
+  const plain = run(asked || LEVEL1);
+  return { detailed, plain, said: asked === 0 && plain.ok ? '' : plain.log };
+}
+
+/** The verdict over one attempt: which comparisons hold (undefined: not compared). */
+export function judge(unit, outcome) {
+  const { spec, mode, row, annotated } = unit;
+  const known = row && !row.note && !OTHER_CAPABILITIES.has(unit.file);
+  const verdict = verdictOf(outcome);
+  const result = { verdict, misses: [] };
+  if (outcome.bug) result.misses.push(bugMiss(outcome.bug));
+  else if (outcome.plain?.reason) result.message = outcome.plain.reason.code ?? '';
+  if (annotated) judgeExpectation(result, outcome, spec[mode], known ? row : undefined);
+  if (known) judgeAgainstKernel(result, outcome, row);
+  return result;
+}
+
+function verdictOf({ bug, refusal, plain }) {
+  if (bug) return 'bug';
+  if (refusal) return 'not-asked';
+  return plain.ok ? 'accepted' : 'rejected';
+}
+
+function judgeExpectation(result, outcome, expected, row) {
+  const accepted = result.verdict === 'accepted';
+  const as = result.verdict !== 'bug' && accepted !== expected.failure;
+  // What the machine's kernel itself does not do is nothing to be measured by.
+  result.judged = row !== undefined && (row.verdict === 'accepted') !== expected.failure;
+  result.expectation = as && (!result.judged || errnoOf(outcome) === row.errno);
+  if (!as && !outcome.bug) {
+    const why = accepted ? `kernel: ${row?.reason ?? '?'}` : saidBy(outcome);
+    result.misses.push([accepted ? 'wrong accept' : 'wrong reject', why]);
+  }
+  if (expected.messages.length === 0) return;
+  const missing = outcome.said === undefined ? 0 : firstMissing(outcome.said, expected.messages);
+  result.messages = missing < 0;
+  if (as && missing >= 0) result.misses.push(['message', `want: ${expected.messages[missing]}`]);
+}
+
+function judgeAgainstKernel(result, outcome, row) {
+  const same = result.verdict === row.verdict;
+  result.kernel = same && errnoOf(outcome) === row.errno;
+  if (!same && !outcome.bug) {
+    const why = result.verdict === 'accepted' ? `kernel: ${row.reason}` : saidBy(outcome);
+    result.misses.push([`${result.verdict}, kernel ${row.verdict}`, why]);
+  } else if (!result.kernel && !outcome.bug) {
+    result.misses.push(['errno', `${errnoOf(outcome)}, kernel ${row.errno}: ${saidBy(outcome)}`]);
+  }
+  if (row.verdict === 'not-asked') return;
+  result.accepted = row.verdict === 'accepted';
+  result.statistics =
+    same && outcome.plain ? statisticsMiss(outcome.plain.stats, row) === '' : false;
+  if (result.kernel && !result.statistics) {
+    result.misses.push(['statistics', statisticsMiss(outcome.plain.stats, row)]);
+  }
+  result.stack = same && outcome.plain?.stats.stackDepths.join('+') === row.stack;
+  if (/^[0-9a-f]{16}$/.test(row.log) && outcome.logged) {
+    result.log = outcome.detailed !== undefined && logHash(outcome.detailed.log) === row.log;
+    if (result.statistics && !result.log) result.misses.push(['log', '']);
+  }
+}
+
+function errnoOf({ refusal, plain }) {
+  return refusal?.code ?? plain?.errnoName ?? '';
+}
+
+function saidBy({ refusal, plain }) {
+  if (refusal) return `loader: ${refusal.message}`;
+  return plain.reason
+    ? (plain.reason.text ?? plain.log.trim().split('\n').at(-1))
+    : plain.errnoName;
+}
+
+const FIGURES = ['processed', 'maxStatesPerInsn', 'totalStates', 'peakStates', 'markRead'];
+
+/** '' or the first figures that differ: 'totalStates 3, kernel 4'. */
+function statisticsMiss(stats, row) {
+  const kernel = statistics(row);
+  const wrong = FIGURES.findIndex((name, i) => stats[name] !== kernel[i]);
+  return wrong < 0 ? '' : `${FIGURES[wrong]} ${stats[FIGURES[wrong]]}, kernel ${kernel[wrong]}`;
+}
+
+/** The class and the top of the stack inside the verifier. */
+function bugMiss(thrown) {
+  const error = thrown.cause instanceof Error ? thrown.cause : thrown;
+  const frame = (error.stack ?? '').split('\n').find((line) => line.includes('/src/'));
+  const place = /\/src\/([^):]+:\d+)/.exec(frame ?? '')?.[1] ?? '';
+  return ['bug', `${error.name}: ${error.message.split('\n')[0]} (${place})`, error.stack];
+}

@@ -1,0 +1,16 @@
+/** Logs without what differs from run to run: addresses, times. */
+import { createHash } from 'node:crypto';
+
+/** Where our copy of a kernel's log was cut in the middle. */
+export const CUT = /\n\[\.\.\. \d+ bytes left out \.\.\.\]\n/;
+
+export function normalized(log) {
+  return log
+    .replace(/^(\d+: \(18\) r\d+ = )0x[0-9a-f]+/gm, '$1ADDRESS')
+    .replace(/^verification time \d+ usec$/gm, 'verification time');
+}
+
+/** What two equal logs have in common: 16 digits of the SHA-256 of the normalised text. */
+export function logHash(log) {
+  return createHash('sha256').update(normalized(log)).digest('hex').slice(0, 16);
+}
