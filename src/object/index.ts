@@ -1,4 +1,5 @@
 export { parseBtfFile, parseObject } from './parse.ts';
+export { essentialName } from './core-names.ts';
 export type { MapRelocation, RelocatedProgram } from './relocate.ts';
 export { relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';

@@ -169,8 +169,12 @@ export class VerifierEnv {
   /** BTFs in use, named by index plus 1 (BTF word of a record). See `btfAt`. */
   readonly btfs: (Btf | undefined)[];
   readonly subprogs: Subprog[] = [];
+  /** Kernel functions the program calls, by BTF id. */
+  readonly kfuncs = new Set<number>();
   /** Subprogram that catches bpf_throw, or -1. */
   exceptionCallback = -1;
+  /** Bytes of stack by function as the last log lines tell them, once the passes are through. */
+  finalStackDepths: readonly number[] | undefined = undefined;
   /** True once func_info was taken over (prog->aux->func_info). */
   hasFunctionInfo = false;
 

@@ -7,6 +7,7 @@ import { markFastcallPatterns } from './cfg/fastcall.ts';
 import { addSubprogs, checkSubprogs } from './cfg/subprograms.ts';
 import { COMPLEXITY_LIMIT_INSNS, VerifierEnv } from './env.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
+import { finishProgram } from './finish/fixups.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
@@ -99,6 +100,7 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
   doCheckSubprogs,
   removeFastcallSpills,
   checkMaxStackDepth,
+  finishProgram,
 ];
 
 /** bpf_prog_load looks at the length before anything else. */
@@ -138,7 +140,7 @@ function statsOf(env: VerifierEnv, started: number): VerifierStats {
     totalStates: env.totalStates,
     peakStates: env.peakStates,
     markRead: env.longestMarkReadWalk,
-    stackDepths: env.subprogs.map((subprog) => subprog.stackDepth),
+    stackDepths: env.finalStackDepths ?? env.subprogs.map((subprog) => subprog.stackDepth),
     time: Math.round((performance.now() - started) * 1000),
   };
 }

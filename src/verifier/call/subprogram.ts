@@ -1,7 +1,49 @@
-import { BugError } from '../../base/index.ts';
+import { findSubprog } from '../cfg/subprograms.ts';
 import type { VerifierEnv } from '../env.ts';
+import { subprog as words } from '../messages/subprog.ts';
+import { DEF_NOT_SUBREG, SUBREG_DEF } from '../state/layout.ts';
+import type { Rejection } from '../reject.ts';
+import { markUnknown } from '../value/bounds.ts';
+import { matchArguments } from './argument-match.ts';
+import { clearAllPacketPointers, clearCallerSavedRegs } from './effects.ts';
+import { enterFunction, passArguments } from './frame-entry.ts';
 
-/** Mirrors check_func_call. */
+const BPF_LOG_LEVEL = 3;
+
+/**
+ * A call of one of the program's functions: global ones are believed to do what their prototype
+ * says, into static ones the walk goes on (`env.insnIdx`). Mirrors check_func_call.
+ */
 export function checkFuncCall(env: VerifierEnv, insn: number): void {
-  throw new BugError(`checkFuncCall is not written: ${env.length}`);
+  const subprog = findSubprog(env, insn + env.code.imm[insn]! + 1);
+  if (subprog < 0) env.reject('EFAULT');
+  const mismatch = matchArguments(env, subprog, env.regs);
+  if (env.subprogs[subprog]!.global) callGlobal(env, subprog, mismatch);
+  else callStatic(env, insn, subprog);
+}
+
+function callGlobal(env: VerifierEnv, subprog: number, mismatch: Rejection | undefined): void {
+  const sub = env.subprogs[subprog]!;
+  if (env.state.activeLock !== 0) env.reject('EINVAL', words.global_with_lock());
+  if (env.state.activePreemptLock !== 0) env.reject('EINVAL', words.global_with_preempt());
+  if (mismatch) env.reject(mismatch.errno, words.invalid_args(subprog, sub.name));
+  if (env.talking) env.say(words.assumed_valid(subprog, sub.name));
+  if (sub.changesPacket) clearAllPacketPointers(env);
+  sub.called = true;
+  clearCallerSavedRegs(env, env.regs);
+  markUnknown(env, env.regs, 0);
+  env.regs[SUBREG_DEF] = DEF_NOT_SUBREG;
+}
+
+function callStatic(env: VerifierEnv, insn: number, subprog: number): void {
+  const { state } = env;
+  const caller = state.frame;
+  enterFunction(env, state, subprog, insn, passArguments);
+  clearCallerSavedRegs(env, caller.words);
+  env.insnIdx = env.subprogs[subprog]!.start - 1;
+  if (!(env.logLevel & BPF_LOG_LEVEL)) return;
+  env.say(words.caller());
+  env.showState(caller.frameno, true);
+  env.say(words.callee());
+  env.showState(state.curframe, true);
 }
