@@ -12,7 +12,7 @@ export function exceptionCallbackInsn(env: VerifierEnv): number {
   const { btf, functionInfo } = env.input;
   const main = functionInfo[0];
   if (!btf || !main) return 0;
-  if (main.typeId === 0 || main.typeId > btf.count) {
+  if (main.typeId === 0 || main.typeId >= btf.count) {
     env.reject('EINVAL', flow.main_type_invalid());
   }
   const names = tagsOf(btf, main.typeId);
@@ -23,7 +23,7 @@ export function exceptionCallbackInsn(env: VerifierEnv): number {
 
 function tagsOf(btf: Btf, typeId: number): string[] {
   const names: string[] = [];
-  for (let id = 1; id <= btf.count; id++) {
+  for (let id = 1; id < btf.count; id++) {
     const type = btf.type(id);
     if (type.kind !== 'decl_tag' || type.type !== typeId || type.component !== -1) continue;
     if (type.name.startsWith(TAG)) names.push(type.name.slice(TAG.length));
