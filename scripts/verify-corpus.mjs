@@ -7,15 +7,17 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compiledSelftests } from './corpus/compile.mjs';
+import { legacyTests } from './corpus/legacy.mjs';
 import { cache, cacheFolder } from './corpus/paths.mjs';
 import { recorded } from './corpus/recorded.mjs';
-import { reasonLines, scoreTable } from './corpus/report.mjs';
+import { cellText, legacyScore, reasonLines, scoreTable } from './corpus/report.mjs';
 import { runCorpus } from './corpus/run.mjs';
 import { fail } from './lib.mjs';
 
 const HELP = `usage: node scripts/verify-corpus.mjs [options]
   --only PATTERN   programs whose OBJECT:PROGRAM[@unpriv] matches the regular expression
   --group N        programs of one feature group (1 to 6)
+  --legacy         the tests of the table (test_verifier) too when there is --only or --group
   --quick          no level-2 logs
   --full           level-2 logs of the longest programs too
   --diff NAME      one program in detail: NAME as above; the first differing log lines
@@ -43,6 +45,7 @@ const { values: options } = parseArgs({
     kind: { type: 'string' },
     reasons: { type: 'boolean' },
     top: { type: 'string', default: '25' },
+    legacy: { type: 'boolean' },
     last: { type: 'boolean' },
     insns: { type: 'string' },
     logs: { type: 'string', default: join(cache, 'kernel-logs') },
@@ -81,6 +84,7 @@ async function showAll() {
     process.stdout.write(`${reasonLines(results, Number(options.top), options.kind)}\n\n`);
   }
   process.stdout.write(`${scoreTable(results)}\n`);
+  process.stdout.write(`legacy table (test_verifier)  ${cellText(legacyScore(results))}\n`);
 }
 
 async function runAll() {
@@ -93,6 +97,7 @@ async function runAll() {
     longest: options.full ? Number.POSITIVE_INFINITY : LONGEST_LOG,
     insns: options.insns,
     jobs: Number(options.jobs),
+    legacy: options.legacy || !(options.only || options.group) ? legacyTests() : undefined,
   });
   if (results.length === 0) fail('no program matches', 2);
   writeFileSync(lastRun, JSON.stringify(results));

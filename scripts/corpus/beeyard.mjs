@@ -6,16 +6,19 @@ import { groupOf } from './groups.mjs';
 import { load } from './source.mjs';
 
 export async function openBeeyard() {
-  const [{ parseObject }, { verify, verifierInput }, abi] = await Promise.all([
+  const [{ parseObject }, { parseBtf }, { verify, verifierInput }, abi] = await Promise.all([
     load('src/object/index.ts'),
+    load('src/btf/index.ts'),
     load('src/verifier/index.ts'),
     load('src/abi/index.ts'),
   ]);
   return {
     parseObject,
+    parseBtf,
     verify,
     verifierInput,
     helperName: abi.helperName,
+    enums: abi.enums,
     profile: await abi.loadKernelProfile(),
   };
 }

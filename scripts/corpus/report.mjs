@@ -31,6 +31,12 @@ export const METRICS = [
   ['log', 'level-2 log to the byte', (r) => r.log !== undefined, (r) => r.log],
 ];
 
+/** Tests of the table: how many pass. */
+export function legacyScore(results) {
+  const all = results.filter(({ legacy }) => legacy);
+  return { good: all.filter(({ pass }) => pass).length, all: all.length };
+}
+
 function accepted(field) {
   return (result) => result[field] !== undefined && result.accepted !== false;
 }

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openBeeyard, unitName, unitsOf } from './beeyard.mjs';
 import { instructionsFrom } from './instructions.mjs';
 import { attempt, judge } from './judge.mjs';
+import { judgeLegacy } from './legacy.mjs';
 
 const beeyard = await openBeeyard();
 
@@ -13,9 +14,10 @@ function report(message) {
 
 parentPort.on('message', (task) => {
   try {
-    runTask(task);
+    if (task.legacy) runLegacy(task);
+    else runTask(task);
   } catch (error) {
-    for (const row of task.rows.privileged?.values() ?? []) {
+    for (const row of task.rows?.privileged?.values() ?? []) {
       report({ kind: 'result', ...unreadable(task.file, row, error) });
     }
   }
@@ -44,6 +46,10 @@ function unreadable(file, { program, verdict }, error) {
     kernel,
     misses: kernel ? [] : [['object', error.message]],
   };
+}
+
+function runLegacy({ file, from, to }) {
+  for (const run of judgeLegacy(beeyard, file, from, to)) report({ kind: 'result', ...run() });
 }
 
 function wanted(unit, name) {
