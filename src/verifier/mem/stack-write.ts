@@ -138,7 +138,7 @@ function writeData(
   if (size === REG_SIZE) fw[s + LIVE]! |= REG_LIVE_WRITTEN;
   const zero = writesZero(env, value, insn);
   // The slot does not remember the register, so its being zero must matter from here on.
-  if (zero) markChainPrecision(env, value);
+  if (zero && value >= 0) markChainPrecision(env, value);
   const type = zero ? STACK_ZERO : STACK_MISC;
   for (let i = 0; i < size; i++) setSlotType(fw, s, (slot - i) % REG_SIZE, type);
 }
@@ -258,5 +258,5 @@ export function writeStackVariable(
     if (writeByteMaybe(env, frame, i, zero, insn)) zeroUsed = true;
   }
   // Backtracking does not follow zeros of the stack.
-  if (zeroUsed) markChainPrecision(env, value);
+  if (zeroUsed && value >= 0) markChainPrecision(env, value);
 }
