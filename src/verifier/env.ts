@@ -179,6 +179,10 @@ export class VerifierEnv {
   hasFunctionInfo = false;
 
   // What it attaches to; set by load/attach-target.ts.
+  /** Verifies the program this one attaches to, for what is known of it then. Set by the driver. */
+  verifyTarget: (input: VerifierInput) => VerifierEnv = () => {
+    throw new BugError('nobody verifies targets');
+  };
   /** BPF_PROG_TYPE_* whose rules count: that of the target for extensions (resolve_prog_type). */
   programType: number;
   /** Expected attach type; extensions inherit that of their target. */

@@ -63,6 +63,7 @@ export function verify(
     return unread(input, asRejection(error));
   }
   setFlags(env);
+  env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);
   const stats = statsOf(env, started);
@@ -74,6 +75,19 @@ export function verify(
     stats,
     facts: { seen: env.aux.seen, pointerType: env.aux.pointerType },
   };
+}
+
+/** A program that another attaches to: what its verification leaves behind. */
+function walkTarget(input: VerifierInput, profile: KernelProfile): VerifierEnv {
+  const env = new VerifierEnv(input, profile, {
+    capabilities: ALL,
+    observer: undefined,
+    logLevel: 0,
+  });
+  setFlags(env);
+  env.verifyTarget = (target) => walkTarget(target, profile);
+  walk(env);
+  return env;
 }
 
 /** All passes; the reason one gave, if any. */

@@ -1,0 +1,96 @@
+import type { Btf, BtfComposite, BtfFuncProto, BtfType } from '../../btf/index.ts';
+import type { ContextArg, VerifierEnv } from '../env.ts';
+import { KERNEL_BTF } from '../env.ts';
+import { attach } from '../messages/attach.ts';
+import { PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED } from '../state/layout.ts';
+import { isGplCompatible } from './program-kinds.ts';
+
+const BPF_F_SLEEPABLE = 1 << 4;
+
+/** What the kernel's code says of a table of operations, beyond its struct. */
+interface StructOps {
+  /** Members that have a function to stand in: programs can be attached there. */
+  readonly supported: ReadonlySet<string>;
+  /** Members whose program may sleep; undefined: any. */
+  readonly sleepable?: ReadonlySet<string>;
+  /** Functions that stand in and whose parameters' names tell more than the prototype. */
+  readonly stubs: Readonly<Record<string, string>>;
+}
+
+/** The tables a kernel without modules has (struct bpf_struct_ops). */
+const STRUCT_OPS: Readonly<Record<string, StructOps>> = {
+  tcp_congestion_ops: {
+    supported: new Set([
+      'ssthresh',
+      'cong_avoid',
+      'set_state',
+      'cwnd_event',
+      'in_ack_event',
+      'pkts_acked',
+      'min_tso_segs',
+      'cong_control',
+      'undo_cwnd',
+      'sndbuf_expand',
+      'init',
+      'release',
+    ]),
+    stubs: {},
+  },
+  bpf_dummy_ops: {
+    supported: new Set(['test_1', 'test_2', 'test_sleepable']),
+    sleepable: new Set(['test_sleepable']),
+    stubs: { test_1: 'bpf_dummy_ops__test_1' },
+  },
+};
+
+/** The program is one operation of a table of the kernel. Mirrors check_struct_ops_btf_id. */
+export function checkStructOps(env: VerifierEnv): void {
+  const { license, attachBtfId, flags } = env.input;
+  if (!isGplCompatible(license)) env.reject('EINVAL', attach.struct_ops_license());
+  if (attachBtfId === 0) env.reject('ENOTSUPP');
+  const btf = env.profile.btf();
+  const struct = btf.type(attachBtfId);
+  const facts = Object.hasOwn(STRUCT_OPS, struct.name) ? STRUCT_OPS[struct.name] : undefined;
+  if (!facts || struct.kind !== 'struct') {
+    return env.reject('ENOTSUPP', attach.struct_ops_id(attachBtfId));
+  }
+  const { member, proto } = operation(env, btf, struct);
+  const mayNotSleep = facts.sleepable && !facts.sleepable.has(member);
+  const unsupported = attach.struct_ops_unsupported(member, struct.name);
+  if (!facts.supported.has(member)) env.reject('ENOTSUPP', unsupported);
+  if (mayNotSleep && flags & BPF_F_SLEEPABLE) env.reject('EINVAL', unsupported);
+  env.attachProto = proto.id;
+  env.attachName = member;
+  env.contextArgs = nullableArgs(btf, proto, facts.stubs[member]);
+}
+
+function operation(
+  env: VerifierEnv,
+  btf: Btf,
+  struct: BtfComposite,
+): { member: string; proto: BtfFuncProto } {
+  const index = env.expectedAttachType;
+  const member = struct.members[index];
+  if (!member) return env.reject('EINVAL', attach.struct_ops_index(index, struct.name));
+  const pointer = btf.resolved(member.type);
+  const proto: BtfType | undefined =
+    pointer.kind === 'ptr' ? btf.resolved(pointer.type) : undefined;
+  if (proto?.kind !== 'func_proto') {
+    return env.reject('EINVAL', attach.struct_ops_member(member.name, index, struct.name));
+  }
+  return { member: member.name, proto };
+}
+
+/** Parameters that the stub calls `…__nullable` (prepare_arg_info). */
+function nullableArgs(btf: Btf, proto: BtfFuncProto, stub: string | undefined): ContextArg[] {
+  const func = btf.type((stub && btf.find('func', stub)) || 0);
+  const stubProto = func.kind === 'func' ? btf.type(func.type) : undefined;
+  if (stubProto?.kind !== 'func_proto') return [];
+  return stubProto.params.flatMap(({ name }, index) => {
+    if (!name.endsWith('__nullable')) return [];
+    const pointer = btf.resolved(proto.params[index]!.type);
+    const btfId = pointer.kind === 'ptr' ? btf.resolve(pointer.type) : 0;
+    const type = PTR_TRUSTED | PTR_TO_BTF_ID | PTR_MAYBE_NULL;
+    return [{ offset: index * 8, type, btf: KERNEL_BTF, btfId }];
+  });
+}
