@@ -160,7 +160,8 @@ function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): Ver
     btf: typed ? btf : undefined,
     keyTypeId: typed ? spec.keyTypeId : 0,
     valueTypeId: typed ? spec.valueTypeId : 0,
-    ...(spec.inner && { inner: defineMap(btf, spec.inner, objectName) }),
+    // The kernel's template of inner maps has no name.
+    ...(spec.inner && { inner: { ...defineMap(btf, spec.inner, objectName), name: '' } }),
     ...(frozen && { constantValue: spec.initialValue ?? new Uint8Array(spec.valueSize) }),
   };
 }
