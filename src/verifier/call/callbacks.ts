@@ -2,7 +2,6 @@ import { callsBackLater } from '../cfg/callbacks.ts';
 import { isKfuncCall } from '../cfg/subprograms.ts';
 import type { VerifierEnv } from '../env.ts';
 import { KERNEL_BTF } from '../env.ts';
-import { BPF_RB_ROOT, btfIndex, fieldAt, regRecord, type SpecialField } from '../fields/record.ts';
 import { FOR_EACH_MAPS } from '../load/program-kinds.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { pushAsyncCallback, pushBranch } from '../state/branches.ts';
@@ -13,10 +12,6 @@ import {
   CONST_PTR_TO_MAP,
   MAP,
   MAP_UID,
-  MEM_ALLOC,
-  MEM_RCU,
-  NON_OWN_REF,
-  OFF,
   PTR_TO_BTF_ID,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
@@ -139,28 +134,3 @@ export const setUserRingbufCallbackState: SetCalleeState = (env, caller, callee)
   clearArguments(env, callee, 3);
   setSynchronous(callee);
 };
-
-/** bpf_rbtree_add: two nodes of the tree in the caller's r1. */
-export const setRbtreeAddCallbackState: SetCalleeState = (env, caller, callee) => {
-  const w = caller.words;
-  const root = regAt(1);
-  const field = fieldAt(regRecord(env, w, root), w[root + OFF]!, BPF_RB_ROOT);
-  if (!field || field.valueBtfId === 0) return env.reject('EFAULT');
-  passNode(env, callee, 1, field);
-  passNode(env, callee, 2, field);
-  clearArguments(env, callee, 3);
-  setSynchronous(callee);
-};
-
-/** A node that the tree owns (mark_reg_graph_node and ref_set_non_owning). */
-function passNode(env: VerifierEnv, callee: FuncState, to: number, field: SpecialField): void {
-  const w = callee.words;
-  const r = regAt(to);
-  markKnownZero(w, r);
-  w[r + TYPE] = PTR_TO_BTF_ID | MEM_ALLOC;
-  w[r + BTF] = btfIndex(env, field.btf);
-  w[r + BTF_ID] = field.valueBtfId;
-  w[r + OFF] = field.nodeOffset;
-  const counted = (regRecord(env, w, r)?.refcountOff ?? -1) >= 0;
-  w[r + TYPE]! |= NON_OWN_REF | (counted ? MEM_RCU : 0);
-}

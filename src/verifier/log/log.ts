@@ -16,6 +16,13 @@ const BPF_LOG_LEVEL = BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2;
 const STATE_COLUMN = 40;
 const STATE_TAB = 8;
 
+/** Messages after which the kernel forgets the line feed. */
+const OPEN_LINES: ReadonlySet<string> = new Set([
+  'stack.variable_write_over_spill',
+  'context.may_be_error',
+  'kfunc.two_buffer_sizes',
+]);
+
 const SPECULATIVE = ' (speculative execution)';
 
 /**
@@ -40,7 +47,8 @@ export class LogObserver implements VerifierObserver {
   }
 
   message(message: Message): void {
-    if (this.level !== 0) this.buffer.add(`${message.text}\n`);
+    if (this.level === 0) return;
+    this.buffer.add(OPEN_LINES.has(message.code) ? message.text : `${message.text}\n`);
   }
 
   state(frame: number, all: boolean): void {

@@ -81,8 +81,3 @@ export const mapCallMessages = defineMessages('map_call', {
   not_at_kptr: (offset: number) => `off=${offset} doesn't point to kptr`,
   unreferenced_kptr: (offset: number) => `off=${offset} kptr isn't referenced kptr`,
 });
-
-/** What calls of kfuncs say. */
-export const kfuncMessages = defineMessages('kfunc', {
-  not_supported: (insn: number) => `calling kernel functions is not supported yet: insn ${insn}`,
-});

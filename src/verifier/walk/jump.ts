@@ -53,8 +53,6 @@ import { isPacketPointerAny, matchPacketPointers, packetBranchTaken } from './pa
 const IMMEDIATE = regAt(0);
 const IMMEDIATE_TAKEN = regAt(1);
 
-const BPF_LOG_LEVEL = 3;
-
 const opOf = (env: VerifierEnv, insn: number) => env.code.op[insn]! & 0xf0;
 const hasSource = (env: VerifierEnv, insn: number) => (env.code.op[insn]! & BPF_X) !== 0;
 
@@ -77,7 +75,7 @@ export function checkCondJump(env: VerifierEnv, insn: number): void {
   const taken = branchTaken(env.regs, d, fixed, s, op, jmp32);
   if (taken !== UNKNOWN) followDecided(env, insn, d, s, taken);
   else followBoth(env, insn, op, jmp32);
-  if (env.logLevel & BPF_LOG_LEVEL) env.showState(env.state.curframe, false);
+  env.showInsnState();
   if (taken === TAKEN) env.insnIdx += env.code.off[insn]!;
 }
 

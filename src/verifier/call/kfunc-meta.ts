@@ -1,0 +1,52 @@
+import type { SpecialField } from '../fields/record.ts';
+import type { KfuncContract } from './kfunc-contract.ts';
+
+/**
+ * What checking the arguments of a kernel function found out, for later arguments and the result
+ * (struct bpf_kfunc_call_arg_meta).
+ */
+export class KfuncMeta {
+  readonly contract: KfuncContract;
+  readonly insn: number;
+  refObjId = 0;
+  /** Register whose reference the call takes over; 0: none. */
+  releaseRegno = 0;
+  /** Bytes of the memory that is returned; 0 not known. */
+  returnedSize = 0;
+  returnedReadOnly = false;
+  constantFound = false;
+  constantLow = 0;
+  constantHigh = 0;
+  /** Type of an allocated object argument: BTF (index plus 1) and id. */
+  argBtf = 0;
+  argBtfId = 0;
+  argOwningRef = false;
+  listHead: SpecialField | undefined = undefined;
+  rbtreeRoot: SpecialField | undefined = undefined;
+  dynptrType = 0;
+  dynptrId = 0;
+  dynptrRefObjId = 0;
+  iterSpi = 0;
+  iterFrame = 0;
+  map = 0;
+  mapUid = 0;
+  subprogno = 0;
+
+  constructor(contract: KfuncContract, insn: number) {
+    this.contract = contract;
+    this.insn = insn;
+  }
+
+  get name(): string {
+    return this.contract.def.name;
+  }
+
+  get id(): number {
+    return this.contract.def.id;
+  }
+
+  /** True if the function carries the KF_* flag. */
+  has(flag: number): boolean {
+    return (this.contract.def.flags & flag) !== 0;
+  }
+}
