@@ -1,4 +1,4 @@
-import { errnos } from '../abi/index.ts';
+import { errnos, programRules } from '../abi/index.ts';
 import { BugError, FormatError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
@@ -59,6 +59,7 @@ export function verify(
       logLevel,
     });
     checkLength(env);
+    checkPrivileges(env);
   } catch (error) {
     return unread(input, asRejection(error));
   }
@@ -121,6 +122,15 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
 function checkLength(env: VerifierEnv): void {
   const limit = env.bpfCapable ? COMPLEXITY_LIMIT_INSNS : MAX_UNPRIVILEGED_INSNS;
   if (env.length === 0 || env.length > limit) env.reject('E2BIG');
+}
+
+/** Which capabilities bpf_prog_load asks of the loader for this type of program. */
+function checkPrivileges(env: VerifierEnv): void {
+  const needs = programRules(env.input.type)?.needs;
+  const { bpf, perfmon, netAdmin, sysAdmin } = env.capabilities;
+  const missing =
+    (needs?.bpf && !bpf) || (needs?.netAdmin && !netAdmin) || (needs?.perfmon && !perfmon);
+  if (missing && !sysAdmin) env.reject('EPERM');
 }
 
 function setFlags(env: VerifierEnv): void {

@@ -11,6 +11,7 @@ import {
   REG_SIZE,
   REG_WORDS,
   SCALAR_VALUE,
+  SLOT_TYPES,
   STACK_DYNPTR,
   STACK_INVALID,
   STACK_ITER,
@@ -48,6 +49,10 @@ export function stackSafe(
   return true;
 }
 
+/** All 8 bytes of this type, in each of the two words. */
+const ALL_SPILL = STACK_SPILL * 0x0101_0101;
+const ALL_MISC = STACK_MISC * 0x0101_0101;
+
 /** One slot; `cw` is undefined when the running path tracks less stack. */
 function slotSafe(
   env: VerifierEnv,
@@ -56,6 +61,15 @@ function slotSafe(
   r: number,
   exact: Exactness,
 ): boolean {
+  const types = ow[r + SLOT_TYPES]!;
+  if (cw && types === ow[r + SLOT_TYPES + 1]) {
+    // The common cases of the loop below, at once.
+    const same = types === cw[r + SLOT_TYPES] && types === cw[r + SLOT_TYPES + 1];
+    if (types === 0 || (types === ALL_MISC && env.allowUninitStack)) {
+      return same || exact === NOT_EXACT;
+    }
+    if (same && types === ALL_SPILL) return regSafe(env, ow, r, cw, r, exact);
+  }
   for (let i = 0; i < REG_SIZE; i++) {
     const old = slotType(ow, r, i);
     if (exact !== NOT_EXACT && (!cw || old !== slotType(cw, r, i))) return false;

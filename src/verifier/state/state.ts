@@ -32,8 +32,15 @@ export class FuncState {
   refs: Int32Array = NO_REFS;
   refCount = 0;
 
-  constructor() {
-    this.words = new Int32Array(STACK_BASE);
+  constructor(words: Int32Array = new Int32Array(STACK_BASE)) {
+    this.words = words;
+  }
+
+  /** A new frame that is a copy of `from`. */
+  static copyOf(from: FuncState): FuncState {
+    const frame = new FuncState(NO_WORDS);
+    frame.copyFrom(from);
+    return frame;
   }
 
   /** Stack slots tracked. */
@@ -112,6 +119,7 @@ export class FuncState {
 }
 
 const NO_REFS = new Int32Array(0);
+const NO_WORDS = NO_REFS;
 
 /** What is known at one point of one path (struct bpf_verifier_state). */
 export class VerifierState {
@@ -183,8 +191,9 @@ export class VerifierState {
     this.mayGotoDepth = from.mayGotoDepth;
     this.loopEntry = from.loopEntry;
     for (let i = 0; i <= from.curframe; i++) {
-      const frame = (this.frames[i] ??= new FuncState());
-      frame.copyFrom(from.frameAt(i));
+      const frame = this.frames[i];
+      if (frame) frame.copyFrom(from.frameAt(i));
+      else this.frames[i] = FuncState.copyOf(from.frameAt(i));
     }
   }
 }
