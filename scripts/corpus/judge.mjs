@@ -35,10 +35,11 @@ function loaderRefusal(error) {
 
 /** The input of a program, or the loader's refusal. */
 export function inputOf(beeyard, unit) {
-  const { object, program, file, spec, instructions } = unit;
+  const { object, program, file, spec, mode, instructions } = unit;
   const input = beeyard.verifierInput(object, program, beeyard.profile, {
     objectName: objectName(file),
     flags: spec?.flags ?? DEFAULT_FLAGS,
+    withoutBtf: !capabilitiesOf(file, mode).bpf,
   });
   return instructions ? { ...input, insns: instructions(input) } : input;
 }

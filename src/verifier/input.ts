@@ -16,6 +16,8 @@ export interface InputOptions {
   readonly target?: VerifierInput;
   /** BPF_F_* flags beside those the section asks for. */
   readonly flags?: number;
+  /** The loader may not load BTF (it has no CAP_BPF): program and maps go without. */
+  readonly withoutBtf?: boolean;
 }
 
 const BPF_F_SLEEPABLE = 1 << 4;
@@ -39,7 +41,12 @@ export function verifierInput(
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
   const { insns, relocations, kconfig } = relocateProgram(object, program, profile);
-  const maps = mapsInUse(object, relocations, kconfig, options.objectName ?? '');
+  const btf = options.withoutBtf ? undefined : object.btf;
+  const maps = mapsInUse(
+    { object, btf, objectName: options.objectName ?? '' },
+    relocations,
+    kconfig,
+  );
   numberMaps(insns, relocations, maps);
   const expectedAttachType = attachTypeOf(program, type);
   const target = attachTarget(
@@ -56,11 +63,12 @@ export function verifierInput(
     flags,
     insns,
     maps: [...maps.values()].map(({ map }) => map),
-    btf: object.btf,
-    functionInfo: program.described
-      ? program.functions.map(({ start, btfId }) => ({ insn: start, typeId: btfId }))
-      : [],
-    lineInfo: object.btf ? program.lines : [],
+    btf,
+    functionInfo:
+      btf && program.described
+        ? program.functions.map(({ start, btfId }) => ({ insn: start, typeId: btfId }))
+        : [],
+    lineInfo: btf ? program.lines : [],
   };
 }
 
@@ -86,19 +94,26 @@ interface UsedMap {
   readonly map: VerifierMap;
 }
 
+/** What the maps of an object are created from. */
+interface Loader {
+  readonly object: ObjectFile;
+  readonly btf: Btf | undefined;
+  readonly objectName: string;
+}
+
 /** Maps by name in the order the instructions name them first, as the kernel lists them. */
 function mapsInUse(
-  object: ObjectFile,
+  loader: Loader,
   relocations: readonly MapRelocation[],
   kconfig: MapSpec | undefined,
-  objectName: string,
 ): Map<string, UsedMap> {
+  const { object } = loader;
   const used = new Map<string, UsedMap>();
   for (const { map: name } of relocations.toSorted((a, b) => a.insn - b.insn)) {
     if (used.has(name)) continue;
     const spec = name === kconfig?.name ? kconfig : object.maps.find((each) => each.name === name);
     if (!spec) throw new KernelError('ENOENT', 2, `there is no map '${name}'`);
-    used.set(name, { index: used.size, map: definitionOf(object, spec, objectName) });
+    used.set(name, { index: used.size, map: definitionOf(loader, spec) });
   }
   return used;
 }
@@ -118,11 +133,12 @@ function numberMaps(
 const definitions = new WeakMap<MapSpec, Map<string, VerifierMap>>();
 
 /** One definition per map and object name: programs of an object share their maps. */
-function definitionOf(object: ObjectFile, spec: MapSpec, objectName: string): VerifierMap {
-  let byName = definitions.get(spec);
-  if (!byName) definitions.set(spec, (byName = new Map()));
-  let map = byName.get(objectName);
-  if (!map) byName.set(objectName, (map = defineMap(object.btf, spec, objectName)));
+function definitionOf({ btf, objectName }: Loader, spec: MapSpec): VerifierMap {
+  let known = definitions.get(spec);
+  if (!known) definitions.set(spec, (known = new Map()));
+  const key = `${btf ? 'typed' : 'plain'} ${objectName}`;
+  let map = known.get(key);
+  if (!map) known.set(key, (map = defineMap(btf, spec, objectName)));
   return map;
 }
 
