@@ -269,6 +269,7 @@ function rowOf(id: number, prototype: string, row: RawAvailability): CallAvailab
   if (row.capability) result.capability = row.capability;
   if (row.attach) result.attach = row.attach;
   if (row.exceptAttach) result.exceptAttach = row.exceptAttach;
+  if (row.config) result.config = row.config;
   if (row.maybe || row.protos.length > 1) result.conditional = true;
   return result;
 }

@@ -205,6 +205,8 @@ export interface CallAvailability {
   /** Only for (or for all but) these expected attach types, by BPF_* name. */
   readonly attach?: readonly string[];
   readonly exceptAttach?: readonly string[];
+  /** Kernel options that must be set (`KernelProfile.kconfig`). */
+  readonly config?: readonly string[];
   /** Refused under further conditions that are not modelled as data. */
   readonly conditional?: boolean;
 }

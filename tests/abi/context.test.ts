@@ -1,6 +1,4 @@
 /** Context access, every cell of it, against what the kernel answered. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   READ,
@@ -14,8 +12,8 @@ import {
 } from '../../src/abi/context/index.ts';
 import { registerTypes } from '../../src/abi/context/rules.ts';
 import { constants, enums, programTypeId } from '../../src/abi/index.ts';
+import { expand, readRecord, type Ranges as Offsets } from './oracle.ts';
 
-type Offsets = readonly (number | readonly [number, number])[];
 interface Row {
   readonly type: string;
   readonly attach: keyof typeof enums.bpf_attach_type | null;
@@ -23,8 +21,7 @@ interface Row {
   readonly probed: Offsets;
   readonly allowed: Readonly<Record<string, Offsets>>;
 }
-const file = join(import.meta.dirname, '../fixtures/oracle/context-access-6.12.117.json');
-const { rows }: { rows: readonly Row[] } = JSON.parse(readFileSync(file, 'utf8'));
+const { rows } = readRecord<{ rows: readonly Row[] }>('context-access');
 
 const { PTR_MAYBE_NULL, PTR_TRUSTED, PTR_TO_BTF_ID } = registerTypes;
 /** Words of the kernel's log. */
@@ -41,13 +38,6 @@ const WORDS: Readonly<Record<number, string>> = {
   [PTR_TO_BTF_ID | PTR_TRUSTED]: 'trusted_ptr_',
 };
 const MODES = { read: READ, read_signed: READ_SIGNED, write: WRITE } as const;
-
-const expand = (offsets: Offsets): number[] =>
-  offsets.flatMap((item) =>
-    typeof item === 'number'
-      ? [item]
-      : Array.from({ length: item[1] - item[0] }, (_, i) => item[0] + i),
-  );
 
 const attachOf = ({ attach }: Row): number => (attach ? enums.bpf_attach_type[attach] : 0);
 
@@ -104,7 +94,39 @@ describe('context access', () => {
   });
 });
 
+interface SocketRow {
+  readonly pointer: string;
+  readonly probed: Offsets;
+  readonly allowed: Readonly<Record<string, Offsets>>;
+}
+const POINTERS: Readonly<Record<string, number>> = {
+  sock: registerTypes.PTR_TO_SOCKET,
+  sock_common: registerTypes.PTR_TO_SOCK_COMMON,
+  tcp_sock: registerTypes.PTR_TO_TCP_SOCK,
+  xdp_sock: registerTypes.PTR_TO_XDP_SOCK,
+};
+const socketRecord = readRecord<{ rows: readonly SocketRow[] }>('socket-access');
+
 describe('loads through socket pointers', () => {
+  test.each(socketRecord.rows.map((row) => [row.pointer, row] as const))(
+    '%s: as the kernel answered',
+    (_, row) => {
+      const rules = socketRules(POINTERS[row.pointer]!)!;
+      const allowed: Record<string, number[]> = {};
+      for (const offset of expand(row.probed)) {
+        for (const size of [1, 2, 4, 8]) {
+          for (const [word, mode] of Object.entries({ read: READ, read_signed: READ_SIGNED })) {
+            const signed64 = mode === READ_SIGNED && size === 8;
+            const result = rules.access(offset, size, mode as typeof READ, true);
+            if (result !== REFUSED && !signed64) (allowed[`${word} ${size}`] ??= []).push(offset);
+          }
+        }
+      }
+      const kernel = Object.entries(row.allowed).map(([key, offsets]) => [key, expand(offsets)]);
+      expect(allowed).toEqual(Object.fromEntries(kernel));
+    },
+  );
+
   test('a common socket has no type, protocol, mark and priority', () => {
     const common = socketRules(registerTypes.PTR_TO_SOCK_COMMON)!;
     const full = socketRules(registerTypes.PTR_TO_SOCKET)!;
