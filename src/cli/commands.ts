@@ -66,6 +66,52 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./run.ts'),
   },
   {
+    path: ['verify'],
+    summary: 'say whether Linux would load programs, and why not',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      'log-level': {
+        type: 'string',
+        value: 'N',
+        help: "the kernel's log: 1 path, 2 every instruction and state, 4 figures; add them up",
+      },
+      kernel: { type: 'string', value: 'VERSION', choices: ['6.12'], help: '6.12 (6.12.117)' },
+      caps: {
+        type: 'string',
+        value: 'LIST',
+        help: 'the loader has only these: bpf,perfmon,net_admin,sys_admin; all (default), none',
+      },
+      unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
+      csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
+      explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+    },
+    details:
+      'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
+      'be rejected, then a table. No kernel is asked and nothing runs. Ends with 1 if a program ' +
+      'would not be loaded.',
+    examples: [
+      ['beeyard verify firewall.bpf.o', 'every program of the object'],
+      ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
+      ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
+    ],
+    load: () => import('./verify.ts'),
+  },
+  {
+    path: ['proto'],
+    summary: 'show what a helper or kfunc takes, returns and demands',
+    operands: 'NAME',
+    count: [1, 1],
+    options: {},
+    examples: [
+      ['beeyard proto bpf_map_update_elem', 'a helper'],
+      ['beeyard proto bpf_task_from_pid', 'a kfunc'],
+    ],
+    load: () => import('./proto.ts'),
+  },
+  {
     path: ['prog', 'show'],
     summary: 'list the programs of an object',
     operands: 'OBJ',

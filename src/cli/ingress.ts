@@ -48,6 +48,7 @@ export class IngressTable {
     }
     const name = this.#device ?? one.name ?? 'eth0';
     const device = this.#network.devices.get(name) ?? this.#network.add(name);
-    return { ifindex: device.ifindex, headerSize: link.headerSize, etherType: link.etherType };
+    const { headerSize, etherType } = link;
+    return { ifindex: device.ifindex, headerSize, etherType, linkType: one.linkType };
   }
 }

@@ -9,21 +9,28 @@ import {
   type Machine,
   type MachineProgram,
   type Network,
-  type PacketHook,
   PacketRing,
   PacketRunner,
+  type RingOptions,
   RunTotals,
+  SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import { cachingEngine } from './caching-engine.ts';
-import { WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
+import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
+import { QUEUE } from './worker-protocol.ts';
 
 /** Packets per lane and batch, and bytes for their frames: what fits the second-level cache. */
 const RING = { capacity: 1024, bytes: 2 << 20 };
 /** With the room of a driver's page for each packet. */
 const ROOMY_RING = { capacity: 256, bytes: 2 << 20 };
 /** With several CPUs: fewer hand-overs between threads are worth more than cache. */
-const SHARED_RING = { capacity: 2048, bytes: 4 << 20 };
+const SHARED_RING = { capacity: 4096, bytes: 8 << 20 };
+/**
+ * Batches under way with several CPUs: they work on some while others are made and counted, because
+ * waking a thread takes as long as running hundreds of packets.
+ */
+const UNDER_WAY = QUEUE;
 /** Room in a buffer of records for each packet of a batch: a record of a whole packet, and more. */
 const RECORD_ROOM = 2048;
 /** Records kept for the report; all are counted. */
@@ -104,27 +111,19 @@ export async function bootLanes(
   const program = loaded.programs.get(name) as MachineProgram;
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
   const most = mostPackets(machine, new Map(buffers));
-  const makeRing = ringMaker(machine, network.hookOf(program), options, most);
+  const hook = network.hookOf(program);
+  const shape = ringShape(machine, options, most);
+  const makeRing = () => new PacketRing(machine.runtime, hook, shape);
   const clones: CloneCounts = new Map();
   const onClone = (ifindex: number) => void clones.set(ifindex, (clones.get(ifindex) ?? 0) + 1);
   machine.runtime.host.cloneRedirect = (_, ifindex) => {
     onClone(ifindex);
     return 0;
   };
-  const workers =
-    cpus === 1 ? [] : await startWorkers(machine, program, { ...options, onTrace, onClone });
-  const totals = new RunTotals(0);
-  const runners =
+  const { workers, runners } =
     cpus === 1
-      ? [new PacketRunner([new LocalLane(makeRing(), program.code)], totals)]
-      : // One is filled while the threads work on the other.
-        [0, 1].map(
-          () =>
-            new PacketRunner(
-              workers.map((cpu) => new WorkerLane(makeRing(), cpu)),
-              totals,
-            ),
-        );
+      ? { workers: [], runners: [new PacketRunner([new LocalLane(makeRing(), program.code)], 0)] }
+      : await startWorkers(machine, program, { ...options, onTrace, onClone, shape, makeRing });
   const records = new Map<string, RecordLog>(
     buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
   );
@@ -150,16 +149,14 @@ export async function bootLanes(
   };
 }
 
-function ringMaker(
+function ringShape(
   machine: Machine,
-  hook: PacketHook,
   { cpus, inPlace }: LaneOptions,
   most: number,
-): () => PacketRing {
+): RingOptions & { readonly capacity: number } {
   const roomy = machine.changesPackets();
   const { capacity, bytes } = cpus > 1 ? SHARED_RING : roomy ? ROOMY_RING : RING;
-  const shape = { capacity: Math.min(capacity, most), bytes, roomy, inPlace };
-  return () => new PacketRing(machine.runtime, hook, shape);
+  return { capacity: Math.min(capacity, most), bytes, roomy, inPlace };
 }
 
 /**
@@ -168,8 +165,7 @@ function ringMaker(
  */
 function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>): number {
   let most = Infinity;
-  // Each CPU has two batches under way.
-  const batches = machine.cpus === 1 ? 1 : 2 * machine.cpus;
+  const batches = machine.cpus === 1 ? 1 : UNDER_WAY;
   for (const { spec } of machine.programs) {
     for (const relocation of spec.relocations) {
       const map = 'map' in relocation ? buffers.get(relocation.map) : undefined;
@@ -181,13 +177,20 @@ function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>):
   return most;
 }
 
-async function startWorkers(
-  machine: Machine,
-  program: MachineProgram,
-  options: LaneOptions & Pick<WorkerOptions, 'onTrace' | 'onClone'>,
-): Promise<WorkerCpu[]> {
+interface WorkerPlan extends LaneOptions, Pick<WorkerOptions, 'onTrace' | 'onClone' | 'shape'> {
+  readonly makeRing: () => PacketRing;
+}
+
+/** Starts a thread per CPU, and makes what is needed to have UNDER_WAY batches under way. */
+async function startWorkers(machine: Machine, program: MachineProgram, plan: WorkerPlan) {
   const programs = [...machine.programs];
-  const { cpus, engine, profile, fuel, env, onTrace, onClone } = options;
+  const { runtime } = machine;
+  const { cpus, engine, profile, fuel, env, onTrace, onClone, shape, makeRing } = plan;
+  const all = Array.from({ length: cpus }, (_, cpu) => cpu);
+  const sets = Array.from({ length: UNDER_WAY }, () => ({
+    batch: new SharedBatch(runtime, shape.capacity),
+    rings: all.map(makeRing),
+  }));
   const common = {
     cpus,
     engine,
@@ -196,16 +199,22 @@ async function startWorkers(
     images: programs.map((one) => one.code.image),
     program: programs.indexOf(program),
     programType: program.type.name,
-    devices: machine.runtime.host.devices,
+    devices: runtime.host.devices,
+    controls: all.map(() => allocateControl(runtime)),
+    shape,
     onTrace,
     onClone,
   };
-  const workers = Array.from(
-    { length: cpus },
-    (_, cpu) => new WorkerCpu(machine.runtime, { ...common, cpu }),
-  );
+  const ringsOf = (cpu: number) =>
+    sets.map(({ batch, rings }) => ({ ring: rings[cpu]!.memory, batch: batch.address }));
+  const workers = all.map((cpu) => new WorkerCpu(runtime, { ...common, cpu, rings: ringsOf(cpu) }));
   await Promise.all(workers.map((worker) => worker.ready()));
-  return workers;
+  const totals = new RunTotals(0);
+  const runners = sets.map(({ batch, rings }, k) => {
+    const lanes = workers.map((worker, cpu) => new WorkerLane(rings[cpu]!, worker, k));
+    return new PacketRunner(lanes, totals, batch);
+  });
+  return { workers, runners };
 }
 
 async function totalCounts(

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MapOf } from '../client/index.ts';
-import type { EngineName, PacketRunner } from '../machine/index.ts';
+import type { EngineName, Ingress, PacketRunner } from '../machine/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pcap/index.ts';
 import { CaptureFile, formatFor, OutputFile } from './capture.ts';
@@ -211,53 +211,85 @@ async function runCapture(
   copier: Copier | undefined,
   progress: (packets: number) => void,
 ): Promise<void> {
-  const { runner, collect } = state.machine;
+  const { machine } = state;
   const { interrupt } = state.io;
   let batches = 0;
-  for await (const batch of capture.batches()) {
-    await runBatch(state, capture, batch, (done, from) => {
-      collect();
+  const pipeline = new Pipeline(machine, (batch, runner, from) => {
+    machine.collect();
+    if (copier?.active) {
       capture.reader.refresh(batch);
-      if (copier?.active) copier.copy(capture, batch, from, done, state.ingress);
-      progress(runner.totals.packets);
-    });
-    if (copier?.active) await copier.finishBatch(capture, batch);
-    if (interrupt?.aborted) return;
+      copier.copy(capture, batch, from, runner, state.ingress);
+    }
+    progress(machine.runner.totals.packets);
+  });
+  for await (const batch of capture.batches()) {
+    await pipeline.run(batch, state.ingress.update(capture.reader.interfaces), () =>
+      capture.reader.refresh(batch),
+    );
+    if (copier?.active) {
+      await pipeline.drain();
+      await copier.finishBatch(capture, batch);
+    }
+    if (interrupt?.aborted) break;
     // Lets a signal in: reading a file never waits for anything.
     if (++batches % BATCHES_PER_TURN === 0) await nextTurn();
   }
+  await pipeline.drain();
+}
+
+type PartDone = (batch: PacketBatch, runner: PacketRunner, from: number) => void;
+
+/** Packets of a batch that a runner has under way, from number `from` on. */
+interface Part {
+  readonly batch: PacketBatch;
+  readonly number: number;
+  readonly runner: PacketRunner;
+  readonly from: number;
 }
 
 /**
- * Runs a batch in parts, the runners in turn: one is filled while threads work on the other. `done`
- * is called for each part in order, with its runner and its first packet.
+ * Runs batches in parts, the runners in turn: one is filled while threads work on another. `done` is
+ * called for each part in order, with its runner and its first packet.
  */
-async function runBatch(
-  { machine, ingress }: RunState,
-  capture: CaptureFile,
-  batch: PacketBatch,
-  done: (runner: PacketRunner, from: number) => void,
-): Promise<void> {
-  const { runners } = machine;
-  const devices = ingress.update(capture.reader.interfaces);
-  let before: { readonly runner: PacketRunner; readonly from: number } | undefined;
-  const settle = async () => {
-    await before?.runner.settled();
-    return before;
-  };
-  const finish = (part: typeof before) => part && done(part.runner, part.from);
-  for (let from = 0, turn = 0; from < batch.count; turn++) {
-    const runner = runners[turn % runners.length]!;
-    capture.reader.refresh(batch);
-    if (runners.length === 1) finish(await settle());
-    const count = runner.fill(batch, from, devices);
-    const part = runners.length === 1 ? undefined : await settle();
-    runner.launch();
-    finish(part);
-    before = { runner, from };
-    from += count;
+class Pipeline {
+  readonly #machine: RunMachine;
+  readonly #done: PartDone;
+  readonly #underWay: Part[] = [];
+  #turn = 0;
+  #batches = 0;
+
+  constructor(machine: RunMachine, done: PartDone) {
+    this.#machine = machine;
+    this.#done = done;
   }
-  finish(await settle());
+
+  /** May leave parts of this batch under way, none of an older one. `refresh` finds its bytes. */
+  async run(batch: PacketBatch, ingress: readonly Ingress[], refresh: () => void): Promise<void> {
+    const { runners, storage } = this.#machine;
+    const number = this.#batches++;
+    for (let from = 0; from < batch.count; ) {
+      if (this.#underWay.length === runners.length) await this.#finish();
+      const runner = runners[this.#turn++ % runners.length]!;
+      refresh();
+      const count = runner.fill(batch, from, ingress);
+      runner.launch();
+      this.#underWay.push({ batch, number, runner, from });
+      from += count;
+    }
+    if (runners.length === 1) return this.drain();
+    storage.hold();
+    while (this.#underWay.length > 0 && this.#underWay[0]!.number < number) await this.#finish();
+  }
+
+  async drain(): Promise<void> {
+    while (this.#underWay.length > 0) await this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    const { batch, runner, from } = this.#underWay.shift()!;
+    await runner.settled();
+    this.#done(batch, runner, from);
+  }
 }
 
 /** Up to here a loop is faster than making two views for the native comparison. */

@@ -6,19 +6,21 @@ import {
 } from 'node:worker_threads';
 import { BugError } from '../base/index.ts';
 import type { ProgramFault } from '../engine/index.ts';
-import type { Lane, LaneFault, PacketRing } from '../machine/index.ts';
+import type { Ingress, Lane, LaneFault, PacketRing, SharedPart } from '../machine/index.ts';
 import type { HostDevice, Runtime } from '../runtime/index.ts';
 import {
   COMMAND,
-  type DeviceList,
+  CONTROL_WORDS,
+  commandWords,
+  DONE,
   type FaultMessage,
-  RING,
-  STATE,
+  GIVEN,
   type WorkerMessage,
+  type WorkerNews,
   type WorkerSetup,
 } from './worker-protocol.ts';
 
-const CONTROL_BYTES = 64;
+const ETHERNET = 1;
 
 type WaitAsync = (
   words: Int32Array,
@@ -28,11 +30,20 @@ type WaitAsync = (
 
 const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
 
-export interface WorkerOptions extends Omit<WorkerSetup, 'control' | 'memory'> {
+export interface WorkerOptions extends Omit<WorkerSetup, 'memory'> {
   /** The machine's devices; they may become more. */
   readonly devices: ReadonlyMap<number, HostDevice>;
   readonly onClone: (ifindex: number) => void;
   readonly onTrace: (line: string) => void;
+}
+
+/** Room for the control words of one CPU. Returns its address. */
+export function allocateControl(runtime: Runtime): number {
+  const address = runtime.allocate(CONTROL_WORDS * 4, 64);
+  const words = new Int32Array(runtime.memory.buffer, address, CONTROL_WORDS);
+  words.fill(0);
+  Atomics.store(words, DONE, -1);
+  return address;
 }
 
 /** A CPU that is a thread of its own, on the machine's shared memory. */
@@ -40,82 +51,93 @@ export class WorkerCpu {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #control: Int32Array;
-  readonly #failed: Promise<never>;
+  #failure: BugError | undefined;
   readonly #options: WorkerOptions;
   #devices = 0;
-  #faults: readonly LaneFault[] = [];
+  #ingress = 0;
+  readonly #faults = new Map<number, readonly LaneFault[]>();
   #counts: readonly Float64Array[] = [];
 
   constructor(runtime: Runtime, options: WorkerOptions) {
     const { onTrace: _trace, onClone: _clone, devices: _devices, ...plain } = options;
-    const control = runtime.allocate(CONTROL_BYTES, CONTROL_BYTES);
     const channel = new MessageChannel();
-    const setup: WorkerSetup = { ...plain, memory: runtime.memory, control };
+    const setup: WorkerSetup = { ...plain, memory: runtime.memory };
     this.#options = options;
-    this.#control = new Int32Array(runtime.memory.buffer, control, CONTROL_BYTES / 4);
-    Atomics.store(this.#control, STATE, COMMAND.starting);
+    const control = options.controls[options.cpu]!;
+    this.#control = new Int32Array(runtime.memory.buffer, control, CONTROL_WORDS);
     this.#port = channel.port1;
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { ...setup, port: channel.port2 },
       transferList: [channel.port2],
     });
-    this.#failed = new Promise((_, fail) => {
-      this.#worker.once('error', (error) =>
-        fail(new BugError(`CPU ${options.cpu} stopped: ${error.message}`, { cause: error })),
-      );
+    this.#worker.once('error', (error) => {
+      this.#failure = new BugError(`CPU ${options.cpu} stopped: ${error.message}`, {
+        cause: error,
+      });
+      Atomics.notify(this.#control, DONE);
     });
-    this.#failed.catch(() => undefined);
   }
 
   /** Resolves when the thread is ready for packets. */
   async ready(): Promise<void> {
-    await this.#until(COMMAND.starting);
+    await this.#until(0);
   }
 
-  /** Runs the program over what is in the ring. One ring at a time. */
-  async run(ring: PacketRing): Promise<readonly LaneFault[]> {
-    this.#faults = [];
-    this.#tellDevices();
-    this.#control.set([ring.count, ring.contexts, ring.results, ring.times], RING);
-    await this.#command(COMMAND.run);
-    return this.#faults;
+  /** Gives the thread packets for ring number `ring`; resolves to its faults. */
+  async run(ring: number, part: SharedPart): Promise<readonly LaneFault[]> {
+    this.#tellNews(part.ingress);
+    const run = this.#give(COMMAND.run, ring, part.count, part.bytes);
+    await this.#until(run);
+    this.#receive();
+    const faults = this.#faults.get(run) ?? [];
+    this.#faults.delete(run);
+    return faults;
   }
 
   /** Executions per instruction in this thread, for each program in the order of `images`. */
   async counts(): Promise<readonly Float64Array[]> {
-    await this.#command(COMMAND.counts);
+    await this.#until(this.#give(COMMAND.counts));
+    this.#receive();
     return this.#counts;
   }
 
   async stop(): Promise<void> {
-    Atomics.store(this.#control, STATE, COMMAND.stop);
-    Atomics.notify(this.#control, STATE);
+    this.#give(COMMAND.stop);
     this.#port.close();
     await this.#worker.terminate();
   }
 
   /** Helpers in the thread see the devices the machine has now. */
-  #tellDevices(): void {
+  #tellNews(ingress: readonly Ingress[]): void {
     const { devices } = this.#options;
-    if (devices.size === this.#devices) return;
+    if (devices.size === this.#devices && ingress.length === this.#ingress) return;
     this.#devices = devices.size;
-    const list: DeviceList = [...devices];
+    this.#ingress = ingress.length;
+    const news: WorkerNews = {
+      devices: [...devices],
+      ingress: ingress.map(({ ifindex, linkType = ETHERNET }) => ({ ifindex, linkType })),
+    };
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
-    this.#port.postMessage(list);
+    this.#port.postMessage(news);
   }
 
-  async #command(command: number): Promise<void> {
-    Atomics.store(this.#control, STATE, command);
-    Atomics.notify(this.#control, STATE);
-    await this.#until(command);
-    this.#receive();
+  /** Returns the command's number, from 1. */
+  #give(...words: number[]): number {
+    const given = Atomics.load(this.#control, GIVEN);
+    this.#control.set(words, commandWords(given));
+    Atomics.store(this.#control, GIVEN, given + 1);
+    Atomics.notify(this.#control, GIVEN);
+    return given + 1;
   }
 
-  /** Waits until the control word is something else than `value`. */
-  async #until(value: number): Promise<void> {
-    while (Atomics.load(this.#control, STATE) === value) {
-      const result = waitAsync(this.#control, STATE, value);
-      if (result.async) await Promise.race([result.value, this.#failed]);
+  /** Waits until so many commands are done. */
+  async #until(count: number): Promise<void> {
+    for (;;) {
+      const done = Atomics.load(this.#control, DONE);
+      if (done >= count) return;
+      const result = waitAsync(this.#control, DONE, done);
+      if (this.#failure) throw this.#failure;
+      if (result.async) await result.value;
     }
   }
 
@@ -124,7 +146,7 @@ export class WorkerCpu {
       const received = receiveMessageOnPort(this.#port);
       if (!received) return;
       const message = received.message as WorkerMessage;
-      if (message.kind === 'faults') this.#faults = message.faults.map(revived);
+      if (message.kind === 'faults') this.#faults.set(message.run, message.faults.map(revived));
       else if (message.kind === 'counts') this.#counts = message.counts;
       else if (message.kind === 'clone') this.#options.onClone(message.ifindex);
       else this.#options.onTrace(message.line);
@@ -132,19 +154,22 @@ export class WorkerCpu {
   }
 }
 
-/** A lane whose program runs on such a CPU. */
+/** A lane whose program runs on such a CPU, with the CPU's ring of this number. */
 export class WorkerLane implements Lane {
   readonly ring: PacketRing;
   faults: readonly LaneFault[] = [];
   readonly #cpu: WorkerCpu;
+  readonly #number: number;
 
-  constructor(ring: PacketRing, cpu: WorkerCpu) {
+  constructor(ring: PacketRing, cpu: WorkerCpu, number: number) {
     this.ring = ring;
     this.#cpu = cpu;
+    this.#number = number;
   }
 
-  async run(): Promise<void> {
-    this.faults = this.ring.count === 0 ? [] : await this.#cpu.run(this.ring);
+  async run(part: SharedPart): Promise<void> {
+    this.faults = [];
+    this.faults = await this.#cpu.run(this.#number, part);
   }
 }
 

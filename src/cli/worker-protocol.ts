@@ -1,14 +1,34 @@
 import type { CompileOptions, ProgramFault, ProgramImage } from '../engine/index.ts';
-import type { EngineName } from '../machine/index.ts';
+import type { EngineName, RingMemory, RingOptions } from '../machine/index.ts';
 import type { HostDevice } from '../runtime/index.ts';
 
-/** Index of the control word that carries commands. */
-export const STATE = 0;
-/** Index of the words that say what to run: packets, addresses of contexts, results and times. */
-export const RING = 1;
+/**
+ * Control words, in memory that both sides share: commands given so far (written by the main
+ * thread), commands done (by the worker; -1 until it is ready), steps of time begun (cpu-share.ts).
+ */
+export const GIVEN = 0;
+export const DONE = 1;
+export const STEPS = 2;
+/** From here on the commands themselves: what, and if it is `run`, with which packets. */
+export const FIRST_COMMAND = 4;
+export const COMMAND_WORDS = 4;
+/** Commands that may be given before the first of them is done. */
+export const QUEUE = 4;
+export const CONTROL_WORDS = FIRST_COMMAND + QUEUE * COMMAND_WORDS;
 
-/** Values of the control word. The main thread sets one, the worker sets it back to idle. */
-export const COMMAND = { idle: 0, run: 1, counts: 2, stop: 3, starting: 4 } as const;
+/** Index of the first word of command number `n`. */
+export function commandWords(n: number): number {
+  return FIRST_COMMAND + (n % QUEUE) * COMMAND_WORDS;
+}
+
+/** What to do. `run` is followed by ring, packets, address that their starts count from. */
+export const COMMAND = { run: 1, counts: 2, stop: 3 } as const;
+
+/** A ring of this CPU and the columns of the batches it gets packets from. */
+export interface SharedRing {
+  readonly ring: RingMemory;
+  readonly batch: number;
+}
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -23,8 +43,10 @@ export interface WorkerSetup {
   readonly images: readonly ProgramImage[];
   readonly program: number;
   readonly programType: string;
-  /** Address of the control words. */
-  readonly control: number;
+  /** Addresses of the control words of all CPUs, in order. */
+  readonly controls: readonly number[];
+  readonly rings: readonly SharedRing[];
+  readonly shape: RingOptions;
 }
 
 /** A fault as it travels between threads. */
@@ -42,10 +64,13 @@ export interface FaultMessage {
 
 /** What a worker tells. */
 export type WorkerMessage =
-  | { readonly kind: 'faults'; readonly faults: readonly FaultMessage[] }
+  | { readonly kind: 'faults'; readonly run: number; readonly faults: readonly FaultMessage[] }
   | { readonly kind: 'counts'; readonly counts: readonly Float64Array[] }
   | { readonly kind: 'trace'; readonly line: string }
   | { readonly kind: 'clone'; readonly ifindex: number };
 
-/** What a worker is told between commands: devices by ifindex. */
-export type DeviceList = readonly (readonly [number, HostDevice])[];
+/** What a worker is told between commands: devices by ifindex, where packets come in. */
+export interface WorkerNews {
+  readonly devices: readonly (readonly [number, HostDevice])[];
+  readonly ingress: readonly { readonly ifindex: number; readonly linkType: number }[];
+}

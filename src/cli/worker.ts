@@ -1,18 +1,33 @@
 /** One CPU of `beeyard run --cpus N`: a thread over the machine's shared memory. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { LoadedCode, ProgramImage } from '../engine/index.ts';
-import { packetHook, runRing } from '../machine/index.ts';
+import {
+  CpuShare,
+  type Ingress,
+  type LaneFault,
+  packetHook,
+  PacketRing,
+  SharedBatch,
+  StepClock,
+} from '../machine/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
+import { linkDef } from '../tools/pcap/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import {
   COMMAND,
-  type DeviceList,
+  CONTROL_WORDS,
+  commandWords,
+  DONE,
   type FaultMessage,
-  RING,
-  STATE,
+  GIVEN,
+  STEPS,
   type WorkerMessage,
+  type WorkerNews,
   type WorkerSetup,
 } from './worker-protocol.ts';
+
+/** Looks at the commands before the thread goes to sleep: waking it takes longer. */
+const SPINS = 3000;
 
 const setup = workerData as WorkerSetup & { readonly port: MessagePort };
 
@@ -34,34 +49,59 @@ async function start(): Promise<void> {
   serve(runtime, codes);
 }
 
-/** Waits for commands in the control words until told to stop. */
+/** Does commands in the order they are given until told to stop. */
 function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
-  const code = codes[setup.program]!;
-  const hook = packetHook(setup.programType)!;
-  const control = new Int32Array(setup.memory.buffer, setup.control, 16);
-  for (;;) {
-    finish(control);
-    Atomics.wait(control, STATE, COMMAND.idle);
-    const command = Atomics.load(control, STATE);
+  const shares = makeShares(runtime, codes[setup.program]!);
+  const { buffer } = setup.memory;
+  const control = new Int32Array(buffer, setup.controls[setup.cpu]!, CONTROL_WORDS);
+  const ingress: Ingress[] = [];
+  for (let done = 0; ; done++) {
+    Atomics.store(control, DONE, done);
+    Atomics.notify(control, DONE);
+    awaitCommand(control, done);
+    const at = commandWords(done);
+    const [command, ring, count, bytes] = control.subarray(at, at + 4);
     if (command === COMMAND.stop) break;
     if (command === COMMAND.counts) {
       tell({ kind: 'counts', counts: codes.map((one) => one.counts()) });
     } else {
-      hearDevices(runtime);
-      const [count, contexts, results, times] = addresses(control);
-      const faults = runRing(code, { runtime, hook, contexts, results, times }, count);
-      if (faults.length > 0) tell({ kind: 'faults', faults: faults.map(plain) });
+      hearNews(runtime, ingress);
+      // The words are signed, addresses are not.
+      const part = { count: count!, bytes: bytes! >>> 0, ingress };
+      const faults = shares[ring!]!.run(part);
+      if (faults.length > 0) tell({ kind: 'faults', run: done + 1, faults: faults.map(plain) });
     }
   }
   setup.port.close();
 }
 
-function hearDevices(runtime: Runtime): void {
+function makeShares(runtime: Runtime, code: LoadedCode): CpuShare[] {
+  const { cpu, cpus, shape, controls, memory } = setup;
+  const hook = packetHook(setup.programType)!;
+  const started = controls.map((at) => new Int32Array(memory.buffer, at + 4 * STEPS, 1));
+  const clock = new StepClock(runtime, cpu, started);
+  return setup.rings.map(({ ring, batch }) => {
+    const own = new PacketRing(runtime, hook, { ...shape, memory: ring });
+    const columns = new SharedBatch(runtime, shape.capacity, batch);
+    return new CpuShare(code, own, columns, clock, [cpu, cpus]);
+  });
+}
+
+function awaitCommand(control: Int32Array, done: number): void {
+  for (let spins = 0; Atomics.load(control, GIVEN) === done; spins++) {
+    if (spins > SPINS) Atomics.wait(control, GIVEN, done);
+  }
+}
+
+function hearNews(runtime: Runtime, ingress: Ingress[]): void {
   for (;;) {
     const received = receiveMessageOnPort(setup.port);
     if (!received) return;
-    for (const [ifindex, device] of received.message as DeviceList) {
-      runtime.host.devices.set(ifindex, device);
+    const news = received.message as WorkerNews;
+    for (const [ifindex, device] of news.devices) runtime.host.devices.set(ifindex, device);
+    for (const { ifindex, linkType } of news.ingress.slice(ingress.length)) {
+      const { headerSize, etherType } = linkDef(linkType)!;
+      ingress.push({ ifindex, headerSize, etherType, linkType });
     }
   }
 }
@@ -71,19 +111,8 @@ function tell(message: WorkerMessage): void {
   setup.port.postMessage(message);
 }
 
-/** The words are addresses: unsigned. */
-function addresses(control: Int32Array): [number, number, number, number] {
-  const word = (i: number) => Atomics.load(control, RING + i) >>> 0;
-  return [word(0), word(1), word(2), word(3)];
-}
-
-function finish(control: Int32Array): void {
-  Atomics.store(control, STATE, COMMAND.idle);
-  Atomics.notify(control, STATE);
-}
-
 /** Errors lose their fields on the way between threads; plain objects do not. */
-function plain({ slot, fault }: ReturnType<typeof runRing>[number]): FaultMessage {
+function plain({ slot, fault }: LaneFault): FaultMessage {
   const { kind, program, insn, address, size, write, source, message } = fault;
   return { slot, kind, program, insn, address, size, write, source, message };
 }

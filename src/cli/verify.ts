@@ -1,0 +1,143 @@
+import { loadKernelProfile } from '../abi/index.ts';
+import { basename } from 'node:path';
+import { KernelError } from '../base/index.ts';
+import type { ProgramSpec } from '../object/index.ts';
+import {
+  type Explanation,
+  explain,
+  type KernelProfile,
+  type VerifierCapabilities,
+  type VerifierInput,
+  verifierInput,
+  verify,
+  type VerifyResult,
+} from '../verifier/index.ts';
+import type { CommandCall } from './command.ts';
+import { EXIT, usageError } from './exit.ts';
+import { readObject } from './files.ts';
+import type { CliIo } from './io.ts';
+import { didYouMean } from './suggest.ts';
+import { writeCsv, writeJson, writeText } from './verify-report.ts';
+
+/** What came of one program. */
+export interface VerifiedProgram {
+  readonly file: string;
+  readonly program: ProgramSpec;
+  /** Undefined when the loader had to refuse it before any verifier saw it, or on a bug. */
+  readonly result?: VerifyResult;
+  readonly input?: VerifierInput;
+  readonly refusal?: KernelError;
+  readonly bug?: Error;
+  readonly explanation?: Explanation;
+}
+
+/** How programs are verified. */
+interface Settings {
+  readonly logLevel: number;
+  readonly capabilities: VerifierCapabilities;
+  readonly explain: boolean;
+}
+
+/** What `--caps` takes: Linux's names without CAP_. */
+const CAPABILITIES: Readonly<Record<string, keyof VerifierCapabilities>> = {
+  bpf: 'bpf',
+  perfmon: 'perfmon',
+  net_admin: 'netAdmin',
+  sys_admin: 'sysAdmin',
+};
+
+/** `beeyard verify`. */
+export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  const settings: Settings = {
+    logLevel: call.count('log-level', 0, 0, 7),
+    capabilities: capabilitiesOf(call),
+    explain: call.flag('explain'),
+  };
+  const chosen = choose(call, io);
+  const profile = await loadKernelProfile();
+  const programs: VerifiedProgram[] = [];
+  for (const { file, object, program } of chosen) {
+    if (io.interrupt?.aborted) break;
+    programs.push(verifyProgram(file, object, program, profile, settings));
+  }
+  if (call.json) writeJson(programs, io, call.flag('pretty'));
+  else if (call.flag('csv')) writeCsv(programs, io);
+  else writeText(programs, io, settings.logLevel > 0);
+  return exitCode(programs, io);
+}
+
+function exitCode(programs: readonly VerifiedProgram[], io: CliIo): number {
+  if (programs.some(({ bug }) => bug)) return EXIT.bug;
+  if (io.interrupt?.aborted) return EXIT.interrupted;
+  return programs.every(({ result }) => result?.ok) ? EXIT.ok : EXIT.finding;
+}
+
+type Chosen = { file: string; object: ReturnType<typeof readObject>; program: ProgramSpec };
+
+/** The programs of the given files, or those named by --prog. */
+function choose(call: CommandCall, io: CliIo): Chosen[] {
+  const all = call.operands.flatMap((file) => {
+    const object = readObject(file, io);
+    return object.programs.map((program) => ({ file, object, program }));
+  });
+  const names = call.list('prog');
+  const known = all.map(({ program }) => program.name);
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    throw usageError(`there is no program '${name}'${didYouMean(name, known)}`);
+  }
+  return names.length > 0 ? all.filter(({ program }) => names.includes(program.name)) : all;
+}
+
+/** --caps and --unpriv as the privileges of the loader. */
+function capabilitiesOf(call: CommandCall): VerifierCapabilities {
+  const text = call.text('caps');
+  if (call.flag('unpriv')) {
+    if (text !== undefined) throw usageError('--unpriv and --caps exclude each other');
+    return capabilities([]);
+  }
+  if (text === undefined || text === 'all') return capabilities(Object.keys(CAPABILITIES));
+  const words = text === 'none' ? [] : text.toLowerCase().split(',');
+  return capabilities(words.map((word) => word.trim().replace(/^cap_/, '')));
+}
+
+function capabilities(names: readonly string[]): VerifierCapabilities {
+  const known = Object.keys(CAPABILITIES);
+  const wrong = names.find((name) => !known.includes(name));
+  if (wrong !== undefined) {
+    const hint = didYouMean(wrong, known);
+    throw usageError(
+      `--caps takes all, none, or some of ${known.join(', ')}, not '${wrong}'${hint}`,
+    );
+  }
+  const has = (name: string) => names.includes(name);
+  return {
+    bpf: has('bpf'),
+    perfmon: has('perfmon'),
+    netAdmin: has('net_admin'),
+    sysAdmin: has('sys_admin'),
+  };
+}
+
+/** As libbpf does: without a log first, and again with one when it is rejected. */
+function verifyProgram(
+  file: string,
+  object: Chosen['object'],
+  program: ProgramSpec,
+  profile: KernelProfile,
+  settings: Settings,
+): VerifiedProgram {
+  const { logLevel, capabilities } = settings;
+  try {
+    const objectName = basename(file).split('.')[0]!;
+    const input = verifierInput(object, program, profile, { objectName });
+    const first = verify(input, profile, { logLevel, capabilities });
+    if (first.ok) return { file, program, input, result: first };
+    const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
+    const explanation = settings.explain && explain(input, profile, { capabilities });
+    return { file, program, input, result, ...(explanation ? { explanation } : {}) };
+  } catch (error) {
+    if (error instanceof KernelError) return { file, program, refusal: error };
+    return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
