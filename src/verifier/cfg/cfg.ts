@@ -14,6 +14,7 @@ import {
 import {
   AUX_CALLS_CALLBACK,
   AUX_FORCE_CHECKPOINT,
+  AUX_ITER_NEXT,
   AUX_JMP_POINT,
   AUX_JUMP_TARGET,
   AUX_PRUNE_POINT,
@@ -141,7 +142,7 @@ class CfgWalk {
       env.subprogs[findContainingSubprog(env, insn)]!.changesPacket = true;
     }
     if (isKfuncCall(env, insn) && isIterNextKfunc(env, insn)) {
-      this.#mark(insn, AUX_PRUNE_POINT | AUX_FORCE_CHECKPOINT);
+      this.#mark(insn, AUX_ITER_NEXT | AUX_PRUNE_POINT | AUX_FORCE_CHECKPOINT);
     }
   }
 
