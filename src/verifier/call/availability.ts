@@ -105,6 +105,13 @@ const mayTraceRawOrTrampoline = (env: VerifierEnv): boolean =>
     env.expectedAttachType === constants.BPF_TRACE_RAW_TP) ||
   hasTrampoline(env);
 
+/** A congestion control that is being retired may set no options any more. */
+function isNotRelease(env: VerifierEnv): boolean {
+  const ops = env.profile.btf().type(env.input.attachBtfId);
+  // The expected attach type of struct_ops programs is the member's number.
+  return ops.kind !== 'struct' || ops.members[env.expectedAttachType]?.name !== 'release';
+}
+
 const SYSADMIN: Choice = onlyIf((env) => env.capabilities.sysAdmin, 'bpf_probe_write_user_proto');
 
 /** By `selector.helper`, then by helper alone. */
@@ -157,6 +164,8 @@ const CHOICES: Readonly<Record<string, Choice>> = {
   ),
   'cg_sockopt_func_proto.setsockopt': onlyIf(isSetsockopt, 'bpf_sk_setsockopt_proto'),
   'cg_sockopt_func_proto.getsockopt': onlyIf(isSetsockopt, 'bpf_sk_getsockopt_proto'),
+  'bpf_tcp_ca_get_func_proto.setsockopt': onlyIf(isNotRelease, 'bpf_sk_setsockopt_proto'),
+  'bpf_tcp_ca_get_func_proto.getsockopt': onlyIf(isNotRelease, 'bpf_sk_getsockopt_proto'),
   'lirc_mode2_func_proto.trace_printk': onlyIf(
     (env) => env.allowPtrLeaks,
     'bpf_trace_printk_proto',
