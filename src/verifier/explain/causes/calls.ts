@@ -58,12 +58,31 @@ export const callCauses: CauseTable = {
     problem: `${text(s, 1)}() does not work on this type of map.`,
     advice: ['Use the helper meant for the map type, or another map type.'],
   }),
-  'reference.leak': (s) => ({
+  'subprog.reference_leak': (s) => ({
     problem: `What the call at instruction ${number(s, 1)} acquired is not released on this path.`,
     advice: [
-      'Release it (bpf_sk_release(), bpf_ringbuf_discard(), …) on every path, also ' +
-        'before early returns.',
+      'Release it (bpf_sk_release(), bpf_ringbuf_discard(), …) on every path, ' +
+        'also before early returns.',
     ],
+  }),
+  'subprog.stack_combined': (s) => ({
+    problem:
+      `The functions that call each other here need ${number(s, 1)} bytes of stack in all; ` +
+      'there are 512.',
+    advice: ['Move large variables to a per-CPU array map, or let fewer functions nest.'],
+  }),
+  'subprog.call_stack': (s) => ({
+    problem: `More than 8 functions call one another here (${number(s, 0)}).`,
+    advice: ['Let the compiler put functions in place (`__always_inline`), or nest fewer.'],
+  }),
+  'subprog.global_with_lock': () => ({
+    problem: 'A global function is called while a spin lock is held.',
+    advice: ['Make the function static, or call it outside of the lock.'],
+  }),
+  'subprog.expects_nonnull': (s) => ({
+    problem: `Argument ${number(s, 0) + 1} of the global function may be NULL, its tag says never.`,
+    subject: register(s, number(s, 0) + 1),
+    advice: ['Check the pointer before the call.'],
   }),
   'reference.must_be_referenced': (s) => ({
     problem:
@@ -84,10 +103,74 @@ export const callCauses: CauseTable = {
     problem: `The call of ${text(s, 1)}() passes something else than its C type says.`,
     advice: ['Global functions are verified by their prototype alone: pass exactly what it names.'],
   }),
-  'return.range': (s) => ({
-    problem: `What the program returns is not one of the values its type allows: ${s.message.text}`,
-    subject: register(s, 0),
-    advice: ['Return one of the values the hook knows, on every path.'],
+  'return.out_of_range': (s) => ({
+    problem:
+      `The program may return another value than its type allows: ${number(s, 3)} to ` +
+      `${number(s, 4)}.`,
+    subject: register(s, Number(text(s, 1).slice(1))),
+    advice: ['Return one of the values the hook knows, on every path; limit what is computed.'],
+  }),
+  'return.not_known': (s) => ({
+    problem: `What is returned in R${number(s, 1)} is no number (${text(s, 2)}).`,
+    subject: register(s, number(s, 1)),
+    advice: ['Return one of the values the hook knows.'],
+  }),
+  'return.leaks_address': (s) => ({
+    problem: `The program would return the kernel address in ${reg(s)}.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Return a number.'],
+  }),
+  'kfunc.not_allowed': (s) => ({
+    problem: `Programs of this type may not call ${text(s, 0)}().`,
+    advice: [`\`beeyard proto ${text(s, 0)}\` lists the program types that may.`],
+  }),
+  'kfunc.possibly_null': (s) => ({
+    problem: `Argument ${number(s, 0) + 1} may be NULL, and the function does not take NULL.`,
+    subject: register(s, number(s, 0) + 1),
+    advice: ['Check the pointer before the call: `if (!p) return 0;`'],
+  }),
+  'kfunc.not_trusted': (s) => ({
+    problem: `${reg(s)} is a pointer the kernel does not vouch for: the object may be gone.`,
+    subject: register(s, number(s, 0)),
+    advice: [
+      'Pass what a hook or an acquiring function gave; pointers read out of structs need a ' +
+        'reference of their own (bpf_task_acquire() and its kind).',
+    ],
+  }),
+  'kfunc.not_rcu': (s) => ({
+    problem: `${reg(s)} is not protected by RCU: the object may be gone.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Read and use the pointer between bpf_rcu_read_lock() and bpf_rcu_read_unlock().'],
+  }),
+  'kfunc.sleepable': (s) => ({
+    problem: `${text(s, 0)}() may sleep, but this program may not.`,
+    advice: ['Use a sleepable section (`.s`) where the program type has one.'],
+  }),
+  'iter.uninitialized': (s) => ({
+    problem: `The iterator was not started (or is destroyed already) on this path.`,
+    subject: register(s, number(s, 1) + 1),
+    advice: ['Call its new function first, and destroy it exactly once; bpf_for_each() does both.'],
+  }),
+  'iter.initialized': (s) => ({
+    problem: 'The iterator is started a second time.',
+    subject: register(s, number(s, 1) + 1),
+    advice: ['Destroy it before it is started again.'],
+  }),
+  'lock.two': () => ({
+    problem: 'A second spin lock is taken while one is held.',
+    advice: ['Release the first lock before.'],
+  }),
+  'lock.not_taken': () => ({
+    problem: 'A spin lock is released that is not held on this path.',
+    advice: ['Take and release the lock on the same paths.'],
+  }),
+  'region.unmatched_rcu': () => ({
+    problem: 'An RCU read section is left that was not entered on this path.',
+    advice: ['Pair bpf_rcu_read_lock() and bpf_rcu_read_unlock() on every path.'],
+  }),
+  'region.unmatched_preempt': () => ({
+    problem: 'Preemption is enabled though it was not disabled on this path.',
+    advice: ['Pair bpf_preempt_disable() and bpf_preempt_enable() on every path.'],
   }),
 };
 

@@ -141,6 +141,30 @@ export const flowCauses: CauseTable = {
     problem: 'A function is called while a spin lock is held.',
     advice: ['Do the call before the lock is taken or after it is released.'],
   }),
+  'flow.exit_under_rcu': () => ({
+    problem: 'The program ends within an RCU read section.',
+    advice: ['Call bpf_rcu_read_unlock() on every path, also before early returns.'],
+  }),
+  'spectre.mixed_bounds': (s) => ({
+    problem:
+      `${reg(s)} is added to a pointer and may be negative or not: without CAP_PERFMON the ` +
+      'kernel cannot guard that against speculation.',
+    subject: register(s, number(s, 0)),
+    advice: ['Make the index unsigned, or check its sign first.'],
+  }),
+  'spectre.beyond': (s) => ({
+    problem: `${reg(s)} would move the pointer out of its object, even if only for a moment.`,
+    subject: register(s, number(s, 0)),
+    advice: ['Check the index before it is added, or load with CAP_PERFMON.'],
+  }),
+  'flow.frame_pointer_read_only': () => ({
+    problem: 'The program changes R10, which always holds the frame pointer.',
+    advice: ['Copy R10 to another register and change that.'],
+  }),
+  'flow.calls_need_capabilities': () => ({
+    problem: 'Only loaders with CAP_BPF may load programs with functions of their own.',
+    advice: ['Let the compiler put every function in place (`__always_inline`).'],
+  }),
   'flow.exit_under_lock': () => ({
     problem: 'The program ends while a spin lock is still held.',
     advice: ['Call bpf_spin_unlock() on every path, also before early returns.'],
