@@ -11,6 +11,8 @@ import { statistics } from './recorded.mjs';
 const LEVEL1 = 1;
 const LEVEL2 = 2;
 const STATS = 4;
+/** Bytes of the test driver's log buffer. */
+const LOG_BUFFER = 2 << 20;
 
 const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
 const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
@@ -54,7 +56,8 @@ export function attempt(beeyard, unit, { log }) {
   const logged = log;
   try {
     const input = inputOf(beeyard, unit);
-    const run = (logLevel) => beeyard.verify(input, beeyard.profile, { logLevel, capabilities });
+    const run = (logLevel, logSize) =>
+      beeyard.verify(input, beeyard.profile, { logLevel, logSize, capabilities });
     return { ...runs(run, spec, mode, log), logged };
   } catch (error) {
     const refusal = loaderRefusal(error);
@@ -70,7 +73,7 @@ function runs(run, spec, mode, log) {
   if (!messages) return { detailed, plain: detailed ?? run(0), said: '' };
   if (asked & LEVEL2 && detailed) return { detailed, plain: detailed, said: detailed.log };
   // Level 0 has no log; when the load fails, libbpf tries again with level 1.
-  const plain = run(asked || LEVEL1);
+  const plain = run(asked || LEVEL1, LOG_BUFFER);
   return { detailed, plain, said: asked === 0 && plain.ok ? '' : plain.log };
 }
 
