@@ -69,8 +69,10 @@ export function verify(
   const rejection = walk(env);
   const stats = statsOf(env, started);
   sayStats(env, stats);
+  // A log that was cut is an error of its own (bpf_vlog_finalize), whatever the program is like.
+  const isCut = options.logSize !== undefined && log.buffer.trueSize > options.logSize;
   return {
-    ...verdict(rejection),
+    ...verdict(isCut ? new Rejection('ENOSPC', rejection?.reason) : rejection),
     insn: rejection && env.passCount > 0 ? env.insnIdx : -1,
     log: log.buffer.text(options.logSize, (logLevel & LOG_FIXED) !== 0),
     stats,
