@@ -122,6 +122,8 @@ function stepText(env: VerifierEnv, step: LineageStep): string {
       return `${name} is read back from the stack`;
     case 'changed':
       return `${name} is changed`;
+    case 'moved':
+      return `${from} is added to the pointer`;
     case 'tested':
       return `${name} is tested, and the branch is ${step.taken ? 'taken' : 'not taken'}`;
     case 'passed':

@@ -15,7 +15,7 @@ import {
   BPF_X,
   classOf,
 } from '../../isa/index.ts';
-import type { PathRecorder, Place } from './trace.ts';
+import { ADDS_NUMBER, type PathRecorder, type Place } from './trace.ts';
 
 /** What a step did to the value that is followed back. */
 export type StepKind =
@@ -28,6 +28,8 @@ export type StepKind =
   | 'filled'
   /** Arithmetic changed it. */
   | 'changed'
+  /** A number was added to the pointer; from here on the number is followed. */
+  | 'moved'
   /** A branch looked at it. */
   | 'tested'
   /** It was handed to a function of the program, or came back from one. */
@@ -86,7 +88,7 @@ function stepOn(path: PathRecorder, step: number, at: Place): Found | undefined 
   switch (classOf(op)) {
     case BPF_ALU:
     case BPF_ALU64:
-      return isRegister(at, frame, code.dst[insn]!) ? onAlu(path, insn, at, make) : undefined;
+      return isRegister(at, frame, code.dst[insn]!) ? onAlu(path, step, at, make) : undefined;
     case BPF_LD:
       return isRegister(at, frame, code.dst[insn]!) ? make('made', undefined) : undefined;
     case BPF_LDX:
@@ -104,8 +106,10 @@ type Make = (kind: StepKind, before: Place | undefined, taken?: boolean) => Foun
 const isRegister = (at: Place, frame: number, register: number) =>
   at.frame === frame && at.register === register;
 
-function onAlu(path: PathRecorder, insn: number, at: Place, make: Make): Found {
+function onAlu(path: PathRecorder, step: number, at: Place, make: Make): Found {
   const { code } = path.env;
+  const insn = path.insns[step]!;
+  if (path.slots[step] === ADDS_NUMBER) return make('moved', { ...at, register: code.src[insn]! });
   const op = code.op[insn]!;
   if ((op & 0xf0) !== BPF_MOV || (op & 0xf0) === BPF_END) return make('changed', at);
   if (!(op & BPF_X)) return make('made', undefined);

@@ -1,4 +1,14 @@
-import { BPF_LDX, BPF_ST, BPF_STX, classOf, LD_IMM64 } from '../../isa/index.ts';
+import {
+  BPF_ADD,
+  BPF_ALU64,
+  BPF_LDX,
+  BPF_ST,
+  BPF_STX,
+  BPF_SUB,
+  BPF_X,
+  classOf,
+  LD_IMM64,
+} from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { regText } from '../log/print-state.ts';
 import type { Message } from '../messages/message.ts';
@@ -9,6 +19,7 @@ import {
   PTR_TO_STACK,
   REG_SIZE,
   regAt,
+  SCALAR_VALUE,
   slotAt,
   TYPE,
   VALUE,
@@ -29,6 +40,8 @@ export interface Place {
 
 /** No stack slot is read or written by the step. */
 const NO_SLOT = -1;
+/** Instead of a slot: the step adds a number in a register to a pointer. */
+export const ADDS_NUMBER = -2;
 
 /**
  * Records which instructions led to the rejection: the steps of the last path only, because the
@@ -40,7 +53,7 @@ export class PathRecorder implements VerifierObserver {
   /** Number of the step in the whole walk. */
   readonly serials: number[] = [];
   readonly frames: number[] = [];
-  /** Stack slot a load or store goes to: frame * 64 + slot, or NO_SLOT. */
+  /** Stack slot a load or store goes to: frame * 64 + slot, NO_SLOT, or ADDS_NUMBER. */
   readonly slots: number[] = [];
   /** Every message said, in order. */
   readonly messages: Message[] = [];
@@ -92,6 +105,7 @@ export class PathRecorder implements VerifierObserver {
 function stackSlotOf(env: VerifierEnv): number {
   const { code, insnIdx } = env;
   const cls = classOf(code.op[insnIdx]!);
+  if (cls === BPF_ALU64) return addsNumber(env) ? ADDS_NUMBER : NO_SLOT;
   if (cls !== BPF_LDX && cls !== BPF_ST && cls !== BPF_STX) return NO_SLOT;
   const base = cls === BPF_LDX ? code.src[insnIdx]! : code.dst[insnIdx]!;
   if (base > 10) return NO_SLOT;
@@ -101,6 +115,17 @@ function stackSlotOf(env: VerifierEnv): number {
   const offset = w[r + OFF]! + w[r + VALUE]! + code.off[insnIdx]!;
   if (offset >= 0 || offset < -512) return NO_SLOT;
   return w[r + FRAMENO]! * 64 + Math.floor((-offset - 1) / REG_SIZE);
+}
+
+/** `pointer += number`: then it is the number that decides where the pointer leads. */
+function addsNumber(env: VerifierEnv): boolean {
+  const { code, insnIdx, regs } = env;
+  const op = code.op[insnIdx]!;
+  const operation = op & 0xf0;
+  if (!(op & BPF_X) || (operation !== BPF_ADD && operation !== BPF_SUB)) return false;
+  const [dst, src] = [code.dst[insnIdx]!, code.src[insnIdx]!];
+  if (dst > 10 || src > 10) return false;
+  return regs[regAt(dst) + TYPE]! > SCALAR_VALUE && regs[regAt(src) + TYPE] === SCALAR_VALUE;
 }
 
 /** Writes down what certain places held right after certain steps, in a second walk. */

@@ -26,16 +26,7 @@ export const memoryCauses: CauseTable = {
       `memory that has ${bytes(number(s, 0))}.`,
     advice: ['Stay within the size given when the memory was reserved or passed in.'],
   }),
-  'mem.max_outside': (s) => ({
-    problem: `${reg(s)} may point behind the end of ${whatOf(s)}: its offset has no good limit.`,
-    subject: register(s, number(s, 0)),
-    advice: [
-      `Limit the index before it is added, on the very variable that is used: \`if (i >= ` +
-        `${limitOf(s)}) return 0;\``,
-      'If the check is there already, the compiler may have tested a copy: mask the ' +
-        'index (`i &= N - 1`) or keep it in one variable with `barrier_var(i)`.',
-    ],
-  }),
+  'mem.max_outside': maxOutside,
   'mem.min_outside': (s) => ({
     problem: `${reg(s)} may point before the start of ${whatOf(s)}.`,
     subject: register(s, number(s, 0)),
@@ -248,6 +239,25 @@ function stackUninit(off: number, byte: number, size: number) {
   };
 }
 
+function maxOutside(s: Situation): Cause {
+  const found = earlier(s, 'mem.value_bounds') ?? earlier(s, 'mem.region_bounds');
+  const subject = register(s, number(s, 0));
+  const advice = [
+    'Limit the index before it is added, on the very variable that is used: ' +
+      '`if (i >= N) return 0;`',
+    'If the check is there already, the compiler may have tested a copy: mask the index ' +
+      '(`i &= N - 1`) or keep it in one variable with `barrier_var(i)`.',
+  ];
+  if (!found) {
+    return { problem: `${reg(s)} may point behind ${whatOf(s)}.`, subject, advice };
+  }
+  const [total, off, size] = found.args.map(Number) as [number, number, number];
+  const problem =
+    `The access may reach byte ${off + size} of ${whatOf(s)}: the offset in ${reg(s)} can be ` +
+    `${off}, and must be at most ${total - size}.`;
+  return { problem, subject, advice };
+}
+
 /** What memory the words are about, from the line the kernel prints before. */
 function whatOf(s: Situation): string {
   const value = earlier(s, 'mem.value_bounds');
@@ -257,12 +267,4 @@ function whatOf(s: Situation): string {
   const region = earlier(s, 'mem.region_bounds');
   if (region) return `the memory of ${bytes(Number(region.args[0]))}`;
   return 'the packet';
-}
-
-/** Largest offset that would do, as far as the kernel's line tells. */
-function limitOf(s: Situation): string {
-  const found = earlier(s, 'mem.value_bounds') ?? earlier(s, 'mem.region_bounds');
-  if (!found) return 'N';
-  const room = Number(found.args[0]) - Number(found.args[2]) + 1;
-  return room > 0 ? `${room}` : 'N';
 }
