@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bless, differences } from './corpus/board.mjs';
 import { compiledSelftests } from './corpus/compile.mjs';
 import { legacyTests } from './corpus/legacy.mjs';
 import { cache, cacheFolder } from './corpus/paths.mjs';
@@ -29,6 +30,8 @@ const HELP = `usage: node scripts/verify-corpus.mjs [options]
   --insns FOLDER   take instructions recorded there instead of our own relocated ones
   --logs FOLDER    level-2 logs of the kernel (default: ~/.cache/beeyard/kernel-logs)
   --jobs N         worker threads (default 2)
+  --check          compare with tests/fixtures/kernel/{scorecard,known-misses}.json; 1 if they differ
+  --bless          write these two files
   -j               results as JSON
 The kernel's tree comes from $BEEYARD_KERNEL_TREE or /usr/src/linux-source-6.12.tar.xz.
 `;
@@ -50,6 +53,8 @@ const { values: options } = parseArgs({
     insns: { type: 'string' },
     logs: { type: 'string', default: join(cache, 'kernel-logs') },
     jobs: { type: 'string', default: '2' },
+    check: { type: 'boolean' },
+    bless: { type: 'boolean' },
     json: { type: 'boolean', short: 'j' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -85,6 +90,16 @@ async function showAll() {
   }
   process.stdout.write(`${scoreTable(results)}\n`);
   process.stdout.write(`legacy table (test_verifier)  ${cellText(legacyScore(results))}\n`);
+  checkBoard(results);
+}
+
+/** The committed scoreboard: written, or held against this run. */
+function checkBoard(results) {
+  if (options.bless) bless(results);
+  if (!options.check) return;
+  const lines = differences(results);
+  for (const line of lines) process.stdout.write(`${line}\n`);
+  if (lines.length > 0) process.exitCode = 1;
 }
 
 async function runAll() {

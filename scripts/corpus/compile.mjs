@@ -42,6 +42,7 @@ function compilerFlags(tree, include) {
     '-g',
     '-w',
     '-D__TARGET_ARCH_x86',
+    '-DENABLE_ATOMICS_TESTS',
     '-mlittle-endian',
     `-I${include}`,
     `-I${selftests}`,
