@@ -29,9 +29,17 @@ export class LogBuffer {
   /** Adds text, as one print of the kernel would: cut at 1,023 bytes. */
   add(text: string): void {
     const bytes = asBytes(text);
-    const kept = bytes.length > PRINT_LIMIT ? bytes.slice(0, PRINT_LIMIT) : bytes;
-    this.#end += kept.length;
-    this.#pieces.push(kept);
+    this.#push(bytes.length > PRINT_LIMIT ? bytes.slice(0, PRINT_LIMIT) : bytes);
+  }
+
+  /** Adds text that the kernel prints in many small pieces. */
+  addPieces(text: string): void {
+    this.#push(asBytes(text));
+  }
+
+  #push(bytes: string): void {
+    this.#end += bytes.length;
+    this.#pieces.push(bytes);
     this.#ends.push(this.#end);
     if (this.#end + 1 > this.#longest) this.#longest = this.#end + 1;
   }

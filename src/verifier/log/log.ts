@@ -54,7 +54,7 @@ export class LogObserver implements VerifierObserver {
   state(frame: number, all: boolean): void {
     if (this.level === 0) return;
     const env = this.#env;
-    this.buffer.add(`${frameText(env, env.state.frameAt(frame), all)}\n`);
+    this.buffer.addPieces(`${frameText(env, env.state.frameAt(frame), all)}\n`);
     if (!all) env.scratchAll(false);
   }
 
@@ -67,7 +67,7 @@ export class LogObserver implements VerifierObserver {
   otherState(message: Message, frame: FuncState): void {
     if (this.level === 0) return;
     this.buffer.add(message.text);
-    this.buffer.add(`${frameText(this.#env, frame, true)}\n`);
+    this.buffer.addPieces(`${frameText(this.#env, frame, true)}\n`);
   }
 
   functionStart(): void {
