@@ -73,7 +73,7 @@ function runs(run, spec, mode, log) {
   if (!messages) return { detailed, plain: detailed ?? run(0), said: '' };
   if (asked & LEVEL2 && detailed) return { detailed, plain: detailed, said: detailed.log };
   // Level 0 has no log; when the load fails, libbpf tries again with level 1.
-  const plain = run(asked || LEVEL1, LOG_BUFFER);
+  const plain = run(asked || LEVEL1, asked ? LOG_BUFFER : undefined);
   return { detailed, plain, said: asked === 0 && plain.ok ? '' : plain.log };
 }
 
