@@ -5,6 +5,7 @@ import type { Btf } from '../btf/index.ts';
 import type { MapRelocation, MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { relocateProgram } from '../object/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
+import { btfLoads } from './btf/loadable.ts';
 import { attachTarget } from './input-attach.ts';
 import type { VerifierInput, VerifierMap } from './types.ts';
 
@@ -41,7 +42,7 @@ export function verifierInput(
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
   const { insns, relocations, kconfig } = relocateProgram(object, program, profile);
-  const btf = options.withoutBtf ? undefined : object.btf;
+  const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
   const maps = mapsInUse(
     { object, btf, objectName: options.objectName ?? '' },
     relocations,

@@ -47,15 +47,10 @@ export function isContextType(
   btf: Btf,
   target: number,
   programType: number,
-  arg: number,
 ): boolean {
   if (programType === programs.BPF_PROG_TYPE_KPROBE && isUserRegs(btf, target)) return true;
   const type = btf.resolved(target);
   if (type.kind !== 'struct' && type.kind !== 'union') return false;
-  if (type.name === '') {
-    if (env.talking) env.say(btfInfo.struct_without_name(arg));
-    return false;
-  }
   const kernel = env.profile.btf();
   let context = contextMember(kernel, programType, 'prog');
   while (context.name !== '') {

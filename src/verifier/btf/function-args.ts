@@ -119,7 +119,7 @@ function pointerArgument(
   const refuseTags = (bits: number): void => {
     if (tags & bits) env.reject('EINVAL', btfInfo.tag_combination(index));
   };
-  if (tags & TAG_CTX || isContextType(env, btf, target, programType, index)) {
+  if (tags & TAG_CTX || isContextType(env, btf, target, programType)) {
     refuseTags(~TAG_CTX);
     if (tags & TAG_CTX) checkContextType(env, btf, target, index, programType);
     return plain(ARG_PTR_TO_CTX);

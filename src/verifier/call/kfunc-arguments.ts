@@ -145,7 +145,7 @@ function kindOf(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
   const btf = env.profile.btf();
   if (meta.id === CAST_TO_KERN_CTX) return 'context';
   const target = param.type.kind === 'ptr' ? param.type.type : 0;
-  if (isContextType(env, btf, target, env.programType, arg)) return 'context';
+  if (isContextType(env, btf, target, env.programType)) return 'context';
   const r = regAt(arg + 1);
   if (param.nullable && regIsNull(env.regs, r)) return 'null';
   return (

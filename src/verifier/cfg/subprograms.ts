@@ -99,7 +99,8 @@ function addExceptionCallback(env: VerifierEnv): void {
   const index = findSubprog(env, insn);
   if (index <= 0) return;
   env.exceptionCallback = index;
-  env.subprogs[index]!.isExceptionCallback = true;
+  const subprog = env.subprogs[index]!;
+  subprog.isCallback = subprog.isAsyncCallback = subprog.isExceptionCallback = true;
 }
 
 /** Jumps stay in their function, and no function falls into the next (check_subprogs). */

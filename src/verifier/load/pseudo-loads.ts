@@ -82,7 +82,7 @@ function resolveLoad(env: VerifierEnv, insn: number): void {
 function resolveMap(env: VerifierEnv, insn: number): void {
   const { src, imm } = env.code;
   const map = env.input.maps[imm[insn]!];
-  if (!map) env.reject('EBADF', load.no_map(imm[insn]!));
+  if (!map) env.reject(isOpenFile(imm[insn]!) ? 'EINVAL' : 'EBADF', load.no_map(imm[insn]!));
   const known = env.maps.indexOf(map);
   const index = known >= 0 ? known : addMap(env, map);
   env.aux.loadObject[insn] = index + 1;
@@ -90,6 +90,9 @@ function resolveMap(env: VerifierEnv, insn: number): void {
   if (src[insn] === BPF_PSEUDO_MAP_VALUE) checkDirectValue(env, insn, map);
   if (known < 0) checkNewMap(env, map, index);
 }
+
+/** Standard input and outputs: files every loader has, and no maps. */
+const isOpenFile = (fd: number): boolean => fd >= 0 && fd <= 2;
 
 function addMap(env: VerifierEnv, map: VerifierMap): number {
   if (env.maps.length >= MAX_USED_MAPS) env.reject('E2BIG', load.too_many_maps(MAX_USED_MAPS));

@@ -183,7 +183,7 @@ class ArgumentAccess {
   programArgument(pointee: number): boolean {
     const { env, btf, arg, value } = this;
     const type = targetProgramType(env);
-    if (!isContextType(env, btf, pointee, type, arg)) return false;
+    if (!isContextType(env, btf, pointee, type)) return false;
     value.btf = KERNEL_BTF;
     value.btfId = kernelContextType(env.profile.btf(), type).id;
     return true;

@@ -37,7 +37,6 @@ export const btfInfo = defineMessages('btf_info', {
     `arg#${arg} reference type('${kind} ${name}') ${why}`,
   arg_type: (arg: number, kind: string, name: string) =>
     `Arg#${arg} type ${kind} in ${name}() is not supported yet.`,
-  struct_without_name: (arg: number) => `arg#${arg} struct doesn't have a name`,
   ctx_not_pointer: (arg: number) => `arg#${arg} type isn't a pointer`,
   ctx_without_name: (arg: number) => `arg#${arg} type doesn't have a name`,
   ctx_void: (arg: number) => `arg#${arg} should be void pointer`,
