@@ -181,7 +181,7 @@ class ArgumentAccess {
 
   /** An argument of a BPF program: only its context has a type in the kernel. */
   programArgument(pointee: number): boolean {
-    const { env, btf, arg, value } = this;
+    const { env, btf, value } = this;
     const type = targetProgramType(env);
     if (!isContextType(env, btf, pointee, type)) return false;
     value.btf = KERNEL_BTF;
