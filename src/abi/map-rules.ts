@@ -40,7 +40,8 @@ const HELPERS: Readonly<Record<string, ReadonlySet<number>>> = {
     'perf_event_read perf_event_output skb_output perf_event_read_value xdp_output',
   ),
   RINGBUF: ids(
-    'ringbuf_output ringbuf_reserve ringbuf_query ringbuf_reserve_dynptr ringbuf_submit_dynptr ringbuf_discard_dynptr',
+    'ringbuf_output ringbuf_reserve ringbuf_query ringbuf_reserve_dynptr ' +
+      'ringbuf_submit_dynptr ringbuf_discard_dynptr',
   ),
   USER_RINGBUF: ids('user_ringbuf_drain'),
   STACK_TRACE: ids('get_stackid'),

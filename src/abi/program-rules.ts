@@ -13,7 +13,7 @@ export interface PacketAccess {
 }
 
 export interface ProgramRules {
-  /** Expected attach types it may be loaded with; undefined: any number. */
+  /** Expected attach types it may be loaded with; undefined: the kernel takes every number. */
   readonly attachTypes?: readonly number[];
   /** Takes the place of an expected attach type of 0. */
   readonly defaultAttachType?: number;

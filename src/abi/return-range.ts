@@ -109,7 +109,7 @@ export function returnRange(
   return rules.get(programType)?.(attachType, facts) ?? 'any';
 }
 
-/** True if r0 need not be set at the end: LSM and struct_ops programs of functions without value. */
+/** True if r0 need not be set at the end: LSM and struct_ops programs for void functions. */
 export function returnsNothing(
   programType: number,
   attachType: number,
