@@ -3,6 +3,7 @@ import type { Btf, BtfExt } from '../btf/index.ts';
 import { parseBtf, parseBtfExt } from '../btf/index.ts';
 import type { ElfFile, ElfSection } from '../elf/index.ts';
 import { EM_BPF, parseElf } from '../elf/index.ts';
+import { markHiddenFunctions } from './hidden-functions.ts';
 import { placeSectionVars } from './section-vars.ts';
 
 /** An object while it is being taken apart. */
@@ -22,7 +23,7 @@ export function readSource(bytes: Uint8Array): Source {
   }
   const btfSection = sectionNamed(elf, '.BTF');
   const raw = btfSection && within(btfSection, () => parseBtf(btfSection.data));
-  const btf = raw && placeSectionVars(raw, elf);
+  const btf = raw && markHiddenFunctions(placeSectionVars(raw, elf), elf);
   const extSection = sectionNamed(elf, '.BTF.ext');
   const ext = extSection && btf && within(extSection, () => parseBtfExt(extSection.data, btf));
   return { elf, btf, ext, notes: [] };

@@ -1,4 +1,4 @@
-import { errnos, programRules } from '../abi/index.ts';
+import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
 import { BugError, FormatError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
@@ -30,6 +30,12 @@ const LOG_STATS = 4;
 const LOG_FIXED = 8;
 const MAX_UNPRIVILEGED_INSNS = 4096;
 
+/** Programs that attach to other programs. */
+const PROGRAM_TARGETS: readonly number[] = [
+  constants.BPF_PROG_TYPE_TRACING,
+  constants.BPF_PROG_TYPE_EXT,
+];
+
 const F_STRICT_ALIGNMENT = 1 << 0;
 const F_ANY_ALIGNMENT = 1 << 1;
 const F_TEST_STATE_FREQ = 1 << 3;
@@ -60,6 +66,7 @@ export function verify(
     });
     checkLength(env);
     checkPrivileges(env);
+    checkAttachType(env);
   } catch (error) {
     return unread(input, asRejection(error));
   }
@@ -124,6 +131,18 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
 function checkLength(env: VerifierEnv): void {
   const limit = env.bpfCapable ? COMPLEXITY_LIMIT_INSNS : MAX_UNPRIVILEGED_INSNS;
   if (env.length === 0 || env.length > limit) env.reject('E2BIG');
+}
+
+/** Which expected attach types a program type takes (bpf_prog_load_check_attach). */
+function checkAttachType({ input }: VerifierEnv): void {
+  const { type, expectedAttachType, attachBtfId, attachProgram } = input;
+  const rules = programRules(type);
+  const named = attachBtfId !== 0 || attachProgram !== undefined;
+  const misplaced =
+    (named && !rules?.attachesByBtf) ||
+    (attachProgram !== undefined && !PROGRAM_TARGETS.includes(type)) ||
+    !takesAttachType(type, expectedAttachType);
+  if (misplaced) throw new Rejection('EINVAL', undefined);
 }
 
 /** Which capabilities bpf_prog_load asks of the loader for this type of program. */
