@@ -70,7 +70,7 @@ import { ult32 } from '../value/u64.ts';
 import { assignScalarIdBeforeMov } from './linked-registers.ts';
 import { adjustPointer, operatorText } from './pointer-arithmetic.ts';
 
-/** Record of `env.scratch` that holds an immediate operand, or a copy of one that is also written. */
+/** Record of `env.scratch`: an immediate operand, or a copy of one that is also written. */
 const OPERAND = regAt(2);
 
 const opOf = (env: VerifierEnv, insn: number) => env.code.op[insn]! & 0xf0;

@@ -86,19 +86,6 @@ export class LinkedRegs {
     }
     return word;
   }
-
-  /** Reads what the two words of a history entry hold (linked_regs_unpack). */
-  unpack(low: number, high: number): void {
-    this.count = low & ((1 << SIZE_BITS) - 1);
-    for (let i = 0; i < this.count; i++) {
-      const at = SIZE_BITS + i * ENTRY_BITS;
-      const bits =
-        at < 32
-          ? (low >>> at) | (at > 32 - ENTRY_BITS ? high << (32 - at) : 0)
-          : high >>> (at - 32);
-      this.entries[i] = bits & ((1 << ENTRY_BITS) - 1);
-    }
-  }
 }
 
 /**

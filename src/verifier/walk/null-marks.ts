@@ -1,9 +1,5 @@
 /** Pointers that may be NULL, once they were compared with it. */
-import {
-  BPF_MAP_TYPE_SOCKHASH,
-  BPF_MAP_TYPE_SOCKMAP,
-  BPF_MAP_TYPE_XSKMAP,
-} from '../../abi/generated/6.12/constants.ts';
+import { mapRules } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
   BPF_SPIN_LOCK,
@@ -46,12 +42,11 @@ import { tnumEqualsConst } from '../value/tnum.ts';
 import { slt } from '../value/u64.ts';
 import { BPF_MAX_VAR_OFF } from './pointer-arithmetic.ts';
 
-/** What values of a map type stand for, where they are not memory. */
-const VALUE_TYPE = new Map([
-  [BPF_MAP_TYPE_XSKMAP, PTR_TO_XDP_SOCK],
-  [BPF_MAP_TYPE_SOCKMAP, PTR_TO_SOCKET],
-  [BPF_MAP_TYPE_SOCKHASH, PTR_TO_SOCKET],
-]);
+/** What values of some map types stand for, by mapRules' word. */
+const LOOKUP_TYPES: Readonly<Record<string, number>> = {
+  socket: PTR_TO_SOCKET,
+  xdp_sock: PTR_TO_XDP_SOCK,
+};
 
 /** Pointers that cannot be NULL unless the type says so. */
 const NEVER_NULL = new Set([
@@ -91,7 +86,7 @@ export function markPtrNotNull(env: VerifierEnv, w: Int32Array, r: number): void
   const map = env.maps[w[r + MAP]! - 1]!;
   const inner = map.inner;
   if (!inner) {
-    w[r + TYPE] = VALUE_TYPE.get(map.type) ?? PTR_TO_MAP_VALUE;
+    w[r + TYPE] = LOOKUP_TYPES[mapRules(map.type)?.lookup ?? ''] ?? PTR_TO_MAP_VALUE;
     return;
   }
   w[r + TYPE] = CONST_PTR_TO_MAP;
