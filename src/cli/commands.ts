@@ -52,12 +52,14 @@ export const COMMANDS: readonly CommandDef[] = [
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
       'Loads OBJ into a simulated kernel and gives every packet of the capture to one of its XDP ' +
       'or tc programs. Shows the verdicts, what the program wrote into its maps and buffers, and ' +
-      'every fault with the source line it happened on. Nothing has verified the program: each ' +
-      'access is checked while it runs. Ends with 1 if a packet made the program fault.',
+      'every fault with the source line it happened on. The program is verified first by the ' +
+      'rules of Linux 6.12; with --unverified it is not, and each access is checked while it ' +
+      'runs. Ends with 1 if the program is rejected or a packet made it fault.',
     examples: [
       ['beeyard run firewall.bpf.o --pcap in.pcapng --out out.pcapng', 'filter a capture'],
       ['beeyard run x.bpf.o --pcap in.pcap --top', 'and show where the time goes'],

@@ -64,13 +64,14 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     profile: call.flag('top'),
     globals,
     fuel,
+    verify: !call.flag('unverified'),
     inPlace: options.out === undefined,
     env: io.env,
   });
   try {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
     for (const text of object.notes) note(io, text);
-    sayNotVerified(spec, io);
+    if (!machine.program.verified) sayNotVerified(spec, io);
     if (options.cpus > 1) sayNoOrder(io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),

@@ -42,7 +42,7 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
-  const rules = options.verify === true ? await loadKernelProfile() : undefined;
+  const rules = options.verify === false ? undefined : await loadKernelProfile();
   machine = new Machine({ ...options, rules, engine, subsystems: [network] });
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {

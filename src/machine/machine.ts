@@ -122,7 +122,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
-    const program = new MachineProgram(id, spec, type, code, this);
+    const program = new MachineProgram(id, spec, type, code, proven, this);
     this.programs.add(program);
     return program;
   }

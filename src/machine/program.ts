@@ -22,6 +22,8 @@ export class MachineProgram implements KernelProgram {
   readonly spec: ProgramSpec;
   readonly type: ProgramTypeDef;
   readonly code: LoadedCode;
+  /** The verifier has seen it: it runs without checks of its accesses. */
+  readonly verified: boolean;
   readonly #host: ProgramHost;
 
   constructor(
@@ -29,12 +31,14 @@ export class MachineProgram implements KernelProgram {
     spec: ProgramSpec,
     type: ProgramTypeDef,
     code: LoadedCode,
+    verified: boolean,
     host: ProgramHost,
   ) {
     this.id = id;
     this.spec = spec;
     this.type = type;
     this.code = code;
+    this.verified = verified;
     this.#host = host;
   }
 

@@ -33,11 +33,11 @@ const json = async (args: readonly string[]) => {
 describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
   const options = ['--engine', engine];
 
-  it('counts verdicts, and says that nobody has verified the program', async () => {
+  it('counts verdicts of a program that was verified', async () => {
     const args = ['--prog', 'by_length', '--pcap', sizes, ...options];
     const { code, err, report } = await json(args);
     expect(code).toBe(0);
-    expect(err).toMatch(/not verified/);
+    expect(err).not.toMatch(/not verified/);
     expect(report.packets).toBe(10);
     expect(report.verdicts).toEqual([
       { verdict: 'pass', code: 2, packets: 9 },
@@ -51,9 +51,10 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
   });
 
   it('explains faults with the source line, goes on, and ends with 1', async () => {
-    const args = ['--prog', 'careless', '--pcap', sizes, ...options];
-    const { code, report } = await json(args);
+    const args = ['--prog', 'careless', '--unverified', '--pcap', sizes, ...options];
+    const { code, err, report } = await json(args);
     expect(code).toBe(1);
+    expect(err).toMatch(/not verified/);
     expect(report.verdicts).toEqual([
       { verdict: 'pass', code: 2, packets: 7 },
       { verdict: 'fault', packets: 3 },
@@ -61,9 +62,19 @@ describe.each(['wasm', 'interpreter'])('beeyard run --engine %s', (engine) => {
     expect(report.faults).toHaveLength(1);
     expect(report.faults[0]).toMatchObject({ kind: 'out of range', packets: 3, first_packet: 1 });
     expect(report.faults[0]!.file).toMatch(/net\.bpf\.c$/);
-    const text = await beeyard(['run', NET, '--prog', 'careless', '--pcap', sizes, ...options]);
+    const text = await beeyard(['run', NET, ...args]);
     expect(text.out).toMatch(/data\[39\] == 0xff/);
     expect(text.out).toMatch(/3 packets, first 1/);
+  });
+
+  it('refuses what Linux would not load, and explains it', async () => {
+    const args = ['run', NET, '--prog', 'careless', '--pcap', sizes, ...options];
+    const { code, out, err } = await beeyard(args);
+    expect(code).toBe(1);
+    expect(out).toBe('');
+    expect(err).toMatch(/'careless' is not safe to run: R\d offset is outside of the packet/);
+    expect(err).toMatch(/data\[39\] == 0xff/);
+    expect(err).toMatch(/if \(p \+ 40 > data_end\)/);
   });
 
   it('writes the packets that survive, changed as the program left them (the first is too short)', async () => {
@@ -250,7 +261,7 @@ describe('beeyard run', () => {
   });
 
   it('looks like this', async () => {
-    const args = ['run', NET, '--pcap', sizes, '--top', '--prog'];
+    const args = ['run', NET, '--pcap', sizes, '--unverified', '--top', '--prog'];
     const text = async (name: string) => {
       const { out } = await beeyard([...args, name], { columns: 100 });
       return out.replaceAll(files.path(''), '').replace(/in [\d.]+ m?s – .*$/m, 'in T – R');

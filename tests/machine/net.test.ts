@@ -67,8 +67,17 @@ describe.each(engines)('devices and hooks (%s)', (engine) => {
     expect(host.devices.eth0!.sent.map((one) => one.data)).toEqual([result.data]);
   });
 
-  it('turns an access outside the packet into a fault, and goes on', async () => {
+  it('loads nothing that Linux would refuse', async () => {
     using host = await machine();
+    const loading = host.load(netObject(), { programs: ['careless'] });
+    await expect(loading).rejects.toThrow(/'careless' is not safe to run: R\d offset is outside/);
+    const { programs, refused } = await host.load(netObject());
+    expect(programs.careless).toBeUndefined();
+    expect(refused.get('careless')).toMatchObject({ name: 'VerifierError', code: 'EACCES' });
+  });
+
+  it('turns an access outside the packet into a fault when nobody verified it', async () => {
+    using host = await createMachine({ engine, devices: { eth0: {} }, verify: false });
     const { programs } = await host.load(netObject(), { programs: ['careless'] });
     programs.careless!.attach({ device: 'eth0' });
     const { verdict, fault } = host.devices.eth0!.receive(packet(30));
