@@ -114,39 +114,39 @@ function isNotRelease(env: VerifierEnv): boolean {
 
 const SYSADMIN: Choice = onlyIf((env) => env.capabilities.sysAdmin, 'bpf_probe_write_user_proto');
 
-/** By `selector.helper`, then by helper alone. */
+/** By `selector.helper`, or by the first prototype the table names. */
 const CHOICES: Readonly<Record<string, Choice>> = {
-  get_task_stack: sleepable('bpf_get_task_stack_sleepable_proto', 'bpf_get_task_stack_proto'),
-  'kprobe_prog_func_proto.get_stack': sleepable(
-    'bpf_get_stack_sleepable_proto',
-    'bpf_get_stack_proto',
+  bpf_get_task_stack_sleepable_proto: sleepable(
+    'bpf_get_task_stack_sleepable_proto',
+    'bpf_get_task_stack_proto',
   ),
-  'bpf_tracing_func_proto.task_storage_get': recursive(
+  bpf_get_stack_sleepable_proto: sleepable('bpf_get_stack_sleepable_proto', 'bpf_get_stack_proto'),
+  bpf_task_storage_get_recur_proto: recursive(
     'bpf_task_storage_get_recur_proto',
     'bpf_task_storage_get_proto',
   ),
-  'bpf_tracing_func_proto.task_storage_delete': recursive(
+  bpf_task_storage_delete_recur_proto: recursive(
     'bpf_task_storage_delete_recur_proto',
     'bpf_task_storage_delete_proto',
   ),
-  probe_write_user: SYSADMIN,
-  seq_printf: onlyIf(isIterator, 'bpf_seq_printf_proto'),
-  seq_write: onlyIf(isIterator, 'bpf_seq_write_proto'),
-  seq_printf_btf: onlyIf(isIterator, 'bpf_seq_printf_btf_proto'),
-  get_func_arg: onlyIf(hasTrampoline, 'bpf_get_func_arg_proto'),
-  get_func_ret: onlyIf(hasTrampoline, 'bpf_get_func_ret_proto'),
-  get_func_arg_cnt: onlyIf(hasTrampoline, 'bpf_get_func_arg_cnt_proto'),
-  'kprobe_prog_func_proto.get_func_ip': byProbe(
+  bpf_probe_write_user_proto: SYSADMIN,
+  bpf_seq_printf_proto: onlyIf(isIterator, 'bpf_seq_printf_proto'),
+  bpf_seq_write_proto: onlyIf(isIterator, 'bpf_seq_write_proto'),
+  bpf_seq_printf_btf_proto: onlyIf(isIterator, 'bpf_seq_printf_btf_proto'),
+  bpf_get_func_arg_proto: onlyIf(hasTrampoline, 'bpf_get_func_arg_proto'),
+  bpf_get_func_ret_proto: onlyIf(hasTrampoline, 'bpf_get_func_ret_proto'),
+  bpf_get_func_arg_cnt_proto: onlyIf(hasTrampoline, 'bpf_get_func_arg_cnt_proto'),
+  bpf_get_func_ip_proto_kprobe_multi: byProbe(
     'bpf_get_func_ip_proto_kprobe_multi',
     'bpf_get_func_ip_proto_uprobe_multi',
     'bpf_get_func_ip_proto_kprobe',
   ),
-  'kprobe_prog_func_proto.get_attach_cookie': byProbe(
+  bpf_get_attach_cookie_proto_kmulti: byProbe(
     'bpf_get_attach_cookie_proto_kmulti',
     'bpf_get_attach_cookie_proto_umulti',
     'bpf_get_attach_cookie_proto_trace',
   ),
-  'tracing_prog_func_proto.get_attach_cookie': onlyIf(
+  bpf_get_attach_cookie_proto_tracing: onlyIf(
     mayTraceRawOrTrampoline,
     'bpf_get_attach_cookie_proto_tracing',
   ),
@@ -203,9 +203,8 @@ function prototypeName(env: VerifierEnv, selector: string, id: number): string |
   const name = helperName(id)!;
   const row = helperRow(selector, id);
   if (!row || !isRowOpen(env, row)) return iteratorPrototype(env, name);
-  const isTracing = row.protos.some((proto) => proto.startsWith('bpf_task_storage_'));
-  const table = isTracing ? 'bpf_tracing_func_proto' : selector;
-  const choice = CHOICES[`${table}.${name}`] ?? CHOICES[name];
+  const isOpen = row.maybe || row.protos.length > 1;
+  const choice = CHOICES[`${selector}.${name}`] ?? (isOpen && CHOICES[row.protos[0]!]);
   return choice ? choice(env) : row.protos[0];
 }
 
