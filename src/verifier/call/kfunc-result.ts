@@ -206,6 +206,7 @@ function checkPerCpuObject(
 
 function markKernelContext(env: VerifierEnv): void {
   const type = kernelContextType(env.profile.btf(), env.programType);
+  if (!isStructOrUnion(type)) env.reject('EINVAL', kfuncMessages.context_struct(type.id));
   markObject(env, PTR_TO_BTF_ID | PTR_TRUSTED, KERNEL_BTF, type.id);
 }
 

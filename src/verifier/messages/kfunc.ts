@@ -85,6 +85,7 @@ export const kfuncMessages = defineMessages('kfunc', {
   percpu_scalars: () => 'bpf_percpu_obj_new type ID argument must be of a struct of scalars',
   percpu_fields: () => 'bpf_percpu_obj_new type ID argument must not contain special fields',
   cast_struct: () => 'kfunc bpf_rdonly_cast type ID argument must be of a struct',
+  context_struct: (id: number) => `kern ctx type id ${id} is not a struct`,
   no_packet_write: () => 'the prog does not allow writes to packet data',
   pointer_result: (name: string, kind: string, type: string) =>
     `kernel function ${name} returns pointer type ${kind} ${type} is not supported`,
