@@ -9,6 +9,7 @@ import { Checkpoints } from './prune/checkpoints.ts';
 import { IdMap } from './prune/idmap.ts';
 import { Rejection } from './reject.ts';
 import { MAX_REGS, REG_WORDS } from './state/layout.ts';
+import { StatePool } from './state/pool.ts';
 import type { FuncState, VerifierState } from './state/state.ts';
 import type {
   KernelProfile,
@@ -212,8 +213,8 @@ export class VerifierEnv {
   state!: VerifierState;
   pending: PendingBranch | undefined = undefined;
   pendingCount = 0;
-  /** States nobody uses, to be overwritten. */
-  readonly spareStates: VerifierState[] = [];
+  /** Makes copies of states. */
+  readonly pool = new StatePool();
   idGen = 0;
   passCount = 0;
   seenDirectWrite = false;
@@ -262,7 +263,7 @@ export class VerifierEnv {
     this.expectedAttachType = input.expectedAttachType;
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
-    this.checkpoints = new Checkpoints(this.code.length);
+    this.checkpoints = new Checkpoints(this.code.length, this.pool);
     const { bpf, perfmon, sysAdmin } = options.capabilities;
     this.btfs = [undefined, input.btf];
     this.bpfCapable = bpf || sysAdmin;

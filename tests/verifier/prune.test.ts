@@ -19,6 +19,7 @@ import {
   regAt,
   slotAt,
 } from '../../src/verifier/state/layout.ts';
+import { StatePool } from '../../src/verifier/state/pool.ts';
 import { FuncState, VerifierState } from '../../src/verifier/state/state.ts';
 import { Subprog } from '../../src/verifier/env.ts';
 import { markKnown, markUnknown } from '../../src/verifier/value/bounds.ts';
@@ -67,10 +68,9 @@ describe('ids of two states', () => {
 describe('equality of states', () => {
   it('ignores what was not read, and values that need not be precise', () => {
     const env = running();
-    const old = new VerifierState();
     markKnown(env.regs, regAt(1), 4, 0);
     env.regs[regAt(1)] = 1;
-    old.copyFrom(env.state);
+    const old = env.pool.copyOf(env.state);
     markKnown(env.regs, regAt(1), 5, 0);
     const ow = old.frame.words;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(true);
@@ -90,8 +90,7 @@ describe('equality of states', () => {
     const env = running();
     env.regs[0] = 0;
     env.frame.growStack(8);
-    const old = new VerifierState();
-    old.copyFrom(env.state);
+    const old = env.pool.copyOf(env.state);
     const slot = slotAt(0);
     old.frame.words[slot + LIVE] = REG_LIVE_READ64;
     fillSlotTypes(old.frame.words, slot, STACK_ZERO);
@@ -106,8 +105,7 @@ describe('equality of states', () => {
 
   it('never lets a speculative path stand for a real one', () => {
     const env = running();
-    const old = new VerifierState();
-    old.copyFrom(env.state);
+    const old = env.pool.copyOf(env.state);
     old.speculative = true;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(false);
     env.state.speculative = true;
@@ -165,7 +163,7 @@ describe('read marks', () => {
 
 describe('the store of checkpoints', () => {
   it('hashes instruction and call site as the kernel does', () => {
-    const states = new Checkpoints(7);
+    const states = new Checkpoints(7, new StatePool());
     expect(states.bucket(3, -1)).toBe((0xffff_ffff - 3) % 7);
     expect(states.bucket(5, 2)).toBe((5 ^ 2) % 7);
   });
@@ -173,7 +171,7 @@ describe('the store of checkpoints', () => {
   it('uses freed states again', () => {
     const env = running();
     env.regs[regAt(0) + ID] = 77;
-    const states = new Checkpoints(1);
+    const states = new Checkpoints(1, new StatePool());
     const one = states.add(0, env.state);
     states.free(one);
     expect(() => states.at(one.checkpoint)).toThrow('no state');

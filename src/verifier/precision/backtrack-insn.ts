@@ -22,9 +22,8 @@ import {
   BPF_X,
   classOf,
 } from '../../isa/index.ts';
-import { callsBack } from '../cfg/callbacks.ts';
 import { findSubprog, isSubprogCall } from '../cfg/subprograms.ts';
-import type { VerifierEnv } from '../env.ts';
+import { AUX_CALLS_CALLBACK, type VerifierEnv } from '../env.ts';
 import { precision } from '../messages/precision.ts';
 import { MAX_CALL_FRAMES } from '../state/layout.ts';
 import {
@@ -153,7 +152,7 @@ function overJump(
     overSubprogCall(env, insn);
     return true;
   }
-  if (insn !== subsequent - 1 && callsBack(env, insn)) {
+  if (insn !== subsequent - 1 && env.aux.flags[insn]! & AUX_CALLS_CALLBACK) {
     overCallbackEntry(env);
     return true;
   }

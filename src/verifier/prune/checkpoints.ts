@@ -1,5 +1,6 @@
 import { BugError } from '../../base/index.ts';
-import { VerifierState } from '../state/state.ts';
+import type { StatePool } from '../state/pool.ts';
+import type { VerifierState } from '../state/state.ts';
 
 /** A state kept to compare later ones with (struct bpf_verifier_state_list). */
 export class Checkpoint {
@@ -18,10 +19,10 @@ export class Checkpoints {
   readonly #buckets: (Checkpoint | undefined)[];
   /** By number; those that were freed are gone. Number 0 is nobody's. */
   readonly #byId: (VerifierState | undefined)[] = [undefined];
-  /** Freed states, to be used again. */
-  readonly #spare: VerifierState[] = [];
+  readonly #pool: StatePool;
 
-  constructor(length: number) {
+  constructor(length: number, pool: StatePool) {
+    this.#pool = pool;
     this.#buckets = Array.from({ length }, () => undefined);
   }
 
@@ -42,8 +43,7 @@ export class Checkpoints {
 
   /** Keeps a copy of `current` as the first of its bucket; returns the copy. */
   add(bucket: number, current: VerifierState): VerifierState {
-    const state = this.#spare.pop() ?? new VerifierState();
-    state.copyFrom(current);
+    const state = this.#pool.copyOf(current);
     state.checkpoint = this.#byId.length;
     this.#byId.push(state);
     const checkpoint = new Checkpoint(state);
@@ -55,7 +55,7 @@ export class Checkpoints {
   /** Nobody will ask for this state again. */
   free(state: VerifierState): void {
     this.#byId[state.checkpoint] = undefined;
-    this.#spare.push(state);
+    this.#pool.give(state);
   }
 
   /** State number `id`. */

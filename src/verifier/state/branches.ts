@@ -24,8 +24,7 @@ export function pushBranch(
   prevInsnIdx: number,
   speculative: boolean,
 ): VerifierState {
-  const state = takeState(env);
-  state.copyFrom(env.state);
+  const state = env.pool.copyOf(env.state);
   state.speculative ||= speculative;
   const count = push(env, state, insnIdx, prevInsnIdx);
   if (count > COMPLEXITY_LIMIT_JUMPS) env.reject('E2BIG', flow.jumps_too_complex(count));
@@ -63,7 +62,7 @@ export function pushAsyncCallback(
 export function popBranch(env: VerifierEnv): boolean {
   const branch: PendingBranch | undefined = env.pending;
   if (!branch) return false;
-  env.spareStates.push(env.state);
+  env.pool.give(env.state);
   env.state = branch.state;
   env.observer?.popped?.(branch.mark);
   env.insnIdx = branch.insnIdx;
@@ -71,11 +70,6 @@ export function popBranch(env: VerifierEnv): boolean {
   env.pending = branch.next;
   env.pendingCount--;
   return true;
-}
-
-/** A state to be overwritten: one that is not used any more, or a new one. */
-function takeState(env: VerifierEnv): VerifierState {
-  return env.spareStates.pop() ?? new VerifierState();
 }
 
 /** The path of `state` ended: its checkpoints have one open branch less (update_branch_counts). */

@@ -10,6 +10,12 @@ export const REF_WORDS = 3;
 /** `callsite` of a frame nobody called. */
 export const MAIN_CALLSITE = -1;
 
+/** Where words of frames come from. */
+export interface FrameWords {
+  /** That many words; what is in them is undefined. */
+  take(count: number): Int32Array;
+}
+
 /** One frame of a state: registers, stack slots, references (struct bpf_func_state). */
 export class FuncState {
   /** Records of r0..r10, then one per stack slot. May be longer than needed. */
@@ -37,9 +43,9 @@ export class FuncState {
   }
 
   /** A new frame that is a copy of `from`. */
-  static copyOf(from: FuncState): FuncState {
+  static copyOf(from: FuncState, memory: FrameWords): FuncState {
     const frame = new FuncState(NO_WORDS);
-    frame.copyFrom(from);
+    frame.copyFrom(from, memory);
     return frame;
   }
 
@@ -68,11 +74,14 @@ export class FuncState {
     return (MAX_REGS << REG_SHIFT) + (this.allocatedStack >> 3) * REG_WORDS;
   }
 
-  /** Becomes a copy of `from`. */
-  copyFrom(from: FuncState): void {
+  /** Becomes a copy of `from`; words that are missing come from `memory`. */
+  copyFrom(from: FuncState, memory: FrameWords): void {
     const used = from.usedWords;
-    if (this.words.length < used) this.words = from.words.slice(0, used);
-    else this.words.set(used === from.words.length ? from.words : from.words.subarray(0, used));
+    const source = from.words;
+    if (this.words.length < used) this.words = memory.take(used);
+    // Copying a few words more costs less than making a view of those in use.
+    const all = source.length <= this.words.length && source.length < used * 2;
+    this.words.set(all ? source : source.subarray(0, used));
     this.allocatedStack = from.allocatedStack;
     this.callsite = from.callsite;
     this.frameno = from.frameno;
@@ -170,7 +179,7 @@ export class VerifierState {
    * Becomes a copy of `from` (frames that `from` has not are dropped). Used by checkpoints, pushed
    * branches and popped ones alike.
    */
-  copyFrom(from: VerifierState): void {
+  copyFrom(from: VerifierState, memory: FrameWords): void {
     for (let i = from.curframe + 1; i < MAX_CALL_FRAMES; i++) this.frames[i] = undefined;
     this.parent = from.parent;
     this.branches = from.branches;
@@ -192,8 +201,8 @@ export class VerifierState {
     this.loopEntry = from.loopEntry;
     for (let i = 0; i <= from.curframe; i++) {
       const frame = this.frames[i];
-      if (frame) frame.copyFrom(from.frameAt(i));
-      else this.frames[i] = FuncState.copyOf(from.frameAt(i));
+      if (frame) frame.copyFrom(from.frameAt(i), memory);
+      else this.frames[i] = FuncState.copyOf(from.frameAt(i), memory);
     }
   }
 }

@@ -1,0 +1,42 @@
+import { VerifierState, type FrameWords } from './state.ts';
+
+const FIRST_SLAB = 1 << 14;
+const LARGEST_SLAB = 1 << 18;
+
+/**
+ * Makes copies of states. Words of their frames are cut from slabs, and states nobody uses any more
+ * are overwritten: walks make thousands of copies of several kilobytes a second.
+ */
+export class StatePool implements FrameWords {
+  readonly #spare: VerifierState[] = [];
+  #slab = new ArrayBuffer(0);
+  #used = 0;
+  #slabWords = FIRST_SLAB;
+
+  /** A copy of `from` that is no checkpoint. */
+  copyOf(from: VerifierState): VerifierState {
+    const state = this.#spare.pop() ?? new VerifierState();
+    state.copyFrom(from, this);
+    state.checkpoint = 0;
+    return state;
+  }
+
+  /** Takes back a state that nothing refers to. */
+  give(state: VerifierState): void {
+    this.#spare.push(state);
+  }
+
+  /** Words for a frame; what is in them is undefined. */
+  take(count: number): Int32Array {
+    if (this.#used + count > this.#slab.byteLength >> 2) this.#nextSlab(count);
+    const words = new Int32Array(this.#slab, this.#used << 2, count);
+    this.#used += count;
+    return words;
+  }
+
+  #nextSlab(count: number): void {
+    this.#slab = new ArrayBuffer(Math.max(this.#slabWords, count) << 2);
+    this.#used = 0;
+    this.#slabWords = Math.min(this.#slabWords * 2, LARGEST_SLAB);
+  }
+}
