@@ -6,14 +6,16 @@ import { groupOf } from './groups.mjs';
 import { load } from './source.mjs';
 
 export async function openBeeyard() {
-  const [{ parseObject }, { parseBtf }, { verify, verifierInput }, abi] = await Promise.all([
-    load('src/object/index.ts'),
-    load('src/btf/index.ts'),
-    load('src/verifier/index.ts'),
-    load('src/abi/index.ts'),
-  ]);
+  const [{ parseObject, parseBtfFile }, { parseBtf }, { verify, verifierInput }, abi] =
+    await Promise.all([
+      load('src/object/index.ts'),
+      load('src/btf/index.ts'),
+      load('src/verifier/index.ts'),
+      load('src/abi/index.ts'),
+    ]);
   return {
     parseObject,
+    parseBtfFile,
     parseBtf,
     verify,
     verifierInput,
@@ -30,7 +32,7 @@ const MODES = [
 
 /**
  * Every program of an object under every mode that is tested or was recorded:
- * `{ file, object, program, mode, spec, row, annotated, group }`.
+ * `{ folder, file, object, program, mode, spec, row, annotated, group }`.
  */
 export function unitsOf(beeyard, folder, file, rows) {
   const object = beeyard.parseObject(readFileSync(join(folder, file)));
@@ -44,7 +46,7 @@ export function unitsOf(beeyard, folder, file, rows) {
       const annotated = spec !== undefined && !spec.auxiliary && (spec.modes & bit) !== 0;
       if (mode === 'unprivileged' && !row && !annotated) continue;
       if (spec?.skipped) continue;
-      units.push({ file, object, program, mode, spec, row, annotated, group });
+      units.push({ folder, file, object, program, mode, spec, row, annotated, group });
     }
   }
   return units;

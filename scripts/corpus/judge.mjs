@@ -2,7 +2,8 @@
  * One program under one expectation: verify it, compare with what the test says and with what the
  * real kernel said.
  */
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { DEFAULT_FLAGS } from './annotations.mjs';
 import { logHash } from './normal.mjs';
 import { firstMissing } from './patterns.mjs';
@@ -35,10 +36,17 @@ function loaderRefusal(error) {
   return error.name === 'KernelError' ? error : undefined;
 }
 
+/** The kernel to relocate for: a test may name an object with other types. */
+function targetOf({ profile, parseBtfFile }, { folder, spec }) {
+  if (!spec?.btfPath) return profile;
+  const types = parseBtfFile(readFileSync(join(folder, spec.btfPath)));
+  return { ...profile, btf: () => types };
+}
+
 /** The input of a program, or the loader's refusal. */
 export function inputOf(beeyard, unit) {
   const { object, program, file, spec, mode, instructions } = unit;
-  const input = beeyard.verifierInput(object, program, beeyard.profile, {
+  const input = beeyard.verifierInput(object, program, targetOf(beeyard, unit), {
     objectName: objectName(file),
     flags: spec?.flags ?? DEFAULT_FLAGS,
     withoutBtf: !capabilitiesOf(file, mode).bpf,
@@ -80,7 +88,7 @@ function runs(run, spec, mode, log) {
 /** The verdict over one attempt: which comparisons hold (undefined: not compared). */
 export function judge(unit, outcome) {
   const { spec, mode, row, annotated } = unit;
-  const known = row && !row.note && !OTHER_CAPABILITIES.has(unit.file);
+  const known = row && !row.note && !OTHER_CAPABILITIES.has(unit.file) && !lacksMap(row);
   const verdict = verdictOf(outcome);
   const result = { verdict, misses: [] };
   if (outcome.bug) result.misses.push(bugMiss(outcome.bug));
@@ -89,6 +97,10 @@ export function judge(unit, outcome) {
   if (known) judgeAgainstKernel(result, outcome, row);
   return result;
 }
+
+/** The loader of the record got no further than its maps: it says nothing of the program. */
+const lacksMap = ({ verdict, reason }) =>
+  verdict === 'not-asked' && reason.includes('failed to create');
 
 function verdictOf({ bug, refusal, plain }) {
   if (bug) return 'bug';

@@ -46,9 +46,18 @@ function buildDump(tree, source, folder) {
   const { status, stderr } = spawnSync(
     has('gcc') ? 'gcc' : 'clang-19',
     [
-      ...['-w', '-O1', '-ffunction-sections', `-I${join(folder, 'include')}`, `-I${tests}`],
+      '-w',
+      '-O1',
+      '-ffunction-sections',
+      `-I${join(folder, 'include')}`,
+      `-I${tests}`,
       ...search.map((path) => `-I${join(tree, path)}`),
-      ...['-iquote', tests, '-o', program, source, '-Wl,--gc-sections'],
+      '-iquote',
+      tests,
+      '-o',
+      program,
+      source,
+      '-Wl,--gc-sections',
     ],
     { encoding: 'utf8' },
   );
