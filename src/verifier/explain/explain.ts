@@ -5,7 +5,8 @@ import { lineOf } from '../log/log.ts';
 import type { KernelProfile, LineInfo, VerifierInput, VerifyOptions } from '../types.ts';
 import { verify } from '../verify.ts';
 import { causeOf } from './causes.ts';
-import { type LineageStep, lineageOf } from './lineage.ts';
+import type { Cause } from './causes/cause.ts';
+import { type LineageStep, lineageOf, pathSince } from './lineage.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
 
 /** Why a program was rejected, for people. */
@@ -70,7 +71,7 @@ export function explain(
   const insn = Math.max(result.insn, 0);
   const cause = causeOf(result.reason, env, path);
   const place = cause.subject;
-  const steps = place ? lineageOf(path, place, path.length - 1) : [];
+  const steps = stepsOf(cause, path);
   const wanted = new Map<number, Place>(steps.map((one) => [path.serials[one.step]!, one.place]));
   const last = path.serials[path.length - 1] ?? 0;
   if (place && last > 0) wanted.set(last - 1, place);
@@ -85,11 +86,16 @@ export function explain(
     steps: steps.map((step) => ({
       ...describe(env, step.insn),
       kind: step.kind,
-      what: stepText(env, step),
+      what: step.insn === cause.since?.insn ? cause.since.what : stepText(env, step),
       value: values.texts.get(path.serials[step.step]!) ?? '',
     })),
     advice: cause.advice,
   };
+}
+
+function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
+  if (subject) return lineageOf(path, subject, path.length - 1);
+  return since ? pathSince(path, since.insn) : [];
 }
 
 function describe(env: VerifierEnv, insn: number): ExplainedInsn {

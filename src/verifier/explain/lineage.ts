@@ -70,6 +70,33 @@ export function lineageOf(path: PathRecorder, place: Place, from: number): Linea
   return steps.reverse();
 }
 
+/** The last step at `insn`, and the branches the path took since. */
+export function pathSince(path: PathRecorder, insn: number): LineageStep[] {
+  const start = path.insns.lastIndexOf(insn);
+  if (start < 0) return [];
+  const steps: LineageStep[] = [];
+  for (let step = start; step < path.length; step++) {
+    const frame = path.frames[step]!;
+    const place = { frame, register: path.env.code.dst[path.insns[step]!]!, slot: 0 };
+    if (step === start) steps.push({ kind: 'made', step, insn, place });
+    else if (isBranch(path, step)) steps.push({ ...branchStep(path, step), place });
+  }
+  return steps.length > MAX_LINEAGE ? [steps[0]!, ...steps.slice(1 - MAX_LINEAGE)] : steps;
+}
+
+function isBranch(path: PathRecorder, step: number): boolean {
+  const op = path.env.code.op[path.insns[step]!]!;
+  const cls = classOf(op);
+  const operation = op & 0xf0;
+  const isPlain = operation === BPF_JA || operation === BPF_CALL || operation === BPF_EXIT;
+  return (cls === BPF_JMP || cls === BPF_JMP32) && !isPlain;
+}
+
+function branchStep(path: PathRecorder, step: number) {
+  const insn = path.insns[step]!;
+  return { kind: 'tested' as const, step, insn, taken: path.insns[step + 1] !== insn + 1 };
+}
+
 interface Found {
   readonly step: LineageStep;
   readonly before: Place;

@@ -13,7 +13,7 @@ export function explanationText(explanation: Explanation, width = 100): string {
   const { subject } = explanation;
   if (subject?.value) lines.push(`    ${subject.name} is ${subject.value} here`);
   if (explanation.steps.length > 0) {
-    lines.push('', `How ${subject?.name ?? 'it'} came to be:`);
+    lines.push('', subject ? `How ${subject.name} came to be:` : 'How it came to that:');
     lines.push(...historyLines(explanation.steps));
   }
   if (explanation.advice.length > 0) {

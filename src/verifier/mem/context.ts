@@ -1,4 +1,5 @@
 import { constants, lsmReturnRange, type ReturnRange } from '../../abi/index.ts';
+import { Rejection } from '../reject.ts';
 import {
   accessFieldSize,
   accessType,
@@ -107,9 +108,10 @@ export function accessContext(
   checkPtrOffReg(env, env.regs, regAt(regno), regno, false);
   loaded.reset();
   if (!isValidAccess(env, insn, off, size, access, isLdsx)) {
-    env.say(contextMessages.invalid_access(off, size));
+    const reason = contextMessages.invalid_access(off, size);
+    env.say(reason);
     env.showLine(insn);
-    env.reject('EACCES');
+    throw new Rejection('EACCES', reason);
   }
   if (access === 'read' && valueRegno >= 0) markLoaded(env, valueRegno);
 }

@@ -60,6 +60,7 @@ export const callCauses: CauseTable = {
   }),
   'subprog.reference_leak': (s) => ({
     problem: `What the call at instruction ${number(s, 1)} acquired is not released on this path.`,
+    since: { insn: number(s, 1), what: 'acquired here' },
     advice: [
       'Release it (bpf_sk_release(), bpf_ringbuf_discard(), …) on every path, ' +
         'also before early returns.',
