@@ -17,6 +17,7 @@ import {
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import { cachingEngine } from './caching-engine.ts';
+import { recordRoom } from './record-room.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
 import { QUEUE } from './worker-protocol.ts';
 
@@ -31,8 +32,6 @@ const SHARED_RING = { capacity: 4096, bytes: 8 << 20 };
  * waking a thread takes as long as running hundreds of packets.
  */
 const UNDER_WAY = QUEUE;
-/** Room in a buffer of records for each packet of a batch: a record of a whole packet, and more. */
-const RECORD_ROOM = 2048;
 /** Records kept for the report; all are counted. */
 const KEEP = 1000;
 
@@ -42,6 +41,8 @@ export interface LaneOptions {
   readonly profile: boolean;
   readonly globals: Readonly<Record<string, BtfInput>>;
   readonly fuel: number | undefined;
+  /** False: programs run unseen by the verifier, with checks. */
+  readonly verify: boolean;
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -98,14 +99,14 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { cpus, profile, globals } = options;
+  const { cpus, profile, globals, verify } = options;
   const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
   const trace: TraceLog = { count: 0, first: [] };
   const onTrace = (line: string) => {
     if (trace.count++ < KEEP) trace.first.push(line);
   };
   const engine = await cachingEngine(options.engine, options.env);
-  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, ...fuel };
+  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, ...fuel };
   const { machine, network } = await bootMachine(settings);
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
@@ -166,12 +167,14 @@ function ringShape(
 function mostPackets(machine: Machine, buffers: ReadonlyMap<string, KernelMap>): number {
   let most = Infinity;
   const batches = machine.cpus === 1 ? 1 : UNDER_WAY;
-  for (const { spec } of machine.programs) {
+  const programs = [...machine.programs];
+  const room = programs.reduce((most, { spec }) => Math.max(most, recordRoom(spec.insns)), 0);
+  for (const { spec } of programs) {
     for (const relocation of spec.relocations) {
       const map = 'map' in relocation ? buffers.get(relocation.map) : undefined;
       if (!map) continue;
       const bytes = map.spec.type === 'ringbuf' ? map.spec.maxEntries : PERF_RING;
-      most = Math.min(most, Math.max(1, Math.floor(bytes / RECORD_ROOM / batches)));
+      most = Math.min(most, Math.max(1, Math.floor(bytes / room / batches)));
     }
   }
   return most;
@@ -195,7 +198,11 @@ async function startWorkers(machine: Machine, program: MachineProgram, plan: Wor
     cpus,
     engine,
     env: { ...env },
-    options: { checks: true, profile, ...(fuel === undefined ? {} : { fuel }) },
+    options: {
+      checks: !programs.every(({ verified }) => verified),
+      profile,
+      ...(fuel === undefined ? {} : { fuel }),
+    },
     images: programs.map((one) => one.code.image),
     program: programs.indexOf(program),
     programType: program.type.name,

@@ -94,7 +94,7 @@ function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
 function sayNoOrder(io: CliIo): void {
   const text =
     'several CPUs: flows run side by side in no fixed order, so what they share can differ from ' +
-    'run to run; the clock moves in steps of up to 20 ms';
+    'run to run; the clock moves in steps of 10 ms, or of 256 packets where these take longer';
   note(io, text);
 }
 
@@ -249,8 +249,8 @@ interface Part {
 }
 
 /**
- * Runs batches in parts, the runners in turn: one is filled while threads work on another. `done` is
- * called for each part in order, with its runner and its first packet.
+ * Runs batches in parts, the runners in turn: one is filled while threads work on another. `done`
+ * is called for each part in order, with its runner and its first packet.
  */
 class Pipeline {
   readonly #machine: RunMachine;

@@ -86,7 +86,8 @@ export class WorkerCpu {
   /** Gives the thread packets for ring number `ring`; resolves to its faults. */
   async run(ring: number, part: SharedPart): Promise<readonly LaneFault[]> {
     this.#tellNews(part.ingress);
-    const run = this.#give(COMMAND.run, ring, part.count, part.bytes);
+    const { count, bytes, lastStep } = part;
+    const run = this.#give(COMMAND.run, ring, count, bytes, lastStep);
     await this.#until(run);
     this.#receive();
     const faults = this.#faults.get(run) ?? [];

@@ -4,14 +4,16 @@ import type { HostDevice } from '../runtime/index.ts';
 
 /**
  * Control words, in memory that both sides share: commands given so far (written by the main
- * thread), commands done (by the worker; -1 until it is ready), steps of time begun (cpu-share.ts).
+ * thread), commands done (by the worker; -1 until it is ready), and what CPUs tell each other
+ * (CpuWords): steps of time begun, batches sorted.
  */
 export const GIVEN = 0;
 export const DONE = 1;
-export const STEPS = 2;
+export const STARTED = 2;
+export const SORTED = 3;
 /** From here on the commands themselves: what, and if it is `run`, with which packets. */
 export const FIRST_COMMAND = 4;
-export const COMMAND_WORDS = 4;
+export const COMMAND_WORDS = 5;
 /** Commands that may be given before the first of them is done. */
 export const QUEUE = 4;
 export const CONTROL_WORDS = FIRST_COMMAND + QUEUE * COMMAND_WORDS;
@@ -21,7 +23,7 @@ export function commandWords(n: number): number {
   return FIRST_COMMAND + (n % QUEUE) * COMMAND_WORDS;
 }
 
-/** What to do. `run` is followed by ring, packets, address that their starts count from. */
+/** What to do. `run` is followed by ring, packets, their address, the last step of time. */
 export const COMMAND = { run: 1, counts: 2, stop: 3 } as const;
 
 /** A ring of this CPU and the columns of the batches it gets packets from. */

@@ -8,6 +8,7 @@ import {
   packetHook,
   PacketRing,
   SharedBatch,
+  type SharedPart,
   StepClock,
 } from '../machine/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
@@ -15,12 +16,14 @@ import { linkDef } from '../tools/pcap/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import {
   COMMAND,
+  COMMAND_WORDS,
   CONTROL_WORDS,
   commandWords,
   DONE,
   type FaultMessage,
   GIVEN,
-  STEPS,
+  SORTED,
+  STARTED,
   type WorkerMessage,
   type WorkerNews,
   type WorkerSetup,
@@ -55,20 +58,32 @@ function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
   const { buffer } = setup.memory;
   const control = new Int32Array(buffer, setup.controls[setup.cpu]!, CONTROL_WORDS);
   const ingress: Ingress[] = [];
+  const commandAt = (n: number) => {
+    const at = commandWords(n);
+    const [what, ring, count, bytes, lastStep] = control.subarray(at, at + COMMAND_WORDS);
+    // The words are signed, addresses are not.
+    const part: SharedPart = { count: count!, bytes: bytes! >>> 0, lastStep: lastStep!, ingress };
+    return { what, part, share: shares[ring!]! };
+  };
+  let runs = 0;
+  let sorted = 0;
   for (let done = 0; ; done++) {
     Atomics.store(control, DONE, done);
     Atomics.notify(control, DONE);
     awaitCommand(control, done);
-    const at = commandWords(done);
-    const [command, ring, count, bytes] = control.subarray(at, at + 4);
-    if (command === COMMAND.stop) break;
-    if (command === COMMAND.counts) {
+    const given = Atomics.load(control, GIVEN);
+    // News come before the commands they are for.
+    hearNews(runtime, ingress);
+    for (sorted = Math.max(sorted, done); sorted < given; sorted++) {
+      const { what, part, share } = commandAt(sorted);
+      if (what === COMMAND.run) share.sort(part);
+    }
+    const { what, part, share } = commandAt(done);
+    if (what === COMMAND.stop) break;
+    if (what === COMMAND.counts) {
       tell({ kind: 'counts', counts: codes.map((one) => one.counts()) });
     } else {
-      hearNews(runtime, ingress);
-      // The words are signed, addresses are not.
-      const part = { count: count!, bytes: bytes! >>> 0, ingress };
-      const faults = shares[ring!]!.run(part);
+      const faults = share.run(part, ++runs);
       if (faults.length > 0) tell({ kind: 'faults', run: done + 1, faults: faults.map(plain) });
     }
   }
@@ -76,14 +91,15 @@ function serve(runtime: Runtime, codes: readonly LoadedCode[]): void {
 }
 
 function makeShares(runtime: Runtime, code: LoadedCode): CpuShare[] {
-  const { cpu, cpus, shape, controls, memory } = setup;
+  const { cpu, shape, controls, memory } = setup;
   const hook = packetHook(setup.programType)!;
-  const started = controls.map((at) => new Int32Array(memory.buffer, at + 4 * STEPS, 1));
-  const clock = new StepClock(runtime, cpu, started);
+  const word = (k: number) => controls.map((at) => new Int32Array(memory.buffer, at + 4 * k, 1));
+  const sorted = word(SORTED);
+  const clock = new StepClock(runtime, cpu, word(STARTED));
   return setup.rings.map(({ ring, batch }) => {
     const own = new PacketRing(runtime, hook, { ...shape, memory: ring });
     const columns = new SharedBatch(runtime, shape.capacity, batch);
-    return new CpuShare(code, own, columns, clock, [cpu, cpus]);
+    return new CpuShare(code, own, columns, clock, [cpu, sorted]);
   });
 }
 

@@ -38,6 +38,18 @@ const short = files.write(
   writeCapture(Array.from({ length: 10 }, (_, i) => ({ data: packet(10 + 10 * i) }))),
 );
 
+/** Longer than what is read at a time: both halves of the storage are used, and used again. */
+const long = files.write(
+  'long.pcap',
+  writeCapture(
+    Array.from({ length: 24_000 }, (_, i) => {
+      const data = packet(60 + ((i * 7919) % 1400), i % 3);
+      data.set(udp(`10.0.${i % 7}.${i % 50}`, '10.1.1.1', [i % 90, 53]).subarray(12, 34), 12);
+      return { data, time: BigInt(i) * 300_000n };
+    }),
+  ),
+);
+
 describe.skipIf(!existsSync(MAIN))('the built command (skipped before npm run build)', () => {
   const run = (...args: string[]) => {
     const { stdout, status, stderr } = beeyard('run', NET, '-j', ...args);
@@ -63,8 +75,35 @@ describe.skipIf(!existsSync(MAIN))('the built command (skipped before npm run bu
     expect(Math.min(...counts)).toBeGreaterThan(500);
   });
 
+  it.each(['by_length', 'shorten'])(
+    'gives %s the verdicts and packets of one CPU',
+    (name) => {
+      const [one, two] = ['1', '2'].map((cpus) => {
+        const out = `${name}-${cpus}.pcap`;
+        const to = ['--cpus', cpus, '--out', files.path(out)];
+        return { ...run('--prog', name, '--pcap', long, ...to), bytes: files.read(out) };
+      });
+      expect(two!.report.packets).toBe(24_000);
+      expect(two!.report.verdicts).toEqual(one!.report.verdicts);
+      expect(two!.bytes.length).toBeGreaterThan(4 << 20);
+      expect(Buffer.compare(two!.bytes, one!.bytes)).toBe(0);
+    },
+    60_000,
+  );
+
+  it('runs on while the next packets are read', () => {
+    const options = ['--cpus', '2', '--repeat', '2'];
+    const { report } = run('--prog', 'first_byte', '--pcap', long, ...options);
+    const counts = report.verdicts.map((row) => Object.values(row));
+    expect(counts.sort()).toEqual([
+      ['aborted', 0, 16_000],
+      ['drop', 1, 16_000],
+      ['pass', 2, 16_000],
+    ]);
+  });
+
   it.each(['wasm', 'interpreter'])('finds faults on several CPUs (%s)', (engine) => {
-    const options = ['--cpus', '3', '--engine', engine, '--top'];
+    const options = ['--cpus', '3', '--engine', engine, '--top', '--unverified'];
     const { status, report } = run('--prog', 'careless', '--pcap', short, ...options);
     expect(status).toBe(1);
     expect(report.faults).toMatchObject([{ kind: 'out of range', packets: 3, first_packet: 1 }]);

@@ -10,8 +10,8 @@ const MAX_SKIPPED = 3;
  * Replaces branches around a few arithmetic instructions by selects: node n does what the skipped
  * node does and keeps the result only if it would have been executed. BPF has no conditional move,
  * so compilers leave such branches, which processors often mispredict. The skipped node is kept in
- * `taken`; it stays in the flow only if others go there too. `onlyForward`: jumps back stay, because
- * they cost fuel in checked code.
+ * `taken`; it stays in the flow only if others go there too. `onlyForward`: jumps back stay,
+ * because they cost fuel in checked code.
  */
 export function convertToSelects(graph: Graph, onlyForward: boolean): void {
   const { kind, taken, next } = graph;

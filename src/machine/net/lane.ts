@@ -1,4 +1,5 @@
 import type { LoadedCode, ProgramFault } from '../../engine/index.ts';
+import type { Ingress } from './packets.ts';
 import type { PacketRing } from './ring.ts';
 
 /** A packet that stopped its program. */
@@ -7,32 +8,44 @@ export interface LaneFault {
   readonly fault: ProgramFault;
 }
 
+/** A batch in memory that all lanes share, for lanes that fill their rings themselves. */
+export interface SharedPart {
+  readonly count: number;
+  /** Step of time of the last packet of all. */
+  readonly lastStep: number;
+  /** Address that the column of starts counts from. */
+  readonly bytes: number;
+  readonly ingress: readonly Ingress[];
+}
+
 /** One CPU's share of the packets: its ring and the way to run it. */
 export interface Lane {
   readonly ring: PacketRing;
   /** Faults of the last run, by slot ascending. */
   readonly faults: readonly LaneFault[];
-  /** Runs the program over everything in the ring. */
-  run(): void | Promise<void>;
+  /** Runs the program over everything in the ring, or over what of `part` is for this CPU. */
+  run(part: SharedPart | undefined): void | Promise<void>;
 }
 
 /**
- * Runs a program over `count` packets of a ring from its first on, going on behind each packet that
- * faults. Returns the faults.
+ * Runs a program over the packets of a ring from slot `from` up to `to`, going on behind each
+ * packet that faults. Returns the faults. With `timed` each packet has a time of its own.
  */
 export function runRing(
   code: LoadedCode,
-  ring: Pick<PacketRing, 'runtime' | 'hook' | 'contexts' | 'results' | 'times'>,
-  count: number,
+  ring: PacketRing,
+  from: number,
+  to: number,
+  timed: boolean,
 ): LaneFault[] {
   const faults: LaneFault[] = [];
   const stride = ring.hook.contextSize;
-  let done = 0;
-  while (done < count) {
+  let done = from;
+  while (done < to) {
     const contexts = ring.contexts + done * stride;
-    const results = ring.results + done * 4;
-    done += code.batch(contexts, stride, count - done, results, ring.times + done * 8);
-    if (done >= count) break;
+    const times = timed ? ring.times + done * 8 : 0;
+    done += code.batch(contexts, stride, to - done, ring.results + done * 4, times);
+    if (done >= to) break;
     ring.runtime.i32()[(ring.results >>> 2) + done] = ring.hook.faultCode;
     faults.push({ slot: done, fault: code.fault! });
     done++;
@@ -52,6 +65,6 @@ export class LocalLane implements Lane {
   }
 
   run(): void {
-    this.faults = runRing(this.#code, this.ring, this.ring.count);
+    this.faults = runRing(this.#code, this.ring, 0, this.ring.count, true);
   }
 }

@@ -23,6 +23,8 @@ export interface Ingress {
   readonly headerSize: number;
   /** EtherType for the header that is made; undefined if the packets are Ethernet. */
   readonly etherType?: ((bytes: Uint8Array, at: number) => number) | undefined;
+  /** LINKTYPE_* of the capture, for making the same row in another thread. */
+  readonly linkType?: number | undefined;
 }
 
 /** A packet's frame in linear memory, reused from packet to packet. */

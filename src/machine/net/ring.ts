@@ -33,6 +33,26 @@ export interface RingOptions {
    * the capture's own bytes. Not together with `roomy`.
    */
   readonly inPlace?: boolean;
+  /** The memory of a ring that another thread made with the same options. */
+  readonly memory?: RingMemory;
+}
+
+/** Addresses: contexts, i32 results, u64 clock values, frames. */
+export interface RingMemory {
+  readonly contexts: number;
+  readonly results: number;
+  readonly times: number;
+  readonly frames: number;
+}
+
+function allocateRing(runtime: Runtime, hook: PacketHook, options: RingOptions): RingMemory {
+  const { capacity, bytes } = options;
+  return {
+    contexts: runtime.allocate(capacity * hook.contextSize, CACHE_LINE),
+    results: runtime.allocate(capacity * 4, CACHE_LINE),
+    times: runtime.allocate(capacity * 8, CACHE_LINE),
+    frames: runtime.allocate(bytes, CACHE_LINE),
+  };
 }
 
 /** Packets in linear memory with their contexts: what one CPU runs a batch over. */
@@ -40,12 +60,15 @@ export class PacketRing {
   readonly runtime: Runtime;
   readonly hook: PacketHook;
   readonly capacity: number;
+  /** Bytes for frames. */
+  readonly bytes: number;
   /** Addresses: contexts, i32 results, u64 clock values. */
   readonly contexts: number;
   readonly results: number;
   readonly times: number;
   /** Packets in it. */
   count = 0;
+  readonly memory: RingMemory;
   readonly #frames: number;
   readonly #framesEnd: number;
   readonly #roomy: boolean;
@@ -57,12 +80,14 @@ export class PacketRing {
     this.runtime = runtime;
     this.hook = hook;
     this.capacity = options.capacity;
+    this.bytes = options.bytes;
     this.#roomy = options.roomy;
     this.#inPlace = options.inPlace === true && !options.roomy;
-    this.contexts = runtime.allocate(options.capacity * hook.contextSize, CACHE_LINE);
-    this.results = runtime.allocate(options.capacity * 4, CACHE_LINE);
-    this.times = runtime.allocate(options.capacity * 8, CACHE_LINE);
-    this.#frames = runtime.allocate(options.bytes, CACHE_LINE);
+    this.memory = options.memory ?? allocateRing(runtime, hook, options);
+    this.contexts = this.memory.contexts;
+    this.results = this.memory.results;
+    this.times = this.memory.times;
+    this.#frames = this.memory.frames;
     this.#framesEnd = this.#frames + options.bytes;
     this.#next = this.#frames;
   }
@@ -140,13 +165,24 @@ export class PacketRing {
     return true;
   }
 
+  /** Most bytes that packet `i` takes of those for frames. */
+  room(columns: PacketColumns, i: number, ingress: Ingress): number {
+    const { length } = columns;
+    if (ingress.etherType) return this.#lines(ETHERNET_HEADER + length[i]!);
+    return this.#inPlace && columns.address !== undefined ? 0 : this.#lines(length[i]!);
+  }
+
+  /** Bytes of the frame of a packet of `size` bytes. */
+  #lines(size: number): number {
+    if (!this.#roomy) return (HEADROOM + size + CACHE_LINE - 1) & -CACHE_LINE;
+    const need = HEADROOM + size + SHARED_INFO;
+    return Math.max(FRAME_BYTES, (need + CACHE_LINE - 1) & -CACHE_LINE) + STAGGER;
+  }
+
   /** Finds room for a packet of `size` bytes. */
   #take(frame: Frame, size: number): boolean {
     const start = this.#next;
-    const need = HEADROOM + size + SHARED_INFO;
-    const lines = this.#roomy
-      ? Math.max(FRAME_BYTES, (need + CACHE_LINE - 1) & -CACHE_LINE) + STAGGER
-      : (HEADROOM + size + CACHE_LINE - 1) & -CACHE_LINE;
+    const lines = this.#lines(size);
     if (start + lines > this.#framesEnd) return false;
     this.#next = start + lines;
     frame.hardStart = start;

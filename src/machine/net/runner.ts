@@ -1,19 +1,21 @@
 import type { ProgramFault } from '../../engine/index.ts';
-import { flowHash } from './flow-hash.ts';
 import type { Fate, PacketHook } from './hook.ts';
-import type { Lane } from './lane.ts';
-import { type Ingress, type PacketColumns } from './packets.ts';
+import type { Lane, SharedPart } from './lane.ts';
+import type { Ingress, PacketColumns } from './packets.ts';
+import type { SharedBatch } from './shared-batch.ts';
 
 const TWO_32 = 0x1_0000_0000;
 /** Return codes counted in a flat array; the few others go into a map. */
 const SMALL_CODES = 16;
 
 /**
- * Nanoseconds of packets' time in one batch for several CPUs. They run at their own pace, and time
- * that went back from one to the other would break programs as no kernel does: so a batch has one
- * time for all its packets, and spans no more than this.
+ * Several CPUs run at their own pace, and time that went back from one to the other would break
+ * programs as no kernel does: so their packets come in steps with one time each, and CPUs may be
+ * one step apart (StepClock). A step has so many nanoseconds of packets' time, and so many packets,
+ * or else CPUs would do little but wait for each other.
  */
-const CLOCK_STEP = 20_000_000;
+const STEP_TIME = 10_000_000;
+const STEP_PACKETS = 256;
 
 /** One kind of fault, with how often it came and where first. */
 export interface FaultTally {
@@ -75,20 +77,26 @@ export class PacketRunner {
   readonly #laneOf: Uint8Array;
   readonly #slotOf: Uint32Array;
   readonly #faulted: Uint8Array;
+  readonly #shared: SharedBatch | undefined;
+  #part: SharedPart | undefined;
   #pending: (Promise<void> | void)[] = [];
   #faults = 0;
   #u8: Uint8Array = new Uint8Array(0);
   #u32: Uint32Array = new Uint32Array(0);
   #i32: Int32Array = new Int32Array(0);
 
-  /** `totals`: those to add to, or where a clock of its own starts, in nanoseconds. */
-  constructor(lanes: readonly Lane[], totals: RunTotals | number) {
+  /**
+   * `totals`: those to add to, or where a clock of its own starts, in nanoseconds. With `shared`
+   * (of the rings' capacity) lanes fill their rings themselves; without, there is one lane.
+   */
+  constructor(lanes: readonly Lane[], totals: RunTotals | number, shared?: SharedBatch) {
     this.#lanes = lanes;
+    this.#shared = shared;
     this.totals = typeof totals === 'number' ? new RunTotals(totals) : totals;
     this.hook = lanes[0]!.ring.hook;
-    const capacity = lanes.reduce((sum, lane) => sum + lane.ring.capacity, 0);
-    this.#laneOf = new Uint8Array(capacity);
-    this.#slotOf = new Uint32Array(capacity);
+    const { capacity } = lanes[0]!.ring;
+    this.#laneOf = shared?.lane ?? new Uint8Array(capacity);
+    this.#slotOf = shared?.slot ?? Uint32Array.from({ length: capacity }, (_, k) => k);
     this.#faulted = new Uint8Array(capacity);
   }
 
@@ -113,13 +121,16 @@ export class PacketRunner {
   /** First step of `run`: puts packets into the rings; returns how many. */
   fill(columns: PacketColumns, from: number, ingress: readonly Ingress[]): number {
     this.#views();
-    this.count = this.#fill(columns, from, ingress);
+    const end = this.#shared
+      ? this.#share(this.#shared, columns, from, ingress)
+      : this.#fill(columns, from, ingress);
+    this.count = end - from;
     return this.count;
   }
 
   /** Second step: starts the lanes. Local ones are done when it returns. */
   launch(): void {
-    this.#pending = this.#lanes.map((lane) => lane.run());
+    this.#pending = this.#lanes.map((lane) => lane.run(this.#part));
   }
 
   /** Third step: waits for the lanes and counts what they did. */
@@ -136,25 +147,46 @@ export class PacketRunner {
     this.#i32 = runtime.i32();
   }
 
+  /** Puts packets into the only lane's ring; returns the first one left. */
   #fill(columns: PacketColumns, from: number, ingress: readonly Ingress[]): number {
-    for (const lane of this.#lanes) lane.ring.clear();
-    const cpus = this.#lanes.length;
-    let start = -1;
+    const { ring } = this.#lanes[0]!;
+    const { clock } = this.totals;
+    ring.clear();
     let i = from;
     for (; i < columns.count; i++) {
       const device = ingress[columns.interfaceId[i]!]!;
-      const cpu = cpus === 1 ? 0 : laneFor(columns, i, device, cpus);
-      const ring = this.#lanes[cpu]!.ring;
-      const clock = this.totals.clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
-      if (i === from) start = clock;
-      if (cpus > 1 && clock > start + CLOCK_STEP) break;
-      const now = cpus > 1 ? start : clock;
-      if (!ring.place(this.#u8, this.#u32, columns, i, device, cpu, now)) break;
-      this.#laneOf[i - from] = cpu;
-      this.#slotOf[i - from] = ring.count - 1;
+      const now = clock.at(columns.time[2 * i]!, columns.time[2 * i + 1]!);
+      if (!ring.place(this.#u8, this.#u32, columns, i, device, 0, now)) break;
       this.totals.bytes += columns.length[i]!;
     }
-    return i - from;
+    return i;
+  }
+
+  /** Tells the lanes of packets, as many as each could take alone; returns the first one left. */
+  #share(
+    shared: SharedBatch,
+    columns: PacketColumns,
+    from: number,
+    ingress: readonly Ingress[],
+  ): number {
+    const { ring } = this.#lanes[0]!;
+    const { clock } = this.totals;
+    const limit = Math.min(columns.count, from + shared.capacity);
+    let room = ring.bytes;
+    let i = from;
+    for (; i < limit; i++) {
+      room -= ring.room(columns, i, ingress[columns.interfaceId[i]!]!);
+      if (room < 0) break;
+      shared.clock[i - from] = clock.stepAt(columns.time[2 * i]!, columns.time[2 * i + 1]!);
+      shared.step[i - from] = clock.steps;
+      this.totals.bytes += columns.length[i]!;
+    }
+    shared.start.set(columns.start.subarray(from, i));
+    shared.length.set(columns.length.subarray(from, i));
+    shared.interfaceId.set(columns.interfaceId.subarray(from, i));
+    const count = i - from;
+    this.#part = { count, lastStep: clock.steps, bytes: columns.address!, ingress };
+    return i;
   }
 
   #tally(): void {
@@ -248,25 +280,6 @@ export class PacketRunner {
   }
 }
 
-function laneFor(columns: PacketColumns, i: number, device: Ingress, cpus: number): number {
-  const start = columns.start[i]!;
-  // Packets without Ethernet header: the hash looks for the IP header 14 bytes in.
-  const skip = device.etherType ? device.headerSize - 14 : 0;
-  if (skip < 0) return hashOfRaw(columns, i, cpus);
-  return flowHash(columns.bytes, start + skip, columns.length[i]! - skip) % cpus;
-}
-
-/** Raw IP has no bytes before it to stand for the header: copy the few that matter. */
-function hashOfRaw(columns: PacketColumns, i: number, cpus: number): number {
-  const start = columns.start[i]!;
-  const head = new Uint8Array(14 + Math.min(columns.length[i]!, 64));
-  head.set(columns.bytes.subarray(start, start + head.length - 14), 14);
-  const type = head[14]! >> 4 === 6 ? 0x86dd : 0x0800;
-  head[12] = type >> 8;
-  head[13] = type & 255;
-  return flowHash(head, 0, head.length) % cpus;
-}
-
 /**
  * Packet times to the machine's clock: it starts at `start` with the first packet, moves as their
  * timestamps do, and never goes back. Exact while captures are shorter than 104 days.
@@ -274,6 +287,11 @@ function hashOfRaw(columns: PacketColumns, i: number, cpus: number): number {
 class PacketClock {
   last: number;
   #start: number;
+  /** Steps begun. */
+  steps = 0;
+  #step = Number.NEGATIVE_INFINITY;
+  /** Packets in the step; none has begun yet. */
+  #inStep = STEP_PACKETS;
   #low = 0;
   #high = 0;
   #running = false;
@@ -297,5 +315,16 @@ class PacketClock {
     const now = this.#start + (high - this.#high) * TWO_32 + (low - this.#low);
     if (now > this.last) this.last = now;
     return this.last;
+  }
+
+  /** As `at`, in steps: the time of the first packet of the step. */
+  stepAt(low: number, high: number): number {
+    const now = this.at(low, high);
+    if (this.#inStep++ >= STEP_PACKETS && now > this.#step + STEP_TIME) {
+      this.#step = now;
+      this.#inStep = 1;
+      this.steps++;
+    }
+    return this.#step;
   }
 }
