@@ -6,7 +6,10 @@ export const CUT = /\n\[\.\.\. \d+ bytes left out \.\.\.\]\n/;
 
 export function normalized(log) {
   return log
-    .replace(/^((?:mark_precise: .* before )?\d+: \(18\) r\d+ = )0x[0-9a-f]+/gm, '$1ADDRESS')
+    .replace(
+      /^((?:mark_precise: .* before )?\d+: \(18\) r\d+ = )0x[0-9a-f]+(?: +(?=;))?/gm,
+      '$1ADDRESS',
+    )
     .replace(/^verification time \d+ usec$/gm, 'verification time');
 }
 
