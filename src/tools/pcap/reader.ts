@@ -22,6 +22,11 @@ export interface CaptureStorage {
   resize(size: number, keep: number): void;
   /** All of it. Asked again whenever the reader starts to work: it may have moved. */
   bytes(): Uint8Array;
+  /**
+   * Makes bytes `from` .. `to` the first ones, when all others have been read. Without it the reader
+   * moves them itself.
+   */
+  turn?(from: number, to: number): void;
   /** Where the bytes are in a larger memory, if they are part of one. */
   readonly address?: number;
 }
@@ -87,7 +92,9 @@ export class CaptureReader {
   space(least: number): Uint8Array {
     const rest = this.#end - this.#at;
     this.#refresh();
-    this.#bytes.copyWithin(0, this.#at, this.#end);
+    if (this.#storage.turn) this.#storage.turn(this.#at, this.#end);
+    else this.#bytes.copyWithin(0, this.#at, this.#end);
+    this.#refresh();
     this.#base += this.#at;
     this.#at = 0;
     this.#end = rest;
