@@ -118,10 +118,10 @@ function noteReference(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
 function noteMap(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
   const w = env.regs;
   const r = regAt(regno);
-  // The word holds something else in registers that are no map pointers: a map is never 0.
+  // The kernel looks at the word alone: of a BTF pointer it passes here, and its type is compared.
+  if (w[r + MAP] === 0 && w[r + MAP + 1] === 0) env.reject('EINVAL', kfuncMessages.not_map(regno));
   const map = baseType(w[r + TYPE]!) === CONST_PTR_TO_MAP ? env.maps[w[r + MAP]! - 1] : undefined;
-  if (!map) env.reject('EINVAL', kfuncMessages.not_map(regno));
-  const hasWorkqueue = (recordOf(env, map)?.wqOff ?? -1) >= 0;
+  const hasWorkqueue = map !== undefined && (recordOf(env, map)?.wqOff ?? -1) >= 0;
   const isOther = meta.map !== w[r + MAP] || meta.mapUid !== w[r + MAP_UID];
   if (meta.map !== 0 && hasWorkqueue && isOther) {
     env.reject('EINVAL', kfuncMessages.other_map(meta.mapUid, w[r + MAP_UID]!));
