@@ -75,6 +75,7 @@ describe('equality of states', () => {
     const ow = old.frame.words;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(true);
     ow[regAt(1) + LIVE] = REG_LIVE_READ64;
+    old.frame.readRegs = 1 << 1;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(true);
     ow[regAt(1) + PRECISE] = 1;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(false);
@@ -93,6 +94,7 @@ describe('equality of states', () => {
     const old = env.pool.copyOf(env.state);
     const slot = slotAt(0);
     old.frame.words[slot + LIVE] = REG_LIVE_READ64;
+    old.frame.readSlotsLow = 1;
     fillSlotTypes(old.frame.words, slot, STACK_ZERO);
     fillSlotTypes(env.frame.words, slot, STACK_MISC);
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(false);

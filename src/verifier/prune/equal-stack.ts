@@ -38,13 +38,31 @@ export function stackSafe(
   current: FuncState,
   exact: Exactness,
 ): boolean {
-  const slots = old.allocatedStack / REG_SIZE;
-  const currentSlots = current.allocatedStack / REG_SIZE;
-  for (let spi = 0; spi < slots; spi++) {
-    const r = slotAt(spi);
-    if (exact === NOT_EXACT && !(old.words[r + LIVE]! & REG_LIVE_READ)) continue;
-    const isThere = spi < currentSlots;
-    if (!slotSafe(env, old.words, isThere ? current.words : undefined, r, exact)) return false;
+  if (exact === NOT_EXACT) {
+    return (
+      slotsSafe(env, old, current, old.readSlotsLow, 0) &&
+      slotsSafe(env, old, current, old.readSlotsHigh, 32)
+    );
+  }
+  for (let spi = 0; spi < old.slots; spi++) {
+    const cw = spi < current.slots ? current.words : undefined;
+    if (!slotSafe(env, old.words, cw, slotAt(spi), exact)) return false;
+  }
+  return true;
+}
+
+/** Slots that were read: bits of `slots`, the first of which is slot `base`. */
+function slotsSafe(
+  env: VerifierEnv,
+  old: FuncState,
+  current: FuncState,
+  slots: number,
+  base: number,
+): boolean {
+  for (let mask = slots; mask; mask &= mask - 1) {
+    const spi = base + 31 - Math.clz32(mask & -mask);
+    const cw = spi < current.slots ? current.words : undefined;
+    if (!slotSafe(env, old.words, cw, slotAt(spi), NOT_EXACT)) return false;
   }
   return true;
 }

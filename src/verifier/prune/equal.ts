@@ -42,6 +42,8 @@ export const EXACT = 1;
 export const RANGE_WITHIN = 2;
 export type Exactness = typeof NOT_EXACT | typeof EXACT | typeof RANGE_WITHIN;
 
+const ALL_REGS = (1 << MAX_REGS) - 1;
+
 /** The first `count` words of two records are the same. */
 export function sameWords(
   aw: Int32Array,
@@ -190,8 +192,9 @@ function framesEqual(
   if (old.callbackDepth > current.callbackDepth) return false;
   const ow = old.words;
   const cw = current.words;
-  for (let n = 0; n < MAX_REGS; n++) {
-    const r = regAt(n);
+  // What was not read may differ, unless the states must be exactly alike.
+  for (let mask = exact === NOT_EXACT ? old.readRegs : ALL_REGS; mask; mask &= mask - 1) {
+    const r = regAt(31 - Math.clz32(mask & -mask));
     if (!regSafe(env, ow, r, cw, r, exact)) return false;
   }
   return stackSafe(env, old, current, exact) && refsSafe(env, old, current);

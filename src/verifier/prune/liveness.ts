@@ -68,14 +68,22 @@ function markParents(env: VerifierEnv, parent: number, flag: number, marked: num
   let next = parent;
   let count = marked;
   while (next !== 0) {
-    const w = env.checkpoints.at(next >>> 10).frames[(next >> 7) & 7]!.words;
+    const frame = env.checkpoints.at(next >>> 10).frames[(next >> 7) & 7]!;
+    const w = frame.words;
     const r = (next & 0x7f) << REG_SHIFT;
     if (!takeMark(w, r, flag)) break;
+    noteRead(frame, next & 0x7f);
     count++;
     if (w[r + LIVE]! & REG_LIVE_WRITTEN) break;
     next = w[r + PARENT]!;
   }
   if (env.longestMarkReadWalk < count) env.longestMarkReadWalk = count;
+}
+
+function noteRead(frame: FuncState, record: number): void {
+  if (record < MAX_REGS) frame.readRegs |= 1 << record;
+  else if (record < MAX_REGS + 32) frame.readSlotsLow |= 1 << (record - MAX_REGS);
+  else frame.readSlotsHigh |= 1 << (record - MAX_REGS - 32);
 }
 
 /** Marks one record as read; false if it was marked that strongly before. */

@@ -17,8 +17,10 @@ import {
 import type { FuncState, VerifierState } from '../state/state.ts';
 import { markInsnZext, markRegReadHere } from './liveness.ts';
 
-const FRAME_POINTER = 10;
-const FIRST_CALLEE_SAVED = 6;
+/** r0 to r9. */
+const BELOW_FRAME_POINTER = 0x3ff;
+/** r6 to r9. */
+const CALLEE_SAVED = 0x3c0;
 
 /** What was read after the old state will be read after `current` (propagate_liveness). */
 export function propagateLiveness(
@@ -27,14 +29,23 @@ export function propagateLiveness(
   current: VerifierState,
 ): void {
   for (let i = 0; i <= old.curframe; i++) {
-    const ow = old.frames[i]!.words;
-    const cw = current.frames[i]!.words;
-    for (let n = i < old.curframe ? FIRST_CALLEE_SAVED : 0; n < FRAME_POINTER; n++) {
-      const r = regAt(n);
+    const from = old.frames[i]!;
+    const to = current.frames[i]!;
+    const ow = from.words;
+    const cw = to.words;
+    const regs = from.readRegs & (i < old.curframe ? CALLEE_SAVED : BELOW_FRAME_POINTER);
+    for (let mask = regs; mask; mask &= mask - 1) {
+      const r = regAt(lowestBit(mask));
       if (propagateReg(env, ow, cw, r) === REG_LIVE_READ64) markInsnZext(env, cw, r);
     }
-    const bytes = Math.min(old.frames[i]!.allocatedStack, current.frames[i]!.allocatedStack);
-    for (let spi = 0; spi < bytes / REG_SIZE; spi++) propagateReg(env, ow, cw, slotAt(spi));
+    for (let mask = from.readSlotsLow; mask; mask &= mask - 1) {
+      const spi = lowestBit(mask);
+      if (spi < to.slots) propagateReg(env, ow, cw, slotAt(spi));
+    }
+    for (let mask = from.readSlotsHigh; mask; mask &= mask - 1) {
+      const spi = 32 + lowestBit(mask);
+      if (spi < to.slots) propagateReg(env, ow, cw, slotAt(spi));
+    }
   }
 }
 
@@ -58,12 +69,6 @@ export function propagatePrecision(env: VerifierEnv, old: VerifierState): void {
   markChainPrecisionBatch(env);
 }
 
-function isWanted(w: Int32Array, r: number): boolean {
-  return (
-    w[r + TYPE] === SCALAR_VALUE && w[r + PRECISE] !== 0 && (w[r + LIVE]! & REG_LIVE_READ) !== 0
-  );
-}
-
 /** Asks for the registers and slots of `frame` that are precise; false if there are none. */
 function collectPrecise(
   env: VerifierEnv,
@@ -71,20 +76,44 @@ function collectPrecise(
   frameno: number,
   names: string[] | undefined,
 ): boolean {
-  const w = frame.words;
   let found = false;
-  for (let n = 0; n < FRAME_POINTER; n++) {
-    if (!isWanted(w, regAt(n))) continue;
+  for (let mask = frame.readRegs & BELOW_FRAME_POINTER; mask; mask &= mask - 1) {
+    const n = lowestBit(mask);
+    if (!isPrecise(frame.words, regAt(n))) continue;
     env.backtrack.setFrameReg(frameno, n);
     names?.push(`r${n}`);
     found = true;
   }
-  for (let spi = 0; spi < frame.allocatedStack / REG_SIZE; spi++) {
+  const low = collectSlots(env, frame, frameno, frame.readSlotsLow, 0, names);
+  const high = collectSlots(env, frame, frameno, frame.readSlotsHigh, 32, names);
+  return found || low || high;
+}
+
+function collectSlots(
+  env: VerifierEnv,
+  frame: FuncState,
+  frameno: number,
+  slots: number,
+  base: number,
+  names: string[] | undefined,
+): boolean {
+  let found = false;
+  for (let mask = slots; mask; mask &= mask - 1) {
+    const spi = base + lowestBit(mask);
     const r = slotAt(spi);
-    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !isWanted(w, r)) continue;
+    if (slotType(frame.words, r, REG_SIZE - 1) !== STACK_SPILL) continue;
+    if (!isPrecise(frame.words, r)) continue;
     env.backtrack.setSlot(frameno, spi);
     names?.push(`fp${-(spi + 1) * REG_SIZE}`);
     found = true;
   }
   return found;
+}
+
+function isPrecise(w: Int32Array, r: number): boolean {
+  return w[r + TYPE] === SCALAR_VALUE && w[r + PRECISE] !== 0;
+}
+
+function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
 }

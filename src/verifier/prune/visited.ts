@@ -14,11 +14,9 @@ import {
   BPF_ITER_STATE_ACTIVE,
   FRAMENO,
   ITER_STATE_DEPTH,
-  LIVE,
   MAX_REGS,
   OFF,
   PREFIX_BEFORE_PARENT,
-  REG_LIVE_DONE,
   REG_SIZE,
   STACK_ITER,
   VALUE,
@@ -28,7 +26,7 @@ import {
 } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
-import { cleanLiveStates } from './clean.ts';
+import { cleanLiveStates, isDone } from './clean.ts';
 import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords, statesEqual } from './equal.ts';
 import { keepState } from './keep.ts';
 import { propagateLiveness, propagatePrecision } from './propagate.ts';
@@ -217,8 +215,7 @@ function isUseless(env: VerifierEnv, checkpoint: Checkpoint, insn: number): bool
 
 /** The state is in no list any more; what still refers to it keeps it. */
 function forget(env: VerifierEnv, state: VerifierState): void {
-  const isDone = (state.frameAt(0).words[LIVE]! & REG_LIVE_DONE) !== 0;
-  if (!isDone || state.usedAsLoopEntry) return;
+  if (!isDone(state) || state.usedAsLoopEntry) return;
   env.checkpoints.free(state);
   env.peakStates--;
 }

@@ -34,6 +34,13 @@ export class FuncState {
   inExceptionCallback = false;
   /** Times the callback of frame N+1 was simulated, for calls that limit it. */
   callbackDepth = 0;
+  /**
+   * Checkpoints: registers, and slots 0..31 and 32..63, that have a read mark. They are few, and so
+   * comparing and passing on marks need not look at the others.
+   */
+  readRegs = 0;
+  readSlotsLow = 0;
+  readSlotsHigh = 0;
   /** `refCount` triples. */
   refs: Int32Array = NO_REFS;
   refCount = 0;
@@ -83,6 +90,9 @@ export class FuncState {
     const all = source.length <= this.words.length && source.length < used * 2;
     this.words.set(all ? source : source.subarray(0, used));
     this.allocatedStack = from.allocatedStack;
+    this.readRegs = from.readRegs;
+    this.readSlotsLow = from.readSlotsLow;
+    this.readSlotsHigh = from.readSlotsHigh;
     this.callsite = from.callsite;
     this.frameno = from.frameno;
     this.subprogno = from.subprogno;
