@@ -53,11 +53,21 @@ export interface KernelRecord {
 export interface KernelProgram {
   readonly id: number;
   readonly spec: ProgramSpec;
+  /** What it took to verify the program; undefined if it was loaded unseen. */
+  readonly verification: ProgramVerification | undefined;
   /** BPF_PROG_TEST_RUN. Throws KernelError, and ProgramFault for what an unverified program did. */
   run(options?: RunOptions): RunResult;
   /** Hooks the program up. Which options it takes depends on its type. */
   attach(options: AttachOptions): KernelLink;
   close(): void;
+}
+
+/** What verifying a program took. */
+export interface ProgramVerification {
+  /** Instructions the verifier walked (`verified_insns` of bpf_prog_info). */
+  readonly insns: number;
+  /** Microseconds. */
+  readonly time: number;
 }
 
 export interface RunOptions {

@@ -13,7 +13,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
-import { adapted, provenSafe } from './rules.ts';
+import { adapted, isSameProgram, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
@@ -110,7 +110,7 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
-    const proven = provenSafe(spec, maps, object, this.settings.rules);
+    const verification = verifyProgram(spec, maps, object, this.settings.rules);
     const id = this.#nextProgram++;
     const image = link(adapted(spec, object, this.settings.rules), id, type, object, {
       runtime: this.runtime,
@@ -118,11 +118,11 @@ export class Machine implements Kernel, ProgramHost {
     });
     const { engine, profile, fuel } = this.settings;
     const code = engine.load(image, this.runtime, {
-      checks: !proven,
+      checks: !(verification && isSameProgram(spec)),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
-    const program = new MachineProgram(id, spec, type, code, proven, this);
+    const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
   }

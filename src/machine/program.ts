@@ -4,10 +4,12 @@ import type {
   AttachOptions,
   KernelLink,
   KernelProgram,
+  ProgramVerification,
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import { isSameProgram } from './rules.ts';
 
 /** What a program asks its machine to do for it. */
 export interface ProgramHost {
@@ -22,8 +24,7 @@ export class MachineProgram implements KernelProgram {
   readonly spec: ProgramSpec;
   readonly type: ProgramTypeDef;
   readonly code: LoadedCode;
-  /** The verifier has seen it: it runs without checks of its accesses. */
-  readonly verified: boolean;
+  readonly verification: ProgramVerification | undefined;
   readonly #host: ProgramHost;
 
   constructor(
@@ -31,15 +32,20 @@ export class MachineProgram implements KernelProgram {
     spec: ProgramSpec,
     type: ProgramTypeDef,
     code: LoadedCode,
-    verified: boolean,
+    verification: ProgramVerification | undefined,
     host: ProgramHost,
   ) {
     this.id = id;
     this.spec = spec;
     this.type = type;
     this.code = code;
-    this.verified = verified;
+    this.verification = verification;
     this.#host = host;
+  }
+
+  /** The verifier has seen just this program: it runs without checks of its accesses. */
+  get verified(): boolean {
+    return this.verification !== undefined && isSameProgram(this.spec);
   }
 
   run(options: RunOptions = {}): RunResult {

@@ -1,21 +1,20 @@
 import type { KernelProfile } from '../abi/index.ts';
 import { VerifierError } from '../base/index.ts';
-import type { KernelMap } from '../kernel/index.ts';
+import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import { type ObjectFile, type ProgramSpec, relocateProgram } from '../object/index.ts';
 import { explain, explanationText, verify, verifierInput } from '../verifier/index.ts';
 
 /**
- * Asks the verifier whether Linux would load the program. Throws VerifierError if not. The answer
- * tells whether the program may run without checks: it must be the very program that was verified,
- * which one that tests for kernel symbols this machine does not have is not.
+ * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
+ * VerifierError if not.
  */
-export function provenSafe(
+export function verifyProgram(
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
-): boolean {
-  if (!rules) return false;
+): ProgramVerification | undefined {
+  if (!rules) return undefined;
   const input = verifierInput(withMaps(object, maps), spec, rules);
   const result = verify(input, rules);
   if (!result.ok) {
@@ -29,6 +28,14 @@ export function provenSafe(
       explanation: why ? explanationText(why) : '',
     });
   }
+  return { insns: result.stats.processed, time: result.stats.time };
+}
+
+/**
+ * True if what runs is what was verified. A program that tests for kernel symbols, which the rules
+ * have and this machine has not, takes other ways here.
+ */
+export function isSameProgram(spec: ProgramSpec): boolean {
   return !spec.relocations.some(({ kind }) => kind === 'extern');
 }
 
