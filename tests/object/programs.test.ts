@@ -252,7 +252,8 @@ describe('the object', () => {
     ]);
   });
 
-  test('says what it does not do', () => {
-    expect(object('externs.bpf.o').notes).toEqual(['1 CO-RE relocations are not applied']);
+  test('keeps what depends on the kernel for later', () => {
+    const [traced] = object('externs.bpf.o').programs;
+    expect(traced!.coreRelocations).toMatchObject([{ access: '0:0', kind: 'byte_off' }]);
   });
 });
