@@ -33,6 +33,20 @@ describe('README', () => {
   });
 });
 
+describe('the example of beeyard/verify', () => {
+  test('does what it says', async () => {
+    const comment = /```ts\n([\s\S]*?)```/.exec(page('src/verifier/index.ts'))?.[1] ?? '';
+    const { parseObject } = await import('../src/index.ts');
+    const names = {
+      ...(await import('../src/verifier/index.ts')),
+      parseObject,
+      readFileSync: () => readFileSync(join(root, 'examples/firewall/firewall.bpf.o')),
+    };
+    const code = comment.replace(/^ \* ?/gm, '').replace(/!\)/g, ')');
+    expect(await run(code, names)).toEqual([expect.stringMatching(/^firewall: \d+ instructions$/)]);
+  });
+});
+
 /** True for an untagged IPv4 packet whose source address starts with `prefix`. */
 function isFrom(data: Uint8Array, prefix: number[]): boolean {
   return data[12] === 8 && data[13] === 0 && prefix.every((byte, i) => data[26 + i] === byte);

@@ -1,7 +1,37 @@
-export { verify } from './verify.ts';
-export type * from './types.ts';
-export type { Message } from './messages/message.ts';
-export { verifierInput } from './input.ts';
+/**
+ * Would Linux 6.12 load this program, and if not, why?
+ *
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { parseObject } from 'beeyard';
+ * import { explain, explanationText, loadKernelProfile, verify, verifierInput } from 'beeyard/verify';
+ *
+ * const kernel = await loadKernelProfile();
+ * const object = parseObject(readFileSync('firewall.bpf.o'));
+ * for (const program of object.programs) {
+ *   const input = verifierInput(object, program, kernel);
+ *   const { ok, log, stats } = verify(input, kernel, { logLevel: 1 });
+ *   console.log(ok ? `${program.name}: ${stats.processed} instructions` : log);
+ *   if (!ok) console.log(explanationText(explain(input, kernel)!));
+ * }
+ * ```
+ */
+export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
+export { contractOf as kfuncContract, type KfuncParam } from './call/kfunc-contract.ts';
 export { type Explanation, explain } from './explain/explain.ts';
 export { explanationText } from './explain/render.ts';
-export { contractOf as kfuncContract, type KfuncParam } from './call/kfunc-contract.ts';
+export { verifierInput } from './input.ts';
+export type { Message } from './messages/message.ts';
+export type {
+  FunctionInfo,
+  LineInfo,
+  VerifierCapabilities,
+  VerifierFacts,
+  VerifierInput,
+  VerifierMap,
+  VerifierObserver,
+  VerifierStats,
+  VerifyOptions,
+  VerifyResult,
+} from './types.ts';
+export { verify } from './verify.ts';
