@@ -10,6 +10,9 @@ import {
   nodeCount,
   successorsOf,
 } from '../../src/engine/wasm/graph.ts';
+import { collectFacts } from '../../src/engine/wasm/collect.ts';
+import { compileToWasm } from '../../src/engine/wasm/compile.ts';
+import { C_R0 } from '../../src/runtime/layout.ts';
 import { analyseProgram } from '../../src/engine/wasm/program.ts';
 import { unrollLoops } from '../../src/engine/wasm/unroll.ts';
 import { assemble } from '../../src/isa/index.ts';
@@ -168,5 +171,47 @@ describe('structured and dispatched code', () => {
     const image = imageOf([...lines, 'exit'].join('\n'));
     const code = wasmEngine.load(image, lab.runtime, { checks: false });
     expect(code.run(lab.context)).toBe(20_000);
+  });
+
+  it.each([false, true])(
+    'splits large functions where all control comes through (checks %s)',
+    (checks) => {
+      const lines = ['r0 = 0', 'r6 = 1', 'r7 = r1', '*(u64 *)(r10 - 8) = r6'];
+      for (let k = 0; k < 8000; k++) {
+        lines.push('r6 *= 31', `if r6 s> ${k * 77_777} goto +1`, `r6 ^= ${k}`);
+        if (k % 1000 === 999) lines.push('r8 = 3', 'r0 += r6', 'r8 -= 1', 'if r8 != 0 goto -3');
+        if (k % 2000 === 1999)
+          lines.push('r9 = *(u64 *)(r10 - 8)', 'r9 += r6', '*(u64 *)(r10 - 8) = r9');
+      }
+      lines.push('r9 = *(u64 *)(r10 - 8)', 'r0 += r9', 'r9 = *(u32 *)(r7 + 0)', 'r0 += r9', 'exit');
+      const image = imageOf(lines.join('\n'));
+      const results = [wasmEngine, interpreterEngine].map((engine) => {
+        const lab = new Lab();
+        const code = engine.load(image, lab.runtime, { checks });
+        return [
+          code.run(lab.context),
+          lab.runtime.view().getBigUint64(lab.runtime.cpuBlock + C_R0, true),
+        ];
+      });
+      expect(results[0]).toEqual(results[1]);
+      const lab = new Lab();
+      const { bytes } = compileToWasm(image, { checks }, collectFacts(image, lab.runtime));
+      const names = Buffer.from(bytes).toString('latin1');
+      expect(names).toContain('part 2');
+      expect(names).not.toContain('part 5');
+    },
+  );
+
+  it('names the instruction of a fault in a later part', () => {
+    const lines = ['r6 = r1', 'r0 = 0'];
+    for (let k = 0; k < 25_000; k++) lines.push(`r0 += ${k}`);
+    for (let k = 0; k < 3; k++) lines.push('if r0 == 7 goto +1', 'r0 += 1');
+    lines.push('r1 = *(u64 *)(r6 + 4096)', 'exit');
+    const image = imageOf(lines.join('\n'));
+    const lab = new Lab();
+    const code = wasmEngine.load(image, lab.runtime, { checks: true });
+    expect(() => code.run(lab.context)).toThrow(
+      expect.objectContaining({ kind: 'out of range', insn: lines.length - 2 }),
+    );
   });
 });

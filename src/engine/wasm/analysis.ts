@@ -17,6 +17,7 @@ import {
   NODE_COND,
   NODE_ENTER,
   NODE_LEAVE,
+  NODE_PART,
   NODE_SELECT,
   NODE_STRAY,
   NODE_TRAP,
@@ -228,7 +229,7 @@ export class Analysis implements TransferContext {
   /** Runs all of a node on the state, what its end does included. */
   private throughNode(s: State, node: number): void {
     const { graph, program } = this;
-    if (graph.kind[node] === NODE_STRAY) return;
+    if (graph.kind[node] === NODE_STRAY || graph.kind[node] === NODE_PART) return;
     const block = graph.block[node];
     const base = frameBase(graph.frame[node]);
     const end =

@@ -36,6 +36,7 @@ import {
   NODE_ENTER,
   NODE_GOTO,
   NODE_LEAVE,
+  NODE_PART,
   NODE_RETURN,
   NODE_SELECT,
   NODE_STRAY,
@@ -45,8 +46,9 @@ import {
 import { CALL, following, FP, isJump, MAY_GOTO } from './insn.ts';
 import { emitCondition } from './jumps.ts';
 import { emitAtomic, emitCount, emitLoad, emitPacketLoad, emitStore } from './memory.ts';
-import type { ModuleContext } from './module.ts';
+import { type ModuleContext, PART_REGISTERS } from './module.ts';
 import * as W from './opcodes.ts';
+import { splitGraph } from './parts.ts';
 import { BLOCK_GOTO, lastInsn, NONE } from './program.ts';
 import { convertToSelects, runsWhenTaken, skippedEnd } from './select.ts';
 import { NO_SLOTS, Slots } from './slots.ts';
@@ -60,6 +62,8 @@ const FUNCTION_TAG = (TAG_BASE + REGION_FUNCTION) | 0;
 /** Emits one WebAssembly function: the nodes of a graph, in the order the structurer asks for. */
 class FunctionEmitter extends Emitter implements NodeEmitter {
   private readonly known = new Int32Array(WORDS);
+  /** Functions of the parts after the first, if this is part of a split function. */
+  parts: readonly number[] = [];
 
   addLocalI32(): number {
     return this.addLocal(I32);
@@ -67,6 +71,11 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
 
   body(node: number): void {
     const { graph, program } = this;
+    if (graph.kind[node] === NODE_PART) {
+      this.analysis.before(node, this.state);
+      this.nextPart(this.parts[graph.taken[node] - 1]);
+      return;
+    }
     if (graph.kind[node] === NODE_STRAY) {
       this.mayTrap = true;
       this.module.emitFault(this, FAULT_BAD_INSN, graph.next[node]);
@@ -307,6 +316,28 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     if (this.module.countsDepth) this.module.emitDepth(this, -1);
   }
 
+  /** The rest of the function is another one, whose result is the result. */
+  private nextPart(index: number): void {
+    this.makesCalls = true;
+    this.saveFuel();
+    for (let r = 0; r < PART_REGISTERS; r++) this.get(r);
+    for (const local of [this.context, this.stack]) {
+      if (local === NONE) this.i32(0);
+      else this.with(W.LOCAL_GET, local);
+    }
+    this.with(W.CALL, index);
+    this.op(W.RETURN);
+  }
+
+  /** Start of a part after the first. */
+  startPart(hasContext: boolean): void {
+    for (let r = 0; r < PART_REGISTERS; r++) this.bind(r, r);
+    if (hasContext) this.context = PART_REGISTERS;
+    this.stack = PART_REGISTERS + 1;
+    this.chooseFuel();
+    this.loadFuel();
+  }
+
   /** Functions that loop count fuel in a local. */
   private chooseFuel(): void {
     const { graph } = this;
@@ -509,16 +540,52 @@ function optimise(module: ModuleContext, graph: Graph): Flow {
  * something that local calls reach.
  */
 export function compileFunction(module: ModuleContext, graph: Graph, isEntry: boolean): Uint8Array {
+  const parts = module.program.code.op.includes(MAY_GOTO)
+    ? undefined
+    : splitGraph(graph, analyseFlow(graph));
+  if (parts !== undefined) return compileParts(module, parts, isEntry);
   const flow = optimise(module, graph);
-  const analysis = analyse(module, graph, flow, isEntry);
+  return compileBody(module, graph, flow, analyse(module, graph, flow, isEntry), [], isEntry);
+}
+
+/** Compiles a split function; returns the body of its first part. */
+function compileParts(module: ModuleContext, graphs: Graph[], isEntry: boolean): Uint8Array {
+  const { builder, world, program } = module;
+  const { name } = program.subprograms[graphs[0].frames[0].subprogram];
+  const parts = module.declareParts(graphs.length - 1, name);
+  const [first, ...others] = graphs.map((graph, k) => {
+    const flow = analyseFlow(graph);
+    // Registers may hold anything at the start of a later part.
+    const analysis = new Analysis(world, graph, flow, NO_SLOTS, isEntry && k === 0);
+    if (k === 0) return compileBody(module, graph, flow, analysis, parts, isEntry);
+    const e = new FunctionEmitter(PART_REGISTERS + 2, world, analysis, module);
+    e.parts = parts;
+    e.startPart(isEntry);
+    emitGraph(graph, flow, e);
+    return e.finish();
+  });
+  others.forEach((body, k) => builder.define(parts[k], body));
+  return first;
+}
+
+function compileBody(
+  module: ModuleContext,
+  graph: Graph,
+  flow: Flow,
+  analysis: Analysis,
+  parts: readonly number[],
+  isEntry: boolean,
+): Uint8Array {
   if (isEntry) {
     const e = new FunctionEmitter(1, module.world, analysis, module);
+    e.parts = parts;
     e.main(0, () => emitGraph(graph, flow, e));
     return e.finish();
   }
   const { args, usesStack } = module.signature(graph.frames[0].subprogram);
   const params = args.length + (usesStack ? 1 : 0);
   const e = new FunctionEmitter(params, module.world, analysis, module);
+  e.parts = parts;
   e.startSubprogram(args, usesStack);
   emitGraph(graph, flow, e);
   return e.finish();

@@ -32,6 +32,9 @@ export const NODE_SELECT = 8;
 /** No instructions: stands for a jump out of the subprogram; `next` is the faulting instruction. */
 export const NODE_STRAY = 7;
 
+/** No instructions: goes on in part `taken` of a function that is split (parts.ts). */
+export const NODE_PART = 9;
+
 /** One activation of a subprogram inside a WebAssembly function. Frame 0 is the function's own. */
 export interface Frame {
   readonly subprogram: number;
@@ -59,7 +62,7 @@ export function nodeCount(graph: Graph): number {
 
 /** Instructions in node `n`. */
 export function nodeSize(graph: Graph, n: number): number {
-  if (graph.kind[n] === NODE_STRAY) return 0;
+  if (graph.kind[n] === NODE_STRAY || graph.kind[n] === NODE_PART) return 0;
   const { start, end } = graph.program.blocks;
   return end[graph.block[n]] - start[graph.block[n]];
 }

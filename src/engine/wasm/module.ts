@@ -60,6 +60,9 @@ export interface Signature {
   readonly index: number;
 }
 
+/** A part of a split function is given r0 to r9, then the context and the lowest stack address. */
+export const PART_REGISTERS = 10;
+
 /** Indices of everything the functions of one module refer to. */
 export class ModuleContext {
   readonly builder = new ModuleBuilder();
@@ -206,6 +209,15 @@ export class ModuleContext {
     const type = this.builder.type(params, [I64]);
     const index = this.builder.declare(type, this.program.subprograms[subprogram].name);
     return (this.signatures[subprogram] = { args, usesStack: info.usesStack, index });
+  }
+
+  /** Functions for `count` parts after the first of a function that is split. */
+  declareParts(count: number, name: string): number[] {
+    const params = [...Array<number>(PART_REGISTERS).fill(I64), I32, I32];
+    const type = this.builder.type(params, [I64]);
+    return Array.from({ length: count }, (_, k) =>
+      this.builder.declare(type, `${name} part ${k + 2}`),
+    );
   }
 
   /** Subprograms that have been given a function. */
