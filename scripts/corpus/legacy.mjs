@@ -174,9 +174,11 @@ function functionInfo(hex) {
   }));
 }
 
-function attachId(beeyard, { attachTo, attachType = 0 }) {
-  if (!attachTo) return 0;
-  const { bpf_attach_type: attach } = beeyard.enums;
+function attachId(beeyard, { attachTo, attachType = 0, type }) {
+  const { bpf_attach_type: attach, bpf_prog_type: programs } = beeyard.enums;
+  // The test driver gives the id to programs of these two types only.
+  const named = type === programs.BPF_PROG_TYPE_TRACING || type === programs.BPF_PROG_TYPE_LSM;
+  if (!attachTo || !named) return 0;
   const known = Object.entries(PREFIXES).find(([name]) => attach[name] === attachType);
   const [kind, prefix] = known?.[1] ?? ['func', ''];
   return beeyard.profile.btf().find(kind, prefix + attachTo) ?? 0;

@@ -1,6 +1,6 @@
 import { helperId } from '../../abi/index.ts';
 import { BPF_JCOND, BPF_JMP, BPF_LDX, BPF_MAY_GOTO, BPF_MEMSX, classOf } from '../../isa/index.ts';
-import { isHelperCall, subprogEnd } from '../cfg/subprograms.ts';
+import { isHelperCall, isKfuncCall, subprogEnd } from '../cfg/subprograms.ts';
 import { MAP_POISON, MAP_UNPRIV } from '../env.ts';
 import type { Subprog, VerifierEnv } from '../env.ts';
 import { finish } from '../messages/finish.ts';
@@ -23,6 +23,7 @@ export function finishProgram(env: VerifierEnv): void {
   for (const [index, subprog] of env.subprogs.entries()) growForLoop(env, index, subprog);
   checkArenaLoads(env);
   checkTailCalls(env);
+  checkKfuncCalls(env);
   for (const [index, subprog] of alive) growForMayGoto(env, index, subprog);
   const depths = alive.map(([, { stackDepth }]) => stackDepth);
   // A program that throws without a callback of its own gets one that nobody wrote.
@@ -78,5 +79,13 @@ function checkTailCalls(env: VerifierEnv): void {
     const map = env.aux.map[insn]!;
     if (!(map & MAP_UNPRIV) || (map & ~MAP_UNPRIV) !== MAP_POISON) continue;
     env.reject('EINVAL', finish.tail_call_maps());
+  }
+}
+
+/** Calls of kernel functions that the loader did not find are fine as long as nothing gets there. */
+function checkKfuncCalls(env: VerifierEnv): void {
+  for (let insn = 0; insn < env.length; insn++) {
+    if (!isKfuncCall(env, insn) || env.code.imm[insn] !== 0 || !isKept(env, insn)) continue;
+    env.reject('EINVAL', finish.kfunc_missing());
   }
 }
