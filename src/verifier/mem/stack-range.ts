@@ -111,8 +111,9 @@ export function checkStackRange(
     env.reject('EACCES', stackMessages.variable_unprivileged(regno, indirectly(source), varOff));
   }
   const frame = pointedFrame(env, w, r);
-  const min = signedAt(w, isFixed ? r + VALUE : r + SMIN) + off;
-  const max = signedAt(w, isFixed ? r + VALUE : r + SMAX) + off + size;
+  // The bounds were checked: these are small integers.
+  const min = (signedAt(w, isFixed ? r + VALUE : r + SMIN) + off) | 0;
+  const max = (signedAt(w, isFixed ? r + VALUE : r + SMAX) + off + size) | 0;
   // With a variable offset it is not known which bytes will have been written.
   if (meta?.rawMode && isFixed) {
     checkNoDynptr(env, frame, min, max);
@@ -120,8 +121,11 @@ export function checkStackRange(
     meta.regno = regno;
     return;
   }
+  let marked = -1;
   for (let i = min; i < max; i++) {
     if (!isReadable(env, frame, i, clobber)) rejectUnreadable(env, regno, min, i, size, source);
-    markRegRead(env, frame.words, slotAt(spiOf(i)), REG_LIVE_READ64);
+    const spi = spiOf(i);
+    if (spi !== marked) markRegRead(env, frame.words, slotAt(spi), REG_LIVE_READ64);
+    marked = spi;
   }
 }
