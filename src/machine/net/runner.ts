@@ -171,7 +171,9 @@ export class PacketRunner {
   ): number {
     const { ring } = this.#lanes[0]!;
     const { clock } = this.totals;
-    const limit = Math.min(columns.count, from + shared.capacity);
+    // Parts of one size: a small last one costs the threads as much as a large one.
+    const left = columns.count - from;
+    const limit = from + Math.ceil(left / Math.ceil(left / shared.capacity));
     let room = ring.bytes;
     let i = from;
     for (; i < limit; i++) {
