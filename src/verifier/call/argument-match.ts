@@ -28,6 +28,9 @@ import { CallMeta } from './meta.ts';
 import { checkRegType } from './register-type.ts';
 import { processDynptrFunc } from './special/dynptr.ts';
 
+/** Nothing is known of the function: what calls of it get, once for all of them. */
+const UNKNOWN = new Rejection('EINVAL', undefined);
+
 /**
  * Do the registers hold what the BTF of function `subprog` says it takes? Returns what is wrong, or
  * undefined; the words were said. A mismatch of a static function only means that its BTF is of no
@@ -39,12 +42,13 @@ export function matchArguments(
   w: Int32Array,
 ): Rejection | undefined {
   const sub = env.subprogs[subprog]!;
-  if (!env.hasFunctionInfo) return new Rejection('EINVAL', undefined);
+  if (!env.hasFunctionInfo) return UNKNOWN;
   if (sub.btfId === 0) env.reject('EFAULT');
-  if (sub.unreliable) return new Rejection('EINVAL', undefined);
+  if (sub.unreliable) return UNKNOWN;
   try {
     prepareFunctionArgs(env, subprog);
-    for (const [index, arg] of sub.args!.entries()) checkArgument(env, w, index, arg);
+    const args = sub.args!;
+    for (let i = 0; i < args.length; i++) checkArgument(env, w, i, args[i]!);
     return undefined;
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;
