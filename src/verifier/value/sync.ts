@@ -23,16 +23,18 @@ const DEDUCTION_ROUNDS = 3;
 
 /** Makes a record's tnum and ranges agree (reg_bounds_sync). */
 export function syncBounds(w: Int32Array, r: number): void {
-  if ((w[r + MASK]! | w[r + MASK + 1]!) === 0) {
-    if (isExact(w, r)) return;
-  } else if ((w[r + MASK]! & w[r + MASK + 1]!) === -1 && isUnbounded(w, r)) {
-    return;
-  }
+  const constant = (w[r + MASK]! | w[r + MASK + 1]!) === 0;
+  if (constant ? isExact(w, r) : isUnknown(w, r)) return;
   updateBounds(w, r);
-  let round = 0;
-  while (round < DEDUCTION_ROUNDS && deduceBounds(w, r)) round++;
-  tightenTnum(w, r);
-  updateBounds(w, r);
+  // Pointers that moved by a constant end here.
+  if (constant && isExact(w, r)) return;
+  let rounds = 0;
+  while (rounds < DEDUCTION_ROUNDS && deduceBounds(w, r)) rounds++;
+  if (tightenTnum(w, r) || rounds > 0) updateBounds(w, r);
+}
+
+function isUnknown(w: Int32Array, r: number): boolean {
+  return (w[r + MASK]! & w[r + MASK + 1]!) === -1 && isUnbounded(w, r);
 }
 
 /** True if all ranges are just the tnum's value. */
@@ -306,7 +308,7 @@ function isSignExtended(w: Int32Array, r: number): boolean {
  */
 function takeS32(w: Int32Array, r: number, min: number, max: number): boolean {
   const maxHigh = max >> 31;
-  const changed =
+  const moved =
     w[r + SMIN] !== min ||
     w[r + SMIN + 1] !== 0 ||
     w[r + SMAX] !== max ||
@@ -319,11 +321,10 @@ function takeS32(w: Int32Array, r: number, min: number, max: number): boolean {
   w[r + SMIN + 1] = w[r + UMIN + 1] = 0;
   w[r + SMAX] = w[r + UMAX] = max;
   w[r + SMAX + 1] = w[r + UMAX + 1] = maxHigh;
-  intersectRange(w, r, min, 0, max, maxHigh);
-  return changed;
+  return intersectRange(w, r, min, 0, max, maxHigh) || moved;
 }
 
-/** Narrows the tnum to what a range allows. */
+/** Narrows the tnum to what a range allows; true if that changed it. */
 function intersectRange(
   w: Int32Array,
   r: number,
@@ -331,27 +332,30 @@ function intersectRange(
   minHigh: number,
   max: number,
   maxHigh: number,
-): void {
-  const differsHigh = minHigh ^ maxHigh;
-  const unknownHigh = differsHigh === 0 ? 0 : -1 >>> Math.clz32(differsHigh);
-  const mask = w[r + MASK + 1]! & unknownHigh;
-  w[r + VALUE + 1] = (w[r + VALUE + 1]! | (minHigh & ~unknownHigh)) & ~mask;
-  w[r + MASK + 1] = mask;
+): boolean {
+  const high = intersectWord(w, r + VALUE + 1, minHigh, maxHigh);
   // With unknown bits above, the low half may be anything: then only what disagrees is dropped.
-  if (differsHigh === 0) intersectRange32(w, r, min, max);
-  else w[r + VALUE]! &= ~w[r + MASK]!;
+  const low =
+    minHigh === maxHigh
+      ? intersectWord(w, r + VALUE, min, max)
+      : intersectWord(w, r + VALUE, 0, -1);
+  return high || low;
 }
 
-function intersectRange32(w: Int32Array, r: number, min: number, max: number): void {
+/** The same for one word of the tnum, at `v`, its mask two words on. */
+function intersectWord(w: Int32Array, v: number, min: number, max: number): boolean {
   const differs = min ^ max;
   const unknown = differs === 0 ? 0 : -1 >>> Math.clz32(differs);
-  const mask = w[r + MASK]! & unknown;
-  w[r + VALUE] = (w[r + VALUE]! | (min & ~unknown)) & ~mask;
-  w[r + MASK] = mask;
+  const mask = w[v + 2]! & unknown;
+  const value = (w[v]! | (min & ~unknown)) & ~mask;
+  if (w[v] === value && w[v + 2] === mask) return false;
+  w[v] = value;
+  w[v + 2] = mask;
+  return true;
 }
 
-/** Narrows the tnum by the unsigned ranges (__reg_bound_offset). */
-function tightenTnum(w: Int32Array, r: number): void {
-  intersectRange(w, r, w[r + UMIN]!, w[r + UMIN + 1]!, w[r + UMAX]!, w[r + UMAX + 1]!);
-  intersectRange32(w, r, w[r + U32_MIN]!, w[r + U32_MAX]!);
+/** Narrows the tnum by the unsigned ranges (__reg_bound_offset); true if that changed it. */
+function tightenTnum(w: Int32Array, r: number): boolean {
+  const wide = intersectRange(w, r, w[r + UMIN]!, w[r + UMIN + 1]!, w[r + UMAX]!, w[r + UMAX + 1]!);
+  return intersectWord(w, r + VALUE, w[r + U32_MIN]!, w[r + U32_MAX]!) || wide;
 }
