@@ -13,6 +13,8 @@ export interface PacketAccess {
 }
 
 export interface ProgramRules {
+  /** Option of the kernel's configuration without which there is no such type. */
+  readonly config?: string;
   /** Expected attach types it may be loaded with; undefined: the kernel takes every number. */
   readonly attachTypes?: readonly number[];
   /** Takes the place of an expected attach type of 0. */
@@ -121,7 +123,7 @@ const table: ReadonlyMap<number, ProgramRules> = new Map([
   [c.BPF_PROG_TYPE_RAW_TRACEPOINT, rules(TRACING, { tracing: true })],
   [c.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, rules(NETWORK, { attachTypes: SOCK_ADDR })],
   [c.BPF_PROG_TYPE_LWT_SEG6LOCAL, LWT],
-  [c.BPF_PROG_TYPE_LIRC_MODE2, rules(PLAIN)],
+  [c.BPF_PROG_TYPE_LIRC_MODE2, rules(PLAIN, { config: 'CONFIG_BPF_LIRC_MODE2' })],
   [
     c.BPF_PROG_TYPE_SK_REUSEPORT,
     rules(PLAIN, {

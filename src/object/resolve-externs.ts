@@ -16,7 +16,7 @@ export type ResolvedExtern =
   /** Weak and not there: address 0, and calls that must not be reached. */
   | { readonly kind: 'missing'; readonly index: number };
 
-/** Where libbpf says kernel symbols are when nothing but the name is known: any address will do. */
+/** Addresses of symbols of which nothing but the name is known start here: they are made up. */
 const SOME_KERNEL_ADDRESS = 0xffff_ffff_8100_0000n;
 
 /**

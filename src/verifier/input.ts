@@ -163,6 +163,9 @@ const WITHOUT_BTF: readonly number[] = [
   types.BPF_MAP_TYPE_ARENA,
 ];
 
+/** The kernel itself makes these read-only for programs: their values are its own (dev_map). */
+const DEVICE_MAPS: readonly number[] = [types.BPF_MAP_TYPE_DEVMAP, types.BPF_MAP_TYPE_DEVMAP_HASH];
+
 function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): VerifierMap {
   const typed = btf !== undefined && !WITHOUT_BTF.includes(spec.typeId) && hasTypes(spec);
   const frozen = spec.dataSection !== undefined && (spec.flags & BPF_F_RDONLY_PROG) !== 0;
@@ -172,7 +175,7 @@ function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): Ver
     keySize: spec.keySize,
     valueSize: spec.valueSize,
     maxEntries: entriesOf(spec),
-    flags: spec.flags,
+    flags: spec.flags | (DEVICE_MAPS.includes(spec.typeId) ? BPF_F_RDONLY_PROG : 0),
     extra: spec.extra,
     btf: typed ? btf : undefined,
     keyTypeId: typed ? spec.keyTypeId : 0,

@@ -133,8 +133,8 @@ function checkLength(env: VerifierEnv): void {
   if (env.length === 0 || env.length > limit) env.reject('E2BIG');
 }
 
-/** Which expected attach types a program type takes (bpf_prog_load_check_attach). */
-function checkAttachType({ input }: VerifierEnv): void {
+/** Is there such a program type, and does it take such an attach type (bpf_prog_load)? */
+function checkAttachType({ input, profile }: VerifierEnv): void {
   const { type, expectedAttachType, attachBtfId, attachProgram } = input;
   const rules = programRules(type);
   const named = attachBtfId !== 0 || attachProgram !== undefined;
@@ -142,7 +142,8 @@ function checkAttachType({ input }: VerifierEnv): void {
     (named && !rules?.attachesByBtf) ||
     (attachProgram !== undefined && !PROGRAM_TARGETS.includes(type)) ||
     !takesAttachType(type, expectedAttachType);
-  if (misplaced) throw new Rejection('EINVAL', undefined);
+  const isThere = rules && (!rules.config || profile.kconfig(rules.config) !== undefined);
+  if (misplaced || !isThere) throw new Rejection('EINVAL', undefined);
 }
 
 /** Which capabilities bpf_prog_load asks of the loader for this type of program. */

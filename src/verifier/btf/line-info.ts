@@ -1,7 +1,9 @@
 import type { VerifierEnv } from '../env.ts';
 import { btfInfo } from '../messages/btf-info.ts';
 
-/** line_info must be in order, inside the program, and begin every function. Mirrors check_btf_line. */
+/**
+ * line_info must be in order, inside the program, and begin every function (check_btf_line).
+ */
 export function checkLineInfo(env: VerifierEnv): void {
   const { lineInfo } = env.input;
   if (lineInfo.length === 0) return;

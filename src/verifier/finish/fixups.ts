@@ -82,7 +82,7 @@ function checkTailCalls(env: VerifierEnv): void {
   }
 }
 
-/** Calls of kernel functions that the loader did not find are fine as long as nothing gets there. */
+/** Calls of kernel functions that the loader did not find are fine while nothing gets there. */
 function checkKfuncCalls(env: VerifierEnv): void {
   for (let insn = 0; insn < env.length; insn++) {
     if (!isKfuncCall(env, insn) || env.code.imm[insn] !== 0 || !isKept(env, insn)) continue;

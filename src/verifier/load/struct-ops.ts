@@ -11,7 +11,7 @@ const BPF_F_SLEEPABLE = 1 << 4;
 interface StructOps {
   /** Members that have a function to stand in: programs can be attached there. */
   readonly supported: ReadonlySet<string>;
-  /** Members whose program may sleep; undefined: any. */
+  /** Members whose program may sleep; undefined: all of them. */
   readonly sleepable?: ReadonlySet<string>;
   /** Functions that stand in and whose parameters' names tell more than the prototype. */
   readonly stubs: Readonly<Record<string, string>>;
