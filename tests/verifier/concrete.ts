@@ -197,26 +197,40 @@ function bytesOf(size: number): number {
 const unsigned = (value: bigint, bits: number) => BigInt.asUintN(bits, value);
 const signed = (value: bigint, bits: number) => BigInt.asIntN(bits, value);
 
+/** Registers of a run: as numbers, and as pairs of words (low, high). */
+class Registers {
+  readonly values: bigint[] = Array.from({ length: REGISTERS }, () => 0n);
+  readonly words = new Int32Array(2 * REGISTERS);
+
+  set(reg: number, value: bigint): void {
+    this.values[reg] = value;
+    this.words[2 * reg] = Number(signed(value, 32));
+    this.words[2 * reg + 1] = Number(signed(value >> 32n, 32));
+  }
+}
+
 /**
- * Runs a program; `step` sees the registers (unsigned) before each instruction. Random numbers it
- * asks for come from `random`.
+ * Runs a program; `step` sees the registers, low and high words, before each instruction. Random
+ * numbers it asks for come from `random`.
  */
 export function runConcrete(
   code: Code,
   random: Random,
-  step: (insn: number, registers: readonly bigint[]) => void,
+  step: (insn: number, words: Int32Array) => void,
 ): void {
-  const regs: bigint[] = Array.from({ length: REGISTERS }, () => 0n);
+  const registers = new Registers();
+  const regs = registers.values;
   const stack = new DataView(new ArrayBuffer(64));
   for (let i = 0; ; i++) {
-    step(i, regs);
+    step(i, registers.words);
     const op = code.op[i]!;
+    const dst = code.dst[i]!;
     const kind = classOf(op);
     if (op === (BPF_JMP | BPF_EXIT)) return;
-    if (op === (BPF_JMP | BPF_CALL)) regs[0] = unsigned(randomValue(random), 32);
-    else if (kind === BPF_ALU || kind === BPF_ALU64) regs[code.dst[i]!] = alu(code, i, regs);
+    if (op === (BPF_JMP | BPF_CALL)) registers.set(0, unsigned(randomValue(random), 32));
+    else if (kind === BPF_ALU || kind === BPF_ALU64) registers.set(dst, alu(code, i, regs));
     else if (kind === BPF_STX) stack.setBigUint64(64 + code.off[i]!, regs[code.src[i]!]!, true);
-    else if (kind === BPF_LDX) regs[code.dst[i]!] = load(stack, op, 64 + code.off[i]!);
+    else if (kind === BPF_LDX) registers.set(dst, load(stack, op, 64 + code.off[i]!));
     else if (isTaken(code, i, regs)) i += code.off[i]!;
   }
 }
