@@ -77,17 +77,17 @@ function isScalarArgument(type: BtfType): boolean {
 /** Arguments are pointers the kernel vouches for (prog_args_trusted). */
 function hasTrustedArguments(env: VerifierEnv): boolean {
   const attach = env.expectedAttachType;
-  switch (env.programType) {
-    case constants.BPF_PROG_TYPE_TRACING:
-      return attach === constants.BPF_TRACE_RAW_TP || attach === constants.BPF_TRACE_ITER;
-    case constants.BPF_PROG_TYPE_LSM:
-      return !inBtfSet('untrusted_lsm_hooks', env.attachName);
-    default:
-      return env.programType === constants.BPF_PROG_TYPE_STRUCT_OPS;
+  const type = env.programType;
+  if (type === constants.BPF_PROG_TYPE_TRACING) {
+    return attach === constants.BPF_TRACE_RAW_TP || attach === constants.BPF_TRACE_ITER;
   }
+  if (type === constants.BPF_PROG_TYPE_LSM) {
+    return !inBtfSet('untrusted_lsm_hooks', env.attachName);
+  }
+  return type === constants.BPF_PROG_TYPE_STRUCT_OPS;
 }
 
-/** Digit `arg` of a raw tracepoint's mask: 1: may be NULL, 2: may be an error (raw_tp_null_args). */
+/** Digit `arg` of a raw tracepoint's mask: 1 may be NULL, 2 may be an error (raw_tp_null_args). */
 function rawTracepointDigit(env: VerifierEnv, arg: number): number {
   if (env.expectedAttachType !== constants.BPF_TRACE_RAW_TP) return 0;
   const mask = rawTracepointNulls[env.attachName];

@@ -8,7 +8,6 @@ import { mapMessages } from '../messages/map.ts';
 import {
   BTF,
   BTF_ID,
-  ID,
   MASK,
   MEM_PERCPU,
   MEM_RCU,
@@ -17,45 +16,20 @@ import {
   PTR_UNTRUSTED,
   REF_OBJ_ID,
   regAt,
-  SCALAR_VALUE,
   TYPE,
   VALUE,
 } from '../state/layout.ts';
-import { markKnownZero, markUnknown } from '../value/bounds.ts';
 import { tnumEqualsConst } from '../value/tnum.ts';
 import type { Access } from './access.ts';
+import { markBtfLoad } from './btf-load.ts';
 import { btfStructAccess } from './btf-struct-access.ts';
 import { WalkResult } from './btf-walk.ts';
 import { checkStructWrite, hasStructWriteRules } from './btf-write.ts';
 import { mapAt } from './map-value.ts';
-import { isAlloc, isAllocObject, isKernelBtf, isNonOwningRef, mayBeNull } from './pointers.ts';
+import { isAlloc, isAllocObject, isKernelBtf, isNonOwningRef } from './pointers.ts';
 import { trustOfMember } from './trust.ts';
 
 const walked = new WalkResult();
-
-/**
- * A register becomes what was read through a BTF pointer: a scalar, or a pointer to `btfId`.
- * Mirrors mark_btf_ld_reg.
- */
-export function markBtfLoad(
-  env: VerifierEnv,
-  w: Int32Array,
-  r: number,
-  type: number,
-  btf: number,
-  btfId: number,
-  flags: number,
-): void {
-  if (type === SCALAR_VALUE) {
-    markUnknown(env, w, r);
-    return;
-  }
-  markKnownZero(w, r);
-  w[r + TYPE] = PTR_TO_BTF_ID | flags;
-  w[r + BTF] = btf;
-  w[r + BTF_ID] = btfId;
-  if (mayBeNull(flags)) w[r + ID] = env.newId();
-}
 
 /** What no access through a BTF pointer may do, whatever is there. */
 function checkPointer(env: VerifierEnv, regno: number, off: number, access: Access): void {

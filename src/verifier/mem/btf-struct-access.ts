@@ -1,10 +1,10 @@
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
+import { fieldTypeName } from '../fields/names.ts';
 import { structRecord } from '../fields/record.ts';
 import { btfAccessMessages } from '../messages/btf-access.ts';
 import { PTR_TO_BTF_ID, SCALAR_VALUE } from '../state/layout.ts';
 import { WALK_ERROR, WALK_PTR, WALK_STRUCT, WalkResult, walkStruct } from './btf-walk.ts';
-import { fieldTypeName } from './map-value.ts';
 import { isAlloc } from './pointers.ts';
 
 /** Objects of the program's own have fields that only certain calls may touch. */

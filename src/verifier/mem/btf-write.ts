@@ -1,4 +1,4 @@
-/** Stores to structs of the kernel that some program types allow (btf_struct_access of their ops). */
+/** Stores to structs of the kernel that some program types allow (ops->btf_struct_access). */
 import { constants } from '../../abi/index.ts';
 import type { Btf, BtfMember } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';

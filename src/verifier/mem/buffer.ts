@@ -6,8 +6,8 @@ import { tnumEqualsConst } from '../value/tnum.ts';
 import { isReadOnly } from './pointers.ts';
 
 /**
- * Buffers whose size is known only when the program is attached: any constant offset that is not
- * negative. Mirrors __check_buffer_access.
+ * Buffers whose size is known only when the program is attached take all constant offsets but
+ * negative ones. Mirrors __check_buffer_access.
  */
 function checkBuffer(
   env: VerifierEnv,

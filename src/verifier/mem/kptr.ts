@@ -32,7 +32,7 @@ import {
   TYPE,
 } from '../state/layout.ts';
 import { regIsNull } from '../value/bounds.ts';
-import { markBtfLoad } from './btf-pointer.ts';
+import { markBtfLoad } from './btf-load.ts';
 import { btfIdsMatch } from './btf-struct-access.ts';
 import { inRcuCs, isAlloc, isKernelBtf, typeFlags } from './pointers.ts';
 import { checkPtrOffReg } from './region.ts';

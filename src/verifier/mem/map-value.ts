@@ -1,22 +1,7 @@
 import { constants } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
-import {
-  BPF_KPTR,
-  BPF_KPTR_PERCPU,
-  BPF_KPTR_REF,
-  BPF_KPTR_UNREF,
-  BPF_LIST_HEAD,
-  BPF_LIST_NODE,
-  BPF_RB_NODE,
-  BPF_RB_ROOT,
-  BPF_REFCOUNT,
-  BPF_SPIN_LOCK,
-  BPF_TIMER,
-  BPF_WORKQUEUE,
-  fieldAt,
-  recordOf,
-  type SpecialField,
-} from '../fields/record.ts';
+import { fieldTypeName } from '../fields/names.ts';
+import { BPF_KPTR, fieldAt, recordOf, type SpecialField } from '../fields/record.ts';
 import { mapMessages } from '../messages/map.ts';
 import { memMessages } from '../messages/mem.ts';
 import { MAP, regAt, SCALAR_VALUE, SMIN, TYPE, UMAX, VALUE } from '../state/layout.ts';
@@ -33,25 +18,6 @@ import type { AccessSource } from './stack-bounds.ts';
 /** The map that register record `(w, r)` stands for or points into. */
 export function mapAt(env: VerifierEnv, w: Int32Array, r: number): VerifierMap {
   return env.maps[w[r + MAP]! - 1]!;
-}
-
-const FIELD_NAMES: Readonly<Record<number, string>> = {
-  [BPF_SPIN_LOCK]: 'bpf_spin_lock',
-  [BPF_TIMER]: 'bpf_timer',
-  [BPF_WORKQUEUE]: 'bpf_wq',
-  [BPF_KPTR_UNREF]: 'kptr',
-  [BPF_KPTR_REF]: 'kptr',
-  [BPF_KPTR_PERCPU]: 'percpu_kptr',
-  [BPF_LIST_HEAD]: 'bpf_list_head',
-  [BPF_LIST_NODE]: 'bpf_list_node',
-  [BPF_RB_ROOT]: 'bpf_rb_root',
-  [BPF_RB_NODE]: 'bpf_rb_node',
-  [BPF_REFCOUNT]: 'bpf_refcount',
-};
-
-/** The C name of a special field's type (btf_field_type_name). */
-export function fieldTypeName(type: number): string {
-  return FIELD_NAMES[type] ?? 'unknown';
 }
 
 /** Mirrors check_map_access_type: may programs read (write) this map's values at all? */
@@ -72,7 +38,7 @@ export function checkMapAccessType(
   }
 }
 
-/** An access touches special field `field`: only kptrs may be, and only whole and by instructions. */
+/** An access touches a special field: only kptrs may be, and only whole and by instructions. */
 function checkFieldAccess(
   env: VerifierEnv,
   field: SpecialField,
@@ -118,7 +84,7 @@ export function checkMapAccess(
   }
 }
 
-/** What a load of `size` bytes at `off` of a value that never changes gives (bpf_map_direct_read). */
+/** What a load of `size` bytes at `off` of a constant value gives (bpf_map_direct_read). */
 function loadConstant(
   env: VerifierEnv,
   map: VerifierMap,

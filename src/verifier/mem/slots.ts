@@ -44,13 +44,13 @@ export function spillSize(w: Int32Array, r: number): number {
   return size;
 }
 
-/** Part of a slot's old content stays: it has no better type than "anything" (mark_stack_slot_misc). */
+/** What stays of a slot's old content is data of unknown value (mark_stack_slot_misc). */
 export function markMisc(w: Int32Array, r: number, i: number): void {
   const type = slotType(w, r, i);
   if (type !== STACK_ZERO && type !== STACK_INVALID) setSlotType(w, r, i, STACK_MISC);
 }
 
-/** What was known of all 8 bytes is forgotten, but not that they were written (scrub_spilled_slot). */
+/** Nothing is known of the 8 bytes but that they were written (scrub_spilled_slot). */
 export function scrubTypes(w: Int32Array, r: number): void {
   for (let i = 0; i < REG_SIZE; i++) {
     if (slotType(w, r, i) !== STACK_INVALID) setSlotType(w, r, i, STACK_MISC);

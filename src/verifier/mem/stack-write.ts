@@ -1,5 +1,5 @@
 import { BPF_MEM, BPF_ST } from '../../isa/index.ts';
-import { destroyIfDynptrStackSlot } from '../call/special/dynptr.ts';
+import { destroyIfDynptrStackSlot } from '../call/special/dynptr-slots.ts';
 import { checkFastcallStackContract } from '../cfg/fastcall.ts';
 import { AUX_SANITIZE_STACK_SPILL, type VerifierEnv } from '../env.ts';
 import { stackMessages } from '../messages/stack.ts';

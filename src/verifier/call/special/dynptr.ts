@@ -7,7 +7,6 @@ import { dynptrText } from '../../log/print-state.ts';
 import { checkMemAccess } from '../../mem/access.ts';
 import { dynptrMessages } from '../../messages/dynptr.ts';
 import { markDynptrRead } from '../../prune/liveness.ts';
-import { eachReg } from '../../state/each-reg.ts';
 import {
   BPF_DYNPTR_TYPE_INVALID,
   BPF_DYNPTR_TYPE_LOCAL,
@@ -16,7 +15,6 @@ import {
   BPF_DYNPTR_TYPE_XDP,
   CONST_PTR_TO_DYNPTR,
   DYNPTR_FIRST_SLOT,
-  DYNPTR_ID,
   DYNPTR_TYPE,
   DYNPTR_TYPE_LOCAL_FLAG,
   DYNPTR_TYPE_RINGBUF_FLAG,
@@ -29,8 +27,6 @@ import {
   MEM_RDONLY,
   MEM_UNINIT,
   OFF,
-  PTR_MAYBE_NULL,
-  PTR_TO_MEM,
   PTR_TO_STACK,
   REF_OBJ_ID,
   REG_LIVE_WRITTEN,
@@ -40,15 +36,15 @@ import {
   STACK_DYNPTR,
   STACK_INVALID,
   slotAt,
-  slotType,
   TYPE,
   VALUE,
 } from '../../state/layout.ts';
 import type { FuncState } from '../../state/state.ts';
-import { markKnownZero, markNotInit } from '../../value/bounds.ts';
+import { markKnownZero } from '../../value/bounds.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
 import { ARG_PTR_TO_DYNPTR, DYNPTR_TYPE_FLAG_MASK } from '../arg-types.ts';
-import { acquireReference, markInvalid, releaseReference } from '../effects.ts';
+import { acquireReference, releaseReference } from '../effects.ts';
+import { destroyIfDynptrStackSlot, isRefcounted, resetSlots } from './dynptr-slots.ts';
 
 /** Slots a dynptr takes on the stack. */
 export const BPF_DYNPTR_NR_SLOTS = 2;
@@ -96,7 +92,7 @@ export function dynptrGetSpi(env: VerifierEnv, w: Int32Array, r: number): number
   return stackObjectSpi(env, w, r, 'dynptr', BPF_DYNPTR_NR_SLOTS);
 }
 
-/** Kind of dynptr an argument asks for; BPF_DYNPTR_TYPE_INVALID: any (arg_to_dynptr_type). */
+/** Kind of dynptr an argument asks for; BPF_DYNPTR_TYPE_INVALID: all (arg_to_dynptr_type). */
 export function argToDynptrType(argType: number): number {
   switch (argType & DYNPTR_TYPE_FLAG_MASK) {
     case DYNPTR_TYPE_LOCAL_FLAG:
@@ -128,8 +124,6 @@ export function dynptrTypeFlag(dynptrType: number): number {
   }
 }
 
-const isRefcounted = (dynptrType: number): boolean => dynptrType === BPF_DYNPTR_TYPE_RINGBUF;
-
 function markDynptr(
   w: Int32Array,
   r: number,
@@ -154,44 +148,10 @@ export function markDynptrCallbackReg(
   markDynptr(w, r, dynptrType, true, env.newId());
 }
 
-function resetSlots(env: VerifierEnv, frame: FuncState, spi: number): void {
-  const w = frame.words;
-  for (let n = spi; n >= spi - 1; n--) markNotInit(env, w, slotAt(n));
-  // A later read of the slots must not reach the parent state, which still had the dynptr.
-  for (let n = spi; n >= spi - 1; n--) w[slotAt(n) + LIVE]! |= REG_LIVE_WRITTEN;
-}
-
 function invalidateDynptr(env: VerifierEnv, frame: FuncState, spi: number): void {
   fillSlotTypes(frame.words, slotAt(spi), STACK_INVALID);
   fillSlotTypes(frame.words, slotAt(spi - 1), STACK_INVALID);
   resetSlots(env, frame, spi);
-}
-
-/**
- * A write to stack slot `spi` of `frame` destroys the dynptr there, if any, with its slices
- * (destroy_if_dynptr_stack_slot). Rejects if that would lose a reference.
- */
-export function destroyIfDynptrStackSlot(env: VerifierEnv, frame: FuncState, spi: number): void {
-  const words = frame.words;
-  if (slotType(words, slotAt(spi), 0) !== STACK_DYNPTR) return;
-  const first = words[slotAt(spi) + DYNPTR_FIRST_SLOT] ? spi : spi + 1;
-  if (isRefcounted(words[slotAt(first) + DYNPTR_TYPE]!)) {
-    env.reject('EINVAL', dynptrMessages.overwrites_referenced());
-  }
-  env.scratchSlot(first);
-  env.scratchSlot(first - 1);
-  fillSlotTypes(words, slotAt(first), STACK_INVALID);
-  fillSlotTypes(words, slotAt(first - 1), STACK_INVALID);
-  invalidateSlices(env, words[slotAt(first) + ID]!);
-  resetSlots(env, frame, first);
-}
-
-function invalidateSlices(env: VerifierEnv, dynptrId: number): void {
-  eachReg(env.state, (w, r) => {
-    const type = w[r + TYPE]!;
-    if (type !== PTR_TO_MEM && type !== (PTR_TO_MEM | PTR_MAYBE_NULL)) return;
-    if (w[r + DYNPTR_ID] === dynptrId) markInvalid(env, w, r);
-  });
 }
 
 /** Makes a dynptr on the stack (mark_stack_slots_dynptr); `cloneRefObjId` 0: no clone. */

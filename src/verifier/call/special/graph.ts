@@ -12,7 +12,7 @@ import {
   type SpecialField,
 } from '../../fields/record.ts';
 import { btfIdsMatch } from '../../mem/btf-struct-access.ts';
-import { fieldTypeName } from '../../mem/map-value.ts';
+import { fieldTypeName } from '../../fields/names.ts';
 import { isAlloc } from '../../mem/pointers.ts';
 import { graphMessages } from '../../messages/kfunc.ts';
 import { eachReg } from '../../state/each-reg.ts';
