@@ -60,7 +60,7 @@ export class InsnAux {
   /** Spectre: BPF_ALU_* bits and the limit (two words). */
   readonly aluState: Uint8Array;
   readonly aluLimit: Uint32Array;
-  /** Pseudo loads: type of the register they make; its map/BTF (index plus 1); id, size or offset. */
+  /** Pseudo loads: the type they make; its map or BTF (index plus 1); id, size or offset. */
   readonly loadType: Int32Array;
   readonly loadObject: Int32Array;
   readonly loadValue: Int32Array;
@@ -228,6 +228,8 @@ export class VerifierEnv {
   readonly backtrack = new Backtrack();
   /** Ids that stand for each other in the comparison in progress. */
   readonly ids = new IdMap();
+  /** Frame (bits 7 and up) and record where the last comparison found a difference, or -1. */
+  difference = -1;
   /** States kept for pruning. */
   readonly checkpoints: Checkpoints;
   /** Registers and stack slots (two words) touched since they were last printed. */

@@ -4,15 +4,16 @@
  * ```ts
  * import { readFileSync } from 'node:fs';
  * import { parseObject } from 'beeyard';
- * import { explain, explanationText, loadKernelProfile, verify, verifierInput } from 'beeyard/verify';
+ * import { explain, explanationText, loadKernelProfile } from 'beeyard/verify';
+ * import { verify, verifierInput } from 'beeyard/verify';
  *
  * const kernel = await loadKernelProfile();
  * const object = parseObject(readFileSync('firewall.bpf.o'));
  * for (const program of object.programs) {
  *   const input = verifierInput(object, program, kernel);
  *   const { ok, log, stats } = verify(input, kernel, { logLevel: 1 });
- *   console.log(ok ? `${program.name}: ${stats.processed} instructions` : log);
- *   if (!ok) console.log(explanationText(explain(input, kernel)!));
+ *   console.info(ok ? `${program.name}: ${stats.processed} instructions` : log);
+ *   if (!ok) console.info(explanationText(explain(input, kernel)!));
  * }
  * ```
  */

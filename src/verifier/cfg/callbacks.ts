@@ -1,7 +1,7 @@
 import { helperContract } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './kfuncs.ts';
-import { isHelperCall, isKfuncCall } from './subprograms.ts';
+import { isHelperCall, isKfuncCall } from './calls.ts';
 
 /** A call that runs its callback before it returns (is_sync_callback_calling_insn). */
 export function callsBack(env: VerifierEnv, insn: number): boolean {

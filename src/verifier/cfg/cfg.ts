@@ -23,7 +23,8 @@ import {
 import { flow } from '../messages/flow.ts';
 import { callsBack, callsBackLater } from './callbacks.ts';
 import { isIterNextKfunc } from './kfuncs.ts';
-import { findContainingSubprog, isFuncPointer, isHelperCall, isKfuncCall } from './subprograms.ts';
+import { isFuncPointer, isHelperCall, isKfuncCall } from './calls.ts';
+import { findContainingSubprog } from './subprograms.ts';
 
 const DISCOVERED = 0x10;
 const EXPLORED = 0x20;

@@ -5,7 +5,8 @@ import { AUX_FASTCALL_PATTERN, AUX_JUMP_TARGET, type Subprog, type VerifierEnv }
 import type { FuncState } from '../state/state.ts';
 import { REG_SIZE } from '../state/layout.ts';
 import { kfuncFastcall } from './kfuncs.ts';
-import { isHelperCall, isKfuncCall, subprogEnd } from './subprograms.ts';
+import { isHelperCall, isKfuncCall } from './calls.ts';
+import { subprogEnd } from './subprograms.ts';
 
 const SPILL = BPF_STX | BPF_MEM | BPF_DW;
 const FILL = BPF_LDX | BPF_MEM | BPF_DW;

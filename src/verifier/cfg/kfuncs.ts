@@ -4,7 +4,7 @@ import type { VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
 import type { FastcallFacts } from './fastcall.ts';
-import { isKfuncCall } from './subprograms.ts';
+import { isKfuncCall } from './calls.ts';
 
 /** Different kernel functions one program may call. */
 const MAX_KFUNCS = 256;

@@ -7,19 +7,15 @@ import {
   BPF_JMP,
   BPF_JMP32,
   BPF_LD,
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_KFUNC_CALL,
-  LD_IMM64,
   classOf,
 } from '../../isa/index.ts';
 import { Subprog, type VerifierEnv } from '../env.ts';
 import { flow } from '../messages/flow.ts';
 import { exceptionCallbackInsn } from './exception-callback.ts';
+import { isFuncPointer, isHelperCall, isKfuncCall, isSubprogCall } from './calls.ts';
 import { addKfuncCall } from './kfuncs.ts';
 
 const MAX_SUBPROGS = 256;
-const CALL_INSN = BPF_JMP | BPF_CALL;
 const EXIT_INSN = BPF_JMP | BPF_EXIT;
 const JUMP_INSN = BPF_JMP | BPF_JA;
 const LONG_JUMP_INSN = BPF_JMP32 | BPF_JA;
@@ -47,26 +43,6 @@ export function findSubprog(env: VerifierEnv, insn: number): number {
 /** First instruction behind subprogram `index`. */
 export function subprogEnd(env: VerifierEnv, index: number): number {
   return env.subprogs[index + 1]?.start ?? env.length;
-}
-
-/** Calls of other functions of the program. */
-export function isSubprogCall(env: VerifierEnv, insn: number): boolean {
-  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === BPF_PSEUDO_CALL;
-}
-
-/** Calls of kernel functions. */
-export function isKfuncCall(env: VerifierEnv, insn: number): boolean {
-  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === BPF_PSEUDO_KFUNC_CALL;
-}
-
-/** Calls of helpers. */
-export function isHelperCall(env: VerifierEnv, insn: number): boolean {
-  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === 0;
-}
-
-/** Loads of the address of a function of the program. */
-export function isFuncPointer(env: VerifierEnv, insn: number): boolean {
-  return env.code.op[insn] === LD_IMM64 && env.code.src[insn] === BPF_PSEUDO_FUNC;
 }
 
 function addSubprog(env: VerifierEnv, insn: number): void {

@@ -22,7 +22,8 @@ import {
   BPF_X,
   classOf,
 } from '../../isa/index.ts';
-import { findSubprog, isSubprogCall } from '../cfg/subprograms.ts';
+import { isSubprogCall } from '../cfg/calls.ts';
+import { findSubprog } from '../cfg/subprograms.ts';
 import { AUX_CALLS_CALLBACK, type VerifierEnv } from '../env.ts';
 import { precision } from '../messages/precision.ts';
 import { MAX_CALL_FRAMES } from '../state/layout.ts';

@@ -7,6 +7,8 @@ export class Checkpoint {
   readonly state: VerifierState;
   next: Checkpoint | undefined = undefined;
   misses = 0;
+  /** Where the last state compared with it differed, see `differsAt`; -1: not known. */
+  difference = -1;
   hits = 0;
 
   constructor(state: VerifierState) {

@@ -6,6 +6,7 @@ import {
   DYNPTR_TYPE,
   ITER_STATE_DEPTH,
   LIVE,
+  MAX_REGS,
   REF_OBJ_ID,
   REG_LIVE_READ,
   REG_SIZE,
@@ -45,8 +46,7 @@ export function stackSafe(
     );
   }
   for (let spi = 0; spi < old.slots; spi++) {
-    const cw = spi < current.slots ? current.words : undefined;
-    if (!slotSafe(env, old.words, cw, slotAt(spi), exact)) return false;
+    if (!slotSafe(env, old, current, spi, exact)) return false;
   }
   return true;
 }
@@ -61,8 +61,9 @@ function slotsSafe(
 ): boolean {
   for (let mask = slots; mask; mask &= mask - 1) {
     const spi = base + 31 - Math.clz32(mask & -mask);
-    const cw = spi < current.slots ? current.words : undefined;
-    if (!slotSafe(env, old.words, cw, slotAt(spi), NOT_EXACT)) return false;
+    if (slotSafe(env, old, current, spi, NOT_EXACT)) continue;
+    env.difference = (old.frameno << 7) | (MAX_REGS + spi);
+    return false;
   }
   return true;
 }
@@ -71,14 +72,18 @@ function slotsSafe(
 const ALL_SPILL = STACK_SPILL * 0x0101_0101;
 const ALL_MISC = STACK_MISC * 0x0101_0101;
 
-/** One slot; `cw` is undefined when the running path tracks less stack. */
-function slotSafe(
+/** One slot of `stackSafe`. */
+export function slotSafe(
   env: VerifierEnv,
-  ow: Int32Array,
-  cw: Int32Array | undefined,
-  r: number,
+  old: FuncState,
+  current: FuncState,
+  spi: number,
   exact: Exactness,
 ): boolean {
+  const ow = old.words;
+  const r = slotAt(spi);
+  if (exact === NOT_EXACT && !(ow[r + LIVE]! & REG_LIVE_READ)) return true;
+  const cw = spi < current.slots ? current.words : undefined;
   const types = ow[r + SLOT_TYPES]!;
   if (cw && types === ow[r + SLOT_TYPES + 1]) {
     // The common cases of the loop below, at once.
@@ -88,6 +93,17 @@ function slotSafe(
     }
     if (same && types === ALL_SPILL) return regSafe(env, ow, r, cw, r, exact);
   }
+  return bytesSafe(env, ow, cw, r, exact);
+}
+
+/** `cw` is undefined when the running path tracks less stack. */
+function bytesSafe(
+  env: VerifierEnv,
+  ow: Int32Array,
+  cw: Int32Array | undefined,
+  r: number,
+  exact: Exactness,
+): boolean {
   for (let i = 0; i < REG_SIZE; i++) {
     const old = slotType(ow, r, i);
     if (exact !== NOT_EXACT && (!cw || old !== slotType(cw, r, i))) return false;

@@ -22,6 +22,7 @@ import {
   RANGE,
   REF_OBJ_ID,
   REG_LIVE_READ,
+  REG_SHIFT,
   SCALAR_VALUE,
   TYPE,
   VALUE,
@@ -31,7 +32,7 @@ import type { FuncState, VerifierState } from '../state/state.ts';
 import { rangeWithin } from '../value/bounds.ts';
 import { tnumIn } from '../value/tnum.ts';
 import type { IdMap } from './idmap.ts';
-import { refsSafe, stackSafe } from './equal-stack.ts';
+import { refsSafe, slotSafe, stackSafe } from './equal-stack.ts';
 
 /**
  * How alike two states must be (enum exact_level): what the old one did not read or need precisely
@@ -42,6 +43,8 @@ export const EXACT = 1;
 export const RANGE_WITHIN = 2;
 export type Exactness = typeof NOT_EXACT | typeof EXACT | typeof RANGE_WITHIN;
 
+const FRAME_SHIFT = 7;
+const RECORD_MASK = 0x7f;
 const ALL_REGS = (1 << MAX_REGS) - 1;
 
 /** The first `count` words of two records are the same. */
@@ -162,6 +165,7 @@ export function statesEqual(
 ): boolean {
   if (old.curframe !== current.curframe) return false;
   env.ids.reset(env.idGen);
+  env.difference = -1;
   if (old.speculative && !current.speculative) return false;
   if (!locksEqual(env.ids, old, current)) return false;
   for (let i = 0; i <= old.curframe; i++) {
@@ -194,10 +198,33 @@ function framesEqual(
   const cw = current.words;
   // What was not read may differ, unless the states must be exactly alike.
   for (let mask = exact === NOT_EXACT ? old.readRegs : ALL_REGS; mask; mask &= mask - 1) {
-    const r = regAt(31 - Math.clz32(mask & -mask));
-    if (!regSafe(env, ow, r, cw, r, exact)) return false;
+    const n = 31 - Math.clz32(mask & -mask);
+    const r = regAt(n);
+    if (regSafe(env, ow, r, cw, r, exact)) continue;
+    env.difference = (old.frameno << FRAME_SHIFT) | n;
+    return false;
   }
   return stackSafe(env, old, current, exact) && refsSafe(env, old, current);
+}
+
+/**
+ * True if `current` differs from the finished state `old` where an earlier state did: states that
+ * do not match mostly differ in the same place, and one look there spares comparing all.
+ */
+export function differsAt(
+  env: VerifierEnv,
+  old: VerifierState,
+  current: VerifierState,
+  difference: number,
+): boolean {
+  const from = old.frames[difference >> FRAME_SHIFT];
+  const to = current.frames[difference >> FRAME_SHIFT];
+  if (!from || !to) return false;
+  env.ids.reset(env.idGen);
+  const record = difference & RECORD_MASK;
+  const r = record << REG_SHIFT;
+  if (record < MAX_REGS) return !regSafe(env, from.words, r, to.words, r, NOT_EXACT);
+  return !slotSafe(env, from, to, record - MAX_REGS, NOT_EXACT);
 }
 
 /** Two states have the same callers (same_callsites). */

@@ -27,7 +27,7 @@ import {
 import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { cleanLiveStates, isDone } from './clean.ts';
-import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords, statesEqual } from './equal.ts';
+import { EXACT, NOT_EXACT, RANGE_WITHIN, differsAt, sameWords, statesEqual } from './equal.ts';
 import { keepState } from './keep.ts';
 import { propagateLiveness, propagatePrecision } from './propagate.ts';
 
@@ -62,7 +62,7 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
     const checkpoint = at;
     at = checkpoint.next;
     if (checkpoint.state.insnIdx === insn) {
-      const outcome = compare(env, checkpoint.state, current, insn);
+      const outcome = compare(env, checkpoint, current, insn);
       if (outcome === HIT) {
         takeOver(env, checkpoint, current);
         return true;
@@ -93,17 +93,25 @@ function isFarEnough(env: VerifierEnv, jumps: number, insns: number, both: boole
 /** Compares with a finished state, or with one the running path came through. */
 function compare(
   env: VerifierEnv,
-  old: VerifierState,
+  checkpoint: Checkpoint,
   current: VerifierState,
   insn: number,
 ): Outcome {
+  const old = checkpoint.state;
   if (old.branches) return compareOnPath(env, old, current, insn);
   // Marks of a state in a loop are final only when the whole loop was walked.
   const entry = loopEntryOf(old);
   const inOpenLoop = entry !== undefined && entry.branches > 0;
-  if (!statesEqual(env, old, current, inOpenLoop ? RANGE_WITHIN : NOT_EXACT)) return MISS;
-  if (inOpenLoop) updateLoopEntry(current, entry);
-  return HIT;
+  if (inOpenLoop) {
+    if (!statesEqual(env, old, current, RANGE_WITHIN)) return MISS;
+    updateLoopEntry(current, entry);
+    return HIT;
+  }
+  const { difference } = checkpoint;
+  if (difference >= 0 && differsAt(env, old, current, difference)) return MISS;
+  if (statesEqual(env, old, current, NOT_EXACT)) return HIT;
+  checkpoint.difference = env.difference;
+  return MISS;
 }
 
 function compareOnPath(

@@ -1,0 +1,31 @@
+import {
+  BPF_CALL,
+  BPF_JMP,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  LD_IMM64,
+} from '../../isa/index.ts';
+import type { VerifierEnv } from '../env.ts';
+
+const CALL_INSN = BPF_JMP | BPF_CALL;
+
+/** Calls of other functions of the program. */
+export function isSubprogCall(env: VerifierEnv, insn: number): boolean {
+  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === BPF_PSEUDO_CALL;
+}
+
+/** Calls of kernel functions. */
+export function isKfuncCall(env: VerifierEnv, insn: number): boolean {
+  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === BPF_PSEUDO_KFUNC_CALL;
+}
+
+/** Calls of helpers. */
+export function isHelperCall(env: VerifierEnv, insn: number): boolean {
+  return env.code.op[insn] === CALL_INSN && env.code.src[insn] === 0;
+}
+
+/** Loads of the address of a function of the program. */
+export function isFuncPointer(env: VerifierEnv, insn: number): boolean {
+  return env.code.op[insn] === LD_IMM64 && env.code.src[insn] === BPF_PSEUDO_FUNC;
+}
