@@ -64,11 +64,12 @@ describe('the scorecard', () => {
 /** Runs the example's code with its imports given; returns what it logs. */
 async function run(code: string, names: Record<string, unknown>): Promise<string[]> {
   const printed: string[] = [];
+  const log = (...all: unknown[]) => printed.push(all.map(show).join(' '));
   const body = code.replace(/^import .*$/gm, '').replace(/^(\s*)(?:await )?using /gm, '$1const ');
   const script = `return (async () => {${body}\n})()`;
   const scope = {
     ...names,
-    console: { log: (...all: unknown[]) => printed.push(all.map(show).join(' ')) },
+    console: { log, info: log },
   };
   await new Function(...Object.keys(scope), script)(...Object.values(scope));
   return printed;

@@ -1,5 +1,5 @@
 import { callsBackLater } from '../cfg/callbacks.ts';
-import { isKfuncCall } from '../cfg/subprograms.ts';
+import { isKfuncCall } from '../cfg/calls.ts';
 import type { VerifierEnv } from '../env.ts';
 import { KERNEL_BTF } from '../env.ts';
 import { FOR_EACH_MAPS } from '../load/program-kinds.ts';

@@ -1,4 +1,4 @@
-/** The arguments of a call of a kernel function: kinds, in the order the kernel asks (check_kfunc_args). */
+/** The arguments of a call of a kernel function, in the kernel's order (check_kfunc_args). */
 import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { isContextType } from '../btf/context-type.ts';

@@ -1,6 +1,7 @@
 import { helperId } from '../../abi/index.ts';
 import { BPF_JCOND, BPF_JMP, BPF_LDX, BPF_MAY_GOTO, BPF_MEMSX, classOf } from '../../isa/index.ts';
-import { isHelperCall, isKfuncCall, subprogEnd } from '../cfg/subprograms.ts';
+import { isHelperCall, isKfuncCall } from '../cfg/calls.ts';
+import { subprogEnd } from '../cfg/subprograms.ts';
 import { MAP_POISON, MAP_UNPRIV } from '../env.ts';
 import type { Subprog, VerifierEnv } from '../env.ts';
 import { finish } from '../messages/finish.ts';

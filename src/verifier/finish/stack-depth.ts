@@ -1,12 +1,7 @@
 import { BPF_PSEUDO_CALL } from '../../isa/index.ts';
 import { isThrowKfunc } from '../cfg/kfuncs.ts';
-import {
-  findSubprog,
-  isFuncPointer,
-  isKfuncCall,
-  isSubprogCall,
-  subprogEnd,
-} from '../cfg/subprograms.ts';
+import { isFuncPointer, isKfuncCall, isSubprogCall } from '../cfg/calls.ts';
+import { findSubprog, subprogEnd } from '../cfg/subprograms.ts';
 import type { Subprog, VerifierEnv } from '../env.ts';
 import { load } from '../messages/load.ts';
 import { subprog as words } from '../messages/subprog.ts';

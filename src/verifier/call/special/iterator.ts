@@ -45,7 +45,7 @@ const ALL_ITER = STACK_ITER * 0x0101_0101;
 const ONE_ROUND = 1 << 2;
 const STATE_MASK = 3;
 
-/** The struct of an iterator argument, or undefined if the parameter is none (btf_check_iter_arg). */
+/** The struct of an iterator argument; undefined if it is none (btf_check_iter_arg). */
 function iteratorStruct(meta: KfuncMeta, arg: number): (BtfType & { size: number }) | undefined {
   const type = meta.contract.params[arg]!;
   const { pointee } = type;

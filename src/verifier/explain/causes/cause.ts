@@ -14,7 +14,7 @@ export interface Cause {
   /** One plain sentence. */
   readonly problem: string;
   readonly subject?: Place;
-  /** Instead of a value: an instruction on the path, and what it did. The branches since are told. */
+  /** Instead of a value: an instruction, and what it did; the branches since are told. */
   readonly since?: { readonly insn: number; readonly what: string };
   readonly advice: readonly string[];
 }
