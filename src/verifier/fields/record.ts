@@ -2,7 +2,7 @@
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
  * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
-import { constants } from '../../abi/index.ts';
+import { constants, kptrDestructor } from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
@@ -39,24 +39,14 @@ const STRUCT_FIELDS =
   BPF_KPTR;
 
 /**
- * Kernel structs a referenced kptr may point to: those with a registered destructor
- * (register_btf_id_dtor_kfuncs) in this kernel.
+ * What a kptr points to: by name in the kernel's BTF, else in the program's. The kernel must know how
+ * to release what a referenced one holds (btf_parse_kptr).
  */
-const WITH_DESTRUCTOR = new Set([
-  'task_struct',
-  'cgroup',
-  'bpf_cpumask',
-  'bpf_crypto_ctx',
-  'prog_test_ref_kfunc',
-  'prog_test_member',
-]);
-
-/** What a kptr points to: by name in the kernel's BTF, else in the program's (btf_parse_kptr). */
 function kptrResolver(profile: KernelProfile) {
   return (struct: BtfType, type: number): { kernel: boolean; id: number } => {
     const id = profile.btf().find('struct', struct.name);
     if (id === undefined) return { kernel: false, id: struct.id };
-    if (type === BPF_KPTR_REF && !WITH_DESTRUCTOR.has(struct.name)) throw new FieldError('ENOENT');
+    if (type === BPF_KPTR_REF && !kptrDestructor(struct.name)) throw new FieldError('ENOENT');
     return { kernel: true, id };
   };
 }
