@@ -76,4 +76,5 @@ export const cgroupDevice: ContextDef = {
     device.field('access_type', { read: NARROW }),
     device.field('major..minor', { read: WORD }),
   ],
+  plain: true,
 };

@@ -74,6 +74,8 @@ export interface ContextDef {
    * BTF (`btf_ctx_access`).
    */
   readonly btf?: true;
+  /** Memory as it stands there: loads are not rewritten, and helpers may be given parts of it. */
+  readonly plain?: true;
 }
 
 /** Contexts larger than that are looked up rule by rule instead of in a table. */
@@ -95,8 +97,9 @@ export const accessFieldSize = (result: number): number => (1 << (result >> FIEL
 /** What programs of one type and attach type may do with their context. */
 export class ContextRules {
   readonly size: number;
-  /** See `ContextDef.btf`. */
+  /** See `ContextDef.btf` and `ContextDef.plain`. */
   readonly btf: boolean;
+  readonly plain: boolean;
   readonly #lowest: number;
   readonly #rules: readonly FieldRule[];
   readonly #table: Int32Array | undefined;
@@ -104,6 +107,7 @@ export class ContextRules {
   constructor(def: ContextDef, attachType: number) {
     this.size = def.size;
     this.btf = def.btf === true;
+    this.plain = def.plain === true;
     this.#lowest = def.lowest ?? 0;
     this.#rules = def.rules.filter(({ attach }) => !attach || attach.includes(attachType));
     if (def.size <= TABLE_BYTES_MAX) this.#table = this.#makeTable();

@@ -11,7 +11,11 @@ const ARGUMENTS = 12 * 8;
 
 const anywhere = (from: number, to: number): FieldRule => ({ from, to, read: ANY });
 
-export const kprobe: ContextDef = { size: PT_REGS, rules: [anywhere(0, PT_REGS)] };
+export const kprobe: ContextDef = {
+  size: PT_REGS,
+  rules: [anywhere(0, PT_REGS)],
+  plain: true,
+};
 
 /**
  * The first 8 bytes of a trace record are the kernel's. That it lets programs read what is before
@@ -21,6 +25,7 @@ export const tracepoint: ContextDef = {
   size: TRACE_MAX,
   lowest: -0x8000,
   rules: [anywhere(8, TRACE_MAX), anywhere(-0x8000, 0)],
+  plain: true,
 };
 
 /** `struct bpf_perf_event_data`: registers, sample period, address. */
@@ -32,7 +37,11 @@ export const perfEvent: ContextDef = {
   ],
 };
 
-export const rawTracepoint: ContextDef = { size: ARGUMENTS, rules: [anywhere(0, ARGUMENTS)] };
+export const rawTracepoint: ContextDef = {
+  size: ARGUMENTS,
+  rules: [anywhere(0, ARGUMENTS)],
+  plain: true,
+};
 
 export const rawTracepointWritable: ContextDef = {
   size: ARGUMENTS,
@@ -40,18 +49,25 @@ export const rawTracepointWritable: ContextDef = {
     { from: 0, to: 1, read: DOUBLE, gives: registerTypes.PTR_TO_TP_BUFFER },
     anywhere(1, ARGUMENTS),
   ],
+  plain: true,
 };
 
 /** Arguments of a traced function, of a struct_ops member. */
 export const btfArguments: ContextDef = { ...rawTracepoint, btf: true };
 
 /** Arguments of an LSM hook: nothing but BTF says what is there. */
-export const lsm: ContextDef = { size: 0x7fff, rules: [anywhere(0, 0x7fff)], btf: true };
+export const lsm: ContextDef = {
+  size: 0x7fff,
+  rules: [anywhere(0, 0x7fff)],
+  btf: true,
+  plain: true,
+};
 
 /** `void *` of the caller's choice; an offset of an instruction is all there is to it. */
 export const syscall: ContextDef = {
   size: 0xffff,
   rules: [{ from: 0, to: 0xffff, read: ANY, write: ANY }],
+  plain: true,
 };
 
 const TRUSTED = registerTypes.PTR_TO_BTF_ID | registerTypes.PTR_TRUSTED;
@@ -63,7 +79,12 @@ export const netfilter: ContextDef = {
     { from: 0, to: 8, read: DOUBLE, gives: TRUSTED, struct: 'nf_hook_state' },
     { from: 8, to: 16, read: DOUBLE, gives: TRUSTED, struct: 'sk_buff' },
   ],
+  plain: true,
 };
 
 /** One 32-bit sample (drivers/media/rc/bpf-lirc.c). */
-export const lircMode2: ContextDef = { size: 4, rules: [{ from: 0, to: 1, read: WORD }] };
+export const lircMode2: ContextDef = {
+  size: 4,
+  rules: [{ from: 0, to: 1, read: WORD }],
+  plain: true,
+};

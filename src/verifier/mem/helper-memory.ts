@@ -1,4 +1,4 @@
-import { constants } from '../../abi/index.ts';
+import { contextRules } from '../../abi/context/index.ts';
 import type { CallMeta } from '../call/meta.ts';
 import type { VerifierEnv } from '../env.ts';
 import { typeText } from '../log/print-state.ts';
@@ -40,20 +40,10 @@ import { checkStackRange } from './stack-range.ts';
 /** Sizes must stay below this (BPF_MAX_VAR_SIZ). */
 const MAX_VAR_SIZE = 1 << 29;
 
-/** Program types whose context is plain memory: accesses to it are not rewritten. */
-const PLAIN_CONTEXT = new Set<number>([
-  constants.BPF_PROG_TYPE_KPROBE,
-  constants.BPF_PROG_TYPE_TRACEPOINT,
-  constants.BPF_PROG_TYPE_CGROUP_DEVICE,
-  constants.BPF_PROG_TYPE_RAW_TRACEPOINT,
-  constants.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
-  constants.BPF_PROG_TYPE_LIRC_MODE2,
-  constants.BPF_PROG_TYPE_TRACING,
-  constants.BPF_PROG_TYPE_STRUCT_OPS,
-  constants.BPF_PROG_TYPE_LSM,
-  constants.BPF_PROG_TYPE_SYSCALL,
-  constants.BPF_PROG_TYPE_NETFILTER,
-]);
+/** The context is memory as it stands there: its ops have no convert_ctx_access. */
+function hasPlainContext(env: VerifierEnv): boolean {
+  return contextRules(env.programType, env.expectedAttachType)?.plain === true;
+}
 
 function checkWritable(env: VerifierEnv, regno: number, access: Access): void {
   const type = env.regs[regAt(regno) + TYPE]!;
@@ -121,8 +111,7 @@ export function checkHelperMemAccess(
     case PTR_TO_BTF_ID:
       return accessBtfPointer(env, regno, off, size, 'read', -1);
     case PTR_TO_CTX:
-      if (PLAIN_CONTEXT.has(env.programType))
-        return checkContextMemory(env, regno, size, access, zeroOk);
+      if (hasPlainContext(env)) return checkContextMemory(env, regno, size, access, zeroOk);
       return rejectPointer(env, regno);
     default:
       if (zeroOk && size === 0 && regIsNull(w, r)) return;
