@@ -221,8 +221,8 @@ export class KernelValues {
     questions.forEach((question, i) => {
       const at = i * QUESTION_WORDS;
       words.set([question.op, question.a ?? 0, question.b ?? 0, 0], at);
-      words.set(question.x, at + 4);
-      if (question.y) words.set(question.y, at + 4 + RECORD_WORDS);
+      words.set(question.x.subarray(0, RECORD_WORDS), at + 4);
+      if (question.y) words.set(question.y.subarray(0, RECORD_WORDS), at + 4 + RECORD_WORDS);
     });
     const { stdout, status } = spawnSync(this.#program, {
       input: Buffer.from(words.buffer),

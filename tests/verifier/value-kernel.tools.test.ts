@@ -13,6 +13,7 @@ import { scalarOp } from '../../src/verifier/value/scalar-ops.ts';
 import { syncBounds } from '../../src/verifier/value/sync.ts';
 import { tnumIn } from '../../src/verifier/value/tnum.ts';
 import {
+  type Answer,
   BRANCH_TAKEN,
   COERCE,
   COERCE_SUBREG_SX,
@@ -30,7 +31,11 @@ import {
 import { randomBroken, randomScalar, randomSource, recordOfValues } from './values.ts';
 
 const kernel = new KernelValues();
-const ROUNDS = 60_000;
+/** BEEYARD_FUZZ=100 asks a hundred times as often. */
+const SCALE = Number(process.env.BEEYARD_FUZZ ?? 1);
+const ROUNDS = 20_000 * SCALE;
+/** Questions of one go. */
+const BATCH = 50_000;
 
 /** Junk in the words that are not the value's: operations must keep or clear it as the kernel does. */
 function withJunk(w: Int32Array, random: () => number): Int32Array {
@@ -45,43 +50,45 @@ function anyRecord(random: () => number): Int32Array {
 
 /** Asks the kernel, and `mine`, which works on the records in place and returns its result. */
 function compare(
-  questions: readonly Question[],
+  count: number,
+  seed: number,
+  one: (random: () => number) => Question,
   mine: (question: Question, x: Int32Array, y: Int32Array) => number,
 ): void {
-  const answers = kernel.ask(
-    questions.map((each) => ({
-      ...each,
-      x: each.x.subarray(0, RECORD_WORDS),
-      ...(each.y && { y: each.y.subarray(0, RECORD_WORDS) }),
-    })),
-  );
-  questions.forEach((question, i) => {
-    const x = question.x.slice();
-    const y = question.y?.slice() ?? new Int32Array(REG_WORDS);
-    const result = mine(question, x, y);
-    const expected = answers[i]!;
-    const same =
-      result === expected.result &&
-      expected.x.every((word, at) => word === x[at]) &&
-      expected.y.every((word, at) => word === y[at]);
-    if (same) return;
-    expect({
-      question,
-      result,
-      x: [...x.subarray(0, RECORD_WORDS)],
-      y: [...y.subarray(0, RECORD_WORDS)],
-    }).toEqual({ question, result: expected.result, x: [...expected.x], y: [...expected.y] });
-  });
+  const random = randomSource(seed);
+  for (let left = count; left > 0; left -= BATCH) {
+    const questions = Array.from({ length: Math.min(left, BATCH) }, () => one(random));
+    const answers = kernel.ask(questions);
+    questions.forEach((question, i) => compareOne(question, answers[i]!, mine));
+  }
 }
 
-function make(count: number, seed: number, one: (random: () => number) => Question): Question[] {
-  const random = randomSource(seed);
-  return Array.from({ length: count }, () => one(random));
+function compareOne(
+  question: Question,
+  expected: Answer,
+  mine: (question: Question, x: Int32Array, y: Int32Array) => number,
+): void {
+  const x = question.x.slice();
+  const y = question.y?.slice() ?? new Int32Array(REG_WORDS);
+  const result = mine(question, x, y);
+  const same =
+    result === expected.result &&
+    expected.x.every((word, at) => word === x[at]) &&
+    expected.y.every((word, at) => word === y[at]);
+  if (same) return;
+  expect({
+    question,
+    result,
+    x: [...x.subarray(0, RECORD_WORDS)],
+    y: [...y.subarray(0, RECORD_WORDS)],
+  }).toEqual({ question, result: expected.result, x: [...expected.x], y: [...expected.y] });
 }
 
 test('reg_bounds_sync', () => {
   compare(
-    make(ROUNDS, 1, (random) => ({ op: SYNC, x: anyRecord(random) })),
+    ROUNDS,
+    1,
+    (random) => ({ op: SYNC, x: anyRecord(random) }),
     (_, x) => {
       syncBounds(x, 0);
       return 0;
@@ -94,10 +101,12 @@ const SHIFTS = [0x60, 0x70, 0xc0];
 
 test('adjust_scalar_min_max_vals: arithmetic and bits, 64 and 32 bits wide', () => {
   compare(
-    make(2 * ROUNDS, 2, (random) => {
+    2 * ROUNDS,
+    2,
+    (random) => {
       const a = OPS[random() % OPS.length]! | (random() % 2 === 0 ? 7 : 4);
       return { op: SCALAR_OP, a, x: anyRecord(random), y: anyRecord(random) };
-    }),
+    },
     (question, x, y) => {
       scalarOp(x, 0, y, 0, question.a! & 0xf0, (question.a! & 7) === 4);
       return 0;
@@ -107,12 +116,14 @@ test('adjust_scalar_min_max_vals: arithmetic and bits, 64 and 32 bits wide', () 
 
 test('adjust_scalar_min_max_vals: shifts by a constant', () => {
   compare(
-    make(ROUNDS, 3, (random) => {
+    ROUNDS,
+    3,
+    (random) => {
       const wide = random() % 2 === 0;
       const a = SHIFTS[random() % SHIFTS.length]! | (wide ? 7 : 4);
       const y = recordOfValues([BigInt(random() % (wide ? 64 : 32))]);
       return { op: SCALAR_OP, a, x: anyRecord(random), y };
-    }),
+    },
     (question, x, y) => {
       scalarOp(x, 0, y, 0, question.a! & 0xf0, (question.a! & 7) === 4);
       return 0;
@@ -135,13 +146,13 @@ function comparison(op: number, ops: readonly number[]) {
 }
 
 test('is_scalar_branch_taken', () => {
-  compare(make(2 * ROUNDS, 4, comparison(BRANCH_TAKEN, JUMPS)), (question, x, y) =>
+  compare(2 * ROUNDS, 4, comparison(BRANCH_TAKEN, JUMPS), (question, x, y) =>
     scalarBranchTaken(x, 0, y, 0, question.a!, question.b === 1),
   );
 });
 
 test('regs_refine_cond_op', () => {
-  compare(make(2 * ROUNDS, 5, comparison(REFINE, [...JUMPS, JNSET])), (question, x, y) => {
+  compare(2 * ROUNDS, 5, comparison(REFINE, [...JUMPS, JNSET]), (question, x, y) => {
     refine(x, 0, y, 0, question.a!, question.b === 1);
     return 0;
   });
@@ -159,10 +170,10 @@ test('truncation, zero and sign extension', () => {
       return 0;
     };
   };
-  compare(make(ROUNDS, 6, coerce(COERCE, [1, 2, 4])), inPlace(coerceToSize));
-  compare(make(ROUNDS, 7, coerce(COERCE_SX, [1, 2, 4])), inPlace(coerceToSizeSx));
-  compare(make(ROUNDS, 8, coerce(COERCE_SUBREG_SX, [1, 2])), inPlace(coerceSubregToSizeSx));
-  compare(make(ROUNDS, 9, coerce(ZEXT, [0])), inPlace(zext32to64));
+  compare(ROUNDS, 6, coerce(COERCE, [1, 2, 4]), inPlace(coerceToSize));
+  compare(ROUNDS, 7, coerce(COERCE_SX, [1, 2, 4]), inPlace(coerceToSizeSx));
+  compare(ROUNDS, 8, coerce(COERCE_SUBREG_SX, [1, 2]), inPlace(coerceSubregToSizeSx));
+  compare(ROUNDS, 9, coerce(ZEXT, [0]), inPlace(zext32to64));
 });
 
 test('range_within and tnum_in', () => {
@@ -172,6 +183,6 @@ test('range_within and tnum_in', () => {
     if (random() % 2 === 0) y[6 + (random() % 16)]! ^= 1 << (random() % 32);
     return { op, x, y };
   };
-  compare(make(ROUNDS, 10, pair(RANGE_WITHIN)), (_, x, y) => Number(rangeWithin(x, 0, y, 0)));
-  compare(make(ROUNDS, 11, pair(TNUM_IN)), (_, x, y) => Number(tnumIn(x, 0, y, 0)));
+  compare(ROUNDS, 10, pair(RANGE_WITHIN), (_, x, y) => Number(rangeWithin(x, 0, y, 0)));
+  compare(ROUNDS, 11, pair(TNUM_IN), (_, x, y) => Number(tnumIn(x, 0, y, 0)));
 });
