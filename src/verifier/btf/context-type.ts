@@ -1,4 +1,4 @@
-import { enums } from '../../abi/index.ts';
+import { enums, programTypeFacts } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { isTransparent } from '../../btf/btf.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -26,6 +26,11 @@ export function kernelContextType(kernel: Btf, programType: number): BtfType {
   return contextMember(kernel, programType, 'kern');
 }
 
+/** C names of contexts, by program type: what bpf_ctx_convert would say. */
+const contextNames: ReadonlyMap<number, string> = new Map(
+  programTypeFacts.map(({ id, struct }) => [id, struct]),
+);
+
 /** Qualifiers skipped, but not typedefs. */
 function skipQualifiers(btf: Btf, id: number): BtfType {
   let type = btf.type(id);
@@ -51,6 +56,8 @@ export function isContextType(
   if (programType === programs.BPF_PROG_TYPE_KPROBE && isUserRegs(btf, target)) return true;
   const type = btf.resolved(target);
   if (type.kind !== 'struct' && type.kind !== 'union') return false;
+  // Most programs end here, and never need the kernel's BTF to be opened.
+  if (type.name === contextNames.get(programType)) return true;
   const kernel = env.profile.btf();
   let context = contextMember(kernel, programType, 'prog');
   while (context.name !== '') {
