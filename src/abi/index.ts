@@ -1,5 +1,6 @@
 export * from './calls.ts';
 export * from './context/index.ts';
+export * from './helper-choice.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';

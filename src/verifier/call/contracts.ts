@@ -1,11 +1,17 @@
 /** Contracts of `abi` compiled into the numbers the walk checks by. */
-import { HELPER_COUNT, type ArgContract, type CallContract } from '../../abi/index.ts';
+import {
+  constants,
+  HELPER_COUNT,
+  helperContractFor,
+  type ArgContract,
+  type CallContract,
+  type HelperCaller,
+} from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import * as layout from '../state/layout.ts';
 import * as types from './arg-types.ts';
-import { contractFor } from './availability.ts';
 
 /** A helper's contract in the form the walk checks it by (struct bpf_func_proto). */
 export interface HelperPrototype {
@@ -85,17 +91,60 @@ function compile(contract: CallContract, kernel: () => Btf): HelperPrototype {
   };
 }
 
-const compiled = new WeakMap<Btf | object, Map<CallContract, HelperPrototype>>();
-const chosen = new WeakMap<VerifierEnv, (HelperPrototype | null | undefined)[]>();
+function callerOf(env: VerifierEnv): HelperCaller {
+  const { input, capabilities } = env;
+  return {
+    type: input.type,
+    programType: env.programType,
+    attachType: env.expectedAttachType,
+    sleepable: env.sleepable,
+    attachName: env.attachName,
+    structOps: structOpsMember(env),
+    tracesProgram: input.attachProgram !== undefined,
+    bpf: env.bpfCapable,
+    perfmon: capabilities.perfmon || capabilities.sysAdmin,
+    sysAdmin: capabilities.sysAdmin,
+    kconfig: (name) => env.profile.kconfig(name),
+  };
+}
+
+/** The expected attach type of struct_ops programs is the member's number. */
+function structOpsMember(env: VerifierEnv): HelperCaller['structOps'] {
+  const id = env.input.attachBtfId;
+  if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS || id === 0) return undefined;
+  const type = env.profile.btf().type(id);
+  if (type.kind !== 'struct') return undefined;
+  return { name: type.name, member: type.members[env.expectedAttachType]?.name ?? '' };
+}
+
+const compiled = new WeakMap<object, Map<CallContract, HelperPrototype>>();
+
+/** What a program gets, once what it attaches to is known. */
+interface Chosen {
+  readonly caller: HelperCaller;
+  /** By helper id; null: refused. */
+  readonly prototypes: (HelperPrototype | null | undefined)[];
+}
+const choices = new WeakMap<VerifierEnv, Chosen>();
+
+function choicesOf(env: VerifierEnv): Chosen {
+  let chosen = choices.get(env);
+  if (!chosen) choices.set(env, (chosen = { caller: callerOf(env), prototypes: [] }));
+  return chosen;
+}
+
+/** What of the program decides which helpers it may call; asked after the attach check. */
+export function helperCaller(env: VerifierEnv): HelperCaller {
+  return choicesOf(env).caller;
+}
 
 /** The prototype of helper `id` for this program, or undefined if it may not call it. */
 export function helperPrototype(env: VerifierEnv, id: number): HelperPrototype | undefined {
   if (id < 0 || id >= HELPER_COUNT) return undefined;
-  let prototypes = chosen.get(env);
-  if (!prototypes) chosen.set(env, (prototypes = []));
+  const { caller, prototypes } = choicesOf(env);
   const known = prototypes[id];
   if (known !== undefined) return known ?? undefined;
-  const contract = contractFor(env, id);
+  const contract = helperContractFor(caller, id);
   const prototype = contract && compileOnce(env, contract);
   prototypes[id] = prototype ?? null;
   return prototype;

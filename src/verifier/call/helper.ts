@@ -1,5 +1,5 @@
 /** Calls of helpers, in the kernel's order of checks and words (check_helper_call). */
-import { constants, HELPER_COUNT } from '../../abi/index.ts';
+import { constants, hasTrampoline, HELPER_COUNT, isAllowedHere } from '../../abi/index.ts';
 import { AUX_STORAGE_GET_ATOMIC, type VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { checkMemAccess } from '../mem/access.ts';
@@ -11,8 +11,7 @@ import { releaseReferenceState } from '../state/references.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { isDynptr } from './arg-types.ts';
 import { checkFuncArg } from './arguments.ts';
-import { hasTrampoline, isAllowedHere } from './availability.ts';
-import { type HelperPrototype, helperPrototype } from './contracts.ts';
+import { helperCaller, type HelperPrototype, helperPrototype } from './contracts.ts';
 import {
   clearAllPacketPointers,
   clearCallerSavedRegs,
@@ -76,7 +75,7 @@ function checkMayCall(env: VerifierEnv, proto: HelperPrototype): void {
   if (proto.gplOnly && !isGplCompatible(env.input.license)) {
     env.reject('EINVAL', callMessages.gpl_only());
   }
-  if (!isAllowedHere(env, proto.contract.prototype!)) {
+  if (!isAllowedHere(helperCaller(env), proto.contract.prototype!)) {
     env.reject('EINVAL', callMessages.not_in_probe());
   }
   if (proto.mightSleep && !inSleepable(env)) env.reject('EINVAL', callMessages.might_sleep());
@@ -130,12 +129,13 @@ function giveToKptr(env: VerifierEnv, refObjId: number): boolean {
   return true;
 }
 
-/** bpf_get_func_ip works where the kernel enters the program by the function (check_get_func_ip). */
+/** bpf_get_func_ip needs to know which function was entered (check_get_func_ip). */
 function checkGetFuncIp(env: VerifierEnv): void {
   const name = helperText(GET_FUNC_IP);
   if (env.programType === constants.BPF_PROG_TYPE_KPROBE) return;
   if (env.programType !== constants.BPF_PROG_TYPE_TRACING) {
     env.reject('ENOTSUPP', callMessages.func_ip_program(name, GET_FUNC_IP, env.programType));
   }
-  if (!hasTrampoline(env)) env.reject('ENOTSUPP', callMessages.trampoline_only(name, GET_FUNC_IP));
+  if (!hasTrampoline(helperCaller(env)))
+    env.reject('ENOTSUPP', callMessages.trampoline_only(name, GET_FUNC_IP));
 }

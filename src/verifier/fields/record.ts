@@ -39,8 +39,8 @@ const STRUCT_FIELDS =
   BPF_KPTR;
 
 /**
- * What a kptr points to: by name in the kernel's BTF, else in the program's. The kernel must know how
- * to release what a referenced one holds (btf_parse_kptr).
+ * What a kptr points to: by name in the kernel's BTF, else in the program's. The kernel must
+ * know how to release what a referenced one holds (btf_parse_kptr).
  */
 function kptrResolver(profile: KernelProfile) {
   return (struct: BtfType, type: number): { kernel: boolean; id: number } => {

@@ -53,7 +53,8 @@ export const referenceMessages = defineMessages('reference', {
     `R${regno} must be referenced when passed to release function`,
   unacquired_dynptr: (regno: number) => `arg ${regno} is an unacquired reference`,
   more_than_one: (regno: number, id: number, other: number) =>
-    `verifier internal error: more than one arg with ref_obj_id R${regno} ${id >>> 0} ${other >>> 0}`,
+    'verifier internal error: more than one arg with ref_obj_id ' +
+    `R${regno} ${id >>> 0} ${other >>> 0}`,
   not_acquired: (name: string, id: number) =>
     `func ${name}#${id} reference has not been acquired before`,
   tail_call_leak: () => 'tail_call would lead to reference leak',

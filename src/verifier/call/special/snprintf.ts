@@ -74,7 +74,7 @@ function pointerEnd(format: Uint8Array, i: number): number {
   return IP_POINTERS.has(next) && IP_VERSIONS.has(format[i + 2] ?? 0) ? i + 3 : -1;
 }
 
-/** True if the kernel's printf helpers take this format with `args` values (bpf_bprintf_prepare). */
+/** True if the kernel's printf takes this format with `args` values (bpf_bprintf_prepare). */
 export function isValidFormat(format: Uint8Array, args: number): boolean {
   let used = 0;
   for (let i = 0; i < format.length; ) {

@@ -1,19 +1,36 @@
 /**
  * Which prototype of a helper a program gets. The kernel decides by function (`get_func_proto` of
- * the program type); their tables are facts of `abi`, and what the tables leave open stands here:
+ * the program type); their tables are generated, and what the tables leave open stands here:
  * attach types, attach targets, sleepable programs, capabilities.
  */
-import {
-  constants,
-  enums,
-  helperName,
-  helperPrototypeContract,
-  helperRow,
-  helperSelector,
-  inBtfSet,
-} from '../../abi/index.ts';
-import type { CallContract } from '../../abi/index.ts';
-import type { VerifierEnv } from '../env.ts';
+import { helperPrototypeContract, helperRow, helperSelector } from './calls.ts';
+import * as constants from './generated/6.12/constants.ts';
+import { enums } from './generated/6.12/enums.ts';
+import { inBtfSet } from './lsm.ts';
+import { helperName } from './names.ts';
+import type { CallContract } from './types.ts';
+
+/** What of a program and its loader decides which helpers it may call. */
+export interface HelperCaller {
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  /** The type whose rules count: for extensions that of the program they replace. */
+  readonly programType: number;
+  readonly attachType: number;
+  readonly sleepable: boolean;
+  /** Function it attaches to, or ''. */
+  readonly attachName: string;
+  /** struct_ops: the kernel's struct and the member the program fills. */
+  readonly structOps: { readonly name: string; readonly member: string } | undefined;
+  /** It traces another BPF program. */
+  readonly tracesProgram: boolean;
+  /** CAP_BPF, CAP_PERFMON, or CAP_SYS_ADMIN for either. */
+  readonly bpf: boolean;
+  readonly perfmon: boolean;
+  readonly sysAdmin: boolean;
+  /** The kernel's configuration. */
+  kconfig(name: string): unknown;
+}
 
 const attachTypes: Readonly<Record<string, number>> = enums.bpf_attach_type;
 
@@ -25,20 +42,19 @@ const STRUCT_OPS_SELECTORS: Readonly<Record<string, string>> = {
   bpf_testmod_ops: 'bpf_base_func_proto',
 };
 
-function selectorOf(env: VerifierEnv): string | undefined {
-  if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) {
-    return helperSelector(env.programType);
+function selectorOf(caller: HelperCaller): string | undefined {
+  if (caller.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) {
+    return helperSelector(caller.programType);
   }
-  const id = env.input.attachBtfId;
-  return id ? STRUCT_OPS_SELECTORS[env.profile.btf().type(id).name] : undefined;
+  return caller.structOps && STRUCT_OPS_SELECTORS[caller.structOps.name];
 }
 
 /** The program runs through a trampoline (bpf_prog_has_trampoline). */
-export function hasTrampoline(env: VerifierEnv): boolean {
-  const attach = env.expectedAttachType;
-  if (env.input.type === constants.BPF_PROG_TYPE_LSM) return attach === constants.BPF_LSM_MAC;
+export function hasTrampoline(caller: HelperCaller): boolean {
+  const attach = caller.attachType;
+  if (caller.type === constants.BPF_PROG_TYPE_LSM) return attach === constants.BPF_LSM_MAC;
   return (
-    env.input.type === constants.BPF_PROG_TYPE_TRACING &&
+    caller.type === constants.BPF_PROG_TYPE_TRACING &&
     (attach === constants.BPF_TRACE_FENTRY ||
       attach === constants.BPF_TRACE_FEXIT ||
       attach === constants.BPF_MODIFY_RETURN)
@@ -46,10 +62,10 @@ export function hasTrampoline(env: VerifierEnv): boolean {
 }
 
 /** The kernel keeps the program from running inside itself (bpf_prog_check_recur). */
-function checksRecursion(env: VerifierEnv): boolean {
-  switch (env.programType) {
+function checksRecursion(caller: HelperCaller): boolean {
+  switch (caller.programType) {
     case constants.BPF_PROG_TYPE_TRACING:
-      return env.expectedAttachType !== constants.BPF_TRACE_ITER;
+      return caller.attachType !== constants.BPF_TRACE_ITER;
     case constants.BPF_PROG_TYPE_STRUCT_OPS:
     case constants.BPF_PROG_TYPE_LSM:
       return false;
@@ -58,31 +74,31 @@ function checksRecursion(env: VerifierEnv): boolean {
   }
 }
 
-type Choice = (env: VerifierEnv) => string | undefined;
+type Choice = (caller: HelperCaller) => string | undefined;
 
-const isIterator = (env: VerifierEnv): boolean =>
-  env.expectedAttachType === constants.BPF_TRACE_ITER;
+const isIterator = (caller: HelperCaller): boolean =>
+  caller.attachType === constants.BPF_TRACE_ITER;
 
 const sleepable =
   (yes: string, no: string): Choice =>
-  (env) =>
-    env.sleepable ? yes : no;
+  (caller) =>
+    caller.sleepable ? yes : no;
 
 const recursive =
   (yes: string, no: string): Choice =>
-  (env) =>
-    checksRecursion(env) ? yes : no;
+  (caller) =>
+    checksRecursion(caller) ? yes : no;
 
 const onlyIf =
-  (condition: (env: VerifierEnv) => boolean, proto: string): Choice =>
-  (env) =>
-    condition(env) ? proto : undefined;
+  (condition: (caller: HelperCaller) => boolean, proto: string): Choice =>
+  (caller) =>
+    condition(caller) ? proto : undefined;
 
 /** Kprobes: one prototype each for kprobe.multi, uprobe.multi and the rest. */
 const byProbe =
   (kprobes: string, uprobes: string, plain: string): Choice =>
-  (env) => {
-    const attach = env.expectedAttachType;
+  (caller) => {
+    const attach = caller.attachType;
     if (attach === constants.BPF_TRACE_KPROBE_MULTI) return kprobes;
     if (attach === constants.BPF_TRACE_KPROBE_SESSION) return kprobes;
     return attach === constants.BPF_TRACE_UPROBE_MULTI ? uprobes : plain;
@@ -90,29 +106,25 @@ const byProbe =
 
 const lsmSockopt =
   (locked: string, unlocked: string): Choice =>
-  (env) => {
-    if (!isLsmCgroup(env)) return undefined;
-    if (inBtfSet('bpf_lsm_locked_sockopt_hooks', env.attachName)) return locked;
-    return inBtfSet('bpf_lsm_unlocked_sockopt_hooks', env.attachName) ? unlocked : undefined;
+  (caller) => {
+    if (!isLsmCgroup(caller)) return undefined;
+    if (inBtfSet('bpf_lsm_locked_sockopt_hooks', caller.attachName)) return locked;
+    return inBtfSet('bpf_lsm_unlocked_sockopt_hooks', caller.attachName) ? unlocked : undefined;
   };
 
-const isLsmCgroup = (env: VerifierEnv): boolean =>
-  env.expectedAttachType === constants.BPF_LSM_CGROUP;
-const isSetsockopt = (env: VerifierEnv): boolean =>
-  env.expectedAttachType === constants.BPF_CGROUP_SETSOCKOPT;
-const mayTraceRawOrTrampoline = (env: VerifierEnv): boolean =>
-  (env.input.type === constants.BPF_PROG_TYPE_TRACING &&
-    env.expectedAttachType === constants.BPF_TRACE_RAW_TP) ||
-  hasTrampoline(env);
+const isLsmCgroup = (caller: HelperCaller): boolean =>
+  caller.attachType === constants.BPF_LSM_CGROUP;
+const isSetsockopt = (caller: HelperCaller): boolean =>
+  caller.attachType === constants.BPF_CGROUP_SETSOCKOPT;
+const mayTraceRawOrTrampoline = (caller: HelperCaller): boolean =>
+  (caller.type === constants.BPF_PROG_TYPE_TRACING &&
+    caller.attachType === constants.BPF_TRACE_RAW_TP) ||
+  hasTrampoline(caller);
 
 /** A congestion control that is being retired may set no options any more. */
-function isNotRelease(env: VerifierEnv): boolean {
-  const ops = env.profile.btf().type(env.input.attachBtfId);
-  // The expected attach type of struct_ops programs is the member's number.
-  return ops.kind !== 'struct' || ops.members[env.expectedAttachType]?.name !== 'release';
-}
+const isNotRelease = (caller: HelperCaller): boolean => caller.structOps?.member !== 'release';
 
-const SYSADMIN: Choice = onlyIf((env) => env.capabilities.sysAdmin, 'bpf_probe_write_user_proto');
+const SYSADMIN: Choice = onlyIf((caller) => caller.sysAdmin, 'bpf_probe_write_user_proto');
 
 /** By `selector.helper`, or by the first prototype the table names. */
 const CHOICES: Readonly<Record<string, Choice>> = {
@@ -167,10 +179,10 @@ const CHOICES: Readonly<Record<string, Choice>> = {
   'bpf_tcp_ca_get_func_proto.setsockopt': onlyIf(isNotRelease, 'bpf_sk_setsockopt_proto'),
   'bpf_tcp_ca_get_func_proto.getsockopt': onlyIf(isNotRelease, 'bpf_sk_getsockopt_proto'),
   'lirc_mode2_func_proto.trace_printk': onlyIf(
-    (env) => env.allowPtrLeaks,
+    (caller) => caller.perfmon,
     'bpf_trace_printk_proto',
   ),
-  'syscall_prog_func_proto.sys_bpf': onlyIf((env) => env.allowPtrLeaks, 'bpf_sys_bpf_proto'),
+  'syscall_prog_func_proto.sys_bpf': onlyIf((caller) => caller.perfmon, 'bpf_sys_bpf_proto'),
 };
 
 /** Iterators over sockets may set options on them (bpf_iter_get_func_proto). */
@@ -180,69 +192,69 @@ const SOCKET_ITERATOR_PROTOS: Readonly<Record<string, string>> = {
   getsockopt: 'bpf_sk_getsockopt_proto',
 };
 
-function iteratorPrototype(env: VerifierEnv, name: string): string | undefined {
+function iteratorPrototype(caller: HelperCaller, name: string): string | undefined {
   const isSocketIterator =
-    env.programType === constants.BPF_PROG_TYPE_TRACING &&
-    isIterator(env) &&
-    SOCKET_ITERATORS.includes(env.attachName);
+    caller.programType === constants.BPF_PROG_TYPE_TRACING &&
+    isIterator(caller) &&
+    SOCKET_ITERATORS.includes(caller.attachName);
   return isSocketIterator ? SOCKET_ITERATOR_PROTOS[name] : undefined;
 }
 
 type Row = NonNullable<ReturnType<typeof helperRow>>;
 
-function isRowOpen(env: VerifierEnv, row: Row): boolean {
-  if (row.config?.some((option) => env.profile.kconfig(option) === undefined)) return false;
-  if (row.capability === 'CAP_BPF' && !env.bpfCapable) return false;
-  if (row.capability === 'CAP_PERFMON' && !env.allowPtrLeaks) return false;
-  const isAttach = (word: string): boolean => attachTypes[word] === env.expectedAttachType;
+function isRowOpen(caller: HelperCaller, row: Row): boolean {
+  if (row.config?.some((option) => caller.kconfig(option) === undefined)) return false;
+  if (row.capability === 'CAP_BPF' && !caller.bpf) return false;
+  if (row.capability === 'CAP_PERFMON' && !caller.perfmon) return false;
+  const isAttach = (word: string): boolean => attachTypes[word] === caller.attachType;
   if (row.attach && !row.attach.some(isAttach)) return false;
   return !row.exceptAttach?.some(isAttach);
 }
 
-function prototypeName(env: VerifierEnv, selector: string, id: number): string | undefined {
+function prototypeName(caller: HelperCaller, selector: string, id: number): string | undefined {
   const name = helperName(id)!;
   const row = helperRow(selector, id);
-  if (!row || !isRowOpen(env, row)) return iteratorPrototype(env, name);
+  if (!row || !isRowOpen(caller, row)) return iteratorPrototype(caller, name);
   const isOpen = row.maybe || row.protos.length > 1;
   const choice = CHOICES[`${selector}.${name}`] ?? (isOpen && CHOICES[row.protos[0]!]);
-  return choice ? choice(env) : row.protos[0];
+  return choice ? choice(caller) : row.protos[0];
 }
 
 /** The contract by which this program may call helper `id`, or undefined if it may not. */
-export function contractFor(env: VerifierEnv, id: number): CallContract | undefined {
-  const selector = selectorOf(env);
+export function helperContractFor(caller: HelperCaller, id: number): CallContract | undefined {
+  const selector = selectorOf(caller);
   if (selector === undefined) return undefined;
-  const prototype = prototypeName(env, selector, id);
+  const prototype = prototypeName(caller, selector, id);
   return prototype === undefined ? undefined : helperPrototypeContract(id, prototype);
 }
 
 const SK_STORAGE_ATTACH = [constants.BPF_TRACE_ITER, constants.BPF_TRACE_RAW_TP] as number[];
 const TRAMPOLINE_ENDS = [constants.BPF_TRACE_FENTRY, constants.BPF_TRACE_FEXIT] as number[];
 
-function skStorageAllowed(env: VerifierEnv): boolean {
-  if (env.input.attachProgram) return false;
-  if (SK_STORAGE_ATTACH.includes(env.expectedAttachType)) return true;
+function skStorageAllowed(caller: HelperCaller): boolean {
+  if (caller.tracesProgram) return false;
+  if (SK_STORAGE_ATTACH.includes(caller.attachType)) return true;
   return (
-    TRAMPOLINE_ENDS.includes(env.expectedAttachType) && !env.attachName.startsWith('bpf_sk_storage')
+    TRAMPOLINE_ENDS.includes(caller.attachType) && !caller.attachName.startsWith('bpf_sk_storage')
   );
 }
 
-function dPathAllowed(env: VerifierEnv): boolean {
-  if (env.input.type === constants.BPF_PROG_TYPE_TRACING && isIterator(env)) return true;
-  if (env.input.type === constants.BPF_PROG_TYPE_LSM)
-    return inBtfSet('sleepable_lsm_hooks', env.attachName);
-  return inBtfSet('btf_allowlist_d_path', env.attachName);
+function dPathAllowed(caller: HelperCaller): boolean {
+  if (caller.type === constants.BPF_PROG_TYPE_TRACING && isIterator(caller)) return true;
+  if (caller.type === constants.BPF_PROG_TYPE_LSM)
+    return inBtfSet('sleepable_lsm_hooks', caller.attachName);
+  return inBtfSet('btf_allowlist_d_path', caller.attachName);
 }
 
-const ALLOWED: Readonly<Record<string, (env: VerifierEnv) => boolean>> = {
+const ALLOWED: Readonly<Record<string, (caller: HelperCaller) => boolean>> = {
   bpf_d_path_proto: dPathAllowed,
-  bpf_ima_inode_hash_proto: (env) => inBtfSet('sleepable_lsm_hooks', env.attachName),
-  bpf_ima_file_hash_proto: (env) => inBtfSet('sleepable_lsm_hooks', env.attachName),
+  bpf_ima_inode_hash_proto: (caller) => inBtfSet('sleepable_lsm_hooks', caller.attachName),
+  bpf_ima_file_hash_proto: (caller) => inBtfSet('sleepable_lsm_hooks', caller.attachName),
   bpf_sk_storage_get_tracing_proto: skStorageAllowed,
   bpf_sk_storage_delete_tracing_proto: skStorageAllowed,
 };
 
 /** Some prototypes depend on what the program is attached to (bpf_func_proto.allowed). */
-export function isAllowedHere(env: VerifierEnv, prototype: string): boolean {
-  return ALLOWED[prototype]?.(env) ?? true;
+export function isAllowedHere(caller: HelperCaller, prototype: string): boolean {
+  return ALLOWED[prototype]?.(caller) ?? true;
 }
