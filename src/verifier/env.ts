@@ -214,7 +214,7 @@ export class VerifierEnv {
   pending: PendingBranch | undefined = undefined;
   pendingCount = 0;
   /** Makes copies of states. */
-  readonly pool = new StatePool();
+  readonly pool: StatePool;
   idGen = 0;
   passCount = 0;
   seenDirectWrite = false;
@@ -254,6 +254,7 @@ export class VerifierEnv {
       readonly capabilities: VerifierCapabilities;
       readonly observer: VerifierObserver | undefined;
       readonly logLevel: number;
+      readonly stateMemory?: number;
     },
   ) {
     this.input = input;
@@ -265,6 +266,7 @@ export class VerifierEnv {
     this.expectedAttachType = input.expectedAttachType;
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
+    this.pool = new StatePool(options.stateMemory);
     this.checkpoints = new Checkpoints(this.code.length, this.pool);
     const { bpf, perfmon, sysAdmin } = options.capabilities;
     this.btfs = [undefined, input.btf];

@@ -88,6 +88,11 @@ export interface VerifyOptions {
   readonly logSize?: number;
   /** Default: all. */
   readonly capabilities?: VerifierCapabilities;
+  /**
+   * Bytes the states of the walk may take before it ends with ENOMEM, as a kernel's would. Default:
+   * 2 GiB; what Linux accepts of its own selftests needs at most a tenth of that.
+   */
+  readonly stateMemory?: number;
   /** Sees the walk as it happens. */
   readonly observer?: VerifierObserver;
 }

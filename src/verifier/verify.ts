@@ -63,6 +63,7 @@ export function verify(
       capabilities: options.capabilities ?? ALL,
       observer: composeObservers(logLevel ? log : undefined, options.observer),
       logLevel,
+      ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
     checkLength(env);
     checkPrivileges(env);

@@ -1,6 +1,12 @@
 /** Bytes one print may add: the kernel formats into a buffer of 1,024. */
 const PRINT_LIMIT = 1023;
 
+/**
+ * Bytes of the log that are kept at least, and the most that is given out: JavaScript's strings end
+ * at half a gigabyte, and a walk of a million instructions can say more than that.
+ */
+const KEPT = 1 << 28;
+
 /** BPF_LOG_FIXED: keep the beginning instead of the end when the buffer is too small. */
 export const BPF_LOG_FIXED = 8;
 
@@ -15,6 +21,8 @@ export class LogBuffer {
   #ends: number[] = [];
   #end = 0;
   #longest = 0;
+  /** Position where the first piece starts: what was before is forgotten. */
+  #first = 0;
 
   /** Position of the end. */
   get end(): number {
@@ -42,6 +50,14 @@ export class LogBuffer {
     this.#pieces.push(bytes);
     this.#ends.push(this.#end);
     if (this.#end + 1 > this.#longest) this.#longest = this.#end + 1;
+    if (this.#end - this.#first > KEPT * 2) this.#forgetHead();
+  }
+
+  #forgetHead(): void {
+    const from = this.#ends.findIndex((end) => end > this.#end - KEPT);
+    this.#first = this.#start(from);
+    this.#pieces.splice(0, from);
+    this.#ends.splice(0, from);
   }
 
   /** Cuts the log back to an earlier position. */
@@ -56,19 +72,21 @@ export class LogBuffer {
       this.#ends[last] = position;
     }
     this.#end = position;
+    if (position < this.#first) this.#first = position;
   }
 
   #start(piece: number): number {
-    return piece === 0 ? 0 : this.#ends[piece - 1]!;
+    return piece === 0 ? this.#first : this.#ends[piece - 1]!;
   }
 
   /**
    * What a user's buffer of `size` bytes (its final zero included) holds: the end of the log, or
-   * with `fixed` its beginning. Without a size, everything.
+   * with `fixed` its beginning. Without a size everything, up to 256 MiB.
    */
-  text(size?: number, fixed = false): string {
+  text(size = KEPT, fixed = false): string {
+    if (!fixed && this.#end - this.#first > KEPT) this.#forgetHead();
     const all = this.#pieces.join('');
-    if (size === undefined || all.length < size) return fromBytes(all);
+    if (all.length < size) return fromBytes(all);
     if (size <= 1) return '';
     return fromBytes(fixed ? all.slice(0, size - 1) : all.slice(all.length - size + 1));
   }

@@ -1,7 +1,13 @@
+import { Rejection } from '../reject.ts';
 import { VerifierState, type FrameWords } from './state.ts';
 
 const FIRST_SLAB = 1 << 14;
 const LARGEST_SLAB = 1 << 18;
+/** What a frame costs besides its words. */
+const FRAME_OVERHEAD = 1024;
+
+/** Bytes the states of one verification may take, if the caller does not say. */
+export const DEFAULT_STATE_MEMORY = 2 ** 31;
 
 /**
  * Makes copies of states. Words of their frames are cut from slabs, and states nobody uses any more
@@ -12,6 +18,11 @@ export class StatePool implements FrameWords {
   #slab = new ArrayBuffer(0);
   #used = 0;
   #slabWords = FIRST_SLAB;
+  #left: number;
+
+  constructor(memory: number = DEFAULT_STATE_MEMORY) {
+    this.#left = memory;
+  }
 
   /** A copy of `from` that is no checkpoint. */
   copyOf(from: VerifierState): VerifierState {
@@ -26,8 +37,10 @@ export class StatePool implements FrameWords {
     this.#spare.push(state);
   }
 
-  /** Words for a frame; what is in them is undefined. */
+  /** Words for a frame; what is in them is undefined. Rejects when memory is used up (ENOMEM). */
   take(count: number): Int32Array {
+    this.#left -= (count << 2) + FRAME_OVERHEAD;
+    if (this.#left < 0) throw new Rejection('ENOMEM', undefined);
     if (this.#used + count > this.#slab.byteLength >> 2) this.#nextSlab(count);
     const words = new Int32Array(this.#slab, this.#used << 2, count);
     this.#used += count;
