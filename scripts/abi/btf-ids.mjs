@@ -41,10 +41,28 @@ function sourceSets(files, start) {
   return sets;
 }
 
+/** The set of these functions that has no flag word of its own, if the image has it. */
+function plainSet(words, btf, list) {
+  const ids = list.flatMap((name) => btf.funcs.get(name) ?? []).sort((a, b) => a - b);
+  const wanted = [ids.length, 0, ...ids.flatMap((id) => [id, 0])];
+  const start = words.findIndex((_, at) => wanted.every((word, i) => words[at + i] === word));
+  return ids.length > 0 && start >= 0 ? ids.map((id) => [id, 0]) : undefined;
+}
+
 /** Kfunc sets of the image, with their names, program types and filters from the source. */
 export function readKfuncs(words, btf, files) {
   const named = sourceSets(files, 'BTF_KFUNCS');
   const registered = registrations(files);
+  const plain = [...sourceSets(files, 'BTF_SET8')].flatMap(([set, list]) => {
+    const entries = plainSet(words, btf, list);
+    if (!entries) return [];
+    const kfuncs = entries.map(([id, flags]) => [btf.names[id], id, flags]);
+    return [{ set, programs: registered.get(set)?.programs ?? [], kfuncs }];
+  });
+  return plain.concat(flaggedSets(words, btf, named, registered));
+}
+
+function flaggedSets(words, btf, named, registered) {
   return kfuncSets(words, btf.names).map((entries) => {
     const members = entries.map(([id]) => btf.names[id]);
     const has = ([, list]) => members.every((name) => list.includes(name));

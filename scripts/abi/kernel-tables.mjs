@@ -30,12 +30,12 @@ export function kernelTables({ image, files, structNames, render, banner }) {
   };
 }
 
-/** BTF_ID_LIST(x_dtor_ids): struct and the function that releases a kptr to it, in turns. */
+/** BTF_ID_LIST(x_dtor_ids), x_dtor_kfunc_ids: struct and the function that releases a kptr to it, in turns. */
 function destructors(files, { funcs }) {
   const found = new Map();
   for (const [, text] of files) {
     for (const [, body] of stripComments(text).matchAll(
-      /BTF_ID_LIST\(\w*dtor_ids\)((?:\s*#?\w*\s*(?:CONFIG_\w+)?\s*BTF_ID\(\w+, \w+\))+)/g,
+      /BTF_ID_LIST\(\w*dtor(?:_kfunc)?_ids\)((?:\s*#?\w*\s*(?:CONFIG_\w+)?\s*BTF_ID\(\w+, \w+\))+)/g,
     )) {
       const ids = [...body.matchAll(/BTF_ID\((\w+), (\w+)\)/g)];
       for (let i = 0; i + 1 < ids.length; i += 2) {

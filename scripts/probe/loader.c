@@ -1,7 +1,6 @@
 /*
  * Runs inside a virtual machine as its first process, never on a host: loads every program of the
- * file /cells into the running kernel and prints a line for each to /dev/ttyS0's brother, the
- * virtio port:
+ * file /cells into the running kernel and prints a line for each to /dev/vport0p1:
  *
  *   errno <tab> what the log says of r2 after the instruction of interest <tab> its last line
  *

@@ -284,9 +284,13 @@ const helperRecord = {
   },
 };
 
-const kfuncs = Object.values(rawKfuncSets).flatMap((set) =>
-  Object.entries(set.kfuncs).map(([name, [id]]) => ({ name, id })),
+/** Each once: one may be in several sets. */
+const kfuncIds = new Map(
+  Object.values(rawKfuncSets).flatMap((set) =>
+    Object.entries(set.kfuncs).map(([name, [id]]) => [name, id]),
+  ),
 );
+const kfuncs = [...kfuncIds].map(([name, id]) => ({ name, id }));
 
 const kfuncRecord = {
   name: 'kfuncs',

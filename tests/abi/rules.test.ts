@@ -39,8 +39,8 @@ describe('kfuncs', () => {
         count++;
       }
     }
-    expect(Object.keys(rawKfuncSets)).toHaveLength(23);
-    expect(count).toBe(133);
+    expect(Object.keys(rawKfuncSets)).toHaveLength(24);
+    expect(count).toBe(134);
   });
 
   test('have the flags of their definition', () => {

@@ -60,6 +60,12 @@ export const rawKfuncSets: Readonly<Record<string, RawKfuncSet>> = {
       bpf_map_sum_elem_count: [33134, 16],
     },
   },
+  bpf_mptcp_fmodret_ids: {
+    programs: ['fmod_ret'],
+    kfuncs: {
+      update_socket_protocol: [94860, 0],
+    },
+  },
   bpf_rstat_kfunc_ids: {
     programs: ['BPF_PROG_TYPE_TRACING'],
     kfuncs: {
@@ -271,5 +277,7 @@ export const kptrDestructors: Readonly<Record<string, string>> = {
   bpf_cpumask: 'bpf_cpumask_release_dtor',
   bpf_crypto_ctx: 'bpf_crypto_ctx_release_dtor',
   cgroup: 'bpf_cgroup_release_dtor',
+  prog_test_member: 'bpf_kfunc_call_memb_release_dtor',
+  prog_test_ref_kfunc: 'bpf_kfunc_call_test_release_dtor',
   task_struct: 'bpf_task_release_dtor',
 };
