@@ -30,7 +30,7 @@ export function kernelTables({ image, files, structNames, render, banner }) {
   };
 }
 
-/** BTF_ID_LIST(x_dtor_ids), x_dtor_kfunc_ids: struct and the function that releases a kptr to it, in turns. */
+/** Lists x_dtor_ids, x_dtor_kfunc_ids: struct and the function that releases a kptr to it. */
 function destructors(files, { funcs }) {
   const found = new Map();
   for (const [, text] of files) {
