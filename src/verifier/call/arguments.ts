@@ -91,7 +91,9 @@ export function checkFuncArg(
     checkFuncArgRegOff(env, env.regs, regAt(regno), regno, argType);
   }
   noteReferences(env, regno, argType, meta);
-  checkByKind(env, { regno, argType, proto, insn }, meta);
+  if (arg.isMemSize(argType)) checkSize(env, regno, argType, proto, meta);
+  else if (baseType(argType) === arg.ARG_PTR_TO_MEM) checkMemory(env, regno, argType, proto, meta);
+  else checkByKind(env, regno, argType, insn, meta);
 }
 
 /** What a map's value argument is for this type of map (resolve_map_arg_type). */
@@ -135,18 +137,16 @@ function checkRelease(env: VerifierEnv, regno: number, argType: number): void {
   }
 }
 
-/** One argument on its way through the checks. */
-interface Argument {
-  readonly regno: number;
-  readonly argType: number;
-  readonly proto: HelperPrototype;
-  readonly insn: number;
-}
-
 const accessOf = (argType: number): 'read' | 'write' => (argType & MEM_WRITE ? 'write' : 'read');
 
-function checkByKind(env: VerifierEnv, argument: Argument, meta: CallMeta): void {
-  const { regno, argType } = argument;
+/** Arguments that stand for themselves. */
+function checkByKind(
+  env: VerifierEnv,
+  regno: number,
+  argType: number,
+  insn: number,
+  meta: CallMeta,
+): void {
   switch (baseType(argType)) {
     case arg.ARG_CONST_MAP_PTR:
       return takeMap(env, regno, meta);
@@ -166,14 +166,8 @@ function checkByKind(env: VerifierEnv, argument: Argument, meta: CallMeta): void
     case arg.ARG_PTR_TO_FUNC:
       meta.subprogno = env.regs[regAt(regno) + SUBPROGNO]!;
       return undefined;
-    case arg.ARG_PTR_TO_MEM:
-      return checkMemory(env, argument, meta);
-    case arg.ARG_CONST_SIZE:
-      return checkSize(env, argument, false, meta);
-    case arg.ARG_CONST_SIZE_OR_ZERO:
-      return checkSize(env, argument, true, meta);
     case arg.ARG_PTR_TO_DYNPTR:
-      return processDynptrFunc(env, regno, argument.insn, argType, 0);
+      return processDynptrFunc(env, regno, insn, argType, 0);
     case arg.ARG_CONST_ALLOC_SIZE_OR_ZERO:
       return takeAllocSize(env, regno, meta);
     case arg.ARG_PTR_TO_CONST_STR:
@@ -223,8 +217,13 @@ function takePercpuType(env: VerifierEnv, regno: number, meta: CallMeta): void {
 }
 
 /** Memory of unknown size is checked with the size argument behind it. */
-function checkMemory(env: VerifierEnv, argument: Argument, meta: CallMeta): void {
-  const { regno, argType, proto } = argument;
+function checkMemory(
+  env: VerifierEnv,
+  regno: number,
+  argType: number,
+  proto: HelperPrototype,
+  meta: CallMeta,
+): void {
   meta.rawMode = (argType & MEM_UNINIT) !== 0;
   if (!(argType & MEM_FIXED_SIZE)) return;
   const size = proto.argSizes[regno - 1]!;
@@ -232,8 +231,15 @@ function checkMemory(env: VerifierEnv, argument: Argument, meta: CallMeta): void
   if (argType & MEM_ALIGNED) checkAlignment(env, env.regs, regAt(regno), 0, size, true);
 }
 
-function checkSize(env: VerifierEnv, argument: Argument, zeroOk: boolean, meta: CallMeta): void {
-  const { regno, proto } = argument;
+/** The length of the memory argument before it. */
+function checkSize(
+  env: VerifierEnv,
+  regno: number,
+  argType: number,
+  proto: HelperPrototype,
+  meta: CallMeta,
+): void {
+  const zeroOk = argType === arg.ARG_CONST_SIZE_OR_ZERO;
   checkMemSizeReg(env, regno, accessOf(proto.argTypes[regno - 2]!), zeroOk, meta);
 }
 
