@@ -6,25 +6,11 @@ import { expect, test } from 'vitest';
 import { type Code, encodeCode, kernelListing } from '../../src/isa/index.ts';
 import { AUX_FORCE_CHECKPOINT, AUX_PRUNE_POINT, type VerifierEnv } from '../../src/verifier/env.ts';
 import { verify } from '../../src/verifier/index.ts';
-import {
-  MASK,
-  S32_MAX,
-  S32_MIN,
-  SCALAR_VALUE,
-  SMAX,
-  SMIN,
-  TYPE,
-  U32_MAX,
-  U32_MIN,
-  UMAX,
-  UMIN,
-  VALUE,
-  regAt,
-} from '../../src/verifier/state/layout.ts';
+import { SCALAR_VALUE, TYPE, regAt } from '../../src/verifier/state/layout.ts';
 import type { VerifierCapabilities, VerifierObserver } from '../../src/verifier/types.ts';
 import { REGISTERS, randomProgram, runConcrete } from './concrete.ts';
 import { PRIVILEGED, UNPRIVILEGED, inputOf, profile } from './programs.ts';
-import { randomSource } from './values.ts';
+import { containsWords, randomSource } from './values.ts';
 
 /** BEEYARD_FUZZ=100 runs a hundred times as many programs. */
 const SCALE = Number(process.env.BEEYARD_FUZZ ?? 1);
@@ -60,40 +46,11 @@ class Recorder implements VerifierObserver {
   }
 }
 
-/** True if the record allows the value with these words. Compares as plain numbers do. */
-function contains(w: Int32Array, r: number, low: number, high: number): boolean {
-  const u32 = low >>> 0;
-  const atLeast = (at: number, signed: boolean) =>
-    w[r + at + 1] === high
-      ? u32 >= w[r + at]! >>> 0
-      : signed
-        ? high > w[r + at + 1]!
-        : high >>> 0 > w[r + at + 1]! >>> 0;
-  const atMost = (at: number, signed: boolean) =>
-    w[r + at + 1] === high
-      ? u32 <= w[r + at]! >>> 0
-      : signed
-        ? high < w[r + at + 1]!
-        : high >>> 0 < w[r + at + 1]! >>> 0;
-  return (
-    (low & ~w[r + MASK]!) === w[r + VALUE] &&
-    (high & ~w[r + MASK + 1]!) === w[r + VALUE + 1] &&
-    atLeast(UMIN, false) &&
-    atMost(UMAX, false) &&
-    atLeast(SMIN, true) &&
-    atMost(SMAX, true) &&
-    u32 >= w[r + U32_MIN]! >>> 0 &&
-    u32 <= w[r + U32_MAX]! >>> 0 &&
-    low >= w[r + S32_MIN]! &&
-    low <= w[r + S32_MAX]!
-  );
-}
-
 function allows(state: Int32Array, words: Int32Array): boolean {
   for (let n = 0; n < REGISTERS; n++) {
     const r = regAt(n);
     if (state[r + TYPE] !== SCALAR_VALUE) continue;
-    if (!contains(state, r, words[2 * n]!, words[2 * n + 1]!)) return false;
+    if (!containsWords(state, r, words[2 * n]!, words[2 * n + 1]!)) return false;
   }
   return true;
 }

@@ -23,7 +23,7 @@ import {
 } from '../../src/verifier/value/tnum.ts';
 import { U64, get64 } from './values.ts';
 
-const WIDTH = 5;
+const WIDTH = 6;
 
 interface Tnum {
   readonly w: Int32Array;

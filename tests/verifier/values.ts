@@ -112,6 +112,35 @@ export function contains(w: Int32Array, value: bigint, r = 0): boolean {
   );
 }
 
+/** True if the record allows the value with these words. Compares as plain numbers do. */
+export function containsWords(w: Int32Array, r: number, low: number, high: number): boolean {
+  const u32 = low >>> 0;
+  const atLeast = (at: number, signed: boolean) =>
+    w[r + at + 1] === high
+      ? u32 >= w[r + at]! >>> 0
+      : signed
+        ? high > w[r + at + 1]!
+        : high >>> 0 > w[r + at + 1]! >>> 0;
+  const atMost = (at: number, signed: boolean) =>
+    w[r + at + 1] === high
+      ? u32 <= w[r + at]! >>> 0
+      : signed
+        ? high < w[r + at + 1]!
+        : high >>> 0 < w[r + at + 1]! >>> 0;
+  return (
+    (low & ~w[r + MASK]!) === w[r + VALUE] &&
+    (high & ~w[r + MASK + 1]!) === w[r + VALUE + 1] &&
+    atLeast(UMIN, false) &&
+    atMost(UMAX, false) &&
+    atLeast(SMIN, true) &&
+    atMost(SMAX, true) &&
+    u32 >= w[r + U32_MIN]! >>> 0 &&
+    u32 <= w[r + U32_MAX]! >>> 0 &&
+    low >= w[r + S32_MIN]! &&
+    low <= w[r + S32_MAX]!
+  );
+}
+
 /** The values smallest and greatest by an order. */
 function extremes(values: readonly bigint[], of: (value: bigint) => bigint): [bigint, bigint] {
   let min = values[0]!;
