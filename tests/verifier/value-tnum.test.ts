@@ -1,6 +1,6 @@
 /** Tracked numbers: every pair of a small width against every pair of concrete values. */
 import { describe, expect, test } from 'vitest';
-import { MASK, VALUE } from '../../src/verifier/state/layout.ts';
+import { MASK, REG_WORDS, VALUE } from '../../src/verifier/state/layout.ts';
 import {
   tnumAdd,
   tnumAnd,
@@ -8,14 +8,11 @@ import {
   tnumArshift32,
   tnumCast,
   tnumIn,
-  tnumIntersect,
-  tnumIsAligned,
   tnumLshift,
   tnumMul,
   tnumOr,
   tnumOverlap,
   tnumRange,
-  tnumRecord,
   tnumRshift,
   tnumSet,
   tnumSub,
@@ -39,7 +36,7 @@ function allTnums(width: number): Tnum[] {
   for (let mask = 0; mask < 1 << width; mask++) {
     for (let value = 0; value < 1 << width; value++) {
       if ((value & mask) !== 0) continue;
-      const w = tnumRecord();
+      const w = new Int32Array(REG_WORDS);
       tnumSet(w, 0, value, 0, mask, 0);
       const members: number[] = [];
       for (let bits = mask; ; bits = (bits - 1) & mask) {
@@ -53,7 +50,7 @@ function allTnums(width: number): Tnum[] {
 }
 
 const tnums = allTnums(WIDTH);
-const result = tnumRecord();
+const result = new Int32Array(REG_WORDS);
 
 /** True if `w` allows the (small, perhaps negative) number. */
 function allows(w: Int32Array, number: number): boolean {
@@ -114,15 +111,13 @@ describe(`all pairs of ${tnums.length} tracked numbers of ${WIDTH} bits`, () => 
     expect(result[MASK + 1]).toBe(0);
   });
 
-  test('intersection keeps what is in both; inclusion and overlap are those of sets', () => {
+  test('inclusion and overlap are those of sets', () => {
     for (const a of tnums) {
       const inA = new Set(a.members);
       for (const b of tnums) {
         const common = b.members.filter((y) => inA.has(y));
-        tnumIntersect(result, 0, a.w, 0, b.w, 0);
-        const lost = common.some((x) => !allows(result, x));
         const included = common.length === b.members.length;
-        if (lost || tnumIn(a.w, 0, b.w, 0) !== included) throw new Error(`${a.value} ${b.value}`);
+        if (tnumIn(a.w, 0, b.w, 0) !== included) throw new Error(`${a.value} ${b.value}`);
         if (tnumOverlap(a.w, 0, b.w, 0) !== common.length > 0) throw new Error(`${a.value}`);
       }
     }
@@ -133,7 +128,7 @@ describe(`all pairs of ${tnums.length} tracked numbers of ${WIDTH} bits`, () => 
 describe('one tracked number', () => {
   /** The same moved up to bit `at`, so that it lies across words or at the top. */
   const moved = (tnum: Tnum, at: bigint): Int32Array => {
-    const w = tnumRecord();
+    const w = new Int32Array(REG_WORDS);
     const value = BigInt.asUintN(64, BigInt(tnum.value) << at);
     const mask = BigInt.asUintN(64, BigInt(tnum.mask) << at);
     const word = (bits: bigint) => Number(BigInt.asIntN(32, bits));
@@ -165,13 +160,11 @@ describe('one tracked number', () => {
     }
   });
 
-  test('casts and alignment', () => {
+  test('casts', () => {
     for (const tnum of allTnums(3)) {
       for (const at of [0n, 6n, 14n, 30n, 60n]) {
         for (const size of [1, 2, 4]) {
           const w = moved(tnum, at);
-          const aligned = tnum.members.every((x) => (BigInt(x) << at) % BigInt(size) === 0n);
-          expect(tnumIsAligned(w, 0, size)).toBe(aligned);
           tnumCast(w, 0, size);
           for (const x of tnum.members) {
             expect(within(w, BigInt.asUintN(size * 8, BigInt(x) << at))).toBe(true);

@@ -3,13 +3,8 @@
  * `(w, r)` names a register record; its tnum is the words VALUE (bits known to be 1) and MASK
  * (unknown bits). The destination may be one of the operands.
  */
-import { MASK, REG_WORDS, VALUE } from '../state/layout.ts';
+import { MASK, VALUE } from '../state/layout.ts';
 import { hi, mul64, sar64, shl64, shr64, ult32 } from './u64.ts';
-
-/** A record with nothing but a tnum in use, for operands that are no register. */
-export function tnumRecord(): Int32Array {
-  return new Int32Array(REG_WORDS);
-}
 
 /** Sets all four words. */
 export function tnumSet(
@@ -44,21 +39,6 @@ export function tnumIsConst(w: Int32Array, r: number): boolean {
 /** True if it is exactly this number (tnum_equals_const). */
 export function tnumEqualsConst(w: Int32Array, r: number, low: number, high: number): boolean {
   return tnumIsConst(w, r) && w[r + VALUE] === low && w[r + VALUE + 1] === high;
-}
-
-/** True if no bit is known. */
-export function tnumIsUnknown(w: Int32Array, r: number): boolean {
-  return (w[r + MASK]! & w[r + MASK + 1]!) === -1;
-}
-
-/** True if the low 32 bits are known. */
-export function tnumSubregIsConst(w: Int32Array, r: number): boolean {
-  return w[r + MASK] === 0;
-}
-
-/** True if every possible value is a multiple of `size`, a power of two below 2^31, or 0. */
-export function tnumIsAligned(w: Int32Array, r: number, size: number): boolean {
-  return size === 0 || ((w[r + VALUE]! | w[r + MASK]!) & (size - 1)) === 0;
 }
 
 /** True if every value of b is one of a (tnum_in). */
@@ -254,22 +234,6 @@ export function tnumXor(
   }
 }
 
-/** d = what is true of both a and b (tnum_intersect): where they disagree, a known 1. */
-export function tnumIntersect(
-  w: Int32Array,
-  d: number,
-  aw: Int32Array,
-  a: number,
-  bw: Int32Array,
-  b: number,
-): void {
-  for (let i = VALUE; i < VALUE + 2; i++) {
-    const mask = aw[a + i + 2]! & bw[b + i + 2]!;
-    w[d + i] = (aw[a + i]! | bw[b + i]!) & ~mask;
-    w[d + i + 2] = mask;
-  }
-}
-
 /**
  * d = a * b. Long multiplication: the product of the known bits, and one mask for what each bit of
  * `a` that is or may be 1 adds of doubt. Not commutative, like the kernel's.
@@ -329,21 +293,4 @@ export function tnumCast(w: Int32Array, r: number, size: number): void {
 /** Keeps the low half; the high one becomes known 0 (tnum_subreg). */
 export function tnumSubreg(w: Int32Array, r: number): void {
   w[r + VALUE + 1] = w[r + MASK + 1] = 0;
-}
-
-/** Makes the low half known 0 (tnum_clear_subreg). */
-export function tnumClearSubreg(w: Int32Array, r: number): void {
-  w[r + VALUE] = w[r + MASK] = 0;
-}
-
-/** Replaces the low half by that of another tnum (tnum_with_subreg). */
-export function tnumWithSubreg(w: Int32Array, r: number, aw: Int32Array, a: number): void {
-  w[r + VALUE] = aw[a + VALUE]!;
-  w[r + MASK] = aw[a + MASK]!;
-}
-
-/** Replaces the low half by a constant (tnum_const_subreg). */
-export function tnumConstSubreg(w: Int32Array, r: number, low: number): void {
-  w[r + VALUE] = low;
-  w[r + MASK] = 0;
 }

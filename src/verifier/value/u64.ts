@@ -48,15 +48,6 @@ export function sub64(al: number, ah: number, bl: number, bh: number): number {
   return (al - bl) | 0;
 }
 
-/** a + b and a - b of signed numbers overflow when the result's sign is none of the operands'. */
-export function addOverflows(ah: number, bh: number, high: number): boolean {
-  return ((ah ^ high) & (bh ^ high)) < 0;
-}
-
-export function subOverflows(ah: number, bh: number, high: number): boolean {
-  return ((ah ^ bh) & (ah ^ high)) < 0;
-}
-
 /** a * b of unsigned 32-bit numbers, all 64 bits. */
 export function mul32Wide(a: number, b: number): number {
   const aLow = a & 0xffff;

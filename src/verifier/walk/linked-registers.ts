@@ -22,7 +22,7 @@ import { addRanges32, addRanges64 } from '../value/scalar-ops.ts';
 import { tnumAdd, tnumIsConst } from '../value/tnum.ts';
 
 /** More that share an id lose it. */
-export const LINKED_REGS_MAX = 6;
+const LINKED_REGS_MAX = 6;
 
 const ENTRY_BITS = 10;
 const SIZE_BITS = 4;

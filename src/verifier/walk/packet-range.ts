@@ -20,11 +20,11 @@ import { tnumEqualsConst } from '../value/tnum.ts';
 import { ult32 } from '../value/u64.ts';
 
 /** Packets are at most this long as far as proofs go. */
-export const MAX_PACKET_OFF = 0xffff;
+const MAX_PACKET_OFF = 0xffff;
 
 // RANGE of pointers that are known not to be below the packet's end.
-export const AT_PKT_END = -1;
-export const BEYOND_PKT_END = -2;
+const AT_PKT_END = -1;
+const BEYOND_PKT_END = -2;
 
 /** A pointer into the packet or its metadata, or the packet's end (reg_is_pkt_pointer_any). */
 export function isPacketPointerAny(w: Int32Array, r: number): boolean {
