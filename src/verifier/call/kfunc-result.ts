@@ -212,8 +212,9 @@ function markKernelContext(env: VerifierEnv): void {
 
 function markCast(env: VerifierEnv, meta: KfuncMeta): void {
   const btf = env.profile.btf();
+  // The kernel, too, takes the low half of the constant for the id.
   const id = meta.constantLow >>> 0;
-  const type = meta.constantHigh === 0 && id < btf.count ? btf.type(id) : undefined;
+  const type = id < btf.count ? btf.type(id) : undefined;
   if (!type || !isStructOrUnion(type)) env.reject('EINVAL', kfuncMessages.cast_struct());
   markObject(env, PTR_TO_BTF_ID | PTR_UNTRUSTED, KERNEL_BTF, id);
 }

@@ -24,7 +24,8 @@ export const flow = defineMessages('flow', {
   jump_leaves_function: (from: number, to: number) =>
     `jump out of range from insn ${from} to ${to}`,
   last_insn: () => 'last insn is not an exit or jmp',
-  jump_out_of_program: (from: number, to: number) => `jump out of range from insn ${from} to ${to}`,
+  jump_out_of_program: (from: number, to: number) =>
+    `jump out of range from insn ${from} to ${to | 0}`,
   back_edge: (from: number, to: number) => `back-edge from insn ${from} to ${to}`,
   unreachable: (insn: number) => `unreachable insn ${insn}`,
   jump_into_wide: (insn: number) => `jump into the middle of ldimm64 insn ${insn}`,
