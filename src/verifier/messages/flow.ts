@@ -22,7 +22,7 @@ export const flow = defineMessages('flow', {
   exception_callback_unlisted: () => 'exception callback type id not found in func_info',
   subprogram: (index: number, insn: number) => `func#${index} @${insn}`,
   jump_leaves_function: (from: number, to: number) =>
-    `jump out of range from insn ${from} to ${to}`,
+    `jump out of range from insn ${from} to ${to | 0}`,
   last_insn: () => 'last insn is not an exit or jmp',
   jump_out_of_program: (from: number, to: number) =>
     `jump out of range from insn ${from} to ${to | 0}`,
