@@ -67,6 +67,54 @@ function ratio(results, side) {
   return `${Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(2)}×`;
 }
 
+/** Rounded down: 100 % is all of them. */
+const share = ({ good, all }) =>
+  `${grouped(good)} of ${grouped(all)} (${(Math.floor((good / all) * 1000) / 10).toFixed(1)} %)`;
+
+/** How the verifier does on the kernel's own tests: tests/fixtures/kernel. */
+function kernelRows() {
+  const { metrics, groups, legacy } = kernelBoard();
+  const of = (title, metric) =>
+    groups.find((row) => row.title === title).cells[
+      metrics.findIndex(({ name }) => name === metric)
+    ];
+  const both = (metric) => `${share(of('all', metric))}; groups 1–4: ${share(of('1–4', metric))}`;
+  const see = '`npm run test:kernel`';
+  return [
+    [
+      'verifier: annotated selftests of 6.12 with the verdict and errno of Linux',
+      both('verdict'),
+      see,
+    ],
+    ['verifier: the same, all messages found', both('messages'), see],
+    ['verifier: the five figures of accepted programs', both('statistics'), see],
+    ['verifier: log of level 2, to the byte', both('log'), see],
+    ['verifier: table of `test_verifier` 6.12', share(legacy), see],
+  ];
+}
+
+const kernelBoard = () => JSON.parse(read('tests/fixtures/kernel/scorecard.json'));
+
+/** The kernel's tests by what they need of the verifier. */
+function kernelTable() {
+  const { metrics, groups } = kernelBoard();
+  const cell = ({ good, all }) => (all === 0 ? '' : `${grouped(good)} / ${grouped(all)}`);
+  return [
+    '',
+    "<details><summary>The kernel's selftests, group by group</summary>",
+    '',
+    `| group | ${metrics.map(({ name }) => name).join(' | ')} |`,
+    `|---|${metrics.map(() => '---|').join('')}`,
+    ...groups.map(({ title, cells }) => `| ${title} | ${cells.map(cell).join(' | ')} |`),
+    '',
+    ...metrics.map(({ name, what }) => `- **${name}**: ${what}`),
+    '',
+    'Programs that need types of kernel modules (bpf_testmod, nf_conntrack, …) count as misses.',
+    'Every miss is in [known-misses.json](tests/fixtures/kernel/known-misses.json).',
+    '</details>',
+  ];
+}
+
 function benchRows() {
   const { machine, programs } = JSON.parse(read('bench/results.json'));
   const fair = programs.filter(({ handicap }) => !handicap);
@@ -112,12 +160,19 @@ export function scorecard(abi, { missingHelpers }) {
     helperRow(abi, missingHelpers, 'xdp', 'XDP'),
     helperRow(abi, missingHelpers, 'sched_cls', 'tc'),
     mapsRow(abi),
+    ...kernelRows(),
     ...benchRows(),
   ];
   const lines = rows.map((cells) => `| ${cells.join(' | ')} |`);
-  return [START, '| what | how much | see |', '|---|---|---|', ...lines, ...speedTable(), END].join(
-    '\n',
-  );
+  return [
+    START,
+    '| what | how much | see |',
+    '|---|---|---|',
+    ...lines,
+    ...kernelTable(),
+    ...speedTable(),
+    END,
+  ].join('\n');
 }
 
 /** The README with its scorecard replaced. */

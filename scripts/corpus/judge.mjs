@@ -95,12 +95,17 @@ export function judge(unit, outcome) {
   else if (outcome.plain?.reason) result.message = outcome.plain.reason.code ?? '';
   if (annotated) judgeExpectation(result, outcome, spec[mode], known ? row : undefined);
   if (known) judgeAgainstKernel(result, outcome, row);
+  if (lacksModule(outcome)) result.misses = result.misses.map(([, text]) => ['module', text]);
   return result;
 }
 
 /** The loader of the record got no further than its maps: it says nothing of the program. */
 const lacksMap = ({ verdict, reason }) =>
   verdict === 'not-asked' && reason.includes('failed to create');
+
+/** It needs types of a kernel module (bpf_testmod, nf_conntrack, …), which the profile has not. */
+const lacksModule = ({ refusal }) =>
+  /not found in kernel|failed to find kernel BTF type/.test(refusal?.message ?? '');
 
 function verdictOf({ bug, refusal, plain }) {
   if (bug) return 'bug';
@@ -114,11 +119,11 @@ function judgeExpectation(result, outcome, expected, row) {
   // What the machine's kernel itself does not do is nothing to be measured by.
   result.judged = row !== undefined && (row.verdict === 'accepted') !== expected.failure;
   result.expectation = as && (!result.judged || errnoOf(outcome) === row.errno);
-  if (!as && !outcome.bug) {
+  if (!as && !outcome.bug && (result.judged || !row)) {
     const why = accepted ? `kernel: ${row?.reason ?? '?'}` : saidBy(outcome);
     result.misses.push([accepted ? 'wrong accept' : 'wrong reject', why]);
   }
-  if (expected.messages.length === 0) return;
+  if (expected.messages.length === 0 || row?.unsaid) return;
   const missing = outcome.said === undefined ? 0 : firstMissing(outcome.said, expected.messages);
   result.messages = missing < 0;
   if (as && missing >= 0) result.misses.push(['message', `want: ${expected.messages[missing]}`]);

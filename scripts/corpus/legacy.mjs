@@ -231,7 +231,7 @@ export const LEGACY_COUNT = 526;
 function judgeOne(beeyard, test, mode, mapTypes) {
   const unprivileged = mode === 'u';
   const result = (unprivileged && test.resultUnprivileged) || test.result;
-  const words = (unprivileged && test.wordsUnprivileged) || test.words;
+  const words = (unprivileged ? test.wordsUnprivileged : undefined) ?? test.words;
   const logLevel = result === VERBOSE_ACCEPT ? LEVEL2 : STATS;
   const accept = result === ACCEPT || result === VERBOSE_ACCEPT;
   try {
@@ -239,10 +239,17 @@ function judgeOne(beeyard, test, mode, mapTypes) {
     const capabilities = CAPABILITIES[mode];
     const outcome = beeyard.verify(input, beeyard.profile, { logLevel, capabilities });
     const miss = missOf(outcome, { accept, words, result }, unprivileged ? 0 : test.processed);
+    if (miss && needsModule(beeyard, test)) miss[0] = 'module';
     return { pass: !miss, misses: miss ? [miss] : [], processed: outcome.stats.processed };
   } catch (error) {
     return { pass: false, misses: [['bug', `${error.name}: ${error.message}`, error.stack]] };
   }
+}
+
+/** It uses functions or types of bpf_testmod. */
+function needsModule({ profile }, { kfuncs, maps }) {
+  const names = Object.values(kfuncs);
+  return 'map_kptr' in maps || names.some((name) => !profile.btf().find('func', name));
 }
 
 function missOf(outcome, { accept, words, result }, processed) {

@@ -6,7 +6,10 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openBeeyard, unitsOf } from './beeyard.mjs';
+import { compiledSelftests } from './compile.mjs';
 import { CUT, logHash } from './normal.mjs';
+import { firstMissing } from './patterns.mjs';
 import { COLUMNS, FIXTURES, csvCell, parseCsv, recordName } from './recorded.mjs';
 
 const [mode, ...folders] = process.argv.slice(2);
@@ -15,20 +18,55 @@ if (!['privileged', 'unprivileged'].includes(mode) || folders.length === 0) {
   process.exit(2);
 }
 
+const beeyard = await openBeeyard();
+const objects = await compiledSelftests();
+const expectations = new Map();
+
+/** Messages the tests of an object expect, by program. */
+function expected(object) {
+  if (!expectations.has(object)) {
+    const units = existsSync(join(objects, object)) ? readUnits(object) : [];
+    const messages = units
+      .filter((unit) => unit.mode === mode && unit.annotated)
+      .map(({ program, spec }) => [program.name, spec[mode].messages]);
+    expectations.set(object, new Map(messages));
+  }
+  return expectations.get(object);
+}
+
+/** Objects our loader does not read expect nothing. */
+function readUnits(object) {
+  try {
+    return unitsOf(beeyard, objects, object, {});
+  } catch {
+    return [];
+  }
+}
+
 const rows = folders.flatMap((folder) => {
   const [head, ...lines] = parseCsv(readFileSync(join(folder, 'verdicts.csv'), 'utf8'));
   return lines.map((cells) => {
     const row = Object.fromEntries(head.map((name, i) => [name, cells[i]]));
-    return { ...row, log: hashOf(folder, row) };
+    const log = logOf(folder, row);
+    return { ...row, log: hashOf(log), unsaid: unsaid(row, log) };
   });
 });
 
-/** '' when there is no log; 'cut' when only its ends were kept. */
-function hashOf(folder, { object, program }) {
+function logOf(folder, { object, program }) {
   const path = join(folder, 'logs', object, `${program.replaceAll('/', '_')}.log`);
-  if (!existsSync(path)) return '';
-  const log = readFileSync(path, 'latin1');
+  return existsSync(path) ? readFileSync(path, 'latin1') : undefined;
+}
+
+/** '' when there is no log; 'cut' when only its ends were kept. */
+function hashOf(log) {
+  if (log === undefined) return '';
   return CUT.test(log) ? 'cut' : logHash(log);
+}
+
+/** 1 when the kernel itself does not say what the test expects of it. */
+function unsaid({ object, program }, log) {
+  const messages = expected(object).get(program) ?? [];
+  return log !== undefined && firstMissing(log, messages) >= 0 ? 1 : '';
 }
 
 const known = new Map();

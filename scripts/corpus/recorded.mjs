@@ -18,6 +18,7 @@ export const COLUMNS = [
   'stack',
   'log',
   'note',
+  'unsaid',
   'reason',
 ];
 

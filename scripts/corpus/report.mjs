@@ -68,8 +68,9 @@ export function scoreTable(results) {
     .join('\n');
 }
 
+/** Rounded down: 100 % is all of them. */
 export function cellText({ good, all }) {
-  return all === 0 ? '' : `${good}/${all} ${((good / all) * 100).toFixed(1)}%`;
+  return all === 0 ? '' : `${good}/${all} ${(Math.floor((good / all) * 1000) / 10).toFixed(1)}%`;
 }
 
 /** The first reason a result is a miss, or undefined. */
