@@ -274,7 +274,7 @@ function adjustRegister(env: VerifierEnv, insn: number, op: number): void {
     adjustPointer(env, insn, d, w, s);
   } else {
     if (w[d + PRECISE] !== 0) markChainPrecision(env, env.code.src[insn]!);
-    if (s === d) env.scratch.set(w.subarray(d, d + REG_WORDS), OPERAND);
+    if (s === d) copyRegister(env.scratch, OPERAND, w, d);
     if (s === d) adjustScalar(env, insn, env.scratch, OPERAND, op);
     else adjustScalar(env, insn, w, s, op);
   }
@@ -294,7 +294,7 @@ function adjustWithPointer(env: VerifierEnv, insn: number, op: number, d: number
   const dst = env.code.dst[insn]!;
   if (w[d + TYPE] === SCALAR_VALUE) {
     markChainPrecision(env, dst);
-    env.scratch.set(w.subarray(d, d + REG_WORDS), OPERAND);
+    copyRegister(env.scratch, OPERAND, w, d);
     adjustPointer(env, insn, s, env.scratch, OPERAND);
   } else if (op === BPF_SUB && env.allowPtrLeaks) {
     markUnknown(env, w, d);
