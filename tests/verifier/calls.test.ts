@@ -1,232 +1,170 @@
-/** Calls of helpers: arguments, references, locks, dynptrs, results. */
 import { describe, expect, it } from 'vitest';
-import { constants, helperId } from '../../src/abi/index.ts';
-import { assemble, encodeCode, LD_IMM64 } from '../../src/isa/index.ts';
-import type { VerifierInput, VerifierMap } from '../../src/verifier/types.ts';
+import { enums } from '../../src/abi/index.ts';
+import { decodeCode, encodeCode, assemble } from '../../src/isa/index.ts';
+import type { VerifierInput, VerifyResult } from '../../src/verifier/types.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { BtfBuilder } from '../btf/build.ts';
 import { inputOf, profile } from './programs.ts';
 
-const { BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_KPROBE, BPF_PROG_TYPE_XDP } = constants;
+const { bpf_prog_type: programs, bpf_map_type: maps } = enums;
 
-const map = (name: string, type: number, more: Partial<VerifierMap> = {}): VerifierMap => ({
-  name,
-  type,
-  keySize: 4,
-  valueSize: 16,
-  maxEntries: 4,
-  flags: 0,
-  extra: 0n,
-  btf: undefined,
-  keyTypeId: 0,
-  valueTypeId: 0,
-  ...more,
-});
+const ask = (text: string, more: Partial<VerifierInput> = {}): VerifyResult =>
+  verify(inputOf(text, more), profile, { logLevel: 1 });
+const said = ({ ok, errnoName, reason }: VerifyResult): string =>
+  ok ? 'ok' : `${errnoName}: ${reason?.text ?? ''}`;
+const answer = (text: string, more: Partial<VerifierInput> = {}): string => said(ask(text, more));
 
-const builder = new BtfBuilder();
-const word = builder.int('unsigned int', 4);
-const lock = builder.struct('bpf_spin_lock', 4, [['val', word, 0]]);
-const locked = builder.struct('locked', 16, [
-  ['a', word, 0],
-  ['lock', lock, 32],
-]);
-const btf = builder.parse();
-
-/** Maps of every program here; a text names them, as in `r1 = hash ll`. */
-const MAPS = [
-  map('hash', constants.BPF_MAP_TYPE_HASH),
-  map('ring', constants.BPF_MAP_TYPE_RINGBUF, { keySize: 0, valueSize: 0, maxEntries: 4096 }),
-  map('progs', constants.BPF_MAP_TYPE_PROG_ARRAY, { valueSize: 4 }),
-  map('locks', constants.BPF_MAP_TYPE_ARRAY, { btf, keyTypeId: word, valueTypeId: locked }),
-  map('text', constants.BPF_MAP_TYPE_ARRAY, {
-    maxEntries: 1,
-    flags: constants.BPF_F_RDONLY_PROG,
-    constantValue: new TextEncoder().encode('%d and %s\0\0\0\0\0\0\0'),
-  }),
-];
-
-const HELPER = { helper: (name: string) => helperId(name) };
-const KEY = 'r2 = r10; r2 += -8; *(u64 *)(r2 + 0) = 0;';
-const LOOKUP = `${KEY} r1 = hash ll; call bpf_map_lookup_elem; if r0 == 0 goto out;`;
-const LOCKS = `${KEY} r1 = locks ll; call bpf_map_lookup_elem; if r0 == 0 goto out; r6 = r0;`;
-const RESERVE = 'r1 = ring ll; r2 = 8; r3 = 0; call bpf_ringbuf_reserve;';
-
-function answer(text: string, more: Partial<VerifierInput> = {}): string {
-  let source = text;
-  MAPS.forEach(({ name }, i) => {
-    source = source.replaceAll(`= ${name} ll`, `= ${0x6d617000 + i} ll`);
-  });
-  const { code } = assemble(source, HELPER);
-  for (let i = 0; i < code.length; i++) {
-    const index = code.imm[i]! - 0x6d617000;
-    if (code.op[i] !== LD_IMM64 || index < 0 || index >= MAPS.length) continue;
-    code.set(i, LD_IMM64, code.dst[i]!, 1, 0, index);
-  }
-  const insns = encodeCode(code);
-  const input = inputOf('exit', { insns, maps: MAPS, type: BPF_PROG_TYPE_SCHED_CLS, ...more });
-  const result = verify(input, profile);
-  return result.ok ? 'ok' : `${result.errnoName}: ${result.reason?.text}`;
+/** func_info for so many functions that return int: the first is global, the others static. */
+function described(starts: readonly number[]): Partial<VerifierInput> {
+  const types = new BtfBuilder();
+  const int = types.int('int', 4, 1);
+  const proto = types.add('func_proto', '', int);
+  const ids = starts.map((_, i) => types.add('func', `f${i}`, proto, i === 0 ? 1 : 0));
+  const functionInfo = starts.map((insn, i) => ({ insn, typeId: ids[i]! }));
+  return { btf: types.parse(), functionInfo };
 }
 
-const END = 'out: r0 = 0; exit';
-
-describe('whether a helper may be called', () => {
-  it.each([
-    ['ok', `call bpf_ktime_get_ns; ${END}`, {}],
-    ['EINVAL: invalid func unknown#5000', `call 5000; ${END}`, {}],
-    [
-      'EINVAL: program of this type cannot use helper bpf_redirect#23',
-      `r1 = 0; r2 = 0; call bpf_redirect; ${END}`,
-      { type: BPF_PROG_TYPE_KPROBE },
-    ],
-    [
-      'EINVAL: cannot call GPL-restricted function from non-GPL compatible program',
-      `call bpf_get_current_task_btf; ${END}`,
-      { license: 'Proprietary' },
-    ],
-    [
-      'EINVAL: helper call might sleep in a non-sleepable prog',
-      `r1 = r10; r1 += -8; r2 = 8; r3 = 0; call bpf_copy_from_user; ${END}`,
-      { type: BPF_PROG_TYPE_KPROBE },
-    ],
-  ] as const)('%s', (expected, text, more) => {
-    expect(answer(text, more)).toBe(expected);
-  });
-});
-
-describe('arguments', () => {
-  it.each([
-    ['ok', `${LOOKUP} r1 = *(u64 *)(r0 + 8); ${END}`],
-    [
-      "EACCES: R0 invalid mem access 'map_value_or_null'",
-      `${KEY} r1 = hash ll; call bpf_map_lookup_elem; r1 = *(u64 *)(r0 + 0); ${END}`,
-    ],
-    ['EACCES: R1 type=ctx expected=map_ptr', `${KEY} call bpf_map_lookup_elem; ${END}`],
-    ['EACCES: R3 !read_ok', `${KEY} r1 = hash ll; call bpf_map_update_elem; ${END}`],
-    [
-      'EACCES: R2 invalid zero-sized read: u64=[0,0]',
-      `r1 = r10; r1 += -8; r2 = 0; r3 = 0; r4 = 0; call bpf_strtol; ${END}`,
-    ],
-    [
-      'EINVAL: cannot pass map_type 3 into func bpf_map_lookup_elem#1',
-      `${KEY} r1 = progs ll; call bpf_map_lookup_elem; ${END}`,
-    ],
-    [
-      'EACCES: write into map forbidden',
-      `${KEY} r3 = r2; r3 += -8; *(u64 *)(r3 + 0) = 0; *(u64 *)(r2 + 0) = 0; r4 = 0;
-       r1 = text ll; call bpf_map_update_elem; ${END}`,
-    ],
-  ])('%s', (expected, text) => {
-    expect(answer(text)).toBe(expected);
+describe('calls of functions', () => {
+  it('pass r1 to r5 and give back r0', () => {
+    expect(answer('r1 = 5; call f; r0 &= 1; exit; f: r0 = r1; exit')).toBe('ok');
+    expect(answer('call f; exit; f: r0 = r6; exit')).toBe('EACCES: R6 !read_ok');
+    expect(answer('r1 = 5; call f; r0 = r1; exit; f: r0 = 0; exit')).toBe('EACCES: R1 !read_ok');
   });
 
-  it('may be packet pointers where the helper says so', () => {
-    const text = `r9 = *(u32 *)(r1 + 0); r0 = *(u32 *)(r1 + 4); r3 = r9; r3 += 8;
-      if r3 > r0 goto out; r1 = 0; r2 = 0; r3 = r9; r4 = 8; r5 = 0; call bpf_csum_diff; ${END}`;
-    expect(answer(text, { type: BPF_PROG_TYPE_XDP })).toBe('ok');
-    const size = text.replace('r4 = 8', 'r4 = 12');
-    expect(answer(size, { type: BPF_PROG_TYPE_XDP })).toMatch(/^EACCES: R3 offset is outside/);
-  });
-});
-
-describe('references', () => {
-  it.each([
-    ['ok', `${RESERVE} if r0 == 0 goto out; r1 = r0; r2 = 0; call bpf_ringbuf_submit; ${END}`],
-    ['EINVAL: Unreleased reference id=2 alloc_insn=4', `${RESERVE} if r0 == 0 goto out; ${END}`],
-    [
-      'EACCES: R1 type=ringbuf_mem_or_null expected=ringbuf_mem',
-      `${RESERVE} r1 = r0; r2 = 0; call bpf_ringbuf_submit; ${END}`,
-    ],
-    [
-      "EACCES: R6 invalid mem access 'scalar'",
-      `${RESERVE} if r0 == 0 goto out; r6 = r0; r1 = r0; r2 = 0; call bpf_ringbuf_submit;
-       r0 = *(u64 *)(r6 + 0); ${END}`,
-    ],
-    [
-      'EINVAL: R1 must have zero offset when passed to release func or trusted arg to kfunc',
-      `${RESERVE} if r0 == 0 goto out; r1 = r0; r1 += 4; r2 = 0; call bpf_ringbuf_submit; ${END}`,
-    ],
-    [
-      'EINVAL: tail_call would lead to reference leak',
-      `r6 = r1; ${RESERVE} if r0 == 0 goto out; r1 = r6; r2 = progs ll; r3 = 0;
-       call bpf_tail_call; ${END}`,
-    ],
-  ])('%s', (expected, text) => {
-    expect(answer(text)).toBe(expected);
-  });
-});
-
-describe('spin locks', () => {
-  const TAKE = 'r1 = r6; r1 += 4; call bpf_spin_lock;';
-  const GIVE = 'r1 = r6; r1 += 4; call bpf_spin_unlock;';
-  it.each([
-    ['ok', `${LOCKS} ${TAKE} r1 = *(u32 *)(r6 + 0); ${GIVE} ${END}`],
-    [
-      "EINVAL: off 8 doesn't point to 'struct bpf_spin_lock' that is at 4",
-      `${LOCKS} r1 = r6; r1 += 8; call bpf_spin_lock; ${END}`,
-    ],
-    [
-      'EINVAL: function calls are not allowed while holding a lock',
-      `${LOCKS} ${TAKE} ${TAKE} ${END}`,
-    ],
-    ['EINVAL: bpf_spin_unlock without taking a lock', `${LOCKS} ${GIVE} ${END}`],
-    [
-      'EINVAL: bpf_spin_unlock of different lock',
-      `${LOCKS} r7 = r6; ${LOCKS} ${TAKE} r1 = r7; r1 += 4; call bpf_spin_unlock; ${END}`,
-    ],
-    [
-      "EINVAL: map 'hash' has to have BTF in order to use bpf_spin_lock",
-      `${LOOKUP} r1 = r0; r1 += 4; call bpf_spin_lock; ${END}`,
-    ],
-    [
-      'EINVAL: function calls are not allowed while holding a lock',
-      `${LOCKS} ${TAKE} call bpf_ktime_get_ns; ${GIVE} ${END}`,
-    ],
-  ])('%s', (expected, text) => {
-    expect(answer(text)).toBe(expected);
-  });
-});
-
-describe('dynptrs', () => {
-  const MAKE =
-    'r1 = ring ll; r2 = 8; r3 = 0; r4 = r10; r4 += -16; call bpf_ringbuf_reserve_dynptr;';
-  const FREE = 'r1 = r10; r1 += -16; r2 = 0; call bpf_ringbuf_discard_dynptr;';
-  const DATA = 'r1 = r10; r1 += -16; r2 = 0; r3 = 8; call bpf_dynptr_data;';
-  it.each([
-    ['ok', `${MAKE} ${FREE} ${END}`],
-    ['ok', `${MAKE} ${DATA} if r0 == 0 goto free; r1 = *(u64 *)(r0 + 0); free: ${FREE} ${END}`],
-    ['EINVAL: Unreleased reference id=2 alloc_insn=6', `${MAKE} ${END}`],
-    ['EINVAL: arg 1 is an unacquired reference', `${MAKE} ${FREE} ${FREE} ${END}`],
-    ['EINVAL: cannot overwrite referenced dynptr', `${MAKE} *(u64 *)(r10 - 8) = 0; ${FREE} ${END}`],
-    ['EINVAL: Expected an initialized dynptr as arg #0', `*(u64 *)(r10 - 16) = 0; ${DATA} ${END}`],
-    ['EINVAL: Dynptr has to be an uninitialized dynptr', MAKE.replace('-16', '-12') + END],
-    [
-      "EACCES: R6 invalid mem access 'scalar'",
-      `${MAKE} ${DATA} if r0 == 0 goto free; r6 = r0; ${FREE} r0 = *(u64 *)(r6 + 0); exit;
-       free: ${FREE} ${END}`,
-    ],
-  ])('%s', (expected, text) => {
-    expect(answer(text)).toBe(expected);
-  });
-});
-
-describe('constant strings', () => {
-  const call = (values: number, more = '') =>
-    `r1 = r10; r1 += -8; r2 = 8; r3 = text ll; ${more} ${KEY.replace('-8', '-32')}
-     *(u64 *)(r10 - 24) = 0; r4 = r2; r2 = 8; r5 = ${values}; call bpf_snprintf; ${END}`;
-  const LOOK_UP_TEXT = `${KEY} r1 = text ll; call bpf_map_lookup_elem; if r0 == 0 goto out; r3 = r0;`;
-  const found = (values: number) =>
-    `${LOOK_UP_TEXT} r1 = r10; r1 += -8; r2 = 8; r4 = r10; r4 += -32; *(u64 *)(r4 + 0) = 0;
-     *(u64 *)(r4 + 8) = 0; r5 = ${values}; call bpf_snprintf; ${END}`;
-  it('must be values of maps that can never change', () => {
-    expect(answer(call(16))).toBe('EACCES: R3 type=map_ptr expected=map_value');
-    expect(answer(found(16).replace('text ll', 'hash ll'))).toBe(
-      "EACCES: R3 does not point to a readonly map'",
+  it('do not give back pointers into a stack', () => {
+    expect(answer('call f; exit; f: r0 = r10; exit')).toBe(
+      'EINVAL: cannot return stack pointer to the caller',
     );
   });
 
-  it('must fit the values given', () => {
-    expect(answer(found(16))).toBe('ok');
-    expect(answer(found(8))).toBe('EINVAL: Invalid format string');
+  it('nest eight deep', () => {
+    const chain = (depth: number): string => {
+      const functions = Array.from({ length: depth - 1 }, (_, i) =>
+        i === depth - 2 ? `f${i}: r0 = 0; exit` : `f${i}: call f${i + 1}; exit`,
+      );
+      return ['call f0; exit', ...functions].join('\n');
+    };
+    expect(answer(chain(8))).toBe('ok');
+    expect(answer(chain(9))).toBe('E2BIG: the call stack of 9 frames is too deep');
+  });
+
+  it('share 512 bytes of stack, each rounded up to 16', () => {
+    const two = (outer: number, inner: number): string =>
+      `*(u64 *)(r10 - ${outer}) = 0; call f; exit; f: *(u64 *)(r10 - ${inner}) = 0; r0 = 0; exit`;
+    expect(answer(two(256, 256))).toBe('ok');
+    expect(answer(two(248, 264))).toBe('EACCES: combined stack size of 2 calls is 528. Too large');
+    expect(ask(two(40, 8)).stats.stackDepths).toEqual([40, 8]);
+  });
+
+  it('show both frames on entry and on return', () => {
+    const { log } = verify(inputOf('r1 = 5; call f; exit; f: r0 = r1; exit'), profile, {
+      logLevel: 2,
+    });
+    const lines = log.split('\n');
+    expect(lines.filter((line) => /^(caller|callee|returning|to caller)/.test(line))).toEqual([
+      'caller:',
+      'callee:',
+      'returning from callee:',
+      'to caller at 2:',
+    ]);
+    expect(lines[lines.indexOf('callee:') + 1]).toBe(' frame1: R1_w=5 R10=fp0');
+  });
+});
+
+describe('callbacks', () => {
+  const LOOP = 'r1 = 9; r2 = f ll; r3 = r10; r4 = 0; call 181; r0 = 0; exit\n';
+  const starts = [0, 8];
+
+  it('return 0 or 1', () => {
+    expect(answer(`${LOOP} f: r0 = 1; exit`, described(starts))).toBe('ok');
+    expect(answer(`${LOOP} f: r0 = 2; exit`, described(starts))).toBe(
+      'EINVAL: At callback return the register R0 has smin=2 smax=2 should have been in [0, 1]',
+    );
+    expect(answer(`${LOOP} f: r0 = r2; exit`, described(starts))).toBe(
+      'EINVAL: cannot return stack pointer to the caller',
+    );
+  });
+
+  it('must be described, and static', () => {
+    expect(answer(`${LOOP} f: r0 = 0; exit`)).toBe('EINVAL: missing btf func_info');
+    const { btf, functionInfo } = described(starts);
+    const global = functionInfo!.map((info) => ({ ...info, typeId: functionInfo![0]!.typeId }));
+    expect(answer(`${LOOP} f: r0 = 0; exit`, { btf, functionInfo: global })).toBe(
+      'EINVAL: callback function not static',
+    );
+  });
+
+  it('put in place of bpf_loop need room for three registers', () => {
+    const { stats } = ask(`${LOOP} f: r0 = 0; exit`, described(starts));
+    expect(stats.stackDepths).toEqual([24, 0]);
+  });
+
+  it('do not end early', () => {
+    const text = `${LOOP} f: r6 = r2; r0 = *(u8 *)skb[0]; exit`;
+    expect(answer(text, described(starts))).toBe(
+      'EINVAL: cannot use BPF_LD_[ABS|IND] within callback',
+    );
+  });
+
+  it('visit elements of some maps only', () => {
+    const map = (type: number) => ({
+      name: 'm',
+      type,
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 1,
+      flags: 0,
+      extra: 0n,
+      btf: undefined,
+      keyTypeId: 0,
+      valueTypeId: 0,
+    });
+    const each = (type: number): string => {
+      const text = 'r1 = 0 ll; r2 = f ll; r3 = 0; r4 = 0; call 164; r0 = 0; exit\n f: r0 = 0; exit';
+      const code = decodeCode(encodeCode(assemble(text).code));
+      code.src[0] = 1;
+      return answer(text, { ...described([0, 9]), insns: encodeCode(code), maps: [map(type)] });
+    };
+    expect(each(maps.BPF_MAP_TYPE_HASH)).toBe('ok');
+    expect(each(maps.BPF_MAP_TYPE_LPM_TRIE)).toBe(
+      'ENOTSUPP: callback function not allowed for map',
+    );
+  });
+});
+
+describe('the end of a program', () => {
+  const type = programs.BPF_PROG_TYPE_CGROUP_DEVICE;
+
+  it('leaves a value the hook takes', () => {
+    expect(answer('r0 = 1; exit', { type })).toBe('ok');
+    expect(answer('r0 = 2; exit', { type })).toBe(
+      'EINVAL: At program exit the register R0 has smin=2 smax=2 should have been in [0, 1]',
+    );
+    expect(answer('r0 = r1; exit', { type })).toBe(
+      'EINVAL: At program exit the register R0 is not a known value (ctx)',
+    );
+    expect(answer('exit', { type })).toBe('EACCES: R0 !read_ok');
+  });
+
+  it('leaves nothing unreleased', () => {
+    const lookup =
+      '*(u64 *)(r10 - 16) = 0; *(u64 *)(r10 - 8) = 0; r2 = r10; r2 += -16; r3 = 12; r4 = 0; r5 = 0; call 84\n';
+    const tc = { type: programs.BPF_PROG_TYPE_SCHED_CLS };
+    expect(answer(`${lookup} if r0 == 0 goto end; r1 = r0; call 86; end: r0 = 0; exit`, tc)).toBe(
+      'ok',
+    );
+    expect(answer(`${lookup} r0 = 0; exit`, tc)).toBe(
+      'EINVAL: Unreleased reference id=2 alloc_insn=7',
+    );
+    expect(answer(`r6 = r1; ${lookup} r0 = *(u8 *)skb[0]; exit`, tc)).toBe(
+      'EINVAL: BPF_LD_[ABS|IND] cannot be mixed with socket references',
+    );
+  });
+
+  it('may come early, in LD_ABS, and then means 0 for the caller', () => {
+    const text =
+      'r6 = r1; call f; if r0 == 0 goto end; r0 = r7; end: exit\n f: r6 = r1; r0 = *(u8 *)skb[0]; r0 = 7; exit';
+    // The path on which the packet was too short goes on behind the call with r0 = 0.
+    expect(answer(text, described([0, 5]))).toBe('EACCES: R7 !read_ok');
   });
 });
