@@ -12,6 +12,8 @@ const needs = {
   'llvm-19': has('llvm-objdump-19'),
   'gcc-bpf': has('bpf-gcc'),
   bpftool: has('bpftool') || existsSync('/usr/sbin/bpftool'),
+  python3: has('python3'),
+  gcc: has('gcc'),
   tshark: has('tshark'),
   'linux-source-6.12': existsSync('/usr/src/linux-source-6.12.tar.xz'),
 };

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRIVILEGED, UNPRIVILEGED, testSpecs } from './annotations.mjs';
 import { groupOf } from './groups.mjs';
+import { testModules } from './modules.mjs';
 import { load } from './source.mjs';
 
 export async function openBeeyard() {
@@ -21,7 +22,7 @@ export async function openBeeyard() {
     verifierInput,
     helperName: abi.helperName,
     enums: abi.enums,
-    profile: await abi.loadKernelProfile(),
+    profile: abi.withModules(await abi.loadKernelProfile(), testModules()),
   };
 }
 

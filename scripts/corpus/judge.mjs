@@ -40,7 +40,7 @@ function loaderRefusal(error) {
 function targetOf({ profile, parseBtfFile }, { folder, spec }) {
   if (!spec?.btfPath) return profile;
   const types = parseBtfFile(readFileSync(join(folder, spec.btfPath)));
-  return { ...profile, btf: () => types };
+  return { ...profile, btf: () => types, modules: [] };
 }
 
 /** The input of a program, or the loader's refusal. */

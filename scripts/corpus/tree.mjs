@@ -83,6 +83,7 @@ function helperDeclarations(tree) {
     ],
     { encoding: 'utf8', maxBuffer: 1 << 26 },
   );
+  if (status === null) fail('missing: apt-get install python3', 4);
   if (status !== 0) fail(`bpf_doc.py: ${stderr}`, 4);
   return stdout;
 }
