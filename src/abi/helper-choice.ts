@@ -34,12 +34,12 @@ export interface HelperCaller {
 
 const attachTypes: Readonly<Record<string, number>> = enums.bpf_attach_type;
 
-/** Tables of struct_ops types by the kernel struct they fill. */
+/** Tables of struct_ops types by the kernel struct they fill; others call no helpers. */
 const STRUCT_OPS_SELECTORS: Readonly<Record<string, string>> = {
   tcp_congestion_ops: 'bpf_tcp_ca_get_func_proto',
   hid_bpf_ops: 'bpf_base_func_proto',
   sched_ext_ops: 'bpf_scx_get_func_proto',
-  bpf_testmod_ops: 'bpf_base_func_proto',
+  bpf_testmod_st_ops: 'bpf_base_func_proto',
 };
 
 function selectorOf(caller: HelperCaller): string | undefined {
