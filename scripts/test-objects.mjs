@@ -1,8 +1,10 @@
 /**
  * `npm run test:objects`: objects nobody here wrote. Takes every BPF object of Debian's xdp-tools
  * (its files and those of libxdp) and those embedded in the binaries of xdp-tools and libbpf-tools;
- * reads each, disassembles each program, and runs the XDP and tc programs on a packet. Fails when one
- * cannot be read or disassembled; programs the machine refuses are counted with the reason.
+ * reads each, disassembles each program, verifies it and holds the answer against what Linux 6.12.117
+ * said of it (tests/fixtures/oracle), and runs the XDP and tc programs on a packet. Fails when one
+ * cannot be read or disassembled or is judged otherwise than by Linux; programs the machine refuses
+ * are counted with the reason.
  *
  * --no-build: use dist/ as it is.  --keep FOLDER: write the objects there.
  */
@@ -58,7 +60,7 @@ function findObjects() {
       const hash = createHash('sha256').update(bytes).digest('hex');
       const known = objects.get(hash);
       if (known) known.copies++;
-      else objects.set(hash, { name, bytes, copies: 1 });
+      else objects.set(hash, { name, bytes, hash, copies: 1 });
     }
   }
   return [...objects.values()];
@@ -113,6 +115,35 @@ function disassemble(object, isa) {
   return count;
 }
 
+const LINUX = JSON.parse(
+  readFileSync(join(root, 'tests/fixtures/oracle/debian-objects-6.12.117.json'), 'utf8'),
+).objects;
+
+/** Verifies every program as Linux would; which are judged as Linux did, if it was asked. */
+function verifyPrograms(object, hash, { verify, verifierInput }, profile) {
+  const said = LINUX[hash.slice(0, 16)]?.programs ?? {};
+  const judged = object.programs.map((program) => {
+    const verdict = judge(object, program, verify, verifierInput, profile);
+    return { name: program.name, verdict, linux: said[program.name] };
+  });
+  return { judged, other: judged.filter(({ verdict, linux }) => linux && verdict !== linux) };
+}
+
+/** The five statistics of an accepted program, or why it is none; the words of the record. */
+function judge(object, program, verify, verifierInput, profile) {
+  let input;
+  try {
+    input = verifierInput(object, program, profile);
+  } catch (error) {
+    if (error.name === 'KernelError' || error.name === 'FormatError') return 'refused by libbpf';
+    throw error;
+  }
+  const { ok, errnoName, stats } = verify(input, profile);
+  if (!ok) return errnoName;
+  const { processed, maxStatesPerInsn, totalStates, peakStates, markRead } = stats;
+  return `${processed} ${maxStatesPerInsn} ${totalStates} ${peakStates} ${markRead}`;
+}
+
 /** Loads and runs the packet programs, each on a machine of its own. */
 async function runPrograms(object, beeyard) {
   const fitting = object.programs.filter(({ type }) => RUNNABLE.has(type));
@@ -160,11 +191,13 @@ installPackages();
 install();
 if (!options['no-build']) run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
 const dist = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-const [beeyard, isa, { formatTable }] = await Promise.all([
+const [beeyard, isa, verifier, { formatTable }] = await Promise.all([
   dist('index.js'),
   dist('isa/index.js'),
+  dist('verifier/index.js'),
   dist('cli/table.js'),
 ]);
+const profile = await verifier.loadKernelProfile();
 
 const objects = findObjects();
 if (objects.length === 0) fail(`no BPF object in ${PACKAGES.join(', ')}: are the packages whole?`);
@@ -177,18 +210,28 @@ if (options.keep) {
 }
 
 const total = { programs: 0, maps: 0, insns: 0, runnable: 0, ran: 0, copies: 0 };
+const verdicts = { asked: 0, equal: 0, accepted: 0 };
 const rows = [];
 const failures = [];
-for (const { name, bytes, copies } of objects) {
+for (const { name, bytes, hash, copies } of objects) {
   if (process.stderr.isTTY)
     process.stderr.write(`\r\u001b[K${rows.length}/${objects.length} ${name}`);
   try {
     const object = beeyard.parseObject(bytes);
     const insns = disassemble(object, isa);
+    const { judged, other } = verifyPrograms(object, hash, verifier, profile);
+    const accepted = judged.filter(({ verdict }) => /^\d/.test(verdict));
+    verdicts.asked += judged.filter(({ linux }) => linux !== undefined).length;
+    verdicts.equal += judged.filter(({ verdict, linux }) => linux === verdict).length;
+    verdicts.accepted += accepted.length;
+    for (const { name: program, verdict, linux } of other) {
+      failures.push(`${name} ${program}: '${verdict}', Linux says '${linux}'`);
+    }
     const results = await runPrograms(object, beeyard);
     const types = [...new Set(object.programs.map(({ type }) => type ?? '?'))].join(' ');
     const numbers = [object.programs.length, object.maps.length, insns];
-    rows.push([name, ...numbers.map(String), types, summarize(results)]);
+    const passed = `${accepted.length}/${judged.length}`;
+    rows.push([name, ...numbers.map(String), passed, types, summarize(results)]);
     total.programs += numbers[0];
     total.maps += numbers[1];
     total.insns += insns;
@@ -197,7 +240,7 @@ for (const { name, bytes, copies } of objects) {
     total.copies += copies;
   } catch (error) {
     failures.push(name);
-    rows.push([name, '', '', '', 'FAILED', error.message]);
+    rows.push([name, '', '', '', '', 'FAILED', error.message]);
   }
 }
 if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
@@ -207,6 +250,7 @@ const columns = [
   { head: 'programs', right: true },
   { head: 'maps', right: true },
   { head: 'insns', right: true },
+  { head: 'verified', right: true },
   { head: 'types' },
   { head: 'xdp and tc on a packet' },
 ];
@@ -215,7 +259,9 @@ process.stdout.write(`${formatTable(columns, rows, width).trimEnd()}\n\n`);
 process.stdout.write(
   `${objects.length} objects (${total.copies} with copies): ${total.programs} programs, ` +
     `${total.maps} maps, ${total.insns} instructions\n` +
-    `${total.ran} of ${total.runnable} XDP and tc programs ran; ${failures.length} objects failed\n`,
+    `${verdicts.accepted} programs accepted by the verifier; ${verdicts.equal} of ${verdicts.asked} ` +
+    'judged as by Linux 6.12.117, statistics included\n' +
+    `${total.ran} of ${total.runnable} XDP and tc programs ran; ${failures.length} failed\n`,
 );
 for (const name of failures) process.stdout.write(`FAILED: ${name}\n`);
 process.exit(failures.length > 0 ? 1 : 0);
