@@ -1,4 +1,5 @@
 import type { ByteReader } from '../base/index.ts';
+import type { Btf } from './btf.ts';
 import { KINDS, readType } from './read-type.ts';
 import type { TypeCursor } from './read-type.ts';
 import type { TypeSource } from './type-source.ts';
@@ -152,4 +153,78 @@ function recordOffsets(reader: ByteReader, start: number, end: number): Uint32Ar
   if (at > end) reader.fail(at, 'the type section ends inside a type');
   offsets[count] = end;
   return offsets.slice(0, count + 1);
+}
+
+/**
+ * The same over a base that has the lower ids: of a kernel module, which has hundreds of types
+ * rather than a hundred thousand, and names most of them with strings of its base.
+ */
+export class LazySplitTypes implements TypeSource {
+  readonly count: number;
+  readonly #reader: ByteReader;
+  readonly #places: LazyPlaces;
+  readonly #base: Btf;
+  readonly #first: number;
+  /** Offset of each own record, the first at 1, and the end of the last. */
+  readonly #offsets: Uint32Array;
+  readonly #own: (BtfType | undefined)[] = [];
+  #ids: Map<string, number[]> | undefined;
+
+  constructor(reader: ByteReader, places: LazyPlaces, base: Btf) {
+    this.#reader = reader;
+    this.#places = places;
+    this.#base = base;
+    this.#first = base.count;
+    this.#offsets = recordOffsets(reader, places.typesStart, places.typesEnd);
+    this.count = this.#first + this.#offsets.length - 2;
+  }
+
+  get(id: number): BtfType | undefined {
+    if (id < this.#first) return this.#base.type(id);
+    const place = id - this.#first;
+    const known = this.#own[place];
+    if (known || !(id < this.count)) return known;
+    const { name, check } = this.#places;
+    const [offset, end] = [this.#offsets[place + 1]!, this.#offsets[place + 2]!];
+    const type = readType({ reader: this.#reader, name, offset, end }, id);
+    this.#own[place] = type;
+    check(type);
+    return type;
+  }
+
+  all(): readonly BtfType[] {
+    const own = Array.from({ length: this.count - this.#first }, (_, i) => i + this.#first);
+    return [...this.#base.types, ...own.map((id) => this.get(id)!)];
+  }
+
+  offsetOf(id: number): number {
+    return this.#offsets[id - this.#first + 1] ?? 0;
+  }
+
+  find(kind: BtfKind, name: string): number | undefined {
+    return this.#base.find(kind, name) ?? this.#named(kind, name)[0];
+  }
+
+  findAll(kind: BtfKind, name: string): readonly number[] {
+    return [...this.#base.findAll(kind, name), ...this.#named(kind, name)];
+  }
+
+  #named(kind: BtfKind, name: string): readonly number[] {
+    this.#ids ??= this.#collectNames();
+    return this.#ids.get(`${kind} ${name}`) ?? [];
+  }
+
+  #collectNames(): Map<string, number[]> {
+    const ids = new Map<string, number[]>();
+    for (let id = this.#first; id < this.count; id++) {
+      const offset = this.offsetOf(id);
+      const name = this.#places.name(this.#reader.u32(offset));
+      if (name === '') continue;
+      const key = `${KINDS[(this.#reader.u32(offset + 4) >>> 24) & 0x1f]} ${name}`;
+      const list = ids.get(key);
+      if (list) list.push(id);
+      else ids.set(key, [id]);
+    }
+    return ids;
+  }
 }

@@ -1,6 +1,6 @@
 import { ByteReader } from '../base/index.ts';
 import { Btf } from './btf.ts';
-import { LazyTypes } from './lazy.ts';
+import { LazySplitTypes, LazyTypes } from './lazy.ts';
 import { readType } from './read-type.ts';
 import { TypeList } from './type-source.ts';
 import type { TypeSource } from './type-source.ts';
@@ -29,19 +29,21 @@ export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
 }
 
 /**
- * The same for large BTF without base that is known to be well-formed (the kernel's own): a type is
+ * The same for large BTF that is known to be well-formed (the kernel's own, its modules'): a type is
  * read and its references checked when it is first asked for, which makes opening a hundred
  * thousand types a matter of milliseconds. Types that contain themselves are noticed where a walk
  * over them would not end (`resolve`, `sizeOf`, `alignOf`).
  *
  * Throws `FormatError`, now or on use.
  */
-export function openBtf(bytes: Uint8Array): Btf {
+export function openBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');
   const header = readHeader(reader);
-  const name = (offset: number): string => nameAt(reader, header, undefined, offset);
+  const name = (offset: number): string => nameAt(reader, header, base, offset);
   const check = (type: BtfType): void => checkReferences(btf, type);
-  const btf = makeBtf(reader, header, new LazyTypes(reader, { ...header, name, check }));
+  const places = { ...header, name, check };
+  const source = base ? new LazySplitTypes(reader, places, base) : new LazyTypes(reader, places);
+  const btf = makeBtf(reader, header, source, base);
   return btf;
 }
 
