@@ -54,5 +54,30 @@ export function scanBtf(btf) {
       at += 12 + 4 * ((FIXED_WORDS[kind] ?? 0) + (ITEM_WORDS[kind] ?? 0) * (info & 0xffff));
     }
   };
-  return { names, funcs, memberOffset };
+  const stringsLength = word(20);
+  const stringAt = text;
+  return { names, funcs, memberOffset, stringsLength, stringAt };
+}
+
+/** The same of a module's BTF, which continues ids and strings of `base`: { names, funcs }. */
+export function scanSplitBtf(btf, base) {
+  const word = (offset) => btf.readUInt32LE(offset);
+  const types = word(4) + word(8);
+  const strings = word(4) + word(16);
+  const text = (offset) => {
+    if (offset < base.stringsLength) return base.stringAt(offset);
+    const at = strings + offset - base.stringsLength;
+    return btf.toString('latin1', at, btf.indexOf(0, at));
+  };
+  const names = [...base.names];
+  const funcs = new Map();
+  for (let at = types; at < types + word(12); ) {
+    const info = word(at + 4);
+    const kind = (info >>> 24) & 0x1f;
+    const name = kind === FUNC || kind === STRUCT ? text(word(at)) : '';
+    if (kind === FUNC && name) funcs.set(name, [names.length]);
+    names.push(name);
+    at += 12 + 4 * ((FIXED_WORDS[kind] ?? 0) + (ITEM_WORDS[kind] ?? 0) * (info & 0xffff));
+  }
+  return { names, funcs };
 }

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { MODULES, moduleFolder, readModules } from './modules.mjs';
 
 /** The exact package all claims are about. */
 export const RELEASE = '6.12.117+deb12-amd64';
@@ -28,9 +29,12 @@ export function findImage() {
   if (given) return given;
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'beeyard');
   const folder = join(cache, PACKAGE);
-  if (!existsSync(join(folder, 'boot'))) return fetchImage(cache, folder);
+  if (!isWhole(folder)) return fetchImage(cache, folder);
   return folder;
 }
+
+/** Copies of an older format have no modules. */
+const isWhole = (folder) => existsSync(join(folder, 'boot')) && moduleFolder(folder) !== undefined;
 
 function fetchImage(cache, folder) {
   mkdirSync(cache, { recursive: true });
@@ -43,7 +47,10 @@ function fetchImage(cache, folder) {
     const tar = execFileSync('dpkg-deb', ['--fsys-tarfile', join(work, file)], {
       maxBuffer: 2 ** 31 - 1,
     });
-    execFileSync('tar', ['-x', '-C', unpacked, './boot'], { input: tar });
+    const modules = MODULES.map((path) => `*/kernel/${path}.ko*`);
+    const parts = ['./boot/*', ...modules];
+    execFileSync('tar', ['-x', '-C', unpacked, '--wildcards', ...parts], { input: tar });
+    if (!isWhole(folder)) rmSync(folder, { recursive: true, force: true });
     if (!existsSync(folder)) renameSync(unpacked, folder);
     return folder;
   } catch {
@@ -53,7 +60,7 @@ function fetchImage(cache, folder) {
   }
 }
 
-/** What the package holds: { release, config (text), btf, btfIds (bytes) }. */
+/** What the package holds: { release, config (text), btf, btfIds (bytes), modules }. */
 export function readImage(folder) {
   const boot = join(folder, 'boot');
   const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
@@ -65,6 +72,7 @@ export function readImage(folder) {
     config: readFileSync(join(boot, `config-${release}`), 'utf8'),
     btf: section(elf, '.BTF'),
     btfIds: section(elf, '.BTF_ids'),
+    modules: readModules(folder),
   };
 }
 
@@ -82,7 +90,8 @@ function uncompress(image) {
   });
 }
 
-function section(elf, wanted) {
+/** Bytes of a section of an ELF file; of none if it is missing and `mayLack`. */
+export function section(elf, wanted, mayLack = false) {
   const headers = Number(elf.readBigUInt64LE(0x28));
   const header = (index) => {
     const at = headers + 64 * index;
@@ -97,5 +106,6 @@ function section(elf, wanted) {
       return elf.subarray(offset, offset + size);
     }
   }
+  if (mayLack) return Buffer.alloc(0);
   throw new Error(`the kernel has no section ${wanted}`);
 }

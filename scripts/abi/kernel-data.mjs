@@ -2,13 +2,26 @@
  * The large facts of the kernel image, compressed: committed as src/abi/generated/6.12/*.gz, and
  * (by `embed`) as a module of base64 text that works without a file system.
  */
-import { readFileSync, writeFileSync, existsSync, renameSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { section } from './image.mjs';
 
 /** Uncompressed contents by file name, of what `readImage` returns. */
-export function kernelData({ btf, config }) {
-  return { 'vmlinux.btf': btf, 'kconfig.txt': Buffer.from(renderConfig(config)) };
+export function kernelData({ btf, config, modules }) {
+  const parts = modules.map(({ name, elf }) => [`modules/${name}.btf`, section(elf, '.BTF')]);
+  return {
+    'vmlinux.btf': btf,
+    'kconfig.txt': Buffer.from(renderConfig(config)),
+    ...Object.fromEntries(parts),
+  };
 }
 
 /**
@@ -27,6 +40,7 @@ function renderConfig(text) {
 
 /** Writes the .gz files to `out`, those whose contents changed. */
 export function writeKernelData(data, out) {
+  mkdirSync(join(out, 'modules'), { recursive: true });
   for (const [name, bytes] of Object.entries(data)) {
     const path = join(out, `${name}.gz`);
     if (existsSync(path) && gunzipSync(readFileSync(path)).equals(bytes)) continue;
@@ -41,9 +55,22 @@ export function embed(folder) {
     const base64 = readFileSync(join(folder, `${name}.gz`)).toString('base64');
     return `/** ${name}, compressed with gzip (base64). */\nexport const ${constant}: string =\n  '${base64}';\n`;
   });
+  text.push(embedModules(join(folder, 'modules')));
   const module = `// Made by \`npm run build\` from the .gz files beside it. Do not edit.\n${text.join('')}`;
   const path = join(folder, 'embedded.ts');
   if (existsSync(path) && readFileSync(path, 'utf8') === module) return;
   writeFileSync(`${path}.${process.pid}`, module);
   renameSync(`${path}.${process.pid}`, path);
+}
+
+function embedModules(folder) {
+  const lines = readdirSync(folder)
+    .filter((name) => name.endsWith('.btf.gz'))
+    .sort()
+    .map((name) => {
+      const base64 = readFileSync(join(folder, name)).toString('base64');
+      return `  ${name.slice(0, -'.btf.gz'.length)}:\n    '${base64}',\n`;
+    });
+  const head = '/** BTF of modules by name, compressed with gzip (base64). */';
+  return `${head}\nexport const moduleBtfs: Readonly<Record<string, string>> = {\n${lines.join('')}};\n`;
 }

@@ -8,6 +8,7 @@ export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './kfuncs.ts';
 export * from './lsm.ts';
 export * from './map-rules.ts';
+export * from './modules.ts';
 export { mapTypes } from './maps/index.ts';
 export * from './names.ts';
 export * from './profile.ts';

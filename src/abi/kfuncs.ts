@@ -90,23 +90,34 @@ function definitions(name: string, set: RawKfuncSet): KfuncDef[] {
   }));
 }
 
-const known = new Map<number, ReadonlyMap<number, KfuncDef>>();
+type KfuncSets = Readonly<Record<string, RawKfuncSet>>;
+
+const known = new WeakMap<KfuncSets, Map<number, ReadonlyMap<number, KfuncDef>>>();
+
+/** The same for sets registered by others than the kernel itself. */
+export function kfuncsIn(
+  sets: KfuncSets,
+  programType: number,
+  attachType: number,
+): ReadonlyMap<number, KfuncDef> {
+  let tables = known.get(sets);
+  if (!tables) known.set(sets, (tables = new Map()));
+  const key = programType * 256 + attachType;
+  let kfuncs = tables.get(key);
+  if (!kfuncs) {
+    const open = Object.entries(sets).filter(([, set]) => setIsFor(set, programType, attachType));
+    const rows = open.flatMap(([name, set]) => definitions(name, set));
+    tables.set(key, (kfuncs = new Map(rows.map((row) => [row.id, row]))));
+  }
+  return kfuncs;
+}
 
 /**
  * Kfuncs of the kernel itself that programs of a type (of the program it replaces, for EXT) and
  * expected attach type may call: BTF id → definition.
  */
 export function kfuncsOf(programType: number, attachType = 0): ReadonlyMap<number, KfuncDef> {
-  const key = programType * 256 + attachType;
-  let kfuncs = known.get(key);
-  if (!kfuncs) {
-    const sets = Object.entries(rawKfuncSets).filter(([, set]) =>
-      setIsFor(set, programType, attachType),
-    );
-    const rows = sets.flatMap(([name, set]) => definitions(name, set));
-    known.set(key, (kfuncs = new Map(rows.map((row) => [row.id, row]))));
-  }
-  return kfuncs;
+  return kfuncsIn(rawKfuncSets, programType, attachType);
 }
 
 let byName: ReadonlyMap<string, KfuncDef> | undefined;

@@ -7,6 +7,7 @@
  */
 import { openBtf } from '../btf/index.ts';
 import type { Btf } from '../btf/index.ts';
+import { type KernelModule, type ModuleData, openKernelModule } from './modules.ts';
 
 /** A kernel option's value: 'y', 'm', a number, or text in quotes in the configuration. */
 export type KernelOption = 'y' | 'm' | bigint | string;
@@ -32,6 +33,8 @@ export interface KernelProfile {
    * (also hexadecimal ones) come as bigint, text without its quotes.
    */
   kconfig(name: string): KernelOption | undefined;
+  /** Modules that are loaded, in the order they were. */
+  readonly modules: readonly KernelModule[];
 }
 
 /** What a profile is made of, uncompressed; functions are asked when it is first needed. */
@@ -40,6 +43,8 @@ export interface KernelData {
   readonly kconfig: string | (() => string);
   /** Default 1. */
   readonly cpus?: number;
+  /** Default: none. */
+  readonly modules?: readonly ModuleData[];
 }
 
 const given = <T>(data: T | (() => T)): T =>
@@ -49,11 +54,12 @@ const given = <T>(data: T | (() => T)): T =>
 export function openKernelProfile(data: KernelData): KernelProfile {
   let btf: Btf | undefined;
   let options: ReadonlyMap<string, string> | undefined;
+  const types = (): Btf => (btf ??= openBtf(given(data.btf)));
   return {
     version: '6.12.117',
     release: '6.12.117+deb12-amd64',
     versionCode: (6 << 16) | (12 << 8) | 117,
-    btf: () => (btf ??= openBtf(given(data.btf))),
+    btf: types,
     hz: 250,
     jit: true,
     cpus: data.cpus ?? 1,
@@ -63,19 +69,35 @@ export function openKernelProfile(data: KernelData): KernelProfile {
       const text = options.get(name);
       return text === undefined ? undefined : optionValue(text);
     },
+    modules: (data.modules ?? []).map((module) => openKernelModule(module, types)),
   };
 }
 
 let loading: Promise<KernelProfile> | undefined;
 
-/** The profile that comes with this package; loaded once. Works in Node and in browsers. */
+/**
+ * The same kernel with more modules loaded, behind those it has. Their BTF must have been made over
+ * this kernel's.
+ */
+export function withModules(kernel: KernelProfile, more: readonly ModuleData[]): KernelProfile {
+  const opened = more.map((module) => openKernelModule(module, () => kernel.btf()));
+  return { ...kernel, modules: [...kernel.modules, ...opened] };
+}
+
+/**
+ * The profile that comes with this package, with the modules of the image that bring kernel
+ * functions; loaded once. Works in Node and in browsers.
+ */
 export function loadKernelProfile(): Promise<KernelProfile> {
   loading ??= load();
   return loading;
 }
 
 async function load(): Promise<KernelProfile> {
-  const { vmlinuxBtf, kconfigTxt } = await import('./generated/6.12/embedded.ts');
+  const [{ vmlinuxBtf, kconfigTxt, moduleBtfs }, { rawModules }] = await Promise.all([
+    import('./generated/6.12/embedded.ts'),
+    import('./generated/6.12/modules.ts'),
+  ]);
   const utf8 = new TextDecoder();
   // Node can inflate while somebody waits, so what no program asks for costs nothing there.
   const zlib = globalThis.process?.getBuiltinModule?.('node:zlib');
@@ -84,10 +106,20 @@ async function load(): Promise<KernelProfile> {
     return openKernelProfile({
       btf: () => inflateNow(vmlinuxBtf),
       kconfig: () => utf8.decode(inflateNow(kconfigTxt)),
+      modules: rawModules.map((facts) => ({
+        ...facts,
+        btf: () => inflateNow(moduleBtfs[facts.name]!),
+      })),
     });
   }
-  const [btf, kconfig] = await Promise.all([inflate(vmlinuxBtf), inflate(kconfigTxt)]);
-  return openKernelProfile({ btf, kconfig: utf8.decode(kconfig) });
+  const [btf, kconfig, modules] = await Promise.all([
+    inflate(vmlinuxBtf),
+    inflate(kconfigTxt),
+    Promise.all(
+      rawModules.map(async (facts) => ({ ...facts, btf: await inflate(moduleBtfs[facts.name]!) })),
+    ),
+  ]);
+  return openKernelProfile({ btf, kconfig: utf8.decode(kconfig), modules });
 }
 
 async function inflate(base64: string): Promise<Uint8Array> {

@@ -1,0 +1,98 @@
+/** Modules of the kernel: types, kernel functions and struct_ops tables that are not in vmlinux. */
+import { openBtf } from '../btf/index.ts';
+import type { Btf, BtfKind } from '../btf/index.ts';
+import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
+import { type KfuncDef, kfuncsIn } from './kfuncs.ts';
+
+/** A table of operations that programs may fill (struct bpf_struct_ops of a module). */
+export interface ModuleStructOps {
+  /** Members that have a function to stand in: programs can be attached there. */
+  readonly supported: readonly string[];
+  /** Struct of the module that programs may write to. */
+  readonly writable?: string;
+}
+
+/** What a module registers when it is loaded. */
+export interface ModuleFacts {
+  readonly name: string;
+  /** Sets of kernel functions by the module's variable name; ids count in the module's BTF. */
+  readonly kfuncs: Readonly<Record<string, RawKfuncSet>>;
+  /** Struct of the module that a map value may own → function that releases it. */
+  readonly destructors: Readonly<Record<string, string>>;
+  /** By the name of the struct. */
+  readonly structOps: Readonly<Record<string, ModuleStructOps>>;
+}
+
+/** A module that is loaded. */
+export interface KernelModule extends ModuleFacts {
+  /** Its types: a split BTF over the kernel's. Each is read when it is asked for. */
+  btf(): Btf;
+}
+
+/** What a module is made of. */
+export interface ModuleData extends ModuleFacts {
+  /** Uncompressed bytes of its `.BTF`, or what gives them when they are first needed. */
+  readonly btf: Uint8Array | (() => Uint8Array);
+}
+
+/** The module over data one has already; `base` is the kernel's BTF. */
+export function openKernelModule(data: ModuleData, base: () => Btf): KernelModule {
+  let btf: Btf | undefined;
+  const bytes = () => (typeof data.btf === 'function' ? data.btf() : data.btf);
+  return { ...data, btf: () => (btf ??= openBtf(bytes(), base())) };
+}
+
+/**
+ * Kfuncs of a module that programs of a type (of the program it replaces, for EXT) and expected
+ * attach type may call: id in the module's BTF → definition.
+ */
+export function moduleKfuncsOf(
+  module: KernelModule,
+  programType: number,
+  attachType = 0,
+): ReadonlyMap<number, KfuncDef> {
+  return kfuncsIn(module.kfuncs, programType, attachType);
+}
+
+/** A type of the kernel or of a module. */
+export interface KernelType {
+  readonly btf: Btf;
+  readonly id: number;
+  /** The module that has it; undefined: the kernel itself. */
+  readonly module: KernelModule | undefined;
+}
+
+/** What of a profile the search goes through. */
+export interface KernelTypes {
+  btf(): Btf;
+  readonly modules: readonly KernelModule[];
+}
+
+/**
+ * The first type of that kind and name: in the kernel's BTF, then in those of the modules
+ * (bpf_find_btf_id; libbpf's find_ksym_btf_id).
+ */
+export function findKernelType(
+  kernel: KernelTypes,
+  kind: BtfKind,
+  name: string,
+): KernelType | undefined {
+  const btf = kernel.btf();
+  const id = btf.find(kind, name);
+  if (id !== undefined) return { btf, id, module: undefined };
+  return findModuleType(kernel.modules, kind, name);
+}
+
+/** The first type of that kind and name that one of the modules has on top of the kernel's. */
+export function findModuleType(
+  modules: readonly KernelModule[],
+  kind: BtfKind,
+  name: string,
+): KernelType | undefined {
+  for (const module of modules) {
+    const btf = module.btf();
+    const id = btf.findAll(kind, name).find((each) => each >= btf.firstOwnId);
+    if (id !== undefined) return { btf, id, module };
+  }
+  return undefined;
+}
