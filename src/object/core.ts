@@ -1,8 +1,9 @@
 import { FormatError } from '../base/index.ts';
+import type { KernelTypes } from '../abi/modules.ts';
 import type { Btf } from '../btf/index.ts';
 import type { Code } from '../isa/index.ts';
 import { TooDeep } from './core-compat.ts';
-import { candidatesOf } from './core-names.ts';
+import { type Candidate, candidatesOf } from './core-names.ts';
 import { patchInsn } from './core-patch.ts';
 import type { AccessSpec } from './core-spec.ts';
 import { CoreError, localSpec, targetSpec } from './core-spec.ts';
@@ -19,9 +20,9 @@ export function relocateCore(
   code: Code,
   relocations: readonly CoreRelocationSpec[],
   local: Btf,
-  kernel: Btf,
+  kernel: KernelTypes,
 ): void {
-  const candidates = new Map<number, readonly number[]>();
+  const candidates = new Map<number, readonly Candidate[]>();
   for (const relocation of relocations) {
     try {
       patchInsn(code, relocation.insn, resultOf(relocation, local, kernel, candidates));
@@ -38,23 +39,23 @@ export function relocateCore(
 function resultOf(
   { type, access, kind }: CoreRelocationSpec,
   local: Btf,
-  kernel: Btf,
-  known: Map<number, readonly number[]>,
+  kernel: KernelTypes,
+  known: Map<number, readonly Candidate[]>,
 ): CoreResult {
   const spec = localSpec(local, type, access, kind);
   if (kind === 'local_type_id') return coreResult(spec, undefined);
   const root = local.type(type);
   if (root.name === '') throw new CoreError('types without name cannot be looked up');
   const candidates = known.get(type) ?? candidatesOf(kernel, root);
-  const matching: number[] = [];
+  const matching: Candidate[] = [];
   let chosen: { target: AccessSpec; result: CoreResult } | undefined;
-  for (const id of candidates) {
-    const target = targetSpec(spec, kernel, id);
+  for (const candidate of candidates) {
+    const target = targetSpec(spec, candidate.btf, candidate.id);
     if (!target) continue;
     const result = coreResult(spec, target);
     if (chosen) checkAgreement(chosen, { target, result });
     else chosen = { target, result };
-    matching.push(id);
+    matching.push(candidate);
   }
   known.set(type, matching.length > 0 ? matching : candidates);
   return chosen?.result ?? coreResult(spec, undefined);

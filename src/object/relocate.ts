@@ -25,6 +25,8 @@ export interface RelocatedProgram {
   readonly relocations: readonly MapRelocation[];
   /** Values of the kernel's configuration (map '.kconfig'), if the object reads any. */
   readonly kconfig: MapSpec | undefined;
+  /** Modules it names (fd_array): place k, from 1, is what calls have in `off`, loads in imm[1]. */
+  readonly modules: readonly string[];
 }
 
 export type MapRelocation = Exclude<Relocation, { readonly kind: 'extern' }>;
@@ -41,19 +43,20 @@ export function relocateProgram(
 ): RelocatedProgram {
   const code = decodeCode(program.insns);
   if (object.btf && program.coreRelocations.length > 0) {
-    relocateCore(code, program.coreRelocations, object.btf, profile.btf());
+    relocateCore(code, program.coreRelocations, object.btf, profile);
   }
-  const { externs, kconfig } = resolveExterns(object, profile);
+  const { externs, kconfig, modules } = resolveExterns(object, profile);
   const relocations = program.relocations.flatMap((relocation) => {
     if (relocation.kind !== 'extern') return [relocation];
     return putExtern(code, relocation, externs.get(relocation.extern)!);
   });
-  return { insns: encodeCode(code), relocations, kconfig };
+  return { insns: encodeCode(code), relocations, kconfig, modules };
 }
 
 interface Externs {
   readonly externs: ReadonlyMap<string, ResolvedExtern>;
   readonly kconfig: MapSpec | undefined;
+  readonly modules: readonly string[];
 }
 
 const known = new WeakMap<ObjectFile, { readonly profile: KernelProfile; readonly it: Externs }>();
@@ -64,8 +67,9 @@ function resolveExterns(object: ObjectFile, profile: KernelProfile): Externs {
   if (before?.profile === profile) return before.it;
   const { btf } = object;
   const ordered = btf ? externOrder(btf, object.externs) : [];
-  const externs = resolveSymbols(object, ordered, profile);
-  const it = { externs, kconfig: btf && readKconfig(btf, ordered, profile, externs) };
+  const modules: string[] = [];
+  const externs = resolveSymbols(object, ordered, profile, modules);
+  const it = { externs, kconfig: btf && readKconfig(btf, ordered, profile, externs), modules };
   known.set(object, { profile, it });
   return it;
 }
@@ -89,7 +93,7 @@ function putExtern(
 
 function putCall(code: Code, insn: number, extern: ResolvedExtern): void {
   if (extern.kind === 'btf') {
-    code.set(insn, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, extern.id);
+    code.set(insn, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, extern.module, extern.id);
   } else if (extern.kind === 'missing') {
     code.set(insn, BPF_JMP | BPF_CALL, 0, 0, 0, POISONED_KFUNC + extern.index);
   }
@@ -99,7 +103,7 @@ function putAddress(code: Code, insn: number, extern: ResolvedExtern): void {
   if (extern.kind === 'btf') {
     code.src[insn] = BPF_PSEUDO_BTF_ID;
     code.imm[insn] = extern.id;
-    code.imm[insn + 1] = 0;
+    code.imm[insn + 1] = extern.module;
     return;
   }
   const address = extern.kind === 'address' ? extern.address : 0n;
