@@ -1,7 +1,7 @@
-import { enums } from '../abi/index.ts';
+import { enums, findKernelType, findModuleType, type KernelType } from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
-import type { BtfComposite } from '../btf/index.ts';
+import type { BtfComposite, BtfKind } from '../btf/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from './types.ts';
 
@@ -14,7 +14,7 @@ export interface AttachRequest {
   readonly profile: KernelProfile;
 }
 
-type AttachTarget = Pick<VerifierInput, 'attachBtfId' | 'attachProgram'> &
+type AttachTarget = Pick<VerifierInput, 'attachBtfId' | 'attachProgram' | 'attachModule'> &
   Partial<Pick<VerifierInput, 'expectedAttachType'>>;
 
 const { bpf_prog_type: programs, bpf_attach_type: attach } = enums;
@@ -35,7 +35,7 @@ export function attachTarget(request: AttachRequest, target?: VerifierInput): At
   const name = program.attachTarget;
   if (name === undefined) refuse('EINVAL', 22, program, 'no BTF-based attach target is specified');
   if (target || type === programs.BPF_PROG_TYPE_EXT) return programFunction(program, name, target);
-  return { attachBtfId: kernelFunction(request, name) };
+  return kernelFunction(request, name);
 }
 
 function refuse(code: string, errno: number, program: ProgramSpec, words: string): never {
@@ -54,27 +54,46 @@ function programFunction(
 }
 
 /** Typedefs of tracepoints and functions of hooks have prefixes (btf_get_kernel_prefix_kind). */
-function kernelFunction({ program, profile, expectedAttachType }: AttachRequest, name: string) {
-  const btf = profile.btf();
-  const plain = name.startsWith('vmlinux:') ? name.slice('vmlinux:'.length) : name;
-  let id: number | undefined;
-  switch (expectedAttachType) {
-    case attach.BPF_TRACE_RAW_TP:
-      id = btf.find('typedef', `btf_trace_${plain}`);
-      break;
-    case attach.BPF_LSM_MAC:
-    case attach.BPF_LSM_CGROUP:
-      id = btf.find('func', `bpf_lsm_${plain}`);
-      break;
-    case attach.BPF_TRACE_ITER:
-      id = btf.find('func', `bpf_iter_${plain}`);
-      break;
-    default:
-      id = btf.find('func', plain);
-  }
-  if (id !== undefined) return id;
+const KERNEL_NAMES: ReadonlyMap<number, readonly [BtfKind, string]> = new Map([
+  [attach.BPF_TRACE_RAW_TP, ['typedef', 'btf_trace_'] as const],
+  [attach.BPF_LSM_MAC, ['func', 'bpf_lsm_'] as const],
+  [attach.BPF_LSM_CGROUP, ['func', 'bpf_lsm_'] as const],
+  [attach.BPF_TRACE_ITER, ['func', 'bpf_iter_'] as const],
+]);
+
+/** The name may begin with that of the module to look into: 'vmlinux:x', 'nf_conntrack:x'. */
+function kernelFunction(
+  { program, profile, expectedAttachType }: AttachRequest,
+  name: string,
+): AttachTarget {
+  const colon = name.indexOf(':');
+  const place = name.slice(0, Math.max(colon, 0));
+  const [kind, prefix] = KERNEL_NAMES.get(expectedAttachType) ?? ['func', ''];
+  const found = typeIn(profile, place, kind, prefix + name.slice(colon + 1));
+  if (found) return targetOf(found);
   return refuse('ESRCH', 3, program, `failed to find kernel BTF type ID of '${name}': -3`);
 }
+
+/** find_kernel_btf_id: `place` is '' for anywhere, 'vmlinux' or a module. */
+function typeIn(
+  profile: KernelProfile,
+  place: string,
+  kind: BtfKind,
+  name: string,
+): KernelType | undefined {
+  if (place === '') return findKernelType(profile, kind, name);
+  if (place === 'vmlinux') return findKernelType({ btf: profile.btf, modules: [] }, kind, name);
+  return findModuleType(
+    profile.modules.filter((module) => module.name === place),
+    kind,
+    name,
+  );
+}
+
+const targetOf = ({ id, module }: KernelType): AttachTarget => ({
+  attachBtfId: id,
+  ...(module && { attachModule: module.name }),
+});
 
 /**
  * The kernel's struct of a struct_ops table that names the program, and the member's index as the
@@ -87,15 +106,14 @@ function structOpsMember({ object, program, profile }: AttachRequest): AttachTar
     const local = object.btf!.type(map.valueTypeId) as BtfComposite;
     const member = local.members.find(({ bitOffset }) => bitOffset === slot.slot * 64);
     const name = local.name.replace(/([^_])___[^_].*$/, '$1');
-    const btf = profile.btf();
-    const id = btf.find('struct', name);
-    if (id === undefined || btf.find('struct', `bpf_struct_ops_${name}`) === undefined) {
+    const found = findKernelType(profile, 'struct', name);
+    if (!found || found.btf.find('struct', `bpf_struct_ops_${name}`) === undefined) {
       refuse('ENOENT', 2, program, `struct bpf_struct_ops_${name} is not found in kernel BTF`);
     }
-    const kernel = btf.type(id) as BtfComposite;
+    const kernel = found.btf.type(found.id) as BtfComposite;
     const index = kernel.members.findIndex((each) => each.name === member?.name);
     if (index < 0) refuse('ENOTSUP', 95, program, `no member '${member?.name}' in '${name}'`);
-    return { attachBtfId: id, expectedAttachType: index };
+    return { ...targetOf(found), expectedAttachType: index };
   }
   return refuse(
     'EINVAL',

@@ -41,7 +41,7 @@ export function verifierInput(
   if (type === undefined) {
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
-  const { insns, relocations, kconfig } = relocateProgram(object, program, profile);
+  const { insns, relocations, kconfig, modules } = relocateProgram(object, program, profile);
   const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
   const maps = mapsInUse(
     { object, btf, objectName: options.objectName ?? '' },
@@ -63,6 +63,7 @@ export function verifierInput(
     license: object.license,
     flags,
     insns,
+    modules,
     maps: [...maps.values()].map(({ map }) => map),
     btf,
     functionInfo:

@@ -16,6 +16,8 @@ export interface VerifierInput {
   readonly expectedAttachType: number;
   /** Function, tracepoint typedef or struct_ops table in the kernel's BTF it attaches to, or 0. */
   readonly attachBtfId: number;
+  /** Module whose BTF `attachBtfId` counts in; the kernel's own if it is not there. */
+  readonly attachModule?: string;
   /** Program it replaces or traces (freplace, fentry of a BPF program). */
   readonly attachProgram?: { readonly input: VerifierInput; readonly btfId: number };
   readonly license: string;
@@ -23,9 +25,12 @@ export interface VerifierInput {
   readonly flags: number;
   /**
    * Instructions in wire format, little-endian. A pseudo load of a map (src_reg 1 or 2) has the
-   * map's index in `maps` in its imm; one of a kernel variable (src_reg 3) its type id.
+   * map's index in `maps` in its imm; one of a kernel variable (src_reg 3) its type id, and in the
+   * next imm the module. Modules are named by place in `modules`, from 1; 0 is the kernel itself.
    */
   readonly insns: Uint8Array;
+  /** Modules whose functions (`off` of the call) and variables the program uses (fd_array). */
+  readonly modules?: readonly string[];
   readonly maps: readonly VerifierMap[];
   /** The program's own BTF. */
   readonly btf: Btf | undefined;

@@ -9,6 +9,7 @@ import {
 } from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
+import { attachKernelBtf } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import * as layout from '../state/layout.ts';
 import * as types from './arg-types.ts';
@@ -112,7 +113,7 @@ function callerOf(env: VerifierEnv): HelperCaller {
 function structOpsMember(env: VerifierEnv): HelperCaller['structOps'] {
   const id = env.input.attachBtfId;
   if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS || id === 0) return undefined;
-  const type = env.profile.btf().type(id);
+  const type = attachKernelBtf(env).type(id);
   if (type.kind !== 'struct') return undefined;
   return { name: type.name, member: type.members[env.expectedAttachType]?.name ?? '' };
 }

@@ -142,7 +142,7 @@ const CAST_TO_KERN_CTX = kfuncByName('bpf_cast_to_kern_ctx')?.id ?? -1;
 /** What a pointer argument must be, by its type and name (get_kfunc_ptr_arg_type). */
 function kindOf(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
   const param = meta.contract.params[arg]!;
-  const btf = env.profile.btf();
+  const { btf } = meta.contract;
   if (meta.id === CAST_TO_KERN_CTX) return 'context';
   const target = param.type.kind === 'ptr' ? param.type.type : 0;
   if (isContextType(env, btf, target, env.programType)) return 'context';
@@ -188,7 +188,7 @@ function memoryKind(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKin
   const next = meta.contract.params[arg + 1];
   const nextIsScalar = env.regs[regAt(arg + 2) + TYPE] === SCALAR_VALUE;
   const sized = next?.sizeOf !== undefined && nextIsScalar;
-  const isPlain = isScalarType(pointee) || isScalarStruct(env, env.profile.btf(), pointee, 0);
+  const isPlain = isScalarType(pointee) || isScalarStruct(env, meta.contract.btf, pointee, 0);
   if (!isPlain && !(sized && pointee.kind === 'void')) {
     const message = kfuncMessages.not_scalar_struct(arg, kindText(pointee), pointee.name, sized);
     env.reject('EINVAL', message);

@@ -2,8 +2,9 @@
  * What a kernel function asks of its arguments, read from its BTF prototype: the types, and what
  * the names of parameters end in (`__sz`, `__nullable`, …). The kfunc dialect of the call contract.
  */
-import { type KfuncDef, kfuncsOf } from '../../abi/index.ts';
+import { type KfuncDef, kfuncsOf, moduleKfuncsOf } from '../../abi/index.ts';
 import type { Btf, BtfFuncProto, BtfType } from '../../btf/index.ts';
+import { moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 
 /** Structs that get a treatment of their own when a pointer to them is a parameter. */
@@ -51,6 +52,8 @@ export interface KfuncParam {
 /** A kernel function with its parameters. */
 export interface KfuncContract {
   readonly def: KfuncDef;
+  /** BTF that has the function and its types: the kernel's or a module's. */
+  readonly btf: Btf;
   readonly params: readonly KfuncParam[];
   /** Result under modifiers and typedefs. */
   readonly result: BtfType;
@@ -117,6 +120,7 @@ export function contractOf(btf: Btf, def: KfuncDef): KfuncContract {
     const proto = protoOf(btf, def.id)!;
     contract = {
       def,
+      btf,
       params: proto.params.map(({ name, type }) => paramOf(btf, name, type)),
       result: btf.resolved(proto.returns),
     };
@@ -139,7 +143,13 @@ export function protoOf(btf: Btf, id: number): BtfFuncProto | undefined {
  */
 export function calledKfunc(env: VerifierEnv, insn: number): KfuncContract | undefined {
   const { imm, off } = env.code;
-  if (imm[insn] === 0 || off[insn] !== 0) return undefined;
-  const def = kfuncsOf(env.programType, env.expectedAttachType).get(imm[insn]!);
-  return def && contractOf(env.profile.btf(), def);
+  if (imm[insn] === 0 || off[insn]! < 0) return undefined;
+  if (off[insn] === 0) {
+    const def = kfuncsOf(env.programType, env.expectedAttachType).get(imm[insn]!);
+    return def && contractOf(env.profile.btf(), def);
+  }
+  const module = moduleAt(env, off[insn]!);
+  if (!module) return undefined;
+  const def = moduleKfuncsOf(module, env.programType, env.expectedAttachType).get(imm[insn]!);
+  return def && contractOf(module.btf(), def);
 }

@@ -8,6 +8,8 @@ import type { KfuncContract } from './kfunc-contract.ts';
 export class KfuncMeta {
   readonly contract: KfuncContract;
   readonly insn: number;
+  /** `BTF` word of the BTF that has the function. */
+  readonly btf: number;
   refObjId = 0;
   /** Register whose reference the call takes over; 0: none. */
   releaseRegno = 0;
@@ -32,9 +34,10 @@ export class KfuncMeta {
   mapUid = 0;
   subprogno = 0;
 
-  constructor(contract: KfuncContract, insn: number) {
+  constructor(contract: KfuncContract, insn: number, btf: number) {
     this.contract = contract;
     this.insn = insn;
+    this.btf = btf;
   }
 
   get name(): string {

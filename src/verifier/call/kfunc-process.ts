@@ -110,8 +110,8 @@ const PROCESSES: Readonly<Record<Exclude<KfuncArgKind, 'null'>, Process>> = {
     processGraphNode(env, arg + 1, BPF_RB_NODE, meta);
   },
   map: (env, arg, meta) => {
-    const map = env.btfAt(KERNEL_BTF);
-    processBtf(env, arg, meta, map.type(map.find('struct', 'bpf_map')!));
+    const kernel = env.btfAt(KERNEL_BTF);
+    processBtf(env, arg, meta, kernel.type(kernel.find('struct', 'bpf_map')!));
   },
   btf: (env, arg, meta) => processBtf(env, arg, meta, meta.contract.params[arg]!.pointee),
   mem: processMemory,
@@ -269,9 +269,9 @@ function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfT
   const released = meta.has(kfuncFlags.RELEASE) && w[r + REF_OBJ_ID] !== 0;
   const strict = released || isNoCastAlias(btf.type(id).name, wanted.name);
   const found = btf.resolved(id);
-  const kernel = env.btfAt(KERNEL_BTF);
+  const own = meta.contract.btf;
   const walk = !isAlloc(type);
-  if (btfIdsMatch(env, btf, found.id, w[r + OFF]!, kernel, wanted.id, strict, walk)) return;
+  if (btfIdsMatch(env, btf, found.id, w[r + OFF]!, own, wanted.id, strict, walk)) return;
   if (PROJECTIONS[wanted.name] === found.name) return;
   const [kind, foundKind] = [kindText(wanted), kindText(found)];
   env.reject(
@@ -285,7 +285,7 @@ function processMemory(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
   if (pointee.kind === 'void' || pointee.kind === 'fwd' || pointee.kind === 'func_proto') {
     env.reject('EINVAL', kfuncMessages.no_size(arg, kindText(pointee), pointee.name));
   }
-  const size = env.btfAt(KERNEL_BTF).sizeOf(pointee.id);
+  const size = meta.contract.btf.sizeOf(pointee.id);
   checkMemReg(env, env.regs, regAt(arg + 1), arg + 1, size);
 }
 

@@ -60,9 +60,9 @@ export function markKfuncResult(env: VerifierEnv, meta: KfuncMeta): void {
   checkAcquires(env, meta);
   if (isScalarType(result)) {
     markUnknown(env, env.regs, R0);
-    markResultSize(env, env.profile.btf().sizeOf(result.id));
+    markResultSize(env, meta.contract.btf.sizeOf(result.id));
   } else if (result.kind === 'ptr') {
-    markPointer(env, meta, env.profile.btf().resolved(result.type));
+    markPointer(env, meta, meta.contract.btf.resolved(result.type));
   }
   for (const [i, param] of meta.contract.params.entries()) {
     markArgumentRead(env, i + 1, param.isPointer ? 8 : param.size);
@@ -84,8 +84,7 @@ function markArgumentRead(env: VerifierEnv, regno: number, size: number): void {
 
 function checkAcquires(env: VerifierEnv, meta: KfuncMeta): void {
   if (!meta.has(kfuncFlags.ACQUIRE)) return;
-  const { result } = meta.contract;
-  const btf = env.profile.btf();
+  const { result, btf } = meta.contract;
   if (result.kind === 'ptr' && isStructOrUnion(btf.resolved(result.type))) return;
   if (meta.id === OBJ_NEW || meta.id === PERCPU_OBJ_NEW || meta.id === REFCOUNT_ACQUIRE) return;
   env.reject('EINVAL', kfuncMessages.returns_no_object());
@@ -129,7 +128,7 @@ function markObject(env: VerifierEnv, type: number, btf: number, id: number): vo
 }
 
 function markStruct(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
-  markObject(env, PTR_TO_BTF_ID, KERNEL_BTF, pointee.id);
+  markObject(env, PTR_TO_BTF_ID, meta.btf, pointee.id);
   if (!meta.has(kfuncFlags.ITER_NEXT)) return;
   const isRcu = iteratorFlags(env, meta) & MEM_RCU;
   env.regs[R0 + TYPE]! |= isRcu ? MEM_RCU : PTR_TRUSTED;
@@ -137,7 +136,7 @@ function markStruct(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
 
 function markMemory(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
   if (meta.returnedSize === 0) {
-    const size = sizeOf(env.profile.btf(), pointee);
+    const size = sizeOf(meta.contract.btf, pointee);
     if (size !== undefined) {
       meta.returnedSize = size;
       meta.returnedReadOnly = true;

@@ -1,4 +1,5 @@
-import { kfuncByName, kfuncFlags, kfuncsOf } from '../../abi/index.ts';
+import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { btfWord, calledBtf, moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import { inSleepable } from '../mem/pointers.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
@@ -9,7 +10,7 @@ import { checkReturnCode } from '../walk/return-code.ts';
 import { pushCallbackCall, type SetCalleeState, setTimerCallbackState } from './callbacks.ts';
 import { releaseReference } from './effects.ts';
 import { checkKfuncArgs } from './kfunc-arguments.ts';
-import { contractOf } from './kfunc-contract.ts';
+import { calledKfunc } from './kfunc-contract.ts';
 import { KfuncMeta } from './kfunc-meta.ts';
 import { markKfuncResult } from './kfunc-result.ts';
 import { convertToNonOwning, setRbtreeAddCallbackState } from './special/graph.ts';
@@ -59,10 +60,12 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
 
 function metaOf(env: VerifierEnv, insn: number): KfuncMeta {
   const id = env.code.imm[insn]!;
-  const btf = env.profile.btf();
-  const def = kfuncsOf(env.programType, env.expectedAttachType).get(id);
-  if (!def) env.reject('EACCES', kfuncMessages.not_allowed(btf.type(id).name));
-  return new KfuncMeta(contractOf(btf, def), insn);
+  const off = env.code.off[insn]!;
+  const contract = calledKfunc(env, insn);
+  if (!contract) {
+    env.reject('EACCES', kfuncMessages.not_allowed(calledBtf(env, off)!.type(id).name));
+  }
+  return new KfuncMeta(contract, insn, btfWord(env, moduleAt(env, off)));
 }
 
 function callBack(env: VerifierEnv, meta: KfuncMeta, callee: SetCalleeState): void {

@@ -1,5 +1,7 @@
 import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { calledBtf } from '../btf/modules.ts';
 import { calledKfunc, protoOf } from '../call/kfunc-contract.ts';
+import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
@@ -10,6 +12,9 @@ import { isKfuncCall } from './calls.ts';
 const MAX_KFUNCS = 256;
 /** Load flag: for one network device only. */
 const BPF_F_XDP_DEV_BOUND_ONLY = 1 << 6;
+
+/** Ids are below: modules' ids count together with their place in the list. */
+const ID_LIMIT = 2 ** 32;
 
 const METADATA_SET = 'xdp_metadata_kfunc_ids';
 
@@ -45,19 +50,26 @@ export function addKfuncCall(env: VerifierEnv, insn: number): void {
   if (!isGplCompatible(env.input.license)) env.reject('EINVAL', kfuncMessages.not_gpl());
   // Whether an unresolved call matters shows when dead code is gone.
   if (id === 0 && off === 0) return;
-  if (off !== 0) rejectModule(env, off);
-  if (env.kfuncs.has(id)) return;
+  const btf = btfOf(env, off);
+  const key = off * ID_LIMIT + id;
+  if (env.kfuncs.has(key)) return;
   if (env.kfuncs.size === MAX_KFUNCS) env.reject('E2BIG', kfuncMessages.too_many());
-  if (!protoOf(env.profile.btf(), id)) env.reject('EINVAL', kfuncMessages.not_function(id));
-  checkDevice(env, id);
-  env.kfuncs.add(id);
+  if (!protoOf(btf, id)) env.reject('EINVAL', kfuncMessages.not_function(id));
+  if (off === 0) checkDevice(env, id);
+  env.kfuncs.add(key);
 }
 
-/** Functions of modules need the modules' BTF, which a profile does not have. */
-function rejectModule(env: VerifierEnv, off: number): never {
-  if (off < 0) env.say(kfuncMessages.negative_offset());
-  else env.say(kfuncMessages.no_fd_array());
-  env.reject(off < 0 ? 'EINVAL' : 'EPROTO', kfuncMessages.no_btf());
+/** The BTF that `off` names: 0 the kernel's, else that of a module the loader handed over. */
+function btfOf(env: VerifierEnv, off: number): Btf {
+  if (off < 0) {
+    env.say(kfuncMessages.negative_offset());
+    env.reject('EINVAL', kfuncMessages.no_btf());
+  }
+  const btf = calledBtf(env, off);
+  if (btf) return btf;
+  const names = env.input.modules ?? [];
+  env.say(names.length === 0 ? kfuncMessages.no_fd_array() : kfuncMessages.invalid_module_fd());
+  return env.reject(names.length === 0 ? 'EPROTO' : 'EBADF', kfuncMessages.no_btf());
 }
 
 function checkDevice(env: VerifierEnv, id: number): void {

@@ -46,6 +46,14 @@ interface Search {
   seen: number;
 }
 
+/** What a kptr points to: a type of the kernel, of a module of it, or of the program. */
+export interface KptrTarget {
+  readonly kernel: boolean;
+  /** BTF of the kernel's module that has the type. */
+  readonly module?: Btf;
+  readonly id: number;
+}
+
 const MAX_FIELDS = 11;
 const MAX_DEPTH = 32;
 
@@ -95,7 +103,7 @@ export function parseFields(
   typeId: number,
   mask: number,
   valueSize: number,
-  kptr: (struct: BtfType, type: number) => { readonly kernel: boolean; readonly id: number },
+  kptr: (struct: BtfType, type: number) => KptrTarget,
 ): FieldRecord | undefined {
   const found = findFields({ btf, mask, seen: 0 }, btf.type(typeId));
   if (found.length === 0) return undefined;
@@ -294,13 +302,13 @@ function checkPlaces(found: readonly Found[], valueSize: number): void {
 function fieldOf(
   btf: Btf,
   found: Found,
-  kptr: (struct: BtfType, type: number) => { readonly kernel: boolean; readonly id: number },
+  kptr: (struct: BtfType, type: number) => KptrTarget,
 ): SpecialField {
   const { type, offset } = found;
   const plain = { type, offset, size: sizeOf(type), btf: undefined, btfId: 0 };
   if (type & BPF_KPTR) {
     const target = kptr(btf.type(found.typeId), type);
-    const owner = target.kernel ? undefined : btf;
+    const owner = target.kernel ? target.module : btf;
     return { ...plain, btf: owner, btfId: target.id, valueBtfId: 0, nodeOffset: 0 };
   }
   if (type & BPF_GRAPH_ROOT) {

@@ -2,14 +2,14 @@
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
  * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
-import { constants, kptrDestructor } from '../../abi/index.ts';
-import { BugError } from '../../base/index.ts';
+import { constants, findKernelType, kptrDestructor } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
-import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
+import { btfIndex } from '../btf/modules.ts';
+import type { VerifierEnv } from '../env.ts';
 import { isAllocObject } from '../mem/pointers.ts';
 import { BTF, BTF_ID, MAP, PTR_TO_MAP_VALUE, TYPE } from '../state/layout.ts';
 import type { KernelProfile, VerifierMap } from '../types.ts';
-import { ALLOC_FIELDS, FieldError, findKptr, parseFields } from './parse.ts';
+import { ALLOC_FIELDS, FieldError, findKptr, type KptrTarget, parseFields } from './parse.ts';
 import {
   BPF_KPTR,
   BPF_KPTR_REF,
@@ -43,11 +43,14 @@ const STRUCT_FIELDS =
  * know how to release what a referenced one holds (btf_parse_kptr).
  */
 function kptrResolver(profile: KernelProfile) {
-  return (struct: BtfType, type: number): { kernel: boolean; id: number } => {
-    const id = profile.btf().find('struct', struct.name);
-    if (id === undefined) return { kernel: false, id: struct.id };
-    if (type === BPF_KPTR_REF && !kptrDestructor(struct.name)) throw new FieldError('ENOENT');
-    return { kernel: true, id };
+  return (struct: BtfType, type: number): KptrTarget => {
+    const found = findKernelType(profile, 'struct', struct.name);
+    if (!found) return { kernel: false, id: struct.id };
+    const { module, id } = found;
+    const destructors = module?.destructors ?? {};
+    const destructor = module ? destructors[struct.name] : kptrDestructor(struct.name);
+    if (type === BPF_KPTR_REF && !destructor) throw new FieldError('ENOENT');
+    return { kernel: true, id, ...(module && { module: module.btf() }) };
   };
 }
 
@@ -203,10 +206,4 @@ export function kptrTarget(env: VerifierEnv, field: SpecialField): { btf: number
   return { btf: btfIndex(env, field.btf), btfId: field.btfId };
 }
 
-/** `BTF` word for a BTF; undefined stands for the kernel's. */
-export function btfIndex(env: VerifierEnv, btf: Btf | undefined): number {
-  if (btf === undefined) return KERNEL_BTF;
-  const index = env.btfs.indexOf(btf, KERNEL_BTF);
-  if (index < 0) throw new BugError('a BTF the program does not use');
-  return index + 1;
-}
+export { btfIndex };

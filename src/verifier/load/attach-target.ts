@@ -4,7 +4,7 @@ import { modifyReturnFlags, kfuncFlags } from '../../abi/kfuncs.ts';
 import { inBtfSet, lsmHook } from '../../abi/lsm.ts';
 import type { Btf, BtfFuncProto, BtfType } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
-import { KERNEL_BTF } from '../env.ts';
+import { attachKernelBtf, attachModule, btfWord } from '../btf/modules.ts';
 import { attach } from '../messages/attach.ts';
 import { checkFunctionModel } from './function-model.ts';
 import { iteratorArgs } from './iterators.ts';
@@ -53,7 +53,7 @@ interface Target {
 function findTarget(env: VerifierEnv): Target {
   const { attachBtfId: id, attachProgram, type: programType } = env.input;
   if (id === 0) env.reject('EINVAL', attach.no_btf_id());
-  const btf = attachProgram ? attachProgram.input.btf : env.profile.btf();
+  const btf = attachProgram ? attachProgram.input.btf : attachKernelBtf(env);
   if (!btf) return env.reject('EINVAL', attach.target_without_btf());
   if (id < 0 || id >= btf.count) env.reject('EINVAL', attach.invalid_id(id));
   const type = btf.type(id);
@@ -144,7 +144,7 @@ function takeTarget(env: VerifierEnv, target: Target, proto: BtfFuncProto | unde
     env.expectedAttachType = program.expectedAttachType;
     env.programType = program.type;
   }
-  env.attachBtf = program ? env.btfs.push(btf) : KERNEL_BTF;
+  env.attachBtf = program ? env.btfs.push(btf) : btfWord(env, attachModule(env));
   env.attachProto = proto?.id ?? 0;
   const isTracepoint = !program && env.expectedAttachType === attachTypes.BPF_TRACE_RAW_TP;
   env.attachName = isTracepoint ? name.slice(TRACEPOINT_PREFIX.length) : name;

@@ -1,18 +1,21 @@
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
-import { KERNEL_BTF } from '../env.ts';
+import { btfWord, moduleAt } from '../btf/modules.ts';
 import { load } from '../messages/load.ts';
 import { MEM_PERCPU, MEM_RDONLY, PTR_TO_BTF_ID, PTR_TO_MEM } from '../state/layout.ts';
 
 /**
- * What register a load of a kernel variable's or function's address makes. Mirrors
- * check_pseudo_btf_id; that the symbol has an address is taken for granted: BTF lists no other.
+ * What register a load of the address of a variable or function of the kernel or of a module makes.
+ * Mirrors check_pseudo_btf_id; that the symbol has an address is taken for granted: BTF lists no other.
  */
 export function resolveKernelSymbol(env: VerifierEnv, insn: number): void {
   const { imm } = env.code;
-  const btf = env.profile.btf();
   const id = imm[insn]!;
-  if (imm[insn + 1] !== 0) env.reject('EINVAL', load.symbol_btf());
+  const place = imm[insn + 1]!;
+  const module = place === 0 ? undefined : moduleAt(env, place);
+  if (place !== 0 && !module) env.reject('EINVAL', load.symbol_btf());
+  const btf = module?.btf() ?? env.profile.btf();
+  env.aux.loadObject[insn] = btfWord(env, module);
   if (id < 0 || id >= btf.count) env.reject('ENOENT', load.symbol_id(id));
   const symbol = btf.type(id);
   if (symbol.kind === 'func') return set(env, insn, PTR_TO_MEM | MEM_RDONLY, 0);
@@ -34,7 +37,6 @@ function sizeOfVariable(env: VerifierEnv, btf: Btf, id: number): number {
 
 function set(env: VerifierEnv, insn: number, type: number, value: number): void {
   env.aux.loadType[insn] = type;
-  env.aux.loadObject[insn] = KERNEL_BTF;
   env.aux.loadValue[insn] = value;
 }
 
@@ -44,7 +46,9 @@ const perCpu = new WeakMap<Btf, ReadonlySet<number>>();
 function isPerCpu(btf: Btf, id: number): boolean {
   let variables = perCpu.get(btf);
   if (!variables) {
-    const section = btf.type(btf.find('datasec', '.data..percpu') ?? 0);
+    // The kernel and each module have a section of that name of their own.
+    const own = btf.findAll('datasec', '.data..percpu').find((each) => each >= btf.firstOwnId);
+    const section = btf.type(own ?? 0);
     variables = new Set(section.kind === 'datasec' ? section.vars.map(({ type }) => type) : []);
     perCpu.set(btf, variables);
   }

@@ -1,6 +1,6 @@
 import type { Btf, BtfComposite, BtfFuncProto, BtfType } from '../../btf/index.ts';
 import type { ContextArg, VerifierEnv } from '../env.ts';
-import { KERNEL_BTF } from '../env.ts';
+import { attachKernelBtf, attachModule, btfWord } from '../btf/modules.ts';
 import { attach } from '../messages/attach.ts';
 import { PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED } from '../state/layout.ts';
 import { isGplCompatible } from './program-kinds.ts';
@@ -13,11 +13,9 @@ interface StructOps {
   readonly supported: ReadonlySet<string>;
   /** Members whose program may sleep; undefined: all of them. */
   readonly sleepable?: ReadonlySet<string>;
-  /** Functions that stand in and whose parameters' names tell more than the prototype. */
-  readonly stubs: Readonly<Record<string, string>>;
 }
 
-/** The tables a kernel without modules has (struct bpf_struct_ops). */
+/** The tables the kernel itself has (struct bpf_struct_ops). */
 const STRUCT_OPS: Readonly<Record<string, StructOps>> = {
   tcp_congestion_ops: {
     supported: new Set([
@@ -34,23 +32,28 @@ const STRUCT_OPS: Readonly<Record<string, StructOps>> = {
       'init',
       'release',
     ]),
-    stubs: {},
   },
   bpf_dummy_ops: {
     supported: new Set(['test_1', 'test_2', 'test_sleepable']),
     sleepable: new Set(['test_sleepable']),
-    stubs: { test_1: 'bpf_dummy_ops__test_1' },
   },
 };
+
+function factsOf(env: VerifierEnv, name: string): StructOps | undefined {
+  const module = attachModule(env);
+  if (!module) return Object.hasOwn(STRUCT_OPS, name) ? STRUCT_OPS[name] : undefined;
+  const ops = Object.hasOwn(module.structOps, name) ? module.structOps[name] : undefined;
+  return ops && { supported: new Set(ops.supported) };
+}
 
 /** The program is one operation of a table of the kernel. Mirrors check_struct_ops_btf_id. */
 export function checkStructOps(env: VerifierEnv): void {
   const { license, attachBtfId, flags } = env.input;
   if (!isGplCompatible(license)) env.reject('EINVAL', attach.struct_ops_license());
   if (attachBtfId === 0) env.reject('ENOTSUPP');
-  const btf = env.profile.btf();
+  const btf = attachKernelBtf(env);
   const struct = btf.type(attachBtfId);
-  const facts = Object.hasOwn(STRUCT_OPS, struct.name) ? STRUCT_OPS[struct.name] : undefined;
+  const facts = factsOf(env, struct.name);
   if (!facts || struct.kind !== 'struct') {
     return env.reject('ENOTSUPP', attach.struct_ops_id(attachBtfId));
   }
@@ -61,7 +64,8 @@ export function checkStructOps(env: VerifierEnv): void {
   if (mayNotSleep && flags & BPF_F_SLEEPABLE) env.reject('EINVAL', unsupported);
   env.attachProto = proto.id;
   env.attachName = member;
-  env.contextArgs = nullableArgs(btf, proto, facts.stubs[member]);
+  env.attachBtf = btfWord(env, attachModule(env));
+  env.contextArgs = nullableArgs(env, btf, proto, `${struct.name}__${member}`);
 }
 
 function operation(
@@ -81,9 +85,9 @@ function operation(
   return { member: member.name, proto };
 }
 
-/** Parameters that the stub calls `…__nullable` (prepare_arg_info). */
-function nullableArgs(btf: Btf, proto: BtfFuncProto, stub: string | undefined): ContextArg[] {
-  const func = btf.type((stub && btf.find('func', stub)) || 0);
+/** Parameters that the function that stands in calls `…__nullable` (prepare_arg_info). */
+function nullableArgs(env: VerifierEnv, btf: Btf, proto: BtfFuncProto, stub: string): ContextArg[] {
+  const func = btf.type(btf.find('func', stub) ?? 0);
   const stubProto = func.kind === 'func' ? btf.type(func.type) : undefined;
   if (stubProto?.kind !== 'func_proto') return [];
   return stubProto.params.flatMap(({ name }, index) => {
@@ -91,6 +95,6 @@ function nullableArgs(btf: Btf, proto: BtfFuncProto, stub: string | undefined): 
     const pointer = btf.resolved(proto.params[index]!.type);
     const btfId = pointer.kind === 'ptr' ? btf.resolve(pointer.type) : 0;
     const type = PTR_TRUSTED | PTR_TO_BTF_ID | PTR_MAYBE_NULL;
-    return [{ offset: index * 8, type, btf: KERNEL_BTF, btfId }];
+    return [{ offset: index * 8, type, btf: env.attachBtf, btfId }];
   });
 }

@@ -1,5 +1,6 @@
 import { type Code, kernelText, LD_IMM64 } from '../../isa/index.ts';
 import { helperName } from '../../abi/index.ts';
+import { calledBtf } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
 import type { FuncState } from '../state/state.ts';
@@ -199,9 +200,8 @@ function constantText(env: VerifierEnv, code: Code, i: number): string | undefin
 /** Name of a called kernel function; bpf-to-bpf calls show their distance. */
 function calleeText(env: VerifierEnv, code: Code, i: number): string | undefined {
   if (code.src[i] !== PSEUDO_KFUNC_CALL) return undefined;
-  if (code.off[i] !== 0) return undefined;
   try {
-    return env.btfAt(1).type(code.imm[i]!).name;
+    return calledBtf(env, code.off[i]!)?.type(code.imm[i]!).name;
   } catch {
     return undefined;
   }

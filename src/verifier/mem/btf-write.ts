@@ -1,11 +1,12 @@
 /** Stores to structs of the kernel that some program types allow (ops->btf_struct_access). */
 import { constants } from '../../abi/index.ts';
 import type { Btf, BtfMember } from '../../btf/index.ts';
+import { attachKernelBtf, attachModule } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import { btfAccessMessages } from '../messages/btf-access.ts';
 import { BTF_ID } from '../state/layout.ts';
 
-/** Types whose stores conntrack decides about; its module is not loaded. */
+/** Types whose stores conntrack decides about, if its module is loaded. */
 const CONNTRACK_TYPES = new Set<number>([
   constants.BPF_PROG_TYPE_SCHED_CLS,
   constants.BPF_PROG_TYPE_SCHED_ACT,
@@ -15,12 +16,14 @@ const CONNTRACK_TYPES = new Set<number>([
 /** True if the program type decides itself what may be written. */
 export function hasStructWriteRules(env: VerifierEnv): boolean {
   const type = env.programType;
-  return CONNTRACK_TYPES.has(type) || type === constants.BPF_PROG_TYPE_STRUCT_OPS;
+  if (type !== constants.BPF_PROG_TYPE_STRUCT_OPS) return CONNTRACK_TYPES.has(type);
+  const module = attachModule(env);
+  return !module || module.structOps[structOpsName(env)]?.writable !== undefined;
 }
 
 /** The struct of operations a struct_ops program is one of: 'tcp_congestion_ops'. */
 export function structOpsName(env: VerifierEnv): string {
-  return env.profile.btf().type(env.input.attachBtfId).name;
+  return attachKernelBtf(env).type(env.input.attachBtfId).name;
 }
 
 /** Members of a TCP socket that congestion control may write, from `struct sock` up. */
@@ -85,6 +88,32 @@ function checkDummyWrite(env: VerifierEnv, id: number, off: number, size: number
   }
 }
 
+/** Connections, and what they are before they are confirmed. */
+const CONNECTIONS = ['nf_conn', 'nf_conn___init'];
+
+/** Mirrors nf_conntrack's rules (_nf_conntrack_btf_struct_access). */
+function checkConntrackWrite(env: VerifierEnv, id: number, off: number, size: number): void {
+  const module = env.profile.modules.find(({ name }) => name === 'nf_conntrack');
+  if (!module) env.reject('EACCES');
+  const btf = module.btf();
+  const ids = CONNECTIONS.map((name) => btf.find('struct', name));
+  if (!ids.includes(id)) env.reject('EACCES', btfAccessMessages.read_only());
+  const bytes = bytesOf(btf, 'nf_conn', 'mark');
+  if (!bytes || off !== bytes[0]) {
+    return env.reject('EACCES', btfAccessMessages.no_connection_write(off));
+  }
+  if (off + size > bytes[1]) {
+    env.reject('EACCES', btfAccessMessages.beyond_connection_member(off, size, bytes[1]));
+  }
+}
+
+/** A module lets programs write all of one struct; which one is passed is not looked at. */
+function checkModuleWrite(env: VerifierEnv, struct: string, off: number, size: number): void {
+  const btf = attachKernelBtf(env);
+  const id = btf.find('struct', struct);
+  if (id === undefined || off < 0 || off + size > btf.sizeOf(id)) env.reject('EACCES');
+}
+
 /** Checks a store through the pointer to a kernel struct in record `(w, r)`. */
 export function checkStructWrite(
   env: VerifierEnv,
@@ -94,7 +123,9 @@ export function checkStructWrite(
   size: number,
 ): void {
   const id = w[r + BTF_ID]!;
-  if (CONNTRACK_TYPES.has(env.programType)) env.reject('EACCES');
+  if (CONNTRACK_TYPES.has(env.programType)) return checkConntrackWrite(env, id, off, size);
+  const writable = attachModule(env)?.structOps[structOpsName(env)]?.writable;
+  if (writable) return checkModuleWrite(env, writable, off, size);
   switch (structOpsName(env)) {
     case 'tcp_congestion_ops':
       return checkTcpWrite(env, id, off, size);

@@ -33,6 +33,9 @@ export const btfAccessMessages = defineMessages('btf_access', {
   no_tcp_sock_write: (off: number) => `no write support to tcp_sock at off ${off}`,
   beyond_tcp_sock_member: (off: number, size: number, end: number) =>
     `write access at off ${off} with size ${size} beyond the member of tcp_sock ended at ${end}`,
+  no_connection_write: (off: number) => `no write support to nf_conn at off ${off}`,
+  beyond_connection_member: (off: number, size: number, end: number) =>
+    `write access at off ${off} with size ${size} beyond the member of nf_conn ended at ${end}`,
   only_dummy_state: () => 'only access to bpf_dummy_ops_state is supported',
   dummy_state_bounds: (off: number, size: number) => `write access at off ${off} with size ${size}`,
   internal_program_btf: () => 'verifier internal error: reg->btf must be kernel btf',

@@ -5,6 +5,7 @@ export const kfuncMessages = defineMessages('kfunc', {
   not_gpl: () => 'cannot call kernel function from non-GPL compatible program',
   negative_offset: () => 'negative offset disallowed for kernel module function call',
   no_fd_array: () => 'kfunc offset > 0 without fd_array is invalid',
+  invalid_module_fd: () => 'invalid module BTF fd specified',
   no_btf: () => 'failed to find BTF for kernel function',
   too_many: () => 'too many different kernel function calls',
   not_function: (id: number) => `kernel btf_id ${id >>> 0} is not a function`,

@@ -1,7 +1,7 @@
 /** Open-coded iterators: their state lives in stack slots. */
 import { kfuncFlags } from '../../../abi/index.ts';
 import type { BtfType } from '../../../btf/index.ts';
-import { KERNEL_BTF, type VerifierEnv } from '../../env.ts';
+import type { VerifierEnv } from '../../env.ts';
 import { iterTypeText } from '../../log/print-state.ts';
 import { checkMemAccess } from '../../mem/access.ts';
 import { inRcuCs } from '../../mem/pointers.ts';
@@ -61,7 +61,7 @@ export function processIterArg(env: VerifierEnv, regno: number, meta: KfuncMeta)
   const struct = iteratorStruct(meta, arg);
   if (!struct) env.reject('EINVAL', iterMessages.invalid(arg));
   const slots = struct.size / REG_SIZE;
-  const text = () => iterTypeText(env, KERNEL_BTF, struct.id);
+  const text = () => iterTypeText(env, meta.btf, struct.id);
   if (meta.has(kfuncFlags.ITER_NEW)) {
     if (!isUninitialized(env, r, slots)) {
       env.reject('EINVAL', iterMessages.initialized(text(), arg));
@@ -131,7 +131,7 @@ function checkInitialized(
     if (w[at + TYPE]! & PTR_UNTRUSTED) env.reject('EPROTO', iterMessages.needs_rcu(meta.name));
     const isMain = w[at + REF_OBJ_ID] !== 0;
     if (isMain !== (i === 0)) return fail();
-    if (w[at + BTF] !== KERNEL_BTF || w[at + BTF_ID] !== typeId || !isIterSlot(w, at)) {
+    if (w[at + BTF] !== meta.btf || w[at + BTF_ID] !== typeId || !isIterSlot(w, at)) {
       return fail();
     }
   }
@@ -158,7 +158,7 @@ function makeIterator(
     w[at + TYPE] = PTR_TO_STACK | flags;
     w[at + LIVE]! |= REG_LIVE_WRITTEN;
     w[at + REF_OBJ_ID] = i === 0 ? id : 0;
-    w[at + BTF] = KERNEL_BTF;
+    w[at + BTF] = meta.btf;
     w[at + BTF_ID] = typeId;
     w[at + ITER_STATE_DEPTH] = BPF_ITER_STATE_ACTIVE;
     fillSlotTypes(w, at, STACK_ITER);
