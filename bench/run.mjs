@@ -12,12 +12,13 @@ import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
+import * as verifier from './sections/verifier.mjs';
 
-const SECTIONS = { programs, packets, entry, compile, cli };
+const SECTIONS = { programs, packets, entry, compile, verifier, cli };
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, entry, compile, cli (default: all)
+  --section NAME,…   programs, packets, entry, compile, verifier, cli (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)
   --rounds N         rounds over all sides (default 3)
