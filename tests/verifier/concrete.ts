@@ -86,8 +86,16 @@ function immediate(random: Random): number {
   return Number(BigInt.asIntN(32, value + BigInt(random() % 3) - 1n));
 }
 
-/** A program that starts with unknown 32-bit numbers in most registers and jumps only forward. */
-export function randomProgram(random: Random, length: number, jumps: number): Code {
+/**
+ * A program that starts with unknown 32-bit numbers in most registers and jumps only forward.
+ * `signedFills`: it may load what was spilled with sign extension.
+ */
+export function randomProgram(
+  random: Random,
+  length: number,
+  jumps: number,
+  signedFills = true,
+): Code {
   const code = new Code(PROLOGUE + length + 2);
   let at = 0;
   const emit = (op: number, dst: number, src: number, off: number, imm: number) =>
@@ -110,7 +118,7 @@ export function randomProgram(random: Random, length: number, jumps: number): Co
       left--;
       emitJump(random, emit, target());
     } else {
-      emitPlain(random, emit);
+      emitPlain(random, emit, signedFills);
     }
   }
   while (at <= end) emit(BPF_ALU64 | BPF_MOV, 0, 0, 0, 0);
@@ -136,7 +144,7 @@ function emitSum(random: Random, emit: Emit, reg: number): void {
   emit(BPF_ALU64 | BPF_ADD, sum, 0, 0, immediate(random) & 0x7fff_ffff);
 }
 
-function emitPlain(random: Random, emit: Emit): void {
+function emitPlain(random: Random, emit: Emit, signedFills: boolean): void {
   const width = random() % 3 === 0 ? BPF_ALU : BPF_ALU64;
   const dst = random() % REGISTERS;
   const src = random() % REGISTERS;
@@ -168,7 +176,7 @@ function emitPlain(random: Random, emit: Emit): void {
       emit(width | BPF_MOV | BPF_X, dst, src, 0, 0);
       return;
     case 7:
-      emitStack(random, emit, dst);
+      emitStack(random, emit, dst, signedFills);
       return;
     case 8:
     case 9:
@@ -180,11 +188,12 @@ function emitPlain(random: Random, emit: Emit): void {
 }
 
 /** Spills a register and takes (part of) it back into another. */
-function emitStack(random: Random, emit: Emit, reg: number): void {
+function emitStack(random: Random, emit: Emit, reg: number, signedFills: boolean): void {
   const off = pick(random, SLOTS);
   emit(BPF_STX | BPF_MEM | BPF_DW, FRAME_POINTER, reg, off, 0);
   const size = pick(random, SIZES);
-  const mode = size !== BPF_DW && random() % 3 === 0 ? BPF_MEMSX : BPF_MEM;
+  const signed = size !== BPF_DW && random() % 3 === 0;
+  const mode = signed && signedFills ? BPF_MEMSX : BPF_MEM;
   const bytes = bytesOf(size);
   const inner = random() % 2 === 0 ? 0 : bytes * (random() % (8 / bytes));
   emit(BPF_LDX | mode | size, random() % REGISTERS, FRAME_POINTER, off + inner, 0);

@@ -16,6 +16,7 @@ import { containsWords, randomSource } from './values.ts';
 const SCALE = Number(process.env.BEEYARD_FUZZ ?? 1);
 const PROGRAMS = 60 * SCALE;
 const RUNS = 50;
+const TIMEOUT = 60_000 * SCALE;
 const WORDS = regAt(REGISTERS);
 
 /** Keeps the registers of every step; makes the walk take every path to its end. */
@@ -66,19 +67,24 @@ function statesOf(code: Code, capabilities: VerifierCapabilities): Map<number, I
 test.each([
   ['privileged', PRIVILEGED, 7],
   ['unprivileged', UNPRIVILEGED, 8],
-])('%s: every concrete state is one the walk had', (_, capabilities, seed) => {
-  const random = randomSource(seed);
-  let steps = 0;
-  for (let i = 0; i < PROGRAMS; i++) {
-    const code = randomProgram(random, 24, 6);
-    const states = statesOf(code, capabilities);
-    for (let run = 0; run < RUNS; run++) {
-      runConcrete(code, random, (insn, words) => {
-        steps++;
-        if (states.get(insn)?.some((state) => allows(state, words))) return;
-        throw new Error(`program ${i}, instruction ${insn}: ${words}\n${kernelListing(code)}`);
-      });
+])(
+  '%s: every concrete state is one the walk had',
+  { timeout: TIMEOUT },
+  (_, capabilities, seed) => {
+    const random = randomSource(seed);
+    let steps = 0;
+    for (let i = 0; i < PROGRAMS; i++) {
+      // Linux 6.12 itself is wrong about sign-extending fills (see alu.test.ts), and so are we.
+      const code = randomProgram(random, 24, 6, false);
+      const states = statesOf(code, capabilities);
+      for (let run = 0; run < RUNS; run++) {
+        runConcrete(code, random, (insn, words) => {
+          steps++;
+          if (states.get(insn)?.some((state) => allows(state, words))) return;
+          throw new Error(`program ${i}, instruction ${insn}: ${words}\n${kernelListing(code)}`);
+        });
+      }
     }
-  }
-  expect(steps).toBeGreaterThan(PROGRAMS * RUNS * 22);
-});
+    expect(steps).toBeGreaterThan(PROGRAMS * RUNS * 22);
+  },
+);
