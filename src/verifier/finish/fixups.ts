@@ -20,16 +20,17 @@ const MAY_GOTO_COUNTER = 8;
  * and do_misc_fixups; the rewriting itself is not done.
  */
 export function finishProgram(env: VerifierEnv): void {
-  const alive = [...env.subprogs.entries()].filter(([index]) => isReached(env, index));
   for (const [index, subprog] of env.subprogs.entries()) growForLoop(env, index, subprog);
+  const alive = [...env.subprogs.entries()].filter(([index]) => isReached(env, index));
+  const depths = (): number[] => alive.map(([, { stackDepth }]) => stackDepth);
+  env.finalStackDepths = depths();
   checkArenaLoads(env);
   checkTailCalls(env);
   checkKfuncCalls(env);
   for (const [index, subprog] of alive) growForMayGoto(env, index, subprog);
-  const depths = alive.map(([, { stackDepth }]) => stackDepth);
   // A program that throws without a callback of its own gets one that nobody wrote.
-  if (env.seenException && env.exceptionCallback < 0) depths.push(0);
-  env.finalStackDepths = depths;
+  const hidden = env.seenException && env.exceptionCallback < 0 ? [0] : [];
+  env.finalStackDepths = [...depths(), ...hidden];
 }
 
 /** Functions that no path reaches are taken out; of unprivileged programs nothing is. */
