@@ -164,6 +164,12 @@ describe('the context', () => {
   });
 });
 
+it('rejections carry their reason also when nothing is logged', () => {
+  const { reason } = verify(program(`r0 = *(u64 *)(r1 + 0)${DONE}`), profile);
+  expect(reason?.code).toBe('context.invalid_access');
+  expect(reason?.args).toEqual([0, 8]);
+});
+
 describe('packets', () => {
   const packet = (text: string) => `
     r2 = *(u32 *)(r1 + 0)

@@ -3,6 +3,7 @@ import type { VerifierEnv } from '../env.ts';
 import { fieldTypeName } from '../fields/names.ts';
 import { structRecord } from '../fields/record.ts';
 import { btfAccessMessages } from '../messages/btf-access.ts';
+import { Rejection } from '../reject.ts';
 import { PTR_TO_BTF_ID, SCALAR_VALUE } from '../state/layout.ts';
 import { WALK_ERROR, WALK_PTR, WALK_STRUCT, WalkResult, walkStruct } from './btf-walk.ts';
 import { isAlloc } from './pointers.ts';
@@ -42,7 +43,7 @@ export function btfStructAccess(
   let at = off;
   for (;;) {
     const found = walkStruct(env, btf, next, at, size, result, !alloc);
-    if (found === WALK_ERROR) env.reject(result.errno);
+    if (found === WALK_ERROR) throw new Rejection(result.errno, result.words);
     if (found === WALK_PTR && !alloc) return PTR_TO_BTF_ID;
     if (found !== WALK_STRUCT) return SCALAR_VALUE;
     next = result.id;

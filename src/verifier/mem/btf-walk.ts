@@ -20,8 +20,9 @@ export class WalkResult {
   flags = 0;
   /** The member that is the pointer. */
   member = '';
-  /** Of an error. */
+  /** Of an error: the errno, and the words that were said. */
   errno = '';
+  words: Message | undefined = undefined;
 }
 
 /** A member's size, and for arrays what one element is (__btf_resolve_size). */
@@ -106,6 +107,7 @@ class Walk {
   fail(errno: string, message: Message): number {
     this.env.say(message);
     this.result.errno = errno;
+    this.result.words = message;
     return WALK_ERROR;
   }
 
