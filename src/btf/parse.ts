@@ -29,8 +29,8 @@ export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
 }
 
 /**
- * The same for large BTF that is known to be well-formed (the kernel's own, its modules'): a type is
- * read and its references checked when it is first asked for, which makes opening a hundred
+ * The same for large BTF that is known to be well-formed (the kernel's own, its modules'): a type
+ * is read and its references checked when it is first asked for, which makes opening a hundred
  * thousand types a matter of milliseconds. Types that contain themselves are noticed where a walk
  * over them would not end (`resolve`, `sizeOf`, `alignOf`).
  *
