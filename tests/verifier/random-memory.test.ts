@@ -33,7 +33,7 @@ import { imageOf, Lab } from '../engine/harness.ts';
 import { inputOf, PRIVILEGED, profile, UNPRIVILEGED } from './programs.ts';
 import { Random, randomProgram } from './random-programs.ts';
 
-const PROGRAMS = 800;
+const PROGRAMS = 500;
 const RUNS = 4;
 const VALUE_SIZE = 48;
 const MAP_MARK = 0x6d6170;
