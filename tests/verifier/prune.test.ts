@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Checkpoints } from '../../src/verifier/prune/checkpoints.ts';
-import { EXACT, NOT_EXACT, RANGE_WITHIN, statesEqual } from '../../src/verifier/prune/equal.ts';
+import { statesEqual } from '../../src/verifier/prune/equal.ts';
+import { EXACT, NOT_EXACT, RANGE_WITHIN } from '../../src/verifier/prune/equal-regs.ts';
 import { IdMap } from '../../src/verifier/prune/idmap.ts';
 import { keepState } from '../../src/verifier/prune/keep.ts';
 import { checkRegArg, markRegRead } from '../../src/verifier/prune/liveness.ts';

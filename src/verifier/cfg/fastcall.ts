@@ -93,7 +93,8 @@ function pairRegister(env: VerifierEnv, call: number, distance: number, off: num
 
 /**
  * Instruction `insn` touches stack offset `off` of `frame`: if that is in the region of spills of
- * fastcall patterns and it is not one of them, none of the function is (check_fastcall_stack_contract).
+ * fastcall patterns and it is not one of them, none of the function is
+ * (check_fastcall_stack_contract).
  */
 export function checkFastcallStackContract(
   env: VerifierEnv,

@@ -5,7 +5,7 @@ const COUNT_BITS = 4;
 const ENTRY_BITS = 10;
 const ENTRY_MASK = 0x3ff;
 
-/** Entry `n` of packed linked registers: frame in bits 0..2, register or slot in 3..8, kind in 9. */
+/** Entry `n` of packed linked registers: bits 0..2 frame, 3..8 register or slot, 9 kind. */
 function entryOf(low: number, high: number, n: number): number {
   const at = COUNT_BITS + n * ENTRY_BITS;
   if (at >= 32) return (high >>> (at - 32)) & ENTRY_MASK;

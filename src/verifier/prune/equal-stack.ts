@@ -25,7 +25,7 @@ import {
 } from '../state/layout.ts';
 import { type FuncState, REF_ID, REF_WORDS } from '../state/state.ts';
 import { markUnknownImprecise } from '../value/bounds.ts';
-import { type Exactness, NOT_EXACT, regSafe } from './equal.ts';
+import { type Exactness, NOT_EXACT, regSafe } from './equal-regs.ts';
 
 /** What a load from 8 bytes of anything gives. */
 const anything = new Int32Array(REG_WORDS);

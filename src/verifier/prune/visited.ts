@@ -27,7 +27,8 @@ import {
 import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { cleanLiveStates, isDone } from './clean.ts';
-import { EXACT, NOT_EXACT, RANGE_WITHIN, differsAt, sameWords, statesEqual } from './equal.ts';
+import { differsAt, statesEqual } from './equal.ts';
+import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords } from './equal-regs.ts';
 import { keepState } from './keep.ts';
 import { propagateLiveness, propagatePrecision } from './propagate.ts';
 

@@ -12,7 +12,8 @@ import {
 } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import { markUnknown } from '../value/bounds.ts';
-import { regsExact, sameCallsites } from './equal.ts';
+import { sameCallsites } from './equal.ts';
+import { regsExact } from './equal-regs.ts';
 
 /**
  * The latest open checkpoint of `insn` above `state` with the same callers: the round of the loop
