@@ -139,7 +139,7 @@ export function accessMapValue(
     checkKptrAccess(env, valueRegno, insn, kptr);
   } else if (access === 'read' && valueRegno >= 0) {
     const { constantValue } = map;
-    if (fixed && constantValue) {
+    if (fixed && constantValue && at + size <= constantValue.length) {
       loadConstant(env, map, constantValue, at, size, isLdsx, valueRegno);
     } else {
       markUnknown(env, w, regAt(valueRegno));
