@@ -149,7 +149,9 @@ function inputOf(beeyard, test, mapTypes) {
     maps.push(mapOf(beeyard, MAPS[name], mapTypes));
   }
   for (const [at, name] of Object.entries(test.kfuncs)) {
-    view.setInt32(at * 8 + 4, beeyard.profile.btf().find('func', name) ?? 0, true);
+    const { id, off } = kfuncOf(beeyard, name);
+    view.setInt16(at * 8 + 2, off, true);
+    view.setInt32(at * 8 + 4, id, true);
   }
   return {
     name: '',
@@ -159,11 +161,23 @@ function inputOf(beeyard, test, mapTypes) {
     license: 'GPL',
     flags: loadFlags(test.flags ?? 0),
     insns,
+    modules: [TEST_MODULE],
     maps,
     btf: test.btfTypes && btfOf(beeyard, test.btfTypes, test.btfStrings),
     functionInfo: functionInfo(test.functionInfo ?? ''),
     lineInfo: [],
   };
+}
+
+const TEST_MODULE = 'bpf_testmod';
+
+/** Id of a kernel function, and 1 when it is one of the test module's. */
+function kfuncOf({ profile }, name) {
+  const own = profile.btf().find('func', name);
+  if (own !== undefined) return { id: own, off: 0 };
+  const module = profile.modules?.find((one) => one.name === TEST_MODULE);
+  const id = module?.btf().find('func', name);
+  return id === undefined ? { id: 0, off: 0 } : { id, off: 1 };
 }
 
 function functionInfo(hex) {
@@ -246,8 +260,9 @@ function judgeOne(beeyard, test, mode, mapTypes) {
   }
 }
 
-/** It uses functions or types of bpf_testmod. */
+/** It uses functions or types of bpf_testmod, which the profile has not. */
 function needsModule({ profile }, { kfuncs, maps }) {
+  if (profile.modules?.some((one) => one.name === TEST_MODULE)) return false;
   const names = Object.values(kfuncs);
   return 'map_kptr' in maps || names.some((name) => !profile.btf().find('func', name));
 }
