@@ -23,8 +23,8 @@ export interface CaptureStorage {
   /** All of it. Asked again whenever the reader starts to work: it may have moved. */
   bytes(): Uint8Array;
   /**
-   * Makes bytes `from` .. `to` the first ones, when all others have been read. Without it the reader
-   * moves them itself.
+   * Makes bytes `from` .. `to` the first ones, when all others have been read. Without it the
+   * reader moves them itself.
    */
   turn?(from: number, to: number): void;
   /** Where the bytes are in a larger memory, if they are part of one. */
