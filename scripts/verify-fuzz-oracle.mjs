@@ -88,7 +88,7 @@ async function compare(folder, answers) {
   const bar = progress('verifying', files.length);
   const found = [];
   for (const file of files) {
-    for (const unit of unitsOf(beeyard, folder, file, { [mode]: rows.get(file) })) {
+    for (const unit of readUnits(beeyard, folder, file, { [mode]: rows.get(file) })) {
       if (unit.mode !== mode || !['accepted', 'rejected'].includes(unit.row?.verdict)) continue;
       found.push(compareOne(beeyard, unit));
     }
@@ -96,6 +96,16 @@ async function compare(folder, answers) {
   }
   bar.end();
   return found;
+}
+
+/** None for an object our loader does not read: a change made its calls unreadable. */
+function readUnits(beeyard, folder, file, rows) {
+  try {
+    return unitsOf(beeyard, folder, file, rows);
+  } catch (error) {
+    if (error.name === 'FormatError') return [];
+    throw error;
+  }
 }
 
 function answersOf(path) {

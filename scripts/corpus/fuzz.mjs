@@ -13,6 +13,7 @@ const SHF_EXECINSTR = 4;
 const SHT_REL = 9;
 const INSN_SIZE = 8;
 const CALL = 0x85;
+const LD_IMM64 = 0x18;
 
 /** Programs of one generated object. */
 const PER_OBJECT = 250;
@@ -41,12 +42,20 @@ export function mutatedObject(fuzz, bytes, random) {
     const insns = copy.slice(at, at + symbol.size);
     const isFixed = (insn) =>
       relocated.has(at + insn * INSN_SIZE) || isInnerCall(insns, insn * INSN_SIZE);
-    copy.set(fuzz.mutated(insns, random, isFixed), at);
+    const changed = fuzz.mutated(insns, random, isFixed);
+    for (let i = 0; i < changed.length; i += INSN_SIZE) {
+      // What the loader reads as a reference of its own stays what it was.
+      if (isReference(changed, i)) changed.set(insns.subarray(i, i + INSN_SIZE), i);
+    }
+    copy.set(changed, at);
   }
   return copy;
 }
 
 const isInnerCall = (insns, at) => insns[at] === CALL && insns[at + 1] >> 4 !== 0;
+
+const isReference = (insns, at) =>
+  isInnerCall(insns, at) || (insns[at] === LD_IMM64 && insns[at + 1] >> 4 !== 0);
 
 /** Offsets in the file of what relocations change. */
 function relocatedPlaces(fuzz, elf) {
