@@ -1,4 +1,3 @@
-import { BugError } from '../../base/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { precision } from '../messages/precision.ts';
 import {
@@ -25,7 +24,7 @@ const EXHAUSTED = -2;
  */
 export function markChainPrecision(env: VerifierEnv, regno: number): void {
   if (!env.bpfCapable) return;
-  if (env.regs[regAt(regno) + TYPE] !== SCALAR_VALUE) throw new BugError('precision of a pointer');
+  if (env.regs[regAt(regno) + TYPE] !== SCALAR_VALUE) env.reject('EFAULT');
   env.backtrack.frame = env.state.curframe;
   env.backtrack.setReg(regno);
   backtrack(env);
@@ -164,8 +163,10 @@ function needsMark(w: Int32Array, r: number): boolean {
 /** Backtracking does not know: every scalar of every checkpoint is precise. */
 function giveUp(env: VerifierEnv): void {
   if (env.logLevel & 2) env.say(precision.all_precise(env.state.curframe));
-  for (let state = env.state.parent; state; state = state.parent) {
+  // Above a state where all was forced before, all was forced too.
+  for (let state = env.state.parent; state && !state.allPrecise; state = state.parent) {
     for (let i = 0; i <= state.curframe; i++) forceAll(env, state.frames[i]!, i);
+    state.allPrecise = true;
   }
   env.backtrack.reset();
 }

@@ -169,6 +169,8 @@ export class VerifierState {
   historyEnd = 0;
   /** Number of this checkpoint in `env.checkpoints`; 0 for states that are none. */
   checkpoint = 0;
+  /** Checkpoints: every scalar was made precise. */
+  allPrecise = false;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -192,6 +194,7 @@ export class VerifierState {
   copyFrom(from: VerifierState, memory: FrameWords): void {
     for (let i = from.curframe + 1; i < MAX_CALL_FRAMES; i++) this.frames[i] = undefined;
     this.parent = from.parent;
+    this.allPrecise = false;
     this.branches = from.branches;
     this.curframe = from.curframe;
     this.activeLock = from.activeLock;
