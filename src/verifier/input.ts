@@ -1,4 +1,4 @@
-import { attachTypeId, enums, programTypeId } from '../abi/index.ts';
+import { attachTypeId, enums, helperId, programTypeId } from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -17,7 +17,10 @@ export interface InputOptions {
   readonly target?: VerifierInput;
   /** BPF_F_* flags beside those the section asks for. */
   readonly flags?: number;
-  /** The loader may not load BTF (it has no CAP_BPF): program and maps go without. */
+  /**
+   * The loader may not load BTF (it has no CAP_BPF): program and maps go without. libbpf then also
+   * takes the kernel for one that has only the oldest helpers that read memory.
+   */
   readonly withoutBtf?: boolean;
 }
 
@@ -42,6 +45,7 @@ export function verifierInput(
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
   const { insns, relocations, kconfig, modules } = relocateProgram(object, program, profile);
+  if (options.withoutBtf) useOldestReads(insns);
   const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
   const maps = mapsInUse(
     { object, btf, objectName: options.objectName ?? '' },
@@ -72,6 +76,24 @@ export function verifierInput(
         : [],
     lineInfo: btf ? program.lines : [],
   };
+}
+
+const CALL = 0x85;
+/** What libbpf calls instead when it cannot load a tracing program to see what the kernel has. */
+const OLDEST_READS: ReadonlyMap<number | undefined, number> = new Map([
+  [helperId('probe_read_kernel'), helperId('probe_read')!],
+  [helperId('probe_read_user'), helperId('probe_read')!],
+  [helperId('probe_read_kernel_str'), helperId('probe_read_str')!],
+  [helperId('probe_read_user_str'), helperId('probe_read_str')!],
+]);
+
+function useOldestReads(insns: Uint8Array): void {
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  for (let at = 0; at < insns.length; at += INSN_SIZE) {
+    if (insns[at] !== CALL || insns[at + 1] !== 0) continue;
+    const helper = OLDEST_READS.get(view.getInt32(at + 4, true));
+    if (helper !== undefined) view.setInt32(at + 4, helper, true);
+  }
 }
 
 function flagsOf({ flags }: ProgramSpec, type: number): number {
