@@ -1,7 +1,7 @@
 /**
  * Writes C files of random programs that call helpers, with arguments that often fit:
  * `node scripts/helper-programs.mjs SEED FILES PROGRAMS FOLDER`. tests/fixtures/oracle/helper-programs
- * holds the objects of `7 4 150`, compiled by clang-19 with -O2 -g -target bpf -mcpu=v4.
+ * holds the first two files of `7 4 150`, compiled by clang-19 with -O2 -g -target bpf -mcpu=v4.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

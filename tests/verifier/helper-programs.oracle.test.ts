@@ -8,7 +8,7 @@ import { parseObject } from '../../src/object/index.ts';
 import { verifierInput } from '../../src/verifier/index.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { readRecord } from '../abi/oracle.ts';
-import { profile } from './programs.ts';
+import { PRIVILEGED, profile, UNPRIVILEGED } from './programs.ts';
 
 type Recorded = readonly [program: string, errno: string, statistics: string, log: string];
 
@@ -17,6 +17,7 @@ const { rows } = readRecord<{
     readonly object: string;
     /** libbpf's name of the object: part of map names. */
     readonly name: string;
+    readonly unprivileged?: true;
     readonly programs: readonly Recorded[];
   }[];
 }>('helper-programs');
@@ -35,19 +36,22 @@ const hash = (log: string): string =>
   createHash('sha256').update(normalized(log)).digest('hex').slice(0, 16);
 
 describe('random calls of helpers', () => {
-  test.each(rows.map((row) => [row.object, row] as const))(
-    '%s',
-    (_, { object, name, programs }) => {
-      const file = parseObject(gunzipSync(readFileSync(join(FOLDER, `${object}.gz`))));
-      const ours = programs.map(([program]): Recorded => {
-        const spec = file.programs.find((each) => each.name === program)!;
-        const input = verifierInput(file, spec, profile, { objectName: name });
-        const { log, errnoName, stats } = verify(input, profile, { logLevel: LEVEL2 | STATS });
-        const { processed, maxStatesPerInsn, totalStates, peakStates, markRead } = stats;
-        const figures = [processed, maxStatesPerInsn, totalStates, peakStates, markRead].join(' ');
-        return [program, errnoName, figures, hash(log)];
+  test.each(rows.map((row) => [row.object, row] as const))('%s', (_, row) => {
+    const { object, name, programs, unprivileged = false } = row;
+    const capabilities = unprivileged ? UNPRIVILEGED : PRIVILEGED;
+    const file = parseObject(gunzipSync(readFileSync(join(FOLDER, `${object}.gz`))));
+    const ours = programs.map(([program]): Recorded => {
+      const spec = file.programs.find((each) => each.name === program)!;
+      const input = verifierInput(file, spec, profile, {
+        objectName: name,
+        withoutBtf: unprivileged,
       });
-      expect(ours).toEqual(programs);
-    },
-  );
+      const options = { logLevel: LEVEL2 | STATS, capabilities };
+      const { log, errnoName, stats } = verify(input, profile, options);
+      const { processed, maxStatesPerInsn, totalStates, peakStates, markRead } = stats;
+      const figures = [processed, maxStatesPerInsn, totalStates, peakStates, markRead].join(' ');
+      return [program, errnoName, figures, hash(log)];
+    });
+    expect(ours).toEqual(programs);
+  });
 });
