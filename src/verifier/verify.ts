@@ -77,6 +77,7 @@ export function verify(
   const rejection = walk(env);
   const stats = statsOf(env, started);
   sayStats(env, stats);
+  env.pool.release();
   // A log that was cut is an error of its own (bpf_vlog_finalize), whatever the program is like.
   const isCut = options.logSize !== undefined && log.buffer.trueSize > options.logSize;
   return {

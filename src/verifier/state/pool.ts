@@ -6,6 +6,10 @@ const LARGEST_SLAB = 1 << 18;
 /** What a frame costs besides its words. */
 const FRAME_OVERHEAD = 1024;
 
+/** Slabs of the largest size that wait for the next verification; at most so many. */
+const spareSlabs: ArrayBuffer[] = [];
+const MOST_SPARE_SLABS = 64;
+
 /** Bytes the states of one verification may take, if the caller does not say. */
 export const DEFAULT_STATE_MEMORY = 2 ** 31;
 
@@ -15,6 +19,7 @@ export const DEFAULT_STATE_MEMORY = 2 ** 31;
  */
 export class StatePool implements FrameWords {
   readonly #spare: VerifierState[] = [];
+  readonly #slabs: ArrayBuffer[] = [];
   #slab = new ArrayBuffer(0);
   #used = 0;
   #slabWords = FIRST_SLAB;
@@ -48,8 +53,21 @@ export class StatePool implements FrameWords {
   }
 
   #nextSlab(count: number): void {
-    this.#slab = new ArrayBuffer(Math.max(this.#slabWords, count) << 2);
+    const bytes = Math.max(this.#slabWords, count) << 2;
+    const spare = bytes === LARGEST_SLAB << 2 ? spareSlabs.pop() : undefined;
+    this.#slab = spare ?? new ArrayBuffer(bytes);
+    this.#slabs.push(this.#slab);
     this.#used = 0;
     this.#slabWords = Math.min(this.#slabWords * 2, LARGEST_SLAB);
+  }
+
+  /** No state of this pool is in use any more. */
+  release(): void {
+    for (const slab of this.#slabs) {
+      if (spareSlabs.length === MOST_SPARE_SLABS) break;
+      if (slab.byteLength === LARGEST_SLAB << 2) spareSlabs.push(slab);
+    }
+    this.#slabs.length = 0;
+    this.#used = this.#slab.byteLength >> 2;
   }
 }
