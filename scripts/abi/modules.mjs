@@ -92,11 +92,13 @@ export function structOps(files) {
       const ops = initializer(text, member(body, 'verifier_ops'));
       const write = member(ops, 'btf_struct_access');
       const writable = write && writableStruct(text, write);
+      const helpers = member(ops, 'get_func_proto');
       found[member(body, 'name')] = {
         supported: [
           ...[...stubs.matchAll(/\.(\w+)\s*=/g)].map((match) => match[1]),
           ...numbered(text, stubsName),
         ],
+        ...(helpers && { helpers }),
         ...(writable && { writable }),
       };
     }

@@ -10,6 +10,14 @@ import { inBtfSet } from './lsm.ts';
 import { helperName } from './names.ts';
 import type { CallContract } from './types.ts';
 
+/** One operation of a table that programs fill. */
+export interface StructOpsMember {
+  readonly name: string;
+  readonly member: string;
+  /** Table of helpers, if a module registered the struct: `get_func_proto` of its verifier_ops. */
+  readonly helpers?: string | undefined;
+}
+
 /** What of a program and its loader decides which helpers it may call. */
 export interface HelperCaller {
   /** BPF_PROG_TYPE_* */
@@ -21,7 +29,7 @@ export interface HelperCaller {
   /** Function it attaches to, or ''. */
   readonly attachName: string;
   /** struct_ops: the kernel's struct and the member the program fills. */
-  readonly structOps: { readonly name: string; readonly member: string } | undefined;
+  readonly structOps: StructOpsMember | undefined;
   /** It traces another BPF program. */
   readonly tracesProgram: boolean;
   /** CAP_BPF, CAP_PERFMON, or CAP_SYS_ADMIN for either. */
@@ -39,14 +47,14 @@ const STRUCT_OPS_SELECTORS: Readonly<Record<string, string>> = {
   tcp_congestion_ops: 'bpf_tcp_ca_get_func_proto',
   hid_bpf_ops: 'bpf_base_func_proto',
   sched_ext_ops: 'bpf_scx_get_func_proto',
-  bpf_testmod_st_ops: 'bpf_base_func_proto',
 };
 
 function selectorOf(caller: HelperCaller): string | undefined {
   if (caller.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) {
     return helperSelector(caller.programType);
   }
-  return caller.structOps && STRUCT_OPS_SELECTORS[caller.structOps.name];
+  const { structOps } = caller;
+  return structOps && (structOps.helpers ?? STRUCT_OPS_SELECTORS[structOps.name]);
 }
 
 /** The program runs through a trampoline (bpf_prog_has_trampoline). */

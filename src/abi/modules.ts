@@ -8,6 +8,8 @@ import { type KfuncDef, kfuncsIn } from './kfuncs.ts';
 export interface ModuleStructOps {
   /** Members that have a function to stand in: programs can be attached there. */
   readonly supported: readonly string[];
+  /** Function that tells which helpers programs may call; none without it. */
+  readonly helpers?: string;
   /** Struct of the module that programs may write to. */
   readonly writable?: string;
 }

@@ -2,7 +2,7 @@ import { enums, findKernelType, findModuleType, type KernelType } from '../abi/i
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { BtfComposite, BtfKind } from '../btf/index.ts';
-import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from './types.ts';
 
 /** A program on its way to become an input. */
@@ -99,26 +99,40 @@ const targetOf = ({ id, module }: KernelType): AttachTarget => ({
  * The kernel's struct of a struct_ops table that names the program, and the member's index as the
  * attach type.
  */
-function structOpsMember({ object, program, profile }: AttachRequest): AttachTarget {
+function structOpsMember(request: AttachRequest): AttachTarget {
+  const { object, program } = request;
+  let target: AttachTarget | undefined;
   for (const map of object.maps) {
-    const slot = map.initialSlots?.find((each) => each.name === program.name);
-    if (map.type !== 'struct_ops' || !slot) continue;
-    const local = object.btf!.type(map.valueTypeId) as BtfComposite;
-    const member = local.members.find(({ bitOffset }) => bitOffset === slot.slot * 64);
-    const name = local.name.replace(/([^_])___[^_].*$/, '$1');
-    const found = findKernelType(profile, 'struct', name);
-    if (!found || found.btf.find('struct', `bpf_struct_ops_${name}`) === undefined) {
-      refuse('ENOENT', 2, program, `struct bpf_struct_ops_${name} is not found in kernel BTF`);
+    if (map.type !== 'struct_ops') continue;
+    for (const slot of map.initialSlots?.filter(({ name }) => name === program.name) ?? []) {
+      const found = memberAt(request, map, slot.slot);
+      target ??= found;
+      const isOther =
+        target.attachBtfId !== found.attachBtfId ||
+        target.expectedAttachType !== found.expectedAttachType;
+      if (isOther) refuse('EINVAL', 22, program, `it is used again by '${map.name}'`);
     }
-    const kernel = found.btf.type(found.id) as BtfComposite;
-    const index = kernel.members.findIndex((each) => each.name === member?.name);
-    if (index < 0) refuse('ENOTSUP', 95, program, `no member '${member?.name}' in '${name}'`);
-    return { ...targetOf(found), expectedAttachType: index };
   }
-  return refuse(
-    'EINVAL',
-    22,
-    program,
-    "program isn't referenced anywhere, did you forget to use it?",
+  return (
+    target ??
+    refuse('EINVAL', 22, program, "program isn't referenced anywhere, did you forget to use it?")
   );
+}
+
+function memberAt(
+  { object, program, profile }: AttachRequest,
+  map: MapSpec,
+  slot: number,
+): AttachTarget {
+  const local = object.btf!.type(map.valueTypeId) as BtfComposite;
+  const member = local.members.find(({ bitOffset }) => bitOffset === slot * 64);
+  const name = local.name.replace(/([^_])___[^_].*$/, '$1');
+  const found = findKernelType(profile, 'struct', name);
+  if (!found || found.btf.find('struct', `bpf_struct_ops_${name}`) === undefined) {
+    refuse('ENOENT', 2, program, `struct bpf_struct_ops_${name} is not found in kernel BTF`);
+  }
+  const kernel = found.btf.type(found.id) as BtfComposite;
+  const index = kernel.members.findIndex((each) => each.name === member?.name);
+  if (index < 0) refuse('EOPNOTSUPP', 95, program, `no member '${member?.name}' in '${name}'`);
+  return { ...targetOf(found), expectedAttachType: index };
 }

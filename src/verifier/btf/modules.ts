@@ -3,7 +3,9 @@ import { BugError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 
-/** The module at place `place` (from 1) of those the program names; undefined: it names none there. */
+/**
+ * The module at place `place` (from 1) of those the program names; undefined: it names none there.
+ */
 export function moduleAt(env: VerifierEnv, place: number): KernelModule | undefined {
   const name = env.input.modules?.[place - 1];
   return name === undefined ? undefined : loadedModule(env, name);

@@ -9,7 +9,7 @@ import {
 } from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
-import { attachKernelBtf } from '../btf/modules.ts';
+import { attachKernelBtf, attachModule } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import * as layout from '../state/layout.ts';
 import * as types from './arg-types.ts';
@@ -115,7 +115,8 @@ function structOpsMember(env: VerifierEnv): HelperCaller['structOps'] {
   if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS || id === 0) return undefined;
   const type = attachKernelBtf(env).type(id);
   if (type.kind !== 'struct') return undefined;
-  return { name: type.name, member: type.members[env.expectedAttachType]?.name ?? '' };
+  const { helpers } = attachModule(env)?.structOps[type.name] ?? {};
+  return { name: type.name, member: type.members[env.expectedAttachType]?.name ?? '', helpers };
 }
 
 const compiled = new WeakMap<object, Map<CallContract, HelperPrototype>>();

@@ -6,7 +6,8 @@ import { MEM_PERCPU, MEM_RDONLY, PTR_TO_BTF_ID, PTR_TO_MEM } from '../state/layo
 
 /**
  * What register a load of the address of a variable or function of the kernel or of a module makes.
- * Mirrors check_pseudo_btf_id; that the symbol has an address is taken for granted: BTF lists no other.
+ * Mirrors check_pseudo_btf_id; that the symbol has an address is taken for granted: BTF lists no
+ * other.
  */
 export function resolveKernelSymbol(env: VerifierEnv, insn: number): void {
   const { imm } = env.code;
