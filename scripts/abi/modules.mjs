@@ -100,10 +100,19 @@ export function structOps(files) {
         ],
         ...(helpers && { helpers }),
         ...(writable && { writable }),
+        ...epiloguesOf(text, member(ops, 'gen_epilogue')),
       };
     }
   }
   return found;
+}
+
+/** Members whose programs get instructions put behind them: those the function names. */
+function epiloguesOf(text, name) {
+  if (!name) return {};
+  const start = text.search(new RegExp(`\\b${name}\\(struct bpf_insn`));
+  const condition = text.slice(start, text.indexOf('return 0', start));
+  return { epilogues: [...condition.matchAll(/"(\w+)"/g)].map((match) => match[1]) };
 }
 
 /** Members that a loop from the first to the last of a row fills: 'tramp_1' … 'tramp_40'. */

@@ -12,6 +12,8 @@ export interface ModuleStructOps {
   readonly helpers?: string;
   /** Struct of the module that programs may write to. */
   readonly writable?: string;
+  /** Members whose programs get instructions put behind them, which need the context again. */
+  readonly epilogues?: readonly string[];
 }
 
 /** What a module registers when it is loaded. */

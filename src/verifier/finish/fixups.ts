@@ -1,5 +1,6 @@
-import { helperId } from '../../abi/index.ts';
+import { constants, helperId } from '../../abi/index.ts';
 import { BPF_JCOND, BPF_JMP, BPF_LDX, BPF_MAY_GOTO, BPF_MEMSX, classOf } from '../../isa/index.ts';
+import { attachModule } from '../btf/modules.ts';
 import { isHelperCall, isKfuncCall } from '../cfg/calls.ts';
 import { subprogEnd } from '../cfg/subprograms.ts';
 import { MAP_POISON, MAP_UNPRIV } from '../env.ts';
@@ -13,6 +14,7 @@ const MODE_BITS = 0xe0;
 /** r6, r7 and r8 are kept on the stack by an inlined loop. */
 const SAVED_REGISTERS = 3 * 8;
 const MAY_GOTO_COUNTER = 8;
+const CONTEXT_POINTER = 8;
 
 /**
  * What the passes that rewrite an accepted program still refuse, and what they do to the depths of
@@ -23,6 +25,7 @@ export function finishProgram(env: VerifierEnv): void {
   for (const [index, subprog] of env.subprogs.entries()) growForLoop(env, index, subprog);
   const alive = [...env.subprogs.entries()].filter(([index]) => isReached(env, index));
   const depths = (): number[] => alive.map(([, { stackDepth }]) => stackDepth);
+  growForEpilogue(env);
   env.finalStackDepths = depths();
   checkArenaLoads(env);
   checkTailCalls(env);
@@ -52,6 +55,15 @@ function growForLoop(env: VerifierEnv, index: number, subprog: Subprog): void {
     env.code.imm[insn] === BPF_FUNC_loop;
   if (!some(env, index, isInlined)) return;
   subprog.stackDepth = Math.ceil(subprog.stackDepth / 8) * 8 + SAVED_REGISTERS;
+}
+
+/** Instructions that a module puts behind a program find its context on the stack. */
+function growForEpilogue(env: VerifierEnv): void {
+  if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) return;
+  const module = attachModule(env);
+  const struct = module?.btf().type(env.input.attachBtfId).name ?? '';
+  const members = module?.structOps[struct]?.epilogues ?? [];
+  if (members.includes(env.attachName)) env.subprogs[0]!.stackDepth += CONTEXT_POINTER;
 }
 
 /** A counter limits how often may_goto jumps. */
