@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../src/base/index.ts';
 import { openBtf, parseBtf } from '../../src/btf/index.ts';
+import type { Btf } from '../../src/btf/index.ts';
 import { BtfBuilder } from './build.ts';
 
 function sample(little: boolean): Uint8Array {
@@ -92,4 +93,51 @@ describe('openBtf', () => {
     expect(split.sizeOf(base.count)).toBe(8);
     expect(split.types).toHaveLength(split.count);
   });
+
+  test('reads a split BTF when asked, with names from both string sections', () => {
+    const base = openBtf(sample(true));
+    const own = new BtfBuilder();
+    // Its own names start where those of the base end; the second type has one of the base's.
+    const at = (text: string) => base.stringsLength + own.string(text);
+    const bytes = typedefs(own, [at('mine'), baseString(base, 's')], [4, base.count]);
+    const split = openBtf(bytes, base);
+    expect(split.count).toBe(base.count + 2);
+    expect(split.firstOwnId).toBe(base.count);
+    expect(split.type(base.count)).toMatchObject({ kind: 'typedef', name: 'mine', type: 4 });
+    expect(split.type(4)).toBe(base.type(4));
+    expect(split.find('typedef', 'mine')).toBe(base.count);
+    expect(split.findAll('typedef', 's')).toEqual([
+      ...base.findAll('typedef', 's'),
+      base.count + 1,
+    ]);
+    expect(split.find('typedef', 'other')).toBeUndefined();
+    expect(split.sizeOf(base.count + 1)).toBe(8);
+    expect(split.types).toEqual(parseBtf(bytes, base).types);
+    expect(() => split.type(split.count)).toThrow(FormatError);
+  });
+
+  test('refuses a dangling id of a split BTF when the type is asked for', () => {
+    const base = openBtf(sample(true));
+    const own = new BtfBuilder();
+    own.add('ptr', '', base.count + 1);
+    const split = openBtf(own.bytes(), base);
+    expect(() => split.type(base.count)).toThrow(/does not exist/);
+  });
 });
+
+/** Typedefs of the targets; names are offsets that count on from those of a base. */
+function typedefs(own: BtfBuilder, names: readonly number[], targets: readonly number[]) {
+  for (const target of targets) own.add('typedef', '', target);
+  const bytes = own.bytes();
+  const view = new DataView(bytes.buffer);
+  for (const [i, name] of names.entries()) view.setUint32(24 + 12 * i, name, true);
+  return bytes;
+}
+
+/** Where a text is among the strings of a BTF. */
+function baseString(btf: Btf, text: string): number {
+  for (let offset = 1; offset < btf.stringsLength; offset++) {
+    if (btf.stringAt(offset) === text && btf.stringAt(offset - 1) === '') return offset;
+  }
+  throw new Error(`no string '${text}'`);
+}
