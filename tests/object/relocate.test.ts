@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadKernelProfile } from '../../src/abi/index.ts';
+import { loadKernelProfile, withModules } from '../../src/abi/index.ts';
 import type { KernelProfile } from '../../src/abi/index.ts';
 import type { BtfComposite } from '../../src/btf/index.ts';
 import { FormatError, KernelError } from '../../src/base/index.ts';
@@ -134,7 +134,7 @@ describe('externs', () => {
     for (const name of names) types.add('func', name, proto, 1);
     types.add('var', 'kernel_variable', int, 0, [1]);
     types.struct('task_struct', 8, [['pid', int, 32]]);
-    return { ...profile, btf: () => types.parse() };
+    return { ...profile, btf: () => types.parse(), modules: [] };
   };
 
   test('kernel functions and variables get their ids, configuration becomes a map', () => {
@@ -159,6 +159,53 @@ describe('externs', () => {
     );
     const calls = [...code.op.keys()].filter((i) => code.op[i] === 0x85 && code.src[i] === 0);
     expect(calls.map((i) => code.imm[i])).toEqual([2_002_000_000 + 5]);
+  });
+
+  /** A module with the function and the variable, over a kernel that has neither. */
+  const withModule = (name: string): KernelProfile => {
+    const types = new BtfBuilder();
+    const int = types.int('int', 4, 1);
+    const pointer = types.add('ptr', '', 0);
+    types.struct('task_struct', 8, [['pid', int, 32]]);
+    const base = types.parse();
+    const own = new BtfBuilder();
+    const at = (text: string) => base.stringsLength + own.string(text);
+    const names = [at('kernel_function'), at('kernel_variable')];
+    const proto = base.count;
+    own.add('func_proto', '', int, 2, [at('a'), pointer, at('b'), int]);
+    own.add('func', '', proto, 1);
+    own.add('var', '', int, 0, [1]);
+    const btf = own.bytes();
+    const view = new DataView(btf.buffer);
+    // Behind the header and the prototype of 28 bytes: names that count on from the base's.
+    names.forEach((offset, i) => view.setUint32(24 + 28 + 12 * i, offset, true));
+    const module = { name, btf, kfuncs: {}, destructors: {}, structOps: {} };
+    return withModules({ ...profile, btf: () => base, modules: [] }, [module]);
+  };
+
+  test('what modules have is named by the place of the module and an id in its BTF', () => {
+    const target = withModule('some_module');
+    const own = target.modules[0]!.btf();
+    const { insns, modules } = relocateProgram(object, program, target);
+    expect(modules).toEqual(['some_module']);
+    const code = decodeCode(insns);
+    const at = (op: number, src: number): number =>
+      [...code.op.keys()].find((i) => code.op[i] === op && code.src[i] === src)!;
+    const call = at(0x85, 2);
+    expect(code.imm[call]).toBe(own.find('func', 'kernel_function'));
+    expect(code.off[call]).toBe(1);
+    const load = at(0x18, 3);
+    expect(code.imm[load]).toBe(own.find('var', 'kernel_variable'));
+    expect(code.imm[load + 1]).toBe(1);
+  });
+
+  test('the kernel comes before its modules', () => {
+    const both = { ...withFunctions(['kernel_function']), modules: withModule('m').modules };
+    const { insns, modules } = relocateProgram(object, program, both);
+    expect(modules).toEqual([]);
+    const code = decodeCode(insns);
+    const call = [...code.op.keys()].find((i) => code.op[i] === 0x85 && code.src[i] === 2)!;
+    expect(code.off[call]).toBe(0);
   });
 
   test('others must be there', () => {
