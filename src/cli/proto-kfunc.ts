@@ -1,9 +1,12 @@
 import {
   enums,
   type KfuncDef,
+  kfuncByName,
   kfuncFlags,
   kfuncsOf,
+  type KernelModule,
   loadKernelProfile,
+  moduleKfuncsOf,
   programTypeName,
 } from '../abi/index.ts';
 import { type Btf, declareC } from '../btf/index.ts';
@@ -29,15 +32,38 @@ const PROGRAM_TYPES = Object.entries(enums.bpf_prog_type)
   .filter(([name]) => !/MAX|UNSPEC|_EXT$/.test(name))
   .map(([, id]) => id);
 
-/** Every kfunc of the kernel itself. */
-export function kfuncNames(): string[] {
-  const all = PROGRAM_TYPES.flatMap((type) => [...kfuncsOf(type).values()]);
-  return [...new Set(all.map(({ name }) => name))];
+type KfuncTable = (programType: number) => ReadonlyMap<number, KfuncDef>;
+
+const tableOf =
+  (module: KernelModule): KfuncTable =>
+  (type) =>
+    moduleKfuncsOf(module, type);
+
+const definitions = (table: KfuncTable): KfuncDef[] =>
+  PROGRAM_TYPES.flatMap((type) => [...table(type).values()]);
+
+/** Every kfunc of the kernel and of its modules. */
+export async function kfuncNames(): Promise<string[]> {
+  const { modules } = await loadKernelProfile();
+  const tables: KfuncTable[] = [(type) => kfuncsOf(type), ...modules.map(tableOf)];
+  return [...new Set(tables.flatMap(definitions).map(({ name }) => name))];
 }
 
-/** The card of a kfunc. */
-export async function kfuncCard(def: KfuncDef): Promise<Card> {
-  const btf = (await loadKernelProfile()).btf();
+/** The card of a kfunc of the kernel or of a module; undefined if there is none of that name. */
+export async function kfuncCard(name: string): Promise<Card | undefined> {
+  const def = kfuncByName(name);
+  const kernel = await loadKernelProfile();
+  if (def) return cardOf(def, kernel.btf(), kfuncsOf);
+  for (const module of kernel.modules) {
+    const own = definitions(tableOf(module)).find((each) => each.name === name);
+    if (!own) continue;
+    const card = cardOf(own, module.btf(), tableOf(module));
+    return { ...card, notes: [...card.notes, `of the kernel module ${module.name}`] };
+  }
+  return undefined;
+}
+
+function cardOf(def: KfuncDef, btf: Btf, table: KfuncTable): Card {
   const { params, result } = kfuncContract(btf, def);
   return {
     kind: 'kfunc',
@@ -48,7 +74,7 @@ export async function kfuncCard(def: KfuncDef): Promise<Card> {
     returns:
       result.kind === 'ptr' ? declareC(btf, result.id, '').trim() : result.name || result.kind,
     notes: FLAG_TEXTS.filter(([flag]) => def.flags & kfuncFlags[flag]).map(([, text]) => text),
-    callers: callersOf(def),
+    callers: callersOf(def, table),
   };
 }
 
@@ -88,8 +114,8 @@ function kindOf(btf: Btf, param: KfuncParam): string {
   return declareC(btf, param.type.id, '').trim();
 }
 
-function callersOf(def: KfuncDef): CardCaller[] {
-  return PROGRAM_TYPES.filter((type) => kfuncsOf(type).get(def.id)).map((type) => ({
+function callersOf(def: KfuncDef, table: KfuncTable): CardCaller[] {
+  return PROGRAM_TYPES.filter((type) => table(type).get(def.id)).map((type) => ({
     type: programTypeName(type),
   }));
 }

@@ -7,7 +7,6 @@ import {
   helperContract,
   helperId,
   helperName,
-  kfuncByName,
   programTypeName,
 } from '../abi/index.ts';
 import type { CommandCall } from './command.ts';
@@ -60,10 +59,10 @@ async function cardOf(name: string): Promise<Card> {
   const id = helperId(name);
   const contract = id === undefined ? undefined : helperContract(id);
   if (id !== undefined && contract) return helperCard(id, contract);
-  const kfunc = kfuncByName(name) ?? kfuncByName(`bpf_${name}`);
-  if (kfunc) return kfuncCard(kfunc);
+  const kfunc = (await kfuncCard(name)) ?? (await kfuncCard(`bpf_${name}`));
+  if (kfunc) return kfunc;
   const helpers = Array.from({ length: HELPER_COUNT }, (_, i) => `bpf_${helperName(i)}`);
-  const hint = didYouMean(name, [...helpers, ...kfuncNames()]);
+  const hint = didYouMean(name, [...helpers, ...(await kfuncNames())]);
   throw usageError(`Linux 6.12 has no helper or kfunc '${name}'${hint}`);
 }
 

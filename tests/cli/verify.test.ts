@@ -151,6 +151,14 @@ describe('beeyard proto', () => {
     expect(text.out).toMatch(/^void bpf_task_release\(struct task_struct \*p\) +kfunc \d+$/m);
   });
 
+  it('shows the card of a kfunc that a module of the kernel brings', async () => {
+    const card = (await beeyard(['proto', 'bpf_ct_release', '-j'])).json<ProtoCard>();
+    expect(card.kind).toBe('kfunc');
+    expect(card.arguments).toMatchObject([{ kind: 'struct nf_conn *' }]);
+    expect(card.notes).toContain('of the kernel module nf_conntrack');
+    expect(card.callers.map(({ type }) => type)).toEqual(['sched_cls', 'xdp']);
+  });
+
   it('knows every helper and kfunc by name', async () => {
     const { code, err } = await beeyard(['proto', 'bpf_map_lokup_elem']);
     expect(code).toBe(2);
