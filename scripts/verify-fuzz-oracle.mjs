@@ -13,7 +13,7 @@ import { openFuzz, smallObjects, writeGenerated, writeMutants } from './corpus/f
 import { attempt } from './corpus/judge.mjs';
 import { cacheFolder } from './corpus/paths.mjs';
 import { progress } from './corpus/progress.mjs';
-import { parseCsv, statistics } from './corpus/recorded.mjs';
+import { FIXTURES, parseCsv, statistics } from './corpus/recorded.mjs';
 import { fail } from './lib.mjs';
 
 const HELP = `usage: node scripts/verify-fuzz-oracle.mjs --oracle COMMAND [options]
@@ -24,6 +24,7 @@ const HELP = `usage: node scripts/verify-fuzz-oracle.mjs --oracle COMMAND [optio
   --unpriv          the command loads without capabilities: so do we
   --folder FOLDER   where objects and answers go (default: in the cache); an OUT that is there is used
   --keep            do not make new objects
+  --record          note the figures in tests/fixtures/kernel/fuzz.json
   -j                all differences as JSON
 Ends with 1 when we accept what the kernel rejects, or break.
 `;
@@ -37,6 +38,7 @@ const { values: options } = parseArgs({
     unpriv: { type: 'boolean' },
     folder: { type: 'string' },
     keep: { type: 'boolean' },
+    record: { type: 'boolean' },
     json: { type: 'boolean', short: 'j' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -162,9 +164,23 @@ function report(found) {
     }
     process.stdout.write(`${found.length} programs: ${JSON.stringify(counts)}\n`);
   }
-  const accepted = found.filter(({ kernel }) => kernel === 'accepted').length;
-  const summary = { seed: Number(options.seed), programs: found.length, accepted, counts };
-  const folder = options.folder ?? cacheFolder('fuzz', options.seed);
-  writeFileSync(join(folder, 'summary.json'), `${JSON.stringify(summary)}\n`);
+  if (options.record) record(found, counts);
   if (counts['wrong accept'] || counts.bug) process.exitCode = 1;
+}
+
+/** Notes the run in tests/fixtures/kernel/fuzz.json, in place of one with the same seed. */
+function record(found, counts) {
+  const path = join(FIXTURES, 'fuzz.json');
+  const runs = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : [];
+  const capabilities = !options.unpriv;
+  const run = {
+    seed: Number(options.seed),
+    capabilities,
+    programs: found.length,
+    accepted: found.filter(({ kernel }) => kernel === 'accepted').length,
+    counts,
+  };
+  const others = runs.filter(({ seed }) => seed !== run.seed);
+  const sorted = [...others, run].sort((one, other) => one.seed - other.seed);
+  writeFileSync(path, `${JSON.stringify(sorted, undefined, 1)}\n`);
 }
