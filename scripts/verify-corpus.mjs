@@ -61,7 +61,7 @@ const { values: options } = parseArgs({
 });
 
 /** Programs with more instructions processed are compared by log only with --full. */
-const LONGEST_LOG = 20_000;
+const LONGEST_LOG = 50_000;
 
 const lastRun = join(cacheFolder(), 'last-run.json');
 

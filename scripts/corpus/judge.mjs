@@ -51,7 +51,29 @@ export function inputOf(beeyard, unit) {
     flags: spec?.flags ?? DEFAULT_FLAGS,
     withoutBtf: !capabilitiesOf(file, mode).bpf,
   });
+  if (mode === 'unprivileged')
+    return { ...input, insns: withoutMaps(input.insns, object, program) };
   return instructions ? { ...input, insns: instructions(input) } : input;
+}
+
+/** Map types the test loader lets be made without capabilities (BPF_MAP_TYPE_*). */
+const FOR_EVERYBODY = new Set([1, 2, 3, 4, 5, 6, 8, 12, 13, 19, 21, 27, 31]);
+const CALL = 0x85;
+const POISON = 2_001_000_000;
+
+/** Other maps are not made; libbpf turns what names them into calls that no kernel knows. */
+function withoutMaps(insns, object, program) {
+  const copy = insns.slice();
+  const view = new DataView(copy.buffer);
+  for (const { insn, map } of program.relocations) {
+    const index = object.maps.findIndex(({ name }) => name === map);
+    if (index < 0 || FOR_EVERYBODY.has(object.maps[index].typeId)) continue;
+    for (const at of [insn * 8, insn * 8 + 8]) {
+      view.setUint32(at, CALL, true);
+      view.setInt32(at + 4, POISON + index, true);
+    }
+  }
+  return copy;
 }
 
 /**
