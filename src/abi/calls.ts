@@ -222,9 +222,14 @@ export function helperContract(id: number, programType?: number): CallContract |
     const row = helperAvailability(programType, id);
     if (row) return row.contract;
   }
+  const known = plainContracts[id];
+  if (known) return known;
   const [prototype] = prototypesOf(id);
-  return prototype === undefined ? undefined : contractFor(id, prototype);
+  return prototype === undefined ? undefined : (plainContracts[id] = contractFor(id, prototype));
 }
+
+/** By helper id, as far as asked for. */
+const plainContracts: (CallContract | undefined)[] = [];
 
 const programNames = new Map<number, string>(
   Object.entries(enums.bpf_prog_type).map(([name, id]) => [id, name]),
