@@ -15,14 +15,21 @@ function offsetOf(struct: string, name: string): number {
   return members.find((member) => member.name === name)!.bitOffset / 8;
 }
 
+interface Attached {
+  readonly type: number;
+  readonly expectedAttachType: number;
+  readonly attachBtfId: number;
+  readonly flags?: number;
+}
+
 /** On a new task, which is the first argument. */
-const taskProgram = {
+const taskProgram: Attached = {
   type: types.BPF_PROG_TYPE_TRACING,
   expectedAttachType: attaches.BPF_TRACE_RAW_TP,
   attachBtfId: btf.find('typedef', 'btf_trace_task_newtask')!,
 };
 /** On a file being opened, which is the first argument; may sleep. */
-const fileProgram = {
+const fileProgram: Attached = {
   type: types.BPF_PROG_TYPE_LSM,
   expectedAttachType: attaches.BPF_LSM_MAC,
   attachBtfId: btf.find('func', 'bpf_lsm_file_open')!,
@@ -32,13 +39,13 @@ const fileProgram = {
 const ARGUMENT = 'r6 = *(u64 *)(r1 + 0)';
 
 /** Level-2 log of a program that starts with its first argument in r6. */
-function logOf(text: string, program: Partial<typeof fileProgram> = taskProgram): string {
+function logOf(text: string, program: Partial<Attached> = taskProgram): string {
   const input = inputOf(`${ARGUMENT}; ${text}; r0 = 0; exit`, program);
   return verify(input, profile, { logLevel: 2 }).log;
 }
 
 /** Type of the register that the last load of the text made. */
-function loaded(text: string, program: Partial<typeof fileProgram> = taskProgram): string {
+function loaded(text: string, program: Partial<Attached> = taskProgram): string {
   const types_ = [...logOf(text, program).matchAll(/R7_w=([a-z_]+)/g)];
   return types_.at(-1)?.[1] ?? '';
 }

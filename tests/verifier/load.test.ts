@@ -252,7 +252,8 @@ describe('what a program attaches to', () => {
 
   it('must be an operation of a table the kernel has for struct_ops', () => {
     const table = kernel.find('struct', 'tcp_congestion_ops')!;
-    const members = (kernel.type(table) as { members: { name: string }[] }).members;
+    const type = kernel.type(table);
+    const members = type.kind === 'struct' ? type.members : [];
     const operation = (name: string, id = table): string =>
       attached(
         programs.BPF_PROG_TYPE_STRUCT_OPS,
