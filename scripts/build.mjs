@@ -1,4 +1,7 @@
-/** `npm run build`: the WebAssembly modules, the embedded kernel data, then TypeScript into dist/. */
+/**
+ * `npm run build`: the WebAssembly modules, the embedded kernel data, TypeScript into dist/, and the
+ * commands bundled.
+ */
 import { chmodSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { embed } from './abi/kernel-data.mjs';
@@ -11,6 +14,8 @@ if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: tr
 run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
 embed(join(root, 'src/abi/generated/6.12'));
 run(bin('tsc'), ['-p', root]);
+// Not at the top: it needs what install() brings.
+await (await import('./bundle-cli.mjs')).bundleCli();
 // What npm does for packages that depend on us: `npx beeyard` works in this folder too.
 for (const [name, file] of Object.entries(packageJson.bin)) {
   const path = join(root, file);

@@ -34,7 +34,7 @@ function writeHead(file, count) {
 
 /** Best of `times` runs: wall time of the process in ms, and packets a second as it says itself. */
 function measureCommand(context, args, times) {
-  const command = join(context.beeyard.folder, 'cli', 'main.js');
+  const command = join(context.beeyard.folder, 'bin', 'main.js');
   let ms = Number.POSITIVE_INFINITY;
   let rate = 0;
   for (let i = 0; i < times; i++) {
@@ -51,7 +51,7 @@ function measureCommand(context, args, times) {
 }
 
 export async function run(context) {
-  if (!existsSync(join(context.beeyard.folder, 'cli', 'main.js'))) return [];
+  if (!existsSync(join(context.beeyard.folder, 'bin', 'main.js'))) return [];
   const large = join(context.scratch, 'large.pcap');
   const small = join(context.scratch, 'small.pcap');
   const packets = writeCapture(large, COPIES);
@@ -72,7 +72,7 @@ export async function run(context) {
 }
 
 export function render(results) {
-  if (results.length === 0) return ['  dist/cli/main.js is missing: npm run build'];
+  if (results.length === 0) return ['  dist/bin/main.js is missing: npm run build'];
   const millions = (rate) => `${(rate / 1e6).toFixed(2)} M/s`;
   const rows = results.map(({ what, packets, ms, rate, failed }) => {
     if (failed) return [what, `FAILED: ${failed}`];

@@ -5,7 +5,7 @@ import { writeCapture } from '../../src/tools/pcap/index.ts';
 import { packet, udp } from '../machine/helpers.ts';
 import { NET, workFolder } from './helpers.ts';
 
-const MAIN = 'dist/cli/main.js';
+const MAIN = 'dist/bin/main.js';
 const files = workFolder();
 
 function beeyard(...args: string[]) {
