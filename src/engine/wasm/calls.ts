@@ -144,7 +144,6 @@ function emitMapOperation(e: Emitter, base: number, id: number, operation: numbe
 function emitInlined(e: Emitter, i: number, base: number): boolean {
   switch (e.program.code.imm[i]) {
     case KTIME_GET_NS:
-      e.readsClock = true;
       e.loadGlobal64(G_CLOCK);
       break;
     case GET_SMP_PROCESSOR_ID:

@@ -45,9 +45,6 @@ export class Emitter extends CodeWriter {
   /** It calls code that may look at the state of the run (C_CTX, C_FUEL, …); it checks regions. */
   makesCalls = false;
   needsRegions = false;
-  /** It reads the clock; it may trap. */
-  readsClock = false;
-  mayTrap = false;
   /** Program expanded in a batch loop: i64 local that takes the result, depth of its block. */
   result = NONE;
   exit = NONE;
@@ -232,11 +229,9 @@ export class Emitter extends CodeWriter {
         return this.basePlus(this.stack, this.extent + a + off);
       case V_CTX:
         return this.basePlus(this.context, a + off);
-    }
-    this.mayTrap = true;
-    if (this.kind(v) === V_CONST) {
-      this.i32(a + off);
-      return 0;
+      case V_CONST:
+        this.i32(a + off);
+        return 0;
     }
     const shadow = this.word(v, SHADOW);
     if (shadow !== SHADOW_NONE) return this.pushShadowAddress(v, shadow, off);

@@ -98,8 +98,7 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
 function defineStep(module: ModuleContext, type: number): number {
   const index = module.builder.declare(type, 'step');
   const w = new CodeWriter(6);
-  module.emitPacketIndex(w, 5);
-  module.emitPacketTime(w, 4);
+  module.emitPacketStart(w, 5, 4);
   module.emitRunStart(w);
   w.with(W.LOCAL_GET, 3);
   w.with(W.LOCAL_GET, 0);

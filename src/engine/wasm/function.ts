@@ -77,7 +77,6 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
       return;
     }
     if (graph.kind[node] === NODE_STRAY) {
-      this.mayTrap = true;
       this.module.emitFault(this, FAULT_BAD_INSN, graph.next[node]);
       return;
     }
@@ -106,7 +105,6 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const last = lastInsn(this.program, block);
     switch (this.graph.kind[node]) {
       case NODE_TRAP:
-        this.mayTrap = true;
         this.module.emitFault(this, FAULT_BAD_INSN, last);
         break;
       case NODE_RETURN:
@@ -417,40 +415,25 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.op(W.END);
   }
 
-  /**
-   * The loop over contexts, with the program in it. What each pass has to note down before depends
-   * on the program, so that is written after it.
-   */
+  /** The loop over contexts, with the program in it. */
   chunk(emitProgram: () => void): void {
     const [context, stride, count, results, times, index] = [0, 1, 2, 3, 4, 5];
     const { module } = this;
-    const before = this.sink;
-    this.sink = new ByteSink(4096);
     this.result = this.addLocal(I64);
     this.start(W.LOOP);
     const again = this.depth;
-    const loop = this.sink;
-    this.sink = new ByteSink(4096);
     this.start(W.BLOCK);
     this.exit = this.depth;
+    module.emitPacketStart(this, index, times);
     this.clearRegisters();
     this.main(context, emitProgram);
     this.op(W.END);
-    const body = this.sink;
-    this.sink = before;
-    const seesTime = this.makesCalls || this.readsClock;
-    if (!seesTime) module.emitLastTime(this, times, count);
-    before.append(loop.finish());
-    const needsIndex = seesTime || this.mayTrap || this.world.checks;
-    if (needsIndex) module.emitPacketIndex(this, index);
-    if (seesTime) module.emitPacketTime(this, times);
-    before.append(body.finish());
     this.with(W.LOCAL_GET, results);
     this.with(W.LOCAL_GET, this.result);
     this.access(W.I64_STORE32, 0, 2);
     this.addTo(results, () => this.i32(4));
     this.addTo(context, () => this.with(W.LOCAL_GET, stride));
-    if (needsIndex) this.addTo(index, () => this.i32(1));
+    this.addTo(index, () => this.i32(1));
     this.addTo(count, () => this.i32(-1));
     this.with(W.LOCAL_GET, count);
     this.with(W.BR_IF, this.depth - again);
@@ -519,17 +502,18 @@ const SMALL_PROGRAM = 150;
  */
 export function compileChunk(module: ModuleContext, graph: Graph): Uint8Array | undefined {
   if (nodeCount(graph) > SMALL_PROGRAM) return undefined;
-  const flow = optimise(module, graph);
+  const flow = optimise(module, graph, true);
   const analysis = analyse(module, graph, flow, true);
   const e = new FunctionEmitter(6, module.world, analysis, module);
   e.chunk(() => emitGraph(graph, flow, e));
   return e.finish();
 }
 
-function optimise(module: ModuleContext, graph: Graph): Flow {
-  // Counters are per block, so all blocks must stay.
+function optimise(module: ModuleContext, graph: Graph, inBatch: boolean): Flow {
+  // Counters are per block, so all blocks must stay. Within the loop over packets, loops with a
+  // select at their end came out slower than with the branch.
   if (module.counters === NONE && isSmall(graph)) {
-    convertToSelects(graph, module.world.checks);
+    convertToSelects(graph, inBatch || module.world.checks);
   }
   const flow = analyseFlow(graph);
   return isSmall(graph) && unrollLoops(graph, flow) ? analyseFlow(graph) : flow;
@@ -544,7 +528,7 @@ export function compileFunction(module: ModuleContext, graph: Graph, isEntry: bo
     ? undefined
     : splitGraph(graph, analyseFlow(graph));
   if (parts !== undefined) return compileParts(module, parts, isEntry);
-  const flow = optimise(module, graph);
+  const flow = optimise(module, graph, false);
   return compileBody(module, graph, flow, analyse(module, graph, flow, isEntry), [], isEntry);
 }
 

@@ -1,6 +1,6 @@
 import { BugError, KernelError } from '../../base/index.ts';
 import { INSN_SIZE, LD_IMM64 } from '../../isa/index.ts';
-import { C_BATCH_INDEX, C_STACK_END, C_STACK_TOP, G_CLOCK, GLOBALS } from '../../runtime/layout.ts';
+import { C_BATCH_INDEX, C_STACK_END, C_STACK_TOP } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { addCallback } from '../callbacks.ts';
 import { contractAddress } from '../contracts.ts';
@@ -153,18 +153,11 @@ class WasmCode implements LoadedCode {
       if (!(fault instanceof ProgramFaultError)) throw fault;
       this.lastFault = fault;
       const index = this.runtime.u32()[(this.runtime.cpuBlock + C_BATCH_INDEX) >>> 2];
-      if (times !== 0) this.setClock(times + 8 * index);
       restoreRun(this.runtime, undefined);
       return index;
     } finally {
       if (saved !== undefined) restoreRun(this.runtime, saved);
     }
-  }
-
-  /** A batch that does not look at the clock is ahead of the packet it stopped at. */
-  private setClock(time: number): void {
-    const view = this.runtime.view();
-    view.setBigUint64(GLOBALS + G_CLOCK, view.getBigUint64(time, true), true);
   }
 
   counts(): Float64Array {

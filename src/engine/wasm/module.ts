@@ -443,41 +443,20 @@ export class ModuleContext {
     if (tailCalls) this.storeCpu(w, C_TAIL_CALLS, () => w.i32(0));
   }
 
-  /** Before a run: which packet it is, for whoever handles a fault. `index` is an i32 local. */
-  emitPacketIndex(w: CodeWriter, index: number): void {
+  /**
+   * Before the run of packet `index`. `times`: address of its time (moved on to the next), or 0.
+   * Both are i32 locals.
+   */
+  emitPacketStart(w: CodeWriter, index: number, times: number): void {
     this.storeCpu(w, C_BATCH_INDEX, () => w.with(W.LOCAL_GET, index));
-  }
-
-  /** Before a run: its time. i32 local `times`: address of the time (moved to the next), or 0. */
-  emitPacketTime(w: CodeWriter, times: number): void {
     w.with(W.LOCAL_GET, times);
     w.start(W.IF);
-    this.setClock(w, () => w.with(W.LOCAL_GET, times));
-    w.addTo(times, () => w.i32(8));
-    w.op(W.END);
-  }
-
-  /** Before `count` runs that do not look at the clock: the time of the last. */
-  emitLastTime(w: CodeWriter, times: number, count: number): void {
-    w.with(W.LOCAL_GET, times);
-    w.start(W.IF);
-    this.setClock(w, () => {
-      w.with(W.LOCAL_GET, times);
-      w.with(W.LOCAL_GET, count);
-      w.i32(1);
-      w.op(W.I32_SUB);
-      w.i32(3);
-      w.op(W.I32_SHL);
-      w.op(W.I32_ADD);
-    });
-    w.op(W.END);
-  }
-
-  private setClock(w: CodeWriter, pushAddress: () => void): void {
     w.i32(GLOBALS);
-    pushAddress();
+    w.with(W.LOCAL_GET, times);
     w.access(W.I64_LOAD, 0, 3);
     w.access(W.I64_STORE, G_CLOCK, 3);
+    w.addTo(times, () => w.i32(8));
+    w.op(W.END);
   }
 
   /** Takes one from the fuel in memory; a fault at `insn` when there is none. */
