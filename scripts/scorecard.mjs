@@ -131,7 +131,7 @@ function kernelTable() {
 }
 
 function benchRows() {
-  const { machine, programs } = JSON.parse(read('bench/results.json'));
+  const { machine, programs, verifier } = JSON.parse(read('bench/results.json'));
   const fair = programs.filter(({ handicap }) => !handicap);
   const cell = (results) =>
     `${ratio(results, 'unchecked')} trusted, ${ratio(results, 'checked')} checked`;
@@ -142,7 +142,25 @@ function benchRows() {
       '`npm run bench`',
     ],
     [`the same over the ${fair.length} where native has no handicap`, cell(fair), machine],
+    [
+      `verifier: instructions a second on ${verifier.length} large programs of the kernel`,
+      verifierSpeed(verifier),
+      '`npm run bench -- --section verifier`',
+    ],
   ];
+}
+
+/** Lowest, middle and highest rate, and the middle one of a process that just started. */
+function verifierSpeed(results) {
+  const sorted = (of) => results.map(of).sort((a, b) => a - b);
+  const best = sorted((one) => one.best);
+  const first = sorted((one) => one.first);
+  const millions = (rate) => `${rate.toFixed(2)} M`;
+  const middle = best.length >> 1;
+  return (
+    `${millions(best[0])} to ${millions(best.at(-1))}, median ${millions(best[middle])}; ` +
+    `in a new process ${millions(first[middle])}`
+  );
 }
 
 /** Every program, also those where we lose. */
