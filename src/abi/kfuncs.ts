@@ -133,6 +133,11 @@ export function kfuncByName(name: string): KfuncDef | undefined {
   return byName.get(name);
 }
 
+/** Its id, or -1, which no call has, if the kernel has no such kfunc. */
+export function kfuncId(name: string): number {
+  return kfuncByName(name)?.id ?? -1;
+}
+
 const modifiable = new Map(
   Object.entries(rawKfuncSets)
     .filter(([, set]) => set.programs.includes('fmod_ret'))

@@ -1,4 +1,4 @@
-import { attachTypeId, enums, helperId, programTypeId } from '../abi/index.ts';
+import { attachTypeId, constants, enums, helperId, programTypeId } from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -24,10 +24,7 @@ export interface InputOptions {
   readonly withoutBtf?: boolean;
 }
 
-const BPF_F_SLEEPABLE = 1 << 4;
-const BPF_F_XDP_HAS_FRAGS = 1 << 5;
-const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_OBJ_NAME_LEN = 16;
+const { BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BPF_OBJ_NAME_LEN } = constants;
 const PAGE_SIZE = 4096;
 
 /**

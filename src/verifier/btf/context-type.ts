@@ -13,6 +13,11 @@ const namesByType = new Map<number, string>(
 /** Pointers to these are contexts under two names: the user's view and the kernel's own struct. */
 const PROJECTIONS: Readonly<Record<string, string>> = { __sk_buff: 'sk_buff', xdp_md: 'xdp_buff' };
 
+/** Is `view` what programs see of the kernel's `struct`? (btf_is_projection_of) */
+export function isProjectionOf(view: string, struct: string): boolean {
+  return PROJECTIONS[view] === struct;
+}
+
 /** A program type's context in the kernel's BTF: the user's view, or the kernel's (`_kern`). */
 function contextMember(kernel: Btf, programType: number, view: 'prog' | 'kern'): BtfType {
   const table = kernel.type(kernel.find('struct', 'bpf_ctx_convert') ?? 0);
@@ -61,7 +66,7 @@ export function isContextType(
   const kernel = env.profile.btf();
   let context = contextMember(kernel, programType, 'prog');
   while (context.name !== '') {
-    if (PROJECTIONS[context.name] === type.name || context.name === type.name) return true;
+    if (isProjectionOf(context.name, type.name) || context.name === type.name) return true;
     if (!isTransparent(context)) return false;
     context = kernel.resolved(context.id);
   }

@@ -16,12 +16,10 @@ import {
   regAt,
   SUBREG_DEF,
   TYPE,
+  CALLER_SAVED_REGS,
 } from '../state/layout.ts';
 import { releaseReferenceState } from '../state/references.ts';
 import { markNotInit, markUnknown } from '../value/bounds.ts';
-
-/** Registers a call does not keep: r0 to r5. */
-const CALLER_SAVED_REGS = 6;
 
 /** r0..r5 hold nothing after a call; `w`: words of the caller (clear_caller_saved_regs). */
 export function clearCallerSavedRegs(env: VerifierEnv, w: Int32Array): void {

@@ -1,18 +1,17 @@
 /** The arguments of a call of a kernel function, in the kernel's order (check_kfunc_args). */
-import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { kfuncFlags, kfuncId } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { isContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
 import type { VerifierEnv } from '../env.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
-import { isRcuReg, isTrustedReg, mayBeNull } from '../mem/pointers.ts';
+import { isRcuReg, isTrustedReg, mayBeNull, standsForStruct } from '../mem/pointers.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import {
   baseType,
   CONST_PTR_TO_MAP,
   MAP,
   MAP_UID,
-  MASK,
   OBJ_RELEASE,
   PTR_TO_BTF_ID,
   REF_OBJ_ID,
@@ -21,11 +20,12 @@ import {
   TYPE,
   VALUE,
 } from '../state/layout.ts';
+import { tnumIsConst } from '../value/tnum.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { recordOf } from '../fields/record.ts';
 import { checkFuncArgRegOff } from './arguments.ts';
 import { isScalarType, isStructOrUnion, type KfuncParam } from './kfunc-contract.ts';
-import { type KfuncArgKind, standsForStruct } from './kfunc-kinds.ts';
+import type { KfuncArgKind } from './kfunc-kinds.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import { processKfuncArg } from './kfunc-process.ts';
 
@@ -33,8 +33,6 @@ import { processKfuncArg } from './kfunc-process.ts';
 const MAX_ARGS = 5;
 /** Structs within structs that are looked into for memory arguments. */
 const MAX_NESTING = 4;
-
-const isConst = (w: Int32Array, r: number) => w[r + MASK] === 0 && w[r + MASK + 1] === 0;
 
 /** Checks every argument and fills `meta`. */
 export function checkKfuncArgs(env: VerifierEnv, meta: KfuncMeta): void {
@@ -63,7 +61,7 @@ function checkScalar(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
   if (w[r + TYPE] !== SCALAR_VALUE) env.reject('EINVAL', kfuncMessages.not_scalar(regno));
   if (param.constant) {
     if (meta.constantFound) env.reject('EFAULT', kfuncMessages.two_constants());
-    if (!isConst(w, r)) env.reject('EINVAL', kfuncMessages.not_constant(regno));
+    if (!tnumIsConst(w, r)) env.reject('EINVAL', kfuncMessages.not_constant(regno));
     markChainPrecision(env, regno);
     meta.constantFound = true;
     meta.constantLow = w[r + VALUE]!;
@@ -73,7 +71,7 @@ function checkScalar(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
   if (!param.returnedSize) return;
   if (param.returnedSize === 'rdonly') meta.returnedReadOnly = true;
   if (meta.returnedSize) env.reject('EINVAL', kfuncMessages.two_buffer_sizes());
-  if (!isConst(w, r)) env.reject('EINVAL', kfuncMessages.buffer_size_unknown(regno));
+  if (!tnumIsConst(w, r)) env.reject('EINVAL', kfuncMessages.buffer_size_unknown(regno));
   meta.returnedSize = w[r + VALUE]! >>> 0;
   if (w[r + VALUE + 1] !== 0) env.reject('EINVAL', kfuncMessages.buffer_size_large(regno));
   markChainPrecision(env, regno);
@@ -137,7 +135,7 @@ function checkTrust(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
   if (!isRcuReg(env.regs, r)) env.reject('EINVAL', kfuncMessages.not_rcu(regno));
 }
 
-const CAST_TO_KERN_CTX = kfuncByName('bpf_cast_to_kern_ctx')?.id ?? -1;
+const CAST_TO_KERN_CTX = kfuncId('bpf_cast_to_kern_ctx');
 
 /** What a pointer argument must be, by its type and name (get_kfunc_ptr_arg_type). */
 function kindOf(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {

@@ -1,6 +1,7 @@
 /** What an argument of a kernel function must be once its kind is known, kind by kind. */
-import { enums, kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { enums, kfuncFlags, kfuncId } from '../../abi/index.ts';
 import type { BtfType } from '../../btf/index.ts';
+import { isProjectionOf } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 import {
@@ -20,6 +21,7 @@ import {
   isAllocObject,
   isNonOwningRef,
   isRcuReg,
+  kernelStructOf,
   TRUSTED_MODIFIERS,
   typeFlags,
 } from '../mem/pointers.ts';
@@ -36,7 +38,6 @@ import {
   DYNPTR_TYPE_XDP_FLAG,
   MAP,
   MAP_UID,
-  MASK,
   MEM_ALLOC,
   MEM_PERCPU,
   MEM_RDONLY,
@@ -52,9 +53,10 @@ import {
   TYPE,
   VALUE,
 } from '../state/layout.ts';
+import { tnumIsConst } from '../value/tnum.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { ARG_PTR_TO_DYNPTR } from './arg-types.ts';
-import { type KfuncArgKind, kernelStructOf } from './kfunc-kinds.ts';
+import type { KfuncArgKind } from './kfunc-kinds.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import { CallMeta } from './meta.ts';
 import { checkConstString } from './special/const-string.ts';
@@ -69,15 +71,13 @@ import { processGraphNode, processGraphRoot } from './special/graph.ts';
 import { inRbtreeLockRequiredCallback } from './special/rbtree-callback.ts';
 import { processIterArg } from './special/iterator.ts';
 
-const idOf = (name: string): number => kfuncByName(name)?.id ?? -1;
-
-const OBJ_DROP = idOf('bpf_obj_drop_impl');
-const PERCPU_OBJ_DROP = idOf('bpf_percpu_obj_drop_impl');
-const DYNPTR_FROM_SKB = idOf('bpf_dynptr_from_skb');
-const DYNPTR_FROM_XDP = idOf('bpf_dynptr_from_xdp');
-const DYNPTR_CLONE = idOf('bpf_dynptr_clone');
-const RBTREE_REMOVE = idOf('bpf_rbtree_remove');
-const CSS_TASK_NEW = idOf('bpf_iter_css_task_new');
+const OBJ_DROP = kfuncId('bpf_obj_drop_impl');
+const PERCPU_OBJ_DROP = kfuncId('bpf_percpu_obj_drop_impl');
+const DYNPTR_FROM_SKB = kfuncId('bpf_dynptr_from_skb');
+const DYNPTR_FROM_XDP = kfuncId('bpf_dynptr_from_xdp');
+const DYNPTR_CLONE = kfuncId('bpf_dynptr_clone');
+const RBTREE_REMOVE = kfuncId('bpf_rbtree_remove');
+const CSS_TASK_NEW = kfuncId('bpf_iter_css_task_new');
 
 /** For checks of memory, which note what they find. */
 const scratchMeta = new CallMeta();
@@ -242,9 +242,6 @@ function requireRemovable(env: VerifierEnv, arg: number): void {
   if (inRbtreeLockRequiredCallback(env)) env.reject('EINVAL', kfuncMessages.remove_in_callback());
 }
 
-/** Pointers to these may stand for the kernel's own struct (btf_is_projection_of). */
-const PROJECTIONS: Readonly<Record<string, string>> = { __sk_buff: 'sk_buff', xdp_md: 'xdp_buff' };
-
 /** Suffix of types that are the same to the compiler but not to the kernel. */
 const NO_CAST_SUFFIX = '___init';
 
@@ -272,7 +269,7 @@ function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfT
   const own = meta.contract.btf;
   const walk = !isAlloc(type);
   if (btfIdsMatch(env, btf, found.id, w[r + OFF]!, own, wanted.id, strict, walk)) return;
-  if (PROJECTIONS[wanted.name] === found.name) return;
+  if (isProjectionOf(wanted.name, found.name)) return;
   const [kind, foundKind] = [kindText(wanted), kindText(found)];
   env.reject(
     'EINVAL',
@@ -304,7 +301,7 @@ function processSizedMemory(env: VerifierEnv, arg: number, meta: KfuncMeta): voi
   const w = env.regs;
   const r = regAt(sizeRegno);
   if (meta.constantFound) env.reject('EFAULT', kfuncMessages.two_constants());
-  if (w[r + MASK] !== 0 || w[r + MASK + 1] !== 0) {
+  if (!tnumIsConst(w, r)) {
     env.reject('EINVAL', kfuncMessages.not_constant(sizeRegno));
   }
   meta.constantFound = true;

@@ -1,5 +1,5 @@
 /** What a kernel function returns (the second half of check_kfunc_call). */
-import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { kfuncFlags, kfuncId } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { kernelContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
@@ -42,12 +42,10 @@ import { dynptrTypeFlag } from './special/dynptr.ts';
 import { markGraphNode, setNonOwning } from './special/graph.ts';
 import { iteratorFlags } from './special/iterator.ts';
 
-const idOf = (name: string): number => kfuncByName(name)?.id ?? -1;
-
-const OBJ_NEW = idOf('bpf_obj_new_impl');
-const PERCPU_OBJ_NEW = idOf('bpf_percpu_obj_new_impl');
-const REFCOUNT_ACQUIRE = idOf('bpf_refcount_acquire_impl');
-const RBTREE_FIRST = idOf('bpf_rbtree_first');
+const OBJ_NEW = kfuncId('bpf_obj_new_impl');
+const PERCPU_OBJ_NEW = kfuncId('bpf_percpu_obj_new_impl');
+const REFCOUNT_ACQUIRE = kfuncId('bpf_refcount_acquire_impl');
+const RBTREE_FIRST = kfuncId('bpf_rbtree_first');
 
 /** Bytes of the largest per-CPU object. */
 const MAX_PERCPU_SIZE = 512;
@@ -168,14 +166,14 @@ const SPECIAL: ReadonlyMap<number, MarkResult> = new Map<number, MarkResult>([
     REFCOUNT_ACQUIRE,
     (env, meta) => markObject(env, PTR_TO_BTF_ID | MEM_ALLOC, meta.argBtf, meta.argBtfId),
   ],
-  [idOf('bpf_list_pop_front'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
-  [idOf('bpf_list_pop_back'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
-  [idOf('bpf_rbtree_remove'), (env, meta) => markGraphNode(env, env.regs, R0, meta.rbtreeRoot!)],
+  [kfuncId('bpf_list_pop_front'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
+  [kfuncId('bpf_list_pop_back'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
+  [kfuncId('bpf_rbtree_remove'), (env, meta) => markGraphNode(env, env.regs, R0, meta.rbtreeRoot!)],
   [RBTREE_FIRST, (env, meta) => markGraphNode(env, env.regs, R0, meta.rbtreeRoot!)],
-  [idOf('bpf_cast_to_kern_ctx'), markKernelContext],
-  [idOf('bpf_rdonly_cast'), markCast],
-  [idOf('bpf_dynptr_slice'), (env, meta) => markSlice(env, meta, true)],
-  [idOf('bpf_dynptr_slice_rdwr'), (env, meta) => markSlice(env, meta, false)],
+  [kfuncId('bpf_cast_to_kern_ctx'), markKernelContext],
+  [kfuncId('bpf_rdonly_cast'), markCast],
+  [kfuncId('bpf_dynptr_slice'), (env, meta) => markSlice(env, meta, true)],
+  [kfuncId('bpf_dynptr_slice_rdwr'), (env, meta) => markSlice(env, meta, false)],
 ]);
 
 function markNewObject(env: VerifierEnv, meta: KfuncMeta): void {

@@ -1,10 +1,10 @@
-import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { kfuncFlags, kfuncId } from '../../abi/index.ts';
 import { btfWord, calledBtf, moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import { inSleepable } from '../mem/pointers.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
 import { Rejection } from '../reject.ts';
-import { REF_OBJ_ID, regAt } from '../state/layout.ts';
+import { CALLER_SAVED_REGS, REF_OBJ_ID, regAt } from '../state/layout.ts';
 import { markNotInit } from '../value/bounds.ts';
 import { checkReturnCode } from '../walk/return-code.ts';
 import { pushCallbackCall, type SetCalleeState, setTimerCallbackState } from './callbacks.ts';
@@ -17,21 +17,17 @@ import { convertToNonOwning, setRbtreeAddCallbackState } from './special/graph.t
 import { processIterNext } from './special/iterator.ts';
 import { enterOrLeaveRegion } from './special/regions.ts';
 
-const idOf = (name: string): number => kfuncByName(name)?.id ?? -1;
-
-const THROW = idOf('bpf_throw');
-const SESSION_COOKIE = idOf('bpf_session_cookie');
+const THROW = kfuncId('bpf_throw');
+const SESSION_COOKIE = kfuncId('bpf_session_cookie');
 /** Functions that call back, and what their callbacks get. */
 const CALLBACKS: ReadonlyMap<number, SetCalleeState> = new Map<number, SetCalleeState>([
-  [idOf('bpf_rbtree_add_impl'), setRbtreeAddCallbackState],
-  [idOf('bpf_wq_set_callback_impl'), setTimerCallbackState],
+  [kfuncId('bpf_rbtree_add_impl'), setRbtreeAddCallbackState],
+  [kfuncId('bpf_wq_set_callback_impl'), setTimerCallbackState],
 ]);
 /** Functions that take an object over, which stays usable under the lock. */
 const INSERTS: ReadonlySet<number> = new Set(
-  ['bpf_list_push_front_impl', 'bpf_list_push_back_impl', 'bpf_rbtree_add_impl'].map(idOf),
+  ['bpf_list_push_front_impl', 'bpf_list_push_back_impl', 'bpf_rbtree_add_impl'].map(kfuncId),
 );
-
-const CALLER_SAVED_REGS = 6;
 
 /** Checks the kfunc call at instruction `insn` (check_kfunc_call). */
 export function checkKfuncCall(env: VerifierEnv, insn: number): void {

@@ -3,16 +3,14 @@ import { ARG_DONTCARE, RET_VOID } from '../call/arg-types.ts';
 import { helperPrototype } from '../call/contracts.ts';
 import { AUX_FASTCALL_PATTERN, AUX_JUMP_TARGET, type Subprog, type VerifierEnv } from '../env.ts';
 import type { FuncState } from '../state/state.ts';
-import { REG_SIZE } from '../state/layout.ts';
+import { CALLER_SAVED_REGS, FRAME_POINTER, REG_SIZE } from '../state/layout.ts';
 import { kfuncFastcall } from './kfuncs.ts';
 import { isHelperCall, isKfuncCall } from './calls.ts';
 import { subprogEnd } from './subprograms.ts';
 
 const SPILL = BPF_STX | BPF_MEM | BPF_DW;
 const FILL = BPF_LDX | BPF_MEM | BPF_DW;
-const FRAME_POINTER = 10;
-const CALLER_SAVED = 6;
-const ALL_CALLER_SAVED = (1 << CALLER_SAVED) - 1;
+const ALL_CALLER_SAVED = (1 << CALLER_SAVED_REGS) - 1;
 /** Below any stack offset: the function's patterns are void. */
 const NO_FASTCALL = -32768;
 
@@ -62,7 +60,7 @@ function markPattern(env: VerifierEnv, subprog: Subprog, call: number, lowest: n
   let expected = ~facts.clobbered & ALL_CALLER_SAVED;
   let off = lowest;
   let pairs = 0;
-  while (pairs < CALLER_SAVED) {
+  while (pairs < CALLER_SAVED_REGS) {
     const reg = pairRegister(env, call, pairs + 1, off);
     if (reg < 0 || !((expected >> reg) & 1)) break;
     pairs++;

@@ -1,4 +1,4 @@
-import { kfuncByName, kfuncFlags } from '../../abi/index.ts';
+import { kfuncByName, kfuncFlags, kfuncId } from '../../abi/index.ts';
 import { calledBtf } from '../btf/modules.ts';
 import { calledKfunc, protoOf } from '../call/kfunc-contract.ts';
 import type { Btf } from '../../btf/index.ts';
@@ -27,15 +27,14 @@ const LIST_KFUNCS = [
 ];
 const RBTREE_KFUNCS = ['bpf_rbtree_add_impl', 'bpf_rbtree_remove', 'bpf_rbtree_first'];
 
-const idOf = (name: string): number => kfuncByName(name)?.id ?? -1;
-const idsOf = (names: readonly string[]): ReadonlySet<number> => new Set(names.map(idOf));
+const idsOf = (names: readonly string[]): ReadonlySet<number> => new Set(names.map(kfuncId));
 
 const listIds = idsOf(LIST_KFUNCS);
 const rbtreeIds = idsOf(RBTREE_KFUNCS);
-const refcountAcquire = idOf('bpf_refcount_acquire_impl');
-const throwId = idOf('bpf_throw');
-const rbtreeAdd = idOf('bpf_rbtree_add_impl');
-const setWorkqueueCallback = idOf('bpf_wq_set_callback_impl');
+const refcountAcquire = kfuncId('bpf_refcount_acquire_impl');
+const throwId = kfuncId('bpf_throw');
+const rbtreeAdd = kfuncId('bpf_rbtree_add_impl');
+const setWorkqueueCallback = kfuncId('bpf_wq_set_callback_impl');
 const fastcallIds = idsOf(['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast']);
 
 /** Id of the kernel function called at `insn` if it is one of the kernel itself, else -1. */

@@ -7,7 +7,6 @@ import {
   BPF_SUB,
   BPF_X,
   classOf,
-  LD_IMM64,
 } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { regText } from '../log/print-state.ts';
@@ -160,9 +159,4 @@ export function placeText(env: VerifierEnv, place: Place): string {
   if (place.register < 0 && place.slot >= frame.slots) return '';
   const r = place.register < 0 ? slotAt(place.slot) : regAt(place.register);
   return regText(env, place.frame, frame.words, r);
-}
-
-/** Slots an instruction takes. */
-export function widthOf(env: VerifierEnv, insn: number): number {
-  return env.code.op[insn] === LD_IMM64 ? 2 : 1;
 }

@@ -12,7 +12,6 @@ import { BTF_ATTACHED_TYPES, isGplCompatible } from './program-kinds.ts';
 import { checkStructOps } from './struct-ops.ts';
 import { checkTargetProgram, type TargetProgram } from './target-program.ts';
 
-const BPF_F_SLEEPABLE = 1 << 4;
 const TRACEPOINT_PREFIX = 'btf_trace_';
 const ITERATOR_PREFIX = 'bpf_iter_';
 
@@ -23,8 +22,8 @@ const { bpf_prog_type: programs, bpf_attach_type: attachTypes } = enums;
  * made for. Leaves in `env` what the walk needs to know of it. Mirrors check_attach_btf_id.
  */
 export function checkAttachTarget(env: VerifierEnv): void {
-  const { type, flags } = env.input;
-  const sleepable = (flags & BPF_F_SLEEPABLE) !== 0;
+  const { sleepable } = env;
+  const { type } = env.input;
   if (type === programs.BPF_PROG_TYPE_SYSCALL) {
     if (!sleepable) env.reject('EINVAL', attach.syscall_not_sleepable());
     return;
@@ -105,7 +104,7 @@ function functionTarget(env: VerifierEnv, target: Target): BtfFuncProto | undefi
     env.expectedAttachType === attachTypes.BPF_MODIFY_RETURN ||
     env.expectedAttachType === attachTypes.BPF_TRACE_FEXIT;
   if (returned > 8 && usesResult) env.reject('EOPNOTSUPP', attach.large_return(name));
-  if (env.input.flags & BPF_F_SLEEPABLE) {
+  if (env.sleepable) {
     if (!maySleep(env, target)) env.reject('EINVAL', attach.not_sleepable(name));
   } else if (env.expectedAttachType === attachTypes.BPF_MODIFY_RETURN) {
     if (program) env.reject('EINVAL', attach.modifies_program());

@@ -15,7 +15,6 @@ import type { Message } from '../messages/message.ts';
 import type { VerifierMap } from '../types.ts';
 import { SLEEPABLE_MAPS, STRUCT_OPS_MAP } from './program-kinds.ts';
 
-const BPF_F_SLEEPABLE = 1 << 4;
 const SOCKET_FILTER: number = enums.bpf_prog_type.BPF_PROG_TYPE_SOCKET_FILTER;
 
 /** Fields of map values that programs of some kind must not find there. */
@@ -46,7 +45,7 @@ export function checkMapProgramCompatibility(env: VerifierEnv, map: VerifierMap)
     if (hasField(record, fields) && applies(env.programType)) env.reject('EINVAL', message());
   }
   if (map.type === STRUCT_OPS_MAP) env.reject('EINVAL', load.struct_ops_map());
-  if (env.input.flags & BPF_F_SLEEPABLE && !SLEEPABLE_MAPS.has(map.type)) {
+  if (env.sleepable && !SLEEPABLE_MAPS.has(map.type)) {
     env.reject('EINVAL', load.sleepable_map());
   }
 }

@@ -5,8 +5,6 @@ import { attach } from '../messages/attach.ts';
 import { PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED } from '../state/layout.ts';
 import { isGplCompatible } from './program-kinds.ts';
 
-const BPF_F_SLEEPABLE = 1 << 4;
-
 /** What the kernel's code says of a table of operations, beyond its struct. */
 interface StructOps {
   /** Members that have a function to stand in: programs can be attached there. */
@@ -48,7 +46,7 @@ function factsOf(env: VerifierEnv, name: string): StructOps | undefined {
 
 /** The program is one operation of a table of the kernel. Mirrors check_struct_ops_btf_id. */
 export function checkStructOps(env: VerifierEnv): void {
-  const { license, attachBtfId, flags } = env.input;
+  const { license, attachBtfId } = env.input;
   if (!isGplCompatible(license)) env.reject('EINVAL', attach.struct_ops_license());
   if (attachBtfId === 0) env.reject('ENOTSUPP');
   const btf = attachKernelBtf(env);
@@ -61,7 +59,7 @@ export function checkStructOps(env: VerifierEnv): void {
   const mayNotSleep = facts.sleepable && !facts.sleepable.has(member);
   const unsupported = attach.struct_ops_unsupported(member, struct.name);
   if (!facts.supported.has(member)) env.reject('ENOTSUPP', unsupported);
-  if (mayNotSleep && flags & BPF_F_SLEEPABLE) env.reject('EINVAL', unsupported);
+  if (mayNotSleep && env.sleepable) env.reject('EINVAL', unsupported);
   env.attachProto = proto.id;
   env.attachName = member;
   env.attachBtf = btfWord(env, attachModule(env));

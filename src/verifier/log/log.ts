@@ -1,4 +1,14 @@
-import { type Code, kernelText, LD_IMM64 } from '../../isa/index.ts';
+import {
+  BPF_PSEUDO_BTF_ID,
+  BPF_PSEUDO_KFUNC_CALL,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_IDX,
+  BPF_PSEUDO_MAP_IDX_VALUE,
+  BPF_PSEUDO_MAP_VALUE,
+  type Code,
+  kernelText,
+  LD_IMM64,
+} from '../../isa/index.ts';
 import { helperName } from '../../abi/index.ts';
 import { calledBtf } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -163,13 +173,6 @@ export function lineOf(lines: readonly LineInfo[], insn: number): LineInfo | und
   return lines[low];
 }
 
-const PSEUDO_MAP_FD = 1;
-const PSEUDO_MAP_VALUE = 2;
-const PSEUDO_BTF_ID = 3;
-const PSEUDO_MAP_IDX = 5;
-const PSEUDO_MAP_IDX_VALUE = 6;
-const PSEUDO_KFUNC_CALL = 2;
-
 /**
  * Addresses in Linux's log differ from boot to boot; ours tell which map or variable it is.
  * They are hidden from loaders that may not see kernel addresses, as in Linux.
@@ -180,15 +183,15 @@ function constantText(env: VerifierEnv, code: Code, i: number): string | undefin
   const value = BigInt((env.aux.loadValue[i] ?? 0) >>> 0);
   let address: bigint;
   switch (code.src[i]) {
-    case PSEUDO_MAP_FD:
-    case PSEUDO_MAP_IDX:
+    case BPF_PSEUDO_MAP_FD:
+    case BPF_PSEUDO_MAP_IDX:
       address = 0xffff_8881_0000_0000n + (object << 12n);
       break;
-    case PSEUDO_MAP_VALUE:
-    case PSEUDO_MAP_IDX_VALUE:
+    case BPF_PSEUDO_MAP_VALUE:
+    case BPF_PSEUDO_MAP_IDX_VALUE:
       address = 0xffff_c900_0000_0000n + (object << 24n) + value;
       break;
-    case PSEUDO_BTF_ID:
+    case BPF_PSEUDO_BTF_ID:
       address = 0xffff_ffff_8200_0000n + value;
       break;
     default:
@@ -199,7 +202,7 @@ function constantText(env: VerifierEnv, code: Code, i: number): string | undefin
 
 /** Name of a called kernel function; bpf-to-bpf calls show their distance. */
 function calleeText(env: VerifierEnv, code: Code, i: number): string | undefined {
-  if (code.src[i] !== PSEUDO_KFUNC_CALL) return undefined;
+  if (code.src[i] !== BPF_PSEUDO_KFUNC_CALL) return undefined;
   try {
     return calledBtf(env, code.off[i]!)?.type(code.imm[i]!).name;
   } catch {

@@ -62,6 +62,7 @@ import {
 } from '../state/layout.ts';
 import { type FuncState, REF_ID, REF_WORDS } from '../state/state.ts';
 import { isShortSigned, signedText, tnumText, unsignedText } from './numbers.ts';
+import { tnumIsConst } from '../value/tnum.ts';
 
 const TYPE_WORDS = [
   '?',
@@ -135,7 +136,6 @@ function livenessText(live: number): string {
   return `_${read}${written}${live & REG_LIVE_DONE ? 'D' : ''}`;
 }
 
-const isConst = (w: Int32Array, r: number) => w[r + MASK] === 0 && w[r + MASK + 1] === 0;
 const isUnknown = (w: Int32Array, r: number) =>
   w[r + VALUE] === 0 && w[r + VALUE + 1] === 0 && w[r + MASK] === -1 && w[r + MASK + 1] === -1;
 
@@ -198,14 +198,14 @@ function rangeTexts(w: Int32Array, r: number): string[] {
 export function regText(env: VerifierEnv, frameno: number, w: Int32Array, r: number): string {
   const type = w[r + TYPE]!;
   const precise = type === SCALAR_VALUE && w[r + PRECISE] ? 'P' : '';
-  if (type === SCALAR_VALUE && isConst(w, r)) {
+  if (type === SCALAR_VALUE && tnumIsConst(w, r)) {
     return precise + signedText(w[r + VALUE]!, w[r + VALUE + 1]!);
   }
   let text = precise + typeText(type);
   if (type === PTR_TO_ARENA) return text;
   if (type === PTR_TO_STACK) {
     if (w[r + FRAMENO] !== frameno) text += `[${w[r + FRAMENO]}]`;
-    if (isConst(w, r)) return text + stackOffset(w, r);
+    if (tnumIsConst(w, r)) return text + stackOffset(w, r);
   }
   if (baseType(type) === PTR_TO_BTF_ID) text += btfTypeName(env, w[r + BTF]!, w[r + BTF_ID]!);
   return `${text}(${attributes(env, w, r).join(',')})`;
@@ -238,7 +238,7 @@ function attributes(env: VerifierEnv, w: Int32Array, r: number): string[] {
   }
   if (base === PTR_TO_MEM) list.push(`sz=${unsignedText(w[r + MEM_SIZE]!, 0)}`);
   if (type === CONST_PTR_TO_DYNPTR) list.push(`type=${dynptrText(w[r + DYNPTR_TYPE]!)}`);
-  if (isConst(w, r)) {
+  if (tnumIsConst(w, r)) {
     const low = w[r + VALUE]!;
     const high = w[r + VALUE + 1]!;
     if (low !== 0 || high !== 0) list.push(`imm=${signedText(low, high)}`);

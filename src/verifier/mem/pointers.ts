@@ -30,9 +30,6 @@ import {
 /** Flags that make a pointer trusted (BPF_REG_TRUSTED_MODIFIERS). */
 export const TRUSTED_MODIFIERS = MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF;
 
-/** Load flag: the program may sleep. */
-const BPF_F_SLEEPABLE = 1 << 4;
-
 /** Flags of a type (type_flag). */
 export function typeFlags(type: number): number {
   return type & ~BASE_TYPE_MASK;
@@ -111,14 +108,23 @@ export function isArenaReg(env: VerifierEnv, regno: number): boolean {
   return typeOf(env, regno) === PTR_TO_ARENA;
 }
 
-/** Types the kernel vouches for without any flag (reg2btf_ids). */
-function standsForKernelObject(base: number): boolean {
-  return (
-    base === PTR_TO_SOCKET ||
-    base === PTR_TO_SOCK_COMMON ||
-    base === PTR_TO_TCP_SOCK ||
-    base === CONST_PTR_TO_MAP
-  );
+/** Register types that stand for a struct of the kernel (reg2btf_ids). */
+const KERNEL_STRUCTS: ReadonlyMap<number, string> = new Map([
+  [PTR_TO_SOCKET, 'sock'],
+  [PTR_TO_SOCK_COMMON, 'sock_common'],
+  [PTR_TO_TCP_SOCK, 'tcp_sock'],
+  [CONST_PTR_TO_MAP, 'bpf_map'],
+]);
+
+/** The kernel struct a register type stands for, or undefined (reg2btf_ids). */
+export function kernelStructOf(env: VerifierEnv, type: number): number | undefined {
+  const name = KERNEL_STRUCTS.get(baseType(type));
+  return name === undefined ? undefined : env.btfAt(KERNEL_BTF).find('struct', name);
+}
+
+/** True if registers of the type stand for a struct of the kernel. */
+export function standsForStruct(type: number): boolean {
+  return KERNEL_STRUCTS.has(baseType(type));
 }
 
 /** Mirrors is_trusted_reg. */
@@ -127,7 +133,7 @@ export function isTrustedReg(w: Int32Array, r: number): boolean {
   const type = w[r + TYPE]!;
   const flags = typeFlags(type);
   if (flags & ~TRUSTED_MODIFIERS) return false;
-  return standsForKernelObject(baseType(type)) || (flags & TRUSTED_MODIFIERS) !== 0;
+  return standsForStruct(type) || (flags & TRUSTED_MODIFIERS) !== 0;
 }
 
 /** Mirrors is_rcu_reg. */
@@ -137,7 +143,7 @@ export function isRcuReg(w: Int32Array, r: number): boolean {
 
 /** True if the program may sleep here (in_sleepable). */
 export function inSleepable(env: VerifierEnv): boolean {
-  return (env.input.flags & BPF_F_SLEEPABLE) !== 0 || env.state.inSleepable;
+  return env.sleepable || env.state.inSleepable;
 }
 
 /** True if RCU protects pointers here (in_rcu_cs). */

@@ -26,7 +26,7 @@ import { isSubprogCall } from '../cfg/calls.ts';
 import { findSubprog } from '../cfg/subprograms.ts';
 import { AUX_CALLS_CALLBACK, type VerifierEnv } from '../env.ts';
 import { precision } from '../messages/precision.ts';
-import { MAX_CALL_FRAMES } from '../state/layout.ts';
+import { FRAME_POINTER, MAX_CALL_FRAMES } from '../state/layout.ts';
 import {
   INSN_F_DST_REG_STACK,
   INSN_F_SRC_REG_STACK,
@@ -36,7 +36,6 @@ import {
 } from './history.ts';
 import { syncLinkedRegs } from './linked.ts';
 
-const FRAME_POINTER = 10;
 /** r1 to r5. */
 const ARGUMENTS = 0x3e;
 

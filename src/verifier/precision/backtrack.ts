@@ -1,19 +1,19 @@
 import type { VerifierEnv } from '../env.ts';
 import { precision } from '../messages/precision.ts';
 import {
+  FRAME_POINTER,
   PRECISE,
   REG_SIZE,
-  SCALAR_VALUE,
-  STACK_SPILL,
-  TYPE,
   regAt,
+  SCALAR_VALUE,
   slotAt,
   slotType,
+  STACK_SPILL,
+  TYPE,
 } from '../state/layout.ts';
 import { type FuncState, MAIN_CALLSITE, type VerifierState } from '../state/state.ts';
 import { backtrackInsn } from './backtrack-insn.ts';
 
-const FRAME_POINTER = 10;
 /** r1 to r5. */
 const ARGUMENTS = 0x3e;
 const EXHAUSTED = -2;

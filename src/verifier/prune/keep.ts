@@ -1,21 +1,21 @@
 import type { VerifierEnv } from '../env.ts';
 import {
+  FRAME_POINTER,
   LIVE,
   PARENT,
+  parentOf,
   PRECISE,
   REG_LIVE_NONE,
   REG_SIZE,
-  SCALAR_VALUE,
-  STACK_SPILL,
-  TYPE,
-  parentOf,
   regAt,
+  SCALAR_VALUE,
   slotAt,
   slotType,
+  STACK_SPILL,
+  TYPE,
 } from '../state/layout.ts';
 import type { FuncState, VerifierState } from '../state/state.ts';
 
-const FRAME_POINTER = 10;
 const FIRST_CALLEE_SAVED = 6;
 
 /** Keeps a copy of the running state at `insn` and goes on as its child. */

@@ -19,6 +19,7 @@ import { AUX_ZEXT_DST, type VerifierEnv } from '../env.ts';
 import { flow } from '../messages/flow.ts';
 import {
   DEF_NOT_SUBREG,
+  FRAME_POINTER,
   LIVE,
   MAX_REGS,
   NOT_INIT,
@@ -29,19 +30,17 @@ import {
   REG_LIVE_READ64,
   REG_LIVE_WRITTEN,
   REG_SHIFT,
+  regAt,
   SCALAR_VALUE,
+  slotAt,
   SUBREG_DEF,
   TYPE,
-  regAt,
-  slotAt,
 } from '../state/layout.ts';
 import type { FuncState } from '../state/state.ts';
 import { markUnknown } from '../value/bounds.ts';
 
 /** How an instruction uses a register (enum reg_arg_type). */
 export type RegUse = 'src' | 'dst' | 'dst_no_mark';
-
-const FRAME_POINTER = 10;
 
 /**
  * The path reads record `(w, r)`: the checkpoints it came through depend on what they had there

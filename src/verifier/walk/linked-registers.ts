@@ -6,15 +6,16 @@ import type { VerifierEnv } from '../env.ts';
 import { isSpilled } from '../mem/slots.ts';
 import {
   BPF_ADD_CONST,
+  FRAME_POINTER,
   ID,
   OFF,
   REG_SIZE,
   REG_WORDS,
+  regAt,
   SCALAR_VALUE,
+  slotAt,
   SUBREG_DEF,
   TYPE,
-  regAt,
-  slotAt,
 } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import { clearScalarId, copyRegister, markKnownInt } from '../value/bounds.ts';
@@ -30,8 +31,6 @@ const SPI_SHIFT = 3;
 const IS_REG = 1 << 9;
 const FRAME_MASK = 0x7;
 const SPI_MASK = 0x3f;
-
-const FRAME_POINTER = 10;
 
 /** Id without the mark of a constant apart. */
 const idOf = (w: Int32Array, r: number) => w[r + ID]! & ~BPF_ADD_CONST;

@@ -21,7 +21,6 @@ import {
   BTF_ID,
   ID,
   MAP,
-  MASK,
   MEM_ALLOC,
   MEM_RCU,
   NON_OWN_REF,
@@ -37,8 +36,8 @@ import type { FuncState } from '../../state/state.ts';
 import { findReference } from '../../state/references.ts';
 import { markKnownZero, markNotInit } from '../../value/bounds.ts';
 import type { KfuncMeta } from '../kfunc-meta.ts';
+import { tnumIsConst } from '../../value/tnum.ts';
 
-const isConst = (w: Int32Array, r: number) => w[r + MASK] === 0 && w[r + MASK + 1] === 0;
 const offsetOf = (w: Int32Array, r: number) => (w[r + OFF]! + w[r + VALUE]!) | 0;
 
 /** A register that points to the node of an object in a list or tree (mark_reg_graph_node). */
@@ -92,7 +91,7 @@ export function processGraphRoot(env: VerifierEnv, regno: number, rootType: numb
   const w = env.regs;
   const r = regAt(regno);
   const name = fieldTypeName(rootType);
-  if (!isConst(w, r)) env.reject('EINVAL', graphMessages.variable_offset(regno, name));
+  if (!tnumIsConst(w, r)) env.reject('EINVAL', graphMessages.variable_offset(regno, name));
   const record = regRecord(env, w, r);
   const field = fieldAt(record, offsetOf(w, r), rootType);
   if (!field) env.reject('EINVAL', graphMessages.not_found(name, offsetOf(w, r)));
@@ -113,7 +112,7 @@ export function processGraphNode(
   const w = env.regs;
   const r = regAt(regno);
   const name = fieldTypeName(nodeType);
-  if (!isConst(w, r)) env.reject('EINVAL', graphMessages.variable_offset(regno, name));
+  if (!tnumIsConst(w, r)) env.reject('EINVAL', graphMessages.variable_offset(regno, name));
   const offset = offsetOf(w, r);
   if (!fieldAt(regRecord(env, w, r), offset, nodeType)) {
     env.reject('EINVAL', graphMessages.not_found(name, offset));

@@ -1,5 +1,5 @@
 /** RCU read sections and sections without preemption, as kernel functions enter and leave them. */
-import { kfuncByName } from '../../../abi/index.ts';
+import { kfuncId } from '../../../abi/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { regionMessages } from '../../messages/kfunc.ts';
 import { eachReg } from '../../state/each-reg.ts';
@@ -14,12 +14,10 @@ import {
 import type { KfuncMeta } from '../kfunc-meta.ts';
 import { inRbtreeLockRequiredCallback } from './rbtree-callback.ts';
 
-const idOf = (name: string): number => kfuncByName(name)?.id ?? -1;
-
-const RCU_READ_LOCK = idOf('bpf_rcu_read_lock');
-const RCU_READ_UNLOCK = idOf('bpf_rcu_read_unlock');
-const PREEMPT_DISABLE = idOf('bpf_preempt_disable');
-const PREEMPT_ENABLE = idOf('bpf_preempt_enable');
+const RCU_READ_LOCK = kfuncId('bpf_rcu_read_lock');
+const RCU_READ_UNLOCK = kfuncId('bpf_rcu_read_unlock');
+const PREEMPT_DISABLE = kfuncId('bpf_preempt_disable');
+const PREEMPT_ENABLE = kfuncId('bpf_preempt_enable');
 
 /** What a call of a kernel function does to the section the program is in, or may not do there. */
 export function enterOrLeaveRegion(env: VerifierEnv, meta: KfuncMeta, sleeps: boolean): void {
