@@ -113,7 +113,7 @@ function markEntryArguments(env: VerifierEnv, state: VerifierState): void {
   for (let n = 1; n <= 5; n++) {
     if (!wanted.hasReg(n)) continue;
     wanted.clearReg(n);
-    if (frame.words[regAt(n) + TYPE] === SCALAR_VALUE) frame.words[regAt(n) + PRECISE] = 1;
+    markRegPrecise(frame, n);
   }
 }
 
@@ -135,7 +135,7 @@ function markRegs(env: VerifierEnv, frame: FuncState, frameno: number): void {
   const regs = env.backtrack.regs;
   for (let mask = regs[frameno]!; mask; mask &= mask - 1) {
     const n = 31 - Math.clz32(mask & -mask);
-    if (!needsMark(frame.words, regAt(n))) regs[frameno]! &= ~(1 << n);
+    if (!markRegPrecise(frame, n)) regs[frameno]! &= ~(1 << n);
   }
 }
 
@@ -148,13 +148,27 @@ function markSlots(env: VerifierEnv, frame: FuncState, slots: number, base: numb
     if (spi >= frame.slots) env.reject('EFAULT', precision.bug_slot(spi, frame.slots));
     const r = slotAt(spi);
     const isSpill = slotType(frame.words, r, REG_SIZE - 1) === STACK_SPILL;
-    if (!isSpill || !needsMark(frame.words, r)) left &= ~(1 << bit);
+    if (!isSpill || !markSlotPrecise(frame, spi)) left &= ~(1 << bit);
   }
   return left;
 }
 
-/** Marks a scalar as precise; false if it was, or is none. */
-function needsMark(w: Int32Array, r: number): boolean {
+/** Marks a register as precise; false if it was, or is no scalar. */
+function markRegPrecise(frame: FuncState, n: number): boolean {
+  if (!markPrecise(frame.words, regAt(n))) return false;
+  frame.preciseRegs |= 1 << n;
+  return true;
+}
+
+/** Marks what is spilled in slot `spi` as precise; false if it was, or is no scalar. */
+function markSlotPrecise(frame: FuncState, spi: number): boolean {
+  if (!markPrecise(frame.words, slotAt(spi))) return false;
+  if (spi < 32) frame.preciseSlotsLow |= 1 << spi;
+  else frame.preciseSlotsHigh |= 1 << (spi - 32);
+  return true;
+}
+
+function markPrecise(w: Int32Array, r: number): boolean {
   if (w[r + TYPE] !== SCALAR_VALUE || w[r + PRECISE]) return false;
   w[r + PRECISE] = 1;
   return true;
@@ -175,11 +189,11 @@ function forceAll(env: VerifierEnv, frame: FuncState, frameno: number): void {
   const w = frame.words;
   const tell = (env.logLevel & 2) !== 0;
   for (let n = 0; n < FRAME_POINTER; n++) {
-    if (needsMark(w, regAt(n)) && tell) env.say(precision.forced_reg(frameno, n));
+    if (markRegPrecise(frame, n) && tell) env.say(precision.forced_reg(frameno, n));
   }
   for (let spi = 0; spi < frame.slots; spi++) {
     const r = slotAt(spi);
-    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !needsMark(w, r)) continue;
+    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !markSlotPrecise(frame, spi)) continue;
     if (tell) env.say(precision.forced_slot(frameno, -(spi + 1) * REG_SIZE));
   }
 }

@@ -26,7 +26,7 @@ import {
 } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
-import { cleanLiveStates, isDone } from './clean.ts';
+import { cleanLiveStates } from './clean.ts';
 import { differsAt, statesEqual } from './equal.ts';
 import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords } from './equal-regs.ts';
 import { keepState } from './keep.ts';
@@ -224,7 +224,7 @@ function isUseless(env: VerifierEnv, checkpoint: Checkpoint, insn: number): bool
 
 /** The state is in no list any more; what still refers to it keeps it. */
 function forget(env: VerifierEnv, state: VerifierState): void {
-  if (!isDone(state) || state.usedAsLoopEntry) return;
+  if (!state.done || state.usedAsLoopEntry) return;
   env.checkpoints.free(state);
   env.peakStates--;
 }

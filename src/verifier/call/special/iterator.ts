@@ -18,12 +18,10 @@ import {
   fillSlotTypes,
   FRAMENO,
   ITER_STATE_DEPTH,
-  LIVE,
   MEM_RCU,
   PTR_TO_STACK,
   PTR_UNTRUSTED,
   REF_OBJ_ID,
-  REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
   SLOT_TYPES,
@@ -156,7 +154,7 @@ function makeIterator(
     const at = slotAt(spi - i);
     markKnownZero(w, at);
     w[at + TYPE] = PTR_TO_STACK | flags;
-    w[at + LIVE]! |= REG_LIVE_WRITTEN;
+    frame.noteSlotWritten(spi - i);
     w[at + REF_OBJ_ID] = i === 0 ? id : 0;
     w[at + BTF] = meta.btf;
     w[at + BTF_ID] = typeId;
@@ -173,7 +171,7 @@ function destroyIterator(env: VerifierEnv, frame: FuncState, spi: number, slots:
     const at = slotAt(spi - i);
     if (i === 0) releaseReference(env, w[at + REF_OBJ_ID]!);
     markNotInit(env, w, at);
-    w[at + LIVE]! |= REG_LIVE_WRITTEN;
+    frame.noteSlotWritten(spi - i);
     fillSlotTypes(w, at, STACK_INVALID);
     env.scratchSlot(spi - i);
   }
