@@ -201,6 +201,8 @@ export class VerifierState {
   allPrecise = false;
   /** Checkpoints: every path from here was walked. */
   done = false;
+  /** See `signatureOf`; of the running path when it was last compared. */
+  signature = 0;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -237,6 +239,7 @@ export class VerifierState {
     this.lastInsnIdx = from.lastInsnIdx;
     this.historyStart = from.historyStart;
     this.historyEnd = from.historyEnd;
+    this.signature = from.signature;
     this.dfsDepth = from.dfsDepth;
     this.callbackUnrollDepth = from.callbackUnrollDepth;
     this.usedAsLoopEntry = from.usedAsLoopEntry;
