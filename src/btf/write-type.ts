@@ -2,7 +2,7 @@ import { FormatError } from '../base/index.ts';
 import { KINDS, LINKAGES } from './read-type.ts';
 import type { BtfComposite, BtfEnum64, BtfInt, BtfType } from './types.ts';
 
-/** A type to be added: any `BtfType` without its id. */
+/** A type to be added: one of `BtfType` without its id. */
 export type NewBtfType = BtfType extends infer T
   ? T extends BtfType
     ? Omit<T, 'id'>

@@ -155,7 +155,7 @@ describe('BtfBuilder', () => {
         kind: 'func_proto',
         name: '',
         returns: 0,
-        params: Array(65536).fill({ name: '', type: 0 }),
+        params: Array.from({ length: 65536 }, () => ({ name: '', type: 0 })),
       },
       /65536 items are too many for a func_proto/,
     ],
