@@ -3,7 +3,7 @@ import { enumKey, leafKey } from './dedup-keys.ts';
 import type { CanonicalMap } from './dedup-map.ts';
 import type { BtfComposite, BtfEnum, BtfEnum64, BtfForward, BtfType } from './types.ts';
 
-/** Outcome of a comparison: 'conflict' is equal but for a fwd of the base, which must not change. */
+/** 'conflict': equal but for a declaration in the base, which must not change. */
 export type Equivalence = 'equal' | 'different' | 'conflict';
 
 /**

@@ -15,10 +15,10 @@ export interface DedupResult {
 
 /**
  * The same types, each only once: what the compiler said in every object is said once for all.
- * Structs and unions are equal if everything reachable from them is, and forward declarations become
- * the definitions that are met; variables and datasecs stay as they are. Of a split BTF only its own
- * types go, also in favour of those of the base. The rules are those of libbpf's `btf__dedup`, so
- * the types left are the same.
+ * Structs and unions are equal if everything reachable from them is, and forward declarations
+ * become the definitions that are met; variables and datasecs stay as they are. Of a split BTF only
+ * its own types go, also in favour of those of the base. The rules are those of libbpf's
+ * `btf__dedup`, so the types left are the same.
  *
  * Throws `FormatError` for types C can not have (a pointer that is reached from itself without a
  * struct on the way).
@@ -115,7 +115,7 @@ class Dedup {
     return same ?? id;
   }
 
-  /** An enum that is only declared is the newest definition of its name, and becomes a later one. */
+  /** One that is only declared is the newest definition of its name, or becomes a later one. */
   #enum(type: BtfEnum | BtfEnum64): void {
     const named = this.#enums.get(type.name);
     if (named && type.values.length === 0) return this.#map.set(type.id, named.newest);
