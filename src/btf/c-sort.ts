@@ -8,10 +8,11 @@ const MASK = 0xffff_ffff_ffff_ffffn;
 /**
  * Ids in the order in which bpftool of Linux 6.12 prints a header: enums, scalars, structs and
  * unions, then functions, each by name, and equal names by a hash over their members. So two
- * kernels' headers differ only where the kernels do.
+ * kernels' headers differ only where the kernels do. Functions and tags on them are left out.
  */
 export function sortedForC(btf: Btf): readonly number[] {
-  const keys = btf.types.map((type) => ({
+  const printed = btf.types.filter(({ kind }) => kind !== 'func' && kind !== 'decl_tag');
+  const keys = printed.map((type) => ({
     id: type.id,
     rank: rankOf(btf, type, false),
     name: sortName(btf, type, false),
