@@ -1,5 +1,6 @@
 import { FormatError } from '../base/index.ts';
 import type { Btf } from './btf.ts';
+import { mapTypeIds } from './map-ids.ts';
 import { BTF_MAGIC, HEADER_SIZE, parseBtf } from './parse.ts';
 import { StringPool } from './string-pool.ts';
 import { type NewBtfType, TypeWriter } from './write-type.ts';
@@ -84,4 +85,22 @@ export class BtfBuilder {
   build(): Btf {
     return parseBtf(this.toBytes(), this.base);
   }
+}
+
+/**
+ * The section that a `Btf` would be read from: with a base, the part that is not the base's. Throws
+ * `FormatError` for what the format can not hold.
+ */
+export function writeBtf(btf: Btf): Uint8Array {
+  return copyOf(btf).toBytes();
+}
+
+/** A builder that has the types of `btf` already, to add to them; ids stay. */
+export function copyOf(btf: Btf): BtfBuilder {
+  const { littleEndian, base } = btf;
+  const builder = new BtfBuilder(base ? { littleEndian, base } : { littleEndian });
+  for (let id = btf.firstOwnId; id < btf.count; id++) {
+    builder.add(mapTypeIds(btf.type(id), (to) => to));
+  }
+  return builder;
 }
