@@ -186,7 +186,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard btf dump map firewall.bpf.o blocked format c', 'key and value as C'],
       ['beeyard btf dump map firewall.bpf.o blocked value', 'the type of the value'],
     ],
-    load: async () => ({ run: (await import('./btf-dump.ts')).runMap }),
+    load: () => import('./btf-dump.ts').then(({ runMap }) => ({ run: runMap })),
   },
   {
     path: ['gen', 'min_core_btf'],
