@@ -6,7 +6,7 @@
  *   a union shows every member); datasecs: objects by variable name
  * - arrays: arrays, but `char` arrays that hold printable text: string (up to the first NUL);
  *   a flexible array has what bytes there are behind its struct, none if other members are there
- * - floats: number; those of more than 8 bytes, and what is left of a variable: their bytes as array
+ * - floats: number; those of more than 8 bytes, and what is left of a variable: an array of bytes
  */
 export type BtfValue =
   | number
