@@ -65,6 +65,17 @@ export interface ElfRelocation {
   readonly addend: number | undefined;
 }
 
+/** Words by their number in a symbol's `st_info` and `st_other`. */
+export const SYMBOL_TYPES: readonly ElfSymbolType[] = [
+  'none',
+  'object',
+  'function',
+  'section',
+  'file',
+];
+export const BINDINGS = ['local', 'global', 'weak'] as const;
+export const VISIBILITIES = ['default', 'internal', 'hidden', 'protected'] as const;
+
 export const SHT_PROGBITS = 1;
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
