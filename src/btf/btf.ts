@@ -1,4 +1,4 @@
-import { FormatError } from '../base/index.ts';
+import { FormatError, utf8 } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
 import { ReplacedTypes, type TypeSource } from './type-source.ts';
 import type { BtfKind, BtfReference, BtfType } from './types.ts';
@@ -12,6 +12,8 @@ export interface BtfParts {
   readonly stringsLength: number;
   /** The string at an offset of the string section (for `.BTF.ext`, which names by offset). */
   readonly strings: (offset: number) => string;
+  /** The string section, without that of the base. */
+  readonly stringBytes: Uint8Array;
 }
 
 /** Longer chains of modifiers and typedefs are refused (the kernel's own limit is 32). */
@@ -34,6 +36,8 @@ export class Btf {
   readonly count: number;
   readonly #source: TypeSource;
   readonly #strings: (offset: number) => string;
+  readonly #stringBytes: Uint8Array;
+  #stringOffsets: ReadonlyMap<string, number> | undefined;
   readonly #alignments = new Map<number, number>();
 
   constructor(parts: BtfParts) {
@@ -43,6 +47,7 @@ export class Btf {
     this.base = parts.base;
     this.stringsLength = parts.stringsLength;
     this.#strings = parts.strings;
+    this.#stringBytes = parts.stringBytes;
   }
 
   /** Every type by id. On a BTF of `openBtf` this reads them all: prefer `type(id)`. */
@@ -65,6 +70,12 @@ export class Btf {
   /** The string at `offset` of the string section. Throws `FormatError` outside of it. */
   stringAt(offset: number): string {
     return this.#strings(offset);
+  }
+
+  /** Offset of `text` in the string section, that of the base included, or undefined. */
+  findString(text: string): number | undefined {
+    this.#stringOffsets ??= offsetsOf(this.#stringBytes, this.base?.stringsLength ?? 0);
+    return this.base?.findString(text) ?? this.#stringOffsets.get(text);
   }
 
   /** Id of the first type of that kind and name, or undefined. */
@@ -124,8 +135,22 @@ export class Btf {
       base: this.base,
       stringsLength: this.stringsLength,
       strings: this.#strings,
+      stringBytes: this.#stringBytes,
     });
   }
+}
+
+/** Where each string of a section starts, counted from `start`. */
+function offsetsOf(bytes: Uint8Array, start: number): ReadonlyMap<string, number> {
+  const offsets = new Map<string, number>();
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0, at);
+    if (end < 0) break;
+    const text = utf8(bytes.subarray(at, end));
+    if (!offsets.has(text)) offsets.set(text, start + at);
+    at = end + 1;
+  }
+  return offsets;
 }
 
 /** Types that only decorate or name another. */

@@ -1,12 +1,24 @@
 export { Btf } from './btf.ts';
+export type { BtfBuilderOptions, NewBtfType } from './build.ts';
+export { BtfBuilder } from './build.ts';
 export { decodeValue } from './decode.ts';
 export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';
-export * from './ext.ts';
+export type {
+  BtfExt,
+  CoreRelocation,
+  CoreRelocationKind,
+  FuncInfo,
+  LineInfo,
+} from './ext.ts';
+export { CORE_RELOCATION_KINDS, parseBtfExt } from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
+export { mapTypeIds } from './map-ids.ts';
 export { BTF_MAGIC, openBtf, parseBtf } from './parse.ts';
 export { declareC, printC } from './print-c.ts';
 export type { RawPart, RawType } from './print-raw.ts';
 export { printRaw, rawTypes } from './print-raw.ts';
 export * from './types.ts';
 export type { BtfValue } from './value.ts';
+export type { BtfExtTarget } from './write-ext.ts';
+export { writeBtfExt } from './write-ext.ts';

@@ -9,7 +9,8 @@ import { checkReferences, validate } from './validate.ts';
 
 /** First two bytes of a BTF section; their order tells the byte order of the rest. */
 export const BTF_MAGIC = 0xeb9f;
-const HEADER_SIZE = 24;
+/** Bytes of `struct btf_header`. */
+export const HEADER_SIZE = 24;
 
 /**
  * Reads a `.BTF` section (or `/sys/kernel/btf/*` file) of either byte order. A split BTF (of a
@@ -54,6 +55,10 @@ function makeBtf(reader: ByteReader, header: Header, source: TypeSource, base?: 
     littleEndian: reader.littleEndian,
     stringsLength: (base?.stringsLength ?? 0) + header.stringsLength,
     strings: (offset) => nameAt(reader, header, base, offset),
+    stringBytes: reader.bytes.subarray(
+      header.stringsStart,
+      header.stringsStart + header.stringsLength,
+    ),
   });
 }
 
