@@ -1,6 +1,8 @@
 export { Btf } from './btf.ts';
 export type { BtfBuilderOptions, NewBtfType } from './build.ts';
 export { BtfBuilder } from './build.ts';
+export type { DedupResult } from './dedup.ts';
+export { dedupBtf } from './dedup.ts';
 export { decodeValue } from './decode.ts';
 export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';
