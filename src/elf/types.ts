@@ -85,6 +85,9 @@ export const SHT_REL = 9;
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
 export const SHF_EXECINSTR = 4;
+export const SHF_STRINGS = 32;
 /** Section indices from here on are not indices. */
 export const SHN_LORESERVE = 0xff00;
 export const EM_BPF = 247;
+/** e_type of relocatable objects. */
+export const ET_REL = 1;

@@ -1,9 +1,8 @@
 import { assert } from '../base/index.ts';
-import { SHN_LORESERVE, SHT_NOBITS } from './types.ts';
+import { ET_REL, SHN_LORESERVE, SHT_NOBITS } from './types.ts';
 
 const HEADER_SIZE = 64;
 const SECTION_HEADER_SIZE = 64;
-const ET_REL = 1;
 
 /** A section to be written. Its index in the file is its place in the list plus one. */
 export interface NewSection {
