@@ -54,7 +54,9 @@ class Comparison {
         return this.compare(a.type, (b as Same<'array'>).type, exact);
       case 'func':
       case 'var':
-        return linkageMismatch(a, b as typeof a) ?? this.compare(a.type, (b as typeof a).type, exact);
+        return (
+          linkageMismatch(a, b as typeof a) ?? this.compare(a.type, (b as typeof a).type, exact)
+        );
       case 'struct':
       case 'union':
         return exact ? this.#members(a, b as Same<'struct' | 'union'>) : undefined;
@@ -106,15 +108,7 @@ function said(type: BtfType): string {
   return type.name ? `${type.kind} '${type.name}'` : `an unnamed ${type.kind}`;
 }
 
-const NAMED = new Set<BtfType['kind']>([
-  'struct',
-  'union',
-  'enum',
-  'enum64',
-  'fwd',
-  'func',
-  'var',
-]);
+const NAMED = new Set<BtfType['kind']>(['struct', 'union', 'enum', 'enum64', 'fwd', 'func', 'var']);
 
 function nameMismatch(a: BtfType, b: BtfType): string | undefined {
   if (!NAMED.has(a.kind) || a.name === b.name) return undefined;
@@ -129,10 +123,7 @@ function sizeMismatch(
   return `${a.kind} '${a.name}' of ${a.size} bytes in one, '${b.name}' of ${b.size} in the other`;
 }
 
-function linkageMismatch(
-  a: Same<'func' | 'var'>,
-  b: Same<'func' | 'var'>,
-): string | undefined {
+function linkageMismatch(a: Same<'func' | 'var'>, b: Same<'func' | 'var'>): string | undefined {
   if ((a.linkage === 'static') === (b.linkage === 'static')) return undefined;
   return `${said(a)} is static in one and not in the other`;
 }

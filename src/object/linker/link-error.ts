@@ -7,13 +7,16 @@ import { FormatError } from '../../base/index.ts';
 export class LinkError extends FormatError {
   /** The input in which it was noticed. */
   readonly file: string;
+  /** What does not fit, without the file. */
+  readonly problem: string;
   /** What to do about it. */
   readonly advice: string;
 
   /** `offset`: where in `file` the thing is that does not fit. */
-  constructor(file: string, offset: number, reason: string, advice: string) {
-    super('link', offset, `${file}: ${reason}. ${advice}`);
+  constructor(file: string, offset: number, problem: string, advice: string) {
+    super('link', offset, `${file}: ${problem}. ${advice}`);
     this.file = file;
+    this.problem = problem;
     this.advice = advice;
   }
 }

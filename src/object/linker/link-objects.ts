@@ -49,8 +49,8 @@ function roomFor(inputs: readonly LinkInput[]): number {
 
 function checkByteOrder(output: Output, { name, elf }: Input, first: string): void {
   if (elf.littleEndian === output.littleEndian) return;
-  const order = (little: boolean): string => (little ? 'little' : 'big');
-  const reason = `is ${order(elf.littleEndian)}-endian, ${first} is ${order(output.littleEndian)}`;
+  const order = (little: boolean): string => `${little ? 'little' : 'big'}-endian`;
+  const reason = `is ${order(elf.littleEndian)}, ${first} is ${order(output.littleEndian)}`;
   throw new LinkError(name, 5, reason, 'Compile all inputs for one byte order.');
 }
 

@@ -1,5 +1,5 @@
 import type { ElfSection } from '../../elf/index.ts';
-import { SHT_NOBITS } from '../../elf/index.ts';
+import { SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS } from '../../elf/index.ts';
 import type { Input, InputSection } from './input.ts';
 import { LinkError } from './link-error.ts';
 import type { Output, OutputSection } from './output.ts';
@@ -42,8 +42,8 @@ export function checkKinds(input: Input, target: OutputSection, section: ElfSect
   const { elf } = target;
   if (!elf) return;
   const fields = [
-    ['type', elf.type, section.type],
-    ['flags', elf.flags, section.flags],
+    ['type', typeWord(elf.type), typeWord(section.type)],
+    ['flags', flagLetters(elf.flags), flagLetters(section.flags)],
     ['entry size', elf.entrySize, section.entrySize],
   ] as const;
   for (const [what, before, now] of fields) {
@@ -52,9 +52,32 @@ export function checkKinds(input: Input, target: OutputSection, section: ElfSect
       input.name,
       section.offset,
       `section '${section.name}' has ${what} ${now}, in the inputs before it has ${before}`,
-      'Give one of the two another name.',
+      what === 'flags'
+        ? 'A variable in it is const in one and not in the other: make them alike.'
+        : 'Give one of the two another name.',
     );
   }
+}
+
+const typeWord = (type: number): string | number =>
+  type === SHT_NOBITS ? 'NOBITS' : type === SHT_PROGBITS ? 'PROGBITS' : type;
+
+const FLAGS = [
+  [SHF_WRITE, 'W'],
+  [SHF_ALLOC, 'A'],
+  [SHF_EXECINSTR, 'X'],
+] as const;
+
+/** Flags as readelf shows them: 'WA'. */
+function flagLetters(flags: number): string {
+  let rest = flags;
+  let letters = '';
+  for (const [flag, letter] of FLAGS) {
+    if (!(rest & flag)) continue;
+    letters += letter;
+    rest &= ~flag;
+  }
+  return letters + (rest !== 0 || letters === '' ? `0x${(rest >>> 0).toString(16)}` : '');
 }
 
 function checkSame(input: Input, target: OutputSection, section: ElfSection): void {

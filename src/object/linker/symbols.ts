@@ -72,11 +72,7 @@ function addSymbol(
 }
 
 /** What BTF says about a global symbol. Throws `LinkError` if it says nothing, or two things. */
-function typeOf(
-  input: Input,
-  symbol: ElfSymbol,
-  types: ReadonlyMap<string, NamedType>,
-): NamedType {
+function typeOf(input: Input, symbol: ElfSymbol, types: ReadonlyMap<string, NamedType>): NamedType {
   const type = types.get(symbol.name);
   if (!type) {
     const reason = input.btf
@@ -151,7 +147,11 @@ function merge(place: Place, known: GlobalSymbol, type: NamedType): void {
 }
 
 /** From now on the name is what this input defines. */
-function takeDefinition({ output, input, symbol, home }: Place, known: GlobalSymbol, type: NamedType) {
+function takeDefinition(
+  { output, input, symbol, home }: Place,
+  known: GlobalSymbol,
+  type: NamedType,
+) {
   const section = home?.output;
   known.symbol.type = symbol.type;
   known.symbol.section = section ? section.index : symbol.section;

@@ -100,7 +100,10 @@ function sharedSymbol(
   if (!symbol) btf.fail(type, `'${name}' has no symbol`);
   if (symbol.section !== target) {
     const other = symbol.section ? `in '${symbol.section.name}'` : 'in no section';
-    btf.fail(type, `'${name}' is in '${target.name}' here, and ${other} in ${symbol.type.input.name}`);
+    btf.fail(
+      type,
+      `'${name}' is in '${target.name}' here, and ${other} in ${symbol.type.input.name}`,
+    );
   }
   return symbol;
 }
