@@ -29,8 +29,8 @@ describe('a program, its functions, maps and globals from two objects', () => {
     }
     expect([1, 2].map((key) => maps.counts!.get(key))).toEqual([2n, 2n]);
     expect(maps.seen!.get(1000)).toEqual({ step: 7, name: 'library' });
-    // scale + odd[1] + 0 + the library's 900.
-    expect(programs.also!.run({ data: new Uint8Array(64) }).returnValue).toBe(5 + 2 + 900);
+    // scale + odd[1] + the loopback device's index + the library's 900.
+    expect(programs.also!.run({ data: new Uint8Array(64) }).returnValue).toBe(5 + 2 + 1 + 900);
   });
 
   test.each(engines)('in the other order the other weak function counts (%s)', async (engine) => {

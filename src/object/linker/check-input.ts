@@ -42,14 +42,14 @@ function checkRelocations(elf: ElfFile, table: ElfSection): void {
 
 function checkSymbols(elf: ElfFile, table: ElfSection): void {
   for (const symbol of elf.symbols) {
-    const wrong = symbol.index === 0 ? undefined : wrongSymbol(symbol);
+    const wrong = symbol.index === 0 ? undefined : wrongSymbol(symbol, elf);
     if (wrong === undefined) continue;
     const name = symbol.name ? ` '${symbol.name}'` : '';
     failIn(table, symbol.index * SYMBOL_SIZE, `symbol ${symbol.index}${name} ${wrong}`);
   }
 }
 
-function wrongSymbol(symbol: ElfSymbol): string | undefined {
+function wrongSymbol(symbol: ElfSymbol, elf: ElfFile): string | undefined {
   const { binding, visibility, type, section, value, size } = symbol;
   if (binding === 'other') return 'is neither local, global nor weak';
   if (type === 'other') return 'is of a type that BPF objects do not have';
@@ -63,6 +63,6 @@ function wrongSymbol(symbol: ElfSymbol): string | undefined {
   if (type === 'section' && (value !== 0 || section >= SHN_LORESERVE)) {
     return 'stands for a section and not for its start';
   }
-  if (!Number.isSafeInteger(value)) return 'is at an absurd place';
-  return undefined;
+  const home = section < SHN_LORESERVE ? elf.sections[section]!.size : Number.MAX_SAFE_INTEGER;
+  return value > home ? 'is outside of its section' : undefined;
 }

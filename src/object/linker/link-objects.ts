@@ -40,7 +40,8 @@ export function linkObjects(inputs: readonly LinkInput[]): Uint8Array {
     checkByteOrder(output, input, first.name);
     append(output, input);
   }
-  return finish(output!);
+  // What fits each input's fields may not fit when it is added up.
+  return inFile('the linked object', () => finish(output!));
 }
 
 function roomFor(inputs: readonly LinkInput[]): number {
