@@ -17,6 +17,7 @@ export { CORE_RELOCATION_KINDS, parseBtfExt } from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
 export { mapTypeIds } from './map-ids.ts';
 export { BTF_MAGIC, openBtf, parseBtf } from './parse.ts';
+export type { PrintCOptions } from './print-c.ts';
 export { declareC, printC } from './print-c.ts';
 export type { RawPart, RawType } from './print-raw.ts';
 export { printRaw, rawTypes } from './print-raw.ts';
