@@ -88,11 +88,20 @@ describe('a written file is read as it was meant', () => {
         [
           { ...plain, name: 'xdp', type: SHT_PROGBITS, data: new Uint8Array(24) },
           {
-            ...{ ...plain, name: '.symtab', type: SHT_SYMTAB, link: 1, entrySize: 24 },
+            ...plain,
+            name: '.symtab',
+            type: SHT_SYMTAB,
+            link: 1,
+            entrySize: 24,
             data: encodeSymbols(symbols, littleEndian),
           },
           {
-            ...{ ...plain, name: '.relxdp', type: SHT_REL, link: 3, info: 2, entrySize: 16 },
+            ...plain,
+            name: '.relxdp',
+            type: SHT_REL,
+            link: 3,
+            info: 2,
+            entrySize: 16,
             data: encodeRelocations(relocations, littleEndian),
           },
         ],
