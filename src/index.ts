@@ -27,7 +27,13 @@ export {
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
-export { type ObjectFile, parseObject } from './object/index.ts';
+export {
+  LinkError,
+  type LinkInput,
+  linkObjects,
+  type ObjectFile,
+  parseObject,
+} from './object/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine(options: MachineOptions = {}): Promise<Host> {

@@ -205,6 +205,23 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./gen-min-core-btf.ts'),
   },
   {
+    path: ['gen', 'object'],
+    summary: 'link objects into one, as bpftool does',
+    operands: 'OUTPUT INPUT...',
+    count: [2, 10_000],
+    options: {},
+    details:
+      'Puts code and data of the inputs together, resolves extern functions, variables and maps ' +
+      'between them, and merges their types and source lines; DWARF is left out. Every input has ' +
+      'to be compiled with -g, all with the same license section. Externs that no input defines ' +
+      'stay externs. Ends with 1 if the inputs do not go together; then nothing is written.',
+    examples: [
+      ['beeyard gen object all.bpf.o main.bpf.o library.bpf.o', 'link two objects'],
+      ['beeyard gen object stripped.bpf.o main.bpf.o', 'one object, without DWARF'],
+    ],
+    load: () => import('./gen-object.ts'),
+  },
+  {
     path: ['build'],
     summary: 'compile a BPF program written in C',
     operands: 'FILE.bpf.c',

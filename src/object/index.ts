@@ -1,6 +1,9 @@
 export { parseBtfFile, parseObject } from './parse.ts';
 export { essentialName } from './core-names.ts';
 export { coreUses } from './core-uses.ts';
+export type { LinkInput } from './linker/input.ts';
+export { LinkError } from './linker/link-error.ts';
+export { linkObjects } from './linker/link-objects.ts';
 export type { MapRelocation, RelocatedProgram } from './relocate.ts';
 export { relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
