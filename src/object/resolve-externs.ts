@@ -89,7 +89,10 @@ function variableOf(
 ): ResolvedExtern | undefined {
   const local = btf.type(spec.typeId);
   const localId = local.kind === 'var' ? btf.resolve(local.type) : 0;
-  if (localId === 0) return addressOf(spec, kernel);
+  if (localId === 0) {
+    const address = symbolAddress(spec, kernel);
+    return address === undefined ? undefined : { kind: 'address', address };
+  }
   const found = findKernelType(kernel, 'var', spec.name);
   const target = found?.btf.type(found.id);
   if (!found || target?.kind !== 'var') {
@@ -103,11 +106,13 @@ function variableOf(
   throw new KernelError('EINVAL', 22, `extern (var ksym) '${spec.name}': incompatible types`);
 }
 
-/** Symbols of type void are looked up by name alone; that most are there has to be believed. */
-function addressOf(spec: ExternSpec, kernel: KernelProfile): ResolvedExtern | undefined {
+/**
+ * Where a symbol without type is said to be: looked up by name alone. That those of no known name
+ * are there has to be believed, unless they are weak (then undefined).
+ */
+export function symbolAddress(spec: ExternSpec, kernel: KernelProfile): bigint | undefined {
   const symbol =
     findKernelType(kernel, 'func', spec.name) ?? findKernelType(kernel, 'var', spec.name);
-  const known = symbol?.id;
-  if (known === undefined && spec.weak) return undefined;
-  return { kind: 'address', address: SOME_KERNEL_ADDRESS + BigInt((known ?? 0) * 16) };
+  if (!symbol && spec.weak) return undefined;
+  return SOME_KERNEL_ADDRESS + BigInt((symbol?.id ?? 0) * 16);
 }
