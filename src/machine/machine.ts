@@ -13,7 +13,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
-import { adapted, isSameProgram, verifyProgram } from './rules.ts';
+import { relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
@@ -50,6 +50,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly maps = new Set<MachineMap>();
   readonly programs = new Set<MachineProgram>();
   readonly #byAddress = new Map<number, MachineMap>();
+  readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
 
@@ -110,21 +111,38 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
-    const verification = verifyProgram(spec, maps, object, this.settings.rules);
+    const adapted = relocated(spec, object, this.settings.rules);
+    const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
     const id = this.#nextProgram++;
-    const image = link(adapted(spec, object, this.settings.rules), id, type, object, {
+    const { kconfig } = adapted;
+    const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
-      mapAddress: (name) => addressOf(maps, name, spec),
+      mapAddress: (name) =>
+        name === kconfig?.name
+          ? this.#configuration(kconfig).runtimeMap.address
+          : addressOf(maps, name, spec),
     });
     const { engine, profile, fuel } = this.settings;
     const code = engine.load(image, this.runtime, {
-      checks: !(verification && isSameProgram(spec)),
+      checks: !verification,
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
+  }
+
+  /** The map with values of the kernel's configuration: one for all programs of an object. */
+  #configuration(spec: MapSpec): MachineMap {
+    let map = this.#configurations.get(spec);
+    if (!map) {
+      map = this.createMap(spec);
+      map.update(new Uint8Array(spec.keySize), spec.initialValue!);
+      map.freeze();
+      this.#configurations.set(spec, map);
+    }
+    return map;
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {

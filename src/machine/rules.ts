@@ -1,8 +1,35 @@
 import type { KernelProfile } from '../abi/index.ts';
-import { VerifierError } from '../base/index.ts';
+import { KernelError, VerifierError } from '../base/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
-import { type ObjectFile, type ProgramSpec, relocateProgram } from '../object/index.ts';
+import {
+  type ObjectFile,
+  type ProgramSpec,
+  type RelocatedProgram,
+  relocateProgram,
+} from '../object/index.ts';
 import { explain, explanationText, verify, verifierInput } from '../verifier/index.ts';
+
+/** This machine has no kernel functions or variables: programs see a kernel without them. */
+const offers = (): boolean => false;
+
+/**
+ * The program as this machine runs it: adapted to the types and the configuration of the kernel
+ * whose rules hold. What is verified and what runs are made from this one.
+ */
+export function relocated(
+  spec: ProgramSpec,
+  object: ObjectFile,
+  rules: KernelProfile | undefined,
+): RelocatedProgram {
+  try {
+    return relocateProgram(object, spec, rules, { offers });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const reason = error.message.slice(0, -` (${error.code})`.length);
+    const text = `program '${spec.name}': ${reason}`;
+    throw new KernelError(error.code, error.errno, text, { cause: error });
+  }
+}
 
 /**
  * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
@@ -10,12 +37,13 @@ import { explain, explanationText, verify, verifierInput } from '../verifier/ind
  */
 export function verifyProgram(
   spec: ProgramSpec,
+  relocated: RelocatedProgram,
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
 ): ProgramVerification | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules);
+  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
   const result = verify(input, rules);
   if (!result.ok) {
     const why = explain(input, rules);
@@ -31,27 +59,7 @@ export function verifyProgram(
   return { insns: result.stats.processed, time: result.stats.time };
 }
 
-/**
- * True if what runs is what was verified. A program that tests for kernel symbols, which the rules
- * have and this machine has not, takes other ways here.
- */
-export function isSameProgram(spec: ProgramSpec): boolean {
-  return !spec.relocations.some(({ kind }) => kind === 'extern');
-}
-
 /** The object as it is loaded: constants may have been set. */
 function withMaps(object: ObjectFile, maps: ReadonlyMap<string, KernelMap>): ObjectFile {
   return { ...object, maps: object.maps.map((map) => maps.get(map.name)?.spec ?? map) };
-}
-
-/** The program with what depends on the kernel's types put in; symbols stay for the linker. */
-export function adapted(
-  spec: ProgramSpec,
-  object: ObjectFile,
-  rules: KernelProfile | undefined,
-): ProgramSpec {
-  if (!rules || spec.coreRelocations.length === 0) return spec;
-  const isSymbol = spec.relocations.some(({ kind }) => kind === 'extern');
-  if (isSymbol) return spec;
-  return { ...spec, insns: relocateProgram(object, spec, rules).insns };
 }

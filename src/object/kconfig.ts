@@ -1,11 +1,9 @@
+import { constants, enums } from '../abi/index.ts';
 import type { KernelOption, KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
 import type { ExternSpec, MapSpec } from './types.ts';
-
-const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_F_RDONLY_PROG = 1 << 7;
 
 /** How a value of the kernel's configuration is kept. */
 type OptionForm = 'bool' | 'tristate' | 'char' | 'int' | 'string';
@@ -63,11 +61,11 @@ export function readKconfig(
   return {
     name: '.kconfig',
     type: 'array',
-    typeId: BPF_MAP_TYPE_ARRAY,
+    typeId: enums.bpf_map_type.BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: size,
     maxEntries: 1,
-    flags: BPF_F_RDONLY_PROG,
+    flags: constants.BPF_F_RDONLY_PROG,
     extra: 0n,
     pinning: 'none',
     keyTypeId: 0,
