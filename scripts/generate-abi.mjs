@@ -25,14 +25,7 @@ import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import {
-  OTHER_RELEASES,
-  RELEASE,
-  findImage,
-  imageOf,
-  readImage,
-  readTypes,
-} from './abi/image.mjs';
+import { OTHER_RELEASES, RELEASE, findImage, imageOf, readImage, readTypes } from './abi/image.mjs';
 import { kernelData, writeKernelData } from './abi/kernel-data.mjs';
 import { kernelTables } from './abi/kernel-tables.mjs';
 import { imageModules, renderModules } from './abi/modules.mjs';

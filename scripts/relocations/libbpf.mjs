@@ -24,30 +24,28 @@ const SOURCE = join(root, 'scripts/relocations/libbpf-relocate.c');
 const GENERATED = join(root, 'src/abi/generated/6.12');
 const RELEASE = '6.12.117+deb12-amd64';
 
-/** Path of the program; compiles it when it is not there (ten seconds). */
-export function buildLibbpf() {
+/**
+ * Compiles a program with libbpf linked in, into the cache unless it is there (ten seconds); its
+ * path.
+ */
+export function buildWithLibbpf(name, source, more) {
   const library = join(kernelTree(), 'tools/lib/bpf');
-  const folder = cacheFolder(`libbpf-${keyOf(readFileSync(SOURCE), libraryText(library))}`);
-  const program = join(folder, 'libbpf-relocate');
+  const key = keyOf(readFileSync(source), libraryText(library), more.join(' '));
+  const folder = cacheFolder(`${name}-${key}`);
+  const program = join(folder, name);
   if (existsSync(program)) return program;
   const { headers, flags } = copyHeaders(library, folder);
-  const sources = readdirSync(library).filter((name) => name.endsWith('.c'));
+  const sources = readdirSync(library).filter((each) => each.endsWith('.c'));
   const partial = `${program}.${process.pid}`;
+  const options = ['-O1', '-w', '-D_GNU_SOURCE', '-D_LARGEFILE64_SOURCE', '-D_FILE_OFFSET_BITS=64'];
+  const files = [source, ...sources.map((each) => join(library, each))];
   const { status, stderr } = spawnSync(
     'gcc',
-    [
-      ...['-O1', '-w', '-D_GNU_SOURCE', '-D_LARGEFILE64_SOURCE', '-D_FILE_OFFSET_BITS=64'],
-      ...flags,
-      `-I${headers}`,
-      '-Wl,--wrap=btf_load_into_kernel',
-      SOURCE,
-      ...sources.map((name) => join(library, name)),
-      ...['-lelf', '-lz', '-ldl', '-o', partial],
-    ],
+    options.concat(flags, `-I${headers}`, more, files, '-lelf', '-lz', '-ldl', '-o', partial),
     { encoding: 'utf8' },
   );
   if (status !== 0) {
-    fail(`libbpf does not compile (apt-get install gcc libelf-dev zlib1g-dev):\n${stderr}`, 4);
+    fail(`${name} does not compile (apt-get install gcc libelf-dev zlib1g-dev):\n${stderr}`, 4);
   }
   renameSync(partial, program);
   return program;
@@ -56,7 +54,7 @@ export function buildLibbpf() {
 const libraryText = (library) => readFileSync(join(library, 'libbpf.c'));
 
 /** The library's headers under <bpf/…>, and where its own sources look. */
-export function copyHeaders(library, folder) {
+function copyHeaders(library, folder) {
   const headers = join(folder, 'include');
   mkdirSync(join(headers, 'bpf'), { recursive: true });
   for (const name of readdirSync(library)) {
@@ -80,7 +78,7 @@ export function copyHeaders(library, folder) {
  * /proc/kallsyms: [name, address].
  */
 export function relocateWithLibbpf(paths, symbols = []) {
-  const program = buildLibbpf();
+  const program = buildWithLibbpf('libbpf-relocate', SOURCE, ['-Wl,--wrap=btf_load_into_kernel']);
   const work = cacheFolder(`libbpf-run-${process.pid}`);
   try {
     const { files, modules } = writeKernel(work, symbols);

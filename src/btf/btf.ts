@@ -1,4 +1,4 @@
-import { FormatError } from '../base/index.ts';
+import { FormatError, utf8 } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
 import { ReplacedTypes, type TypeSource } from './type-source.ts';
 import type { BtfKind, BtfReference, BtfType } from './types.ts';
@@ -12,6 +12,8 @@ export interface BtfParts {
   readonly stringsLength: number;
   /** The string at an offset of the string section (for `.BTF.ext`, which names by offset). */
   readonly strings: (offset: number) => string;
+  /** The string section, without that of the base. */
+  readonly stringBytes: Uint8Array;
 }
 
 /** Longer chains of modifiers and typedefs are refused (the kernel's own limit is 32). */
@@ -34,6 +36,7 @@ export class Btf {
   readonly count: number;
   readonly #source: TypeSource;
   readonly #strings: (offset: number) => string;
+  readonly #stringBytes: Uint8Array;
   readonly #alignments = new Map<number, number>();
 
   constructor(parts: BtfParts) {
@@ -43,6 +46,7 @@ export class Btf {
     this.base = parts.base;
     this.stringsLength = parts.stringsLength;
     this.#strings = parts.strings;
+    this.#stringBytes = parts.stringBytes;
   }
 
   /** Every type by id. On a BTF of `openBtf` this reads them all: prefer `type(id)`. */
@@ -65,6 +69,20 @@ export class Btf {
   /** The string at `offset` of the string section. Throws `FormatError` outside of it. */
   stringAt(offset: number): string {
     return this.#strings(offset);
+  }
+
+  /** Every string with `part` in it, those of the base first. `part` is of ASCII. */
+  stringsWith(part: string): string[] {
+    const bytes = this.#stringBytes;
+    const found = this.base?.stringsWith(part) ?? [];
+    for (let at = indexOf(bytes, part, 0); at >= 0; ) {
+      const start = bytes.lastIndexOf(0, at) + 1;
+      const end = bytes.indexOf(0, at);
+      if (end < 0) break;
+      found.push(utf8(bytes.subarray(start, end)));
+      at = indexOf(bytes, part, end);
+    }
+    return found;
   }
 
   /** Id of the first type of that kind and name, or undefined. */
@@ -124,8 +142,20 @@ export class Btf {
       base: this.base,
       stringsLength: this.stringsLength,
       strings: this.#strings,
+      stringBytes: this.#stringBytes,
     });
   }
+}
+
+/** Where `part` is next in `bytes`, or -1. */
+function indexOf(bytes: Uint8Array, part: string, from: number): number {
+  const first = part.charCodeAt(0);
+  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let length = 1;
+    while (length < part.length && bytes[at + length] === part.charCodeAt(length)) length++;
+    if (length === part.length) return at;
+  }
+  return -1;
 }
 
 /** Types that only decorate or name another. */

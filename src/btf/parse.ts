@@ -54,6 +54,10 @@ function makeBtf(reader: ByteReader, header: Header, source: TypeSource, base?: 
     littleEndian: reader.littleEndian,
     stringsLength: (base?.stringsLength ?? 0) + header.stringsLength,
     strings: (offset) => nameAt(reader, header, base, offset),
+    stringBytes: reader.bytes.subarray(
+      header.stringsStart,
+      header.stringsStart + header.stringsLength,
+    ),
   });
 }
 

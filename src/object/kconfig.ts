@@ -1,5 +1,5 @@
 import { constants, enums } from '../abi/index.ts';
-import type { KernelOption, KernelProfile } from '../abi/profile.ts';
+import type { KernelOption, TargetKernel } from '../abi/target-kernel.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
@@ -40,7 +40,7 @@ function sizesOf(btf: Btf, { typeId }: ExternSpec): { size: number; align: numbe
 export function readKconfig(
   btf: Btf,
   ordered: readonly ExternSpec[],
-  profile: KernelProfile,
+  profile: TargetKernel,
   resolved: Map<string, ResolvedExtern>,
 ): MapSpec | undefined {
   const options = ordered
@@ -104,7 +104,7 @@ function formOf(btf: Btf, typeId: number): OptionForm | undefined {
 }
 
 /** Values that libbpf knows itself; the rest is the configuration of the kernel. */
-function valueOf({ spec }: Option, profile: KernelProfile): KernelOption | undefined {
+function valueOf({ spec }: Option, profile: TargetKernel): KernelOption | undefined {
   if (spec.name.startsWith('CONFIG_')) {
     const value = profile.kconfig(spec.name);
     if (value === undefined && !spec.weak) {

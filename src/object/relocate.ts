@@ -1,4 +1,4 @@
-import type { KernelProfile } from '../abi/profile.ts';
+import type { TargetKernel } from '../abi/target-kernel.ts';
 import type { Code } from '../isa/index.ts';
 import {
   BPF_CALL,
@@ -9,7 +9,7 @@ import {
   decodeCode,
   encodeCode,
 } from '../isa/index.ts';
-import { relocateCore } from './core.ts';
+import { type CoreDecision, decideCore, relocateCore } from './core.ts';
 import { externOrder, readKconfig } from './kconfig.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
 import { resolveSymbols } from './resolve-externs.ts';
@@ -48,7 +48,7 @@ export interface RelocationOptions {
 export function relocateProgram(
   object: ObjectFile,
   program: ProgramSpec,
-  kernel: KernelProfile | undefined,
+  kernel: TargetKernel | undefined,
   options: RelocationOptions = {},
 ): RelocatedProgram {
   const code = decodeCode(program.insns);
@@ -70,6 +70,24 @@ export function relocateProgram(
   };
 }
 
+/**
+ * What relocation does to each place of a program that depends on the layout of the kernel's types,
+ * and why: pure data, in the order of the instructions.
+ *
+ * @example
+ * const [first] = coreDecisions(object, program, await loadTargetKernel('6.1'));
+ * `${first.access}: ${first.outcome}`; // 'task_struct.pid: changed'
+ */
+export function coreDecisions(
+  object: ObjectFile,
+  program: ProgramSpec,
+  kernel: TargetKernel,
+): readonly CoreDecision[] {
+  if (!object.btf) return [];
+  const ordered = program.coreRelocations.toSorted((a, b) => a.insn - b.insn);
+  return decideCore(decodeCode(program.insns), ordered, object.btf, kernel);
+}
+
 interface Externs {
   readonly externs: ReadonlyMap<string, ResolvedExtern>;
   readonly kconfig: MapSpec | undefined;
@@ -81,7 +99,7 @@ interface Externs {
 type Offers = RelocationOptions['offers'];
 
 interface Known {
-  readonly kernel: KernelProfile | undefined;
+  readonly kernel: TargetKernel | undefined;
   readonly offers: Offers;
   readonly it: Externs;
 }
@@ -91,7 +109,7 @@ const known = new WeakMap<ObjectFile, Known>();
 /** The same for every program of an object. */
 function resolveExterns(
   object: ObjectFile,
-  kernel: KernelProfile | undefined,
+  kernel: TargetKernel | undefined,
   offers: Offers,
 ): Externs {
   const before = known.get(object);

@@ -1,5 +1,5 @@
 import { findKernelType, type KernelType } from '../abi/modules.ts';
-import type { KernelProfile } from '../abi/profile.ts';
+import type { TargetKernel } from '../abi/target-kernel.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import { typesCompatible } from './core-compat.ts';
@@ -24,7 +24,7 @@ export type ResolvedExtern =
 
 /** Where symbols are looked for. */
 export interface SymbolSource {
-  readonly kernel: KernelProfile | undefined;
+  readonly kernel: TargetKernel | undefined;
   /** Those that are there; default: all the kernel has. */
   readonly offers?: ((symbol: ExternSpec) => boolean) | undefined;
 }
@@ -90,7 +90,7 @@ function missing({ name, kind, weak }: ExternSpec, index: number): ResolvedExter
 function functionOf(
   btf: Btf,
   spec: ExternSpec,
-  kernel: KernelProfile,
+  kernel: TargetKernel,
   modules: string[],
 ): ResolvedExtern | undefined {
   const found = findKernelType(kernel, 'func', essentialName(spec.name));
@@ -113,7 +113,7 @@ function functionOf(
 function variableOf(
   btf: Btf,
   spec: ExternSpec,
-  kernel: KernelProfile,
+  kernel: TargetKernel,
   modules: string[],
 ): ResolvedExtern | undefined {
   const local = btf.type(spec.typeId);
@@ -139,7 +139,7 @@ function variableOf(
  * Where a symbol without type is said to be: looked up by name alone. That those of no known name
  * are there has to be believed, unless they are weak (then undefined).
  */
-export function symbolAddress(spec: ExternSpec, kernel: KernelProfile): bigint | undefined {
+export function symbolAddress(spec: ExternSpec, kernel: TargetKernel): bigint | undefined {
   const symbol =
     findKernelType(kernel, 'func', spec.name) ?? findKernelType(kernel, 'var', spec.name);
   if (!symbol && spec.weak) return undefined;
