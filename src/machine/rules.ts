@@ -2,6 +2,7 @@ import type { KernelProfile } from '../abi/index.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import {
+  type MapSpec,
   type ObjectFile,
   type ProgramSpec,
   type RelocatedProgram,
@@ -59,7 +60,16 @@ export function verifyProgram(
   return { insns: result.stats.processed, time: result.stats.time };
 }
 
-/** The object as it is loaded: constants may have been set. */
+/**
+ * The object as it is loaded: constants may have been set, and maps may be those of others, which
+ * have the types of this object here.
+ */
 function withMaps(object: ObjectFile, maps: ReadonlyMap<string, KernelMap>): ObjectFile {
-  return { ...object, maps: object.maps.map((map) => maps.get(map.name)?.spec ?? map) };
+  const loaded = (written: MapSpec): MapSpec => {
+    const spec = maps.get(written.name)?.spec ?? written;
+    const { name, keyTypeId, valueTypeId } = written;
+    const own = spec.keyTypeId === keyTypeId && spec.valueTypeId === valueTypeId;
+    return own && spec.name === name ? spec : { ...spec, name, keyTypeId, valueTypeId };
+  };
+  return { ...object, maps: object.maps.map(loaded) };
 }
