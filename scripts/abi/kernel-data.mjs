@@ -10,9 +10,12 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { root } from '../lib.mjs';
 import { section } from './image.mjs';
+
+const GENERATED = join(root, 'src/abi/generated');
 
 /** Uncompressed contents by file name, of what `readImage` returns. */
 export function kernelData({ btf, config, modules }) {
@@ -40,22 +43,26 @@ function renderConfig(text) {
 
 /** Writes the .gz files to `out`, those whose contents changed. */
 export function writeKernelData(data, out) {
-  mkdirSync(join(out, 'modules'), { recursive: true });
   for (const [name, bytes] of Object.entries(data)) {
     const path = join(out, `${name}.gz`);
+    mkdirSync(dirname(path), { recursive: true });
     if (existsSync(path) && gunzipSync(readFileSync(path)).equals(bytes)) continue;
     writeFileSync(path, gzipSync(bytes, { level: 9 }));
   }
 }
 
-/** Writes embedded.ts beside the .gz files of `folder`, if it is not what they say. */
-export function embed(folder) {
+/** Writes embedded.ts beside the .gz files of every kernel, if it is not what they say. */
+export function embedAll() {
+  for (const version of readdirSync(GENERATED)) embed(join(GENERATED, version));
+}
+
+function embed(folder) {
   const text = ['vmlinux.btf', 'kconfig.txt'].map((name) => {
     const constant = name.replace(/\W(\w)/g, (_, letter) => letter.toUpperCase());
     const base64 = readFileSync(join(folder, `${name}.gz`)).toString('base64');
     return `/** ${name}, compressed with gzip (base64). */\nexport const ${constant}: string =\n  '${base64}';\n`;
   });
-  text.push(embedModules(join(folder, 'modules')));
+  if (existsSync(join(folder, 'modules'))) text.push(embedModules(join(folder, 'modules')));
   const module = `// Made by \`npm run build\` from the .gz files beside it. Do not edit.\n${text.join('')}`;
   const path = join(folder, 'embedded.ts');
   if (existsSync(path) && readFileSync(path, 'utf8') === module) return;

@@ -86,7 +86,12 @@ export const COMMANDS: readonly CommandDef[] = [
         value: 'N',
         help: "the kernel's log: 1 path, 2 every instruction and state, 4 figures; add them up",
       },
-      kernel: { type: 'string', value: 'VERSION', choices: ['6.12'], help: '6.12 (6.12.117)' },
+      kernel: {
+        type: 'string',
+        value: 'VERSION',
+        choices: ['6.12'],
+        help: '6.12 (6.12.117): the one whose rules are known; see `beeyard core` for others',
+      },
       caps: {
         type: 'string',
         value: 'LIST',
@@ -119,6 +124,36 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard proto bpf_task_from_pid', 'a kfunc'],
     ],
     load: () => import('./proto.ts'),
+  },
+  {
+    path: ['core'],
+    summary: 'show what each compile-once access becomes on kernels, and why',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      kernel: {
+        type: 'string',
+        short: 'k',
+        multiple: true,
+        value: 'VERSION',
+        help: '6.12 or 6.1 (default: both), or a BTF file; may be given again',
+      },
+      btf: { type: 'string', multiple: true, value: 'FILE', help: 'a kernel by its BTF file' },
+    },
+    details:
+      'Relocates the programs of OBJ as libbpf does (CO-RE) against the types of each kernel and ' +
+      'tells every decision: the offset, size or value the compiler put in, what it becomes, ' +
+      'whether the kernels agree, and what is missing. Instructions whose field a kernel does not ' +
+      'have are poisoned: its verifier refuses them unless they cannot be reached. The kernels ' +
+      'that come with beeyard are Debian builds for x86-64. Ends with 1 if libbpf would refuse ' +
+      'the object on one of them.',
+    examples: [
+      ['beeyard core opensnoop.bpf.o', 'on Linux 6.12 and 6.1'],
+      ['beeyard core x.bpf.o -k 6.12 --btf /sys/kernel/btf/vmlinux', 'and on the one that runs'],
+      ['beeyard core x.bpf.o -j', 'with all candidates, as JSON'],
+    ],
+    load: () => import('./core.ts'),
   },
   {
     path: ['prog', 'show'],

@@ -46,7 +46,7 @@ export class Host implements Disposable {
   /** Creates the object's maps and loads its programs. */
   async load(source: ObjectSource, options: LoadOptions = {}): Promise<LoadedObject> {
     const object = await objectFrom(source);
-    const { maps, programs, refused } = loadObject(this.kernel, object, options);
+    const { maps, programs, refused, owned } = loadObject(this.kernel, object, options);
     const typed = [...maps].map(
       ([name, map]) => [name, new MapOf(map, object.btf, this.kernel.cpus)] as const,
     );
@@ -59,7 +59,7 @@ export class Host implements Disposable {
       refused,
       [Symbol.dispose]() {
         for (const program of programs.values()) program.close();
-        for (const map of maps.values()) map.close();
+        for (const map of owned) map.close();
       },
     };
     this.#loaded.push(loaded);

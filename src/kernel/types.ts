@@ -16,6 +16,12 @@ export interface Kernel {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
   ): KernelProgram;
+  /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
+  pinMap(path: string, map: KernelMap): void;
+  /** BPF_OBJ_GET: the map pinned at a path, or undefined. */
+  pinnedMap(path: string): KernelMap | undefined;
+  /** Takes a pin away. Throws KernelError ENOENT. */
+  unpin(path: string): void;
 }
 
 /** The bpf(2) map commands. Numbers returned are 0 or a negative errno, as the system call does. */
@@ -40,6 +46,7 @@ export interface KernelMap {
   drain(): KernelRecord[];
   /** Records that found no room in a perf event array. */
   readonly lost: number;
+  /** Gives the map up; one that is pinned stays. */
   close(): void;
 }
 

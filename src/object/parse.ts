@@ -125,12 +125,17 @@ function entryPoints(functions: readonly ObjectFunction[]): ObjectFunction[] {
 
 const EXCEPTION_CALLBACK = 'exception_callback:';
 
-/** Program → function to run when it throws, from declaration tags. */
-function exceptionCallbacks({ btf }: Source): Map<string, string> {
-  const callbacks = new Map<string, string>();
+/**
+ * Program → function to run when it throws, from declaration tags; none if several are named, which
+ * the verifier refuses.
+ */
+function exceptionCallbacks({ btf }: Source): Map<string, string | undefined> {
+  const callbacks = new Map<string, string | undefined>();
   for (const type of btf?.types ?? []) {
     if (type.kind !== 'decl_tag' || !type.name.startsWith(EXCEPTION_CALLBACK)) continue;
-    callbacks.set(btf!.type(type.type).name, type.name.slice(EXCEPTION_CALLBACK.length));
+    const { name } = btf!.type(type.type);
+    const callback = type.name.slice(EXCEPTION_CALLBACK.length);
+    callbacks.set(name, callbacks.has(name) ? undefined : callback);
   }
   return callbacks;
 }

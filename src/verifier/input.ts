@@ -2,7 +2,13 @@ import { attachTypeId, constants, enums, helperId, programTypeId } from '../abi/
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { MapRelocation, MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import type {
+  MapRelocation,
+  MapSpec,
+  ObjectFile,
+  ProgramSpec,
+  RelocatedProgram,
+} from '../object/index.ts';
 import { relocateProgram } from '../object/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import { btfLoads } from './btf/loadable.ts';
@@ -22,6 +28,8 @@ export interface InputOptions {
    * takes the kernel for one that has only the oldest helpers that read memory.
    */
   readonly withoutBtf?: boolean;
+  /** The program relocated already, by a kernel that has not all the profile has. */
+  readonly relocated?: RelocatedProgram;
 }
 
 const { BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BPF_OBJ_NAME_LEN } = constants;
@@ -41,7 +49,9 @@ export function verifierInput(
   if (type === undefined) {
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
-  const { insns, relocations, kconfig, modules } = relocateProgram(object, program, profile);
+  const { relocations, kconfig, modules, ...relocated } =
+    options.relocated ?? relocateProgram(object, program, profile);
+  const insns = relocated.insns.slice();
   if (options.withoutBtf) useOldestReads(insns);
   const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
   const maps = mapsInUse(
