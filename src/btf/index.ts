@@ -8,5 +8,8 @@ export { BTF_MAGIC, openBtf, parseBtf } from './parse.ts';
 export { declareC, printC } from './print-c.ts';
 export type { RawPart, RawType } from './print-raw.ts';
 export { printRaw, rawTypes } from './print-raw.ts';
+export { printTs } from './print-ts.ts';
+export { memberKey } from './ts-names.ts';
+export { listOf, TsTypes } from './ts-types.ts';
 export * from './types.ts';
 export type { BtfValue } from './value.ts';

@@ -1,5 +1,5 @@
 import { FormatError } from '../base/index.ts';
-import { type Btf, printC, printRaw } from '../btf/index.ts';
+import { type Btf, printC, printRaw, printTs } from '../btf/index.ts';
 import { parseBtfFile } from '../object/index.ts';
 import type { CommandCall } from './command.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
@@ -8,7 +8,12 @@ import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';
 
-const FORMATS = ['raw', 'c'];
+const PRINTERS: Readonly<Record<string, (btf: Btf) => string>> = {
+  raw: printRaw,
+  c: printC,
+  ts: printTs,
+};
+const FORMATS = Object.keys(PRINTERS);
 
 /** `beeyard btf dump file`: words as bpftool has them. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
@@ -19,7 +24,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     const types = btf.types.slice(btf.firstOwnId);
     io.out(`${toJson({ types }, call.flag('pretty'))}\n`);
   } else {
-    io.out(format === 'c' ? printC(btf) : printRaw(btf));
+    io.out(PRINTERS[format]!(btf));
   }
   return EXIT.ok;
 }
@@ -27,11 +32,11 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
 function formatOf(word: string | undefined, given: string | undefined): string {
   if (word === undefined) return 'raw';
   if (word !== 'format') {
-    throw usageError(`after the file comes 'format raw' or 'format c', not '${word}'`);
+    throw usageError(`after the file comes 'format raw', 'format c' or 'format ts', not '${word}'`);
   }
-  if (given === undefined) throw usageError("'format' needs a value: raw or c");
+  if (given === undefined) throw usageError("'format' needs a value: raw, c or ts");
   if (!FORMATS.includes(given)) {
-    throw usageError(`format is raw or c, not '${given}'${didYouMean(given, FORMATS)}`);
+    throw usageError(`format is raw, c or ts, not '${given}'${didYouMean(given, FORMATS)}`);
   }
   return given;
 }

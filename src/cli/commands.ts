@@ -155,14 +155,38 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
-    operands: 'FILE [format raw|c]',
+    operands: 'FILE [format raw|c|ts]',
     count: [1, 3],
     options: {},
     examples: [
       ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
       ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
+      ['beeyard btf dump file firewall.bpf.o format ts', 'as TypeScript types'],
     ],
     load: () => import('./btf-dump.ts'),
+  },
+  {
+    path: ['gen', 'types'],
+    summary: 'print what an object holds as a TypeScript declaration',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        help: 'file to write; in a folder: FILE.bpf.d.o.ts, where TypeScript looks',
+      },
+    },
+    details:
+      'The declaration types `import object from "./FILE.bpf.o"`: programs with the options and ' +
+      'verdicts of their types, maps with the keys and values BTF says, global variables. ' +
+      'TypeScript takes it with "allowArbitraryExtensions": true in tsconfig.json.',
+    examples: [
+      ['beeyard gen types firewall.bpf.o', 'look at it'],
+      ['beeyard gen types firewall.bpf.o -o .', 'writes firewall.bpf.d.o.ts'],
+    ],
+    load: () => import('./gen-types.ts'),
   },
   {
     path: ['build'],
