@@ -35,7 +35,12 @@ export interface MapRecord<T = MapValue> {
  *
  * `KeyText`: text that keys may be given as, besides `K`. `In`: what `set` takes as a value.
  */
-export class MapOf<K = MapValue, V = MapValue, KeyText extends string = never, In = Input<V>> {
+export class MapOf<
+  K = MapValue,
+  V = MapValue,
+  KeyText extends string = never,
+  In = Input<V> | Uint8Array,
+> {
   readonly name: string;
   readonly spec: MapSpec;
   readonly kernelMap: KernelMap;
@@ -57,7 +62,7 @@ export class MapOf<K = MapValue, V = MapValue, KeyText extends string = never, I
   }
 
   /** The value of a key, or undefined. */
-  get(key: Input<K> | KeyText): V | undefined {
+  get(key: Input<K> | KeyText | Uint8Array): V | undefined {
     const out = new Uint8Array(this.kernelMap.userValueSize);
     const result = this.kernelMap.lookup(this.#keys.encode(key as BtfInput), out);
     if (result === ENOENT) return undefined;
@@ -66,7 +71,7 @@ export class MapOf<K = MapValue, V = MapValue, KeyText extends string = never, I
   }
 
   /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */
-  set(key: Input<K> | KeyText, value: In, when: keyof typeof UPDATE = 'any'): this {
+  set(key: Input<K> | KeyText | Uint8Array, value: In, when: keyof typeof UPDATE = 'any'): this {
     const bytes = this.#encode(value);
     const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
     this.#check(result, 'update');
@@ -75,7 +80,7 @@ export class MapOf<K = MapValue, V = MapValue, KeyText extends string = never, I
 
   /** Puts a map into a map-in-map, or a program into a prog_array. */
   setObject(
-    key: Input<K> | KeyText,
+    key: Input<K> | KeyText | Uint8Array,
     object: { readonly kernelMap: KernelMap } | { readonly kernelProgram: KernelProgram },
   ): this {
     const target = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
@@ -84,12 +89,12 @@ export class MapOf<K = MapValue, V = MapValue, KeyText extends string = never, I
     return this;
   }
 
-  has(key: Input<K> | KeyText): boolean {
+  has(key: Input<K> | KeyText | Uint8Array): boolean {
     return this.get(key) !== undefined;
   }
 
   /** Takes a key out; false if it was not there. */
-  delete(key: Input<K> | KeyText): boolean {
+  delete(key: Input<K> | KeyText | Uint8Array): boolean {
     const result = this.kernelMap.delete(this.#keys.encode(key as BtfInput));
     if (result === ENOENT) return false;
     this.#check(result, 'delete from');

@@ -31,16 +31,17 @@ export interface TypedObject<Shape extends ObjectShape = AnyObject> extends Uint
 
 /**
  * What is taken where a value of type `T` comes out: members and elements may be left out (they
- * become zero), and the bytes of any struct or array do as well.
+ * become zero), and arrays may be given as their bytes.
  */
-export type Input<T> = BtfValue extends T ? BtfInput : InputOf<T> | Uint8Array;
+export type Input<T> = BtfValue extends T ? BtfInput : InputOf<T>;
 
 type InputOf<T> = T extends Uint8Array
   ? T
   : T extends readonly (infer Item)[]
     ? readonly InputOf<Item>[] | Uint8Array
     : T extends object
-      ? { readonly [Member in keyof T]?: InputOf<T[Member]> } | Uint8Array
+      ? // Text has a length as well: without `object` it would be a struct with such a member.
+        { readonly [Member in keyof T]?: InputOf<T[Member]> } & object
       : T;
 
 /** Names of globals that can be set after loading. */
@@ -74,7 +75,7 @@ export type PerCpuMap<K, V, KeyText extends string = never> = MapOf<
   K,
   V[],
   KeyText,
-  Input<V> | readonly Input<V>[]
+  Input<V> | readonly Input<V>[] | Uint8Array
 >;
 
 /** A map of maps or of programs: reads as the ids of what is in it. */
