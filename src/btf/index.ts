@@ -1,4 +1,5 @@
 export { Btf } from './btf.ts';
+export { CDeclare } from './c-declare.ts';
 export { decodeValue } from './decode.ts';
 export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';

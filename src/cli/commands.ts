@@ -189,6 +189,32 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./gen-types.ts'),
   },
   {
+    path: ['gen', 'skeleton'],
+    summary: 'print a C header to open, load and attach an object with libbpf',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    details:
+      "Names, members and functions are bpftool's: NAME__open, NAME__load, NAME__attach, … and " +
+      'global variables as C structs. The header has the object in it and includes ' +
+      '<bpf/libbpf.h>; it is good for C and C++.',
+    examples: [
+      ['beeyard gen skeleton firewall.bpf.o name firewall > firewall.skel.h', 'as bpftool does'],
+    ],
+    load: () => import('./gen-skeleton.ts'),
+  },
+  {
+    path: ['gen', 'subskeleton'],
+    summary: 'print a C header for a library that is linked into other objects',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    examples: [
+      ['beeyard gen subskeleton lib.bpf.o name lib > lib.subskel.h', 'finds its parts when opened'],
+    ],
+    load: async () => ({ run: (await import('./gen-skeleton.ts')).runSub }),
+  },
+  {
     path: ['build'],
     summary: 'compile a BPF program written in C',
     operands: 'FILE.bpf.c',

@@ -118,7 +118,9 @@ describe.skipIf(!isBuilt)('node --import beeyard/register', () => {
 });
 
 describe('the Vite plugin', () => {
-  it('compiles again when a header changes, with new types; errors have a place', { timeout: 90_000 }, async () => {
+  it('compiles again when a header changes, with new types; errors have a place', {
+    timeout: 90_000,
+  }, async () => {
     const project = withSource();
     project.write('main.js', `import drop from './drop.bpf.c';\nconsole.log(drop);\n`);
     const server = await createServer({

@@ -44,7 +44,9 @@ describe('an import with its declaration', () => {
     });
     const lines = new Map(errors.map((error) => [`${error.file}:${error.line}`, error]));
     const found = [...lines.values()].map(({ file, line, code }) => ({ file, line, code }));
-    const messages = errors.map(({ file, line, code, message }) => `${file}:${line} ${code} ${message}`);
+    const messages = errors.map(
+      ({ file, line, code, message }) => `${file}:${line} ${code} ${message}`,
+    );
     expect(found, messages.join('\n')).toEqual(announced('rejected.ts', rejected));
     expect(found.length).toBeGreaterThan(40);
     expect(messages.join('\n')).toContain("'packts' does not exist in type");
