@@ -12,7 +12,7 @@ export const CLANG = 'clang-19';
 /** The compiler the committed objects come from; another one may choose other instructions. */
 export const CLANG_VERSION = '19.1.7';
 
-const EXAMPLES = ['examples/firewall/firewall.bpf.c'];
+const EXAMPLES = ['examples/firewall/firewall.bpf.c', 'examples/typed-import/ratelimit.bpf.c'];
 
 /** Version of the installed clang-19, or undefined if there is none. */
 export function clangVersion() {

@@ -29,7 +29,8 @@ const LONG_FUNCTIONS: Record<string, string> = JSON.parse(
 ).longFunctions;
 
 /** Files that only a script, a worker or package.json refers to. */
-const ENTRY_FILES = /^src\/(index|[a-z]+\/index|cli\/(main|conformance|worker))\.ts$/;
+const ENTRY_FILES =
+  /^src\/(index|[a-z]+\/index|cli\/(main|conformance|worker)|import\/(register|vite))\.ts$/;
 
 function walk(folder: string): string[] {
   return readdirSync(join(root, folder)).flatMap((name) => {

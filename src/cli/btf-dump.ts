@@ -1,4 +1,4 @@
-import { type Btf, printC, printRaw, rawTypes } from '../btf/index.ts';
+import { type Btf, printC, printRaw, printTs, rawTypes } from '../btf/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { readBtf } from './btf-file.ts';
 import type { CommandCall } from './command.ts';
@@ -8,7 +8,7 @@ import type { CliIo } from './io.ts';
 import { closest, didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';
 
-const FORMATS = ['raw', 'c'];
+const FORMATS = ['raw', 'c', 'ts'];
 const WORDS = ['root_id', 'format', 'unsorted'];
 const MAP_PARTS = ['key', 'value', 'kv', 'all'];
 
@@ -65,6 +65,10 @@ function dump(call: CommandCall, io: CliIo, btf: Btf, wanted: Wanted): void {
   if (format === 'c') {
     if (call.json) throw usageError("'format c' is C, not JSON: give one of both");
     io.out(printC(btf, { unsorted, ...some }));
+  } else if (format === 'ts') {
+    if (call.json) throw usageError("'format ts' is TypeScript, not JSON: give one of both");
+    if (roots.length > 0) throw usageError('TypeScript types come all together: no root_id here');
+    io.out(printTs(btf));
   } else if (call.json) {
     io.out(`${toJson({ types: rawTypes(btf, some.roots) }, call.flag('pretty'))}\n`);
   } else {
@@ -92,9 +96,9 @@ function idOf(given: string | undefined): number {
 }
 
 function formatOf(given: string | undefined): string {
-  if (given === undefined) throw usageError("'format' needs a value: raw or c");
+  if (given === undefined) throw usageError("'format' needs a value: raw, c or ts");
   if (!FORMATS.includes(given)) {
-    throw usageError(`format is raw or c, not '${given}'${didYouMean(given, FORMATS)}`);
+    throw usageError(`format is raw, c or ts, not '${given}'${didYouMean(given, FORMATS)}`);
   }
   return given;
 }

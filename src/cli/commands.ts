@@ -197,7 +197,7 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
-    operands: 'FILE [root_id N]… [format raw|c] [unsorted]',
+    operands: 'FILE [root_id N]… [format raw|c|ts] [unsorted]',
     count: [1, 64],
     options: { 'base-btf': BASE_BTF },
     details:
@@ -207,6 +207,7 @@ export const COMMANDS: readonly CommandDef[] = [
     examples: [
       ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
       ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
+      ['beeyard btf dump file firewall.bpf.o format ts', 'as TypeScript types'],
       ['beeyard btf dump file nf_nat.btf -B vmlinux.btf', 'types of a kernel module'],
     ],
     load: () => import('./btf-dump.ts'),
@@ -255,6 +256,55 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard gen object stripped.bpf.o main.bpf.o', 'one object, without DWARF'],
     ],
     load: () => import('./gen-object.ts'),
+  },
+  {
+    path: ['gen', 'types'],
+    summary: 'print what an object holds as a TypeScript declaration',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        help: 'file to write; in a folder: FILE.bpf.d.o.ts, where TypeScript looks',
+      },
+    },
+    details:
+      'The declaration types `import object from "./FILE.bpf.o"`: programs with the options and ' +
+      'verdicts of their types, maps with the keys and values BTF says, global variables. ' +
+      'TypeScript takes it with "allowArbitraryExtensions": true in tsconfig.json.',
+    examples: [
+      ['beeyard gen types firewall.bpf.o', 'look at it'],
+      ['beeyard gen types firewall.bpf.o -o .', 'writes firewall.bpf.d.o.ts'],
+    ],
+    load: () => import('./gen-types.ts'),
+  },
+  {
+    path: ['gen', 'skeleton'],
+    summary: 'print a C header to open, load and attach an object with libbpf',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    details:
+      "Names, members and functions are bpftool's: NAME__open, NAME__load, NAME__attach, … and " +
+      'global variables as C structs. The header has the object in it and includes ' +
+      '<bpf/libbpf.h>; it is good for C and C++.',
+    examples: [
+      ['beeyard gen skeleton firewall.bpf.o name firewall > firewall.skel.h', 'as bpftool does'],
+    ],
+    load: () => import('./gen-skeleton.ts'),
+  },
+  {
+    path: ['gen', 'subskeleton'],
+    summary: 'print a C header for a library that is linked into other objects',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    examples: [
+      ['beeyard gen subskeleton lib.bpf.o name lib > lib.subskel.h', 'finds its parts when opened'],
+    ],
+    load: async () => ({ run: (await import('./gen-skeleton.ts')).runSub }),
   },
   {
     path: ['build'],

@@ -23,7 +23,8 @@ const sources = (folder: string) =>
     .map((name) => `${folder}/${name}`);
 
 describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VERSION}`, () => {
-  const all = [...sources('examples/firewall'), ...sources('bench/programs')];
+  const folders = ['examples/firewall', 'examples/typed-import', 'bench/programs'];
+  const all = folders.flatMap(sources);
   it.each(all)('%s compiles to its committed object', (source) => {
     const committed = readFileSync(join(root, source.replace(/\.c$/, '.o')));
     expect(Buffer.compare(compileBpf(source), committed)).toBe(0);
