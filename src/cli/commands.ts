@@ -188,4 +188,26 @@ export const COMMANDS: readonly CommandDef[] = [
     examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
     load: () => import('./build.ts'),
   },
+  {
+    path: ['obj', 'doctor'],
+    summary: 'say what an object is, what breaks and how to mend it',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      brief: { type: 'boolean', help: 'only what was found, no tables' },
+      static: { type: 'boolean', help: 'ask no kernel: no verifier, no lookup of its symbols' },
+    },
+    details:
+      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the compiler, ' +
+      'what each section and relocation is, what loading does step by step, and every mistake ' +
+      "with libbpf's or the kernel's words and the way to mend it. Programs are fitted to Linux " +
+      '6.12.117 and verified; nothing is loaded. Findings have stable codes; ends with 1 if one ' +
+      'of them is an error.',
+    examples: [
+      ['beeyard obj doctor x.bpf.o', 'all about an object'],
+      ['beeyard obj doctor build/*.o --brief', 'what to mend'],
+      ['beeyard obj doctor x.bpf.o -j', 'findings with codes, as JSON'],
+    ],
+    load: () => import('./obj-doctor.ts'),
+  },
 ];
