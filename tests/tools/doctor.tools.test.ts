@@ -37,6 +37,7 @@ const WHILE_OPENING: readonly FindingCode[] = [
 function refusal(path: string): string | undefined {
   const { status, stderr } = spawnSync('bpftool', ['gen', 'skeleton', path, 'name', 'x'], {
     encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   if (status === 0) return undefined;
   const lines = stderr.split('\n').filter((line) => line.startsWith('libbpf: '));

@@ -36,7 +36,7 @@ export function cpuLevel(code: Code): 1 | 2 | 3 | 4 {
 
 /**
  * Bytes of stack one function names, at least: every access below the frame pointer and every
- * address taken of it. What loops compute is not followed.
+ * address handed to a call. What loops compute is not followed.
  */
 export function frameSize(code: Code, start: number, end: number): number {
   const offsets = new Map<number, number>([[FRAME_POINTER, 0]]);
@@ -56,8 +56,10 @@ export function frameSize(code: Code, start: number, end: number): number {
     const now = moved === undefined ? known : moved + code.imm[i]!;
     if (now === undefined) offsets.delete(dst);
     else offsets.set(dst, now);
-    if (moved !== undefined) least = Math.min(least, now!);
-    if (op === CALL) for (let r = 0; r <= 5; r++) offsets.delete(r);
+    if (op !== CALL) continue;
+    // Memory handed to a call is used; an address that is only computed is not.
+    for (let r = 1; r <= 5; r++) least = Math.min(least, offsets.get(r) ?? 0);
+    for (let r = 0; r <= 5; r++) offsets.delete(r);
   }
   return -least;
 }

@@ -1,5 +1,12 @@
 import { isGplCompatible } from '../../verifier/load/program-kinds.ts';
-import { checkCode, checkHelpers, checkLicense, checkSize, gplHelpers } from './checks/code.ts';
+import {
+  checkCode,
+  checkHelpers,
+  checkLicense,
+  checkOptimised,
+  checkSize,
+  gplHelpers,
+} from './checks/code.ts';
 import type { Check, CheckInput } from './checks/check.ts';
 import {
   checkAddresses,
@@ -9,11 +16,12 @@ import {
   checkStrings,
 } from './checks/data.ts';
 import { checkFile, checkRelocationTables, checkTypes } from './checks/file.ts';
-import { checkKernel } from './checks/kernel.ts';
+import { askKernel } from './checks/kernel.ts';
 import { checkDefinitions, checkLinkage, checkNames } from './checks/maps.ts';
 import { checkCalls, checkLoading, checkSections, checkStatic } from './checks/programs.ts';
 import { checkTargets, checkUndefined } from './checks/symbols.ts';
 import { cpuLevel, stackDepth } from './code.ts';
+import type { FindingCode } from './codes.ts';
 import { producerOf } from './producer.ts';
 import { countRelocations } from './relocations.ts';
 import { sectionReports } from './sections.ts';
@@ -49,6 +57,7 @@ const CHECKS: readonly Check[] = [
   checkLicense,
   checkSize,
   checkCode,
+  checkOptimised,
   checkHelpers,
   checkNames,
   checkStrings,
@@ -89,6 +98,15 @@ export function diagnose(bytes: Uint8Array, options: DoctorOptions = {}): Doctor
   };
 }
 
+/** What the verifier knows better: these are dropped for programs it accepts. */
+const VERIFIER_DECIDES: readonly FindingCode[] = [
+  'stack-overflow',
+  'unknown-helper',
+  'helper-not-allowed',
+  'needs-gpl',
+  'not-optimised',
+];
+
 /**
  * Worst first. That the object cannot be read is told only where nothing says why, and the kernel
  * is asked only about what libbpf would give it.
@@ -96,11 +114,19 @@ export function diagnose(bytes: Uint8Array, options: DoctorOptions = {}): Doctor
 function findingsOf(input: CheckInput): Finding[] {
   const { broken } = input.subject;
   const found = CHECKS.flatMap((check) => check(input));
-  const explained = found.some(({ severity }) => severity === 'error');
+  const explained = found.some(isError);
   const all = [...broken.filter(({ code }) => code !== 'unreadable' || !explained), ...found];
-  if (!all.some(({ severity }) => severity === 'error')) all.push(...checkKernel(input));
-  return SEVERITIES.flatMap((severity) => all.filter((one) => one.severity === severity));
+  const refused = all.some((one) => isError(one) && !VERIFIER_DECIDES.includes(one.code));
+  const { findings, accepted } = askKernel(refused ? { ...input, kernel: undefined } : input);
+  const kept = all.filter(({ code, place }) => {
+    return !(VERIFIER_DECIDES.includes(code) && accepted.has(place));
+  });
+  const told = new Set(kept.filter(isError).map(({ place }) => place));
+  kept.push(...findings.filter(({ place }) => !told.has(place)));
+  return SEVERITIES.flatMap((severity) => kept.filter((one) => one.severity === severity));
 }
+
+const isError = ({ severity }: Finding): boolean => severity === 'error';
 
 function countBy<T>(items: readonly T[], key: (item: T) => string): Record<string, number> {
   const counts = new Map<string, number>();

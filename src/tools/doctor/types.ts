@@ -129,5 +129,5 @@ export interface DoctorReport {
 
 export interface DoctorOptions {
   /** The kernel it is to load on; without one, what depends on a kernel is not looked at. */
-  readonly kernel?: KernelProfile;
+  readonly kernel?: KernelProfile | undefined;
 }

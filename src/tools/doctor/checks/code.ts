@@ -16,6 +16,8 @@ import type { Check } from './check.ts';
 
 const STACK_SIZE = 512;
 const MAX_INSNS = 1_000_000;
+/** Types whose helpers depend on what they attach to. */
+const BY_TARGET: readonly string[] = ['ext', 'struct_ops', 'tracing', 'lsm'];
 const GPL_TYPES: readonly string[] = ['lsm', 'struct_ops'];
 
 /** Programs that are too long, or whose calls together need more stack than there is. */
@@ -34,37 +36,30 @@ export const checkSize: Check = ({ subject: { object } }) =>
     return found;
   });
 
-/** Code as it comes out of -O0, or with instructions Linux 6.12 does not have. */
-export const checkCode: Check = ({ subject: { elf, symbols, code } }) => {
-  const found: Finding[] = [];
-  const slow: string[] = [];
-  let all = 0;
-  for (const { name, type, section, value, size } of symbols) {
+/** Functions as they come out of -O0. */
+export const checkOptimised: Check = ({ subject: { symbols, code } }) =>
+  symbols.flatMap(({ name, type, section, value, size }): Finding[] => {
     const own = code.get(section);
-    if (type !== 'function' || !own) continue;
-    all++;
-    const start = value / INSN_SIZE;
-    if (looksUnoptimised(own, start, Math.min(own.length, start + size / INSN_SIZE)))
-      slow.push(name);
-  }
-  if (slow.length > 0 && 2 * slow.length >= all) {
-    const message = `${slow.join(', ')}: nearly every value goes through the stack, as with -O0`;
-    found.push(finding('not-optimised', '', message));
-  }
-  for (const [index, own] of code) {
+    if (type !== 'function' || !own) return [];
+    const start = Math.floor(value / INSN_SIZE);
+    const end = Math.min(own.length, start + Math.floor(size / INSN_SIZE));
+    if (!looksUnoptimised(own, start, end)) return [];
+    const message = `'${name}' puts nearly every value on the stack, as with -O0`;
+    return [finding('not-optimised', name, message)];
+  });
+
+/** Instructions Linux 6.12 does not have. */
+export const checkCode: Check = ({ subject: { elf, code } }) =>
+  [...code].flatMap(([index, own]): Finding[] => {
     const odd = oddInsn(own);
+    if (!odd) return [];
     const { name } = elf.sections[index]!;
-    if (!odd) continue;
-    const opcode = own.op[odd.insn]!.toString(16);
+    const opcode = own.op[odd.insn]!.toString(16).padStart(2, '0');
     const says = `unknown opcode ${opcode}`;
-    found.push(
-      odd.indirect
-        ? finding('indirect-call', name, `call through a register at ${odd.insn}`, { says })
-        : finding('bad-instruction', name, `opcode 0x${opcode} at ${odd.insn}`, { says }),
-    );
-  }
-  return found;
-};
+    return odd.indirect
+      ? [finding('indirect-call', name, `call through a register at ${odd.insn}`, { says })]
+      : [finding('bad-instruction', name, `opcode 0x${opcode} at ${odd.insn}`, { says })];
+  });
 
 /** Does the licence allow what the programs call? */
 export const checkLicense: Check = ({ subject: { elf, object, license } }) => {
@@ -103,7 +98,8 @@ export const checkHelpers: Check = ({ subject: { object } }) =>
         const says = `invalid func unknown#${id}`;
         return [finding('unknown-helper', name, `'${name}' calls helper ${id}`, { says })];
       }
-      if (type === undefined || helperAvailability(type, id)) return [];
+      if (type === undefined || BY_TARGET.includes(program.type!)) return [];
+      if (helperAvailability(type, id)) return [];
       const helper = `bpf_${helperName(id)}`;
       const says = `program of this type cannot use helper ${helper}#${id}`;
       const message = `programs of type ${program.type} may not call ${helper}`;

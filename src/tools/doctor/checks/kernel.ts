@@ -4,14 +4,26 @@ import { verifierInput, verify } from '../../../verifier/index.ts';
 import { finding } from '../codes.ts';
 import { sectionForm } from '../sections.ts';
 import type { Finding } from '../types.ts';
-import type { Check, CheckInput } from './check.ts';
+import type { CheckInput } from './check.ts';
 import { needsTarget } from './programs.ts';
 
+/** What the kernel says of the programs libbpf would give it. */
+export interface KernelVerdicts {
+  readonly findings: readonly Finding[];
+  /** Names of the programs it takes. */
+  readonly accepted: ReadonlySet<string>;
+}
+
 /** Does the kernel have what the programs ask for, and would it take them? */
-export const checkKernel: Check = (input) =>
-  (input.subject.object?.programs ?? [])
-    .filter(isLoaded)
-    .flatMap((program) => askKernel(program, input));
+export function askKernel(input: CheckInput): KernelVerdicts {
+  const loaded = input.kernel ? (input.subject.object?.programs ?? []).filter(isLoaded) : [];
+  const answers = loaded.map((program) => ({ program, findings: askFor(program, input) }));
+  const accepted = answers.filter(({ findings }) => findings.length === 0);
+  return {
+    findings: answers.flatMap(({ findings }) => findings),
+    accepted: new Set(accepted.map(({ program }) => program.name)),
+  };
+}
 
 /** Not those libbpf leaves out or refuses, nor those whose target is told at run time. */
 function isLoaded({ section, type, attachTarget, autoload }: ProgramSpec): boolean {
@@ -19,7 +31,7 @@ function isLoaded({ section, type, attachTarget, autoload }: ProgramSpec): boole
   return type !== 'ext' && (attachTarget !== undefined || !needsTarget(type));
 }
 
-function askKernel(program: ProgramSpec, { subject, kernel }: CheckInput): Finding[] {
+function askFor(program: ProgramSpec, { subject, kernel }: CheckInput): Finding[] {
   const { name } = program;
   if (!kernel || !subject.object) return [];
   try {
