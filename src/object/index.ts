@@ -5,4 +5,5 @@ export type { MapRelocation, RelocatedProgram } from './relocate.ts';
 export { relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
 export { SECTION_FORMS, sectionMeaning } from './sections.ts';
+export { programTag } from './tag.ts';
 export * from './types.ts';

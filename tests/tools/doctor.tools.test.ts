@@ -35,10 +35,14 @@ const WHILE_OPENING: readonly FindingCode[] = [
 
 /** What libbpf says last before it gives up, or undefined if it opens the object. */
 function refusal(path: string): string | undefined {
-  const { status, stderr } = spawnSync('bpftool', ['gen', 'skeleton', path, 'name', 'x'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const { status, stderr } = spawnSync(
+    process.env['BPFTOOL'] ?? 'bpftool',
+    ['gen', 'skeleton', path, 'name', 'x'],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   if (status === 0) return undefined;
   const lines = stderr.split('\n').filter((line) => line.startsWith('libbpf: '));
   return lines.at(-1)!.slice('libbpf: '.length);
