@@ -133,6 +133,7 @@ const CASES: Readonly<Record<FindingCode, () => Uint8Array>> = {
   'doubled-address': () => broken('gcc'),
   'stack-overflow': () => broken('stack_overflow'),
   'not-optimised': () => broken('not_optimised'),
+  'lost-zero-extension': () => broken('gcc_masks'),
   'indirect-call': () => broken('indirect_call'),
   'bad-instruction': () => {
     const patient = strings();

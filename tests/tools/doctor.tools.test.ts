@@ -66,7 +66,8 @@ it('the committed broken objects are what their source gives', () => {
   const folder = mkdtempSync(join(tmpdir(), 'beeyard-broken-'));
   try {
     const committed = join(fixtures, 'broken');
-    execFileSync('cp', [join(committed, 'gcc.bpf.o'), folder]);
+    const gcc = ['gcc.bpf.o', 'gcc_masks.bpf.o'].map((name) => join(committed, name));
+    execFileSync('cp', [...gcc, folder]);
     execFileSync(join(committed, 'build.sh'), [folder], { stdio: 'pipe' });
     for (const name of readdirSync(folder)) {
       const same = readFileSync(join(folder, name)).equals(readFileSync(join(committed, name)));

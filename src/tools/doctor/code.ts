@@ -1,6 +1,7 @@
 import {
   BPF_ADD,
   BPF_ALU64,
+  BPF_AND,
   BPF_CALL,
   BPF_JMP,
   BPF_K,
@@ -125,6 +126,18 @@ export function looksUnoptimised(code: Code, start: number, end: number): boolea
   const first = code.op[start]!;
   const spills = classOf(first) === BPF_STX && code.dst[start] === FRAME_POINTER;
   return spills && moves >= 0.35 * all;
+}
+
+/**
+ * How many instructions are `r &= -1`. They do nothing, and bpf-gcc 12 means & 0xffffffff by them
+ * where it has no 32-bit arithmetic: the constant does not fit, its sign fills the upper half.
+ */
+export function emptyMasks(code: Code): number {
+  let count = 0;
+  for (let i = 0; i < code.length; i += insnSlots(code, i)) {
+    if (code.op[i] === (BPF_ALU64 | BPF_AND | BPF_K) && code.imm[i] === -1) count++;
+  }
+  return count;
 }
 
 /** The first slot that is no instruction Linux 6.12 has, or calls through a register. */

@@ -59,6 +59,7 @@ export const FINDING_CODES = {
   // Code
   'stack-overflow': error('move big variables into a per-CPU array map'),
   'not-optimised': warning('compile with -O2: programs made with -O0 hardly ever verify'),
+  'lost-zero-extension': error('compile with -mcpu=v3: bpf-gcc 12 then has 32-bit arithmetic'),
   'indirect-call': error('call functions by name, or make them __always_inline'),
   'bad-instruction': error('compile with -mcpu=v4 or lower'),
   'too-many-insns': error('split it: a program has at most 1,000,000 instructions'),

@@ -1,6 +1,7 @@
 import { isGplCompatible } from '../../verifier/load/program-kinds.ts';
 import {
   checkCode,
+  checkMasks,
   checkHelpers,
   checkLicense,
   checkOptimised,
@@ -57,6 +58,7 @@ const CHECKS: readonly Check[] = [
   checkLicense,
   checkSize,
   checkCode,
+  checkMasks,
   checkOptimised,
   checkHelpers,
   checkNames,

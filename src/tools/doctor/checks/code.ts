@@ -9,7 +9,7 @@ import { EM_BPF } from '../../../elf/index.ts';
 import { INSN_SIZE } from '../../../isa/index.ts';
 import type { ProgramSpec } from '../../../object/index.ts';
 import { isGplCompatible } from '../../../verifier/load/program-kinds.ts';
-import { helpersCalled, looksUnoptimised, oddInsn, stackDepth } from '../code.ts';
+import { emptyMasks, helpersCalled, looksUnoptimised, oddInsn, stackDepth } from '../code.ts';
 import { finding } from '../codes.ts';
 import type { Finding } from '../types.ts';
 import type { Check } from './check.ts';
@@ -46,6 +46,16 @@ export const checkOptimised: Check = ({ subject: { symbols, code } }) =>
     if (!looksUnoptimised(own, start, end)) return [];
     const message = `'${name}' puts nearly every value on the stack, as with -O0`;
     return [finding('not-optimised', name, message)];
+  });
+
+/** What bpf-gcc 12 gets wrong without 32-bit arithmetic (-mcpu=v1 and v2). */
+export const checkMasks: Check = ({ subject: { elf, code }, producer }) =>
+  [...code].flatMap(([index, own]): Finding[] => {
+    const count = producer.name === 'gcc' ? emptyMasks(own) : 0;
+    if (count === 0) return [];
+    const { name } = elf.sections[index]!;
+    const message = `${count} times r &= -1, which does nothing: upper halves stay where C drops them`;
+    return [finding('lost-zero-extension', name, message)];
   });
 
 /** Instructions Linux 6.12 does not have. */

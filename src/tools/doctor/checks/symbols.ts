@@ -25,6 +25,8 @@ const LIBRARY: Readonly<Record<string, string>> = {
   strncmp: 'use bpf_strncmp',
   printf: 'use bpf_printk',
   abort: 'return instead; __builtin_trap and undefined behaviour become it',
+  __bswapsi2: 'gcc 12 has no byte swap: shift and mask (<beeyard/net.h> does), or use clang',
+  __bswapdi2: 'gcc 12 has no byte swap: shift and mask, or use clang',
   __multi3: '128-bit arithmetic has no instruction: use 64 bits',
   __divdi3: 'signed division needs -mcpu=v4: divide unsigned numbers',
   __moddi3: 'signed division needs -mcpu=v4: divide unsigned numbers',
