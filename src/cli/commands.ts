@@ -21,6 +21,7 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+const PROG = 'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';
 
 /**
  * Every command there is. Help, parsing and completion read this table; nothing else lists them.
@@ -157,27 +158,40 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['prog', 'show'],
+    alias: 'list',
     summary: 'list the programs of an object',
-    operands: 'OBJ',
-    count: [1, 1],
+    operands: 'OBJ [PROG]',
+    count: [1, 3],
     options: {},
-    examples: [['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes']],
+    details: PROG,
+    examples: [
+      ['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes, tags'],
+      ['beeyard prog list firewall.bpf.o name firewall -j', 'one, as JSON'],
+    ],
     load: () => import('./prog-show.ts'),
   },
   {
     path: ['prog', 'dump', 'xlated'],
     summary: 'disassemble programs, with their source lines',
-    operands: 'OBJ [PROG]',
-    count: [1, 2],
+    operands: 'OBJ [PROG] [{file FILE | [opcodes] [linum] [visual]}]',
+    count: [1, 8],
     options: {
       opcodes: { type: 'boolean', help: 'show the bytes of each instruction' },
       linum: { type: 'boolean', help: 'show file and line of the source' },
+      visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
+      file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
     },
-    examples: [['beeyard prog dump xlated firewall.bpf.o', 'every program of the object']],
+    details: `The code as it is loaded: no kernel has rewritten anything in it yet. ${PROG}`,
+    examples: [
+      ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
+      ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
+      ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
+    ],
     load: () => import('./prog-dump.ts'),
   },
   {
     path: ['map', 'show'],
+    alias: 'list',
     summary: 'list the maps of an object',
     operands: 'OBJ',
     count: [1, 1],
@@ -329,5 +343,80 @@ export const COMMANDS: readonly CommandDef[] = [
       'itself.',
     examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
     load: () => import('./build.ts'),
+  },
+  {
+    path: ['obj', 'doctor'],
+    summary: 'say what an object is, what breaks and how to mend it',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      brief: { type: 'boolean', help: 'only what was found, no tables' },
+      static: { type: 'boolean', help: 'ask no kernel: no verifier, no lookup of its symbols' },
+    },
+    details:
+      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the compiler, ' +
+      'what each section and relocation is, what loading does step by step, and every mistake ' +
+      "with libbpf's or the kernel's words and the way to mend it. Programs are fitted to Linux " +
+      '6.12.117 and verified; nothing is loaded. Findings have stable codes; ends with 1 if one ' +
+      'of them is an error.',
+    examples: [
+      ['beeyard obj doctor x.bpf.o', 'all about an object'],
+      ['beeyard obj doctor build/*.o --brief', 'what to mend'],
+      ['beeyard obj doctor x.bpf.o -j', 'findings with codes, as JSON'],
+    ],
+    load: () => import('./obj-doctor.ts'),
+  },
+  {
+    path: ['struct_ops', 'show'],
+    alias: 'list',
+    summary: 'list the tables of programs in an object',
+    operands: 'OBJ [{id ID | name NAME}]',
+    count: [1, 3],
+    options: {},
+    details:
+      'The struct_ops of an object: sched_ext schedulers, TCP congestion control and their like. ' +
+      'What bpftool does with loaded ones (register, unregister) is not there yet.',
+    examples: [['beeyard struct_ops show cubic.bpf.o', 'names, kernel structs, programs']],
+    load: () => import('./struct-ops-show.ts'),
+  },
+  {
+    path: ['struct_ops', 'dump'],
+    summary: 'show what an object puts into its tables of programs',
+    operands: 'OBJ [{id ID | name NAME}]',
+    count: [1, 3],
+    options: {},
+    examples: [['beeyard struct_ops dump cubic.bpf.o', 'every member that is set']],
+    load: () => import('./struct-ops-dump.ts'),
+  },
+  {
+    path: ['feature', 'list_builtins'],
+    summary: 'list the words of Linux 6.12 for types, links and helpers',
+    operands: 'prog_types|map_types|attach_types|link_types|helpers',
+    count: [1, 1],
+    options: {},
+    examples: [['beeyard feature list_builtins helpers', 'names by number, from 0']],
+    load: () => import('./feature-builtins.ts'),
+  },
+  {
+    path: ['batch', 'file'],
+    summary: 'run the commands that stand in a file, one a line',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {},
+    details:
+      "As bpftool's: # starts a comment, \\ at the end of a line goes on with the next, quotes " +
+      'keep words together, - is standard input. Stops at the first command that fails, with its ' +
+      'exit code.',
+    examples: [['beeyard batch file commands.txt', 'each after the other']],
+    load: () => import('./batch.ts'),
+  },
+  {
+    path: ['version'],
+    summary: 'show the version, and which Linux and libbpf it follows',
+    operands: '',
+    count: [0, 0],
+    options: {},
+    examples: [['beeyard version -j', "with bpftool's keys"]],
+    load: () => import('./show-version.ts'),
   },
 ];

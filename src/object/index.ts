@@ -1,6 +1,7 @@
 export { parseBtfFile, parseObject } from './parse.ts';
 export type { CoreCandidate, CoreDecision } from './core.ts';
 export { essentialName } from './core-names.ts';
+export { countsSymbolsTwice } from './relocations.ts';
 export { coreUses } from './core-uses.ts';
 export type { LinkInput } from './linker/input.ts';
 export { LinkError } from './linker/link-error.ts';
@@ -9,4 +10,5 @@ export type { MapRelocation, RelocatedProgram, RelocationOptions } from './reloc
 export { coreDecisions, relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
 export { SECTION_FORMS, sectionMeaning } from './sections.ts';
+export { programTag } from './tag.ts';
 export * from './types.ts';

@@ -45,7 +45,8 @@ describe('help', () => {
     [['prog'], /prog show/],
     [['--frobnicate'], /no option --frobnicate/],
     [['prog', 'show'], /needs: OBJ/],
-    [['prog', 'show', NET, 'extra'], /what to do with 'extra'/],
+    [['prog', 'show', NET, 'extra'], /has no program 'extra'/],
+    [['map', 'show', NET, 'extra'], /what to do with 'extra'/],
     [['run', NET, '--pcap'], /--pcap needs a value/],
     [['run', NET, '--top=1'], /takes no value/],
   ])('%j is a mistake: exit code 2', async (args, message) => {
@@ -67,6 +68,8 @@ describe('beeyard prog', () => {
   it('shows programs', async () => {
     const { out } = await beeyard(['prog', 'show', NET]);
     expect(out).toMatch(/^by_length +xdp +xdp +\d+ +0 +\.bss \.rodata counts/m);
+    const wide = await beeyard(['prog', 'show', NET], { columns: 120 });
+    expect(wide.out).toMatch(/^by_length .* \.bss \.rodata counts +[0-9a-f]{16}$/m);
     const rows = (await beeyard(['prog', 'show', NET, '-j'])).json<{ name: string }[]>();
     const object = parseObject(readFileSync(NET));
     expect(rows.map(({ name }) => name)).toEqual(object.programs.map(({ name }) => name));
@@ -74,7 +77,7 @@ describe('beeyard prog', () => {
 
   it('disassembles with source lines, symbols and helper names', async () => {
     const { out } = await beeyard(['prog', 'dump', 'xlated', NET, 'by_length', '--linum']);
-    expect(out).toMatch(/^by_length:$/m);
+    expect(out).toMatch(/^int by_length\(struct xdp_md \* ctx\):$/m);
     expect(out).toMatch(
       /^; total_bytes \+= length; \[file:.*net\.bpf\.c line_num:\d+ line_col:\d+\]$/m,
     );
@@ -90,8 +93,13 @@ describe('beeyard prog', () => {
 
   it('gives JSON with the keys of bpftool', async () => {
     const args = ['prog', 'dump', 'xlated', NET, 'second', '-j'];
-    const [program] = (await beeyard(args)).json<{ insns: { disasm: string }[] }[]>();
-    expect(program!.insns.at(-1)!.disasm).toBe('(95) exit');
+    const insns = (await beeyard(args)).json<Record<string, unknown>[]>();
+    expect(insns.at(-1)).toMatchObject({ disasm: '(95) exit' });
+    expect(insns[0]).toMatchObject({ proto: 'int second(struct xdp_md * ctx)' });
+    const [full] = (await beeyard([...args, 'opcodes', 'linum'])).json<Record<string, unknown>[]>();
+    const keys = ['proto', 'src', 'file', 'line_num', 'line_col', 'disasm', 'opcodes'];
+    expect(Object.keys(full!)).toEqual(keys);
+    expect(Object.keys(full!['opcodes']!)).toEqual(['code', 'src_reg', 'dst_reg', 'off', 'imm']);
   });
 
   it('knows what it does not know', async () => {
