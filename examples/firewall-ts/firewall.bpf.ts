@@ -224,9 +224,7 @@ function parseV4(packet: XdpContext, parsed: Parsed): Kind {
 }
 
 function isExtension(header: u8): boolean {
-  return (
-    header === IPPROTO_HOPOPTS || header === IPPROTO_ROUTING || header === IPPROTO_DSTOPTS
-  );
+  return header === IPPROTO_HOPOPTS || header === IPPROTO_ROUTING || header === IPPROTO_DSTOPTS;
 }
 
 function parseV6(packet: XdpContext, parsed: Parsed): Kind {

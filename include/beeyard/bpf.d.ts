@@ -25,9 +25,13 @@ export type be16 = number & { readonly [order]: 16 };
 /** 32 bits in network order: compared, and turned with ntohl(). */
 export type be32 = number & { readonly [order]: 32 };
 
-/** Describes memory of type T; `array` describes several of them in a row. */
-export interface Described<T> {
+/** Describes memory of type T. */
+export interface Type<T> {
   readonly [described]: T;
+}
+
+/** `array` describes several of them in a row. */
+export interface Described<T> extends Type<T> {
   array<const N extends number>(length: N): ArrayDescription<T, N>;
 }
 
@@ -35,7 +39,7 @@ export interface Described<T> {
 export interface IntDescription<T> extends Described<T> {
   (value: number | bigint | boolean): T;
   /** A bit field of a struct. */
-  bits(count: number): Described<T>;
+  bits(count: number): Type<T>;
 }
 
 export const u8: IntDescription<u8>;
@@ -95,27 +99,27 @@ export interface ArrayDescription<T, N extends number> extends Described<FixedAr
 
 /** An `enum` may stand where a type is described. */
 export type EnumObject = Readonly<Record<string, string | number>>;
-export type TypeOf<D> = D extends Described<infer T> ? T : D extends EnumObject ? D[keyof D] : never;
+export type TypeOf<D> = D extends Type<infer T> ? T : D extends EnumObject ? D[keyof D] : never;
 
 /** The values a declared struct or array describes: `Of<typeof Event>`. */
-export type Of<D extends Described<unknown> | EnumObject> = TypeOf<D>;
+export type Of<D extends Type<unknown> | EnumObject> = TypeOf<D>;
 
 /** Declares a struct, laid out as C does. */
-export function struct<const F extends Readonly<Record<string, Described<unknown> | EnumObject>>>(
+export function struct<const F extends Readonly<Record<string, Type<unknown> | EnumObject>>>(
   members: F,
 ): StructDescription<{ -readonly [K in keyof F]: TypeOf<F[K]> }>;
 
 /** Bytes a value of a type takes. */
-export function sizeof(type: Described<unknown> | EnumObject): u32;
+export function sizeof(type: Type<unknown> | EnumObject): u32;
 
 /** A constant that the loader may set before the program is loaded. */
-export function rodata<D extends Described<unknown> | EnumObject>(
+export function rodata<D extends Type<unknown> | EnumObject>(
   type: D,
   value?: Init<TypeOf<D>>,
 ): Readonly<TypeOf<D>>;
 
 /** Memory of the program that outlives its runs. Numbers are simply `let` at the top of the file. */
-export function data<D extends Described<unknown>>(type: D, value?: Init<TypeOf<D>>): TypeOf<D>;
+export function data<D extends Type<unknown>>(type: D, value?: Init<TypeOf<D>>): TypeOf<D>;
 
 // ---- Maps --------------------------------------------------------------------------------------
 
@@ -138,10 +142,7 @@ interface MapOptions<K, V> {
   readonly map_flags?: number;
 }
 interface MapConstructor {
-  <
-    K extends Described<unknown> | EnumObject,
-    V extends Described<unknown> | EnumObject,
-  >(
+  <K extends Type<unknown> | EnumObject, V extends Type<unknown> | EnumObject>(
     options: MapOptions<K, V>,
   ): BpfMap<TypeOf<K>, TypeOf<V>>;
 }
@@ -177,7 +178,7 @@ export interface Packet {
   /** Bytes that can be read. */
   readonly length: u32;
   /** The bytes at an offset, by reference; undefined where the packet ends before. */
-  read<D extends Described<unknown>>(type: D, offset: number): Reference<TypeOf<D>> | undefined;
+  read<D extends Type<unknown>>(type: D, offset: number): Reference<TypeOf<D>> | undefined;
 }
 
 export interface XdpContext extends Packet {
@@ -242,7 +243,11 @@ export function range<T extends number | bigint>(start: T, end: T): Iterable<T>;
 export function printk(text: string): void;
 
 type NumbersOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T];
-type AtomicOp = <T extends object, K extends NumbersOf<T>>(target: T, member: K, value: T[K]) => T[K];
+type AtomicOp = <T extends object, K extends NumbersOf<T>>(
+  target: T,
+  member: K,
+  value: T[K],
+) => T[K];
 
 /** Changes a u32, i32, u64 or i64 in one step. Gives the old value. */
 export const atomic: {

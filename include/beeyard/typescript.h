@@ -37,12 +37,16 @@ BEEYARD_OP __s64 beeyard_mod_i64(__s64 a, __s64 b) {
   return (__s64)(a < 0 ? 0 - rest : rest);
 }
 
-/* The packet's bytes at `offset`, or NULL. The verifier follows offsets below 64 KiB only. */
+/*
+ * The packet's bytes at `offset`, or NULL. The verifier follows offsets below 64 KiB only. Bytes of a
+ * packet are never at NULL, but clang, which takes `data` for a number, would test that again.
+ */
 #define BEEYARD_READ(context)                                                                      \
   BEEYARD_OP void *beeyard_read_##context(struct context *ctx, __u64 offset, __u64 size) {         \
     if (offset > 0xffff - size)                                                                    \
       return NULL;                                                                                 \
     void *at = (void *)(long)ctx->data + offset;                                                   \
+    __builtin_assume(at != NULL);                                                                  \
     return at + size > (void *)(long)ctx->data_end ? NULL : at;                                    \
   }
 BEEYARD_READ(xdp_md)

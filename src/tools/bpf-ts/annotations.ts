@@ -3,7 +3,16 @@ import { NAMED_TYPES } from './builtins.ts';
 import { refuseSyntax } from './refused.ts';
 import type { Scope } from './scope.ts';
 import { refuse } from './source-error.ts';
-import { BOOL, type Field, intOf, nullable, type Type, typeName, UNDEFINED, VOID } from './types.ts';
+import {
+  BOOL,
+  type Field,
+  intOf,
+  nullable,
+  type Type,
+  typeName,
+  UNDEFINED,
+  VOID,
+} from './types.ts';
 
 /** Types that annotations may name: imported ones, aliases, enums. */
 export type TypeNames = ReadonlyMap<string, Type>;
@@ -65,7 +74,8 @@ function reference(node: Reference, scope: Scope, names: TypeNames): Type {
 }
 
 function refType(target: Type, node: Node): Type {
-  if (!intOf(target) && target.kind !== 'be') refuse(node, `a Ref of ${typeName(target)}`, 'a Ref is to a number');
+  if (!intOf(target) && target.kind !== 'be')
+    refuse(node, `a Ref of ${typeName(target)}`, 'a Ref is to a number');
   return { kind: 'ref', target };
 }
 
@@ -91,7 +101,11 @@ export function described(node: Expression, scope: Scope): Field | undefined {
   const length = lengthOf(node, scope);
   if (callee.property.name === 'array') return arrayType(element, length, node);
   if (callee.property.name === 'bits') return bitField(element.type, length, node);
-  refuse(callee.property, `a type has no '${callee.property.name}'`, 'there are array() and bits()');
+  refuse(
+    callee.property,
+    `a type has no '${callee.property.name}'`,
+    'there are array() and bits()',
+  );
 }
 
 /** Larger arrays cannot be a map's value, nor part of one. */
@@ -104,7 +118,8 @@ function arrayType(element: Field, length: number, node: Node): Field {
 }
 
 function bitField(type: Type, bits: number, node: Node): Field {
-  if (type.kind !== 'int' || type.signed) refuse(node, `bits of ${typeName(type)}`, 'use u8 to u64');
+  if (type.kind !== 'int' || type.signed)
+    refuse(node, `bits of ${typeName(type)}`, 'use u8 to u64');
   if (bits < 1 || bits > type.bits) refuse(node, `${bits} bits of ${type.name}`);
   return { type, bits };
 }

@@ -1,6 +1,6 @@
 /**
- * The syntax tree as acorn gives it (ESTree, with typescript-estree's nodes for types): the nodes this
- * language has. Every other node reaches the default branch of some switch and is refused by name.
+ * The syntax tree as acorn gives it (ESTree, with typescript-estree's nodes for types): the nodes
+ * this language has. Every other one reaches the default branch of a switch and is refused by name.
  */
 
 export interface Position {

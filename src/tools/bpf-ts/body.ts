@@ -51,7 +51,8 @@ export class Body {
   fresh(name: string): string {
     if (!/^\w+$/.test(name)) name = 'value';
     let chosen = RESERVED.has(name) || /^(bpf|beeyard)_|^__/.test(name) ? `${name}_` : name;
-    for (let n = 2; this.#names.has(chosen) || this.#taken.has(chosen); n++) chosen = `${name}_${n}`;
+    for (let n = 2; this.#names.has(chosen) || this.#taken.has(chosen); n++)
+      chosen = `${name}_${n}`;
     this.#names.add(chosen);
     return chosen;
   }

@@ -1,4 +1,4 @@
-/** What `beeyard/bpf` exports, as the compiler knows it. include/beeyard/bpf.d.ts tells editors the same. */
+/** What `beeyard/bpf` exports, as the compiler knows it; bpf.d.ts tells editors the same. */
 import { constants, programTypes, type ProgramTypeDef } from '../../abi/index.ts';
 import {
   BE16,
@@ -87,15 +87,9 @@ export const NAMED_TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
 ]);
 
 export const MAPS: ReadonlyMap<string, MapKind> = new Map(
-  [
-    'hash',
-    'lru_hash',
-    'percpu_hash',
-    'lru_percpu_hash',
-    'array',
-    'percpu_array',
-    'lpm_trie',
-  ].map((name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}`, keyed: true }]),
+  ['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash', 'array', 'percpu_array', 'lpm_trie'].map(
+    (name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}`, keyed: true }],
+  ),
 );
 
 export const UPDATE_FLAGS: ReadonlyMap<string, number> = new Map([
@@ -139,7 +133,14 @@ export const BYTE_ORDER: ReadonlyMap<string, readonly [from: Type, to: Type, c: 
 
 /** Functions the compiler knows by name. */
 export const FUNCTIONS: ReadonlySet<string> = new Set([
-  ...['struct', 'rodata', 'data', 'ringbuf', 'range', 'printk', 'sizeof', 'atomic'],
+  'struct',
+  'rodata',
+  'data',
+  'ringbuf',
+  'range',
+  'printk',
+  'sizeof',
+  'atomic',
   ...PROGRAMS.keys(),
   ...MAPS.keys(),
   ...HELPERS.keys(),
@@ -238,4 +239,3 @@ export const HEADERS: ReadonlyMap<string, StructType> = new Map([
   header('udphdr', { source: BE16, dest: BE16, len: BE16, check: U16 }),
   header('icmphdr', { type: U8, code: U8, checksum: U16, rest: BE32 }),
 ]);
-

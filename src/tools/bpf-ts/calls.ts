@@ -101,7 +101,11 @@ function userCall(body: Body, fn: FunctionSymbol, node: Call): Expr {
 function swapped(body: Body, order: readonly [Type, Type, string], node: Call): Expr {
   const [from, to, c] = order;
   const value = argument(body, args(node, 1)[0]!, from);
-  return { c: `((${cScalar(to)})${c}(${value.c}))`, type: to, ...(value.calls ? { calls: true } : {}) };
+  return {
+    c: `((${cScalar(to)})${c}(${value.c}))`,
+    type: to,
+    ...(value.calls ? { calls: true } : {}),
+  };
 }
 
 function helper(body: Body, name: string, node: Call): Expr {
@@ -194,7 +198,11 @@ function ringCall(body: Body, ring: RingSymbol, name: string, node: Call): Expr 
     const c = `((__s32)bpf_ringbuf_output(&${ring.name}, ${record.c}, ${size}, 0))`;
     return { c, type: I32, calls: true };
   }
-  refuse(node.callee, `a ring buffer has no '${name}'`, 'there are reserve, submit, discard, output');
+  refuse(
+    node.callee,
+    `a ring buffer has no '${name}'`,
+    'there are reserve, submit, discard, output',
+  );
 }
 
 const ATOMICS: Readonly<Record<string, string>> = {
@@ -206,7 +214,7 @@ const ATOMICS: Readonly<Record<string, string>> = {
   exchange: '__sync_lock_test_and_set',
 };
 
-/** `atomic.add(object, 'member', value)`, the shape of JavaScript's Atomics. Gives the old value. */
+/** `atomic.add(object, 'member', value)`, as JavaScript's Atomics. Gives the old value. */
 function atomic(body: Body, name: string, node: Call): Expr {
   const c = ATOMICS[name];
   if (!c) refuse(node.callee, `there is no atomic.${name}`, Object.keys(ATOMICS).join(', '));
@@ -220,7 +228,8 @@ function atomicPlace(body: Body, object: Expression, key: Expression): Expr {
   const target = body.compile(object);
   if (target.type.kind === 'nullable') refuseAbsent(object);
   const word = body.compile(key).type;
-  if (word.kind !== 'word') refuse(key, "the member's name is wanted", "atomic.add(x, 'count', 1n)");
+  if (word.kind !== 'word')
+    refuse(key, "the member's name is wanted", "atomic.add(x, 'count', 1n)");
   if (target.fixed) refuse(object, 'this cannot be assigned', target.fixed);
   const found = memberOf(target, word.word, key);
   const { type } = found;
@@ -267,7 +276,11 @@ function arrayCall(body: Body, target: Expr, type: ArrayType, name: string, node
   if (name === 'fill') {
     const value = argument(body, args(node, 1)[0]!, type.element);
     if (!sameType(type.element, U8)) refuse(node, `fill() of ${typeName(type)}`, 'use a loop');
-    return { c: `((void)__builtin_memset(&${base}, ${value.c}, sizeof(${base})))`, type: VOID, calls: true };
+    return {
+      c: `((void)__builtin_memset(&${base}, ${value.c}, sizeof(${base})))`,
+      type: VOID,
+      calls: true,
+    };
   }
   if (name === 'set') return arraySet(body, base, type, node);
   refuse(node.callee, `an array has no '${name}'`, 'there are set, fill, subarray and length');
@@ -282,7 +295,8 @@ function arraySet(body: Body, base: string, type: ArrayType, node: Call): Expr {
     refuse(node, `${length} elements at ${offset} do not fit ${typeName(type)}`);
   }
   const where = bytesOf(body, source, from!);
-  const c = `((void)__builtin_memcpy(&${base}[${offset}], ${where}, ${length} * sizeof(${base}[0])))`;
+  const size = `${length} * sizeof(${base}[0])`;
+  const c = `((void)__builtin_memcpy(&${base}[${offset}], ${where}, ${size}))`;
   return { c, type: VOID, calls: true };
 }
 

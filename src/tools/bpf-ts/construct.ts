@@ -6,8 +6,13 @@ import type { Expr } from './scope.ts';
 import { refuse } from './source-error.ts';
 import { type ArrayType, isAggregate, type StructType, type Type, typeName } from './types.ts';
 
-/** Memory on the stack made by `Event({ … })`: the expressions that fill it, all bytes first zero. */
-export function fill(body: Body, place: string, type: Type, values: Expression | undefined): string[] {
+/** What fills memory made by `Event({ … })`: all bytes are zero first. */
+export function fill(
+  body: Body,
+  place: string,
+  type: Type,
+  values: Expression | undefined,
+): string[] {
   const zero = `__builtin_memset(&${place}, 0, sizeof(${place}))`;
   return [zero, ...(values ? members(body, place, type, values) : [])];
 }
@@ -65,6 +70,7 @@ export function propertiesOf(
 
 export function elementsOf(node: ArrayLiteral, type: ArrayType): readonly Expression[] {
   const { elements } = node;
-  if (elements.length > type.length) refuse(node, `${elements.length} elements for ${typeName(type)}`);
+  if (elements.length > type.length)
+    refuse(node, `${elements.length} elements for ${typeName(type)}`);
   return elements.map((element) => element ?? refuse(node, 'holes in an array', 'write 0'));
 }

@@ -44,13 +44,18 @@ export function convert(expr: Expr, to: Type, node: Node): Expr {
     return isPointer(to) ? { ...expr, c: pointer(expr, node), place: false } : expr;
   }
   if (from.kind === 'nullable' && sameType(from.inner, to)) refuseAbsent(node);
-  if (from.kind === 'literal' && to.kind === 'int') return literalAs(from.value, from.big, to, node);
+  if (from.kind === 'literal' && to.kind === 'int')
+    return literalAs(from.value, from.big, to, node);
   const source = intOf(from);
   if (source && to.kind === 'int' && widens(source, to)) {
     return { c: `((${cScalar(to)})${expr.c})`, type: to, ...calls(expr) };
   }
   if (from.kind === 'word' && to.kind === 'verdict') return verdict(from.word, to, node);
-  refuse(node, `this is ${typeName(from)}, and ${typeName(to)} is wanted`, conversionHint(from, to));
+  refuse(
+    node,
+    `this is ${typeName(from)}, and ${typeName(to)} is wanted`,
+    conversionHint(from, to),
+  );
 }
 
 export const calls = (...exprs: readonly Expr[]): { calls?: true } =>
@@ -97,7 +102,9 @@ function conversionHint(from: Type, to: Type): string | undefined {
 export function converted(expr: Expr, to: IntType, node: Node): Expr {
   const { type: from } = expr;
   if (from.kind === 'literal') {
-    const value = to.signed ? BigInt.asIntN(to.bits, from.value) : BigInt.asUintN(to.bits, from.value);
+    const value = to.signed
+      ? BigInt.asIntN(to.bits, from.value)
+      : BigInt.asUintN(to.bits, from.value);
     return { c: cNumber(value, to), type: to };
   }
   if (intOf(from) || from.kind === 'bool' || from.kind === 'be') {

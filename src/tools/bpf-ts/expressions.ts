@@ -37,7 +37,11 @@ export function expression(body: Body, node: Expression, expected?: Type): Expr 
       return refuse(node, 'which struct is meant here is not known', 'write Event({ … })');
     case 'AssignmentExpression':
     case 'UpdateExpression':
-      return refuse(node, 'assignments inside expressions cannot be compiled to BPF', 'write a statement');
+      return refuse(
+        node,
+        'assignments inside expressions cannot be compiled to BPF',
+        'write a statement',
+      );
     default:
       return refuseSyntax(node);
   }

@@ -2,9 +2,9 @@ import type { Expression, Identifier, Node } from './ast.ts';
 import type { Local, Scope } from './scope.ts';
 
 /**
- * What is known at a point of a function: which variables are not undefined, and whether the point is
- * reached at all. This is TypeScript's strictNullChecks, so that a file compiles here exactly when the
- * editor is content, and what compiles passes the verifier's null checks.
+ * What is known at a point of a function: which variables are not undefined, and whether the
+ * point is reached at all. This is TypeScript's strictNullChecks: what the editor is content with
+ * compiles here, and what compiles passes the verifier's null checks.
  */
 export class Flow {
   readonly present: Set<Local>;

@@ -30,7 +30,8 @@ export function signature(node: FunctionDeclaration, file: FileContext): Functio
 }
 
 function refuseKinds(node: FunctionDeclaration | Arrow): void {
-  if (node.async) refuse(node, 'async functions cannot be compiled to BPF', 'a BPF program runs at once');
+  if (node.async)
+    refuse(node, 'async functions cannot be compiled to BPF', 'a BPF program runs at once');
   if ('generator' in node && node.generator) {
     refuse(node, 'generators cannot be compiled to BPF', 'use a loop');
   }
@@ -39,14 +40,17 @@ function refuseKinds(node: FunctionDeclaration | Arrow): void {
 
 function parameterName(param: Identifier): string {
   if (param.type !== 'Identifier') refuseSyntax(param);
-  if (param.optional) refuse(param, 'optional parameters cannot be compiled to BPF', 'give every argument');
+  if (param.optional)
+    refuse(param, 'optional parameters cannot be compiled to BPF', 'give every argument');
   return param.name;
 }
 
 function parameterType(param: Identifier, file: FileContext): Type {
-  if (!param.typeAnnotation) refuse(param, `'${param.name}' has no type`, `write ${param.name}: u32`);
+  if (!param.typeAnnotation)
+    refuse(param, `'${param.name}' has no type`, `write ${param.name}: u32`);
   const type = annotated(param.typeAnnotation, file.scope, file.types);
-  if (type.kind === 'void' || type.kind === 'undefined') refuse(param, `a parameter of ${typeName(type)}`);
+  if (type.kind === 'void' || type.kind === 'undefined')
+    refuse(param, `a parameter of ${typeName(type)}`);
   return type;
 }
 
@@ -82,11 +86,20 @@ function run(body: Body, block: Block, types: TypeNames, node: Node): void {
   statements(body, block.body as readonly Statement[], types);
   const complete = body.result.kind === 'void' || !body.flow.reachable;
   if (complete || body.problems.length > before) return;
-  refuse(node, `not every way through ends with return`, `return ${typeName(body.result)} at the end`);
+  refuse(
+    node,
+    `not every way through ends with return`,
+    `return ${typeName(body.result)} at the end`,
+  );
 }
 
 /** `export const name = xdp((packet) => { … })`. */
-export function compileProgram(name: string, kind: ProgramKind, node: Arrow, file: FileContext): string {
+export function compileProgram(
+  name: string,
+  kind: ProgramKind,
+  node: Arrow,
+  file: FileContext,
+): string {
   refuseKinds(node);
   const { context, verdict, section } = kind;
   if (node.params.length > 1) refuse(node, 'a program takes one parameter, the packet');

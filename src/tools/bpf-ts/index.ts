@@ -1,5 +1,5 @@
 /**
- * BPF programs written in TypeScript: `x.bpf.ts` → C, which clang compiles as any other. Every
+ * BPF programs written in TypeScript: `x.bpf.ts` → C, which clang compiles as usual. Every
  * statement of the C says which line it is (#line), so that line info, logs and explanations quote
  * the TypeScript. What the language has is in docs/bpf-in-typescript.md.
  */

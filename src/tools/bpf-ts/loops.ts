@@ -54,7 +54,9 @@ const isAlways = (test: Expression | null): boolean =>
 /** Runs a loop's body with what its test says; gives what is known when the test fails. */
 function round(body: Body, test: Expression | null, run: () => void): Flow | undefined {
   const head = body.flow;
-  const failed = isAlways(test) ? undefined : head.with(test ? factsOf(test, false, body.scope) : []);
+  const failed = isAlways(test)
+    ? undefined
+    : head.with(test ? factsOf(test, false, body.scope) : []);
   body.flow = head.with(test ? factsOf(test, true, body.scope) : []);
   run();
   return failed;
@@ -78,7 +80,9 @@ export function doWhile(body: Body, node: While, inner: Inner): void {
   // `continue` comes here too: only what the head knew is sure.
   body.flow = head.copy();
   body.emit(node.test, `${condition(body, node.test)});`);
-  const failed = isAlways(node.test) ? undefined : body.flow.with(factsOf(node.test, false, body.scope));
+  const failed = isAlways(node.test)
+    ? undefined
+    : body.flow.with(factsOf(node.test, false, body.scope));
   leave(body, failed);
 }
 
@@ -168,7 +172,11 @@ export function forOf(body: Body, node: ForOf, inner: Inner): void {
 function loopVariable(node: ForOf): Identifier {
   const { left } = node;
   const first = left.type === 'VariableDeclaration' ? left.declarations[0]?.id : undefined;
-  if (left.type === 'VariableDeclaration' && left.kind === 'const' && first?.type === 'Identifier') {
+  if (
+    left.type === 'VariableDeclaration' &&
+    left.kind === 'const' &&
+    first?.type === 'Identifier'
+  ) {
     return first;
   }
   refuse(left, 'for…of declares its variable', 'write for (const x of …)');
@@ -182,7 +190,8 @@ function isRange(body: Body, node: Expression): node is Call {
 
 function overRange(body: Body, node: ForOf, id: Identifier, range: Call, inner: Inner): void {
   const given = range.arguments;
-  if (given.length < 1 || given.length > 2) refuse(range, 'range() takes an end, or a start and an end');
+  if (given.length < 1 || given.length > 2)
+    refuse(range, 'range() takes an end, or a start and an end');
   const ends = given.map((one) => body.compile(one));
   const type = rangeType(ends, range);
   const [from, to] = ends.length === 2 ? ends : [undefined, ends[0]];
@@ -204,8 +213,10 @@ function rangeType(ends: readonly Expr[], node: Node): IntType {
   if (type.kind === 'int' && type.bits >= 32) return type;
   const int = intOf(type);
   if (!int) refuse(node, `a range of ${typeName(type)}`);
-  return settled({ c: '', type: { kind: 'literal', value: int.signed ? -1n : 1n, big: false } }, node)
-    .type as IntType;
+  return settled(
+    { c: '', type: { kind: 'literal', value: int.signed ? -1n : 1n, big: false } },
+    node,
+  ).type as IntType;
 }
 
 function spanOf(from: Expr | undefined, to: Expr): Pick<Expr, 'span'> {

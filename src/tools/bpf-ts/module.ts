@@ -68,9 +68,7 @@ export class ModuleCompiler implements FileContext {
     });
     this.#guard(() => checkRecursion(this.#functions.map(({ node }) => node)));
     for (const fn of this.#functions) {
-      this.#guard(() =>
-        void this.#code.push(compileFunction(fn.node, fn.symbol, this, fn.inline)),
-      );
+      this.#guard(() => void this.#code.push(compileFunction(fn.node, fn.symbol, this, fn.inline)));
     }
     this.#each(items, (item) => this.#programsOf(item));
     return this.#text();
@@ -145,7 +143,8 @@ export class ModuleCompiler implements FileContext {
     const named = NAMED_TYPES.get(name);
     const constant = CONSTANTS.get(name);
     if (type) this.scope.set(name, { kind: 'type', type });
-    else if (constant !== undefined) this.scope.set(name, { kind: 'value', expr: literal(constant, false) });
+    else if (constant !== undefined)
+      this.scope.set(name, { kind: 'value', expr: literal(constant, false) });
     else if (FUNCTIONS.has(name)) this.scope.set(name, { kind: 'builtin', name });
     else if (!named && !TYPE_ONLY.has(name)) refuse(specifier, `'${LIBRARY}' has no '${name}'`);
     if (named) this.#types.set(name, named);
@@ -155,8 +154,12 @@ export class ModuleCompiler implements FileContext {
   #claim(id: Identifier): string {
     const { name } = id;
     if (id.type !== 'Identifier') refuseSyntax(id);
-    if (!/^[A-Za-z_]\w*$/.test(name)) refuse(id, `'${name}' is no name in C`, 'use letters, digits and _');
-    if (RESERVED.has(name) || /^(bpf_|beeyard_|__|[A-Z]+_P_|IPPROTO_|XDP_|TC_ACT_|BPF_)/.test(name)) {
+    if (!/^[A-Za-z_]\w*$/.test(name))
+      refuse(id, `'${name}' is no name in C`, 'use letters, digits and _');
+    if (
+      RESERVED.has(name) ||
+      /^(bpf_|beeyard_|__|[A-Z]+_P_|IPPROTO_|XDP_|TC_ACT_|BPF_)/.test(name)
+    ) {
       refuse(id, `the name '${name}' means something in C`, 'choose another');
     }
     if (this.names.has(name) || this.scope.find(name)) refuse(id, `'${name}' is there twice`);
@@ -187,16 +190,26 @@ export class ModuleCompiler implements FileContext {
   /** In C the members of all enums share one name space. */
   #claimMember(id: Identifier): void {
     if (this.names.has(id.name)) {
-      refuse(id, `'${id.name}' is the name of something else too`, 'C has one name space: rename it');
+      refuse(
+        id,
+        `'${id.name}' is the name of something else too`,
+        'C has one name space: rename it',
+      );
     }
-    if (RESERVED.has(id.name)) refuse(id, `the name '${id.name}' means something in C`, 'choose another');
+    if (RESERVED.has(id.name))
+      refuse(id, `the name '${id.name}' means something in C`, 'choose another');
     this.names.add(id.name);
   }
 
   /** A 32-bit number known when compiling. */
   #number(node: Expression): bigint {
     const { type } = this.#constant(node);
-    if (type.kind === 'literal' && !type.big && type.value >= -(2n ** 31n) && type.value < 2n ** 32n) {
+    if (
+      type.kind === 'literal' &&
+      !type.big &&
+      type.value >= -(2n ** 31n) &&
+      type.value < 2n ** 32n
+    ) {
       return type.value;
     }
     refuse(node, 'a 32-bit number known when compiling is wanted');
@@ -247,7 +260,11 @@ export class ModuleCompiler implements FileContext {
     if (type) return this.#typeConstant(id, type);
     const value = this.#constant(init);
     if (value.type.kind !== 'literal') {
-      refuse(init, `'${id.name}' is not known when compiling`, 'at the top of a file only constants are');
+      refuse(
+        init,
+        `'${id.name}' is not known when compiling`,
+        'at the top of a file only constants are',
+      );
     }
     if (this.scope.find(id.name)) refuse(id, `'${id.name}' is there twice`);
     this.scope.set(id.name, { kind: 'value', expr: value });
@@ -260,7 +277,8 @@ export class ModuleCompiler implements FileContext {
   }
 
   #licensed(text: string, node: Node): void {
-    if (!/^[\w ./-]+$/.test(text)) refuse(node, `'${text}' is no licence`, "write 'GPL' or 'Dual MIT/GPL'");
+    if (!/^[\w ./-]+$/.test(text))
+      refuse(node, `'${text}' is no licence`, "write 'GPL' or 'Dual MIT/GPL'");
     this.#license = text;
   }
 
@@ -270,7 +288,10 @@ export class ModuleCompiler implements FileContext {
     const name = mutable ? this.#claim(id) : id.name;
     const value = this.#constant(node.init!);
     const { expr, c } = scalarGlobal(node, name, mutable, value, this);
-    this.scope.set(id.name, mutable ? { kind: 'local', name, expr, mutable } : { kind: 'value', expr });
+    this.scope.set(
+      id.name,
+      mutable ? { kind: 'local', name, expr, mutable } : { kind: 'value', expr },
+    );
     if (c) this.#declarations.push(`#line ${node.loc.start.line}\n${c}`);
   }
 
@@ -287,7 +308,9 @@ export class ModuleCompiler implements FileContext {
     }
     if (builtin === 'rodata' || builtin === 'data') {
       const name = this.#claim(id);
-      const { expr, c } = globalVariable(name, builtin, init, this, (value) => this.#constant(value));
+      const { expr, c } = globalVariable(name, builtin, init, this, (value) =>
+        this.#constant(value),
+      );
       this.scope.set(name, { kind: 'value', expr });
       this.#declarations.push(line + c);
       return true;
@@ -320,7 +343,8 @@ export class ModuleCompiler implements FileContext {
   /** A function with `@noinline` in the comment before it is a BPF subprogram in any case. */
   #isNoinline(node: FunctionDeclaration): boolean {
     const before = this.#module.body.findLast((item) => item.end <= node.start)?.end ?? 0;
-    const within = ({ start, end }: { start: number; end: number }) => start >= before && end <= node.start;
+    const within = ({ start, end }: { start: number; end: number }) =>
+      start >= before && end <= node.start;
     return this.#module.comments.some((one) => within(one) && /@noinline\b/.test(one.value));
   }
 
@@ -350,7 +374,7 @@ function unexported(item: Item, compiler: ModuleCompiler): Item | undefined {
 }
 
 function refuseItem(item: Node): never {
-  const loose = /Statement$/.test(item.type);
+  const loose = item.type.endsWith('Statement');
   if (loose && item.type !== 'TryStatement' && item.type !== 'ThrowStatement') {
     refuse(item, 'a statement outside of functions', 'a BPF program begins in xdp(…) or tc(…)');
   }
@@ -368,4 +392,3 @@ function mustDescribeQuietly(node: Expression, scope: Scope): Type | undefined {
   const isType = node.type === 'CallExpression' && node.callee.type === 'MemberExpression';
   return isType ? mustDescribe(node, scope, node) : undefined;
 }
-

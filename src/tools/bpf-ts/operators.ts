@@ -69,7 +69,7 @@ export function operate(operator: string, left: Expr, right: Expr, node: Node): 
   return { c: `(${a.c} ${c} ${b.c})`, type: BOOL, ...calls(left, right) };
 }
 
-/** Kinds that are only compared: booleans, numbers in network order (which have bit operators too). */
+/** Booleans are only compared; numbers in network order have bit operators too. */
 function comparablePlainly(operator: string, left: Expr, right: Expr): Expr | undefined {
   const { type } = left;
   if (!sameType(type, right.type)) return undefined;
@@ -128,7 +128,9 @@ function arithmetic(operator: string, a: Expr, b: Expr, type: IntType, right: Ex
 function arithmeticC(op: string, a: string, b: string, type: IntType, right: Expr): string {
   if (op === '/' || op === '%') {
     const constant = right.type.kind === 'literal' && right.type.value !== 0n && !type.signed;
-    return constant ? `(${a} ${op} ${b})` : `beeyard_${op === '/' ? 'div' : 'mod'}_${type.name}(${a}, ${b})`;
+    return constant
+      ? `(${a} ${op} ${b})`
+      : `beeyard_${op === '/' ? 'div' : 'mod'}_${type.name}(${a}, ${b})`;
   }
   if (!type.signed || op === '&' || op === '|' || op === '^') return `(${a} ${op} ${b})`;
   const u = cScalar(unsignedOf(type));
@@ -149,7 +151,8 @@ function shift(operator: string, left: Expr, right: Expr, node: Node): Expr {
     refuse(node, `a shift by ${right.type.value} of ${type.bits} bits`);
   }
   const a = convert(value, type, node).c;
-  const by = right.type.kind === 'literal' ? `${right.type.value}` : `(${count.c} & ${type.bits - 1})`;
+  const by =
+    right.type.kind === 'literal' ? `${right.type.value}` : `(${count.c} & ${type.bits - 1})`;
   const rest = { type, ...calls(left, right) };
   if (operator !== '<<') return { c: `(${a} >> ${by})`, ...rest };
   if (!type.signed) return { c: `(${a} << ${by})`, ...rest };
@@ -187,7 +190,8 @@ function folded(operator: string, a: Written, b: Written, node: Node): Expr {
   const compare = COMPARE[operator];
   if (compare) return { c: compare(a.value, b.value) ? '1' : '0', type: BOOL };
   if ((operator === '/' || operator === '%') && b.value === 0n) refuse(node, 'a division by zero');
-  if (SHIFTS.has(operator) && (b.value < 0n || b.value > 63n)) refuse(node, `a shift by ${b.value}`);
+  if (SHIFTS.has(operator) && (b.value < 0n || b.value > 63n))
+    refuse(node, `a shift by ${b.value}`);
   const value = FOLD[operator === '>>>' ? '>>' : operator]!(a.value, b.value);
   if (value > LARGEST || value < -LARGEST) refuse(node, 'this number needs more than 64 bits');
   return literal(value, a.big);
@@ -206,7 +210,11 @@ export function unary(body: Body, node: Unary): Expr {
   const type = promoted(from);
   if (operator === '~') return { c: `(~${convert(value, type, node).c})`, type, ...calls(value) };
   if (!type.signed) {
-    refuse(node, `- of ${typeName(value.type)}, which has no sign`, `write ${signedOf(type).name}(…)`);
+    refuse(
+      node,
+      `- of ${typeName(value.type)}, which has no sign`,
+      `write ${signedOf(type).name}(…)`,
+    );
   }
   return operate('-', literal(0n, type.bits === 64), value, node);
 }
@@ -261,7 +269,8 @@ export function condition(body: Body, node: Expression): string {
   const { type } = value;
   if (type.kind === 'literal') return type.value === 0n ? '0' : '1';
   if (type.kind === 'bool') return value.c;
-  if (type.kind === 'nullable' || isPointer(type)) return value.place ? `(&${value.c} != NULL)` : `(${value.c} != NULL)`;
+  if (type.kind === 'nullable' || isPointer(type))
+    return value.place ? `(&${value.c} != NULL)` : `(${value.c} != NULL)`;
   if (intOf(type)) return `(${value.c} != 0)`;
   refuse(node, `${typeName(type)} is no condition`);
 }

@@ -76,7 +76,11 @@ function enumMember(type: EnumType, node: Member): Expr {
   const name = memberName(node);
   const constant = type.members.get(name);
   if (constant !== undefined) return { c: name, type, constant };
-  refuse(node.property, `${type.name} has no '${name}'`, `there are ${[...type.members.keys()].join(', ')}`);
+  refuse(
+    node.property,
+    `${type.name} has no '${name}'`,
+    `there are ${[...type.members.keys()].join(', ')}`,
+  );
 }
 
 /** What a part inherits from the whole. */
@@ -97,7 +101,12 @@ function field(object: Expr, struct: StructType, name: string, node: Member): Ex
     refuse(node.property, `${struct.name} has no member '${name}'`, `there are ${names}`);
   }
   const arrow = object.place ? '.' : '->';
-  return { c: `${object.c}${arrow}${found.c ?? name}`, type: found.type, place: true, ...part(object) };
+  return {
+    c: `${object.c}${arrow}${found.c ?? name}`,
+    type: found.type,
+    place: true,
+    ...part(object),
+  };
 }
 
 function valueOf(object: Expr, target: Type, name: string, node: Member): Expr {
@@ -152,7 +161,9 @@ export function assign(body: Body, node: Assignment): string {
   const value = body.compile(node.right, target.type);
   const fitting = convert(value, target.type, node.right);
   if (local) remember(body, local, value, node.right);
-  return isAggregate(target.type) && !local ? copied(target, fitting, node) : `${target.c} = ${fitting.c};`;
+  return isAggregate(target.type) && !local
+    ? copied(target, fitting, node)
+    : `${target.c} = ${fitting.c};`;
 }
 
 function localOf(body: Body, node: Identifier): Local | undefined {

@@ -18,7 +18,8 @@ export function printk(body: Body, text: Expression, node: Call): Expr {
   const formats = exprs.map((expr, i) => formatOf(expr.type, values[i]!));
   const format = pieces.map((piece, i) => cText(piece, node) + (formats[i] ?? '')).join('');
   const list = exprs.map((expr) => `, ${wide(expr)}`).join('');
-  const c = `({ static const char ${TEXT}[] = "${format}"; bpf_trace_printk(${TEXT}, sizeof(${TEXT})${list}); })`;
+  const print = `bpf_trace_printk(${TEXT}, sizeof(${TEXT})${list})`;
+  const c = `({ static const char ${TEXT}[] = "${format}"; ${print}; })`;
   return { c, type: VOID, calls: true };
 }
 

@@ -93,7 +93,8 @@ export class Scope {
   }
 }
 
-const GLOBALS = /^(console|Math|JSON|Object|Array|Number|BigInt|String|Map|Set|Promise|Date|process)$/;
+const GLOBALS =
+  /^(console|Math|JSON|Object|Array|Number|BigInt|String|Map|Set|Promise|Date|process)$/;
 
 function importHint(name: string): string {
   if (name === 'console') return "write printk() of 'beeyard/bpf'";

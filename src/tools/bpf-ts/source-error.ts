@@ -12,7 +12,7 @@ export interface SourceProblem {
   readonly hint?: string;
 }
 
-/** A `.bpf.ts` file that cannot be compiled: all that is wrong with it, in the order of the file. */
+/** A `.bpf.ts` file that cannot be compiled: all that is wrong with it, in the file's order. */
 export class SourceError extends FormatError {
   readonly file: string;
   readonly problems: readonly SourceProblem[];

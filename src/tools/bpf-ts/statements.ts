@@ -135,7 +135,8 @@ function declarator(body: Body, node: Declarator, mutable: boolean, names: TypeN
 
 /** A variable made by `Event({ … })` is the memory itself. */
 function memory(body: Body, node: Declarator, init: Expression, wanted?: Type): boolean {
-  const made = init.type === 'CallExpression' ? described(init.callee, body.scope)?.type : undefined;
+  const made =
+    init.type === 'CallExpression' ? described(init.callee, body.scope)?.type : undefined;
   const plain = init.type === 'ObjectExpression' || init.type === 'ArrayExpression';
   const type = made ?? (plain ? wanted : undefined);
   if (!type || !isAggregate(type)) return false;
@@ -161,7 +162,8 @@ function variable(
   wanted?: Type,
 ): void {
   const { id, init } = node;
-  const first = value && init ? (wanted ? convert(value, wanted, init) : settled(value, init)) : undefined;
+  const first =
+    value && init ? (wanted ? convert(value, wanted, init) : settled(value, init)) : undefined;
   const type = first?.type ?? wanted!;
   if (['void', 'undefined', 'word'].includes(type.kind)) {
     refuse(node, `'${id.name}' would be ${typeName(type)}`, 'give it a type');
@@ -173,7 +175,8 @@ function variable(
   const expr: Expr = { c, type, ...stack, ...(value?.fixed ? { fixed: value.fixed } : {}) };
   const local = { kind: 'local', name: id.name, expr, mutable } as const;
   body.scope.set(id.name, local);
-  const there = type.kind === 'nullable' && value && !['nullable', 'undefined'].includes(value.type.kind);
+  const there =
+    type.kind === 'nullable' && value && !['nullable', 'undefined'].includes(value.type.kind);
   if (there) body.flow.present.add(local);
 }
 
@@ -216,10 +219,12 @@ function choice(body: Body, node: If, inner: (one: Statement) => void): void {
 
 function jump(body: Body, node: Jump): void {
   const word = node.type === 'BreakStatement' ? 'break' : 'continue';
-  if (node.label) refuse(node, 'labels cannot be compiled to BPF', 'return from a function instead');
+  if (node.label)
+    refuse(node, 'labels cannot be compiled to BPF', 'return from a function instead');
   const target = body.exits.findLast(({ kind }) => word === 'break' || kind === 'loop');
   if (!target) refuse(node, `${word} outside of a loop`);
-  if (word === 'break') target.left = target.left ? joined(target.left, body.flow) : body.flow.copy();
+  if (word === 'break')
+    target.left = target.left ? joined(target.left, body.flow) : body.flow.copy();
   body.emit(node, `${word};`);
   body.flow.reachable = false;
 }
@@ -233,7 +238,8 @@ function giveBack(body: Body, node: Return): void {
   } else {
     if (!argument) refuse(node, `${typeName(result)} is wanted`);
     const value = body.compile(argument, result);
-    if (value.stack) refuse(argument, 'this memory is gone when the function returns', 'pass it in');
+    if (value.stack)
+      refuse(argument, 'this memory is gone when the function returns', 'pass it in');
     body.emit(node, `return ${convert(value, result, argument).c};`);
   }
   body.flow.reachable = false;

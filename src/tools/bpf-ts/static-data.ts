@@ -79,7 +79,9 @@ function staticValue(node: Expression, type: Type, constant: (node: Expression) 
     return `{${members.join(', ')}}`;
   }
   if (type.kind === 'array' && node.type === 'ArrayExpression') {
-    return `{${elementsOf(node, type).map((one) => staticValue(one, type.element, constant)).join(', ')}}`;
+    return `{${elementsOf(node, type)
+      .map((one) => staticValue(one, type.element, constant))
+      .join(', ')}}`;
   }
   const value = constant(node);
   if (!isConstant(value)) refuse(node, `${typeName(type)} known when compiling is wanted`);

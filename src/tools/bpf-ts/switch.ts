@@ -31,7 +31,9 @@ export function switchStatement(
   body.close();
   const { left } = body.exits.pop()!;
   const complete = node.cases.some(({ test }) => !test);
-  const ends = [left, body.flow, ...(complete ? [] : [before])].filter((flow) => flow !== undefined);
+  const ends = [left, body.flow, ...(complete ? [] : [before])].filter(
+    (flow) => flow !== undefined,
+  );
   body.flow = ends.reduce((a, b) => joined(a, b)).copy();
 }
 
