@@ -12,6 +12,10 @@ export const CLANG = 'clang-19';
 /** The compiler the committed objects come from; another one may choose other instructions. */
 export const CLANG_VERSION = '19.1.7';
 
+/** For C made from TypeScript: its columns are not the source's, nor is its style of anyone. */
+const STYLE = ['parentheses-equality', 'unused-parameter', 'unused-variable'];
+const GENERATED = ['-gno-column-info', ...STYLE.map((name) => `-Wno-${name}`), '-x', 'c'];
+
 const EXAMPLES = ['examples/firewall/firewall.bpf.c', 'examples/firewall-ts/firewall.bpf.ts'];
 
 /** Version of the installed clang-19, or undefined if there is none. */
@@ -43,7 +47,7 @@ export function compileBpf(source, { cpu = 'v3', flags = [], c } = {}) {
   try {
     const target = ['-target', 'bpf', `-mcpu=${cpu}`, '-O2', '-g', '-Wall', '-Wextra', '-Werror'];
     const paths = ['-Iinclude', '-ffile-prefix-map=./=', '-fdebug-compilation-dir=.'];
-    const from = c === undefined ? ['-c', source] : ['-gno-column-info', '-x', 'c', '-c', '-'];
+    const from = c === undefined ? ['-c', source] : [...GENERATED, '-c', '-'];
     tool(CLANG, [...target, ...paths, ...flags, ...from, '-o', object], c);
     tool('llvm-strip-19', ['-g', object]);
     return readFileSync(object);

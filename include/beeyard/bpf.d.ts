@@ -116,7 +116,7 @@ export function sizeof(type: Type<unknown> | EnumObject): u32;
 export function rodata<D extends Type<unknown> | EnumObject>(
   type: D,
   value?: Init<TypeOf<D>>,
-): Readonly<TypeOf<D>>;
+): TypeOf<D> extends number | bigint ? TypeOf<D> : Readonly<TypeOf<D>>;
 
 /** Memory of the program that outlives its runs. Numbers are simply `let` at the top of the file. */
 export function data<D extends Type<unknown>>(type: D, value?: Init<TypeOf<D>>): TypeOf<D>;

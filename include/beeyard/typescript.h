@@ -39,17 +39,23 @@ BEEYARD_OP __s64 beeyard_mod_i64(__s64 a, __s64 b) {
 
 /*
  * The packet's bytes at `offset`, or NULL. The verifier follows offsets below 64 KiB only. Bytes of a
- * packet are never at NULL, but clang, which takes `data` for a number, would test that again.
+ * packet are never at NULL, but clang, which takes `data` for a number, would test that again. The
+ * length is hidden from clang, which would mix up its arithmetic with that of the pointers.
  */
-#define BEEYARD_READ(context)                                                                      \
+#define BEEYARD_PACKET(context)                                                                      \
   BEEYARD_OP void *beeyard_read_##context(struct context *ctx, __u64 offset, __u64 size) {         \
     if (offset > 0xffff - size)                                                                    \
       return NULL;                                                                                 \
     void *at = (void *)(long)ctx->data + offset;                                                   \
     __builtin_assume(at != NULL);                                                                  \
     return at + size > (void *)(long)ctx->data_end ? NULL : at;                                    \
+  }                                                                                                \
+  BEEYARD_OP __u32 beeyard_length_##context(struct context *ctx) {                                 \
+    __u64 length = (__u64)ctx->data_end - (__u64)ctx->data;                                        \
+    asm volatile("" : "+r"(length));                                                               \
+    return (__u32)length;                                                                          \
   }
-BEEYARD_READ(xdp_md)
-BEEYARD_READ(__sk_buff)
+BEEYARD_PACKET(xdp_md)
+BEEYARD_PACKET(__sk_buff)
 
 #endif /* BEEYARD_TYPESCRIPT_H */

@@ -22,7 +22,10 @@ export interface CompileOptions {
   readonly defines: readonly string[];
   /** Colours in the compiler's messages. */
   readonly color: boolean;
-  /** The source is C on standard input, made from another language, whose columns are not C's. */
+  /**
+   * The source is C on standard input, made from another language: its columns are not C's, and
+   * clang's warnings would be about what nobody wrote.
+   */
   readonly generated?: boolean;
 }
 
@@ -42,7 +45,7 @@ export function compileArguments(
     ...options.defines.map((one) => `-D${one}`),
     ...options.includes.map((one) => `-I${one}`),
     options.color ? '-fcolor-diagnostics' : '-fno-color-diagnostics',
-    ...(options.generated ? ['-gno-column-info', '-x', 'c'] : []),
+    ...(options.generated ? ['-gno-column-info', '-w', '-x', 'c'] : []),
     '-c',
     source,
     '-o',

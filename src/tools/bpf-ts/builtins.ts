@@ -23,8 +23,6 @@ export interface ProgramKind {
   readonly section: string;
   readonly context: ContextType;
   readonly verdict: VerdictType;
-  /** The packet's length, given the context's name in C. */
-  readonly length: (context: string) => string;
 }
 
 /** A map type's constructor: the kernel's name, and which members its options have. */
@@ -57,13 +55,11 @@ function contextOf(name: string, { context }: ProgramTypeDef): ContextType {
   return { kind: 'context', name, struct: context.struct, fields: new Map(fields) };
 }
 
-const between = (context: string) => `(__u32)((long)${context}->data_end - (long)${context}->data)`;
-
 function programKind(
   section: string,
   [context, verdict]: readonly [ContextType, VerdictType],
 ): ProgramKind {
-  return { section, context, verdict, length: between };
+  return { section, context, verdict };
 }
 
 const describe = (name: string, def: ProgramTypeDef) =>

@@ -1,10 +1,17 @@
 import type { ArrayLiteral, Expression, Node, ObjectLiteral } from './ast.ts';
 import type { Body } from './body.ts';
-import { convert } from './convert.ts';
+import { checkBits, convert } from './convert.ts';
 import { refuseSyntax } from './refused.ts';
 import type { Expr } from './scope.ts';
 import { refuse } from './source-error.ts';
-import { type ArrayType, isAggregate, type StructType, type Type, typeName } from './types.ts';
+import {
+  type ArrayType,
+  type Field,
+  isAggregate,
+  type StructType,
+  type Type,
+  typeName,
+} from './types.ts';
 
 /** What fills memory made by `Event({ … })`: all bytes are zero first. */
 export function fill(
@@ -29,20 +36,24 @@ function members(body: Body, place: string, type: Type, values: Expression): str
     return propertiesOf(values, type).flatMap(({ name, value, node }) => {
       const field = type.fields.get(name);
       if (!field) refuse(node, `${type.name} has no member '${name}'`);
-      return assigned(body, `${place}.${field.c ?? name}`, field.type, value);
+      return assigned(body, `${place}.${field.c ?? name}`, field, value);
     });
   }
   if (values.type === 'ArrayExpression' && type.kind === 'array') {
     return elementsOf(values, type).flatMap((value, i) =>
-      assigned(body, `${place}[${i}]`, type.element, value),
+      assigned(body, `${place}[${i}]`, { type: type.element }, value),
     );
   }
   return copy(body, place, type, values);
 }
 
-function assigned(body: Body, place: string, type: Type, value: Expression): string[] {
+function assigned(body: Body, place: string, field: Field, value: Expression): string[] {
+  const { type, bits } = field;
   if (isAggregate(type)) return members(body, place, type, value);
-  return [`${place} = ${body.mark(value)}${convert(body.compile(value, type), type, value).c}`];
+  const mark = body.mark(value);
+  const given = body.compile(value, type);
+  if (bits !== undefined) checkBits(given, bits, value);
+  return [`${place} = ${mark}${convert(given, type, value).c}`];
 }
 
 function copy(body: Body, place: string, type: Type, value: Expression): string[] {

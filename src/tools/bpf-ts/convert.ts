@@ -90,6 +90,13 @@ export function literalAs(value: bigint, big: boolean, type: IntType, node: Node
   return { c: cNumber(value, type), type };
 }
 
+/** A written number must fit a bit field; others are cut off. */
+export function checkBits(value: Expr, bits: number, node: Node): void {
+  const { type } = value;
+  if (type.kind !== 'literal' || (type.value >= 0n && type.value < 1n << BigInt(bits))) return;
+  refuse(node, `${type.value} does not fit ${bits} bits`);
+}
+
 function conversionHint(from: Type, to: Type): string | undefined {
   if (from.kind === 'be') return `turn it first: ${from.bits === 16 ? 'ntohs' : 'ntohl'}(…)`;
   if (to.kind === 'be') return `turn it first: ${to.bits === 16 ? 'htons' : 'htonl'}(…)`;

@@ -1,7 +1,6 @@
 import type { Assignment, Expression, Identifier, Member, Node, Update } from './ast.ts';
 import type { Body } from './body.ts';
-import { PROGRAMS } from './builtins.ts';
-import { calls, convert, converted, literal, pointer, refuseAbsent } from './convert.ts';
+import { calls, checkBits, convert, converted, literal, pointer, refuseAbsent } from './convert.ts';
 import { isUndefined } from './flow.ts';
 import { operate } from './operators.ts';
 import { refuseSyntax } from './refused.ts';
@@ -105,6 +104,7 @@ function field(object: Expr, struct: StructType, name: string, node: Member): Ex
     c: `${object.c}${arrow}${found.c ?? name}`,
     type: found.type,
     place: true,
+    ...(found.bits === undefined ? {} : { bits: found.bits }),
     ...part(object),
   };
 }
@@ -115,10 +115,7 @@ function valueOf(object: Expr, target: Type, name: string, node: Member): Expr {
 }
 
 function contextField(object: Expr, context: ContextType, name: string, node: Member): Expr {
-  if (name === 'length') {
-    const kind = [...PROGRAMS.values()].find((one) => one.context === context)!;
-    return { c: kind.length(object.c), type: U32 };
-  }
+  if (name === 'length') return { c: `beeyard_length_${context.struct}(${object.c})`, type: U32 };
   const found = context.fields.get(name);
   if (!found) {
     const names = ['read()', 'length', ...context.fields.keys()].join(', ');
@@ -159,6 +156,7 @@ export function assign(body: Body, node: Assignment): string {
   checkTarget(target, local, left);
   if (operator !== '=') return compound(body, target, node);
   const value = body.compile(node.right, target.type);
+  if (target.bits !== undefined) checkBits(value, target.bits, node.right);
   const fitting = convert(value, target.type, node.right);
   if (local) remember(body, local, value, node.right);
   return isAggregate(target.type) && !local

@@ -10,6 +10,8 @@ export interface Expr {
   readonly type: Type;
   /** C names the memory itself: it can be assigned, or its address taken. */
   readonly place?: boolean;
+  /** It is a bit field of this width. */
+  readonly bits?: number;
   /** Why it must not be assigned. */
   readonly fixed?: string;
   /** Refers to memory of this function's stack. */
