@@ -322,8 +322,8 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['build'],
-    summary: 'compile a BPF program written in C',
-    operands: 'FILE.bpf.c',
+    summary: 'compile a BPF program written in C or TypeScript',
+    operands: 'FILE.bpf.c|FILE.bpf.ts',
     count: [1, 1],
     options: {
       out: {
@@ -336,12 +336,18 @@ export const COMMANDS: readonly CommandDef[] = [
       include: { type: 'string', short: 'I', multiple: true, value: 'DIR', help: 'more headers' },
       define: { type: 'string', short: 'D', multiple: true, value: 'NAME[=V]', help: 'macros' },
       clang: { type: 'string', value: 'PATH', help: 'the compiler to use' },
+      'emit-c': { type: 'boolean', help: 'write the C made of TypeScript, and no object' },
     },
     details:
       'Uses the first clang that knows the bpf target: $CLANG, clang, clang-22 … clang-14, then ' +
       'the @zigc packages if they are installed. Downloads nothing. <beeyard/bpf.h> is found by ' +
-      'itself.',
-    examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
+      'itself. What TypeScript can say is in docs/bpf-in-typescript.md. Commands that take OBJ ' +
+      'take such sources too and compile them first: beeyard verify x.bpf.ts.',
+    examples: [
+      ['beeyard build firewall.bpf.c', 'writes firewall.bpf.o'],
+      ['beeyard build firewall.bpf.ts', 'the same from TypeScript'],
+      ['beeyard build firewall.bpf.ts --emit-c', 'the C in between'],
+    ],
     load: () => import('./build.ts'),
   },
   {

@@ -3,6 +3,7 @@ import { findCommand, groupOf } from './find-command.ts';
 import { VerifierError } from '../base/index.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import { type CliIo, styleFor } from './io.ts';
+import { withSources } from './sources.ts';
 import { didYouMean } from './suggest.ts';
 
 /** Runs one command line; returns the exit code. */
@@ -27,7 +28,7 @@ async function dispatch(args: readonly string[], io: CliIo): Promise<number> {
     return EXIT.ok;
   }
   const { run } = await command.load();
-  return await run(call, io);
+  return await run(call, await withSources(call, io));
 }
 
 async function generalHelp(
