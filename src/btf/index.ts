@@ -1,4 +1,5 @@
 export { Btf } from './btf.ts';
+export { declTags } from './decl-tags.ts';
 export { decodeValue } from './decode.ts';
 export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';
