@@ -1,6 +1,6 @@
 /**
- * The shapes of the kernel's facts. Tables of them are in `programs/`, `maps/` (one file per type),
- * `calls/` (whose shapes are in `calls/contract.ts`) and `generated/`; behaviour is in `runtime` and
+ * The shapes of the kernel's facts. Tables of them are in `programs/`, `maps/` (one file per type)
+ * and `generated/`; calls are in `calls/`, with shapes of their own. Behaviour is in `runtime` and
  * `machine`.
  */
 

@@ -6,10 +6,14 @@ import {
   type CallScope,
   callScope,
   type KernelProfile,
+  programTypeNumbers,
   type ReturnContract,
 } from '../abi/index.ts';
 import type { Style } from './io.ts';
-import { formatTable } from './table.ts';
+import { formatTable, naturalWidth } from './table.ts';
+
+/** Program types that have calls of their own: all but EXT. */
+const PROGRAM_TYPES = programTypeNumbers.length - 1;
 
 /** What is shown of a contract; JSON has the same keys. */
 export interface Card {
@@ -95,7 +99,8 @@ const nameOf = (args: readonly ArgContract[], index: number): string =>
 
 function declarationOf({ name, args, returns }: CallContract): string {
   const result = returns.type === undefined ? '' : declared(returns.type, '');
-  return `${result}${name}(${args.map((arg, i) => declared(arg.type ?? arg.kind, arg.name ?? `a${i + 1}`)).join(', ')})`;
+  const params = args.map((arg, i) => declared(arg.type ?? arg.kind, arg.name ?? `a${i + 1}`));
+  return `${result}${name}(${params.join(', ')})`;
 }
 
 /** A C type with the name where C wants it. */
@@ -119,7 +124,7 @@ function argumentOf(args: readonly ArgContract[], index: number, caller = args):
       release: arg.release,
     }),
     notes: words([
-      arg.btf && `struct ${arg.btf}`,
+      arg.btf && !arg.type?.includes(arg.btf) && `struct ${arg.btf}`,
       arg.memoryOk && 'or memory with the same in it',
       arg.nullable && 'may be null',
       arg.optional && 'may be null whatever its length',
@@ -140,7 +145,7 @@ function argumentOf(args: readonly ArgContract[], index: number, caller = args):
       arg.dynptr && `dynptr of kind ${arg.dynptr}`,
       arg.sameAs !== undefined && `of the type of ${nameOf(args, arg.sameAs)}`,
       arg.from !== undefined && `${nameOf(caller, arg.from)} as it is`,
-      arg.of !== undefined && `of what ${nameOf(caller, arg.of)} is in`,
+      arg.of !== undefined && `of ${nameOf(caller, arg.of)}`,
     ]),
   };
 }
@@ -168,7 +173,7 @@ function resultOf(returns: ReturnContract, args: readonly ArgContract[]): CardRe
       acquire: acquire === true || undefined,
     }),
     notes: words([
-      returns.btf && `struct ${returns.btf}`,
+      returns.btf && !type?.includes(returns.btf) && `struct ${returns.btf}`,
       nullable && 'may be null',
       trust && TRUST[trust],
       returns.access === 'read' && 'read only',
@@ -262,15 +267,21 @@ const given = <T extends object>(values: T): Defined<T> =>
 
 const COLUMNS = [{ head: 'argument' }, { head: 'kind' }, { head: 'access' }, { head: '' }];
 
+/** Notes get at least that many columns; they go on in the next line. */
+const NOTES_WIDTH = 30;
+
 /** The card for a terminal of that many columns. */
 export function cardText(card: Card, columns: number, style: Style): string {
   const { dim } = style;
+  const declaration = wrapped(card.declaration, columns, '', '  ');
+  const identity = `${card.kind} ${card.id ?? ''}`;
   const lines = [
-    `${style.bold(card.declaration)}  ${dim(`${card.kind} ${card.id ?? ''}`)}`,
+    ...declaration.slice(0, -1).map(style.bold),
+    `${style.bold(declaration.at(-1)!)}  ${dim(identity)}`,
     '',
     argumentTable(card.arguments, columns, dim),
-    `  ${dim('returns')} ${resultText(card.returns)}`,
-    ...card.notes.map((note) => `  ${note}`),
+    ...wrapped(`returns ${resultText(card.returns)}`, columns),
+    ...card.notes.flatMap((note) => wrapped(note, columns)),
     '',
     ...callbackLines(card.callback, columns, dim),
     ...callerLines(card, columns, dim),
@@ -285,16 +296,22 @@ type Dim = Style['dim'];
 
 function argumentTable(args: readonly CardArgument[], columns: number, dim: Dim): string {
   if (args.length === 0) return '  no arguments\n';
-  const rows = args.map((arg, i) => [
-    `${i + 1} ${declared(arg.type, arg.name).trim()}`,
-    arg.kind,
-    arg.access,
-    arg.notes.join(', '),
-  ]);
+  const heads = (nameOfArg: (arg: CardArgument) => string) =>
+    args.map((arg, i) => [`${i + 1} ${nameOfArg(arg)}`, arg.kind, arg.access]);
+  const typed = heads((arg) => declared(arg.type, arg.name).trim());
+  // The types stand in the declaration, too.
+  const fits = columns - naturalWidth(COLUMNS, typed) >= NOTES_WIDTH;
+  const cells = fits ? typed : heads((arg) => arg.name);
+  const room = columns - naturalWidth(COLUMNS, cells);
+  const rows = args.flatMap((arg, i) => {
+    const [first, ...rest] = wrapped(arg.notes.join(', '), room, '', '');
+    return [[...cells[i]!, first!], ...rest.map((line) => ['', '', '', line])];
+  });
   return formatTable(COLUMNS, rows, columns, dim);
 }
 
-const resultText = ({ kind, notes }: CardResult): string => [kind, ...notes].join(', ');
+const resultText = ({ type, kind, notes }: CardResult): string =>
+  [type && kind !== 'void' ? `${type} (${kind})` : kind, ...notes].join(', ');
 
 function callbackLines(callback: CardCallback | undefined, columns: number, dim: Dim): string[] {
   if (!callback) return [];
@@ -318,10 +335,14 @@ function callerLines({ kind, callers }: Card, columns: number, dim: Dim): string
     groups.set(key, [...(groups.get(key) ?? []), type]);
   }
   const lines = [...groups].flatMap(([terms, types]) =>
-    wrapped(`${terms ? `${terms}: ` : ''}${types.join(' ')}`, columns),
+    wrapped(`${terms ? `${terms}: ` : ''}${typesText(types)}`, columns),
   );
   return [head, ...lines];
 }
+
+/** Types by name; there are as many as Linux has when none is left out. */
+const typesText = (types: readonly string[]): string =>
+  types.length === PROGRAM_TYPES ? 'all program types' : types.join(' ');
 
 function termsOf(caller: CardCaller): string[] {
   return words([
@@ -334,15 +355,17 @@ function termsOf(caller: CardCaller): string[] {
   ]);
 }
 
-function wrapped(text: string, columns: number): string[] {
+/** Text in lines of at most `columns`: the first one starts with `first`, others with `next`. */
+function wrapped(text: string, columns: number, first = '  ', next = '    '): string[] {
   const lines: string[] = [];
-  let line = ' ';
+  let line = '';
   for (const word of text.split(' ')) {
-    if (line.length + word.length + 1 > columns && line !== ' ') {
-      lines.push(line);
-      line = '   ';
+    const indent = lines.length === 0 ? first : next;
+    if (line !== '' && indent.length + line.length + word.length + 1 > columns) {
+      lines.push(indent + line);
+      line = '';
     }
-    line += ` ${word}`;
+    line += line === '' ? word : ` ${word}`;
   }
-  return [...lines, line];
+  return [...lines, (lines.length === 0 ? first : next) + line];
 }

@@ -88,7 +88,7 @@ const FAULTS = {
 
 const functionsOf = (btf: Btf): BtfFunc[] => btf.types.filter((type) => type.kind === 'func');
 
-/** Which pointers are contexts depends on the programs that call it: any of the object's will do. */
+/** Which pointers are contexts depends on the caller: that of one of the object's programs. */
 function readingOf(
   { programs }: ObjectFile,
   btf: Btf,

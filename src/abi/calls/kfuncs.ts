@@ -205,7 +205,7 @@ const known = new WeakMap<Btf, Map<KfuncDef, CallContract>>();
  *
  * @example
  * kfuncContract(kernel.btf(), kfuncByName('bpf_task_release')!).args[0];
- * // { kind: 'btf_object', name: 'p', type: 'struct task_struct *', trust: 'trusted', release: true }
+ * // { kind: 'btf_object', name: 'p', type: 'struct task_struct *', trust: 'trusted', … }
  */
 export function kfuncContract(btf: Btf, def: KfuncDef, module?: string): CallContract {
   let contracts = known.get(btf);
