@@ -1,6 +1,7 @@
 /** Helpers whose calls have rules of their own, beside what their contract says. */
 import { constants, hasTrampoline, HELPER_COUNT, helperId } from '../../abi/index.ts';
 import { AUX_PERCPU_ALLOC_PTR, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { typeText } from '../log/print-state.ts';
 import { callMessages, referenceMessages } from '../messages/call.ts';
 import { dynptrMessages } from '../messages/dynptr.ts';
@@ -26,9 +27,6 @@ import { checkReferenceLeak } from './exit.ts';
 import type { CallMeta } from './meta.ts';
 import { dynptrGetType, dynptrId, dynptrRefObjId } from './special/dynptr.ts';
 import { checkSnprintfCall } from './special/snprintf.ts';
-
-/** Details of every path. */
-const BPF_LOG_LEVEL2 = 2;
 
 /** Bits a special check returns: pointers into the packet die; the result is a per-CPU object. */
 export const CHANGES_PACKET = 1;

@@ -10,6 +10,7 @@ import {
   classOf,
 } from '../../isa/index.ts';
 import { Subprog, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { flow } from '../messages/flow.ts';
 import { exceptionCallbackInsn } from './exception-callback.ts';
 import { isFuncPointer, isHelperCall, isKfuncCall, isSubprogCall } from './calls.ts';
@@ -64,7 +65,7 @@ export function addSubprogs(env: VerifierEnv): void {
     else addSubprog(env, i + env.code.imm[i]! + 1);
   }
   addExceptionCallback(env);
-  if (!(env.logLevel & 2)) return;
+  if (!(env.logLevel & BPF_LOG_LEVEL2)) return;
   env.subprogs.forEach((subprog, i) => env.say(flow.subprogram(i, subprog.start)));
 }
 
