@@ -231,6 +231,7 @@ function notesOf(contract: CallContract): string[] {
     contract.graph &&
       contract.graph !== 'refcount' &&
       'only while the lock beside the root is held',
+    contract.replacesProgram && 'if it succeeds, another program goes on in place of this one',
     contract.throws && 'ends the program',
     contract.changesMap && 'not on maps that programs may only read',
     contract.fastcall && 'keeps the registers it does not need (bpf_fastcall)',

@@ -195,6 +195,8 @@ export interface CallContract {
   readonly rcuProtected?: boolean;
   readonly enters?: Section;
   readonly leaves?: Section;
+  /** If it succeeds, another program goes on in place of this one (bpf_tail_call). */
+  readonly replacesProgram?: boolean;
   /** Ends the program (bpf_throw). */
   readonly throws?: boolean;
   /** Works on lists, trees or counts that a lock protects: may be called while one is held. */

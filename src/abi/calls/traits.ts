@@ -23,7 +23,7 @@ const changesMap = (how: NonNullable<CallContract['changesMap']>): CallTraits =>
 });
 
 const HELPERS: Readonly<Record<string, CallTraits>> = {
-  bpf_tail_call: { call: { specialised: 'map_and_index' } },
+  bpf_tail_call: { call: { specialised: 'map_and_index', replacesProgram: true } },
   bpf_map_lookup_elem: { call: { specialised: 'map' }, returns: { acquire: 'sockets' } },
   bpf_map_update_elem: changesMap('update'),
   bpf_map_delete_elem: changesMap('delete'),

@@ -1,5 +1,5 @@
 /** What the rewriting passes want to know of map calls: which map, which constant key. */
-import { constants } from '../../abi/index.ts';
+import { constants, helperTakesMap } from '../../abi/index.ts';
 import { MAP_POISON, MAP_UNPRIV, type VerifierEnv } from '../env.ts';
 import { mapCallMessages } from '../messages/call.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
@@ -41,7 +41,7 @@ export function recordKey(
 ): void {
   if (!proto.recordsIndex) return;
   const map = env.maps[meta.map - 1];
-  if (map?.type !== constants.BPF_MAP_TYPE_PROG_ARRAY) {
+  if (!map || !helperTakesMap(proto.id, map.type, false)) {
     env.reject('EINVAL', mapCallMessages.misconfigured());
   }
   const w = env.regs;
