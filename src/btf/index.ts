@@ -4,6 +4,7 @@ export { BtfBuilder, writeBtf } from './build.ts';
 export type { DedupResult } from './dedup.ts';
 export { dedupBtf } from './dedup.ts';
 export { CDeclare } from './c-declare.ts';
+export { declTags } from './decl-tags.ts';
 export { decodeValue } from './decode.ts';
 export type { BtfInput } from './encode.ts';
 export { encodeValue } from './encode.ts';

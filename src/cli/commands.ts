@@ -116,13 +116,14 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['proto'],
-    summary: 'show what a helper or kfunc takes, returns and demands',
-    operands: 'NAME',
+    summary: 'show what a helper, kfunc or function takes, returns and demands',
+    operands: 'NAME | OBJ:FUNCTION',
     count: [1, 1],
     options: {},
     examples: [
       ['beeyard proto bpf_map_update_elem', 'a helper'],
       ['beeyard proto bpf_task_from_pid', 'a kfunc'],
+      ['beeyard proto firewall.bpf.o:count', 'a global function of an object'],
     ],
     load: () => import('./proto.ts'),
   },

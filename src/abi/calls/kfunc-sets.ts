@@ -1,7 +1,7 @@
 /** Kernel functions that programs may call, and which programs may (kernel/bpf/btf.c). */
-import * as c from './generated/6.12/constants.ts';
-import { enums } from './generated/6.12/enums.ts';
-import { kptrDestructors, rawKfuncSets, type RawKfuncSet } from './generated/6.12/kfuncs.ts';
+import * as c from '../generated/6.12/constants.ts';
+import { enums } from '../generated/6.12/enums.ts';
+import { kptrDestructors, rawKfuncSets, type RawKfuncSet } from '../generated/6.12/kfuncs.ts';
 
 /** KF_* flags of include/linux/btf.h. */
 export const kfuncFlags = {
@@ -61,33 +61,67 @@ const HOOKS: readonly (readonly number[])[] = [
   [c.BPF_PROG_TYPE_KPROBE],
 ];
 
-/** What the kernel's filter functions let through. */
-const FILTERS: Readonly<Record<string, (type: number, attachType: number) => boolean>> = {
-  bpf_kprobe_multi_filter: (type, attachType) =>
-    type === c.BPF_PROG_TYPE_KPROBE && attachType === c.BPF_TRACE_KPROBE_SESSION,
-  bpf_get_fsverity_digest_filter: (type) => type === c.BPF_PROG_TYPE_LSM,
-  bpf_fs_kfuncs_filter: (type) => type === c.BPF_PROG_TYPE_LSM,
-  tracing_iter_filter: (_, attachType) => attachType === c.BPF_TRACE_ITER,
+/** Programs that a filter function of the kernel lets through. */
+export interface KfuncFilter {
+  /** BPF_PROG_TYPE_* numbers. */
+  readonly types?: readonly number[];
+  /** Expected attach types, by BPF_* name. */
+  readonly attach?: readonly (keyof typeof enums.bpf_attach_type)[];
+}
+
+const LSM_ONLY: KfuncFilter = { types: [c.BPF_PROG_TYPE_LSM] };
+
+const FILTERS: Readonly<Record<string, KfuncFilter>> = {
+  bpf_kprobe_multi_filter: {
+    types: [c.BPF_PROG_TYPE_KPROBE],
+    attach: ['BPF_TRACE_KPROBE_SESSION'],
+  },
+  bpf_get_fsverity_digest_filter: LSM_ONLY,
+  bpf_fs_kfuncs_filter: LSM_ONLY,
+  tracing_iter_filter: { attach: ['BPF_TRACE_ITER'] },
 };
+
+/** The filter of a set, if it has one. */
+export function kfuncFilter(set: RawKfuncSet): KfuncFilter | undefined {
+  return set.filter === undefined ? undefined : FILTERS[set.filter]!;
+}
+
+function passes(filter: KfuncFilter, type: number, attachType: number): boolean {
+  if (filter.types && !filter.types.includes(type)) return false;
+  return filter.attach?.some((name) => enums.bpf_attach_type[name] === attachType) ?? true;
+}
 
 const hookOf = (type: number): readonly number[] | undefined =>
   HOOKS.find((types) => types.includes(type));
 
 function setIsFor(set: RawKfuncSet, type: number, attachType: number): boolean {
-  if (set.filter && !FILTERS[set.filter]!(type, attachType)) return false;
+  const filter = kfuncFilter(set);
+  return (!filter || passes(filter, type, attachType)) && isRegistered(set, type);
+}
+
+/** Programs of the type may call what is in the set, but for its filter. */
+export function isRegistered(set: RawKfuncSet, type: number): boolean {
   const hook = hookOf(type);
   const registered = set.programs.map((name) => enums.bpf_prog_type[name as keyof typeof types]);
   return registered.some((id) => id === c.BPF_PROG_TYPE_UNSPEC || hook?.includes(id));
 }
 const types = enums.bpf_prog_type;
 
-function definitions(name: string, set: RawKfuncSet): KfuncDef[] {
-  return Object.entries(set.kfuncs).map(([kfunc, [id, flags]]) => ({
-    name: kfunc,
-    id,
-    flags,
-    set: name,
-  }));
+const defined = new WeakMap<RawKfuncSet, readonly KfuncDef[]>();
+
+/** What is in a set: the same objects every time. */
+export function definitions(name: string, set: RawKfuncSet): readonly KfuncDef[] {
+  let defs = defined.get(set);
+  if (!defs) {
+    defs = Object.entries(set.kfuncs).map(([kfunc, [id, flags]]) => ({
+      name: kfunc,
+      id,
+      flags,
+      set: name,
+    }));
+    defined.set(set, defs);
+  }
+  return defs;
 }
 
 type KfuncSets = Readonly<Record<string, RawKfuncSet>>;
@@ -120,22 +154,28 @@ export function kfuncsOf(programType: number, attachType = 0): ReadonlyMap<numbe
   return kfuncsIn(rawKfuncSets, programType, attachType);
 }
 
-let byName: ReadonlyMap<string, KfuncDef> | undefined;
+const named = new WeakMap<KfuncSets, ReadonlyMap<string, KfuncDef>>();
+
+/** Kfuncs of some sets by name, whoever may call them. */
+export function kfuncsByName(sets: KfuncSets): ReadonlyMap<string, KfuncDef> {
+  let byName = named.get(sets);
+  if (!byName) {
+    const rows = Object.entries(sets)
+      .filter(([, set]) => !set.programs.includes('fmod_ret'))
+      .flatMap(([setName, set]) => definitions(setName, set));
+    named.set(sets, (byName = new Map(rows.map((row) => [row.name, row]))));
+  }
+  return byName;
+}
 
 /** A kfunc of the kernel itself by name, whoever may call it. */
 export function kfuncByName(name: string): KfuncDef | undefined {
-  byName ??= new Map(
-    Object.entries(rawKfuncSets)
-      .filter(([, set]) => !set.programs.includes('fmod_ret'))
-      .flatMap(([setName, set]) => definitions(setName, set))
-      .map((row) => [row.name, row]),
-  );
-  return byName.get(name);
+  return kfuncsByName(rawKfuncSets).get(name);
 }
 
-/** Its id, or -1, which no call has, if the kernel has no such kfunc. */
-export function kfuncId(name: string): number {
-  return kfuncByName(name)?.id ?? -1;
+/** The names of all kfuncs of the kernel itself. */
+export function kfuncNames(): string[] {
+  return [...kfuncsByName(rawKfuncSets).keys()];
 }
 
 const modifiable = new Map(

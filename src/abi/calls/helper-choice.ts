@@ -3,12 +3,12 @@
  * the program type); their tables are generated, and what the tables leave open stands here:
  * attach types, attach targets, sleepable programs, capabilities.
  */
-import { helperPrototypeContract, helperRow, helperSelector } from './calls.ts';
-import * as constants from './generated/6.12/constants.ts';
-import { enums } from './generated/6.12/enums.ts';
-import { inBtfSet } from './lsm.ts';
-import { helperName } from './names.ts';
-import type { CallContract } from './types.ts';
+import { helperPrototypeContract, helperRow, helperSelector } from './helpers.ts';
+import * as constants from '../generated/6.12/constants.ts';
+import { enums } from '../generated/6.12/enums.ts';
+import { inBtfSet } from '../lsm.ts';
+import { helperName } from '../names.ts';
+import type { CallContract } from './contract.ts';
 
 /** One operation of a table that programs fill. */
 export interface StructOpsMember {
@@ -43,18 +43,30 @@ export interface HelperCaller {
 const attachTypes: Readonly<Record<string, number>> = enums.bpf_attach_type;
 
 /** Tables of struct_ops types by the kernel struct they fill; others call no helpers. */
-const STRUCT_OPS_SELECTORS: Readonly<Record<string, string>> = {
+export const structOpsSelectors: Readonly<Record<string, string>> = {
   tcp_congestion_ops: 'bpf_tcp_ca_get_func_proto',
   hid_bpf_ops: 'bpf_base_func_proto',
   sched_ext_ops: 'bpf_scx_get_func_proto',
 };
+
+/** Members whose programs may not call a helper, by `selector.helper`. */
+const CLOSED_MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  // A congestion control that is being retired may set no options any more.
+  'bpf_tcp_ca_get_func_proto.setsockopt': ['release'],
+  'bpf_tcp_ca_get_func_proto.getsockopt': ['release'],
+};
+
+/** Members of a struct_ops table whose programs may not call helper `name`. */
+export function closedMembers(selector: string, name: string): readonly string[] | undefined {
+  return CLOSED_MEMBERS[`${selector}.${name}`];
+}
 
 function selectorOf(caller: HelperCaller): string | undefined {
   if (caller.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) {
     return helperSelector(caller.programType);
   }
   const { structOps } = caller;
-  return structOps && (structOps.helpers ?? STRUCT_OPS_SELECTORS[structOps.name]);
+  return structOps && (structOps.helpers ?? structOpsSelectors[structOps.name]);
 }
 
 /** The program runs through a trampoline (bpf_prog_has_trampoline). */
@@ -129,9 +141,6 @@ const mayTraceRawOrTrampoline = (caller: HelperCaller): boolean =>
     caller.attachType === constants.BPF_TRACE_RAW_TP) ||
   hasTrampoline(caller);
 
-/** A congestion control that is being retired may set no options any more. */
-const isNotRelease = (caller: HelperCaller): boolean => caller.structOps?.member !== 'release';
-
 const SYSADMIN: Choice = onlyIf((caller) => caller.sysAdmin, 'bpf_probe_write_user_proto');
 
 /** By `selector.helper`, or by the first prototype the table names. */
@@ -184,8 +193,6 @@ const CHOICES: Readonly<Record<string, Choice>> = {
   ),
   'cg_sockopt_func_proto.setsockopt': onlyIf(isSetsockopt, 'bpf_sk_setsockopt_proto'),
   'cg_sockopt_func_proto.getsockopt': onlyIf(isSetsockopt, 'bpf_sk_getsockopt_proto'),
-  'bpf_tcp_ca_get_func_proto.setsockopt': onlyIf(isNotRelease, 'bpf_sk_setsockopt_proto'),
-  'bpf_tcp_ca_get_func_proto.getsockopt': onlyIf(isNotRelease, 'bpf_sk_getsockopt_proto'),
   'lirc_mode2_func_proto.trace_printk': onlyIf(
     (caller) => caller.perfmon,
     'bpf_trace_printk_proto',
@@ -223,6 +230,8 @@ function prototypeName(caller: HelperCaller, selector: string, id: number): stri
   const name = helperName(id)!;
   const row = helperRow(selector, id);
   if (!row || !isRowOpen(caller, row)) return iteratorPrototype(caller, name);
+  const closed = closedMembers(selector, name);
+  if (closed?.includes(caller.structOps?.member ?? '')) return undefined;
   const isOpen = row.maybe || row.protos.length > 1;
   const choice = CHOICES[`${selector}.${name}`] ?? (isOpen && CHOICES[row.protos[0]!]);
   return choice ? choice(caller) : row.protos[0];

@@ -3,16 +3,17 @@ import {
   rawProgramTypes,
   rawSelectors,
   type RawAvailability,
-} from './generated/6.12/availability.ts';
-import { enums } from './generated/6.12/enums.ts';
+} from '../generated/6.12/availability.ts';
+import { enums } from '../generated/6.12/enums.ts';
 import {
   helperTraits,
   rawPrototypes,
   type RawArgument,
   type RawPrototype,
-} from './generated/6.12/prototypes.ts';
-import { helperId, helperName } from './names.ts';
-import type { ArgContract, CallAvailability, CallContract, ReturnContract } from './types.ts';
+} from '../generated/6.12/prototypes.ts';
+import { helperId, helperName } from '../names.ts';
+import type { ArgContract, CallAvailability, CallContract, ReturnContract } from './contract.ts';
+import { withHelperTraits } from './traits.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -148,7 +149,8 @@ function returnOf(proto: RawPrototype, args: readonly ArgContract[], name: strin
   if (words.includes('PTR_MAYBE_NULL')) result.nullable = true;
   if (words.includes('PTR_TRUSTED')) result.trust = 'trusted';
   if (proto.retBtf) result.btf = proto.retBtf;
-  if (helperTraits.acquires!.includes(name) && name !== 'map_lookup_elem') result.acquire = true;
+  if (helperTraits.acquires!.includes(name)) result.acquire = true;
+  if (helperTraits.casts!.includes(name)) result.keepsReference = true;
   const size = args.findIndex((arg) => arg.kind === 'alloc_size');
   if (size >= 0) result.sizeFrom = size;
   return result;
@@ -159,6 +161,7 @@ function contractOf(id: number, prototype: string): CallContract {
   const name = helperNameOf(id);
   const args = proto.args.map((_, index) => argumentOf(proto, index));
   const contract: Writable<CallContract> = {
+    callee: 'helper',
     name: `bpf_${name}`,
     id,
     args,
@@ -171,9 +174,8 @@ function contractOf(id: number, prototype: string): CallContract {
   if (proto.pkt_access) contract.packetAccess = true;
   if (proto.allow_fastcall) contract.fastcall = true;
   if (helperTraits.changesPacket!.includes(name)) contract.changesPacket = true;
-  if (helperTraits.synchronousCallback!.includes(name)) contract.callback = 'synchronous';
-  if (helperTraits.asynchronousCallback!.includes(name)) contract.callback = 'asynchronous';
-  return contract;
+  if (helperTraits.storageGet!.includes(name)) contract.allocatesStorage = true;
+  return withHelperTraits(contract);
 }
 
 const helperNameOf = (id: number): string => helperName(id) ?? `unknown#${id}`;
@@ -262,14 +264,17 @@ function availabilityRows(selector: string | undefined): Map<number, CallAvailab
       raw.set(helper, row);
   }
   for (const [helper, row] of raw) {
-    const prototype = row.protos.find((name) => rawPrototypes[name]);
-    if (prototype !== undefined)
-      rows.set(helperId(helper)!, rowOf(helperId(helper)!, prototype, row));
+    const id = helperId(helper)!;
+    const available = availabilityRow(id, row);
+    if (available) rows.set(id, available);
   }
   return rows;
 }
 
-function rowOf(id: number, prototype: string, row: RawAvailability): CallAvailability {
+/** What a row of the kernel's tables says of helper `id`; undefined if it has no prototype. */
+export function availabilityRow(id: number, row: RawAvailability): CallAvailability | undefined {
+  const prototype = row.protos.find((name) => rawPrototypes[name]);
+  if (prototype === undefined) return undefined;
   const result: Writable<CallAvailability> = { contract: contractFor(id, prototype) };
   if (row.capability) result.capability = row.capability;
   if (row.attach) result.attach = row.attach;

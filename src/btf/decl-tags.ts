@@ -1,4 +1,4 @@
-import type { Btf } from '../../btf/index.ts';
+import type { Btf } from './btf.ts';
 
 type TagsByTarget = ReadonlyMap<string, readonly string[]>;
 const tables = new WeakMap<Btf, TagsByTarget>();
