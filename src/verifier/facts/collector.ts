@@ -130,7 +130,7 @@ export class FactCollector implements VerifierObserver {
     }
   }
 
-  /** Of a frame that called the running one: it shows when that returns, maybe for another round. */
+  /** Of a calling frame: it shows when the running one returns, maybe for another round. */
   #looseInCaller(state: VerifierState, frame: number, mask: number): void {
     const { callsite } = state.frameAt(frame + 1);
     this.loose[callsite]! |= mask;
