@@ -171,5 +171,6 @@ describe('scope', () => {
     expect(isKfuncAllowedHere(iterator, xdp)).toBe(false);
     expect(isKfuncAllowedHere(iterator, { ...xdp, sleepable: true })).toBe(true);
     expect(isKfuncAllowedHere(kfunc('bpf_iter_num_new'), xdp)).toBe(true);
+    expect(kfuncs.filter((one) => !isKfuncAllowedHere(one, xdp))).toEqual([iterator]);
   });
 });
