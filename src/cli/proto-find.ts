@@ -97,6 +97,6 @@ function readingOf(
 ): FunctionReading {
   const types = new Set(programs.map(({ type }) => programTypeId(type ?? '')));
   const isContext = (target: number): boolean =>
-    [...types].some((type) => type !== undefined && isContextType(kernel.btf, btf, target, type));
+    [...types].some((type) => type !== undefined && isContextType(kernel, btf, target, type));
   return { global: func.linkage === 'global', isContext };
 }

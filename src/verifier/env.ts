@@ -1,4 +1,4 @@
-import { type CallContract, constants } from '../abi/index.ts';
+import { constants } from '../abi/index.ts';
 import { BugError } from '../base/index.ts';
 import { type Code, decodeCode } from '../isa/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -130,8 +130,6 @@ export class Subprog {
   mightSleep = false;
   /** Arguments, once taken from BTF. */
   args: readonly SubprogArg[] | undefined = undefined;
-  /** What they say, as a contract. */
-  contract: CallContract | undefined = undefined;
   /** Id of its FUNC in the program's BTF, 0 without func_info. */
   btfId = 0;
   name = '';

@@ -24,7 +24,9 @@ export { verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {
   FunctionInfo,
+  InsnFacts,
   LineInfo,
+  RegisterFact,
   VerifierCapabilities,
   VerifierFacts,
   VerifierInput,

@@ -6,6 +6,8 @@ import { checkCfg } from './cfg/cfg.ts';
 import { markFastcallPatterns } from './cfg/fastcall.ts';
 import { addSubprogs, checkSubprogs } from './cfg/subprograms.ts';
 import { COMPLEXITY_LIMIT_INSNS, VerifierEnv } from './env.ts';
+import { FactCollector } from './facts/collector.ts';
+import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
@@ -56,11 +58,13 @@ export function verify(
   const started = performance.now();
   const logLevel = options.logLevel ?? 0;
   const log = new LogObserver(logLevel);
+  const collector = options.facts ? new FactCollector() : undefined;
+  const observer = composeObservers(collector, options.observer);
   let env: VerifierEnv;
   try {
     env = new VerifierEnv(input, profile, {
       capabilities: options.capabilities ?? ALL,
-      observer: composeObservers(logLevel ? log : undefined, options.observer),
+      observer: composeObservers(logLevel ? log : undefined, observer),
       logLevel,
       ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
@@ -84,7 +88,11 @@ export function verify(
     insn: rejection && env.passCount > 0 ? env.insnIdx : -1,
     log: log.buffer.text(options.logSize, (logLevel & BPF_LOG_FIXED) !== 0),
     stats,
-    facts: { seen: env.aux.seen, pointerType: env.aux.pointerType },
+    facts: {
+      seen: env.aux.seen,
+      pointerType: env.aux.pointerType,
+      ...(collector ? { insns: insnFacts(env, collector) } : {}),
+    },
   };
 }
 

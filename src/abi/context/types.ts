@@ -45,11 +45,11 @@ export function isUserRegs(btf: Btf, id: number): boolean {
 }
 
 /**
- * Does a pointer to type `target` of `btf` mean the context of programs of that type? `kernel`
- * gives the kernel's BTF, should it be needed. Mirrors btf_is_prog_ctx_type.
+ * Does a pointer to type `target` of `btf` mean the context of programs of that type? The kernel's
+ * own BTF is only opened if it is needed. Mirrors btf_is_prog_ctx_type.
  */
 export function isContextType(
-  kernel: () => Btf,
+  kernel: { btf(): Btf },
   btf: Btf,
   target: number,
   programType: number,
@@ -59,7 +59,7 @@ export function isContextType(
   if (type.kind !== 'struct' && type.kind !== 'union') return false;
   // Most programs end here, and never need the kernel's BTF to be opened.
   if (type.name === contextNames.get(programType)) return true;
-  const types = kernel();
+  const types = kernel.btf();
   let context = contextMember(types, programType, 'prog');
   while (context.name !== '') {
     if (isProjectionOf(context.name, type.name) || context.name === type.name) return true;

@@ -17,7 +17,7 @@ export function isContextType(
   target: number,
   programType: number,
 ): boolean {
-  return isContextOf(() => env.profile.btf(), btf, target, programType);
+  return isContextOf(env.profile, btf, target, programType);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { BPF_PROG_TYPE_EXT } from '../../abi/generated/6.12/constants.ts';
 import {
   type ArgContract,
-  functionContract,
   functionParameter,
   type FunctionReading,
   isScalarType,
@@ -56,21 +55,15 @@ export function prepareFunctionArgs(env: VerifierEnv, subprog: number): void {
     global: sub.global,
     isContext: (target) => isContextType(env, btf, target, programType),
   };
-  const args = params.map(({ type }, index) => {
+  sub.args = params.map(({ type }, index) => {
     const arg = functionParameter(btf, func, index, reading);
     if (typeof arg === 'string') return refuse({ env, btf, func, index, type }, arg, sub.global);
     const target = pointeeOf(btf, type);
     if (arg.kind === 'ctx' && isTaggedContext(btf, func, index)) {
       checkContextType(env, btf, target, index, programType);
     }
-    return { arg, compiled: compile(arg, () => kernelTypeOf(env, btf, index, target)) };
+    return compile(arg, () => kernelTypeOf(env, btf, index, target));
   });
-  sub.contract = functionContract(
-    btf,
-    func,
-    args.map(({ arg }) => arg),
-  );
-  sub.args = args.map(({ compiled }) => compiled);
 }
 
 /** What a pointer points to; 0 for others. */

@@ -1,5 +1,6 @@
 /** The arguments of a call of a kernel function, in the kernel's order (check_kfunc_args). */
 import { type ArgKind, isScalarStruct, isScalarType, isStructOrUnion } from '../../abi/index.ts';
+import type { Btf, BtfType } from '../../btf/index.ts';
 import { isContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -177,16 +178,22 @@ function kindByRegister(
 }
 
 function memoryKind(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
-  const { pointee } = meta.proto.params[arg]!;
-  const next = meta.proto.params[arg + 1];
-  const { btf } = meta.proto;
+  const { btf, params } = meta.proto;
+  const { arg: wanted, pointee } = params[arg]!;
+  const next = params[arg + 1];
   const nextIsScalar = env.regs[regAt(arg + 2) + TYPE] === SCALAR_VALUE;
   const sized = next?.arg.kind === 'size' && nextIsScalar;
-  const tooDeep = () => env.talking && env.say(kfuncMessages.struct_nesting());
-  const isPlain = isScalarType(pointee) || isScalarStruct(btf, pointee, tooDeep);
+  const isPlain = wanted.memoryOk || isScalarType(pointee) || isNumbers(env, btf, pointee);
   if (!isPlain && !(sized && pointee.kind === 'void')) {
     const message = kfuncMessages.not_scalar_struct(arg, kindText(pointee), pointee.name, sized);
     env.reject('EINVAL', message);
   }
   return sized ? 'mem_and_size' : 'mem';
+}
+
+/** Is it a struct of numbers? Says so if it is too deep to tell. */
+export function isNumbers(env: VerifierEnv, btf: Btf, type: BtfType): boolean {
+  return isScalarStruct(btf, type, () => {
+    if (env.talking) env.say(kfuncMessages.struct_nesting());
+  });
 }

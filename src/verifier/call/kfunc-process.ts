@@ -6,7 +6,6 @@ import {
   type KfuncCaller,
 } from '../../abi/index.ts';
 import type { BtfType } from '../../btf/index.ts';
-
 import { kindText } from '../btf/kind-text.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 import {
@@ -221,7 +220,8 @@ function processDynptr(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
 }
 
 function processIterator(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
-  if (!isKfuncAllowedHere(meta.contract, callerOf(env))) {
+  const { contract } = meta;
+  if (contract.onlyIn && !isKfuncAllowedHere(contract, callerOf(env))) {
     env.reject('EINVAL', kfuncMessages.css_task());
   }
   processIterArg(env, arg + 1, meta);

@@ -34,6 +34,8 @@ export interface KfuncPrototype {
   /** BTF that has the function and its types: the kernel's or a module's. */
   readonly btf: Btf;
   readonly params: readonly KfuncParam[];
+  /** Index of the object that a list or tree takes over, or -1. */
+  readonly inserted: number;
   /** Result under modifiers and typedefs. */
   readonly result: BtfType;
 }
@@ -64,6 +66,7 @@ function prototypeOf(btf: Btf, def: KfuncDef, module?: string): KfuncPrototype {
       name: def.name,
       btf,
       params: proto.params.map(({ type }, i) => paramOf(btf, contract.args[i]!, type)),
+      inserted: contract.args.findIndex((arg) => arg.insert),
       result: btf.resolved(proto.returns),
     };
     compiled.set(contract, prototype);

@@ -1,5 +1,5 @@
 /** What a kernel function returns (the second half of check_kfunc_call). */
-import { isScalarStruct, isScalarType, isStructOrUnion, type ReturnKind } from '../../abi/index.ts';
+import { isScalarType, isStructOrUnion, type ReturnKind } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { kernelContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
@@ -35,6 +35,7 @@ import {
 } from '../state/layout.ts';
 import { markKnownZero, markUnknown } from '../value/bounds.ts';
 import { acquireReference } from './effects.ts';
+import { isNumbers } from './kfunc-arguments.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import { dynptrTypeFlag } from './special/dynptr.ts';
 import { markGraphNode, setNonOwning } from './special/graph.ts';
@@ -178,8 +179,7 @@ function checkPerCpuObject(
   if (type.size > MAX_PERCPU_SIZE) {
     env.reject('EINVAL', kfuncMessages.percpu_size(type.size, MAX_PERCPU_SIZE));
   }
-  const tooDeep = () => env.talking && env.say(kfuncMessages.struct_nesting());
-  if (!isScalarStruct(btf, type, tooDeep)) env.reject('EINVAL', kfuncMessages.percpu_scalars());
+  if (!isNumbers(env, btf, type)) env.reject('EINVAL', kfuncMessages.percpu_scalars());
   if (structRecord(env, btf, type.id)) env.reject('EINVAL', kfuncMessages.percpu_fields());
 }
 

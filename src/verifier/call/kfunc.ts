@@ -32,7 +32,7 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
   if (contract.callback) callBack(env, meta, contract.callback);
   enterOrLeaveRegion(env, meta);
   release(env, meta);
-  const inserted = contract.args.findIndex((arg) => arg.insert);
+  const { inserted } = meta.proto;
   if (inserted >= 0) insertObject(env, meta, inserted + 1);
   if (contract.throws) throwException(env);
   for (let regno = 0; regno < CALLER_SAVED_REGS; regno++) {
