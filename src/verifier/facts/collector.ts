@@ -14,9 +14,7 @@ import {
   BPF_ADD_CONST,
   baseType,
   ID,
-  LIVE,
   PTR_TO_STACK,
-  REG_LIVE_READ,
   REG_SIZE,
   REG_WORDS,
   SCALAR_VALUE,
@@ -163,7 +161,8 @@ function linkedTo(frame: FuncState, id: number): number {
 }
 
 function looseIn(old: VerifierState, current: VerifierState, frame: number): number {
-  const { words, slots } = old.frameAt(frame);
+  const from = old.frameAt(frame);
+  const { words, slots } = from;
   const other = current.frameAt(frame);
   let mask = 0;
   for (let n = 0; n < FACT_REGISTERS; n++) {
@@ -171,7 +170,7 @@ function looseIn(old: VerifierState, current: VerifierState, frame: number): num
   }
   for (let spi = 0; spi < slots; spi++) {
     const r = slotAt(spi);
-    if (!isSpill(words, r) || !(words[r + LIVE]! & REG_LIVE_READ)) continue;
+    if (!isSpill(words, r) || !from.wasSlotRead(spi)) continue;
     const isSame = spi < other.slots && isSpill(other.words, r);
     if (!isSame || !covers(old, current, frame, r)) mask |= LOOSE_STACK;
   }

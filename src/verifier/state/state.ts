@@ -102,6 +102,12 @@ export class FuncState {
     else this.writtenSlotsHigh |= 1 << (spi - 32);
   }
 
+  /** Checkpoints: slot `spi` has a read mark. */
+  wasSlotRead(spi: number): boolean {
+    const marks = spi < 32 ? this.readSlotsLow : this.readSlotsHigh;
+    return ((marks >> (spi & 31)) & 1) !== 0;
+  }
+
   /**
    * Becomes a copy of `from`, a frame of a running path; words that are missing come from
    * `memory`.
