@@ -11,6 +11,7 @@ import {
   openBtf,
   parseBtf,
   parseBtfExt,
+  printRaw,
   writeBtfExt,
 } from '../../src/btf/index.ts';
 import { parseElf } from '../../src/elf/index.ts';
@@ -65,7 +66,8 @@ describe('what was parsed and built again is the same', () => {
     expect(again.length).toBeLessThanOrEqual(bytes.length);
     const types = openBtf(again);
     expect(types.count).toBe(btf.count);
-    for (let id = 1; id < btf.count; id++) expect(types.type(id)).toEqual(btf.type(id));
+    // Compared outside of expect: megabytes make no readable difference.
+    expect(printRaw(types) === printRaw(btf)).toBe(true);
   });
 
   test('for types of any shape, in either byte order', () => {
