@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkBtfLoad, dedupBtf, openBtf, printRaw, writeBtf } from '../../src/btf/index.ts';
 import { hasTool } from '../fixtures/read.ts';
+import { kernelSplitChecks } from './kernel-split.ts';
 import { kernelTables, sectionOf } from './kernel-tables.ts';
 
 /** What the kernel's test compares: strings, and of each type its kind, counts and size or type. */
@@ -41,5 +42,12 @@ describe.skipIf(!hasTool('cc'))("the kernel's own cases", async () => {
     });
     expect(wrong).toEqual([]);
     expect(dedup.length).toBeGreaterThan(20);
+  });
+
+  const split = await kernelSplitChecks();
+
+  test(`of split types (${split.length}): as listed there, before dedup and after`, () => {
+    for (const { test: name, ours, theirs } of split) expect(ours, name).toBe(theirs);
+    expect(split.length).toBeGreaterThan(12);
   });
 });
