@@ -1,6 +1,5 @@
 import { FormatError } from '../base/index.ts';
 import type { Btf } from './btf.ts';
-import { mapTypeIds } from './map-ids.ts';
 import { BTF_MAGIC, HEADER_SIZE, parseBtf } from './parse.ts';
 import { StringPool } from './string-pool.ts';
 import { type NewBtfType, TypeWriter } from './write-type.ts';
@@ -92,15 +91,8 @@ export class BtfBuilder {
  * `FormatError` for what the format can not hold.
  */
 export function writeBtf(btf: Btf): Uint8Array {
-  return copyOf(btf).toBytes();
-}
-
-/** A builder that has the types of `btf` already, to add to them; ids stay. */
-export function copyOf(btf: Btf): BtfBuilder {
   const { littleEndian, base } = btf;
   const builder = new BtfBuilder(base ? { littleEndian, base } : { littleEndian });
-  for (let id = btf.firstOwnId; id < btf.count; id++) {
-    builder.add(mapTypeIds(btf.type(id), (to) => to));
-  }
-  return builder;
+  for (let id = btf.firstOwnId; id < btf.count; id++) builder.add(btf.type(id));
+  return builder.toBytes();
 }

@@ -198,7 +198,10 @@ export class CDeclare {
   }
 }
 
-const tabs = (level: number): string => '\t'.repeat(level);
+/** bpftool indents no deeper. */
+const MAX_TABS = 13;
+
+const tabs = (level: number): string => '\t'.repeat(Math.min(level, MAX_TABS));
 
 const spaced = (name: string, tight: boolean): string => (name && !tight ? ` ${name}` : name);
 

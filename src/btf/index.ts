@@ -17,6 +17,8 @@ export type {
 } from './ext.ts';
 export { CORE_RELOCATION_KINDS, parseBtfExt } from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
+export type { BtfRefusal } from './load/check.ts';
+export { checkBtfLoad } from './load/check.ts';
 export { mapTypeIds } from './map-ids.ts';
 export type { BtfMemberPlace, BtfUse } from './minimise.ts';
 export { minimiseBtf } from './minimise.ts';

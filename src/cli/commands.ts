@@ -216,9 +216,9 @@ export const COMMANDS: readonly CommandDef[] = [
     count: [1, 64],
     options: { 'base-btf': BASE_BTF },
     details:
-      'FILE is an object or raw BTF (/sys/kernel/btf/vmlinux). The C header is sorted by kind and ' +
-      'name, as bpftool of Linux 6.12 does it (which leaves out the first one); unsorted keeps ' +
-      'the order of the file. root_id shows only that type, in C with what it needs.',
+      'FILE is an object or raw BTF (/sys/kernel/btf/vmlinux). The C header is sorted by kind ' +
+      'and name, as bpftool of Linux 6.12 does it (which leaves out the first one); unsorted ' +
+      'keeps the order of the file. root_id shows only that type, in C with what it needs.',
     examples: [
       ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
       ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
