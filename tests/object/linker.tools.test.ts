@@ -9,6 +9,7 @@ import { parseElf } from '../../src/elf/index.ts';
 import { linkObjects, type ObjectFile, parseObject } from '../../src/object/index.ts';
 import { BPFTOOL, bpftool, hasBpftool, isNew } from '../btf/bpftool.ts';
 import { selftestObjects } from '../btf/selftests.ts';
+import { beeyard } from '../cli/helpers.ts';
 import { fixturePath, hasTool } from '../fixtures/read.ts';
 import { loadedParts } from './linked.ts';
 
@@ -52,7 +53,7 @@ const REASONS: readonly (readonly [RegExp, RegExp])[] = [
   [/section 'license' holds/, /non-identical contents of section 'license'/],
   [/has flags/, /flags mismatch/],
   [/is declared in another way/, /incompatible|map \w+ mismatch/],
-  [/does not describe the global symbol/, /failed to find BTF info/],
+  [/does not describe the global symbol|has no BTF/, /failed to find BTF info/],
   [/are both called/, /BTF is ambiguous/],
 ];
 
@@ -153,6 +154,19 @@ describe.skipIf(!hasBpftool)('sets that belong together', () => {
       names.filter((name) => name !== undefined),
       (name) => objects.find((path) => path.endsWith(`/${name}.bpf.o`))!,
     );
+  });
+
+  test('programs of the kernel in several objects are verified when they are linked', async () => {
+    const objects = await selftestObjects();
+    for (const names of KERNEL_SETS) {
+      const paths = names.map((name) => objects.find((path) => path.endsWith(`/${name}.bpf.o`))!);
+      const { code, out } = await beeyard(['verify', saved('set.o', object(ours(...paths)))]);
+      // The library alone has a program too.
+      expect({ names, out, code }).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('accepted'),
+      });
+    }
   });
 
   test('libbpf opens what we link, also where it does not open what it linked itself', () => {

@@ -4,7 +4,7 @@ import { finish } from './finish.ts';
 import type { Input, LinkInput } from './input.ts';
 import { inFile, LinkError } from './link-error.ts';
 import { Output } from './output.ts';
-import { readInput } from './read-input.ts';
+import { inTypes, readInput } from './read-input.ts';
 import { appendRelocations } from './relocations.ts';
 import { appendSections } from './sections.ts';
 import { appendSymbols } from './symbols.ts';
@@ -60,7 +60,7 @@ function append(output: Output, input: Input): void {
     appendSections(output, input);
     appendSymbols(output, input);
     appendRelocations(output, input);
-    appendTypes(output, input);
+    inTypes(input, () => appendTypes(output, input));
     appendExt(output, input);
   });
 }

@@ -74,11 +74,14 @@ function addSymbol(
 /** What BTF says about a global symbol. Throws `LinkError` if it says nothing, or two things. */
 function typeOf(input: Input, symbol: ElfSymbol, types: ReadonlyMap<string, NamedType>): NamedType {
   const type = types.get(symbol.name);
+  if (!input.btf) {
+    const reason = `the object has no BTF, which is needed to link its symbol '${symbol.name}'`;
+    throw failure(input, symbol, reason, 'Compile it with -g.');
+  }
   if (!type) {
-    const reason = input.btf
-      ? `BTF does not describe the global symbol '${symbol.name}'`
-      : `the object has no BTF, which is needed to link its global symbol '${symbol.name}'`;
-    throw failure(input, symbol, reason, 'Compile with -g; declare in C what assembler defines.');
+    const reason = `BTF does not describe the global symbol '${symbol.name}'`;
+    const advice = 'Compile with clang (bpf-gcc 12 leaves functions without names).';
+    throw failure(input, symbol, reason, advice);
   }
   if (type.rival === undefined) return type;
   const reason = `BTF types ${type.rival} and ${type.id} are both called '${symbol.name}'`;
@@ -142,8 +145,28 @@ function merge(place: Place, known: GlobalSymbol, type: NamedType): void {
   }
   // The stricter visibility counts, wherever it is asked for.
   if (symbol.visibility === 'hidden') known.symbol.visibility = 'hidden';
+  checkListing(place, known, type);
   if (isExtern || (!known.extern && isWeak)) return;
   takeDefinition(place, known, type);
+}
+
+/**
+ * What is said to be the kernel's (`__ksym`, `__kconfig`) or in a section can not be defined
+ * elsewhere: libbpf's linker refuses that in one order, and in the other makes what does not load.
+ */
+function checkListing(place: Place, known: GlobalSymbol, type: NamedType): void {
+  const { input, symbol } = place;
+  const isExtern = symbol.section === 0;
+  const section = listingSection(place, type)?.output;
+  if (isExtern && known.extern) known.section ??= section;
+  const declares = isExtern ? section : known.extern ? known.section : undefined;
+  const defines = isExtern ? known.section : section;
+  if (!declares || declares === defines) return;
+  const declared = `declared to be in '${declares.name}'`;
+  const defined = defines ? `in '${defines.name}'` : 'in no section';
+  const [here, before] = isExtern ? [declared, defined] : [defined, declared];
+  const text = `'${symbol.name}' is ${here} here, and ${before} in ${known.type.input.name}`;
+  throw failure(input, symbol, text, 'Leave __ksym or the section out of the declaration.');
 }
 
 /** From now on the name is what this input defines. */
@@ -151,17 +174,25 @@ function takeDefinition(
   { output, input, symbol, home }: Place,
   known: GlobalSymbol,
   type: NamedType,
-) {
+): void {
   const section = home?.output;
   known.symbol.type = symbol.type;
   known.symbol.section = section ? section.index : symbol.section;
   known.symbol.value = (home?.offset ?? 0) + symbol.value;
   known.symbol.size = symbol.size;
+  if (known.section !== section) unlist(known);
   known.section = section;
   known.extern = false;
   known.type = { input, id: type.id };
   known.stale = true;
   completeType(output, known);
+}
+
+/** Takes a weak variable out of its section: the strong one is in another. */
+function unlist(known: GlobalSymbol): void {
+  if (!known.section || !known.entry) return;
+  known.section.vars.delete(known.entry);
+  known.entry = undefined;
 }
 
 function checkTypes({ input, symbol }: Place, known: GlobalSymbol, type: NamedType): void {
