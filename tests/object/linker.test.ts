@@ -124,9 +124,17 @@ describe('symbols', () => {
   });
 
   test('that nobody defines stay externs', () => {
-    const [classify] = symbol(linked('app'), 'classify');
-    expect(classify).toMatchObject({ section: 0, type: 'none', binding: 'global' });
+    for (const name of ['classify', 'scale', 'seen']) {
+      const [found] = symbol(linked('app'), name);
+      expect(found).toMatchObject({ section: 0, value: 0, type: 'none', binding: 'global' });
+    }
     expect(() => parseObject(linked('app'))).toThrow("nothing defines 'classify'");
+  });
+
+  test('that stayed externs are resolved by a later link', () => {
+    const half = { name: 'half.o', bytes: linked('app') };
+    const later = linkObjects([half, ...linkInputs('library')]);
+    expect(loadedParts(parseObject(later))).toBe(loadedParts(whole));
   });
 });
 
