@@ -1,5 +1,6 @@
 import { FormatError, utf8 } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
+import type { Strings } from './strings.ts';
 import { ReplacedTypes, type TypeSource } from './type-source.ts';
 import type { BtfKind, BtfReference, BtfType } from './types.ts';
 
@@ -8,12 +9,7 @@ export interface BtfParts {
   readonly source: TypeSource;
   readonly littleEndian: boolean;
   readonly base?: Btf | undefined;
-  /** Length of the string section, base included: where a split BTF's strings start. */
-  readonly stringsLength: number;
-  /** The string at an offset of the string section (for `.BTF.ext`, which names by offset). */
-  readonly strings: (offset: number) => string;
-  /** The string section, without that of the base. */
-  readonly stringBytes: Uint8Array;
+  readonly strings: Strings;
 }
 
 /** Longer chains of modifiers and typedefs are refused (the kernel's own limit is 32). */
@@ -31,12 +27,12 @@ const MAX_CHAIN = 256;
 export class Btf {
   readonly littleEndian: boolean;
   readonly base: Btf | undefined;
+  /** Length of the string section, base included: where a split BTF's strings start. */
   readonly stringsLength: number;
   /** Number of types, `void` included: every id is below it. */
   readonly count: number;
   readonly #source: TypeSource;
-  readonly #strings: (offset: number) => string;
-  readonly #stringBytes: Uint8Array;
+  readonly #strings: Strings;
   #stringOffsets: ReadonlyMap<string, number> | undefined;
   readonly #alignments = new Map<number, number>();
 
@@ -45,9 +41,8 @@ export class Btf {
     this.count = parts.source.count;
     this.littleEndian = parts.littleEndian;
     this.base = parts.base;
-    this.stringsLength = parts.stringsLength;
+    this.stringsLength = parts.strings.length;
     this.#strings = parts.strings;
-    this.#stringBytes = parts.stringBytes;
   }
 
   /** Every type by id. On a BTF of `openBtf` this reads them all: prefer `type(id)`. */
@@ -69,12 +64,12 @@ export class Btf {
 
   /** The string at `offset` of the string section. Throws `FormatError` outside of it. */
   stringAt(offset: number): string {
-    return this.#strings(offset);
+    return this.#strings.at(offset);
   }
 
   /** Offset of `text` in the string section, that of the base included, or undefined. */
   findString(text: string): number | undefined {
-    this.#stringOffsets ??= offsetsOf(this.#stringBytes, this.base?.stringsLength ?? 0);
+    this.#stringOffsets ??= offsetsOf(this.#strings.bytes(), this.base?.stringsLength ?? 0);
     return this.base?.findString(text) ?? this.#stringOffsets.get(text);
   }
 
@@ -133,9 +128,7 @@ export class Btf {
       source: new ReplacedTypes(this.#source, types),
       littleEndian: this.littleEndian,
       base: this.base,
-      stringsLength: this.stringsLength,
       strings: this.#strings,
-      stringBytes: this.#stringBytes,
     });
   }
 }

@@ -85,3 +85,14 @@ export class BtfBuilder {
     return parseBtf(this.toBytes(), this.base);
   }
 }
+
+/**
+ * The section that a `Btf` would be read from: with a base, the part that is not the base's. Throws
+ * `FormatError` for what the format can not hold.
+ */
+export function writeBtf(btf: Btf): Uint8Array {
+  const { littleEndian, base } = btf;
+  const builder = new BtfBuilder(base ? { littleEndian, base } : { littleEndian });
+  for (let id = btf.firstOwnId; id < btf.count; id++) builder.add(btf.type(id));
+  return builder.toBytes();
+}

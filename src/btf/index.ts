@@ -1,6 +1,6 @@
 export { Btf } from './btf.ts';
 export type { BtfBuilderOptions, NewBtfType } from './build.ts';
-export { BtfBuilder } from './build.ts';
+export { BtfBuilder, writeBtf } from './build.ts';
 export type { DedupResult } from './dedup.ts';
 export { dedupBtf } from './dedup.ts';
 export { decodeValue } from './decode.ts';
@@ -15,7 +15,11 @@ export type {
 } from './ext.ts';
 export { CORE_RELOCATION_KINDS, parseBtfExt } from './ext.ts';
 export { formatFlat, formatValue } from './format.ts';
+export type { BtfRefusal } from './load/check.ts';
+export { checkBtfLoad } from './load/check.ts';
 export { mapTypeIds } from './map-ids.ts';
+export type { BtfMemberPlace, BtfUse } from './minimise.ts';
+export { minimiseBtf } from './minimise.ts';
 export { BTF_MAGIC, openBtf, parseBtf } from './parse.ts';
 export type { PrintCOptions } from './print-c.ts';
 export { declareC, printC } from './print-c.ts';

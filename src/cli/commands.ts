@@ -15,6 +15,13 @@ const GLOBALS: OptionDef = {
   help: 'set a global variable or a member of one (config.limit=5) before loading',
 };
 
+const BASE_BTF: OptionDef = {
+  type: 'string',
+  short: 'B',
+  value: 'FILE',
+  help: 'the BTF that this one continues (of a kernel, for a module)',
+};
+
 /**
  * Every command there is. Help, parsing and completion read this table; nothing else lists them.
  */
@@ -155,14 +162,47 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
-    operands: 'FILE [format raw|c]',
-    count: [1, 3],
-    options: {},
+    operands: 'FILE [root_id N]… [format raw|c] [unsorted]',
+    count: [1, 64],
+    options: { 'base-btf': BASE_BTF },
+    details:
+      'FILE is an object or raw BTF (/sys/kernel/btf/vmlinux). The C header is sorted by kind ' +
+      'and name, as bpftool of Linux 6.12 does it (which leaves out the first one); unsorted ' +
+      'keeps the order of the file. root_id shows only that type, in C with what it needs.',
     examples: [
       ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
       ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
+      ['beeyard btf dump file nf_nat.btf -B vmlinux.btf', 'types of a kernel module'],
     ],
     load: () => import('./btf-dump.ts'),
+  },
+  {
+    path: ['btf', 'dump', 'map'],
+    summary: "show the types of a map's key and value",
+    operands: 'OBJ MAP [key|value|kv|all] [format raw|c] [unsorted]',
+    count: [2, 6],
+    options: {},
+    examples: [
+      ['beeyard btf dump map firewall.bpf.o blocked format c', 'key and value as C'],
+      ['beeyard btf dump map firewall.bpf.o blocked value', 'the type of the value'],
+    ],
+    load: () => import('./btf-dump.ts').then(({ runMap }) => ({ run: runMap })),
+  },
+  {
+    path: ['gen', 'min_core_btf'],
+    summary: "keep what objects need of a kernel's types",
+    operands: 'INPUT OUTPUT OBJ…',
+    count: [3, Number.MAX_SAFE_INTEGER],
+    options: { 'base-btf': BASE_BTF },
+    details:
+      'Writes the few types that CO-RE relocation of the objects looks at, for kernels without ' +
+      'BTF of their own. Relocating against OUTPUT gives the same instructions as against INPUT, ' +
+      'but for ids of types. The file is the one bpftool writes.',
+    examples: [
+      ['beeyard gen min_core_btf vmlinux.btf small.btf firewall.bpf.o', 'for one object'],
+      ['beeyard gen min_core_btf 5.4.btf 5.4.min.btf *.bpf.o', 'for many'],
+    ],
+    load: () => import('./gen-min-core-btf.ts'),
   },
   {
     path: ['gen', 'object'],

@@ -1,5 +1,6 @@
 export { parseBtfFile, parseObject } from './parse.ts';
 export { essentialName } from './core-names.ts';
+export { coreUses } from './core-uses.ts';
 export type { LinkInput } from './linker/input.ts';
 export { LinkError } from './linker/link-error.ts';
 export { linkObjects } from './linker/link-objects.ts';

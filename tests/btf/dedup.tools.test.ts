@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadKernelProfile } from '../../src/abi/index.ts';
 import type { Btf, BtfType } from '../../src/btf/index.ts';
-import { BtfBuilder, dedupBtf, mapTypeIds, printRaw } from '../../src/btf/index.ts';
+import {
+  BtfBuilder,
+  dedupBtf,
+  mapTypeIds,
+  openBtf,
+  printRaw,
+  writeBtf,
+} from '../../src/btf/index.ts';
 import { parseBtfFile } from '../../src/object/index.ts';
 import { bpftool, hasBpftool, isNew } from './bpftool.ts';
 import { selftestObjects } from './selftests.ts';
@@ -88,6 +95,15 @@ test.skipIf(!hasBpftool)(
     expect(isNew ? wrong : wrong.slice(compared / 10)).toEqual([]);
   },
 );
+
+test('the kernel, parsed and built again, is the same in its size', async () => {
+  const btf = (await loadKernelProfile()).btf();
+  const again = writeBtf(btf);
+  const types = openBtf(again);
+  process.stdout.write(`${again.length} bytes, ${btf.stringsLength} of them strings before\n`);
+  expect(types.stringsLength).toBeLessThanOrEqual(btf.stringsLength);
+  expect(printRaw(types) === printRaw(btf)).toBe(true);
+});
 
 test('of the kernel nothing is left to remove, and of two copies one', async () => {
   const btf = (await loadKernelProfile()).btf();
