@@ -88,7 +88,7 @@ function appendVars(
       target.vars.add(entry);
     } else if (symbol.type.input === input && !symbol.extern) {
       symbol.entry.offset = entry.offset;
-      symbol.entry.size = btf.sizeOf(symbol.type.id);
+      symbol.entry.size = entry.size;
     }
   }
 }
