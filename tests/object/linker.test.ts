@@ -17,7 +17,7 @@ describe('a program, its functions, maps and globals from two objects', () => {
   // As app.bpf.c and library.bpf.c say: 20, 300, 4000 are the app's table, 9 and 900 the library's.
   const classOf = (length: number): number => (length + 900 > 1000 ? 2 : 1);
   const totalOf = (packets: number, length: number): bigint =>
-    BigInt(packets + 4 * 300 + (length * 20 + 4000) * 5);
+    BigInt(packets + 4 * 300 + (length * 20 + 4000) * 5 + 60);
 
   test.each(engines)('is verified and runs (%s)', async (engine) => {
     using host = await createMachine({ engine });
@@ -47,8 +47,8 @@ describe('sections', () => {
     expect(bss.value).toBe(8);
     const sections = parseElf(linked('library', 'app')).sections;
     const data = sections.find(({ name }) => name === '.data')!;
-    // odd (3), config at 4, scale, the library's table, then the app's table.
-    expect([data.align, data.size]).toEqual([4, 4 + 16 + 4 + 12 + 16]);
+    // odd (3), config at 4, scale, tuned, the library's table; then the app's tuned and table.
+    expect([data.align, data.size]).toEqual([4, 4 + 16 + 4 + 4 + 12 + 4 + 16]);
     expect(sections.find(({ name }) => name === '.bss')!.size).toBe(16);
   });
 
@@ -71,10 +71,10 @@ describe('sections', () => {
       '.text',
       'xdp',
       '.rodata',
+      '.data',
       '.maps',
       '.bss',
       'license',
-      '.data',
       '.rel.text',
       '.relxdp',
       '.BTF',
@@ -124,9 +124,17 @@ describe('symbols', () => {
   });
 
   test('that nobody defines stay externs', () => {
-    const [classify] = symbol(linked('app'), 'classify');
-    expect(classify).toMatchObject({ section: 0, type: 'none', binding: 'global' });
+    for (const name of ['classify', 'scale', 'seen']) {
+      const [found] = symbol(linked('app'), name);
+      expect(found).toMatchObject({ section: 0, value: 0, type: 'none', binding: 'global' });
+    }
     expect(() => parseObject(linked('app'))).toThrow("nothing defines 'classify'");
+  });
+
+  test('that stayed externs are resolved by a later link', () => {
+    const half = { name: 'half.o', bytes: linked('app') };
+    const later = linkObjects([half, ...linkInputs('library')]);
+    expect(loadedParts(parseObject(later))).toBe(loadedParts(whole));
   });
 });
 
@@ -180,6 +188,32 @@ describe('types', () => {
   });
 });
 
+describe.each([
+  ['moved-weak', 'moved-strong'],
+  ['moved-strong', 'moved-weak'],
+])('a weak variable of %s and %s that is strong in another section', (...names) => {
+  const bytes = linked(...names);
+
+  test('is where the strong one is', async () => {
+    const { btf } = parseObject(bytes);
+    const listed = ['.data', '.bss'].map((name) => {
+      const datasec = btf!.type(btf!.find('datasec', name)!);
+      return datasec.kind === 'datasec'
+        ? datasec.vars.map(({ type, offset }) => `${btf!.type(type).name} ${offset}`)
+        : [];
+    });
+    expect(listed).toEqual([
+      ['first 0', 'last 8'],
+      ['before 0', 'moved 4'],
+    ]);
+    using host = await createMachine();
+    const { programs, globals } = await host.load(bytes);
+    expect(programs.sum!.run({ data: new Uint8Array(64) }).returnValue).toBe(1 + 0 + 3);
+    globals.set('moved', 10);
+    expect(programs.sum!.run({ data: new Uint8Array(64) }).returnValue).toBe(1 + 10 + 3);
+  });
+});
+
 describe('names the kernel defines', () => {
   const object = parseObject(linked('kernel-first', 'kernel-second'));
 
@@ -228,7 +262,7 @@ describe('inputs that do not go together', () => {
     ['conflict-section', /section '.maps' has flags A, in the inputs before it has WA/],
     ['conflict-license', /section 'license' holds "Proprietary", in the inputs before "GPL"/],
     ['library', /'also' is defined here and in library.bpf.o, both strong/],
-    ['no-types', /the object has no BTF, .* global symbol 'fallback'/],
+    ['no-types', /the object has no BTF, .* link its symbol 'fallback'/],
     ['app.bpfeb.o', /is big-endian, app.bpf.o is little-endian/],
   ])('%s: what, where, why and what to do', (name, message) => {
     const error = together(name);
@@ -237,6 +271,27 @@ describe('inputs that do not go together', () => {
     expect(error.advice).toMatch(/^[A-Z].*\.$/);
     const { bytes } = linkInputs(name)[0]!;
     expect(error.offset).toBeLessThan(bytes.length);
+  });
+
+  test.each([
+    [
+      ['kernel-first', 'kernel-own'],
+      /'kernel_function' is in '.text' here, and declared to be in '.ksyms' in kernel-first/,
+    ],
+    [
+      ['kernel-own', 'kernel-first'],
+      /'kernel_function' is declared to be in '.ksyms' here, and in '.text' in kernel-own/,
+    ],
+  ])('%s: one says the kernel defines what the other defines', (names, message) => {
+    expect(() => linked(...names)).toThrow(message);
+    expect(() => linked(...names)).toThrow(LinkError);
+  });
+
+  test('of bpf-gcc 12: its BTF does not name functions', () => {
+    const bytes = fixture('gcc.bpf.o');
+    expect(() => linkObjects([{ name: 'gcc.bpf.o', bytes }])).toThrow(
+      /gcc.bpf.o: BTF does not describe the global symbol .* Compile with clang/,
+    );
   });
 
   test('another machine, an executable, no object at all', () => {

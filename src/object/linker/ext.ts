@@ -1,45 +1,51 @@
 import { FormatError } from '../../base/index.ts';
 import type { Input, InputSection } from './input.ts';
-import type { Output, OutputSection } from './output.ts';
-
-/** A record of `.BTF.ext`: about byte `offset` of a section. */
-interface Place {
-  readonly section: string;
-  readonly offset: number;
-}
+import type { Output } from './output.ts';
 
 /** Appends what `.BTF.ext` says of an input's instructions: functions, lines, CO-RE places. */
 export function appendExt(output: Output, input: Input): void {
   const { ext } = input;
   if (!ext) return;
-  const homes = new Map<string, InputSection>();
-  for (const section of input.sections) {
-    if (!homes.has(section.name)) homes.set(section.name, section);
-  }
+  const homes = new Homes(input);
   for (const record of ext.functions) {
-    const { section, ...place } = move(input, homes, record);
-    section.functions.push({ ...record, ...place, type: input.typeIds[record.type]! });
+    const { offset, target } = homes.of(record.section);
+    const type = newType(input, record.type);
+    target.functions.push({ ...record, offset: record.offset + offset, type });
   }
   for (const record of ext.lines) {
-    const { section, ...place } = move(input, homes, record);
-    section.lines.push({ ...record, ...place });
+    const { offset, target } = homes.of(record.section);
+    target.lines.push({ ...record, offset: record.offset + offset });
     output.texts.add(record.file).add(record.text);
   }
   for (const record of ext.coreRelocations) {
-    const { section, ...place } = move(input, homes, record);
-    section.coreRelocations.push({ ...record, ...place, type: input.typeIds[record.type]! });
+    const { offset, target } = homes.of(record.section);
+    const type = newType(input, record.type);
+    target.coreRelocations.push({ ...record, offset: record.offset + offset, type });
     output.texts.add(record.access);
   }
 }
 
-function move(
-  input: Input,
-  homes: ReadonlyMap<string, InputSection>,
-  { section: name, offset }: Place,
-): { section: OutputSection; offset: number } {
-  const home = homes.get(name);
-  if (!home?.output || home.duplicate) {
-    throw new FormatError('BTF.ext', 0, `${input.name}: there is no code in '${name}'`);
+function newType({ typeIds }: Input, id: number): number {
+  const type = typeIds[id]!;
+  if (type !== 0 || id === 0) return type;
+  throw new FormatError('BTF.ext', 0, `a record is about type ${id}, which was left out`);
+}
+
+/** Where the sections of an input are now, by name. */
+class Homes {
+  readonly #byName = new Map<string, InputSection>();
+
+  constructor(input: Input) {
+    for (const section of input.sections) {
+      if (!this.#byName.has(section.name)) this.#byName.set(section.name, section);
+    }
   }
-  return { section: home.output, offset: offset + home.offset };
+
+  of(name: string) {
+    const home = this.#byName.get(name);
+    if (!home?.output || home.duplicate) {
+      throw new FormatError('BTF.ext', 0, `there is no code in '${name}'`);
+    }
+    return { offset: home.offset, target: home.output };
+  }
 }

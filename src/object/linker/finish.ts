@@ -76,7 +76,7 @@ function addDatasecs(output: Output, builder: BtfBuilder): void {
   for (const { name, size, vars, described } of output.sections) {
     if (!described) continue;
     output.texts.add(name);
-    builder.add({ kind: 'datasec', name, size, vars });
+    builder.add({ kind: 'datasec', name, size, vars: [...vars] });
   }
 }
 

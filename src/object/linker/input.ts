@@ -33,6 +33,8 @@ export interface Input {
   readonly name: string;
   readonly elf: ElfFile;
   readonly btf: Btf | undefined;
+  /** The section `btf` was read from. */
+  readonly btfSection: ElfSection | undefined;
   readonly ext: BtfExt | undefined;
   readonly symbolTable: ElfSection;
   /** By ELF index, then those that only BTF knows; 0 is the null section. */

@@ -4,7 +4,7 @@ import { finish } from './finish.ts';
 import type { Input, LinkInput } from './input.ts';
 import { inFile, LinkError } from './link-error.ts';
 import { Output } from './output.ts';
-import { readInput } from './read-input.ts';
+import { inTypes, readInput } from './read-input.ts';
 import { appendRelocations } from './relocations.ts';
 import { appendSections } from './sections.ts';
 import { appendSymbols } from './symbols.ts';
@@ -19,6 +19,16 @@ const SPARE_ROOM = 4 << 20;
  * and debug information are merged. DWARF is left out. Externs that no input defines stay externs.
  * A single input is brought into the same form. The same inputs in the same order give the same
  * bytes.
+ *
+ * The bytes are those bpftool of 6.12 writes, but where what it writes can not be loaded or it
+ * refuses for no reason of the inputs:
+ * - a variable or map declared before its definition is listed in BTF where it is defined (libbpf
+ *   leaves the place of the declaration, and gets it right when its output is linked once more);
+ * - a weak variable may lose to a strong one in another section;
+ * - a kernel function or typeless kernel variable may be used by several inputs;
+ * - an extern map that no input defines stays an extern, and a later link can define it;
+ * - a name declared to be the kernel's is not defined by an input, in either order;
+ * - big-endian inputs are linked.
  *
  * Throws `LinkError` if the inputs do not go together, `FormatError` if one is broken; both name
  * the input.
@@ -60,7 +70,7 @@ function append(output: Output, input: Input): void {
     appendSections(output, input);
     appendSymbols(output, input);
     appendRelocations(output, input);
-    appendTypes(output, input);
+    inTypes(input, () => appendTypes(output, input));
     appendExt(output, input);
   });
 }

@@ -1,3 +1,4 @@
+import { FormatError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
 import { MapDefinition } from '../btf-maps.ts';
 import type { MapSpec } from '../types.ts';
@@ -27,17 +28,22 @@ const FIELDS = [
  */
 export function mapMismatch(a: TypeRef, b: TypeRef): string | undefined {
   const one = readDefinition(a);
+  if (typeof one === 'string') return one;
   const other = readDefinition(b);
-  if (!one || !other) return 'one of the two is not a map definition';
-  return specMismatch(one, other);
+  return typeof other === 'string' ? other : specMismatch(one, other);
 }
 
-function readDefinition({ btf, id }: TypeRef): Definition | undefined {
+/** The definition, or why it is none. */
+function readDefinition({ btf, id }: TypeRef): Definition | string {
   const variable = btf.type(id);
-  if (variable.kind !== 'var') return undefined;
-  const struct = btf.resolved(variable.type);
-  if (struct.kind !== 'struct') return undefined;
-  return { btf, spec: new MapDefinition(btf, variable.name, struct).read() };
+  const struct = variable.kind === 'var' ? btf.resolved(variable.type) : variable;
+  if (struct.kind !== 'struct') return `a ${struct.kind} does not define a map`;
+  try {
+    return { btf, spec: new MapDefinition(btf, variable.name, struct).read() };
+  } catch (error) {
+    if (error instanceof FormatError) return error.reason;
+    throw error;
+  }
 }
 
 function specMismatch(a: Definition, b: Definition): string | undefined {

@@ -26,6 +26,9 @@ interface ElfPart {
   info: number;
 }
 
+/** A variable or function in a datasec of the output; it moves when another definition counts. */
+export type SectionEntry = { -readonly [K in keyof BtfSectionVar]: BtfSectionVar[K] };
+
 /** A section of the output. */
 export class OutputSection {
   readonly name: string;
@@ -35,7 +38,7 @@ export class OutputSection {
   symbol = 0;
   /** A datasec of this name is to be written. */
   described = false;
-  readonly vars: BtfSectionVar[] = [];
+  readonly vars = new Set<SectionEntry>();
   readonly functions: FuncInfo[] = [];
   readonly lines: LineInfo[] = [];
   readonly coreRelocations: CoreRelocation[] = [];
@@ -87,8 +90,8 @@ export interface GlobalSymbol {
   typeId: number;
   /** The type of the last definition has not replaced the one in the output yet. */
   stale: boolean;
-  /** Its entry in the datasec of its section, by index. */
-  entry: number | undefined;
+  /** Its entry in the datasec of its section. */
+  entry: SectionEntry | undefined;
 }
 
 /** The object that is being put together. */

@@ -29,18 +29,17 @@ export function readInput({ name, bytes }: LinkInput): Input {
     const sections = elf.sections.map((section) => describe(section));
     const symbolTable = findSymbolTable(elf);
     checkInput(elf, sections);
-    const { btf, ext } = readTypes(elf);
+    const types = readTypes(elf);
     const input: Input = {
       name,
       elf,
-      btf,
-      ext,
+      ...types,
       symbolTable,
       sections,
       symbolIds: new Uint32Array(elf.symbols.length),
-      typeIds: new Uint32Array(btf?.count ?? 0),
+      typeIds: new Uint32Array(types.btf?.count ?? 0),
     };
-    readDatasecs(input, sections);
+    inTypes(input, () => readDatasecs(input, sections));
     return input;
   });
 }
@@ -86,13 +85,18 @@ function isDropped({ index, name, type, size }: ElfSection): boolean {
   return about.startsWith('.debug_') || about === '.BTF' || about === '.BTF.ext';
 }
 
-function readTypes(elf: ElfFile): Pick<Input, 'btf' | 'ext'> {
+/** Runs `read`, whose errors are about places in the input's BTF. */
+export function inTypes<T>({ btfSection }: Input, read: () => T): T {
+  return btfSection ? within(btfSection, read) : read();
+}
+
+function readTypes(elf: ElfFile): Pick<Input, 'btf' | 'btfSection' | 'ext'> {
   const own = (name: string): ElfSection | undefined =>
     elf.sections.find((section) => section.name === name && section.type === SHT_PROGBITS);
-  const types = own('.BTF');
-  const btf = types && within(types, () => parseBtf(types.data));
+  const btfSection = own('.BTF');
+  const btf = btfSection && within(btfSection, () => parseBtf(btfSection.data));
   const section = own('.BTF.ext');
   if (section && !btf) failIn(section, 0, 'there is no .BTF for it');
   const ext = section && btf && within(section, () => parseBtfExt(section.data, btf));
-  return { btf, ext };
+  return { btf, btfSection, ext };
 }

@@ -1,20 +1,17 @@
 import type { ElfSymbol } from '../../elf/index.ts';
 import { SHN_LORESERVE } from '../../elf/index.ts';
-import { mapMismatch } from './map-mismatch.ts';
-import { typeMismatch } from './compatible.ts';
-import type { TypeRef } from './compatible.ts';
 import type { Input, InputSection } from './input.ts';
-import { symbolPlace } from './input.ts';
-import { LinkError } from './link-error.ts';
-import { completeType } from './complete-type.ts';
 import type { GlobalSymbol, Output, OutputSection, OutputSymbol } from './output.ts';
+import { resolve } from './resolve.ts';
+import type { Place } from './symbol-place.ts';
+import { listingSection, symbolError } from './symbol-place.ts';
 import type { NamedType } from './symbol-types.ts';
 import { readSymbolTypes } from './symbol-types.ts';
 
 /**
  * Puts the symbols of an input into the output. Local ones are kept as they are, one symbol stands
- * for a section; names that inputs share become one symbol, for which the first strong definition
- * counts, or else the first weak one.
+ * for a section; names that inputs share become one symbol, for which the strong definition counts,
+ * or else the first weak one.
  */
 export function appendSymbols(output: Output, input: Input): void {
   const types = input.btf ? readSymbolTypes(input.btf) : new Map<string, NamedType>();
@@ -27,14 +24,6 @@ export function appendSymbols(output: Output, input: Input): void {
       symbol.binding === 'local' ? addLocal(place) : addGlobal(place, typeOf(input, symbol, types));
     input.symbolIds[symbol.index] = id;
   }
-}
-
-/** A symbol and the section it is in; undefined for externs and absolute ones. */
-interface Place {
-  readonly output: Output;
-  readonly input: Input;
-  readonly symbol: ElfSymbol;
-  readonly home: InputSection | undefined;
 }
 
 function homeOf(input: Input, symbol: ElfSymbol): InputSection | 'dropped' | undefined {
@@ -55,6 +44,7 @@ function addLocal(place: Place): number {
   return section.symbol;
 }
 
+/** `section`: where it is defined; externs are in none, whatever BTF lists them in. */
 function addSymbol(
   { output, symbol, home }: Place,
   section: OutputSection | undefined,
@@ -74,43 +64,31 @@ function addSymbol(
 /** What BTF says about a global symbol. Throws `LinkError` if it says nothing, or two things. */
 function typeOf(input: Input, symbol: ElfSymbol, types: ReadonlyMap<string, NamedType>): NamedType {
   const type = types.get(symbol.name);
+  if (!input.btf) {
+    const reason = `the object has no BTF, which is needed to link its symbol '${symbol.name}'`;
+    throw symbolError(input, symbol, reason, 'Compile it with -g.');
+  }
   if (!type) {
-    const reason = input.btf
-      ? `BTF does not describe the global symbol '${symbol.name}'`
-      : `the object has no BTF, which is needed to link its global symbol '${symbol.name}'`;
-    throw failure(input, symbol, reason, 'Compile with -g; declare in C what assembler defines.');
+    const reason = `BTF does not describe the global symbol '${symbol.name}'`;
+    const advice = 'Compile with clang (bpf-gcc 12 leaves functions without names).';
+    throw symbolError(input, symbol, reason, advice);
   }
   if (type.rival === undefined) return type;
   const reason = `BTF types ${type.rival} and ${type.id} are both called '${symbol.name}'`;
-  throw failure(input, symbol, reason, 'Declare it once.');
-}
-
-function failure(input: Input, symbol: ElfSymbol, reason: string, advice: string): LinkError {
-  return new LinkError(input.name, symbolPlace(input, symbol), reason, advice);
+  throw symbolError(input, symbol, reason, 'Declare it once.');
 }
 
 function addGlobal(place: Place, type: NamedType): number {
   const known = place.output.globals.get(place.symbol.name);
   if (!known) return addNewGlobal(place, type).id;
-  merge(place, known, type);
+  resolve(place, known, type);
   return known.id;
-}
-
-/** Externs of `.ksyms` and the like belong to the section that BTF lists them in. */
-function listingSection({ input, symbol, home }: Place, type: NamedType): InputSection | undefined {
-  if (symbol.section !== 0) return home;
-  if (type.datasec === undefined || type.datasec === '.extern') return undefined;
-  const section = input.sections.find(({ name }) => name === type.datasec);
-  if (section?.output) return section;
-  const reason = `'${symbol.name}' is in '${type.datasec}', which was left out`;
-  throw failure(input, symbol, reason, 'Put the variable into another section.');
 }
 
 function addNewGlobal(place: Place, type: NamedType): GlobalSymbol {
   const { output, input, symbol } = place;
-  const home = listingSection(place, type);
-  const section = home?.output;
-  const added = addSymbol({ ...place, home }, section);
+  const section = listingSection(place, type)?.output;
+  const added = addSymbol(place, place.home?.output);
   const global: GlobalSymbol = {
     name: symbol.name,
     ...added,
@@ -124,53 +102,4 @@ function addNewGlobal(place: Place, type: NamedType): GlobalSymbol {
   };
   output.globals.set(symbol.name, global);
   return global;
-}
-
-/** A name that was there before: settles which definition counts. */
-function merge(place: Place, known: GlobalSymbol, type: NamedType): void {
-  const { input, symbol } = place;
-  const isExtern = symbol.section === 0;
-  const isWeak = symbol.binding === 'weak';
-  if (!isExtern && !known.extern && !known.weak && !isWeak) {
-    const reason = `'${symbol.name}' is defined here and in ${known.type.input.name}, both strong`;
-    throw failure(input, symbol, reason, 'Make one of them static, extern or __weak.');
-  }
-  checkTypes(place, known, type);
-  if (!isWeak) {
-    known.symbol.binding = 'global';
-    known.weak = false;
-  }
-  // The stricter visibility counts, wherever it is asked for.
-  if (symbol.visibility === 'hidden') known.symbol.visibility = 'hidden';
-  if (isExtern || (!known.extern && isWeak)) return;
-  takeDefinition(place, known, type);
-}
-
-/** From now on the name is what this input defines. */
-function takeDefinition(
-  { output, input, symbol, home }: Place,
-  known: GlobalSymbol,
-  type: NamedType,
-) {
-  const section = home?.output;
-  known.symbol.type = symbol.type;
-  known.symbol.section = section ? section.index : symbol.section;
-  known.symbol.value = (home?.offset ?? 0) + symbol.value;
-  known.symbol.size = symbol.size;
-  known.section = section;
-  known.extern = false;
-  known.type = { input, id: type.id };
-  known.stale = true;
-  completeType(output, known);
-}
-
-function checkTypes({ input, symbol }: Place, known: GlobalSymbol, type: NamedType): void {
-  const before: TypeRef = { btf: known.type.input.btf!, id: known.type.id };
-  const now: TypeRef = { btf: input.btf!, id: type.id };
-  const isMap = known.section?.name === '.maps';
-  const reason = isMap ? mapMismatch(before, now) : typeMismatch(before, now);
-  if (reason === undefined) return;
-  const what = isMap ? 'map' : symbol.type === 'function' ? 'function' : 'symbol';
-  const text = `${what} '${symbol.name}' is declared in another way than in ${known.type.input.name}: ${reason}`;
-  throw failure(input, symbol, text, 'Declare it the same in both, best in a shared header.');
 }

@@ -1,7 +1,7 @@
-import type { Btf, BtfSectionVar, NewBtfType } from '../../btf/index.ts';
+import type { Btf, NewBtfType } from '../../btf/index.ts';
 import { mapTypeIds } from '../../btf/index.ts';
 import type { Input, InputSection } from './input.ts';
-import type { GlobalSymbol, Output, OutputSection } from './output.ts';
+import type { Output, OutputSection, SectionEntry } from './output.ts';
 import { isShared } from './symbol-types.ts';
 
 /** Appends the types of an input, and what its datasecs list. */
@@ -73,37 +73,22 @@ function appendVars(
 ): void {
   target.described = true;
   for (const variable of section.datasec!.vars) {
-    const { name, ...type } = btf.type(variable.type);
-    const symbol = isShared(type) ? sharedSymbol(output, btf, name, variable, target) : undefined;
-    const entry: BtfSectionVar = {
+    const type = btf.type(variable.type);
+    const symbol = isShared(type) ? output.globals.get(type.name) : undefined;
+    if (isShared(type) && !symbol) btf.fail(type.id, `'${type.name}' has no symbol`);
+    // A weak variable that lost against a strong one in another section.
+    if (symbol && symbol.section !== target) continue;
+    const entry: SectionEntry = {
       type: newId(input, btf, section.datasec!.id)(variable.type),
       offset: section.offset + variable.offset,
       size: variable.size,
     };
     if (symbol?.entry === undefined) {
-      if (symbol) symbol.entry = target.vars.length;
-      target.vars.push(entry);
+      if (symbol) symbol.entry = entry;
+      target.vars.add(entry);
     } else if (symbol.type.input === input && !symbol.extern) {
-      target.vars[symbol.entry] = { ...entry, size: btf.sizeOf(symbol.type.id) };
+      symbol.entry.offset = entry.offset;
+      symbol.entry.size = entry.size;
     }
   }
-}
-
-function sharedSymbol(
-  output: Output,
-  btf: Btf,
-  name: string,
-  { type }: BtfSectionVar,
-  target: OutputSection,
-): GlobalSymbol {
-  const symbol = output.globals.get(name);
-  if (!symbol) btf.fail(type, `'${name}' has no symbol`);
-  if (symbol.section !== target) {
-    const other = symbol.section ? `in '${symbol.section.name}'` : 'in no section';
-    btf.fail(
-      type,
-      `'${name}' is in '${target.name}' here, and ${other} in ${symbol.type.input.name}`,
-    );
-  }
-  return symbol;
 }
