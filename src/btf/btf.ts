@@ -75,16 +75,7 @@ export class Btf {
 
   /** Every string with `part` in it, those of the base first. `part` is of ASCII. */
   stringsWith(part: string): string[] {
-    const bytes = this.#stringBytes;
-    const found = this.base?.stringsWith(part) ?? [];
-    for (let at = indexOf(bytes, part, 0); at >= 0; ) {
-      const start = bytes.lastIndexOf(0, at) + 1;
-      const end = bytes.indexOf(0, at);
-      if (end < 0) break;
-      found.push(utf8(bytes.subarray(start, end)));
-      at = indexOf(bytes, part, end);
-    }
-    return found;
+    return [...(this.base?.stringsWith(part) ?? []), ...this.#strings.containing(part)];
   }
 
   /** Id of the first type of that kind and name, or undefined. */
@@ -158,17 +149,6 @@ function offsetsOf(bytes: Uint8Array, start: number): ReadonlyMap<string, number
     at = end + 1;
   }
   return offsets;
-}
-
-/** Where `part` is next in `bytes`, or -1. */
-function indexOf(bytes: Uint8Array, part: string, from: number): number {
-  const first = part.charCodeAt(0);
-  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
-    let length = 1;
-    while (length < part.length && bytes[at + length] === part.charCodeAt(length)) length++;
-    if (length === part.length) return at;
-  }
-  return -1;
 }
 
 /** Types that only decorate or name another. */

@@ -1,4 +1,4 @@
-import type { ByteReader } from '../base/index.ts';
+import { type ByteReader, utf8 } from '../base/index.ts';
 import type { Btf } from './btf.ts';
 
 /** Where a string section is in its file. */
@@ -49,8 +49,33 @@ export class Strings {
     return text;
   }
 
+  /** Every string of the section with `part` in it, which is of ASCII. */
+  containing(part: string): string[] {
+    const bytes = this.bytes();
+    const found: string[] = [];
+    for (let at = indexOf(bytes, part, 0); at >= 0; ) {
+      const start = bytes.lastIndexOf(0, at) + 1;
+      const end = bytes.indexOf(0, at);
+      if (end < 0) break;
+      found.push(utf8(bytes.subarray(start, end)));
+      at = indexOf(bytes, part, end);
+    }
+    return found;
+  }
+
   /** The section, without that of the base. */
   bytes(): Uint8Array {
     return this.#reader.bytes.subarray(this.#start, this.#end);
   }
+}
+
+/** Where `part` is next in `bytes`, or -1. */
+function indexOf(bytes: Uint8Array, part: string, from: number): number {
+  const first = part.charCodeAt(0);
+  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let length = 1;
+    while (length < part.length && bytes[at + length] === part.charCodeAt(length)) length++;
+    if (length === part.length) return at;
+  }
+  return -1;
 }
