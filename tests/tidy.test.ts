@@ -2,7 +2,7 @@
  * The rules of ARCHITECTURE.md, enforced: who may import whom, no cycles, no dead files, sizes,
  * no leftovers. Allowances are listed here with their reason, nowhere else.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
