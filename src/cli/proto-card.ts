@@ -213,7 +213,7 @@ const ITERATOR = {
 } as const;
 
 function notesOf(contract: CallContract): string[] {
-  const { callback, enters, leaves, iterator } = contract;
+  const { args, callback, enters, leaves, iterator } = contract;
   return words([
     contract.module && `of the kernel module ${contract.module}`,
     contract.gplOnly && 'only programs under a GPL-compatible licence',
@@ -223,7 +223,7 @@ function notesOf(contract: CallContract): string[] {
     contract.deviceBound && 'only programs loaded for one network device',
     contract.packetAccess && 'takes pointers into the packet',
     contract.changesPacket && 'pointers into the packet are invalid afterwards',
-    contract.release && 'gives up the reference in its argument',
+    contract.release && !args.some((arg) => arg.release) && 'gives up the reference it is given',
     contract.rcuProtected && 'good within one RCU read section',
     enters && `begins ${SECTIONS[enters]}`,
     leaves && `ends ${SECTIONS[leaves]}`,
