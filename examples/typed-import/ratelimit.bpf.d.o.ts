@@ -44,18 +44,24 @@ declare const object: TypedObject<{
     /** ringbuf, max_entries 4096 */
     events: RecordMap<Records>;
     /** global variables */
-    '.rodata': MapOf<number, {
-      limit: bigint;
-      settings: {
-        report: boolean;
-        name: string | number[];
-      };
-    }>;
+    '.rodata': MapOf<
+      number,
+      {
+        limit: bigint;
+        settings: {
+          report: boolean;
+          name: string | number[];
+        };
+      }
+    >;
     /** global variables */
-    '.bss': MapOf<number, {
-      dropped: bigint;
-      event_type: bigint;
-    }>;
+    '.bss': MapOf<
+      number,
+      {
+        dropped: bigint;
+        event_type: bigint;
+      }
+    >;
   };
   globals: {
     readonly limit: bigint;

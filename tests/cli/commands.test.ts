@@ -129,11 +129,13 @@ describe('beeyard map', () => {
 });
 
 describe('beeyard btf dump file', () => {
-  it('prints raw types and C', async () => {
+  it('prints raw types, C and TypeScript', async () => {
     const raw = await beeyard(['btf', 'dump', 'file', NET]);
     expect(raw.out).toMatch(/^\[\d+\] STRUCT 'sample' size=16 vlen=3$/m);
     const c = await beeyard(['btf', 'dump', 'file', NET, 'format', 'c']);
     expect(c.out).toMatch(/struct sample \{\n\t__u64 time;/);
+    const ts = await beeyard(['btf', 'dump', 'file', NET, 'format', 'ts']);
+    expect(ts.out).toMatch(/export interface sample \{\n  time: bigint;/);
   });
 
   it.each([
@@ -144,6 +146,38 @@ describe('beeyard btf dump file', () => {
     [['missing.o'], 3],
   ])('%j is refused', async (args, code) => {
     expect((await beeyard(['btf', 'dump', 'file', ...args])).code).toBe(code);
+  });
+});
+
+describe('beeyard gen', () => {
+  it('prints the types of an object, or writes them where TypeScript looks', async () => {
+    const shown = await beeyard(['gen', 'types', NET]);
+    expect(shown.out).toMatch(/^ {4}by_length: Program<'xdp'>;$/m);
+    const folder = files.path('.');
+    const written = await beeyard(['gen', 'types', NET, '-o', folder, '-j']);
+    expect(written.json()).toEqual({ file: files.path('net.bpf.d.o.ts') });
+    expect(Buffer.from(files.read('net.bpf.d.o.ts')).toString()).toBe(shown.out);
+    const json = await beeyard(['gen', 'types', NET, '-j']);
+    expect(json.json()).toEqual({ declaration: shown.out });
+  });
+
+  it('prints headers for C', async () => {
+    const { out } = await beeyard(['gen', 'skeleton', NET]);
+    expect(out).toContain('static inline int net_bpf__attach(struct net_bpf *obj)');
+    const named = await beeyard(['gen', 'subskeleton', NET, 'name', 'net']);
+    expect(named.out).toContain('#ifndef __NET_SUBSKEL_H__');
+  });
+
+  it.each([
+    [['types'], 2],
+    [['types', 'package.json'], 3],
+    [['types', NET, '-o', '/nowhere/at/all'], 3],
+    [['skeleton', NET, 'nam', 'x'], 2],
+    [['skeleton', NET, 'name'], 2],
+    [['skeleton', NET, 'name', 'a b'], 2],
+    [['skeleton', 'tests/fixtures/legacy-maps.bpf.o'], 3],
+  ])('%j is refused', async (args, code) => {
+    expect((await beeyard(['gen', ...args])).code).toBe(code);
   });
 });
 

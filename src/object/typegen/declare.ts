@@ -52,7 +52,8 @@ export function declarationName(file: string): string {
 }
 
 function head(name: string): string {
-  return `// What is in ${comment(name)}, for TypeScript: made by 'beeyard gen types'. Do not edit.`;
+  const maker = "made by 'beeyard gen types'. Do not edit.";
+  return `// What is in ${comment(name)}, for TypeScript: ${maker}`;
 }
 
 function importLine(body: string): string {
