@@ -149,6 +149,10 @@ describe('beeyard btf dump file', () => {
   });
 });
 
+const clang = ['clang', 'clang-19', 'clang-18', 'clang-16', 'clang-15', 'clang-14'].find((name) =>
+  spawnSync(name, ['--print-targets'], { encoding: 'utf8' }).stdout?.includes('bpf'),
+);
+
 describe('beeyard gen', () => {
   it('prints the types of an object, or writes them where TypeScript looks', async () => {
     const shown = await beeyard(['gen', 'types', NET]);
@@ -159,6 +163,18 @@ describe('beeyard gen', () => {
     expect(Buffer.from(files.read('net.bpf.d.o.ts')).toString()).toBe(shown.out);
     const json = await beeyard(['gen', 'types', NET, '-j']);
     expect(json.json()).toEqual({ declaration: shown.out });
+  });
+
+  it.skipIf(!clang)('compiles a source for its types (skipped without clang)', async () => {
+    const source = 'tests/machine/programs/net.bpf.c';
+    const { out, err } = await beeyard(['gen', 'types', source, '-I', 'include']);
+    expect(err).toBe('');
+    expect(out).toContain("by_length: Program<'xdp'>;");
+    const wrong = files.write('types.bpf.c', 'int x = ;\n');
+    const failed = await beeyard(['gen', 'types', wrong]);
+    expect(failed.code).toBe(1);
+    expect(failed.err).toMatch(/types\.bpf\.c:1:9: error/);
+    expect((await beeyard(['gen', 'types', 'none.bpf.c'])).code).toBe(3);
   });
 
   it('prints headers for C', async () => {
@@ -180,10 +196,6 @@ describe('beeyard gen', () => {
     expect((await beeyard(['gen', ...args])).code).toBe(code);
   });
 });
-
-const clang = ['clang', 'clang-19', 'clang-18', 'clang-16', 'clang-15', 'clang-14'].find((name) =>
-  spawnSync(name, ['--print-targets'], { encoding: 'utf8' }).stdout?.includes('bpf'),
-);
 
 describe('beeyard build', () => {
   it.skipIf(!clang)('compiles against our own headers (skipped without clang)', async () => {
