@@ -1,8 +1,9 @@
-// Needs clang, g++, bpftool and libbpf's headers: skeletons are used by C programs.
+// Needs clang, g++, bpftool and libbpf's headers: skeletons are used by C programs. $BPFTOOL is
+// another bpftool (7.5 is the one of Linux 6.12), $SKELETON_OBJECTS a folder with more objects.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseObject } from '../../src/object/index.ts';
@@ -24,6 +25,8 @@ function run(command: string, ...args: string[]): string {
   return stdout;
 }
 
+const BPFTOOL = process.env['BPFTOOL'] ?? 'bpftool';
+const MORE = process.env['SKELETON_OBJECTS'];
 const RATELIMIT = join(root, 'examples/typed-import/ratelimit.bpf.o');
 
 /** Opens, changes and looks; loads nothing (libbpf opens objects without a kernel). */
@@ -68,13 +71,10 @@ int main() {
 }
 `;
 
-describe.runIf(hasTool('clang-19') && hasTool('g++') && hasTool('bpftool'))('skeletons', () => {
+describe.runIf(hasTool('clang-19') && hasTool('g++') && hasTool(BPFTOOL))('skeletons', () => {
   const bytes = new Uint8Array(readFileSync(RATELIMIT));
   writeFileSync(join(folder, 'ours.h'), printSkeleton(parseObject(bytes), bytes, 'rl'));
-  writeFileSync(
-    join(folder, 'theirs.h'),
-    run('bpftool', 'gen', 'skeleton', RATELIMIT, 'name', 'rl'),
-  );
+  writeFileSync(join(folder, 'theirs.h'), run(BPFTOOL, 'gen', 'skeleton', RATELIMIT, 'name', 'rl'));
   writeFileSync(join(folder, 'use.c'), USE);
   writeFileSync(join(folder, 'use.cpp'), USE_CLASS);
 
@@ -117,14 +117,15 @@ describe.runIf(hasTool('clang-19') && hasTool('g++') && hasTool('bpftool'))('ske
     run('g++', '-x', 'c++', '-Wall', '-Werror', 'sub.c', '-lbpf', '-o', 'subcpp');
   });
 
-  const objects = [
-    'examples/firewall',
-    'tests/machine/programs',
-    'bench/programs',
-    'tests/fixtures',
-  ]
-    .flatMap((path) => readdirSync(join(root, path)).map((name) => join(root, path, name)))
+  const folders = [
+    ...['examples/firewall', 'tests/machine/programs', 'bench/programs', 'tests/fixtures'],
+    ...(MORE ? [MORE] : []),
+  ];
+  const objects = folders
+    .flatMap((path) => readdirSync(resolve(root, path)).map((name) => resolve(root, path, name)))
     .filter((path) => path.endsWith('.bpf.o'));
+
+  const isOld = !run(BPFTOOL, 'gen', 'skeleton', RATELIMIT).includes('AUTO_ATTACH');
 
   /**
    * The struct as text without what is free: empty lines and spaces, and sections without variables,
@@ -137,14 +138,17 @@ describe.runIf(hasTool('clang-19') && hasTool('g++') && hasTool('bpftool'))('ske
   };
 
   it.each(objects)("have bpftool's struct: %s", (path) => {
-    const theirs = spawnSync('bpftool', ['gen', 'skeleton', path, 'name', 'skel'], {
+    const theirs = spawnSync(BPFTOOL, ['gen', 'skeleton', path, 'name', 'skel'], {
       encoding: 'utf8',
       maxBuffer: 1 << 28,
     });
-    // libbpf does not open all of them; bpftool before 7.5 shows no tables of struct_ops.
-    if (theirs.status !== 0 || path.endsWith('special.bpf.o')) return;
+    // libbpf does not open all of them.
+    if (theirs.status !== 0) return;
     const object = new Uint8Array(readFileSync(path));
     const ours = printSkeleton(parseObject(object), object, 'skel');
-    expect(structOf(ours)).toBe(structOf(theirs.stdout));
+    // bpftool before 7.5 knows no tables of struct_ops.
+    if (!isOld || !ours.includes('} struct_ops;')) {
+      expect(structOf(ours)).toBe(structOf(theirs.stdout));
+    }
   });
 });
