@@ -183,7 +183,8 @@ export const COMMANDS: readonly CommandDef[] = [
     details:
       'The declaration types `import object from "./FILE.bpf.o"`: programs with the options and ' +
       'verdicts of their types, maps with the keys and values BTF says, global variables. ' +
-      'A source (FILE.bpf.c) is compiled for it. TypeScript takes it with "allowArbitraryExtensions": true in tsconfig.json.',
+      'A source (FILE.bpf.c) is compiled for it. TypeScript takes it with ' +
+      '"allowArbitraryExtensions": true in tsconfig.json.',
     examples: [
       ['beeyard gen types firewall.bpf.o', 'look at it'],
       ['beeyard gen types firewall.bpf.o -o .', 'writes firewall.bpf.d.o.ts'],

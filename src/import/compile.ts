@@ -116,7 +116,7 @@ function fromCache(place: string): CompiledObject | undefined {
   }
 }
 
-/** Nothing is kept if a file was written meanwhile: the compiler may have seen what it was before. */
+/** Keeps nothing if a file was written meanwhile: the compiler may have seen what it was. */
 function toCache(
   place: string,
   started: number,

@@ -118,7 +118,10 @@ describe.runIf(hasTool('clang-19') && hasTool('g++') && hasTool(BPFTOOL))('skele
   });
 
   const folders = [
-    ...['examples/firewall', 'tests/machine/programs', 'bench/programs', 'tests/fixtures'],
+    'examples/firewall',
+    'tests/machine/programs',
+    'bench/programs',
+    'tests/fixtures',
     ...(MORE ? [MORE] : []),
   ];
   const objects = folders
