@@ -86,7 +86,14 @@ describe.skipIf(!isBuilt)('vitest with the plugin (skipped before npm run build)
   it('runs the tests of examples/typed-import', { timeout: 60_000 }, () => {
     const project = new Project();
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    const { stdout, status } = project.node(vitest, 'run', '--root', EXAMPLE);
+    const { stdout, status } = project.node(
+      vitest,
+      'run',
+      '--root',
+      EXAMPLE,
+      '--testTimeout',
+      '40000',
+    );
     expect(stdout).toMatch(/Tests\s+2 passed/);
     expect(status).toBe(0);
     // The plugin has just looked at it: what is committed is what it writes.
