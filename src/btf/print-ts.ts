@@ -1,8 +1,8 @@
 import type { Btf } from './btf.ts';
 import { TsTypes } from './ts-types.ts';
 
-const HEAD = `// Types of decoded values: 64-bit integers and pointers are bigint, enums their names (or the
-// number without a name), char arrays text where it is printable.
+const HEAD = `// Types of decoded values: integers of 64 bits and pointers are bigint, enums their
+// names (or a number without a name), char arrays text where it is printable.
 
 `;
 

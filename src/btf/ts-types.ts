@@ -15,6 +15,8 @@ import type {
 
 /** Anonymous types are spelled out at each use, so a small hostile file could print without end. */
 const MAX_CHARACTERS = 1 << 25;
+/** What looking at a member counts. */
+const MEMBER_CHARACTERS = 16;
 const WIDTH = 100;
 /** What a char array is: text, or its bytes where they are not printable. */
 const CHARS = 'string | number[]';
@@ -48,9 +50,13 @@ export class TsTypes {
   /** The type of values of `id`; `level` is the indentation of the line it will stand in. */
   reference(id: number, level = 0): string {
     const text = this.#type(id, level);
-    this.#budget -= text.length;
-    if (this.#budget < 0) this.#btf.fail(id, 'takes too much text to print');
+    this.#spend(id, text.length);
     return text;
+  }
+
+  #spend(id: number, characters: number): void {
+    this.#budget -= characters;
+    if (this.#budget < 0) this.#btf.fail(id, 'takes too much text to print');
   }
 
   /** Asks for the definition of `id` if it has a name, typedefs included. */
@@ -140,6 +146,7 @@ export class TsTypes {
   /** Members by name, those of anonymous members among them, as a decoded object has them. */
   #flatten(type: BtfComposite, level: number, into = new Map<string, string>()) {
     for (const member of type.members) {
+      this.#spend(type.id, MEMBER_CHARACTERS);
       const inner = member.name ? undefined : this.#btf.resolved(member.type);
       if (member.name) into.set(member.name, this.#member(member, level + 1));
       else if (inner?.kind === 'struct' || inner?.kind === 'union') {

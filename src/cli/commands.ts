@@ -275,7 +275,7 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['gen', 'types'],
     summary: 'print what an object holds as a TypeScript declaration',
-    operands: 'OBJ',
+    operands: 'OBJ|FILE.bpf.c',
     count: [1, 1],
     options: {
       out: {
@@ -284,11 +284,14 @@ export const COMMANDS: readonly CommandDef[] = [
         value: 'FILE',
         help: 'file to write; in a folder: FILE.bpf.d.o.ts, where TypeScript looks',
       },
+      include: { type: 'string', short: 'I', multiple: true, value: 'DIR', help: 'more headers' },
+      define: { type: 'string', short: 'D', multiple: true, value: 'NAME[=V]', help: 'macros' },
     },
     details:
       'The declaration types `import object from "./FILE.bpf.o"`: programs with the options and ' +
       'verdicts of their types, maps with the keys and values BTF says, global variables. ' +
-      'TypeScript takes it with "allowArbitraryExtensions": true in tsconfig.json.',
+      'A source (FILE.bpf.c) is compiled for it. TypeScript takes it with ' +
+      '"allowArbitraryExtensions": true in tsconfig.json.',
     examples: [
       ['beeyard gen types firewall.bpf.o', 'look at it'],
       ['beeyard gen types firewall.bpf.o -o .', 'writes firewall.bpf.d.o.ts'],

@@ -3,7 +3,7 @@
  * the declaration beside the file (`beeyard gen types`) says what is in it.
  */
 import type { BtfInput, BtfValue } from '../btf/index.ts';
-import type { MapOf } from './map.ts';
+import type { MapOf, MapRecord } from './map.ts';
 import type { Program } from './program.ts';
 
 /** What an object has: programs and maps as they are once loaded, values of its globals. */
@@ -24,7 +24,17 @@ export interface AnyObject extends ObjectShape {
 /** Only a key for types to meet at: no value has it. */
 declare const shape: unique symbol;
 
-/** The bytes of an object file, with what is in it as a type. */
+/**
+ * The bytes of an object file, with what is in it as a type.
+ *
+ * ```ts
+ * declare const counter: TypedObject<{
+ *   programs: { count: Program<'xdp'> };
+ *   maps: { flows: MapOf<number, { packets: bigint }, Ipv4> };
+ *   globals: { readonly limit: bigint };
+ * }>;
+ * ```
+ */
 export interface TypedObject<Shape extends ObjectShape = AnyObject> extends Uint8Array {
   readonly [shape]?: Shape;
 }
@@ -84,23 +94,16 @@ export type ObjectMap<K, KeyText extends string = never> = MapOf<K, number, KeyT
 /** A queue, stack or bloom filter: values without keys. */
 export type Queue<V> = MapBase & Pick<MapOf<undefined, V>, 'push' | 'pop'>;
 
-/** A record out of a ring buffer or perf event array. */
-interface RecordOf<T> {
-  readonly value: T;
-  readonly data: Uint8Array;
-  readonly cpu: number;
-}
-
 /**
  * A ring buffer or perf event array. `Records` are the structs of the object by name: what `type`
  * may be, and what the records then are.
  */
 export interface RecordMap<Records> extends MapBase {
-  drain(): RecordOf<Uint8Array>[];
-  drain<Name extends keyof Records & string>(type: Name): RecordOf<Records[Name]>[];
-  records(options?: { readonly signal?: AbortSignal }): AsyncGenerator<RecordOf<Uint8Array>>;
+  drain(): MapRecord<Uint8Array>[];
+  drain<Name extends keyof Records & string>(type: Name): MapRecord<Records[Name]>[];
+  records(options?: { readonly signal?: AbortSignal }): AsyncGenerator<MapRecord<Uint8Array>>;
   records<Name extends keyof Records & string>(options: {
     readonly signal?: AbortSignal;
     readonly type: Name;
-  }): AsyncGenerator<RecordOf<Records[Name]>>;
+  }): AsyncGenerator<MapRecord<Records[Name]>>;
 }

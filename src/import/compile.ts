@@ -1,10 +1,11 @@
 /** C to object, with what was compiled before kept on disk by its content. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { compileArguments } from '../tools/index.ts';
+import { jsonHead, keepFile } from './cache.ts';
 import { CompileError } from './compile-error.ts';
 import { type Compiler, findCompiler } from './compiler.ts';
 import { cacheFolder, includeFolder } from './places.ts';
@@ -72,6 +73,7 @@ function compile(
   place: string | undefined,
 ): CompiledObject {
   const folder = mkdtempSync(join(tmpdir(), 'beeyard-'));
+  const started = performance.timeOrigin + performance.now();
   try {
     const object = join(folder, 'object.o');
     const list = join(folder, 'object.d');
@@ -82,7 +84,7 @@ function compile(
     if (status !== 0) throw new CompileError(path, stderr);
     const dependencies = dependenciesIn(readFileSync(list, 'utf8'));
     const bytes = new Uint8Array(readFileSync(object));
-    if (place) toCache(place, dependencies, bytes);
+    if (place) toCache(place, started, dependencies, bytes);
     return { bytes, dependencies, warnings: stderr };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -114,17 +116,14 @@ function fromCache(place: string): CompiledObject | undefined {
   }
 }
 
-function toCache(place: string, dependencies: readonly string[], bytes: Uint8Array): void {
-  try {
-    const list = dependencies.map((path) => [path, digest(readFileSync(path))]);
-    const json = Buffer.from(JSON.stringify(list));
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(json.length, 0);
-    mkdirSync(dirname(place), { recursive: true });
-    const unfinished = `${place}.${process.pid}`;
-    writeFileSync(unfinished, Buffer.concat([head, json, bytes]));
-    renameSync(unfinished, place);
-  } catch {
-    // Read-only homes and full disks only cost the next start some milliseconds.
-  }
+/** Keeps nothing if a file was written meanwhile: the compiler may have seen what it was. */
+function toCache(
+  place: string,
+  started: number,
+  paths: readonly string[],
+  bytes: Uint8Array,
+): void {
+  if (paths.some((path) => statSync(path).mtimeMs > started)) return;
+  const list = paths.map((path) => [path, digest(readFileSync(path))]);
+  keepFile(place, jsonHead(list), bytes);
 }

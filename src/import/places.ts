@@ -2,11 +2,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** From this file to the package's headers. */
+const INCLUDE = '../../include';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The folder to search for <beeyard/bpf.h>: a part of the package. */
 export function includeFolder(): string {
-  return fileURLToPath(new URL('../../include', import.meta.url));
+  return fileURLToPath(new URL(INCLUDE, import.meta.url));
 }
 
 /**

@@ -7,13 +7,15 @@
  * export default defineConfig({ plugins: [beeyard()] });
  * ```
  */
+import { resolve } from 'node:path';
 import { FormatError } from '../base/index.ts';
 import { CompileError } from './compile-error.ts';
 import type { CompileSettings } from './compile.ts';
+import { MissingCompiler } from './compiler.ts';
 import { writeDeclaration } from './declaration.ts';
 import { isObjectPath, moduleText, readObject } from './module.ts';
 
-/** Options of the plugin, besides how to compile. */
+/** Options of the plugin, besides how to compile. Folders are looked for from Vite's root. */
 export interface PluginOptions extends CompileSettings {
   /**
    * Where declarations go: true (default) beside each file, a folder (from Vite's root) for all of
@@ -68,7 +70,8 @@ export default function beeyard(options: PluginOptions = {}): BeeyardPlugin {
 
 function loadObject(context: Context, path: string, options: PluginOptions, root: string) {
   context.addWatchFile(path);
-  const { bytes, dependencies, warnings } = readObject(path, options);
+  const include = (options.include ?? []).map((folder) => resolve(root, folder));
+  const { bytes, dependencies, warnings } = readObject(path, { ...options, include });
   for (const one of dependencies) context.addWatchFile(one);
   if (warnings) context.warn(warnings);
   const problem = writeDeclaration(bytes, path, root, options.types ?? true);
@@ -82,6 +85,7 @@ function describe(error: unknown, id: string): PluginError {
     const { message, file, line, column } = error;
     return { message, id, loc: { file, line, column } };
   }
+  if (error instanceof MissingCompiler) return { message: `${error.message}; ${error.hint}`, id };
   const text = error instanceof Error ? error.message : String(error);
   return { message: error instanceof FormatError ? `${id}: ${text}` : text, id };
 }

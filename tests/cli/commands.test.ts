@@ -138,11 +138,13 @@ describe('beeyard map', () => {
 });
 
 describe('beeyard btf dump file', () => {
-  it('prints raw types and C', async () => {
+  it('prints raw types, C and TypeScript', async () => {
     const raw = await beeyard(['btf', 'dump', 'file', NET]);
     expect(raw.out).toMatch(/^\[\d+\] STRUCT 'sample' size=16 vlen=3$/m);
     const c = await beeyard(['btf', 'dump', 'file', NET, 'format', 'c']);
     expect(c.out).toMatch(/struct sample \{\n\t__u64 time;/);
+    const ts = await beeyard(['btf', 'dump', 'file', NET, 'format', 'ts']);
+    expect(ts.out).toMatch(/export interface sample \{\n  time: bigint;/);
     const unsorted = await beeyard(['btf', 'dump', 'file', NET, 'format', 'c', 'unsorted']);
     expect(unsorted.out).toContain('struct sample {');
     expect(unsorted.out).not.toBe(c.out);
@@ -267,6 +269,50 @@ describe('beeyard gen min_core_btf', () => {
 const clang = ['clang', 'clang-19', 'clang-18', 'clang-16', 'clang-15', 'clang-14'].find((name) =>
   spawnSync(name, ['--print-targets'], { encoding: 'utf8' }).stdout?.includes('bpf'),
 );
+
+describe('beeyard gen', () => {
+  it('prints the types of an object, or writes them where TypeScript looks', async () => {
+    const shown = await beeyard(['gen', 'types', NET]);
+    expect(shown.out).toMatch(/^ {4}by_length: Program<'xdp'>;$/m);
+    const folder = files.path('.');
+    const written = await beeyard(['gen', 'types', NET, '-o', folder, '-j']);
+    expect(written.json()).toEqual({ file: files.path('net.bpf.d.o.ts') });
+    expect(Buffer.from(files.read('net.bpf.d.o.ts')).toString()).toBe(shown.out);
+    const json = await beeyard(['gen', 'types', NET, '-j']);
+    expect(json.json()).toEqual({ declaration: shown.out });
+  });
+
+  it.skipIf(!clang)('compiles a source for its types (skipped without clang)', async () => {
+    const source = 'tests/machine/programs/net.bpf.c';
+    const { out, err } = await beeyard(['gen', 'types', source, '-I', 'include']);
+    expect(err).toBe('');
+    expect(out).toContain("by_length: Program<'xdp'>;");
+    const wrong = files.write('types.bpf.c', 'int x = ;\n');
+    const failed = await beeyard(['gen', 'types', wrong]);
+    expect(failed.code).toBe(1);
+    expect(failed.err).toMatch(/types\.bpf\.c:1:9: error/);
+    expect((await beeyard(['gen', 'types', 'none.bpf.c'])).code).toBe(3);
+  });
+
+  it('prints headers for C', async () => {
+    const { out } = await beeyard(['gen', 'skeleton', NET]);
+    expect(out).toContain('static inline int net_bpf__attach(struct net_bpf *obj)');
+    const named = await beeyard(['gen', 'subskeleton', NET, 'name', 'net']);
+    expect(named.out).toContain('#ifndef __NET_SUBSKEL_H__');
+  });
+
+  it.each([
+    [['types'], 2],
+    [['types', 'package.json'], 3],
+    [['types', NET, '-o', '/nowhere/at/all'], 3],
+    [['skeleton', NET, 'nam', 'x'], 2],
+    [['skeleton', NET, 'name'], 2],
+    [['skeleton', NET, 'name', 'a b'], 2],
+    [['skeleton', 'tests/fixtures/legacy-maps.bpf.o'], 3],
+  ])('%j is refused', async (args, code) => {
+    expect((await beeyard(['gen', ...args])).code).toBe(code);
+  });
+});
 
 describe('beeyard build', () => {
   it.skipIf(!clang)('compiles against our own headers (skipped without clang)', async () => {

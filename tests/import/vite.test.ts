@@ -56,7 +56,7 @@ describe('vite build', () => {
 });
 
 describe('vite dev', () => {
-  it('serves the module, and leaves files with a query to Vite', async () => {
+  it('serves the module as a browser asks for it, and leaves files with a query to Vite', async () => {
     const project = withObject();
     project.take('ratelimit.bpf.o');
     const server = await createServer({
@@ -64,11 +64,16 @@ describe('vite dev', () => {
       configFile: false,
       logLevel: 'silent',
       plugins: [beeyard()],
-      server: { middlewareMode: true, ws: false },
+      server: { port: 0, host: '127.0.0.1' },
     });
     try {
-      const module = await server.transformRequest('/ratelimit.bpf.o');
-      expect(module?.code).toContain(Buffer.from(object).toString('base64'));
+      await server.listen();
+      const [origin] = server.resolvedUrls!.local;
+      const main = await (await fetch(new URL('main.js', origin))).text();
+      const wanted = /import object from "(.*?)"/.exec(main)![1]!;
+      const response = await fetch(new URL(wanted, origin));
+      expect(response.headers.get('content-type')).toContain('javascript');
+      expect(await response.text()).toContain(Buffer.from(object).toString('base64'));
       const url = await server.transformRequest('/ratelimit.bpf.o?url');
       expect(url?.code).toContain('"/ratelimit.bpf.o"');
     } finally {
@@ -81,7 +86,14 @@ describe.skipIf(!isBuilt)('vitest with the plugin (skipped before npm run build)
   it('runs the tests of examples/typed-import', { timeout: 60_000 }, () => {
     const project = new Project();
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    const { stdout, status } = project.node(vitest, 'run', '--root', EXAMPLE);
+    const { stdout, status } = project.node(
+      vitest,
+      'run',
+      '--root',
+      EXAMPLE,
+      '--testTimeout',
+      '40000',
+    );
     expect(stdout).toMatch(/Tests\s+2 passed/);
     expect(status).toBe(0);
     // The plugin has just looked at it: what is committed is what it writes.

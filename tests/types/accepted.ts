@@ -6,6 +6,7 @@ import {
   type MapOf,
   type ObjectFile,
   parseObject,
+  type Program,
   type TypedObject,
 } from 'beeyard';
 import ratelimit, { type event, type source } from './ratelimit.bpf.o';
@@ -83,6 +84,13 @@ function total<K>(map: MapOf<K, source>): bigint {
   return [...map.values()].reduce((sum, { packets }) => sum + packets, 0n);
 }
 total(maps.seen);
+
+/** Code over any program and any map. */
+function describe<K, V, Text extends string, In>(program: Program, map: MapOf<K, V, Text, In>) {
+  return `${program.name} ${map.name} ${map.size}`;
+}
+describe(programs.ratelimit, maps.seen);
+describe(programs.outgoing, maps.reasons);
 type Shape = typeof ratelimit extends TypedObject<infer S> ? S : never;
 const inputs: Input<source>[] = [{ packets: 1n }, {}];
 consume<keyof Shape['maps']>('blocked');

@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseObject } from '../../src/object/index.ts';
 import { declareObject } from '../../src/object/typegen/index.ts';
+import { EXAMPLE, isBuilt, root } from '../import/project.ts';
 import { type TypeError, typeErrors } from './tsc.ts';
 
 const here = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -50,5 +53,16 @@ describe('an import with its declaration', () => {
     expect(found, messages.join('\n')).toEqual(announced('rejected.ts', rejected));
     expect(found.length).toBeGreaterThan(40);
     expect(messages.join('\n')).toContain("'packts' does not exist in type");
+  }, 60_000);
+});
+
+describe.skipIf(!isBuilt)('examples/typed-import (skipped before npm run build)', () => {
+  it('compiles with the package and the settings its README gives', () => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', EXAMPLE], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
   }, 60_000);
 });

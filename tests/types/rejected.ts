@@ -12,9 +12,9 @@ await host.load(ratelimit, { globals: { settings: { color: 1 } } }); // TS2353
 await host.load(ratelimit, { programs: ['ratelimits'] }); // TS2820
 await host.load(ratelimit, { program: ['ratelimit'] }); // TS2561
 const { programs, maps, globals } = await host.load(ratelimit);
-programs.rateLimit; // TS2551
-maps.sources; // TS2339
-maps.seen.get(1)?.packet; // TS2551
+consume(programs.rateLimit); // TS2551
+consume(maps.sources); // TS2339
+consume(maps.seen.get(1)?.packet); // TS2551
 maps.seen.set(1, { packts: 1n }); // TS2353
 globals.get('limits'); // TS2345
 host.devices.eth1.receive(data); // TS2339
@@ -41,8 +41,8 @@ globals.set('settings', { report: true }); // TS2345
 // What a kind of map does not have.
 maps.events.get(0); // TS2339
 maps.events.drain('evnt'); // TS2345
-for (const { value } of maps.events.drain('event')) value.adress; // TS2551
-for (const { value } of maps.events.drain()) value.reason; // TS2339
+for (const { value } of maps.events.drain('event')) consume(value.adress); // TS2551
+for (const { value } of maps.events.drain()) consume(value.reason); // TS2339
 maps.seen.push({ packets: 1n, extra: 1 }); // TS2353
 
 // Programs of a type.

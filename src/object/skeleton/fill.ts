@@ -1,5 +1,6 @@
 /** C that tells libbpf where the parts of a skeleton are. */
 import type { SkeletonModel } from './model.ts';
+import { asIdentifier } from './names.ts';
 
 /** Allocates `list` of `count` entries; `size` are the bytes of one, as C. */
 const allocate = (list: string, type: string, count: string, size: string): string =>
@@ -9,8 +10,8 @@ const allocate = (list: string, type: string, count: string, size: string): stri
 `;
 
 /**
- * The list of maps. libbpf before 1.5 does not know the last field of an entry, which only tables of
- * struct_ops need: without them the entries are said to end before it.
+ * The list of maps. libbpf before 1.5 does not know the last field of an entry, which only tables
+ * of struct_ops need: without them the entries are said to end before it.
  */
 export function fillMaps({ maps }: SkeletonModel, whole: boolean): string {
   if (maps.length === 0) return '';
@@ -39,7 +40,8 @@ export function fillPrograms({ programs }: SkeletonModel, whole: boolean): strin
   if (programs.length === 0) return '';
   const lines = programs.map((name, i) => {
     const link = whole ? `\ts->progs[${i}].link = &obj->links.${name};\n` : '';
-    return `\ts->progs[${i}].name = "${name}";\n\ts->progs[${i}].prog = &obj->progs.${name};\n${link}`;
+    const entry = `s->progs[${i}]`;
+    return `\t${entry}.name = "${name}";\n\t${entry}.prog = &obj->progs.${name};\n${link}`;
   });
   return `
 	s->prog_cnt = ${programs.length};
@@ -61,7 +63,7 @@ export function fillVariables({ maps }: SkeletonModel): string {
   const lines = found.map(
     ({ name, ident, memory }, i) =>
       `\ts->vars[${i}].name = "${name}";\n\ts->vars[${i}].map = &obj->maps.${ident};\n` +
-      `\ts->vars[${i}].addr = (void **)&obj->${memory}.${name};\n`,
+      `\ts->vars[${i}].addr = (void **)&obj->${memory}.${asIdentifier(name)};\n`,
   );
   return `
 	s->var_cnt = ${found.length};
@@ -75,7 +77,8 @@ export function fillTables({ maps }: SkeletonModel): string {
     .filter(({ structOps }) => structOps !== 0)
     .map(({ ident }) => {
       const table = `obj->struct_ops.${ident}`;
-      return `\t${table} = (__typeof__(${table}))bpf_map__initial_value(obj->maps.${ident}, NULL);\n`;
+      const value = `bpf_map__initial_value(obj->maps.${ident}, NULL)`;
+      return `\t${table} = (__typeof__(${table}))${value};\n`;
     })
     .join('');
 }

@@ -1,4 +1,5 @@
-import { type Btf, type BtfDatasec } from '../../btf/index.ts';
+import { FormatError } from '../../base/index.ts';
+import type { Btf, BtfDatasec } from '../../btf/index.ts';
 import { externOrder } from '../kconfig.ts';
 import type { MapSpec, ObjectFile } from '../types.ts';
 import { internalIdentifier, internalMapName, sectionIdentifier } from './names.ts';
@@ -44,15 +45,26 @@ export interface SkeletonModel {
 
 /**
  * Reads the parts of a skeleton from an object. `objectName` is what libbpf is told the object is
- * called, which is in the names of maps; empty for subskeletons.
+ * called, which is in the names of maps; empty for subskeletons. Throws `FormatError` for an object
+ * libbpf cannot open.
  */
 export function readModel(object: ObjectFile, name: string, objectName = name): SkeletonModel {
   const { btf } = object;
+  if (object.maps.some(({ legacy }) => legacy)) {
+    throw new FormatError('ELF', 0, "libbpf does not open objects with a 'maps' section any more");
+  }
   const maps = object.maps.flatMap((spec) => mapOf(spec, btf, objectName) ?? []);
   const kconfig = kconfigMap(object, objectName);
   const tables = maps.filter(({ structOps }) => structOps !== 0);
   const others = maps.filter(({ structOps }) => structOps === 0);
-  const programs = object.programs.map((program) => program.name);
+  // libbpf takes functions in .text for subprograms, also where there is nothing else.
+  const loadable = object.programs.filter(({ section }) => section !== '.text');
+  const programs = loadable.map((program) => program.name);
+  const idents = [...maps, ...kconfig].map(({ ident }) => ident);
+  const wrong = [...programs, ...idents].find((ident) => !/^[A-Za-z_]\w*$/.test(ident));
+  if (wrong !== undefined) {
+    throw new FormatError('ELF', 0, `${JSON.stringify(wrong)} can not be a name in C`);
+  }
   return { name, btf, programs, maps: [...others, ...kconfig, ...tables] };
 }
 

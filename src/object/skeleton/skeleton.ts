@@ -4,9 +4,10 @@ import { readModel, type SkeletonModel } from './model.ts';
 import { member, memoryStructs, pointers, sizeChecks, tableStructs } from './structs.ts';
 
 /**
- * A C header with the object in it and functions to open, load and attach it: what programs that use
- * libbpf include. Names, members and functions are those of `bpftool gen skeleton` of Linux 6.12, so
- * that a program does not see which of the two made its header. `name` starts every name in it.
+ * A C header with the object in it and functions to open, load and attach it: what programs that
+ * use libbpf include. Names, members and functions are those of `bpftool gen skeleton` of Linux
+ * 6.12, so that a program does not see which of the two made its header. `name` starts every name
+ * in it.
  *
  * Throws `FormatError` for an object whose types C cannot express.
  */
@@ -46,10 +47,17 @@ function struct(model: SkeletonModel): string {
   const { name, maps, programs } = model;
   const idents = maps.map(({ ident }) => ident);
   const tables = maps.filter(({ structOps }) => structOps !== 0).map(({ ident }) => ident);
+  const members = [
+    member(pointers('bpf_map', idents), 'maps'),
+    tableStructs(model),
+    member(pointers('bpf_program', programs), 'progs'),
+    member(pointers('bpf_link', [...programs, ...tables]), 'links'),
+    memoryStructs(model),
+  ];
   return `struct ${name} {
 	struct bpf_object_skeleton *skeleton;
 	struct bpf_object *obj;
-${member(pointers('bpf_map', idents), 'maps')}${tableStructs(model)}${member(pointers('bpf_program', programs), 'progs')}${member(pointers('bpf_link', [...programs, ...tables]), 'links')}${memoryStructs(model)}
+${members.join('')}
 #ifdef __cplusplus
 	static inline struct ${name} *open(const struct bpf_object_open_opts *opts = nullptr);
 	static inline struct ${name} *open_and_load();

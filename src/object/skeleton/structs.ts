@@ -74,7 +74,8 @@ function pointerTo(btf: Btf, { name, type }: DataVariable, declare: CDeclare): s
   const target = btf.resolved(type);
   const isFunction = target.kind === 'ptr' && btf.type(target.type).kind === 'func_proto';
   const text = declare.declare(type, '', 2);
-  return `${target.kind === 'array' || isFunction ? `__typeof__(${text})` : text} *${name}`;
+  const isWrapped = target.kind === 'array' || isFunction;
+  return `${isWrapped ? `__typeof__(${text})` : text} *${asIdentifier(name)}`;
 }
 
 /** Checks of the compiler that the variables have the sizes they had for BPF. */

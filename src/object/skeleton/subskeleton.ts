@@ -5,8 +5,8 @@ import { openGuard } from './skeleton.ts';
 import { member, memoryPointers, pointers, tableStructs } from './structs.ts';
 
 /**
- * A C header for a library whose object is linked into others: it finds the library's maps, programs
- * and variables in an object that somebody else has loaded. Names and functions as
+ * A C header for a library whose object is linked into others: it finds the library's maps,
+ * programs and variables in an object that somebody else has loaded. Names and functions as
  * `bpftool gen subskeleton` of Linux 6.12 has them.
  */
 export function printSubskeleton(object: ObjectFile, name: string): string {
@@ -34,10 +34,16 @@ void ${name}::destroy(struct ${name} *skel) { ${name}__destroy(skel); }
 function struct(model: SkeletonModel): string {
   const { name, maps, programs } = model;
   const idents = maps.map(({ ident }) => ident);
+  const members = [
+    member(pointers('bpf_map', idents), 'maps'),
+    tableStructs(model),
+    member(pointers('bpf_program', programs), 'progs'),
+    memoryPointers(model),
+  ];
   return `struct ${name} {
 	struct bpf_object *obj;
 	struct bpf_object_subskeleton *subskel;
-${member(pointers('bpf_map', idents), 'maps')}${tableStructs(model)}${member(pointers('bpf_program', programs), 'progs')}${memoryPointers(model)}
+${members.join('')}
 #ifdef __cplusplus
 	static inline struct ${name} *open(const struct bpf_object *src);
 	static inline void destroy(struct ${name} *skel);

@@ -20,6 +20,8 @@ const IMPORTS = [
 ];
 const RECORDS = 'Records';
 
+type Member = readonly [key: string, text: string];
+
 /**
  * A TypeScript declaration for the module that an import of the object gives: its default export is
  * a `TypedObject` with everything the object has. `name` is the file's, for the comment on top.
@@ -30,9 +32,9 @@ const RECORDS = 'Records';
 export function declareObject(object: ObjectFile, name: string): string {
   const types =
     object.btf && new TsTypes(object.btf, [...IMPORTS, RECORDS, 'object', 'Uint8Array']);
-  const programs = object.programs.map(programLines);
-  const maps = object.maps.map((map) => mapLines(map, types, object.btf));
-  const globals = object.maps.flatMap((map) => globalLines(map, types, object.btf));
+  const programs = object.programs.map(programMember);
+  const maps = object.maps.map((map) => mapMember(map, types, object.btf));
+  const globals = object.maps.flatMap((map) => globalMembers(map, types, object.btf));
   const shape = [block('programs', programs), block('maps', maps), block('globals', globals)];
   const body = `TypedObject<{\n${shape.join('')}}>`;
   const records = types && body.includes(RECORDS) ? recordTypes(object, types, RECORDS) : '';
@@ -52,7 +54,8 @@ export function declarationName(file: string): string {
 }
 
 function head(name: string): string {
-  return `// What is in ${comment(name)}, for TypeScript: made by 'beeyard gen types'. Do not edit.`;
+  const maker = "made by 'beeyard gen types'. Do not edit.";
+  return `// What is in ${comment(name)}, for TypeScript: ${maker}`;
 }
 
 function importLine(body: string): string {
@@ -63,7 +66,9 @@ function importLine(body: string): string {
     : `import type {\n${used.map((one) => `  ${one},\n`).join('')}} from 'beeyard';\n`;
 }
 
-function block(name: string, lines: readonly string[]): string {
+/** Members by key and text; of two with one key the last one counts, as when they are loaded. */
+function block(name: string, members: readonly Member[]): string {
+  const lines = [...new Map(members).values()];
   return lines.length > 0 ? `  ${name}: {\n${lines.join('')}  };\n` : `  ${name}: {};\n`;
 }
 
@@ -71,15 +76,17 @@ function block(name: string, lines: readonly string[]): string {
 const comment = (text: string): string =>
   text.replaceAll('*/', '*\u200b/').replace(/[\r\n\u2028\u2029]/g, ' ');
 
-const described = (text: string, key: string, type: string): string =>
-  `    /** ${comment(text)} */\n    ${key}: ${type};\n`;
+const described = (text: string, key: string, type: string): Member => [
+  key,
+  `    /** ${comment(text)} */\n    ${key}: ${type};\n`,
+];
 
-function programLines({ name, section, type }: ProgramSpec): string {
+function programMember({ name, section, type }: ProgramSpec): Member {
   const program = type === undefined ? 'Program' : `Program<'${type}'>`;
   return described(`SEC("${section}")`, memberKey(name), program);
 }
 
-function mapLines(map: MapSpec, types: TsTypes | undefined, btf: Btf | undefined): string {
+function mapMember(map: MapSpec, types: TsTypes | undefined, btf: Btf | undefined): Member {
   const entries = map.maxEntries > 0 ? `, max_entries ${map.maxEntries}` : '';
   const what = map.dataSection
     ? 'global variables'
@@ -88,16 +95,16 @@ function mapLines(map: MapSpec, types: TsTypes | undefined, btf: Btf | undefined
 }
 
 /** The variables of a data section; constants can only be set before loading. */
-function globalLines(
+function globalMembers(
   { dataSection, valueTypeId }: MapSpec,
   types: TsTypes | undefined,
   btf: Btf | undefined,
-): string[] {
+): Member[] {
   const section = btf?.resolved(valueTypeId);
   if (!dataSection || !btf || !types || section?.kind !== 'datasec') return [];
   const constant = dataSection === 'rodata' ? 'readonly ' : '';
   return section.vars.map(({ type }) => {
     const key = memberKey(btf.type(type).name);
-    return `    ${constant}${key}: ${types.reference(type, 2)};\n`;
+    return [key, `    ${constant}${key}: ${types.reference(type, 2)};\n`];
   });
 }

@@ -38,8 +38,13 @@ export function mapType(
 
 const isPerf = (valueIs: string | undefined): boolean => valueIs === 'perf_event';
 
-const generic = (name: string, ...parameters: string[]): string =>
-  `${name}<${parameters.filter(Boolean).join(', ')}>`;
+function generic(name: string, ...parameters: string[]): string {
+  const given = parameters.filter(Boolean);
+  if (!given.some((one) => one.includes('\n'))) return `${name}<${given.join(', ')}>`;
+  // As formatters have it: types of several lines on lines of their own.
+  const lines = given.map((one) => `      ${one.replaceAll('\n', '\n  ')}`);
+  return `${name}<\n${lines.join(',\n')}\n    >`;
+}
 
 /** Indexes of arrays are 4 bytes too, and no addresses. */
 function keyText({ type, keySize, dataSection }: MapSpec): string {
