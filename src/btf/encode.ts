@@ -24,8 +24,9 @@ export type BtfInput =
  * Writes `value` as type `typeId` to the start of `out` and returns the bytes it takes. The inverse
  * of `decodeValue`; members and elements that are left out become zero. Numbers and bigints are
  * both taken for integers, names and numbers for enums, bytes for anything of exactly that size. Of
- * a union's members that are given the one declared last counts. Items of a flexible array go behind the type's
- * bytes, as far as `out` has room; without `out` the result is as long as they need.
+ * a union's members that are given the one declared last counts. Items of a flexible array go
+ * behind the type's bytes, as far as `out` has room; without `out` the result is as long as they
+ * need.
  *
  * Throws `FormatError` for values that do not fit, with the byte they would go to.
  */
