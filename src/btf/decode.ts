@@ -9,6 +9,7 @@ import type {
   BtfEnum64,
   BtfInt,
   BtfMember,
+  BtfType,
 } from './types.ts';
 import { MAX_VALUES } from './value.ts';
 import type { BtfValue } from './value.ts';
@@ -188,20 +189,28 @@ function enumName(type: BtfEnum | BtfEnum64, value: number | bigint): BtfValue {
 
 /** True if a flexible array ends the type: then its values may be larger than the type says. */
 export function isOpen(btf: Btf, id: number): boolean {
-  const type = btf.resolved(id);
+  const seen = new Set<number>();
+  const tails = [id];
+  for (const tail of tails) {
+    const type = btf.resolved(tail);
+    if (type.kind === 'array' && type.count === 0) return true;
+    if (!seen.has(type.id)) tails.push(...tailsOf(type));
+    seen.add(type.id);
+  }
+  return false;
+}
+
+/** What may stand at the very end of a type. */
+function tailsOf(type: BtfType): readonly number[] {
   switch (type.kind) {
-    case 'array':
-      return type.count === 0;
     case 'var':
-      return isOpen(btf, type.type);
-    case 'struct': {
-      const last = type.members[type.members.length - 1];
-      return last !== undefined && isOpen(btf, last.type);
-    }
+      return [type.type];
+    case 'struct':
+      return type.members.slice(-1).map((member) => member.type);
     case 'union':
-      return type.members.some((member) => isOpen(btf, member.type));
+      return type.members.map((member) => member.type);
     default:
-      return false;
+      return [];
   }
 }
 

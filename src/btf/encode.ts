@@ -24,8 +24,9 @@ export type BtfInput =
  * Writes `value` as type `typeId` to the start of `out` and returns the bytes it takes. The inverse
  * of `decodeValue`; members and elements that are left out become zero. Numbers and bigints are
  * both taken for integers, names and numbers for enums, bytes for anything of exactly that size. Of
- * a union's members the last one given counts. Items of a flexible array go behind the type's
- * bytes, as far as `out` has room; without `out` the result is as long as they need.
+ * a union's members that are given the one declared last counts. Items of a flexible array go
+ * behind the type's bytes, as far as `out` has room; without `out` the result is as long as they
+ * need.
  *
  * Throws `FormatError` for values that do not fit, with the byte they would go to.
  */
@@ -104,15 +105,16 @@ class Encoder {
     const size = this.#btf.sizeOf(id);
     const longer = value.length > size && open && isOpen(this.#btf, id);
     if (value.length !== size && !longer) fail(at, `${value.length} bytes given for ${size}`);
-    if (longer) this.#extend(at + value.length);
+    if (longer) this.#extend(at, value.length);
     this.#need(at, value.length);
     this.#out.set(value, at);
   }
 
   /** Makes room for a flexible array, if the caller has not said how much there is. */
-  #extend(end: number): void {
-    if (end <= this.#out.length || !this.#mayGrow) return;
-    const larger = new Uint8Array(end);
+  #extend(at: number, size: number): void {
+    if (at + size <= this.#out.length || !this.#mayGrow) return;
+    this.#need(at, 0);
+    const larger = new Uint8Array(at + size);
     larger.set(this.#out);
     this.#out = larger;
     this.#view = new DataView(larger.buffer);
@@ -202,7 +204,7 @@ class Encoder {
     const size = this.#btf.sizeOf(type.type);
     const items = typeof value === 'string' ? this.#textBytes(type, value, at) : value;
     if (!Array.isArray(items)) fail(at, `${describe(value)} is no array`);
-    if (type.count === 0 && open) this.#extend(at + items.length * size);
+    if (type.count === 0 && open) this.#extend(at, items.length * size);
     else if (items.length > type.count) fail(at, `${items.length} items given for ${type.count}`);
     items.forEach((item, i) => this.encode(type.type, item as BtfInput, at + i * size, false));
     if (typeof value === 'string' && items.length < type.count) this.#end(at + items.length);

@@ -123,6 +123,20 @@ describe('flexible arrays', () => {
     expect(encodeValue(btf, choice, value)).toEqual(bytes(5, 0, 104, 105, 33, 0));
   });
 
+  test('that start outside of their struct are refused', () => {
+    const hostile = build([int(), array(1, 0, 1), struct('s', 4, [member('far', 2, 0xffff_fff8)])]);
+    expect(() => encodeValue(hostile, 3, { far: [1] })).toThrow(/outside of the value/);
+  });
+
+  test('are looked for once in types that hold others many times', () => {
+    const types: NewBtfType[] = [int(), struct('u', 4, [member('a', 1, 0)], 'union')];
+    for (let i = 2; i < 62; i++) {
+      types.push(struct('u', 4, [member('a', i, 0), member('b', i, 0)], 'union'));
+    }
+    const tower = build(types);
+    expect(() => encodeValue(tower, 62, new Uint8Array(5))).toThrow(/5 bytes given for 4/);
+  });
+
   test('take raw bytes of any length', () => {
     const raw = bytes(1, 0, 0, 0, 7, 0, 8, 0, 9, 0, 1, 0);
     expect(encodeValue(btf, packet, raw)).toEqual(raw);

@@ -19,8 +19,11 @@ function compared(section: Uint8Array): unknown {
   };
 }
 
-describe.skipIf(!hasTool('cc'))("the kernel's own cases", async () => {
-  const { load, dedup } = await kernelTables();
+// A suite that is skipped is read all the same.
+const withCompiler = hasTool('cc');
+
+describe.skipIf(!withCompiler)("the kernel's own cases", async () => {
+  const { load, dedup } = withCompiler ? await kernelTables() : { load: [], dedup: [] };
 
   test(`of types to load (${load.length}): taken and refused as there, for the same reason`, () => {
     const wrong = load.flatMap((each) => {
@@ -44,7 +47,7 @@ describe.skipIf(!hasTool('cc'))("the kernel's own cases", async () => {
     expect(dedup.length).toBeGreaterThan(20);
   });
 
-  const split = await kernelSplitChecks();
+  const split = withCompiler ? await kernelSplitChecks() : [];
 
   test(`of split types (${split.length}): as listed there, before dedup and after`, () => {
     for (const { test: name, ours, theirs } of split) expect(ours, name).toBe(theirs);
