@@ -9,6 +9,7 @@ import type {
   BtfEnum64,
   BtfInt,
   BtfMember,
+  BtfSectionVar,
   BtfType,
 } from './types.ts';
 import { MAX_VALUES } from './value.ts';
@@ -163,11 +164,7 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     for (const variable of type.vars) {
       const start = at + variable.offset;
-      // Optimizers may keep only a part of a static variable: then its type is not its own.
-      const size = this.#btf.sizeOf(variable.type);
-      const whole =
-        size === variable.size || (size < variable.size && isOpen(this.#btf, variable.type));
-      const value = whole
+      const value = isWhole(this.#btf, variable)
         ? this.decode(variable.type, start, start + variable.size)
         : this.#rest(start, variable.size);
       setMember(object, this.#btf.type(variable.type).name, value);
@@ -185,6 +182,12 @@ function enumName(type: BtfEnum | BtfEnum64, value: number | bigint): BtfValue {
   const wanted = type.kind === 'enum' ? Number(value) : BigInt(value);
   for (const each of type.values) if (each.value === wanted) return each.name;
   return value;
+}
+
+/** Optimizers may keep only a part of a static variable: then it is bytes, not its type. */
+export function isWhole(btf: Btf, { type, size }: BtfSectionVar): boolean {
+  const own = btf.sizeOf(type);
+  return own === size || (own < size && isOpen(btf, type));
 }
 
 /** True if a flexible array ends the type: then its values may be larger than the type says. */

@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
 import { isTransparent } from './btf.ts';
-import { isChar } from './decode.ts';
+import { isChar, isWhole } from './decode.ts';
 import { memberKey, quote, TsNames } from './ts-names.ts';
 import type {
   BtfArray,
@@ -165,9 +165,9 @@ export class TsTypes {
   }
 
   #variables({ vars }: BtfDatasec, level: number): Map<string, string> {
-    const members = vars.map(({ type, size }): [string, string] => {
-      const whole = this.#btf.sizeOf(type) === size;
-      const text = whole ? this.reference(type, level + 1) : 'number[]';
+    const members = vars.map((variable): [string, string] => {
+      const { type } = variable;
+      const text = isWhole(this.#btf, variable) ? this.reference(type, level + 1) : 'number[]';
       return [this.#btf.type(type).name, text];
     });
     return new Map(members);
