@@ -53,7 +53,7 @@ export function relocateCore(
   local: Btf,
   kernel: KernelTypes,
 ): void {
-  const search = new Search(local, kernel);
+  const search = searchFor(local, kernel);
   for (const relocation of relocations) {
     try {
       patchInsn(code, relocation.insn, search.find(relocation).result);
@@ -73,7 +73,7 @@ export function decideCore(
   local: Btf,
   kernel: KernelTypes,
 ): CoreDecision[] {
-  const search = new Search(local, kernel);
+  const search = searchFor(local, kernel);
   return relocations.map((relocation) => decide(code, relocation, search));
 }
 
@@ -133,24 +133,42 @@ interface Answer {
   }[];
 }
 
+/** The last kernel's, for each object: its programs ask the same things again and again. */
+const searches = new WeakMap<Btf, Search>();
+
+function searchFor(local: Btf, kernel: KernelTypes): Search {
+  let search = searches.get(local);
+  if (search?.kernel !== kernel) searches.set(local, (search = new Search(local, kernel)));
+  return search;
+}
+
 /** Looks up what an object's relocations mean on a kernel; types that fit once are kept. */
 class Search {
   readonly local: Btf;
-  readonly #kernel: KernelTypes;
+  readonly kernel: KernelTypes;
   readonly #known = new Map<number, readonly Candidate[]>();
+  /** By type, kind and access. */
+  readonly #answers = new Map<string, Answer>();
 
   constructor(local: Btf, kernel: KernelTypes) {
     this.local = local;
-    this.#kernel = kernel;
+    this.kernel = kernel;
+  }
+
+  find(relocation: CoreRelocationSpec): Answer {
+    const key = `${relocation.type} ${relocation.kind} ${relocation.access}`;
+    let answer = this.#answers.get(key);
+    if (!answer) this.#answers.set(key, (answer = this.#calculate(relocation)));
+    return answer;
   }
 
   /** The one result that all candidates agree on (bpf_core_calc_relo_insn). */
-  find({ type, access, kind }: CoreRelocationSpec): Answer {
+  #calculate({ type, access, kind }: CoreRelocationSpec): Answer {
     const spec = localSpec(this.local, type, access, kind);
     if (kind === 'local_type_id') return { result: coreResult(spec, undefined), considered: [] };
     const root = this.local.type(type);
     if (root.name === '') throw new CoreError('types without name cannot be looked up');
-    const candidates = this.#known.get(type) ?? candidatesOf(this.#kernel, root);
+    const candidates = this.#known.get(type) ?? candidatesOf(this.kernel, root);
     const considered = candidates.map((candidate) => ({
       candidate,
       target: targetSpec(spec, candidate.btf, candidate.id),
