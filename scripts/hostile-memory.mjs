@@ -163,7 +163,9 @@ async function readOne(bytes) {
     if (error.name !== 'FormatError') throw error;
     outcome = error.message;
   }
-  parentPort.postMessage({ outcome, outside: process.memoryUsage().arrayBuffers - before });
+  const outside = process.memoryUsage().arrayBuffers - before;
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
+  parentPort.postMessage({ outcome, outside });
 }
 
 function readApart(bytes) {

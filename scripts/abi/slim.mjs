@@ -20,22 +20,14 @@ const LEFT_OUT = 0xffff_ffff;
 const TYPEDEF = 8;
 const HEADER = 24;
 /** Structs that programs adapt themselves to for packets' sake. */
-const HEADERS = [
-  ...[
-    'ethhdr',
-    'vlan_hdr',
-    'vlan_ethhdr',
-    'arphdr',
-    'iphdr',
-    'ipv6hdr',
-    'ipv6_opt_hdr',
-    'frag_hdr',
-  ],
-  ...['tcphdr', 'udphdr', 'sctphdr', 'icmphdr', 'icmp6hdr', 'igmphdr', 'ip_esp_hdr', 'ip_auth_hdr'],
-  ...['gre_base_hdr', 'vxlanhdr', 'vxlan_metadata', 'geneve_opt', 'erspan_metadata', 'mpls_label'],
-  ...['in_addr', 'in6_addr', 'sockaddr', 'sockaddr_in', 'sockaddr_in6', 'sockaddr_un'],
-  ...['sk_buff', 'skb_shared_info', 'xdp_buff', 'xdp_rxq_info', 'xdp_frame', 'net_device'],
-];
+const HEADERS = `
+  ethhdr vlan_hdr vlan_ethhdr arphdr iphdr ipv6hdr ipv6_opt_hdr frag_hdr tcphdr udphdr sctphdr
+  icmphdr icmp6hdr igmphdr ip_esp_hdr ip_auth_hdr gre_base_hdr vxlanhdr vxlan_metadata geneve_opt
+  erspan_metadata mpls_label in_addr in6_addr sockaddr sockaddr_in sockaddr_in6 sockaddr_un
+  sk_buff skb_shared_info xdp_buff xdp_rxq_info xdp_frame net_device
+`
+  .trim()
+  .split(/\s+/);
 const FIXED_WORDS = { 1: 1, 3: 3, 14: 1, 17: 1 };
 const ITEM_WORDS = { 4: 3, 5: 3, 6: 2, 13: 2, 15: 3, 19: 3 };
 

@@ -78,8 +78,8 @@ export interface KernelTypes {
 /** Throws KernelError EOPNOTSUPP where the types cannot tell that the kernel has no such type. */
 export function checkComplete({ slim }: KernelTypes, kind: BtfKind, name: string): void {
   if (!slim) return;
-  const text = `the slim types do not tell whether the kernel has ${kind} '${name}': load all of them`;
-  throw new KernelError('EOPNOTSUPP', 95, text);
+  const text = `the slim types do not tell whether the kernel has ${kind} '${name}'`;
+  throw new KernelError('EOPNOTSUPP', 95, `${text}: load all of them`);
 }
 
 /**

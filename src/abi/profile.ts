@@ -67,9 +67,9 @@ export function withModules(kernel: KernelProfile, more: readonly ModuleData[]):
 
 export interface ProfileOptions {
   /**
-   * 'slim': only what networking programs (XDP, tc, sockets, cgroups) need, a thirteenth of the size:
-   * for browsers. Without modules. What would need more throws KernelError EOPNOTSUPP: 'load all of
-   * them'. Default 'all'.
+   * 'slim': only what networking programs (XDP, tc, sockets, cgroups) need, a thirteenth of the
+   * size: for browsers. Without modules. What would need more throws KernelError EOPNOTSUPP: 'load
+   * all of them'. Default 'all'.
    */
   readonly types?: 'all' | 'slim';
 }

@@ -77,8 +77,8 @@ export class ByteReader {
   }
 
   /**
-   * The NUL-terminated string at `offset`, not reading past `limit`. Strings are kept; those that are
-   * parts of others may not take much more memory than the input.
+   * The NUL-terminated string at `offset`, not reading past `limit`. Strings are kept; those that
+   * are parts of others may not take much more memory than the input.
    */
   cString(offset: number, limit = this.bytes.length, what = 'a string'): string {
     const known = this.#strings.get(offset);

@@ -66,7 +66,7 @@ export function relocateCore(
   }
 }
 
-/** The same as relocateCore, told: one decision per relocation, in their order. Never throws. */
+/** The same as relocateCore, told: one decision per relocation, in order, refusals among them. */
 export function decideCore(
   code: Code,
   relocations: readonly CoreRelocationSpec[],

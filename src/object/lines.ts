@@ -58,7 +58,7 @@ export class DebugInfo {
     }));
   }
 
-  /** The compile-once places of a linked program, by its own instruction numbers; at most `most`. */
+  /** The compile-once places of a linked program, numbered alike; at most `most`. */
   coreRelocations(parts: readonly Part[], most: number): CoreRelocationSpec[] {
     return linked(parts, this.#core, most, ({ type, access, kind }, insn) => ({
       insn,

@@ -16,8 +16,8 @@ import { readSource, sectionNamed, within } from './source.ts';
 import type { ObjectFile, ProgramSpec } from './types.ts';
 
 /**
- * All programs of an object together have no more instructions, lines and relocations than this, those
- * of functions they share repeated: or a part of the file's size, where that is more.
+ * All programs of an object together have no more instructions, lines and relocations than this,
+ * those of functions they share repeated: or a part of the file's size, where that is more.
  */
 const MAX_INSNS = 1 << 20;
 const MAX_RECORDS = 1 << 18;

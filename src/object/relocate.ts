@@ -33,8 +33,8 @@ export type MapRelocation = Exclude<Relocation, { readonly kind: 'extern' }>;
 
 export interface RelocationOptions {
   /**
-   * Which kernel functions and variables there are. Default: all of the kernel's BTF, and then every
-   * one the object needs must be there, as libbpf asks. With it, those the program uses.
+   * Which kernel functions and variables there are. Default: all of the kernel's BTF, and then
+   * every one the object needs must be there, as libbpf asks. With it, those the program uses.
    */
   readonly offers?: (symbol: ExternSpec) => boolean;
 }
