@@ -16,7 +16,14 @@ export async function bundleCli() {
   const input = Object.fromEntries(
     ENTRIES.map((name) => [name, join(root, 'dist', 'cli', `${name}.js`)]),
   );
-  const bundle = await rolldown({ input, platform: 'node', cwd: root, logLevel: 'warn' });
+  const bundle = await rolldown({
+    input,
+    platform: 'node',
+    cwd: root,
+    logLevel: 'warn',
+    // The kernels' types are large, and the library has them already.
+    external: /\/embedded(-slim)?\.js$/,
+  });
   await bundle.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await bundle.close();
 }
