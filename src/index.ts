@@ -13,6 +13,15 @@
 import { Host } from './client/index.ts';
 import { bootMachine, type MachineOptions } from './machine/index.ts';
 
+export {
+  type KernelProfile,
+  type KernelVersion,
+  loadKernelProfile,
+  loadTargetKernel,
+  type ProfileOptions,
+  type TargetKernel,
+  targetKernelOf,
+} from './abi/index.ts';
 export * from './base/index.ts';
 export {
   type Globals,
@@ -27,7 +36,14 @@ export {
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
-export { type ObjectFile, parseObject } from './object/index.ts';
+export {
+  type CoreCandidate,
+  type CoreDecision,
+  coreDecisions,
+  type ObjectFile,
+  parseObject,
+  type ProgramSpec,
+} from './object/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine(options: MachineOptions = {}): Promise<Host> {

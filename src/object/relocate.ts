@@ -75,7 +75,10 @@ export function relocateProgram(
  * and why: pure data, in the order of the instructions.
  *
  * @example
- * const [first] = coreDecisions(object, program, await loadTargetKernel('6.1'));
+ * import { coreDecisions, loadTargetKernel, parseObject } from 'beeyard';
+ *
+ * const object = parseObject(bytes);
+ * const [first] = coreDecisions(object, object.programs[0], await loadTargetKernel('6.1'));
  * `${first.access}: ${first.outcome}`; // 'task_struct.pid: changed'
  */
 export function coreDecisions(
