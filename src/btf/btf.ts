@@ -71,16 +71,17 @@ export class Btf {
     return this.#strings(offset);
   }
 
-  /** Every string with `part` in it, those of the base first. `part` is of ASCII. */
+  /** Every string with `part` in it, those of the base first. `part` is short and of ASCII. */
   stringsWith(part: string): string[] {
     const bytes = this.#stringBytes;
     const found = this.base?.stringsWith(part) ?? [];
-    for (let at = indexOf(bytes, part, 0); at >= 0; ) {
+    const finder = new Finder(part);
+    for (let at = finder.next(bytes, 0); at >= 0; ) {
       const start = bytes.lastIndexOf(0, at) + 1;
       const end = bytes.indexOf(0, at);
       if (end < 0) break;
       found.push(utf8(bytes.subarray(start, end)));
-      at = indexOf(bytes, part, end);
+      at = finder.next(bytes, end);
     }
     return found;
   }
@@ -147,15 +148,32 @@ export class Btf {
   }
 }
 
-/** Where `part` is next in `bytes`, or -1. */
-function indexOf(bytes: Uint8Array, part: string, from: number): number {
-  const first = part.charCodeAt(0);
-  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
-    let length = 1;
-    while (length < part.length && bytes[at + length] === part.charCodeAt(length)) length++;
-    if (length === part.length) return at;
+/** Finds a text of ASCII in bytes (Horspool): most bytes are never looked at. */
+class Finder {
+  readonly #part: Uint8Array;
+  /** How far to go on, by the byte that stands where the text would end. */
+  readonly #steps: Uint8Array;
+
+  constructor(part: string) {
+    this.#part = new TextEncoder().encode(part);
+    this.#steps = new Uint8Array(256).fill(part.length);
+    this.#part.subarray(0, -1).forEach((byte, i) => {
+      this.#steps[byte] = part.length - 1 - i;
+    });
   }
-  return -1;
+
+  /** Where it is next, or -1. */
+  next(bytes: Uint8Array, from: number): number {
+    const last = this.#part.length - 1;
+    for (let at = from; at + last < bytes.length; at += this.#steps[bytes[at + last]!]!) {
+      if (bytes[at + last] === this.#part[last] && this.#isAt(bytes, at)) return at;
+    }
+    return -1;
+  }
+
+  #isAt(bytes: Uint8Array, at: number): boolean {
+    return this.#part.every((byte, i) => bytes[at + i] === byte);
+  }
 }
 
 /** Types that only decorate or name another. */
