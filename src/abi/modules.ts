@@ -3,7 +3,7 @@ import { KernelError } from '../base/index.ts';
 import { openBtf } from '../btf/index.ts';
 import type { Btf, BtfKind } from '../btf/index.ts';
 import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
-import { type KfuncDef, kfuncsIn } from './kfuncs.ts';
+import { type KfuncDef, kfuncsIn } from './calls/kfunc-sets.ts';
 
 /** A table of operations that programs may fill (struct bpf_struct_ops of a module). */
 export interface ModuleStructOps {

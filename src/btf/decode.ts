@@ -13,6 +13,9 @@ import type {
 import { MAX_VALUES } from './value.ts';
 import type { BtfValue } from './value.ts';
 
+/** The end of what has other members behind it: a flexible array there has no items. */
+const CLOSED = 0;
+
 /**
  * The value of type `typeId` that `bytes` hold. Bytes past the type's size are only looked at for a
  * flexible array at its end. Throws `FormatError` if there are too few, or if the type has no
@@ -40,7 +43,7 @@ class Decoder {
     this.#little = btf.littleEndian;
   }
 
-  /** The value at byte `at`; a flexible array in it may use the bytes up to `end`. */
+  /** The value at byte `at`; a flexible array at its end may use the bytes up to `end`. */
   decode(id: number, at: number, end: number): BtfValue {
     if (--this.#budget < 0) this.#btf.fail(id, 'holds too many values');
     const type = this.#btf.resolved(id);
@@ -118,7 +121,7 @@ class Decoder {
     const items: BtfValue[] = [];
     for (let i = 0; i < count; i++) {
       const start = at + i * size;
-      items.push(this.decode(type.type, start, start + size));
+      items.push(this.decode(type.type, start, CLOSED));
     }
     return items;
   }
@@ -128,8 +131,8 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     const last = type.members[type.members.length - 1];
     for (const member of type.members) {
-      const tail = member === last || type.kind === 'union' ? end : at + type.size;
-      const value = this.#member(member, at, tail);
+      const open = member === last || type.kind === 'union';
+      const value = this.#member(member, at, open ? end : CLOSED);
       if (member.name) setMember(object, member.name, value);
       else if (isPlainObject(value)) {
         for (const [name, inner] of Object.entries(value)) setMember(object, name, inner);
@@ -160,7 +163,9 @@ class Decoder {
     for (const variable of type.vars) {
       const start = at + variable.offset;
       // Optimizers may keep only a part of a static variable: then its type is not its own.
-      const whole = this.#btf.sizeOf(variable.type) === variable.size;
+      const size = this.#btf.sizeOf(variable.type);
+      const whole =
+        size === variable.size || (size < variable.size && isOpen(this.#btf, variable.type));
       const value = whole
         ? this.decode(variable.type, start, start + variable.size)
         : this.#rest(start, variable.size);
@@ -179,6 +184,25 @@ function enumName(type: BtfEnum | BtfEnum64, value: number | bigint): BtfValue {
   const wanted = type.kind === 'enum' ? Number(value) : BigInt(value);
   for (const each of type.values) if (each.value === wanted) return each.name;
   return value;
+}
+
+/** True if a flexible array ends the type: then its values may be larger than the type says. */
+export function isOpen(btf: Btf, id: number): boolean {
+  const type = btf.resolved(id);
+  switch (type.kind) {
+    case 'array':
+      return type.count === 0;
+    case 'var':
+      return isOpen(btf, type.type);
+    case 'struct': {
+      const last = type.members[type.members.length - 1];
+      return last !== undefined && isOpen(btf, last.type);
+    }
+    case 'union':
+      return type.members.some((member) => isOpen(btf, member.type));
+    default:
+      return false;
+  }
 }
 
 /** Plain `char`, whatever its sign: what text is made of. */

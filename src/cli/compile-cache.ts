@@ -8,7 +8,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '../engine/index.ts';
@@ -21,14 +20,6 @@ import {
 
 /** Changes when the layout of a cache file does. */
 const FORMAT = 1;
-
-/**
- * Where compiled programs are kept: $BEEYARD_CACHE, $XDG_CACHE_HOME/beeyard or ~/.cache/beeyard.
- */
-export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string | undefined {
-  if (env['BEEYARD_CACHE'] !== undefined) return env['BEEYARD_CACHE'] || undefined;
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'beeyard');
-}
 
 /**
  * The wasm engine with its output kept on disk. The key is everything compiling depends on, so a

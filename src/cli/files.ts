@@ -22,6 +22,8 @@ export function fileError(path: string, error: unknown): CliError {
 }
 
 export function readBytes(path: string, io: CliIo): Uint8Array {
+  const compiled = io.compiled?.get(path);
+  if (compiled) return compiled;
   try {
     return readFileSync(path === '-' ? 0 : resolve(io.cwd, path));
   } catch (error) {

@@ -5,18 +5,21 @@ import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
 import { type ReusedMap, ReusedMaps } from './reuse.ts';
+import type { AnyObject, Input, ObjectShape } from './typed.ts';
 
-export interface LoadOptions {
+export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
   /**
    * Values for global variables, set before loading (also `const volatile` ones). Of a struct only
    * the members that are given change.
    */
-  readonly globals?: Readonly<Record<string, BtfInput>>;
+  readonly globals?: {
+    readonly [Name in keyof Shape['globals']]?: Input<Shape['globals'][Name]>;
+  };
   /**
    * Programs to load; programs that tail calls reach by the object's own prog_arrays come along.
    * Default: all but those whose section starts with '?'.
    */
-  readonly programs?: readonly string[];
+  readonly programs?: readonly (keyof Shape['programs'] & string)[];
   /**
    * Maps to use instead of those of the object, by name: of another object, or pinned. They must
    * stay loaded.
@@ -48,7 +51,8 @@ export function loadObject(
   if (!object.littleEndian) {
     throw new KernelError('EINVAL', 22, 'the object is big endian, the machine little endian');
   }
-  const specs = withGlobals(object, options.globals ?? {});
+  const globals = (options.globals ?? {}) as Readonly<Record<string, BtfInput>>;
+  const specs = withGlobals(object, globals);
   const reused = new ReusedMaps(kernel, specs, options);
   try {
     return makeObjects(kernel, object, options, specs, reused);

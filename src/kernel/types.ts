@@ -88,10 +88,26 @@ export interface RunOptions {
   readonly device?: string;
 }
 
+/** Words for what an XDP program returns (enum xdp_action). */
+export type XdpVerdict = 'aborted' | 'drop' | 'pass' | 'tx' | 'redirect' | `unknown ${number}`;
+
+/** Words for what a tc program returns (TCX_* and TC_ACT_*). */
+export type TcVerdict =
+  | 'next'
+  | 'pass'
+  | 'reclassify'
+  | 'drop'
+  | 'pipe'
+  | 'stolen'
+  | 'queued'
+  | 'redirect'
+  | 'trap'
+  | `unknown ${number}`;
+
 export interface RunResult {
   /** Low 32 bits of r0, signed. */
   readonly returnValue: number;
-  /** Word for it ('pass', 'drop', …) or its number as text. */
+  /** Word for it ('pass', 'drop', …). */
   readonly verdict: string;
   /** The packet after the run. */
   readonly data: Uint8Array | undefined;
@@ -125,7 +141,7 @@ export interface SentPacket {
 /** What became of a packet a device received. */
 export interface ReceiveResult {
   /** 'pass', 'drop', 'tx', 'redirect', 'aborted', …; 'pass' too when no program is attached. */
-  readonly verdict: string;
+  readonly verdict: XdpVerdict | TcVerdict;
   /** The return code of the last program that ran, or undefined if none did. */
   readonly verdictCode: number | undefined;
   /** The packet after the programs. */

@@ -6,13 +6,13 @@ import { Network } from './net/network.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
-export interface MachineOptions {
+export interface MachineOptions<Device extends string = string> {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
   /** Network devices by name; every machine has `lo` too. */
-  readonly devices?: Readonly<Record<string, DeviceOptions>>;
+  readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
   readonly engine?: EngineName | Engine;
   /** Memory other threads can join. */

@@ -4,15 +4,13 @@ import { statesEqual } from '../../src/verifier/prune/equal.ts';
 import { EXACT, NOT_EXACT, RANGE_WITHIN } from '../../src/verifier/prune/equal-regs.ts';
 import { IdMap } from '../../src/verifier/prune/idmap.ts';
 import { keepState } from '../../src/verifier/prune/keep.ts';
-import { checkRegArg, markRegRead } from '../../src/verifier/prune/liveness.ts';
+import { checkRegArg, markRegRead, markSlotsRead } from '../../src/verifier/prune/liveness.ts';
 import { initFunc } from '../../src/verifier/state/init.ts';
 import {
   ID,
-  LIVE,
   PRECISE,
   REG_LIVE_READ32,
   REG_LIVE_READ64,
-  REG_LIVE_WRITTEN,
   STACK_MISC,
   STACK_SPILL,
   STACK_ZERO,
@@ -75,7 +73,6 @@ describe('equality of states', () => {
     markKnown(env.regs, regAt(1), 5, 0);
     const ow = old.frame.words;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(true);
-    ow[regAt(1) + LIVE] = REG_LIVE_READ64;
     old.frame.readRegs = 1 << 1;
     expect(statesEqual(env, old, env.state, NOT_EXACT)).toBe(true);
     ow[regAt(1) + PRECISE] = 1;
@@ -94,7 +91,6 @@ describe('equality of states', () => {
     env.frame.growStack(8);
     const old = env.pool.copyOf(env.state);
     const slot = slotAt(0);
-    old.frame.words[slot + LIVE] = REG_LIVE_READ64;
     old.frame.readSlotsLow = 1;
     fillSlotTypes(old.frame.words, slot, STACK_ZERO);
     fillSlotTypes(env.frame.words, slot, STACK_MISC);
@@ -129,10 +125,11 @@ describe('read marks', () => {
     keepState(env, bucket, 0, env.state);
     const third = env.state.parent!;
     markRegRead(env, env.regs, regAt(2), REG_LIVE_READ64);
-    const live = (state: VerifierState) => state.frame.words[regAt(2) + LIVE];
-    expect(live(third)).toBe(REG_LIVE_READ64);
-    expect(live(second)).toBe(REG_LIVE_READ64 | REG_LIVE_WRITTEN);
-    expect(live(first)).toBe(0);
+    const read = (state: VerifierState) => state.frame.read64Regs;
+    expect(read(third)).toBe(1 << 2);
+    expect(read(second)).toBe(1 << 2);
+    expect(second.frame.writtenRegs).toBe(1 << 2);
+    expect(read(first)).toBe(0);
     expect(env.longestMarkReadWalk).toBe(2);
   });
 
@@ -140,12 +137,32 @@ describe('read marks', () => {
     const env = running();
     keepState(env, 0, 0, env.state);
     const parent = env.state.parent!;
+    const { frame } = parent;
     markRegRead(env, env.regs, regAt(3), REG_LIVE_READ32);
-    expect(parent.frame.words[regAt(3) + LIVE]).toBe(REG_LIVE_READ32);
+    expect([frame.readRegs, frame.read64Regs]).toEqual([1 << 3, 0]);
     markRegRead(env, env.regs, regAt(3), REG_LIVE_READ64);
-    expect(parent.frame.words[regAt(3) + LIVE]).toBe(REG_LIVE_READ64);
+    expect([frame.readRegs, frame.read64Regs]).toEqual([1 << 3, 1 << 3]);
     markRegRead(env, env.regs, regAt(3), REG_LIVE_READ32);
-    expect(parent.frame.words[regAt(3) + LIVE]).toBe(REG_LIVE_READ64);
+    expect([frame.readRegs, frame.read64Regs]).toEqual([1 << 3, 1 << 3]);
+  });
+
+  it('of slots stop where each was written, and where the stack did not reach yet', () => {
+    const env = running();
+    env.frame.growStack(8);
+    keepState(env, 0, 0, env.state);
+    const first = env.state.parent!.frame;
+    env.frame.growStack(40 * 8);
+    env.frame.noteSlotWritten(0);
+    keepState(env, 0, 0, env.state);
+    const second = env.state.parent!.frame;
+    keepState(env, 0, 0, env.state);
+    const third = env.state.parent!.frame;
+    env.frame.noteSlotWritten(1);
+    markSlotsRead(env, env.frame, 0b111, 1 << 3, 0);
+    expect([third.readSlotsLow, third.readSlotsHigh]).toEqual([0b101, 1 << 3]);
+    expect([second.readSlotsLow, second.readSlotsHigh]).toEqual([0b101, 1 << 3]);
+    expect([first.readSlotsLow, first.readSlotsHigh]).toEqual([0, 0]);
+    expect(env.longestMarkReadWalk).toBe(2);
   });
 
   it('follow a register into the frame of a callee', () => {
@@ -160,7 +177,7 @@ describe('read marks', () => {
     env.state.frames[1] = callee;
     env.state.curframe = 1;
     markRegRead(env, callee.words, regAt(1), REG_LIVE_READ64);
-    expect(parent.frames[0]!.words[regAt(1) + LIVE]).toBe(REG_LIVE_READ64);
+    expect(parent.frames[0]!.read64Regs).toBe(1 << 1);
   });
 });
 

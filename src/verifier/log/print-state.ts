@@ -38,9 +38,6 @@ import {
   PTR_UNTRUSTED,
   RANGE,
   REF_OBJ_ID,
-  REG_LIVE_DONE,
-  REG_LIVE_READ,
-  REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
   S32_MAX,
@@ -129,12 +126,22 @@ export function iterTypeText(env: VerifierEnv, btf: number, id: number): string 
   return btfTypeName(env, btf, id).slice('bpf_iter_'.length);
 }
 
-function livenessText(live: number): string {
-  if (!(live & (REG_LIVE_READ | REG_LIVE_WRITTEN | REG_LIVE_DONE))) return '';
-  const read = live & REG_LIVE_READ ? 'r' : '';
-  const written = live & REG_LIVE_WRITTEN ? 'w' : '';
-  return `_${read}${written}${live & REG_LIVE_DONE ? 'D' : ''}`;
+/** Marks of a register or slot: checkpoints have both kinds, running paths only that of a write. */
+function livenessText(read: boolean, written: boolean): string {
+  return read || written ? `_${read ? 'r' : ''}${written ? 'w' : ''}` : '';
 }
+
+function regLiveness(frame: FuncState, n: number): string {
+  return livenessText(hasBit(frame.readRegs, n), frame.words[regAt(n) + LIVE] !== 0);
+}
+
+function slotLiveness(frame: FuncState, spi: number): string {
+  const written = spi < 32 ? frame.writtenSlotsLow : frame.writtenSlotsHigh;
+  return livenessText(frame.wasSlotRead(spi), hasBit(written, spi));
+}
+
+/** Bit `n` (modulo 32) of a mask. */
+const hasBit = (mask: number, n: number) => ((mask >> (n & 31)) & 1) !== 0;
 
 const isUnknown = (w: Int32Array, r: number) =>
   w[r + VALUE] === 0 && w[r + VALUE + 1] === 0 && w[r + MASK] === -1 && w[r + MASK + 1] === -1;
@@ -268,7 +275,7 @@ export function frameText(env: VerifierEnv, frame: FuncState, all: boolean): str
     const r = regAt(i);
     if (w[r + TYPE] === NOT_INIT) continue;
     if (!all && !((env.scratchedRegs >> i) & 1)) continue;
-    text += ` R${i}${livenessText(w[r + LIVE]!)}=${regText(env, frame.frameno, w, r)}`;
+    text += ` R${i}${regLiveness(frame, i)}=${regText(env, frame.frameno, w, r)}`;
   }
   text += stackText(env, frame, all);
   text += refsText(frame);
@@ -305,7 +312,7 @@ function slotChars(w: Int32Array, r: number): string {
 function slotText(env: VerifierEnv, frame: FuncState, spi: number, types: string): string {
   const w = frame.words;
   const r = slotAt(spi);
-  const head = ` fp${(-spi - 1) * REG_SIZE}${livenessText(w[r + LIVE]!)}=`;
+  const head = ` fp${(-spi - 1) * REG_SIZE}${slotLiveness(frame, spi)}=`;
   switch (types[REG_SIZE - 1]) {
     case SLOT_CHARS[STACK_SPILL]: {
       const above = types.slice(0, types.indexOf(SLOT_CHARS[STACK_SPILL]!));

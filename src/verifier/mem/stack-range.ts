@@ -2,10 +2,9 @@ import type { CallMeta } from '../call/meta.ts';
 import type { VerifierEnv } from '../env.ts';
 import { tnumText } from '../log/numbers.ts';
 import { stackMessages } from '../messages/stack.ts';
-import { markRegRead } from '../prune/liveness.ts';
+import { markSlotRead } from '../prune/liveness.ts';
 import {
   MASK,
-  REG_LIVE_READ64,
   REG_SIZE,
   regAt,
   SCALAR_VALUE,
@@ -125,7 +124,7 @@ export function checkStackRange(
   for (let i = min; i < max; i++) {
     if (!isReadable(env, frame, i, clobber)) rejectUnreadable(env, regno, min, i, size, source);
     const spi = spiOf(i);
-    if (spi !== marked) markRegRead(env, frame.words, slotAt(spi), REG_LIVE_READ64);
+    if (spi !== marked) markSlotRead(env, frame, spi);
     marked = spi;
   }
 }

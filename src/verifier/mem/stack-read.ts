@@ -2,10 +2,9 @@ import { checkFastcallStackContract } from '../cfg/fastcall.ts';
 import type { VerifierEnv } from '../env.ts';
 import { stackMessages } from '../messages/stack.ts';
 import { insnStackAccessFlags, pushInsnHistory } from '../precision/history.ts';
-import { markRegRead } from '../prune/liveness.ts';
+import { markSlotRead } from '../prune/liveness.ts';
 import {
   LIVE,
-  REG_LIVE_READ64,
   REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
@@ -129,18 +128,19 @@ function fillRegister(
   dst: number,
 ): boolean {
   const fw = frame.words;
-  const s = slotAt(spiOf(off));
+  const spi = spiOf(off);
+  const s = slotAt(spi);
   const w = env.regs;
   if (size !== REG_SIZE || spillSize(fw, s) !== REG_SIZE) {
     if (fw[s + TYPE] !== SCALAR_VALUE) {
       env.showLine(env.insnIdx);
       env.reject('EACCES', stackMessages.fill_size());
     }
-    markRegRead(env, fw, s, REG_LIVE_READ64);
+    markSlotRead(env, frame, spi);
     if (dst < 0) return false;
     const restored = fillPartly(env, frame, off, size, dst);
     w[regAt(dst) + LIVE]! |= REG_LIVE_WRITTEN;
-    markRegRead(env, fw, s, REG_LIVE_READ64);
+    markSlotRead(env, frame, spi);
     return restored;
   }
   if (dst >= 0) {
@@ -149,7 +149,7 @@ function fillRegister(
   } else if (isPointerValue(env.allowPtrLeaks, fw, s)) {
     env.reject('EACCES', stackMessages.leaks_pointer(off));
   }
-  markRegRead(env, fw, s, REG_LIVE_READ64);
+  markSlotRead(env, frame, spi);
   return true;
 }
 
@@ -175,7 +175,7 @@ export function readStackAt(
     return;
   }
   checkReadable(env, frame.words, off, size, false);
-  markRegRead(env, frame.words, s, REG_LIVE_READ64);
+  markSlotRead(env, frame, spi);
   if (dst >= 0) markStackRead(env, frame, off, off + size, dst);
 }
 

@@ -9,11 +9,9 @@ import {
   baseType,
   CONST_PTR_TO_DYNPTR,
   ID,
-  LIVE,
   NOT_INIT,
   PTR_TO_STACK,
   PTR_TO_TP_BUFFER,
-  REG_LIVE_WRITTEN,
   REG_SIZE,
   REG_WORDS,
   regAt,
@@ -63,10 +61,12 @@ function writesZero(env: VerifierEnv, value: number, insn: number): boolean {
   return storesConstant(env, insn) && env.code.imm[insn] === 0;
 }
 
-/** Puts record `(w, r)` into the upper `size` bytes of slot `s` (save_register_state). */
-function spillRecord(fw: Int32Array, s: number, w: Int32Array, r: number, size: number): void {
+/** Puts record `(w, r)` into the upper `size` bytes of slot `spi` (save_register_state). */
+function spillRecord(frame: FuncState, spi: number, w: Int32Array, r: number, size: number): void {
+  const fw = frame.words;
+  const s = slotAt(spi);
   copyRegister(fw, s, w, r);
-  if (size === REG_SIZE) fw[s + LIVE]! |= REG_LIVE_WRITTEN;
+  if (size === REG_SIZE) frame.noteSlotWritten(spi);
   for (let i = 0; i < REG_SIZE; i++) {
     if (i >= REG_SIZE - size) setSlotType(fw, s, i, STACK_SPILL);
     else markMisc(fw, s, i);
@@ -84,7 +84,7 @@ function spillScalar(
   const r = regAt(value);
   const fits = registerWidth(w, r) <= 8 * size;
   if (fits) assignScalarIdBeforeMov(env, w, r);
-  spillRecord(frame.words, slotAt(spi), w, r, size);
+  spillRecord(frame, spi, w, r, size);
   if (!fits) frame.words[slotAt(spi) + ID] = 0;
 }
 
@@ -99,7 +99,7 @@ function spillConstant(
   record.fill(0, 0, REG_WORDS);
   markKnownInt(record, 0, env.code.imm[insn]!);
   record[TYPE] = SCALAR_VALUE;
-  spillRecord(frame.words, slotAt(spi), record, 0, size);
+  spillRecord(frame, spi, record, 0, size);
 }
 
 function spillPointer(
@@ -119,7 +119,7 @@ function spillPointer(
   if (frame !== env.frame && w[r + TYPE] === PTR_TO_STACK) {
     env.reject('EINVAL', stackMessages.foreign_spill());
   }
-  spillRecord(frame.words, slotAt(spi), w, r, size);
+  spillRecord(frame, spi, w, r, size);
 }
 
 /** A write that is no spill: bytes of unknown value, or zeros. */
@@ -135,7 +135,7 @@ function writeData(
   const fw = frame.words;
   scrubSpecial(fw, s);
   // A partial write must not stop what earlier states learn about later reads.
-  if (size === REG_SIZE) fw[s + LIVE]! |= REG_LIVE_WRITTEN;
+  if (size === REG_SIZE) frame.noteSlotWritten(slot >> 3);
   const zero = writesZero(env, value, insn);
   // The slot does not remember the register, so its being zero must matter from here on.
   if (zero && value >= 0) markChainPrecision(env, value);

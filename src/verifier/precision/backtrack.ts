@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { precision } from '../messages/precision.ts';
 import {
   FRAME_POINTER,
@@ -44,7 +45,8 @@ function backtrack(env: VerifierEnv): void {
   let last = env.insnIdx;
   let subsequent = -1;
   for (;;) {
-    if (env.logLevel & 2) env.say(precision.range(wanted.frame, last, first, subsequent));
+    if (env.logLevel & BPF_LOG_LEVEL2)
+      env.say(precision.range(wanted.frame, last, first, subsequent));
     if (last < 0) {
       markEntryArguments(env, state);
       return;
@@ -113,7 +115,7 @@ function markEntryArguments(env: VerifierEnv, state: VerifierState): void {
   for (let n = 1; n <= 5; n++) {
     if (!wanted.hasReg(n)) continue;
     wanted.clearReg(n);
-    if (frame.words[regAt(n) + TYPE] === SCALAR_VALUE) frame.words[regAt(n) + PRECISE] = 1;
+    markRegPrecise(frame, n);
   }
 }
 
@@ -125,7 +127,7 @@ function markWanted(env: VerifierEnv, state: VerifierState): void {
     markRegs(env, frame, i);
     wanted.slotsLow[i] = markSlots(env, frame, wanted.slotsLow[i]!, 0);
     wanted.slotsHigh[i] = markSlots(env, frame, wanted.slotsHigh[i]!, 32);
-    if (!(env.logLevel & 2)) continue;
+    if (!(env.logLevel & BPF_LOG_LEVEL2)) continue;
     const { regs, slotsLow, slotsHigh } = wanted;
     env.observer?.otherState?.(precision.parent(i, regs[i]!, slotsLow[i]!, slotsHigh[i]!), frame);
   }
@@ -135,7 +137,7 @@ function markRegs(env: VerifierEnv, frame: FuncState, frameno: number): void {
   const regs = env.backtrack.regs;
   for (let mask = regs[frameno]!; mask; mask &= mask - 1) {
     const n = 31 - Math.clz32(mask & -mask);
-    if (!needsMark(frame.words, regAt(n))) regs[frameno]! &= ~(1 << n);
+    if (!markRegPrecise(frame, n)) regs[frameno]! &= ~(1 << n);
   }
 }
 
@@ -148,13 +150,27 @@ function markSlots(env: VerifierEnv, frame: FuncState, slots: number, base: numb
     if (spi >= frame.slots) env.reject('EFAULT', precision.bug_slot(spi, frame.slots));
     const r = slotAt(spi);
     const isSpill = slotType(frame.words, r, REG_SIZE - 1) === STACK_SPILL;
-    if (!isSpill || !needsMark(frame.words, r)) left &= ~(1 << bit);
+    if (!isSpill || !markSlotPrecise(frame, spi)) left &= ~(1 << bit);
   }
   return left;
 }
 
-/** Marks a scalar as precise; false if it was, or is none. */
-function needsMark(w: Int32Array, r: number): boolean {
+/** Marks a register as precise; false if it was, or is no scalar. */
+function markRegPrecise(frame: FuncState, n: number): boolean {
+  if (!markPrecise(frame.words, regAt(n))) return false;
+  frame.preciseRegs |= 1 << n;
+  return true;
+}
+
+/** Marks what is spilled in slot `spi` as precise; false if it was, or is no scalar. */
+function markSlotPrecise(frame: FuncState, spi: number): boolean {
+  if (!markPrecise(frame.words, slotAt(spi))) return false;
+  if (spi < 32) frame.preciseSlotsLow |= 1 << spi;
+  else frame.preciseSlotsHigh |= 1 << (spi - 32);
+  return true;
+}
+
+function markPrecise(w: Int32Array, r: number): boolean {
   if (w[r + TYPE] !== SCALAR_VALUE || w[r + PRECISE]) return false;
   w[r + PRECISE] = 1;
   return true;
@@ -162,7 +178,7 @@ function needsMark(w: Int32Array, r: number): boolean {
 
 /** Backtracking does not know: every scalar of every checkpoint is precise. */
 function giveUp(env: VerifierEnv): void {
-  if (env.logLevel & 2) env.say(precision.all_precise(env.state.curframe));
+  if (env.logLevel & BPF_LOG_LEVEL2) env.say(precision.all_precise(env.state.curframe));
   // Above a state where all was forced before, all was forced too.
   for (let state = env.state.parent; state && !state.allPrecise; state = state.parent) {
     for (let i = 0; i <= state.curframe; i++) forceAll(env, state.frames[i]!, i);
@@ -173,13 +189,13 @@ function giveUp(env: VerifierEnv): void {
 
 function forceAll(env: VerifierEnv, frame: FuncState, frameno: number): void {
   const w = frame.words;
-  const tell = (env.logLevel & 2) !== 0;
+  const tell = (env.logLevel & BPF_LOG_LEVEL2) !== 0;
   for (let n = 0; n < FRAME_POINTER; n++) {
-    if (needsMark(w, regAt(n)) && tell) env.say(precision.forced_reg(frameno, n));
+    if (markRegPrecise(frame, n) && tell) env.say(precision.forced_reg(frameno, n));
   }
   for (let spi = 0; spi < frame.slots; spi++) {
     const r = slotAt(spi);
-    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !needsMark(w, r)) continue;
+    if (slotType(w, r, REG_SIZE - 1) !== STACK_SPILL || !markSlotPrecise(frame, spi)) continue;
     if (tell) env.say(precision.forced_slot(frameno, -(spi + 1) * REG_SIZE));
   }
 }

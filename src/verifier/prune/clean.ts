@@ -1,13 +1,11 @@
 import type { VerifierEnv } from '../env.ts';
 import { loopEntryOf } from '../state/branches.ts';
-import { LIVE, REG_LIVE_DONE } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import { sameCallsites } from './equal.ts';
 
 /**
- * States of `insn` from which every path was walked get no more read marks. Linux clears what was
- * never read in them; as nothing looks at that any more, marking the state (in its first register)
- * is enough (clean_live_states).
+ * States of `insn` from which every path was walked get no more read marks (clean_live_states).
+ * Linux clears what was never read in them; nothing here looks at that, so a mark is enough.
  */
 export function cleanLiveStates(
   env: VerifierEnv,
@@ -17,13 +15,8 @@ export function cleanLiveStates(
 ): void {
   for (let at = env.checkpoints.first(bucket); at; at = at.next) {
     const state = at.state;
-    if (state.branches || state.insnIdx !== insn || isDone(state)) continue;
+    if (state.branches || state.insnIdx !== insn || state.done) continue;
     if (loopEntryOf(state)?.branches) continue;
-    if (sameCallsites(state, current)) state.frames[0]!.words[LIVE]! |= REG_LIVE_DONE;
+    if (sameCallsites(state, current)) state.done = true;
   }
-}
-
-/** Every path from this state was walked. */
-export function isDone(state: VerifierState): boolean {
-  return (state.frames[0]!.words[LIVE]! & REG_LIVE_DONE) !== 0;
 }

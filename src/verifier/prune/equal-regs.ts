@@ -4,7 +4,6 @@ import {
   BPF_ADD_CONST,
   FRAMENO,
   ID,
-  LIVE,
   NOT_INIT,
   OFF,
   PRECISE,
@@ -20,7 +19,6 @@ import {
   PTR_TO_TP_BUFFER,
   RANGE,
   REF_OBJ_ID,
-  REG_LIVE_READ,
   SCALAR_VALUE,
   TYPE,
   VALUE,
@@ -72,7 +70,8 @@ function valueWithin(ow: Int32Array, o: number, cw: Int32Array, c: number): bool
 }
 
 /**
- * If the rest of the program was safe with the old register, it is with this one (regsafe).
+ * If the rest of the program was safe with the old register, which it read, it is with this one
+ * (regsafe).
  * `(ow, o)`: the old record, `(cw, c)`: the running path's.
  */
 export function regSafe(
@@ -85,7 +84,6 @@ export function regSafe(
 ): boolean {
   const ids = env.ids;
   if (exact === EXACT) return regsExact(ow, o, cw, c, ids);
-  if (exact === NOT_EXACT && !(ow[o + LIVE]! & REG_LIVE_READ)) return true;
   const type = ow[o + TYPE]!;
   if (type === NOT_INIT && (exact === NOT_EXACT || cw[c + TYPE] === NOT_INIT)) return true;
   if (type !== cw[c + TYPE]) return false;

@@ -5,10 +5,8 @@ import {
   DYNPTR_FIRST_SLOT,
   DYNPTR_TYPE,
   ITER_STATE_DEPTH,
-  LIVE,
   MAX_REGS,
   REF_OBJ_ID,
-  REG_LIVE_READ,
   REG_SIZE,
   REG_WORDS,
   SCALAR_VALUE,
@@ -30,7 +28,6 @@ import { type Exactness, NOT_EXACT, regSafe } from './equal-regs.ts';
 /** What a load from 8 bytes of anything gives. */
 const anything = new Int32Array(REG_WORDS);
 markUnknownImprecise(anything, 0);
-anything[LIVE] = REG_LIVE_READ;
 
 /** What the old path read from its stack is there now too (stacksafe). */
 export function stackSafe(
@@ -72,7 +69,7 @@ function slotsSafe(
 const ALL_SPILL = STACK_SPILL * 0x0101_0101;
 const ALL_MISC = STACK_MISC * 0x0101_0101;
 
-/** One slot of `stackSafe`. */
+/** One slot of `stackSafe`, which was read if the states need not be exactly alike. */
 export function slotSafe(
   env: VerifierEnv,
   old: FuncState,
@@ -82,7 +79,6 @@ export function slotSafe(
 ): boolean {
   const ow = old.words;
   const r = slotAt(spi);
-  if (exact === NOT_EXACT && !(ow[r + LIVE]! & REG_LIVE_READ)) return true;
   const cw = spi < current.slots ? current.words : undefined;
   const types = ow[r + SLOT_TYPES]!;
   if (cw && types === ow[r + SLOT_TYPES + 1]) {

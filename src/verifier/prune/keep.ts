@@ -29,7 +29,9 @@ export function keepState(
   env.peakStates++;
   env.prevJmpsProcessed = env.jmpsProcessed;
   env.prevInsnProcessed = env.insnProcessed;
-  if (env.bpfCapable) forgetPrecision(current);
+  // Running paths of capable users hardly ever have precise scalars.
+  if (env.bpfCapable && current.frames[0]!.preciseRegs !== 0) forgetPrecision(current);
+  const before = current.parent?.checkpoint ?? 0;
   const kept = env.checkpoints.add(bucket, current);
   kept.insnIdx = insn;
   current.parent = kept;
@@ -37,7 +39,9 @@ export function keepState(
   current.historyStart = current.historyEnd;
   current.dfsDepth = kept.dfsDepth + 1;
   for (let i = 0; i <= current.curframe; i++) {
-    connect(current.frames[i]!, kept.checkpoint, i, i === current.curframe);
+    const frame = kept.frames[i]!;
+    if (!env.bpfCapable) frame.preciseRegs = frame.preciseSlotsLow = frame.preciseSlotsHigh = -1;
+    connect(current.frames[i]!, frame, before, kept.checkpoint, i === current.curframe);
   }
 }
 
@@ -46,6 +50,7 @@ function forgetPrecision(state: VerifierState): void {
   for (let i = 0; i <= state.curframe; i++) {
     const frame = state.frames[i]!;
     const w = frame.words;
+    frame.preciseRegs = 0;
     for (let n = 0; n < FRAME_POINTER; n++) {
       const r = regAt(n);
       if (w[r + TYPE] === SCALAR_VALUE) w[r + PRECISE] = 0;
@@ -59,19 +64,30 @@ function forgetPrecision(state: VerifierState): void {
 }
 
 /**
- * Reads from now on mark the records of checkpoint `id`. Callers' r0 to r5 keep their place: they
- * are not alive, or belong to a call that is simulated again.
+ * Reads from now on mark `kept`, the copy of `frame` in checkpoint `id`; `before` is the checkpoint
+ * before that. Callers' r0 to r5 keep their place: they are not alive, or belong to a call that is
+ * simulated again.
  */
-function connect(frame: FuncState, id: number, frameno: number, isRunning: boolean): void {
+function connect(
+  frame: FuncState,
+  kept: FuncState,
+  before: number,
+  id: number,
+  isRunning: boolean,
+): void {
   const w = frame.words;
+  const { frameno, parent } = frame;
+  let written = 0;
+  let moved = 0;
   for (let n = 0; n < FRAME_POINTER; n++) {
     const r = regAt(n);
+    if (w[r + LIVE] !== REG_LIVE_NONE) written |= 1 << n;
+    if (w[r + PARENT] !== (parent ? parentOf(before, frameno, r) : 0)) moved |= 1 << n;
     w[r + LIVE] = REG_LIVE_NONE;
     if (isRunning || n >= FIRST_CALLEE_SAVED) w[r + PARENT] = parentOf(id, frameno, r);
   }
-  for (let spi = 0; spi < frame.allocatedStack / REG_SIZE; spi++) {
-    const r = slotAt(spi);
-    w[r + LIVE] = REG_LIVE_NONE;
-    w[r + PARENT] = parentOf(id, frameno, r);
-  }
+  kept.writtenRegs = written;
+  kept.movedRegs = moved;
+  frame.parent = kept;
+  frame.writtenSlotsLow = frame.writtenSlotsHigh = 0;
 }

@@ -14,7 +14,6 @@ import {
   BPF_STX,
   classOf,
 } from '../../isa/index.ts';
-import { BugError } from '../../base/index.ts';
 import { AUX_ZEXT_DST, type VerifierEnv } from '../env.ts';
 import { flow } from '../messages/flow.ts';
 import {
@@ -24,87 +23,128 @@ import {
   MAX_REGS,
   NOT_INIT,
   PARENT,
-  REG_LIVE_DONE,
-  REG_LIVE_READ,
   REG_LIVE_READ32,
   REG_LIVE_READ64,
   REG_LIVE_WRITTEN,
-  REG_SHIFT,
   regAt,
   SCALAR_VALUE,
-  slotAt,
   SUBREG_DEF,
   TYPE,
 } from '../state/layout.ts';
 import type { FuncState } from '../state/state.ts';
 import { markUnknown } from '../value/bounds.ts';
 
+/** The record's number in a PARENT word. */
+const RECORD_MASK = 0x7f;
+
 /** How an instruction uses a register (enum reg_arg_type). */
 export type RegUse = 'src' | 'dst' | 'dst_no_mark';
 
 /**
- * The path reads record `(w, r)`: the checkpoints it came through depend on what they had there
- * (mark_reg_read). `flag`: REG_LIVE_READ32 or REG_LIVE_READ64.
+ * The path reads register `(w, r)` of a running frame: the checkpoints it came through depend on
+ * what they had there (mark_reg_read). `flag`: REG_LIVE_READ32 or REG_LIVE_READ64.
  */
 export function markRegRead(env: VerifierEnv, w: Int32Array, r: number, flag: number): void {
   if (w[r + LIVE]! & REG_LIVE_WRITTEN) return;
-  const parent = w[r + PARENT]!;
-  if (parent !== 0) markParents(env, parent, flag, 0);
+  if (w[r + PARENT] !== 0) markParents(env, w[r + PARENT]!, flag, 0);
 }
 
 /**
- * What was read after an equal state is read after this one: record `(w, r)` of the running path
- * takes the mark itself, and those it came from (mark_reg_read from propagate_liveness_reg).
+ * What was read after an equal state is read after this one: register `(w, r)` of the running path
+ * counts as marked itself, and those it came from are (mark_reg_read from propagate_liveness_reg).
  */
 export function markRegReadHere(env: VerifierEnv, w: Int32Array, r: number, flag: number): void {
-  if (!takeMark(w, r, flag)) return;
   const parent = w[r + LIVE]! & REG_LIVE_WRITTEN ? 0 : w[r + PARENT]!;
   markParents(env, parent, flag, 1);
 }
 
-/** Marks the record `parent` names and those it came from, up to a write. */
+/** Marks the register that the PARENT word names and those it came from, up to a write. */
 function markParents(env: VerifierEnv, parent: number, flag: number, marked: number): void {
-  let next = parent;
   let count = marked;
-  while (next !== 0) {
-    const frame = env.checkpoints.at(next >>> 10).frames[(next >> 7) & 7]!;
-    const w = frame.words;
-    const r = (next & 0x7f) << REG_SHIFT;
-    if (!takeMark(w, r, flag)) break;
-    noteRead(frame, next & 0x7f);
+  let regno = parent & RECORD_MASK;
+  let frame = frameNamed(env, parent);
+  while (frame && takeMark(frame, 1 << regno, flag)) {
     count++;
-    if (w[r + LIVE]! & REG_LIVE_WRITTEN) break;
-    next = w[r + PARENT]!;
+    if (frame.writtenRegs & (1 << regno)) break;
+    if (frame.movedRegs & (1 << regno)) {
+      const next = frame.words[regAt(regno) + PARENT]!;
+      regno = next & RECORD_MASK;
+      frame = frameNamed(env, next);
+    } else {
+      frame = frame.parent;
+    }
   }
   if (env.longestMarkReadWalk < count) env.longestMarkReadWalk = count;
 }
 
-function noteRead(frame: FuncState, record: number): void {
-  if (record < MAX_REGS) frame.readRegs |= 1 << record;
-  else if (record < MAX_REGS + 32) frame.readSlotsLow |= 1 << (record - MAX_REGS);
-  else frame.readSlotsHigh |= 1 << (record - MAX_REGS - 32);
+function frameNamed(env: VerifierEnv, parent: number): FuncState | undefined {
+  return parent === 0 ? undefined : env.checkpoints.at(parent >>> 10).frames[(parent >> 7) & 7];
 }
 
-/** Marks one record as read; false if it was marked that strongly before. */
-function takeMark(w: Int32Array, r: number, flag: number): boolean {
-  const live = w[r + LIVE]!;
-  if (live & REG_LIVE_DONE) throw new BugError('a finished state is marked as read');
-  if ((live & REG_LIVE_READ) === flag || live & REG_LIVE_READ64) return false;
-  const marked = live | flag;
-  w[r + LIVE] = flag === REG_LIVE_READ64 ? marked & ~REG_LIVE_READ32 : marked;
+/** Marks a register of a checkpoint as read; false if it was marked that strongly before. */
+function takeMark(frame: FuncState, bit: number, flag: number): boolean {
+  const marked = flag === REG_LIVE_READ64 ? frame.read64Regs : frame.readRegs;
+  if (marked & bit) return false;
+  frame.readRegs |= bit;
+  if (flag === REG_LIVE_READ64) frame.read64Regs |= bit;
   return true;
+}
+
+/** The path reads slot `spi` of `frame` (mark_reg_read). */
+export function markSlotRead(env: VerifierEnv, frame: FuncState, spi: number): void {
+  if (spi < 32) markSlotsRead(env, frame, 1 << spi, 0, 0);
+  else markSlotsRead(env, frame, 0, 1 << (spi - 32), 0);
+}
+
+/**
+ * Marks slots of the checkpoints that `frame` came through, each up to where it was written. `low`
+ * and `high`: bits of slots 0..31 and 32..63. `marked`: 1 if the running path counts as marked.
+ */
+export function markSlotsRead(
+  env: VerifierEnv,
+  frame: FuncState,
+  low: number,
+  high: number,
+  marked: number,
+): void {
+  let count = marked;
+  let child = frame;
+  let lowLeft = low;
+  let highLeft = high;
+  for (;;) {
+    const parent = child.parent;
+    if (!parent) break;
+    lowLeft &= ~child.writtenSlotsLow & ~parent.readSlotsLow & lowSlots(parent.slots);
+    highLeft &= ~child.writtenSlotsHigh & ~parent.readSlotsHigh & highSlots(parent.slots);
+    if ((lowLeft | highLeft) === 0) break;
+    parent.readSlotsLow |= lowLeft;
+    parent.readSlotsHigh |= highLeft;
+    count++;
+    child = parent;
+  }
+  if (env.longestMarkReadWalk < count) env.longestMarkReadWalk = count;
+}
+
+/** Bits of the first `count` slots that are among slots 0..31. */
+export function lowSlots(count: number): number {
+  return count >= 32 ? -1 : (1 << count) - 1;
+}
+
+/** Bits of the first `count` slots that are among slots 32..63. */
+export function highSlots(count: number): number {
+  return count <= 32 ? 0 : lowSlots(count - 32);
 }
 
 /** The two slots of the dynptr at slot `spi` of `frame` are read (mark_dynptr_read). */
 export function markDynptrRead(env: VerifierEnv, frame: FuncState, spi: number): void {
-  markRegRead(env, frame.words, slotAt(spi), REG_LIVE_READ64);
-  markRegRead(env, frame.words, slotAt(spi - 1), REG_LIVE_READ64);
+  markSlotRead(env, frame, spi);
+  markSlotRead(env, frame, spi - 1);
 }
 
 /** The slots of the iterator at slot `spi` of `frame` are read (mark_iter_read). */
 export function markIterRead(env: VerifierEnv, frame: FuncState, spi: number, slots: number): void {
   for (let i = 0; i < slots; i++) {
-    markRegRead(env, frame.words, slotAt(spi - i), REG_LIVE_READ64);
+    markSlotRead(env, frame, spi - i);
     env.scratchSlot(spi - i);
   }
 }

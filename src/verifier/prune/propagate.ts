@@ -1,10 +1,10 @@
 import type { VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { prune } from '../messages/prune.ts';
 import { markChainPrecisionBatch } from '../precision/backtrack.ts';
 import {
-  LIVE,
   PRECISE,
-  REG_LIVE_READ,
+  REG_LIVE_READ32,
   REG_LIVE_READ64,
   REG_SIZE,
   SCALAR_VALUE,
@@ -15,7 +15,7 @@ import {
   slotType,
 } from '../state/layout.ts';
 import type { FuncState, VerifierState } from '../state/state.ts';
-import { markInsnZext, markRegReadHere } from './liveness.ts';
+import { highSlots, lowSlots, markInsnZext, markRegReadHere, markSlotsRead } from './liveness.ts';
 
 /** r0 to r9. */
 const BELOW_FRAME_POINTER = 0x3ff;
@@ -31,38 +31,24 @@ export function propagateLiveness(
   for (let i = 0; i <= old.curframe; i++) {
     const from = old.frames[i]!;
     const to = current.frames[i]!;
-    const ow = from.words;
-    const cw = to.words;
     const regs = from.readRegs & (i < old.curframe ? CALLEE_SAVED : BELOW_FRAME_POINTER);
     for (let mask = regs; mask; mask &= mask - 1) {
+      const bit = mask & -mask;
       const r = regAt(lowestBit(mask));
-      if (propagateReg(env, ow, cw, r) === REG_LIVE_READ64) markInsnZext(env, cw, r);
+      const isWide = (from.read64Regs & bit) !== 0;
+      markRegReadHere(env, to.words, r, isWide ? REG_LIVE_READ64 : REG_LIVE_READ32);
+      if (isWide) markInsnZext(env, to.words, r);
     }
-    for (let mask = from.readSlotsLow; mask; mask &= mask - 1) {
-      const spi = lowestBit(mask);
-      if (spi < to.slots) propagateReg(env, ow, cw, slotAt(spi));
-    }
-    for (let mask = from.readSlotsHigh; mask; mask &= mask - 1) {
-      const spi = 32 + lowestBit(mask);
-      if (spi < to.slots) propagateReg(env, ow, cw, slotAt(spi));
-    }
+    const low = from.readSlotsLow & lowSlots(to.slots);
+    const high = from.readSlotsHigh & highSlots(to.slots);
+    if (low | high) markSlotsRead(env, to, low, high, 1);
   }
-}
-
-/** The mark that was passed on, or 0 (propagate_liveness_reg). */
-function propagateReg(env: VerifierEnv, ow: Int32Array, cw: Int32Array, r: number): number {
-  const flag = ow[r + LIVE]! & REG_LIVE_READ;
-  if (flag === 0) return 0;
-  const own = cw[r + LIVE]! & REG_LIVE_READ;
-  if (own === REG_LIVE_READ64 || own === flag) return 0;
-  markRegReadHere(env, cw, r, flag);
-  return flag;
 }
 
 /** What had to be precise after the old state must be on this path (propagate_precision). */
 export function propagatePrecision(env: VerifierEnv, old: VerifierState): void {
   for (let i = old.curframe; i >= 0; i--) {
-    const names: string[] | undefined = env.logLevel & 2 ? [] : undefined;
+    const names: string[] | undefined = env.logLevel & BPF_LOG_LEVEL2 ? [] : undefined;
     const found = collectPrecise(env, old.frames[i]!, i, names);
     if (found && env.talking) env.say(prune.propagating(i, names ?? []));
   }
@@ -77,15 +63,16 @@ function collectPrecise(
   names: string[] | undefined,
 ): boolean {
   let found = false;
-  for (let mask = frame.readRegs & BELOW_FRAME_POINTER; mask; mask &= mask - 1) {
+  for (let mask = frame.readRegs & frame.preciseRegs; mask; mask &= mask - 1) {
     const n = lowestBit(mask);
     if (!isPrecise(frame.words, regAt(n))) continue;
     env.backtrack.setFrameReg(frameno, n);
     names?.push(`r${n}`);
     found = true;
   }
-  const low = collectSlots(env, frame, frameno, frame.readSlotsLow, 0, names);
-  const high = collectSlots(env, frame, frameno, frame.readSlotsHigh, 32, names);
+  const { preciseSlotsLow, preciseSlotsHigh } = frame;
+  const low = collectSlots(env, frame, frameno, frame.readSlotsLow & preciseSlotsLow, 0, names);
+  const high = collectSlots(env, frame, frameno, frame.readSlotsHigh & preciseSlotsHigh, 32, names);
   return found || low || high;
 }
 

@@ -13,12 +13,15 @@ import { loopEntryOf, updateLoopEntry } from '../state/branches.ts';
 import {
   BPF_ITER_STATE_ACTIVE,
   FRAMENO,
+  FRAME_POINTER,
   ITER_STATE_DEPTH,
   MAX_REGS,
   OFF,
   PREFIX_BEFORE_PARENT,
   REG_SIZE,
   STACK_ITER,
+  TYPE,
+  UMAX,
   VALUE,
   regAt,
   slotAt,
@@ -26,7 +29,7 @@ import {
 } from '../state/layout.ts';
 import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
-import { cleanLiveStates, isDone } from './clean.ts';
+import { cleanLiveStates } from './clean.ts';
 import { differsAt, statesEqual } from './equal.ts';
 import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords } from './equal-regs.ts';
 import { keepState } from './keep.ts';
@@ -55,6 +58,7 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
   let add = forced || isFarEnough(env, 2, 8, true);
   const bucket = env.checkpoints.bucket(insn, current.frame.callsite);
   cleanLiveStates(env, bucket, insn, current);
+  current.signature = signatureOf(current);
   let count = 0;
   let before: Checkpoint | undefined;
   let at = env.checkpoints.first(bucket);
@@ -169,7 +173,7 @@ function isLooping(env: VerifierEnv, old: VerifierState, current: VerifierState)
 
 /** Registers of the running frame are the same to the bit (states_maybe_looping). */
 function mayBeLooping(old: VerifierState, current: VerifierState): boolean {
-  if (old.curframe !== current.curframe) return false;
+  if (old.curframe !== current.curframe || old.signature !== current.signature) return false;
   const ow = old.frame.words;
   const cw = current.frame.words;
   for (let n = 0; n < MAX_REGS; n++) {
@@ -177,6 +181,20 @@ function mayBeLooping(old: VerifierState, current: VerifierState): boolean {
     if (!sameWords(ow, r, cw, r, PREFIX_BEFORE_PARENT)) return false;
   }
   return true;
+}
+
+/**
+ * A number that is the same if the registers of the running frame are: comparing it spares looking
+ * at registers of old states, which are no longer in the processor's caches.
+ */
+function signatureOf(state: VerifierState): number {
+  const w = state.frame.words;
+  let sum = 0;
+  for (let n = 0; n < FRAME_POINTER; n++) {
+    const r = regAt(n);
+    sum = (Math.imul(sum, 31) + w[r + TYPE]! + w[r + OFF]! + w[r + VALUE]! + w[r + UMAX]!) | 0;
+  }
+  return sum;
 }
 
 /** It is another round of an iterator's loop (iter_active_depths_differ). */
@@ -224,7 +242,7 @@ function isUseless(env: VerifierEnv, checkpoint: Checkpoint, insn: number): bool
 
 /** The state is in no list any more; what still refers to it keeps it. */
 function forget(env: VerifierEnv, state: VerifierState): void {
-  if (!isDone(state) || state.usedAsLoopEntry) return;
+  if (!state.done || state.usedAsLoopEntry) return;
   env.checkpoints.free(state);
   env.peakStates--;
 }

@@ -14,8 +14,7 @@ export const REG_SHIFT = 5;
 
 /** Registers a call does not keep: r0 to r5. */
 export const CALLER_SAVED_REGS = 6;
-/** Number of the register that holds the frame's address. */
-export const FRAME_POINTER = 10;
+export { FRAME_POINTER } from '../../isa/opcodes.ts';
 
 export const TYPE = 0;
 /** Fixed part of a pointer's offset, or the constant delta between linked scalars. */
@@ -42,16 +41,20 @@ export const U32_MAX = 21;
 export const ID = 22;
 export const REF_OBJ_ID = 23;
 /**
- * The record that takes this one's read marks (the kernel's `parent` pointer): checkpoint number,
+ * The register that takes this one's read marks (the kernel's `parent` pointer): checkpoint number,
  * frame and record in one word, see `parentOf`; 0: none. It moves with the record: arguments of a
- * callee and results of a caller keep the parent of the register they were copied from.
+ * callee and results of a caller keep the parent of the register they were copied from. Slots do
+ * not move: theirs is the same slot of the frame's `parent`.
  */
 export const PARENT = 24;
 /** Frame a stack pointer points into. */
 export const FRAMENO = 25;
 /** Index of the instruction that last wrote the low half only, or DEF_NOT_SUBREG. */
 export const SUBREG_DEF = 26;
-/** REG_LIVE_* bits. */
+/**
+ * Registers of running paths: REG_LIVE_WRITTEN or nothing. Marks of slots and of checkpoints stand
+ * in the masks of their frame.
+ */
 export const LIVE = 27;
 /** 1: the scalar's value matters for safety. */
 export const PRECISE = 28;
@@ -149,7 +152,6 @@ export const REG_LIVE_READ32 = 1;
 export const REG_LIVE_READ64 = 2;
 export const REG_LIVE_READ = 3;
 export const REG_LIVE_WRITTEN = 4;
-export const REG_LIVE_DONE = 8;
 
 // enum bpf_stack_slot_type
 export const STACK_INVALID = 0;
@@ -192,7 +194,7 @@ export function slotAt(spi: number): number {
   return STACK_BASE + (spi << REG_SHIFT);
 }
 
-/** `PARENT` word that names record `r` of frame `frameno` in checkpoint number `id` (from 1). */
+/** `PARENT` word that names register `r` of frame `frameno` in checkpoint number `id` (from 1). */
 export function parentOf(id: number, frameno: number, r: number): number {
   return (id << 10) | (frameno << 7) | (r >> REG_SHIFT);
 }

@@ -8,7 +8,7 @@ const FRAME_OVERHEAD = 1024;
 
 /** Slabs of the largest size that wait for the next verification; at most so many. */
 const spareSlabs: ArrayBuffer[] = [];
-const MOST_SPARE_SLABS = 64;
+const MOST_SPARE_SLABS = 96;
 
 /** Bytes the states of one verification may take, if the caller does not say. */
 export const DEFAULT_STATE_MEMORY = 2 ** 31;

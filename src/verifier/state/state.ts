@@ -34,13 +34,28 @@ export class FuncState {
   inExceptionCallback = false;
   /** Times the callback of frame N+1 was simulated, for calls that limit it. */
   callbackDepth = 0;
+  /** The same frame of the checkpoint the path last passed, if it was there already. */
+  parent: FuncState | undefined = undefined;
+  /** Slots 0..31 and 32..63 written since that checkpoint. (Registers: see LIVE.) */
+  writtenSlotsLow = 0;
+  writtenSlotsHigh = 0;
   /**
-   * Checkpoints: registers, and slots 0..31 and 32..63, that have a read mark. They are few, and so
-   * comparing and passing on marks need not look at the others.
+   * Checkpoints: registers, and slots 0..31 and 32..63, that have a read mark. As bits of a few
+   * words, marks of all slots go up the chain of checkpoints together.
    */
   readRegs = 0;
   readSlotsLow = 0;
   readSlotsHigh = 0;
+  /** Checkpoints: registers whose upper half was read too. */
+  read64Regs = 0;
+  /** Checkpoints: registers that have LIVE's mark of a write. */
+  writtenRegs = 0;
+  /** Checkpoints: registers whose marks do not go to the same one of `parent`, see PARENT. */
+  movedRegs = 0;
+  /** Registers and slots that may be precise; the others are not. */
+  preciseRegs = 0;
+  preciseSlotsLow = 0;
+  preciseSlotsHigh = 0;
   /** `refCount` triples. */
   refs: Int32Array = NO_REFS;
   refCount = 0;
@@ -81,7 +96,22 @@ export class FuncState {
     return (MAX_REGS << REG_SHIFT) + (this.allocatedStack >> 3) * REG_WORDS;
   }
 
-  /** Becomes a copy of `from`; words that are missing come from `memory`. */
+  /** Slot `spi` is written: what was there before does not matter from here on. */
+  noteSlotWritten(spi: number): void {
+    if (spi < 32) this.writtenSlotsLow |= 1 << spi;
+    else this.writtenSlotsHigh |= 1 << (spi - 32);
+  }
+
+  /** Checkpoints: slot `spi` has a read mark. */
+  wasSlotRead(spi: number): boolean {
+    const marks = spi < 32 ? this.readSlotsLow : this.readSlotsHigh;
+    return ((marks >> (spi & 31)) & 1) !== 0;
+  }
+
+  /**
+   * Becomes a copy of `from`, a frame of a running path; words that are missing come from
+   * `memory`.
+   */
   copyFrom(from: FuncState, memory: FrameWords): void {
     const used = from.usedWords;
     const source = from.words;
@@ -90,9 +120,13 @@ export class FuncState {
     const all = source.length <= this.words.length && source.length < used * 2;
     this.words.set(all ? source : source.subarray(0, used));
     this.allocatedStack = from.allocatedStack;
-    this.readRegs = from.readRegs;
-    this.readSlotsLow = from.readSlotsLow;
-    this.readSlotsHigh = from.readSlotsHigh;
+    this.parent = from.parent;
+    this.writtenSlotsLow = from.writtenSlotsLow;
+    this.writtenSlotsHigh = from.writtenSlotsHigh;
+    this.readRegs = this.readSlotsLow = this.readSlotsHigh = this.read64Regs = 0;
+    this.preciseRegs = from.preciseRegs;
+    this.preciseSlotsLow = from.preciseSlotsLow;
+    this.preciseSlotsHigh = from.preciseSlotsHigh;
     this.callsite = from.callsite;
     this.frameno = from.frameno;
     this.subprogno = from.subprogno;
@@ -171,6 +205,10 @@ export class VerifierState {
   checkpoint = 0;
   /** Checkpoints: every scalar was made precise. */
   allPrecise = false;
+  /** Checkpoints: every path from here was walked. */
+  done = false;
+  /** See `signatureOf`; of the running path when it was last compared. */
+  signature = 0;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -194,7 +232,7 @@ export class VerifierState {
   copyFrom(from: VerifierState, memory: FrameWords): void {
     for (let i = from.curframe + 1; i < MAX_CALL_FRAMES; i++) this.frames[i] = undefined;
     this.parent = from.parent;
-    this.allPrecise = false;
+    this.allPrecise = this.done = false;
     this.branches = from.branches;
     this.curframe = from.curframe;
     this.activeLock = from.activeLock;
@@ -207,6 +245,7 @@ export class VerifierState {
     this.lastInsnIdx = from.lastInsnIdx;
     this.historyStart = from.historyStart;
     this.historyEnd = from.historyEnd;
+    this.signature = from.signature;
     this.dfsDepth = from.dfsDepth;
     this.callbackUnrollDepth = from.callbackUnrollDepth;
     this.usedAsLoopEntry = from.usedAsLoopEntry;

@@ -9,10 +9,8 @@ import {
   DYNPTR_TYPE,
   fillSlotTypes,
   ID,
-  LIVE,
   PTR_MAYBE_NULL,
   PTR_TO_MEM,
-  REG_LIVE_WRITTEN,
   STACK_DYNPTR,
   STACK_INVALID,
   slotAt,
@@ -33,7 +31,7 @@ export function resetSlots(env: VerifierEnv, frame: FuncState, spi: number): voi
   const w = frame.words;
   for (let n = spi; n >= spi - 1; n--) markNotInit(env, w, slotAt(n));
   // A later read of the slots must not reach the parent state, which still had the dynptr.
-  for (let n = spi; n >= spi - 1; n--) w[slotAt(n) + LIVE]! |= REG_LIVE_WRITTEN;
+  for (let n = spi; n >= spi - 1; n--) frame.noteSlotWritten(n);
 }
 
 /**

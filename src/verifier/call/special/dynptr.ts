@@ -23,13 +23,11 @@ import {
   FRAMENO,
   fillSlotTypes,
   ID,
-  LIVE,
   MEM_RDONLY,
   MEM_UNINIT,
   OFF,
   PTR_TO_STACK,
   REF_OBJ_ID,
-  REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
   SLOT_TYPES,
@@ -183,8 +181,8 @@ function markStackSlotsDynptr(
     const refObjId = cloneRefObjId || acquireReference(env, insn);
     w[first + REF_OBJ_ID] = w[second + REF_OBJ_ID] = refObjId;
   }
-  w[first + LIVE]! |= REG_LIVE_WRITTEN;
-  w[second + LIVE]! |= REG_LIVE_WRITTEN;
+  frame.noteSlotWritten(spi);
+  frame.noteSlotWritten(spi - 1);
 }
 
 /**

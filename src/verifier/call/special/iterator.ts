@@ -1,5 +1,4 @@
 /** Open-coded iterators: their state lives in stack slots. */
-import { kfuncFlags } from '../../../abi/index.ts';
 import type { BtfType } from '../../../btf/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { iterTypeText } from '../../log/print-state.ts';
@@ -18,12 +17,10 @@ import {
   fillSlotTypes,
   FRAMENO,
   ITER_STATE_DEPTH,
-  LIVE,
   MEM_RCU,
   PTR_TO_STACK,
   PTR_UNTRUSTED,
   REF_OBJ_ID,
-  REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
   SLOT_TYPES,
@@ -47,7 +44,7 @@ const STATE_MASK = 3;
 
 /** The struct of an iterator argument; undefined if it is none (btf_check_iter_arg). */
 function iteratorStruct(meta: KfuncMeta, arg: number): (BtfType & { size: number }) | undefined {
-  const type = meta.contract.params[arg]!;
+  const type = meta.proto.params[arg]!;
   const { pointee } = type;
   const fits = type.isPointer && pointee.kind === 'struct' && pointee.name.startsWith('bpf_iter_');
   return fits ? pointee : undefined;
@@ -62,7 +59,7 @@ export function processIterArg(env: VerifierEnv, regno: number, meta: KfuncMeta)
   if (!struct) env.reject('EINVAL', iterMessages.invalid(arg));
   const slots = struct.size / REG_SIZE;
   const text = () => iterTypeText(env, meta.btf, struct.id);
-  if (meta.has(kfuncFlags.ITER_NEW)) {
+  if (meta.contract.iterator === 'new') {
     if (!isUninitialized(env, r, slots)) {
       env.reject('EINVAL', iterMessages.initialized(text(), arg));
     }
@@ -93,7 +90,7 @@ function useIterator(env: VerifierEnv, r: number, slots: number, meta: KfuncMeta
   meta.iterSpi = spi;
   meta.iterFrame = frame.frameno;
   meta.refObjId = frame.words[slotAt(spi) + REF_OBJ_ID]!;
-  if (meta.has(kfuncFlags.ITER_DESTROY)) destroyIterator(env, frame, spi, slots);
+  if (meta.contract.iterator === 'destroy') destroyIterator(env, frame, spi, slots);
 }
 
 const isIterSlot = (w: Int32Array, r: number) =>
@@ -150,13 +147,13 @@ function makeIterator(
   if (spi < 0) env.reject(spi === SPI_UNTRACKED ? 'ERANGE' : 'EINVAL');
   const id = acquireReference(env, meta.insn);
   const protection = inRcuCs(env) ? MEM_RCU : PTR_UNTRUSTED;
-  const flags = meta.has(kfuncFlags.RCU_PROTECTED) ? protection : 0;
+  const flags = meta.contract.rcuProtected ? protection : 0;
   const w = frame.words;
   for (let i = 0; i < slots; i++) {
     const at = slotAt(spi - i);
     markKnownZero(w, at);
     w[at + TYPE] = PTR_TO_STACK | flags;
-    w[at + LIVE]! |= REG_LIVE_WRITTEN;
+    frame.noteSlotWritten(spi - i);
     w[at + REF_OBJ_ID] = i === 0 ? id : 0;
     w[at + BTF] = meta.btf;
     w[at + BTF_ID] = typeId;
@@ -173,7 +170,7 @@ function destroyIterator(env: VerifierEnv, frame: FuncState, spi: number, slots:
     const at = slotAt(spi - i);
     if (i === 0) releaseReference(env, w[at + REF_OBJ_ID]!);
     markNotInit(env, w, at);
-    w[at + LIVE]! |= REG_LIVE_WRITTEN;
+    frame.noteSlotWritten(spi - i);
     fillSlotTypes(w, at, STACK_INVALID);
     env.scratchSlot(spi - i);
   }

@@ -1,0 +1,36 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { declarationName, declareObject } from '../object/typegen/index.ts';
+import type { CommandCall } from './command.ts';
+import { EXIT } from './exit.ts';
+import { fileError, readObject } from './files.ts';
+import type { CliIo } from './io.ts';
+import { toJson } from './values.ts';
+
+/** `beeyard gen types`: the declaration that an import of the object is typed by. */
+export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  const path = call.operands[0]!;
+  const text = declareObject(readObject(path, io), basename(path));
+  const out = call.text('out');
+  if (out !== undefined) write(outputPath(out, path, io), text);
+  if (call.json) {
+    const result = out === undefined ? { declaration: text } : { file: outputPath(out, path, io) };
+    io.out(`${toJson(result, call.flag('pretty'))}\n`);
+  } else if (out === undefined) io.out(text);
+  return EXIT.ok;
+}
+
+/** A folder gets the file under the name that TypeScript looks for. */
+function outputPath(out: string, object: string, io: CliIo): string {
+  const path = resolve(io.cwd, out);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder ? join(path, declarationName(basename(object))) : path;
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}

@@ -1,0 +1,2 @@
+export { type Compiler, findCompiler, MissingCompiler } from './compiler.ts';
+export { cacheFolder, includeFolder } from './places.ts';
