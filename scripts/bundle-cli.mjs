@@ -22,7 +22,8 @@ export async function bundleCli() {
     platform: 'node',
     cwd: root,
     logLevel: 'warn',
-    external: Object.keys(dependencies),
+    // The kernels' types are large, and the library has them already.
+    external: [/\/embedded(-slim)?\.js$/, ...Object.keys(dependencies)],
   });
   await bundle.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await bundle.close();

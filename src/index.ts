@@ -13,6 +13,15 @@
 import { Host } from './client/index.ts';
 import { bootMachine, type MachineOptions } from './machine/index.ts';
 
+export {
+  type KernelProfile,
+  type KernelVersion,
+  loadKernelProfile,
+  loadTargetKernel,
+  type ProfileOptions,
+  type TargetKernel,
+  targetKernelOf,
+} from './abi/index.ts';
 export * from './base/index.ts';
 export {
   type Address,
@@ -40,11 +49,15 @@ export {
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
 export {
+  type CoreCandidate,
+  type CoreDecision,
+  coreDecisions,
   LinkError,
   type LinkInput,
   linkObjects,
   type ObjectFile,
   parseObject,
+  type ProgramSpec,
 } from './object/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */

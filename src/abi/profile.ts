@@ -56,8 +56,6 @@ export function openKernelProfile(data: KernelData): KernelProfile {
   };
 }
 
-let loading: Promise<KernelProfile> | undefined;
-
 /**
  * The same kernel with more modules loaded, behind those it has. Their BTF must have been made over
  * this kernel's.
@@ -67,13 +65,31 @@ export function withModules(kernel: KernelProfile, more: readonly ModuleData[]):
   return { ...kernel, modules: [...kernel.modules, ...opened] };
 }
 
+export interface ProfileOptions {
+  /**
+   * 'slim': only what networking programs (XDP, tc, sockets, cgroups) need, a thirteenth of the
+   * size: for browsers. Without modules. What would need more throws KernelError EOPNOTSUPP: 'load
+   * all of them'. Default 'all'.
+   */
+  readonly types?: 'all' | 'slim';
+}
+
+const loading = new Map<ProfileOptions['types'], Promise<KernelProfile>>();
+
 /**
  * The profile that comes with this package, with the modules of the image that bring kernel
  * functions; loaded once. Works in Node and in browsers.
  */
-export function loadKernelProfile(): Promise<KernelProfile> {
-  loading ??= load();
-  return loading;
+export function loadKernelProfile({ types = 'all' }: ProfileOptions = {}): Promise<KernelProfile> {
+  let profile = loading.get(types);
+  if (!profile) loading.set(types, (profile = types === 'slim' ? loadSlim() : load()));
+  return profile;
+}
+
+async function loadSlim(): Promise<KernelProfile> {
+  const { slimBtf, kconfigTxt } = await import('./generated/6.12/embedded-slim.ts');
+  const [btf, kconfig] = await Promise.all([unpacker(slimBtf), textUnpacker(kconfigTxt)]);
+  return { ...openKernelProfile({ btf, kconfig }), slim: true };
 }
 
 async function load(): Promise<KernelProfile> {

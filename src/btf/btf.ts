@@ -73,7 +73,7 @@ export class Btf {
     return this.base?.findString(text) ?? this.#stringOffsets.get(text);
   }
 
-  /** Every string with `part` in it, those of the base first. `part` is of ASCII. */
+  /** Every string with `part` in it, those of the base first. `part` is short and of ASCII. */
   stringsWith(part: string): string[] {
     return [...(this.base?.stringsWith(part) ?? []), ...this.#strings.containing(part)];
   }

@@ -146,10 +146,10 @@ export const COMMANDS: readonly CommandDef[] = [
     details:
       'Relocates the programs of OBJ as libbpf does (CO-RE) against the types of each kernel and ' +
       'tells every decision: the offset, size or value the compiler put in, what it becomes, ' +
-      'whether the kernels agree, and what is missing. Instructions whose field a kernel does not ' +
-      'have are poisoned: its verifier refuses them unless they cannot be reached. The kernels ' +
-      'that come with beeyard are Debian builds for x86-64. Ends with 1 if libbpf would refuse ' +
-      'the object on one of them.',
+      'whether the kernels agree, and what is missing. Instructions whose field a kernel does ' +
+      'not have are poisoned: its verifier refuses them unless they cannot be reached. The ' +
+      'kernels that come with beeyard are Debian builds for x86-64. Ends with 1 if libbpf would ' +
+      'refuse the object on one of them.',
     examples: [
       ['beeyard core opensnoop.bpf.o', 'on Linux 6.12 and 6.1'],
       ['beeyard core x.bpf.o -k 6.12 --btf /sys/kernel/btf/vmlinux', 'and on the one that runs'],

@@ -53,9 +53,24 @@ export function loadObject(
   }
   const globals = (options.globals ?? {}) as Readonly<Record<string, BtfInput>>;
   const specs = withGlobals(object, globals);
+  const reused = new ReusedMaps(kernel, specs, options);
+  try {
+    return makeObjects(kernel, object, options, specs, reused);
+  } catch (error) {
+    reused.undo();
+    throw error;
+  }
+}
+
+function makeObjects(
+  kernel: Kernel,
+  object: ObjectFile,
+  options: LoadOptions,
+  specs: readonly MapSpec[],
+  reused: ReusedMaps,
+): LoadedObjects {
   const refused = new Map<string, KernelError | VerifierError>();
   const maps = new Map<string, KernelMap>();
-  const reused = new ReusedMaps(kernel, specs, options);
   for (const written of specs) {
     if (written.autocreate === false) continue;
     const spec = withEntries(written, kernel.cpus);

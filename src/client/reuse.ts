@@ -18,6 +18,7 @@ export class ReusedMaps {
   readonly #given: ReadonlyMap<string, KernelMap>;
   readonly #root: string;
   readonly #shared = new Set<string>();
+  readonly #pinned: string[] = [];
 
   /** Throws KernelError ENOENT for a name of no map of the object. */
   constructor(kernel: Kernel, specs: readonly MapSpec[], options: ReuseOptions) {
@@ -63,9 +64,15 @@ export class ReusedMaps {
     const path = this.#pathOf(map.spec);
     if (path) {
       this.#kernel.pinMap(path, map);
+      this.#pinned.push(path);
       this.#shared.add(map.spec.name);
     }
     return map;
+  }
+
+  /** Takes the new pins away: the load has failed. */
+  undo(): void {
+    for (const path of this.#pinned) this.#kernel.unpin(path);
   }
 
   #pathOf({ name, pinning }: MapSpec): string | undefined {

@@ -1,4 +1,4 @@
-import { loadKernelProfile } from '../abi/index.ts';
+import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
@@ -28,6 +28,11 @@ export interface MachineOptions<Device extends string = string> {
    * unseen, and every access is checked while they run.
    */
   readonly verify?: boolean;
+  /**
+   * The kernel whose rules hold. Default: `loadKernelProfile()`. In browsers
+   * `loadKernelProfile({ types: 'slim' })` is a thirteenth of it.
+   */
+  readonly kernel?: KernelProfile;
 }
 
 /** A machine with its network. */
@@ -42,7 +47,8 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
-  const rules = options.verify === false ? undefined : await loadKernelProfile();
+  const rules =
+    options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   machine = new Machine({ ...options, rules, engine, subsystems: [network] });
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {

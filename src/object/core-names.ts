@@ -1,4 +1,4 @@
-import type { KernelTypes } from '../abi/modules.ts';
+import { checkComplete, type KernelTypes } from '../abi/modules.ts';
 import type { Btf, BtfType } from '../btf/index.ts';
 
 /** What separates a name from its flavor: 'task_struct___new' is a view of 'task_struct'. */
@@ -68,7 +68,11 @@ export function candidatesOf(kernel: KernelTypes, local: BtfType): readonly Cand
   if (!NAMED.has(local.kind)) return [];
   const found = ownCandidates(kernel.btf(), local, undefined);
   if (found.length > 0) return found;
-  return kernel.modules.flatMap((module) => ownCandidates(module.btf(), local, module.name));
+  const others = kernel.modules.flatMap((module) =>
+    ownCandidates(module.btf(), local, module.name),
+  );
+  if (others.length === 0) checkComplete(kernel, local.kind, essentialName(local.name));
+  return others;
 }
 
 function ownCandidates(btf: Btf, local: BtfType, module: string | undefined): Candidate[] {

@@ -49,7 +49,8 @@ export function accessText({ btf, rootId, path, kind }: AccessSpec): string {
   if (isEnumKind(kind)) return `${root} ${path[0]!.name}`;
   const [first, ...rest] = path;
   const steps = rest.map(({ name, index }) => (name === undefined ? `[${index}]` : `.${name}`));
-  return `${root}${first!.index > 0 || rest.length === 0 ? `[${first!.index}]` : ''}${steps.join('')}`;
+  const element = first!.index > 0 || rest.length === 0 ? `[${first!.index}]` : '';
+  return `${root}${element}${steps.join('')}`;
 }
 
 /** What the compiler wrote down, followed through the object's own types (bpf_core_parse_spec). */

@@ -53,10 +53,10 @@ export function relocateCore(
   local: Btf,
   kernel: KernelTypes,
 ): void {
-  const search = new Search(local, kernel);
+  const search = searchFor(local, kernel);
   for (const relocation of relocations) {
     try {
-      patchInsn(code, relocation.insn, search.find(relocation).result);
+      apply(code, relocation.insn, search.find(relocation));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const { insn, kind, type, access } = relocation;
@@ -66,15 +66,20 @@ export function relocateCore(
   }
 }
 
-/** The same as relocateCore, told: one decision per relocation, in their order. Never throws. */
+/** The same as relocateCore, told: one decision per relocation, in order, refusals among them. */
 export function decideCore(
   code: Code,
   relocations: readonly CoreRelocationSpec[],
   local: Btf,
   kernel: KernelTypes,
 ): CoreDecision[] {
-  const search = new Search(local, kernel);
+  const search = searchFor(local, kernel);
   return relocations.map((relocation) => decide(code, relocation, search));
+}
+
+function apply(code: Code, insn: number, { result, disagreement }: Answer): void {
+  if (disagreement) throw new CoreError(disagreement);
+  patchInsn(code, insn, result);
 }
 
 const isRefusal = (error: unknown): error is Error =>
@@ -87,12 +92,13 @@ function decide(code: Code, relocation: CoreRelocationSpec, search: Search): Cor
   try {
     about.access = accessText(localSpec(search.local, type, access, kind));
     answer = search.find(relocation);
-    patchInsn(code, relocation.insn, answer.result);
+    apply(code, relocation.insn, answer);
     return { ...about, ...told(answer, isPoisoned(code, relocation.insn)) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    const { candidates, before, after } = told(answer, false);
-    return { ...about, candidates, before, after, outcome: 'refused', reason: error.message };
+    const { candidates, before } = told(answer, false);
+    const reason = error.message;
+    return { ...about, candidates, before, after: undefined, outcome: 'refused', reason };
   }
 }
 
@@ -131,40 +137,63 @@ interface Answer {
     readonly candidate: Candidate;
     readonly target: AccessSpec | undefined;
   }[];
+  /** Why libbpf does not choose: candidates give different values. */
+  readonly disagreement: string | undefined;
+}
+
+/** The last kernel's, for each object: its programs ask the same things again and again. */
+const searches = new WeakMap<Btf, Search>();
+
+function searchFor(local: Btf, kernel: KernelTypes): Search {
+  let search = searches.get(local);
+  if (search?.kernel !== kernel) searches.set(local, (search = new Search(local, kernel)));
+  return search;
 }
 
 /** Looks up what an object's relocations mean on a kernel; types that fit once are kept. */
 class Search {
   readonly local: Btf;
-  readonly #kernel: KernelTypes;
+  readonly kernel: KernelTypes;
   readonly #known = new Map<number, readonly Candidate[]>();
+  /** By type, kind and access. */
+  readonly #answers = new Map<string, Answer>();
 
   constructor(local: Btf, kernel: KernelTypes) {
     this.local = local;
-    this.#kernel = kernel;
+    this.kernel = kernel;
+  }
+
+  find(relocation: CoreRelocationSpec): Answer {
+    const key = `${relocation.type} ${relocation.kind} ${relocation.access}`;
+    let answer = this.#answers.get(key);
+    if (!answer) this.#answers.set(key, (answer = this.#calculate(relocation)));
+    return answer;
   }
 
   /** The one result that all candidates agree on (bpf_core_calc_relo_insn). */
-  find({ type, access, kind }: CoreRelocationSpec): Answer {
+  #calculate({ type, access, kind }: CoreRelocationSpec): Answer {
     const spec = localSpec(this.local, type, access, kind);
-    if (kind === 'local_type_id') return { result: coreResult(spec, undefined), considered: [] };
+    if (kind === 'local_type_id') {
+      return { result: coreResult(spec, undefined), considered: [], disagreement: undefined };
+    }
     const root = this.local.type(type);
     if (root.name === '') throw new CoreError('types without name cannot be looked up');
-    const candidates = this.#known.get(type) ?? candidatesOf(this.#kernel, root);
+    const candidates = this.#known.get(type) ?? candidatesOf(this.kernel, root);
     const considered = candidates.map((candidate) => ({
       candidate,
       target: targetSpec(spec, candidate.btf, candidate.id),
     }));
     let chosen: Choice | undefined;
+    let disagreement: string | undefined;
     for (const { target } of considered) {
       if (!target) continue;
       const choice = { target, result: coreResult(spec, target) };
-      if (chosen) checkAgreement(chosen, choice);
+      if (chosen) disagreement ??= disagreementOf(chosen, choice);
       else chosen = choice;
     }
     const matching = considered.filter(({ target }) => target).map(({ candidate }) => candidate);
     this.#known.set(type, matching.length > 0 ? matching : candidates);
-    return { result: chosen?.result ?? coreResult(spec, undefined), considered };
+    return { result: chosen?.result ?? coreResult(spec, undefined), considered, disagreement };
   }
 }
 
@@ -173,12 +202,13 @@ interface Choice {
   readonly result: CoreResult;
 }
 
-function checkAgreement(first: Choice, other: Choice): void {
+function disagreementOf(first: Choice, other: Choice): string | undefined {
   if (first.target.bitOffset !== other.target.bitOffset) {
-    const places = `${other.target.bitOffset} != ${first.target.bitOffset}`;
-    throw new CoreError(`field offset ambiguity: ${places}`);
+    return `field offset ambiguity: ${other.target.bitOffset} != ${first.target.bitOffset}`;
   }
-  if (first.result.poison !== other.result.poison || first.result.after !== other.result.after) {
-    throw new CoreError('relocation decision ambiguity');
+  const { result } = first;
+  if (result.poison !== other.result.poison || result.after !== other.result.after) {
+    return 'relocation decision ambiguity';
   }
+  return undefined;
 }

@@ -41,7 +41,8 @@ export function readDataMap({ btf }: Source, section: ElfSection, dataSection: D
     keyTypeId: 0,
     valueTypeId,
     dataSection,
-    initialValue: section.type === SHT_NOBITS ? new Uint8Array(section.size) : section.data.slice(),
+    // What is not in the file is zero.
+    ...(section.type !== SHT_NOBITS && { initialValue: section.data.slice() }),
   };
 }
 

@@ -33,8 +33,8 @@ export type MapRelocation = Exclude<Relocation, { readonly kind: 'extern' }>;
 
 export interface RelocationOptions {
   /**
-   * Which kernel functions and variables there are. Default: all of the kernel's BTF, and then every
-   * one the object needs must be there, as libbpf asks. With it, those the program uses.
+   * Which kernel functions and variables there are. Default: all of the kernel's BTF, and then
+   * every one the object needs must be there, as libbpf asks. With it, those the program uses.
    */
   readonly offers?: (symbol: ExternSpec) => boolean;
 }
@@ -75,7 +75,10 @@ export function relocateProgram(
  * and why: pure data, in the order of the instructions.
  *
  * @example
- * const [first] = coreDecisions(object, program, await loadTargetKernel('6.1'));
+ * import { coreDecisions, loadTargetKernel, parseObject } from 'beeyard';
+ *
+ * const object = parseObject(bytes);
+ * const [first] = coreDecisions(object, object.programs[0], await loadTargetKernel('6.1'));
  * `${first.access}: ${first.outcome}`; // 'task_struct.pid: changed'
  */
 export function coreDecisions(

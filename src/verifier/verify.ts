@@ -1,5 +1,5 @@
 import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
-import { BugError, FormatError } from '../base/index.ts';
+import { BugError, FormatError, KernelError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
 import { checkCfg } from './cfg/cfg.ts';
@@ -171,11 +171,11 @@ function setFlags(env: VerifierEnv): void {
   env.testRegInvariants = (flags & F_TEST_REG_INVARIANTS) !== 0;
 }
 
-/** Bad bytes are a reason to reject; everything else that was thrown is a bug. */
+/** Bad bytes are a reason to reject; without the kernel's types nothing can be said. */
 function asRejection(error: unknown): Rejection {
   if (error instanceof Rejection) return error;
   if (error instanceof FormatError) return new Rejection('EINVAL', undefined);
-  if (error instanceof BugError) throw error;
+  if (error instanceof BugError || error instanceof KernelError) throw error;
   throw new BugError('the verifier failed', { cause: error });
 }
 

@@ -48,6 +48,12 @@ describe.each(engines)('maps that are there already (%s)', (engine) => {
     expect(second.maps['shared']!.get(0)).toBe(0n);
   });
 
+  it('a load that fails leaves no pin', async () => {
+    using host = await createMachine({ engine });
+    await expect(host.load(bytes, { programs: ['nothing'] })).rejects.toThrow(/no program/);
+    expect(host.kernel.pinnedMap(PIN)).toBeUndefined();
+  });
+
   it('another folder holds other pins', async () => {
     using host = await createMachine({ engine });
     await host.load(bytes, { pinRoot: '/sys/fs/bpf/a' });

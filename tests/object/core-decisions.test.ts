@@ -39,6 +39,7 @@ describe('decisions of CO-RE', () => {
       types.struct('task_struct', 8, [['pid', int, 32]]);
     }, /^task_struct\.pid$/);
     expect(first).toMatchObject({ outcome: 'refused', reason: 'field offset ambiguity: 32 != 0' });
+    expect(first!.candidates.map(({ id }) => id)).toEqual([2, 3]);
   });
 
   test('take types that have it, of several with that name', () => {
