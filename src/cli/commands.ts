@@ -213,7 +213,8 @@ export const COMMANDS: readonly CommandDef[] = [
       static: { type: 'boolean', help: 'ask no kernel: no verifier, no lookup of its symbols' },
     },
     details:
-      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the compiler, ' +
+      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the ' +
+      'compiler, ' +
       'what each section and relocation is, what loading does step by step, and every mistake ' +
       "with libbpf's or the kernel's words and the way to mend it. Programs are fitted to Linux " +
       '6.12.117 and verified; nothing is loaded. Findings have stable codes; ends with 1 if one ' +

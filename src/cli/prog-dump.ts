@@ -20,8 +20,8 @@ interface DumpOptions extends ListingOptions {
 }
 
 /**
- * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel has
- * rewritten anything in it.
+ * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel
+ * has rewritten anything in it.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
