@@ -149,6 +149,19 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./prog-dump.ts'),
   },
   {
+    path: ['prog', 'dump', 'jited'],
+    summary: 'show the WebAssembly that programs are compiled to',
+    operands: 'OBJ [PROG] [file FILE]',
+    count: [1, 5],
+    options: { file: { type: 'string', value: 'FILE', help: 'write the module itself' } },
+    details: `Where a kernel's JIT makes machine code, ours makes WebAssembly: its text. ${PROG}`,
+    examples: [
+      ['beeyard prog dump jited firewall.bpf.o firewall', 'every function of one program'],
+      ['beeyard prog dump jited x.bpf.o run file run.wasm', 'for tools of WebAssembly'],
+    ],
+    load: () => import('./prog-jited.ts'),
+  },
+  {
     path: ['map', 'show'],
     alias: 'list',
     summary: 'list the maps of an object',

@@ -170,6 +170,40 @@ describe('prog dump xlated', () => {
   });
 });
 
+describe('prog dump jited', () => {
+  const dump = (...words: string[]) => beeyard(['prog', 'dump', 'jited', NET, ...words]);
+
+  it('is WebAssembly, and says so', async () => {
+    const { out, code } = await dump('second');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^xdp: second: WebAssembly, \d+ bytes\n\(func /);
+    expect(out).toContain('(func $second (param i32) (result i64)');
+    expect(out).toMatch(/^ {4}i64\.const \d+$/m);
+  });
+
+  it('has the keys of bpftool', async () => {
+    const all = (await dump('second', '-j')).json<{ name: string; insns: object[] }[]>();
+    const main = all.find(({ name }) => name === 'second');
+    expect(Object.keys(main!.insns[0]!)).toEqual(['pc', 'operation', 'operands']);
+  });
+
+  it('writes the module', async () => {
+    expect((await dump('second', 'file', files.path('second.wasm'))).code).toBe(0);
+    const module = await WebAssembly.compile(Buffer.from(files.read('second.wasm')));
+    expect(WebAssembly.Module.exports(module).map(({ name }) => name)).toContain('entry');
+    expect((await dump('file', files.path('all.wasm'))).err).toMatch(/one program/);
+    expect((await dump('second', 'visual')).err).toMatch(/'file FILE', not 'visual'/);
+  });
+
+  it('tells what cannot be loaded, and shows the rest', async () => {
+    const { out, err, code } = await dump();
+    expect(code).toBe(1);
+    expect(err).toMatch(/'careless' is not safe to run/);
+    expect(out).toContain('xdp: second: WebAssembly');
+    expect((await dump('careless')).code).toBe(1);
+  });
+});
+
 describe('struct_ops', () => {
   const OPS = 'tests/fixtures/special.bpf.o';
 
