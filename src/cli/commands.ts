@@ -271,6 +271,23 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./feature-builtins.ts'),
   },
   {
+    path: ['feature', 'probe'],
+    summary: 'say what programs, maps and helpers Linux 6.12 has',
+    operands: '[kernel] [full] [macros [prefix TEXT]]',
+    count: [0, 5],
+    options: {},
+    details:
+      'What bpftool finds on Linux 6.12.117 as Debian builds it, with all capabilities: each ' +
+      'program type and helper is tried on the verifier. No sysctls are told: there is no kernel ' +
+      'that has them. What this machine runs of it is another question.',
+    examples: [
+      ['beeyard feature probe', 'everything'],
+      ['beeyard feature probe kernel macros prefix MY_', 'for #include'],
+      ['beeyard feature probe -j', "with bpftool's keys"],
+    ],
+    load: () => import('./feature-probe.ts'),
+  },
+  {
     path: ['batch', 'file'],
     summary: 'run the commands that stand in a file, one a line',
     operands: 'FILE',

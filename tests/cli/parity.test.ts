@@ -82,6 +82,49 @@ describe('feature list_builtins', () => {
   });
 });
 
+describe('feature probe', () => {
+  const probe = (...words: string[]) => beeyard(['feature', 'probe', ...words]);
+
+  it('has the sections of bpftool', async () => {
+    const json = (await probe('kernel', '-j')).json<Record<string, Record<string, unknown>>>();
+    expect(Object.keys(json)).toEqual([
+      'system_config',
+      'syscall_config',
+      'program_types',
+      'map_types',
+      'helpers',
+      'misc',
+    ]);
+    expect(json['system_config']).toMatchObject({ CONFIG_BPF: 'y', CONFIG_HZ: '250' });
+    expect(json['program_types']!['have_xdp_prog_type']).toBe(true);
+    const xdp = json['helpers']!['xdp_available_helpers'];
+    expect(xdp).toContain('bpf_xdp_adjust_head');
+    expect(xdp).not.toContain('bpf_skb_load_bytes');
+    expect(xdp).not.toContain('bpf_trace_printk');
+  });
+
+  it('tells more in full, and as macros', async () => {
+    const full = (await probe('full', '-j')).json<{ helpers: Record<string, string[]> }>();
+    expect(full.helpers['xdp_available_helpers']).toContain('bpf_trace_printk');
+    const { out } = await probe('macros', 'prefix', 'MY_');
+    expect(out).toMatch(/^#define MY_HAVE_XDP_PROG_TYPE$/m);
+    expect(out).toMatch(/^#define MY_BPF__PROG_TYPE_xdp__HELPER_bpf_redirect 1$/m);
+    expect(out).toMatch(/^#define MY_BPF__PROG_TYPE_xdp__HELPER_bpf_skb_load_bytes 0$/m);
+  });
+
+  it('is text otherwise', async () => {
+    const { out } = await probe();
+    expect(out).toMatch(/^eBPF program_type xdp is available$/m);
+    expect(out).toMatch(/^eBPF helpers supported for program type xdp:\n\t- bpf_map_lookup_elem$/m);
+    expect(out).toMatch(/^CONFIG_HZ is set to 250$/m);
+  });
+
+  it('refuses other words', async () => {
+    expect((await probe('dev', 'eth0')).err).toMatch(/probe takes kernel/);
+    expect((await probe('prefix', 'X_')).err).toMatch(/after 'macros'/);
+  });
+});
+
 describe('prog show', () => {
   it('has the keys of bpftool', async () => {
     const all = (await beeyard(['prog', 'show', NET, '-j'])).json<Record<string, unknown>[]>();
