@@ -32,7 +32,7 @@ export interface Misc {
   readonly available: boolean;
 }
 
-/** Attach types without which Linux does not look at programs of a type at all (probe_prog_load). */
+/** Attach types without which Linux looks at no program of a type (probe_prog_load). */
 const ATTACH_TYPES: Readonly<Record<string, string>> = {
   cgroup_sock_addr: 'cgroup_inet4_connect',
   cgroup_sockopt: 'cgroup_getsockopt',
