@@ -296,6 +296,9 @@ describe('batch', () => {
       ['feature', 'list_builtins', 'link_types'],
     ]);
     expect(json[1]!['output']).toContain('xdp');
+    const help = files.write('help.txt', 'map show --help\n');
+    const [one] = (await beeyard(['batch', 'file', help, '-j'])).json<Record<string, unknown>[]>();
+    expect(one!['output']).toMatch(/^beeyard map show/);
   });
 
   it('stops at the first command that fails', async () => {
