@@ -1,6 +1,6 @@
 /**
- * SHA-1 of bytes, as 20 bytes. For names only (the kernel's program tags are SHA-1): it has not been
- * safe against attack for years.
+ * SHA-1 of bytes, as 20 bytes. For names only (the kernel's program tags are SHA-1): it is not safe
+ * against attack.
  *
  * @example
  * const tag = sha1(insns).subarray(0, 8);

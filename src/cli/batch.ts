@@ -13,13 +13,23 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     let output = '';
     const own = call.json ? { ...io, out: (text: string) => void (output += text) } : io;
     code = await runOne(call.json ? [...words, '-j'] : words, own);
-    const json = output.trim() === '' ? 'null' : output.trim();
-    outputs.push(`{"command":${JSON.stringify(words)},"output":${json}}`);
+    outputs.push(`{"command":${JSON.stringify(words)},"output":${asJson(output.trim())}}`);
     if (code !== EXIT.ok) break;
   }
   if (call.json) io.out(`[${outputs.join(',')}]\n`);
   else if (code === EXIT.ok) io.out(`processed ${commands.length} commands\n`);
   return code;
+}
+
+/** A command's output as it is, unless it is no JSON (help): then as text. */
+function asJson(output: string): string {
+  if (output === '') return 'null';
+  try {
+    JSON.parse(output);
+    return output;
+  } catch {
+    return JSON.stringify(output);
+  }
 }
 
 async function runOne(words: readonly string[], io: CliIo): Promise<number> {

@@ -191,6 +191,19 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./prog-dump.ts'),
   },
   {
+    path: ['prog', 'dump', 'jited'],
+    summary: 'show the WebAssembly that programs are compiled to',
+    operands: 'OBJ [PROG] [file FILE]',
+    count: [1, 5],
+    options: { file: { type: 'string', value: 'FILE', help: 'write the module itself' } },
+    details: `Where a kernel's JIT makes machine code, ours makes WebAssembly: its text. ${PROG}`,
+    examples: [
+      ['beeyard prog dump jited firewall.bpf.o firewall', 'every function of one program'],
+      ['beeyard prog dump jited x.bpf.o run file run.wasm', 'for tools of WebAssembly'],
+    ],
+    load: () => import('./prog-jited.ts'),
+  },
+  {
     path: ['map', 'show'],
     alias: 'list',
     summary: 'list the maps of an object',
@@ -364,7 +377,8 @@ export const COMMANDS: readonly CommandDef[] = [
       static: { type: 'boolean', help: 'ask no kernel: no verifier, no lookup of its symbols' },
     },
     details:
-      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the compiler, ' +
+      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the ' +
+      'compiler, ' +
       'what each section and relocation is, what loading does step by step, and every mistake ' +
       "with libbpf's or the kernel's words and the way to mend it. Programs are fitted to Linux " +
       '6.12.117 and verified; nothing is loaded. Findings have stable codes; ends with 1 if one ' +
@@ -406,6 +420,23 @@ export const COMMANDS: readonly CommandDef[] = [
     options: {},
     examples: [['beeyard feature list_builtins helpers', 'names by number, from 0']],
     load: () => import('./feature-builtins.ts'),
+  },
+  {
+    path: ['feature', 'probe'],
+    summary: 'say what programs, maps and helpers Linux 6.12 has',
+    operands: '[kernel] [full] [macros [prefix TEXT]]',
+    count: [0, 5],
+    options: {},
+    details:
+      'What bpftool finds on Linux 6.12.117 as Debian builds it, with all capabilities: each ' +
+      'program type and helper is tried on the verifier. No sysctls are told: there is no kernel ' +
+      'that has them. What this machine runs of it is another question.',
+    examples: [
+      ['beeyard feature probe', 'everything'],
+      ['beeyard feature probe kernel macros prefix MY_', 'for #include'],
+      ['beeyard feature probe -j', "with bpftool's keys"],
+    ],
+    load: () => import('./feature-probe.ts'),
   },
   {
     path: ['batch', 'file'],

@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
-import { fileError, readObject } from './files.ts';
+import { readObject, writeBytes } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
 import { type NumberedProgram, numberedPrograms, takePrograms } from './prog-choice.ts';
 import { dotGraph } from './prog-graph.ts';
@@ -20,8 +18,8 @@ interface DumpOptions extends ListingOptions {
 }
 
 /**
- * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel has
- * rewritten anything in it.
+ * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel
+ * has rewritten anything in it.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
@@ -31,7 +29,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   checkOptions(call, chosen, options);
   const listing = ({ program }: NumberedProgram) => listingOf(program, object.btf);
   if (options.file !== undefined) {
-    write(options.file, chosen[0]!.program.insns, io);
+    writeBytes(options.file, chosen[0]!.program.insns, io);
     if (call.json) io.out('null\n');
   } else if (options.visual) {
     io.out(dotGraph(listing(chosen[0]!), options));
@@ -87,12 +85,4 @@ function checkOptions(
     throw usageError("'file' does not go with 'opcodes', 'visual' or 'linum'");
   }
   if (visual && call.json) throw usageError("'visual' does not go with JSON");
-}
-
-function write(path: string, bytes: Uint8Array, io: CliIo): void {
-  try {
-    writeFileSync(resolve(io.cwd, path), bytes);
-  } catch (error) {
-    throw fileError(path, error);
-  }
 }

@@ -6,8 +6,8 @@ import { kernelStruct, membersOf, type Table, takeTables } from './struct-ops-ta
 import { toJson } from './values.ts';
 
 /**
- * `beeyard struct_ops dump`: what the object puts into its tables. bpftool prints JSON here with and
- * without -j: for each table what is known of its map, then the table itself.
+ * `beeyard struct_ops dump`: what the object puts into its tables. bpftool prints JSON here with
+ * and without -j: for each table what is known of its map, then the table itself.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);

@@ -82,6 +82,48 @@ describe('feature list_builtins', () => {
   });
 });
 
+describe('feature probe', () => {
+  const probe = (...words: string[]) => beeyard(['feature', 'probe', ...words]);
+
+  it('has the sections of bpftool', async () => {
+    const json = (await probe('kernel', '-j')).json<Record<string, Record<string, unknown>>>();
+    expect(Object.keys(json)).toEqual([
+      'system_config',
+      'syscall_config',
+      'program_types',
+      'map_types',
+      'helpers',
+      'misc',
+    ]);
+    expect(json['system_config']).toMatchObject({ CONFIG_BPF: 'y', CONFIG_HZ: '250' });
+    expect(json['program_types']!['have_xdp_prog_type']).toBe(true);
+    const xdp = json['helpers']!['xdp_available_helpers'];
+    expect(xdp).toContain('bpf_xdp_adjust_head');
+    expect(xdp).not.toContain('bpf_skb_load_bytes');
+    expect(xdp).not.toContain('bpf_trace_printk');
+  });
+
+  it('tells more in full, and as macros', async () => {
+    const { out } = await probe('full', 'macros', 'prefix', 'MY_');
+    expect(out).toMatch(/^#define MY_BPF__PROG_TYPE_xdp__HELPER_bpf_trace_printk 1$/m);
+    expect(out).toMatch(/^#define MY_HAVE_XDP_PROG_TYPE$/m);
+    expect(out).toMatch(/^#define MY_BPF__PROG_TYPE_xdp__HELPER_bpf_redirect 1$/m);
+    expect(out).toMatch(/^#define MY_BPF__PROG_TYPE_xdp__HELPER_bpf_skb_load_bytes 0$/m);
+  });
+
+  it('is text otherwise', async () => {
+    const { out } = await probe();
+    expect(out).toMatch(/^eBPF program_type xdp is available$/m);
+    expect(out).toMatch(/^eBPF helpers supported for program type xdp:\n\t- bpf_map_lookup_elem$/m);
+    expect(out).toMatch(/^CONFIG_HZ is set to 250$/m);
+  });
+
+  it('refuses other words', async () => {
+    expect((await probe('dev', 'eth0')).err).toMatch(/probe takes kernel/);
+    expect((await probe('prefix', 'X_')).err).toMatch(/after 'macros'/);
+  });
+});
+
 describe('prog show', () => {
   it('has the keys of bpftool', async () => {
     const all = (await beeyard(['prog', 'show', NET, '-j'])).json<Record<string, unknown>[]>();
@@ -170,6 +212,40 @@ describe('prog dump xlated', () => {
   });
 });
 
+describe('prog dump jited', () => {
+  const dump = (...words: string[]) => beeyard(['prog', 'dump', 'jited', NET, ...words]);
+
+  it('is WebAssembly, and says so', async () => {
+    const { out, code } = await dump('second');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^xdp: second: WebAssembly, \d+ bytes\n\(func /);
+    expect(out).toContain('(func $second (param i32) (result i64)');
+    expect(out).toMatch(/^ {4}i64\.const \d+$/m);
+  });
+
+  it('has the keys of bpftool', async () => {
+    const all = (await dump('second', '-j')).json<{ name: string; insns: object[] }[]>();
+    const main = all.find(({ name }) => name === 'second');
+    expect(Object.keys(main!.insns[0]!)).toEqual(['pc', 'operation', 'operands']);
+  });
+
+  it('writes the module', async () => {
+    expect((await dump('second', 'file', files.path('second.wasm'))).code).toBe(0);
+    const module = await WebAssembly.compile(Buffer.from(files.read('second.wasm')));
+    expect(WebAssembly.Module.exports(module).map(({ name }) => name)).toContain('entry');
+    expect((await dump('file', files.path('all.wasm'))).err).toMatch(/one program/);
+    expect((await dump('second', 'visual')).err).toMatch(/'file FILE', not 'visual'/);
+  });
+
+  it('tells what cannot be loaded, and shows the rest', async () => {
+    const { out, err, code } = await dump();
+    expect(code).toBe(1);
+    expect(err).toMatch(/'careless' is not safe to run/);
+    expect(out).toContain('xdp: second: WebAssembly');
+    expect((await dump('careless')).code).toBe(1);
+  });
+});
+
 describe('struct_ops', () => {
   const OPS = 'tests/fixtures/special.bpf.o';
 
@@ -220,6 +296,9 @@ describe('batch', () => {
       ['feature', 'list_builtins', 'link_types'],
     ]);
     expect(json[1]!['output']).toContain('xdp');
+    const help = files.write('help.txt', 'map show --help\n');
+    const [one] = (await beeyard(['batch', 'file', help, '-j'])).json<Record<string, unknown>[]>();
+    expect(one!['output']).toMatch(/^beeyard map show/);
   });
 
   it('stops at the first command that fails', async () => {

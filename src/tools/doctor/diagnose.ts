@@ -109,6 +109,13 @@ const VERIFIER_DECIDES: readonly FindingCode[] = [
   'not-optimised',
 ];
 
+/** Errors that stop no loader: wrong results, and what only the verifier can say. */
+const LOADS_ANYWAY: readonly FindingCode[] = [
+  ...VERIFIER_DECIDES,
+  'doubled-address',
+  'lost-zero-extension',
+];
+
 /**
  * Worst first. That the object cannot be read is told only where nothing says why, and the kernel
  * is asked only about what libbpf would give it.
@@ -118,7 +125,7 @@ function findingsOf(input: CheckInput): Finding[] {
   const found = CHECKS.flatMap((check) => check(input));
   const explained = found.some(isError);
   const all = [...broken.filter(({ code }) => code !== 'unreadable' || !explained), ...found];
-  const refused = all.some((one) => isError(one) && !VERIFIER_DECIDES.includes(one.code));
+  const refused = all.some((one) => isError(one) && !LOADS_ANYWAY.includes(one.code));
   const { findings, accepted } = askKernel(refused ? { ...input, kernel: undefined } : input);
   const kept = all.filter(({ code, place }) => {
     return !(VERIFIER_DECIDES.includes(code) && accepted.has(place));

@@ -2,7 +2,7 @@ import type { KernelProfile } from '../../abi/profile.ts';
 import type { ObjectFile } from '../../object/index.ts';
 import type { FindingCode } from './codes.ts';
 
-/** How bad it is: an `error` breaks loading, a `warning` may or loses something, a `note` is news. */
+/** An `error` breaks loading or results, a `warning` may, or loses something, a `note` is news. */
 export type Severity = 'error' | 'warning' | 'note';
 
 /** One thing the doctor found. */

@@ -29,7 +29,7 @@ export const checkSize: Check = ({ subject: { object } }) =>
     if (length > MAX_INSNS) found.push(finding('too-many-insns', name, `${length} instructions`));
     const depth = stackDepth(program);
     if (depth > STACK_SIZE) {
-      const message = `'${name}' needs at least ${depth} bytes of stack, and Linux has ${STACK_SIZE}`;
+      const message = `'${name}' needs at least ${depth} bytes of stack, of ${STACK_SIZE}`;
       const says = 'combined stack size of … calls is …. Too large';
       found.push(finding('stack-overflow', name, message, { says }));
     }
@@ -54,7 +54,7 @@ export const checkMasks: Check = ({ subject: { elf, code }, producer }) =>
     const count = producer.name === 'gcc' ? emptyMasks(own) : 0;
     if (count === 0) return [];
     const { name } = elf.sections[index]!;
-    const message = `${count} times r &= -1, which does nothing: upper halves stay where C drops them`;
+    const message = `${count} times r &= -1, which does nothing: upper halves stay`;
     return [finding('lost-zero-extension', name, message)];
   });
 
@@ -78,7 +78,8 @@ export const checkLicense: Check = ({ subject: { elf, object, license } }) => {
     const helpers = gplHelpers(program);
     const { name, type } = program;
     if (GPL_TYPES.includes(type ?? '')) {
-      const says = `${type === 'lsm' ? 'LSM' : 'struct ops'} programs must have a GPL compatible license`;
+      const kind = type === 'lsm' ? 'LSM' : 'struct ops';
+      const says = `${kind} programs must have a GPL compatible license`;
       return [finding('needs-gpl', name, `'${name}' is a program of type ${type}`, { says })];
     }
     if (helpers.length === 0) return [];

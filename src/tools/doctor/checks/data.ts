@@ -67,7 +67,7 @@ export const checkConstants: Check = ({ subject: { btf } }) => {
   );
   if (constants.length === 0) return [];
   const names = constants.map(({ name }) => name).join(', ');
-  const message = `constants among the writable variables (${names}): neither frozen nor known to the verifier`;
+  const message = `constants among the variables (${names}): not frozen, unknown to the verifier`;
   return [finding('const-in-data', '.data', message)];
 };
 

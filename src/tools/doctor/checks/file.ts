@@ -49,7 +49,7 @@ export const checkTypes: Check = ({ subject: { elf, ext, object }, producer }) =
     const why = producer.name === 'gcc' ? ` (gcc ${producer.version} leaves it empty)` : '';
     const message =
       `types, but no functions and lines${why}: no source in the log, no CO-RE; the kernel takes ` +
-      'no global functions, callbacks or kfuncs of such a program';
+      'no callbacks and exceptions of such a program';
     return [finding('no-btf-ext', '.BTF.ext', message)];
   }
   return (object?.programs ?? [])

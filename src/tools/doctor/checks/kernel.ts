@@ -7,6 +7,8 @@ import type { Finding } from '../types.ts';
 import type { CheckInput } from './check.ts';
 import { needsTarget } from './programs.ts';
 
+const OTHER_TARGET = 'name a function this kernel has, or set the target before loading';
+
 /** What the kernel says of the programs libbpf would give it. */
 export interface KernelVerdicts {
   readonly findings: readonly Finding[];
@@ -43,7 +45,8 @@ function askFor(program: ProgramSpec, { subject, kernel }: CheckInput): Finding[
     return [finding('rejected', name, message, { says: lastWords(log) })];
   } catch (error) {
     if (!(error instanceof KernelError) && !(error instanceof FormatError)) throw error;
-    return [finding('kernel-lacks', name, `'${name}': ${error.message}`)];
+    const fix = error.message.includes('BTF type ID of') ? { fix: OTHER_TARGET } : {};
+    return [finding('kernel-lacks', name, `'${name}': ${error.message}`, fix)];
   }
 }
 

@@ -25,7 +25,7 @@ export const checkSections: Check = ({ subject }) =>
     const stem = name.replace(/^\?/, '').split('/')[0]!;
     const severity = name.startsWith('?') ? ('warning' as const) : ('error' as const);
     if (name.includes('/') && sectionForm(stem)) {
-      const message = `'${name}' is '${stem}' with a suffix, which libbpf 1.0 took for the last time`;
+      const message = `'${name}' is '${stem}' with a suffix, which no libbpf since 1.0 takes`;
       const fix = `SEC("${stem}")`;
       return [finding('loose-section', name, message, { says, severity, fix })];
     }
