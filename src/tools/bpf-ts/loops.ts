@@ -157,7 +157,6 @@ const isCountUp = (step: Expression | null, name: string): boolean =>
 
 /** `for (const i of range(n))` and `for (const x of array)`. */
 export function forOf(body: Body, node: ForOf, inner: Inner): void {
-  if (node.await) refuse(node, 'for await cannot be compiled to BPF', 'use for (const x of array)');
   const id = loopVariable(node);
   const outer = body.scope;
   body.scope = new Scope(outer);
