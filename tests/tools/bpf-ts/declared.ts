@@ -1,6 +1,7 @@
 /** What include/beeyard/bpf.d.ts declares, read as text: it has one form for each kind of thing. */
-export function calls(source: string) {
-  const names = (pattern: RegExp) => new Set([...source.matchAll(pattern)].map((match) => match[1]!));
+export function declarations(source: string) {
+  const names = (pattern: RegExp) =>
+    new Set([...source.matchAll(pattern)].map((match) => match[1]!));
   const found = (pattern: RegExp): string => pattern.exec(source)?.[1] ?? '';
   return {
     values: names(/^export (?:const|function) (\w+)/gm),

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { calls } from './declared.ts';
+import { declarations } from './declared.ts';
 import {
   BYTE_ORDER,
   CONSTANTS,
@@ -19,7 +19,10 @@ import { typeName } from '../../../src/tools/bpf-ts/types.ts';
 
 const folder = import.meta.dirname;
 const root = join(folder, '../../..');
-const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+const tsc = join(
+  dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
+  'bin/tsc',
+);
 
 /** 'file:line TSnnnn text' of every error. */
 function errorsOf(...files: string[]): string[] {
@@ -46,13 +49,15 @@ describe('in an editor', () => {
     const found = [...new Set(errors.map((error) => Number(/:(\d+) /.exec(error)![1])))];
     const extra = errors.filter((error) => !marked.includes(Number(/:(\d+) /.exec(error)![1])));
     expect(extra).toEqual([]);
-    expect(marked.filter((line) => !found.includes(line)).map((line) => lines[line - 1])).toEqual([]);
+    expect(marked.filter((line) => !found.includes(line)).map((line) => lines[line - 1])).toEqual(
+      [],
+    );
     expect(marked.length).toBeGreaterThan(30);
   });
 });
 
 describe('the declarations', () => {
-  const declared = calls(readFileSync(join(root, 'include/beeyard/bpf.d.ts'), 'utf8'));
+  const declared = declarations(readFileSync(join(root, 'include/beeyard/bpf.d.ts'), 'utf8'));
 
   it('have every name the compiler knows, and the compiler every value they have', () => {
     const known = [...FUNCTIONS, ...CONSTANTS.keys(), ...HEADERS.keys()];

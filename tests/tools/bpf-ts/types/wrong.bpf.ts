@@ -97,7 +97,6 @@ export const f = xdp((packet) => {
   const port: u16 = late; // error
   const turned: u16 = ntohs(late);
   ntohs(turned); // error
-  if (late === 0x0800) return 'drop'; // error
   if (late === htons(0x0800)) return 'drop';
 
   // Memory
