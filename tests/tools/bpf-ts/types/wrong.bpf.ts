@@ -1,3 +1,4 @@
+/* oxlint-disable no-const-assign, no-unused-expressions, no-unused-vars */
 // What an editor (`tsc --strict`) must refuse in a .bpf.ts file: each line marked `// error` has
 // exactly one error, the others have none.
 import {
