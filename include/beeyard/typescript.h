@@ -38,6 +38,16 @@ BEEYARD_OP __s64 beeyard_mod_i64(__s64 a, __s64 b) {
 }
 
 /*
+ * An index into a few bytes of the stack, as a number clang knows nothing of: where it sees that the
+ * bits of address and index do not overlap, it joins them by OR, which the verifier takes from no
+ * pointer.
+ */
+BEEYARD_OP __u64 beeyard_index(__u64 index) {
+  asm volatile("" : "+r"(index));
+  return index;
+}
+
+/*
  * The packet's bytes at `offset`, or NULL. The verifier follows offsets below 64 KiB only. Bytes of a
  * packet are never at NULL, but clang, which takes `data` for a number, would test that again. The
  * length is hidden from clang, which would mix up its arithmetic with that of the pointers.

@@ -22,8 +22,8 @@ export interface Expr {
   readonly volatile?: boolean;
   /** The value, where it is known when compiling and has a type. */
   readonly constant?: bigint;
-  /** Values a loop's variable takes: from, up to and without. */
-  readonly span?: readonly [bigint, bigint];
+  /** The largest value it can have, where more is known than its type says. */
+  readonly most?: bigint;
 }
 
 export interface Local {

@@ -14,6 +14,8 @@ const limit = rodata(u32, 5);
 const table = rodata(u8.array(4), [1, 2, 3, 4]);
 enum Kind { ONE, TWO }
 function twice(x: u32): u32 { return x * 2; }
+let global: u32 = 0;
+function change(): u32 { global++; return global; }
 `;
 const HEAD_LINES = HEAD.split('\n').length - 1;
 
@@ -200,13 +202,41 @@ const STATEMENTS: readonly (readonly [string, string])[] = [
   ['const a = Pair(); a.b[4] = 1;', '1:23 index 4 is outside u8.array(4)'],
   [
     'const a = Pair(); for (let i = 0; i <= 4; i++) a.b[i] = 1;',
-    '1:52 index 4 is outside u8.array(4)',
+    '1:52 this index may be 4, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
   ],
   [
     'const a = Pair(); for (const i of range(9)) a.b[i] = 1;',
-    '1:49 index 8 is outside u8.array(4)',
+    '1:49 this index may be 8, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
   ],
   ['const a = Pair({ b: [1, 2, 3, 4, 5] });', '1:21 5 elements for u8.array(4)'],
+  [
+    'const a = Pair(); if (packet.length < 5) a.b[packet.length] = 1;',
+    '1:46 this index may be 4294967295, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
+  ],
+  [
+    'const a = Pair(); let i = packet.length; if (i < 4) { i++; a.b[i] = 1; }',
+    '1:64 this index may be 4, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
+  ],
+  [
+    'const a = Pair(); let i = packet.length; if (i < 4) { for (;;) { a.b[i] = 1; i = 9; } }',
+    '1:70 this index may be 4294967295, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
+  ],
+  [
+    'const a = Pair(); const i = i32(packet.length); if (i < 4) a.b[i] = 1;',
+    '1:64 an index of i32 may be negative; count with u32',
+  ],
+  [
+    'const a = Pair(); if (global < 4) { change(); a.b[global] = 1; }',
+    '1:51 this index may be 4294967295, outside u8.array(4); compare it first: if (i < 4) …, or write i % 4',
+  ],
+  [
+    'const a = Pair(); a.b[global % 4] = u8(change());',
+    '1:19 which is calculated first is open in C; put the place or the value into a const',
+  ],
+  [
+    'pairs.get(1)!.a = packet.length;',
+    '1:1 which is calculated first is open in C; put the place or the value into a const',
+  ],
   ['const a = Pair({ d: 8 });', '1:21 8 does not fit 3 bits'],
   ['const a = Pair(); a.b.set(a.b, 1);', '1:19 4 elements at 1 do not fit u8.array(4)'],
   ['const a: Pair = Other();', '1:17 this is Other, and Pair is wanted'],
