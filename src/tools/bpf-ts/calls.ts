@@ -111,17 +111,9 @@ function swapped(body: Body, order: readonly [Type, Type, string], node: Call): 
 function helper(body: Body, name: string, node: Call): Expr {
   const { params, result } = HELPERS.get(name)!;
   const given = args(node, params.length);
-  const list = params.map((param, i) =>
-    param === 'context' ? context(body, given[i]!) : argument(body, given[i]!, param).c,
-  );
+  const list = params.map((param, i) => argument(body, given[i]!, param).c);
   const c = result.kind === 'void' ? '' : `(${cScalar(result)})`;
   return { c: `(${c}${name}(${list.join(', ')}))`, type: result, calls: true };
-}
-
-function context(body: Body, node: Expression): string {
-  const value = body.compile(node);
-  if (value.type.kind === 'context') return value.c;
-  refuse(node, `this is ${typeName(value.type)}, and the program's packet is wanted`);
 }
 
 /** `object.method(…)`. */

@@ -15,11 +15,10 @@ export function declarations(source: string) {
       const body = found(new RegExp(`^export interface ${name} [^{]*{([^}]*)}`, 'm'));
       return linesOf(body).sort();
     },
-    /** Types of the parameters, then of the result; any context is 'context'. */
+    /** Types of the parameters, then of the result. */
     signature(name: string): string[] {
       const text = found(new RegExp(`^export function ${name}(\\([^;]*);`, 'm'));
-      const types = [...text.matchAll(/: (\w+)/g)].map((match) => match[1]!);
-      return types.map((type) => (type.endsWith('Context') ? 'context' : type));
+      return [...text.matchAll(/: (\w+)/g)].map((match) => match[1]!);
     },
     header(name: string): string[] {
       return linesOf(found(new RegExp(`^export const ${name}: StructDescription<{([^}]*)}`, 'm')));

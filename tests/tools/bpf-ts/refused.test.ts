@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileTypeScript, SourceError } from '../../../src/tools/index.ts';
 
-const HEAD = `import { array, atomic, be16, data, ethhdr, hash, htons, i32, type Of, printk, range,
+const HEAD = `import { array, atomic, be16, bpf_skb_vlan_pop, data, ethhdr, hash, htons, i32, type Of, printk, range,
   type Ref, ringbuf, rodata, struct, u16, u32, u64, u8, xdp, type XdpContext } from 'beeyard/bpf';
 const Pair = struct({ a: u32, b: u8.array(4), c: u64, d: u8.bits(3) });
 type Pair = Of<typeof Pair>;
@@ -274,6 +274,11 @@ const STATEMENTS: readonly (readonly [string, string])[] = [
   // Names, calls, verdicts
   ["return 'block';", "1:8 'block' is no XdpVerdict; there are aborted, drop, pass, tx, redirect"],
   ['return 2;', '1:8 this is 2, and XdpVerdict is wanted'],
+  ['bpf_skb_vlan_pop(packet);', '1:18 this is XdpContext, and TcContext is wanted'],
+  [
+    'let n = limit; n = 3; n = 1n;',
+    '1:27 u32 is written 1; 64-bit numbers end with n, others do not',
+  ],
   ['twice(1, 2);', '1:1 1 arguments are wanted, 2 given'],
   ['const x = x + 1;', "1:11 'x' is used before it is declared"],
   ['later(); const later = 1;', "1:1 'later' is used before it is declared"],

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { helperContract, helperId, programTypeId } from '../../../src/abi/index.ts';
 import { declarations } from './declared.ts';
 import {
   BYTE_ORDER,
@@ -77,11 +78,26 @@ describe('the declarations', () => {
       expect(declared.members(context.name)).toEqual(fields.sort());
     }
     for (const [name, { params, result }] of HELPERS) {
-      const types = params.map((type) => (type === 'context' ? 'context' : typeName(type)));
-      expect(declared.signature(name), name).toEqual([...types, typeName(result)]);
+      expect(declared.signature(name), name).toEqual([...params, result].map(typeName));
     }
     for (const [name, [from, to]] of BYTE_ORDER) {
       expect(declared.signature(name)).toEqual([typeName(from), typeName(to)]);
+    }
+  });
+
+  it('have helpers as the kernel has them', () => {
+    for (const [name, { params, result }] of HELPERS) {
+      const contexts = params.map((type) => (type.kind === 'context' ? type.struct : undefined));
+      const programs = contexts.includes('xdp_md') ? ['xdp'] : ['sched_cls'];
+      const contract = helperContract(helperId(name)!, programTypeId(programs[0]!)!)!;
+      expect(contract.args.map(({ kind }) => kind === 'ctx')).toEqual(
+        contexts.map((context) => context !== undefined),
+      );
+      expect(
+        contract.args.every(({ kind }) => ['ctx', 'any', 'scalar'].includes(kind)),
+        name,
+      ).toBe(true);
+      expect([contract.returns.kind, result.kind]).toEqual(['integer', 'int']);
     }
   });
 
