@@ -38,11 +38,13 @@ BEEYARD_OP __s64 beeyard_mod_i64(__s64 a, __s64 b) {
 }
 
 /*
- * An index into a few bytes of the stack, as a number clang knows nothing of: where it sees that the
- * bits of address and index do not overlap, it joins them by OR, which the verifier takes from no
- * pointer.
+ * An index below `length`, as a number clang knows nothing of. It would join address and index by OR
+ * where their bits do not overlap, which the verifier takes from no pointer, or compare a copy that
+ * the verifier does not know to be one. Where a mask can say that it is below, one does.
  */
-BEEYARD_OP __u64 beeyard_index(__u64 index) {
+BEEYARD_OP __u64 beeyard_index(__u64 index, __u32 length) {
+  asm volatile("" : "+r"(index));
+  index = length & (length - 1) ? (__u32)index : index & (length - 1);
   asm volatile("" : "+r"(index));
   return index;
 }

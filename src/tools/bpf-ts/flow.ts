@@ -127,7 +127,9 @@ function limit(test: Binary, truth: boolean, known: Known): Fact[] {
 
 function limited(node: Expression, operator: string, value: bigint, known: Known): Fact[] {
   const most = { '<': value - 1n, '<=': value, '===': value }[operator];
-  return most === undefined ? [] : localOf(node, known).map(({ local }) => ({ local, most }));
+  if (most === undefined) return [];
+  // Below 0 no unsigned number gets: that way is never taken.
+  return localOf(node, known).map(({ local }) => ({ local, most: most < 0n ? 0n : most }));
 }
 
 /** Any function may change it, so nothing lasting is known of it. */

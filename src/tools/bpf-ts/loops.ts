@@ -168,7 +168,7 @@ function overRange(body: Body, node: ForOf, id: Identifier, range: Call, inner: 
   const end = body.fresh('end');
   body.emit(range, `const ${cScalar(type)} ${end} = ${convert(to!, type, range).c};`);
   const most = mostOf(to!);
-  const expr: Expr = { c, type, ...(most && most > 0n ? { most: most - 1n } : {}) };
+  const expr: Expr = { c, type, counts: true, ...(most && most > 0n ? { most: most - 1n } : {}) };
   loop(body, node, `for (${cScalar(type)} ${c} = ${start}; ${c} < ${end}; ${c}++) {`, () => {
     body.scope.set(id.name, { kind: 'local', name: id.name, expr, mutable: false });
     inner(node.body);

@@ -96,12 +96,12 @@ function enumMember(type: EnumType, node: Member): Expr {
   );
 }
 
-/** What a part inherits from the whole. */
-function part(whole: Expr): Pick<Expr, 'fixed' | 'stack' | 'calls' | 'volatile'> {
+/** What a part inherits from the whole; a number read from the stack is no reference to it. */
+function part(whole: Expr, type: Type): Pick<Expr, 'fixed' | 'stack' | 'calls' | 'volatile'> {
   const { fixed, stack, volatile } = whole;
   return {
     ...(fixed ? { fixed } : {}),
-    ...(stack ? { stack } : {}),
+    ...(stack && isAggregate(type) ? { stack } : {}),
     ...(volatile ? { volatile } : {}),
     ...calls(whole),
   };
@@ -119,13 +119,13 @@ function field(object: Expr, struct: StructType, name: string, node: Member): Ex
     type: found.type,
     place: true,
     ...(found.bits === undefined ? {} : { bits: found.bits }),
-    ...part(object),
+    ...part(object, found.type),
   };
 }
 
 function valueOf(object: Expr, target: Type, name: string, node: Member): Expr {
   if (name !== 'value') refuse(node.property, `a Ref has only 'value', no '${name}'`);
-  return { c: `(*${object.c})`, type: target, place: true, ...part(object) };
+  return { c: `(*${object.c})`, type: target, place: true, ...part(object, target) };
 }
 
 function contextField(object: Expr, context: ContextType, name: string, node: Member): Expr {
@@ -145,17 +145,19 @@ function element(body: Body, object: Expr, node: Member): Expr {
   const index = body.compile(node.property);
   checkIndex(index, type, node.property);
   const base = object.place ? object.c : `(*${object.c})`;
-  const rest = { ...part(object), ...calls(object, index) };
+  const rest = { ...part(object, type.element), ...calls(object, index) };
   return { c: `${base}[${indexC(index, type)}]`, type: type.element, place: true, ...rest };
 }
 
-/** Arrays no larger than the alignment of the stack: clang is kept from joining bits. */
+/** In an array no larger than this an index has only bits that are zero in the array's address. */
 const ALIGNMENT = 8;
 
+/** The index, hidden from clang's guesses but where it counts the rounds of a loop it may unroll. */
 function indexC(index: Expr, { element, length }: ArrayType): string {
   const size = element.kind === 'int' ? element.bits / 8 : 1;
   const known = index.type.kind === 'literal' || index.constant !== undefined;
-  return known || length * size > ALIGNMENT ? index.c : `beeyard_index(${index.c})`;
+  const counted = index.counts === true && length * size > ALIGNMENT;
+  return known || counted ? index.c : `beeyard_index(${index.c}, ${length})`;
 }
 
 /** An index is proven here to be inside, so that neither clang nor the verifier decides for us. */

@@ -22,6 +22,8 @@ export interface Expr {
   readonly volatile?: boolean;
   /** The value, where it is known when compiling and has a type. */
   readonly constant?: bigint;
+  /** It is the variable of a loop over a range. */
+  readonly counts?: boolean;
   /** The largest value it can have, where more is known than its type says. */
   readonly most?: bigint;
 }
