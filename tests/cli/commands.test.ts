@@ -196,6 +196,7 @@ describe('beeyard build', () => {
     const written = await beeyard(['build', source, '--emit-c', '-o', files.path('all.bpf.c')]);
     expect(written).toMatchObject({ code: 0, out: '' });
     expect(Buffer.from(files.read('all.bpf.c')).toString()).toBe(shown.out);
+    expect((await beeyard(['build', source, '--emit-c', '-o', source])).code).toBe(2);
     expect((await beeyard(['build', NET.replace(/o$/, 'c'), '--emit-c'])).code).toBe(2);
   });
 

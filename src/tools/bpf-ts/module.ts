@@ -1,4 +1,4 @@
-import { mustDescribe, typeOf, type TypeNames } from './annotations.ts';
+import { described, typeOf, type TypeNames } from './annotations.ts';
 import type {
   Declarator,
   EnumDeclaration,
@@ -256,8 +256,8 @@ export class ModuleCompiler implements FileContext {
       const made = this.#made(builtin, node, init);
       if (made) return;
     }
-    const type = this.noted(() => mustDescribeQuietly(init, this.scope));
-    if (type) return this.#typeConstant(id, type);
+    const type = described(init, this.scope);
+    if (type && type.bits === undefined) return this.#typeConstant(id, type.type);
     const value = this.#constant(init);
     if (value.type.kind !== 'literal') {
       refuse(
@@ -386,9 +386,4 @@ function builtinOf(node: Expression, scope: Scope): string | undefined {
   if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier') return undefined;
   const symbol = scope.find(node.callee.name);
   return symbol?.kind === 'builtin' ? symbol.name : undefined;
-}
-
-function mustDescribeQuietly(node: Expression, scope: Scope): Type | undefined {
-  const isType = node.type === 'CallExpression' && node.callee.type === 'MemberExpression';
-  return isType ? mustDescribe(node, scope, node) : undefined;
 }

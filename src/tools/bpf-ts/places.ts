@@ -152,7 +152,7 @@ function element(body: Body, object: Expr, node: Member): Expr {
 /** In an array no larger than this an index has only bits that are zero in the array's address. */
 const ALIGNMENT = 8;
 
-/** The index, hidden from clang's guesses but where it counts the rounds of a loop it may unroll. */
+/** The index, hidden from clang but where it counts the rounds of a loop that may be unrolled. */
 function indexC(index: Expr, { element, length }: ArrayType): string {
   const size = element.kind === 'int' ? element.bits / 8 : 1;
   const known = index.type.kind === 'literal' || index.constant !== undefined;

@@ -302,7 +302,7 @@ function runProgram(body: Node, end: Value, a: number, b: number): number {
     ['x', a],
     ['y', b],
   ]);
-  const state: State = { values, array: new Array<number>(LENGTH).fill(0), result: 0 };
+  const state: State = { values, array: Array.from({ length: LENGTH }, () => 0), result: 0 };
   if (body.run(state) === 'return') return state.result;
   const sum = state.array.reduce((all, byte) => (Math.imul(all, 31) + byte) >>> 0, end.of(state));
   return (sum + state.values.get('x')! + state.values.get('y')!) >>> 0;
