@@ -25,10 +25,10 @@ export interface ProgramKind {
   readonly verdict: VerdictType;
 }
 
-/** A map type's constructor: the kernel's name, and which members its options have. */
+/** A map type's constructor. */
 export interface MapKind {
+  /** BPF_MAP_TYPE_* */
   readonly type: string;
-  readonly keyed: boolean;
 }
 
 /** A kernel helper that takes and returns numbers (and the context). */
@@ -84,7 +84,7 @@ export const NAMED_TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
 
 export const MAPS: ReadonlyMap<string, MapKind> = new Map(
   ['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash', 'array', 'percpu_array', 'lpm_trie'].map(
-    (name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}`, keyed: true }],
+    (name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}` }],
   ),
 );
 

@@ -14,6 +14,7 @@ import {
   cVariable,
   I32,
   isAggregate,
+  isReference,
   nullable,
   referenceTo,
   sameType,
@@ -94,8 +95,11 @@ function argument(body: Body, node: Expression, type: Type): Expr {
 
 function userCall(body: Body, fn: FunctionSymbol, node: Call): Expr {
   const given = args(node, fn.params.length);
-  const list = fn.params.map(({ type }, i) => argument(body, given[i]!, type).c);
-  return { c: `${fn.name}(${list.join(', ')})`, type: fn.result, calls: true };
+  const list = fn.params.map(({ type }, i) => argument(body, given[i]!, type));
+  const c = `${fn.name}(${list.map((value) => value.c).join(', ')})`;
+  // It may give back what it was given.
+  const stack = isReference(fn.result) && list.some((value) => value.stack) ? { stack: true } : {};
+  return { c, type: fn.result, calls: true, ...stack };
 }
 
 function swapped(body: Body, order: readonly [Type, Type, string], node: Call): Expr {

@@ -247,7 +247,7 @@ export class ModuleCompiler implements FileContext {
     if (id.type !== 'Identifier') refuseSyntax(id);
     if (!init) refuse(node, `'${id.name}' has no first value`, `write ${id.name} = 0`);
     const builtin = builtinOf(init, this.scope);
-    if (builtin && PROGRAMS.has(builtin)) return this.#announceProgram(node, builtin);
+    if (builtin && PROGRAMS.has(builtin)) return this.#announceProgram(node);
     if (id.name === 'license' && init.type === 'Literal' && typeof init.value === 'string') {
       return this.#licensed(init.value, node);
     }
@@ -327,9 +327,9 @@ export class ModuleCompiler implements FileContext {
     return true;
   }
 
-  #announceProgram(node: Declarator, builtin: string): void {
+  #announceProgram(node: Declarator): void {
     const name = this.#claim(node.id);
-    this.scope.set(name, { kind: 'program', verdict: PROGRAMS.get(builtin)!.verdict });
+    this.scope.set(name, { kind: 'program' });
     this.programs.push(name);
   }
 

@@ -1,7 +1,7 @@
 import type { Node } from './ast.ts';
 import type { MapKind } from './builtins.ts';
 import { Refusal, refuse } from './source-error.ts';
-import type { StructType, Type, VerdictType } from './types.ts';
+import type { StructType, Type } from './types.ts';
 
 /** A compiled expression. */
 export interface Expr {
@@ -60,7 +60,7 @@ export type Symbol =
   | { readonly kind: 'value'; readonly expr: Expr }
   | { readonly kind: 'type'; readonly type: Type; readonly bits?: number }
   | { readonly kind: 'builtin'; readonly name: string }
-  | { readonly kind: 'program'; readonly verdict: VerdictType }
+  | { readonly kind: 'program' }
   /** Declared further down. */
   | { readonly kind: 'later' }
   /** Its declaration was refused. */

@@ -21,7 +21,7 @@ import { refuseSyntax } from './refused.ts';
 import { type Expr, Scope } from './scope.ts';
 import { Refusal, refuse } from './source-error.ts';
 import { switchStatement } from './switch.ts';
-import { cStorage, cVariable, isAggregate, isPointer, type Type, typeName } from './types.ts';
+import { cStorage, cVariable, isAggregate, isReference, type Type, typeName } from './types.ts';
 
 /** Compiles statements; a refused one is noted and the next is looked at. */
 export function statements(body: Body, list: readonly Statement[], names: TypeNames): void {
@@ -172,6 +172,7 @@ function variable(
   const c = body.fresh(id.name);
   body.emit(node, `${cVariable(type, c)} = ${held?.c ?? 'NULL'};`);
   const stack = value?.stack ? { stack: true } : {};
+  // No copy: what must not be written there must not be written through the variable.
   const fixed = value?.fixed && isReference(type) ? { fixed: value.fixed } : {};
   const expr: Expr = { c, type, ...stack, ...fixed };
   const local = { kind: 'local', name: id.name, expr, mutable } as const;
@@ -181,9 +182,6 @@ function variable(
     type.kind === 'nullable' && value && !['nullable', 'undefined'].includes(value.type.kind);
   if (there) body.flow.present.add(local);
 }
-
-/** Not a copy: what must not be written there must not be written through the variable. */
-const isReference = (type: Type): boolean => type.kind === 'nullable' || isPointer(type);
 
 /** A call, an assignment, `x++`. */
 function effect(body: Body, node: ExpressionStatement): void {

@@ -15,6 +15,7 @@ const table = rodata(u8.array(4), [1, 2, 3, 4]);
 enum Kind { ONE, TWO }
 function twice(x: u32): u32 { return x * 2; }
 let global: u32 = 0;
+function same(pair: Pair): Pair { return pair; }
 function change(): u32 { global++; return global; }
 `;
 const HEAD_LINES = HEAD.split('\n').length - 1;
@@ -285,6 +286,10 @@ const STATEMENTS: readonly (readonly [string, string])[] = [
   ['const x = u32;', "1:11 'u32' is no value; call it to make a value"],
   ['let x: u32;', "1:5 'x' has no first value; write let x = 0"],
   ['continue;', '1:1 not TypeScript: Unsyntactic continue'],
+  [
+    "let a = pairs.get(1); { const b = Pair(); a = same(b); } if (a) return 'drop';",
+    '1:47 this memory may be gone before the variable is; assign its members instead',
+  ],
   ['switch (packet.length) { case 1: case 1: }', '1:39 the case 1 is there twice'],
   [
     'switch (packet.length) { case packet.length: }',
