@@ -5,7 +5,6 @@
  */
 
 declare const width: unique symbol;
-declare const order: unique symbol;
 declare const described: unique symbol;
 declare const size: unique symbol;
 
@@ -21,9 +20,9 @@ export type u64 = bigint & { readonly [width]?: 'u64' };
 export type i64 = bigint & { readonly [width]?: 'i64' };
 
 /** 16 bits in network order: compared, and turned with ntohs(). */
-export type be16 = number & { readonly [order]: 16 };
+export type be16 = number & { readonly [width]: 'be16' };
 /** 32 bits in network order: compared, and turned with ntohl(). */
-export type be32 = number & { readonly [order]: 32 };
+export type be32 = number & { readonly [width]: 'be32' };
 
 /** Describes memory of type T. */
 export interface Type<T> {

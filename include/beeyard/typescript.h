@@ -38,6 +38,18 @@ BEEYARD_OP __s64 beeyard_mod_i64(__s64 a, __s64 b) {
 }
 
 /*
+ * An index below `length`, as a number clang knows nothing of. It would join address and index by OR
+ * where their bits do not overlap, which the verifier takes from no pointer, or compare a copy that
+ * the verifier does not know to be one. Where a mask can say that it is below, one does.
+ */
+BEEYARD_OP __u64 beeyard_index(__u64 index, __u32 length) {
+  asm volatile("" : "+r"(index));
+  index = length & (length - 1) ? (__u32)index : index & (length - 1);
+  asm volatile("" : "+r"(index));
+  return index;
+}
+
+/*
  * The packet's bytes at `offset`, or NULL. The verifier follows offsets below 64 KiB only. Bytes of a
  * packet are never at NULL, but clang, which takes `data` for a number, would test that again. The
  * length is hidden from clang, which would mix up its arithmetic with that of the pointers.

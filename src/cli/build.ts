@@ -11,11 +11,11 @@ import { toJson } from './values.ts';
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const source = call.operands[0]!;
   mustExist(source, io);
-  if (call.flag('emit-c')) return emitC(call, source, io);
   const out = call.text('out') ?? objectName(source);
   if (resolve(io.cwd, out) === resolve(io.cwd, source)) {
     throw usageError(`--out ${out} would write over the source`);
   }
+  if (call.flag('emit-c')) return emitC(call, source, io);
   const compiler = compilerFor(call.text('clang'), io);
   const settings = {
     cpu: call.text('cpu'),

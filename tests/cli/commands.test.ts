@@ -333,6 +333,45 @@ describe('beeyard build', () => {
     expect(err).toMatch(/wrong\.bpf\.c:1:9: error/);
   });
 
+  it.skipIf(!clang)('compiles TypeScript, also on the way to another command', async () => {
+    const source = 'tests/tools/bpf-ts/language.bpf.ts';
+    const out = files.path('language.bpf.o');
+    const built = await beeyard(['build', source, '-o', out], { env: process.env });
+    expect(built).toMatchObject({ code: 0, err: '' });
+    const lines = parseObject(files.read('language.bpf.o')).programs.flatMap((one) => one.lines);
+    expect(lines.every(({ file }) => file.endsWith(source))).toBe(true);
+
+    const rejected = 'tests/tools/bpf-ts/rejected.bpf.ts';
+    const args = ['verify', rejected, '--prog', 'unchecked_lookup', '--explain'];
+    const verified = await beeyard(args, { env: process.env });
+    expect(verified.code).toBe(1);
+    expect(verified.out).toContain('count!.value += 1n;');
+  });
+
+  it('writes the C made of TypeScript', async () => {
+    const source = files.write(
+      'all.bpf.ts',
+      "import { xdp } from 'beeyard/bpf';\nexport const all = xdp(() => {\n  return 'pass';\n});\n",
+    );
+    const shown = await beeyard(['build', source, '--emit-c']);
+    expect(shown.code).toBe(0);
+    expect(shown.out).toContain('#line 3\n  return 2;');
+    const written = await beeyard(['build', source, '--emit-c', '-o', files.path('all.bpf.c')]);
+    expect(written).toMatchObject({ code: 0, out: '' });
+    expect(Buffer.from(files.read('all.bpf.c')).toString()).toBe(shown.out);
+    expect((await beeyard(['build', source, '--emit-c', '-o', source])).code).toBe(2);
+    expect((await beeyard(['build', NET.replace(/o$/, 'c'), '--emit-c'])).code).toBe(2);
+  });
+
+  it('says what is wrong with TypeScript, line by line, and needs no compiler for it', async () => {
+    const source = files.write('wrong.bpf.ts', 'class A {}\nlet x = 1.5;\n');
+    const { code, err } = await beeyard(['build', source, '--emit-c']);
+    expect(code).toBe(1);
+    expect(err).toContain(`${source}:1:1: classes cannot be compiled to BPF`);
+    expect(err).toContain(`${source}:2:9: fractions and exponents cannot be compiled to BPF`);
+    expect(err).toContain('wrong.bpf.ts does not compile');
+  });
+
   it('says what to install when there is no compiler', async () => {
     const source = files.write('x.bpf.c', '');
     const { code, err } = await beeyard(['build', source, '--clang', '/nowhere/clang']);

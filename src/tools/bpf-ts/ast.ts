@@ -147,7 +147,6 @@ export interface ForOf extends Of<'ForOfStatement'> {
   readonly left: VariableDeclaration | Expression;
   readonly right: Expression;
   readonly body: Statement;
-  readonly await: boolean;
 }
 export interface While extends Of<'WhileStatement' | 'DoWhileStatement'> {
   readonly test: Expression;

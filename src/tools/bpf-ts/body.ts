@@ -2,7 +2,7 @@ import type { Expression, Node } from './ast.ts';
 import { Flow } from './flow.ts';
 import { RESERVED } from './reserved.ts';
 import { type Expr, Scope } from './scope.ts';
-import type { Refusal, SourceProblem } from './source-error.ts';
+import { Refusal, type SourceProblem } from './source-error.ts';
 import { cStorage, type Type, VOID } from './types.ts';
 
 /** Compiles an expression; `expected` gives a type to literals, verdicts and `{ … }`. */
@@ -47,6 +47,20 @@ export class Body {
     return this.#compile(this, node, expected);
   }
 
+  /** What a comparison compares with, where that is known when compiling. */
+  constantOf(node: Expression): bigint | undefined {
+    const length = node.type === 'MemberExpression' && !node.computed;
+    if (node.type !== 'Literal' && node.type !== 'Identifier' && !length) return undefined;
+    try {
+      const { type, constant } = this.compile(node);
+      return type.kind === 'literal' ? type.value : constant;
+    } catch (error) {
+      // Where the comparison stands in a longer test, more is known than here.
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  }
+
   /** A name of its own for a variable: C has other scopes and other reserved words. */
   fresh(name: string): string {
     if (!/^\w+$/.test(name)) name = 'value';
@@ -82,6 +96,14 @@ export class Body {
     for (const temp of this.#temps.splice(0)) this.#write(temp);
     this.#lines.push(`#line ${node.loc.start.line}`);
     this.#write(text);
+  }
+
+  /** A place for declarations that are known only further down. Returns what fills it. */
+  reserve(): () => void {
+    const at = this.#lines.push('') - 1;
+    return () => {
+      this.#lines[at] = this.#temps.splice(0).join(' ');
+    };
   }
 
   /** Opens a block; `close` ends it. */

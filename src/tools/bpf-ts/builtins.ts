@@ -25,15 +25,15 @@ export interface ProgramKind {
   readonly verdict: VerdictType;
 }
 
-/** A map type's constructor: the kernel's name, and which members its options have. */
+/** A map type's constructor. */
 export interface MapKind {
+  /** BPF_MAP_TYPE_* */
   readonly type: string;
-  readonly keyed: boolean;
 }
 
 /** A kernel helper that takes and returns numbers (and the context). */
 export interface HelperDef {
-  readonly params: readonly (Type | 'context')[];
+  readonly params: readonly Type[];
   readonly result: Type;
 }
 
@@ -84,7 +84,7 @@ export const NAMED_TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
 
 export const MAPS: ReadonlyMap<string, MapKind> = new Map(
   ['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash', 'array', 'percpu_array', 'lpm_trie'].map(
-    (name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}`, keyed: true }],
+    (name) => [name, { type: `BPF_MAP_TYPE_${name.toUpperCase()}` }],
   ),
 );
 
@@ -106,17 +106,17 @@ export const HELPERS: ReadonlyMap<string, HelperDef> = new Map([
   ['bpf_get_smp_processor_id', helper([], U32)],
   ['bpf_redirect', helper([U32, U64], I32)],
   ['bpf_redirect_peer', helper([U32, U64], I32)],
-  ['bpf_clone_redirect', helper(['context', U32, U64], I32)],
-  ['bpf_xdp_adjust_head', helper(['context', I32], I32)],
-  ['bpf_xdp_adjust_tail', helper(['context', I32], I32)],
-  ['bpf_xdp_get_buff_len', helper(['context'], U64)],
-  ['bpf_skb_pull_data', helper(['context', U32], I32)],
-  ['bpf_skb_change_tail', helper(['context', U32, U64], I32)],
-  ['bpf_skb_change_head', helper(['context', U32, U64], I32)],
-  ['bpf_skb_vlan_push', helper(['context', BE16, U16], I32)],
-  ['bpf_skb_vlan_pop', helper(['context'], I32)],
-  ['bpf_get_hash_recalc', helper(['context'], U32)],
-  ['bpf_csum_update', helper(['context', U32], I64)],
+  ['bpf_clone_redirect', helper([TC[0], U32, U64], I32)],
+  ['bpf_xdp_adjust_head', helper([XDP[0], I32], I32)],
+  ['bpf_xdp_adjust_tail', helper([XDP[0], I32], I32)],
+  ['bpf_xdp_get_buff_len', helper([XDP[0]], U64)],
+  ['bpf_skb_pull_data', helper([TC[0], U32], I32)],
+  ['bpf_skb_change_tail', helper([TC[0], U32, U64], I32)],
+  ['bpf_skb_change_head', helper([TC[0], U32, U64], I32)],
+  ['bpf_skb_vlan_push', helper([TC[0], BE16, U16], I32)],
+  ['bpf_skb_vlan_pop', helper([TC[0]], I32)],
+  ['bpf_get_hash_recalc', helper([TC[0]], U32)],
+  ['bpf_csum_update', helper([TC[0], U32], I64)],
 ]);
 
 /** Functions of byte order: what they take, what they give, how C writes them. */

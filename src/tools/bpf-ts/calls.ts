@@ -14,6 +14,7 @@ import {
   cVariable,
   I32,
   isAggregate,
+  isReference,
   nullable,
   referenceTo,
   sameType,
@@ -94,8 +95,11 @@ function argument(body: Body, node: Expression, type: Type): Expr {
 
 function userCall(body: Body, fn: FunctionSymbol, node: Call): Expr {
   const given = args(node, fn.params.length);
-  const list = fn.params.map(({ type }, i) => argument(body, given[i]!, type).c);
-  return { c: `${fn.name}(${list.join(', ')})`, type: fn.result, calls: true };
+  const list = fn.params.map(({ type }, i) => argument(body, given[i]!, type));
+  const c = `${fn.name}(${list.map((value) => value.c).join(', ')})`;
+  // It may give back what it was given.
+  const stack = isReference(fn.result) && list.some((value) => value.stack) ? { stack: true } : {};
+  return { c, type: fn.result, calls: true, ...stack };
 }
 
 function swapped(body: Body, order: readonly [Type, Type, string], node: Call): Expr {
@@ -111,17 +115,9 @@ function swapped(body: Body, order: readonly [Type, Type, string], node: Call): 
 function helper(body: Body, name: string, node: Call): Expr {
   const { params, result } = HELPERS.get(name)!;
   const given = args(node, params.length);
-  const list = params.map((param, i) =>
-    param === 'context' ? context(body, given[i]!) : argument(body, given[i]!, param).c,
-  );
+  const list = params.map((param, i) => argument(body, given[i]!, param).c);
   const c = result.kind === 'void' ? '' : `(${cScalar(result)})`;
   return { c: `(${c}${name}(${list.join(', ')}))`, type: result, calls: true };
-}
-
-function context(body: Body, node: Expression): string {
-  const value = body.compile(node);
-  if (value.type.kind === 'context') return value.c;
-  refuse(node, `this is ${typeName(value.type)}, and the program's packet is wanted`);
 }
 
 /** `object.method(…)`. */

@@ -47,15 +47,31 @@ export function convert(expr: Expr, to: Type, node: Node): Expr {
   if (from.kind === 'literal' && to.kind === 'int')
     return literalAs(from.value, from.big, to, node);
   const source = intOf(from);
-  if (source && to.kind === 'int' && widens(source, to)) {
-    return { c: `((${cScalar(to)})${expr.c})`, type: to, ...calls(expr) };
-  }
+  if (source && to.kind === 'int' && widens(source, to)) return cast(expr, to);
   if (from.kind === 'word' && to.kind === 'verdict') return verdict(from.word, to, node);
   refuse(
     node,
     `this is ${typeName(from)}, and ${typeName(to)} is wanted`,
     conversionHint(from, to),
   );
+}
+
+/** The same value where it fits; what is known of its size stays known then. */
+function cast(expr: Expr, to: IntType): Expr {
+  const most = mostOf(expr);
+  const kept = most !== undefined && most <= maxOf(to) ? { most } : {};
+  return { c: `((${cScalar(to)})${expr.c})`, type: to, ...calls(expr), ...kept };
+}
+
+/** The largest value a number that is never negative can have; undefined for others. */
+export function mostOf(expr: Expr): bigint | undefined {
+  const { type, constant, most, bits } = expr;
+  const known = type.kind === 'literal' ? type.value : (constant ?? most);
+  if (known !== undefined) return known < 0n ? undefined : known;
+  if (bits !== undefined) return (1n << BigInt(bits)) - 1n;
+  if (type.kind === 'bool') return 1n;
+  const int = type.kind === 'int' ? type : undefined;
+  return int && !int.signed ? maxOf(int) : undefined;
 }
 
 export const calls = (...exprs: readonly Expr[]): { calls?: true } =>
@@ -87,7 +103,7 @@ export function literalAs(value: bigint, big: boolean, type: IntType, node: Node
   if (value < minOf(type) || value > maxOf(type)) {
     refuse(node, `${value} does not fit ${type.name} (${minOf(type)} to ${maxOf(type)})`);
   }
-  return { c: cNumber(value, type), type };
+  return { c: cNumber(value, type), type, constant: value };
 }
 
 /** A written number must fit a bit field; others are cut off. */
@@ -112,10 +128,10 @@ export function converted(expr: Expr, to: IntType, node: Node): Expr {
     const value = to.signed
       ? BigInt.asIntN(to.bits, from.value)
       : BigInt.asUintN(to.bits, from.value);
-    return { c: cNumber(value, to), type: to };
+    return { c: cNumber(value, to), type: to, constant: value };
   }
   if (intOf(from) || from.kind === 'bool' || from.kind === 'be') {
-    return { c: `((${cScalar(to)})${expr.c})`, type: to, ...calls(expr) };
+    return cast(expr, to);
   }
   if (from.kind === 'nullable') refuseAbsent(node);
   refuse(node, `${typeName(from)} is no number: ${to.name}() cannot convert it`);

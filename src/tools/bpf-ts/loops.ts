@@ -10,7 +10,7 @@ import type {
   While,
 } from './ast.ts';
 import type { Body } from './body.ts';
-import { convert, pointer, settled } from './convert.ts';
+import { convert, mostOf, pointer, settled } from './convert.ts';
 import { assignedNames, factsOf, type Flow, joined } from './flow.ts';
 import { condition } from './operators.ts';
 import { assign, update } from './places.ts';
@@ -31,10 +31,7 @@ type Inner = (node: Statement) => void;
 
 /** What is assigned inside a loop is not known at its head. */
 function enter(body: Body, node: Node): void {
-  const changed = assignedNames(node);
-  for (const local of body.flow.present) {
-    if (changed.has(local.name)) body.flow.present.delete(local);
-  }
+  body.flow.forgetNames(assignedNames(node));
   body.exits.push({ kind: 'loop', left: undefined });
 }
 
@@ -54,10 +51,8 @@ const isAlways = (test: Expression | null): boolean =>
 /** Runs a loop's body with what its test says; gives what is known when the test fails. */
 function round(body: Body, test: Expression | null, run: () => void): Flow | undefined {
   const head = body.flow;
-  const failed = isAlways(test)
-    ? undefined
-    : head.with(test ? factsOf(test, false, body.scope) : []);
-  body.flow = head.with(test ? factsOf(test, true, body.scope) : []);
+  const failed = isAlways(test) ? undefined : head.with(test ? factsOf(test, false, body) : []);
+  body.flow = head.with(test ? factsOf(test, true, body) : []);
   run();
   return failed;
 }
@@ -73,16 +68,17 @@ export function whileLoop(body: Body, node: While, inner: Inner): void {
 export function doWhile(body: Body, node: While, inner: Inner): void {
   enter(body, node);
   const head = body.flow;
+  const declareTemps = body.reserve();
   body.open(node, 'do {');
   body.flow = head.copy();
   inner(node.body);
   body.close('} while (');
   // `continue` comes here too: only what the head knew is sure.
   body.flow = head.copy();
-  body.emit(node.test, `${condition(body, node.test)});`);
-  const failed = isAlways(node.test)
-    ? undefined
-    : body.flow.with(factsOf(node.test, false, body.scope));
+  const test = condition(body, node.test);
+  declareTemps();
+  body.emit(node.test, `${test});`);
+  const failed = isAlways(node.test) ? undefined : body.flow.with(factsOf(node.test, false, body));
   leave(body, failed);
 }
 
@@ -98,10 +94,11 @@ export function forLoop(
   body.open(node, '{');
   try {
     if (node.init) begin(body, node.init, declare);
-    bound(body, node);
     enter(body, { ...node, init: null } as Node);
     const test = node.test ? condition(body, node.test) : '';
+    const head = body.flow.copy();
     const step = node.update ? stepOf(body, node.update) : '';
+    body.flow = head;
     body.open(node, `for (; ${test}; ${step}) {`);
     const failed = round(body, node.test, () => inner(node.body));
     body.close();
@@ -127,37 +124,8 @@ function stepOf(body: Body, node: Expression): string {
   refuse(node, 'a loop counts with an assignment', 'write i++ or i += 2');
 }
 
-/** `for (let i = A; i < B; i++)` with i not assigned inside: the values of i are known. */
-function bound(body: Body, node: For): void {
-  const { init, test } = node;
-  if (init?.type !== 'VariableDeclaration' || test?.type !== 'BinaryExpression') return;
-  const [first] = init.declarations;
-  const name = first?.id.name;
-  const from = first?.init && constantOf(body, first.init);
-  const to = constantOf(body, test.right);
-  if (!name || from === undefined || from === null || to === undefined) return;
-  if (test.left.type !== 'Identifier' || test.left.name !== name) return;
-  if (!isCountUp(node.update, name) || assignedNames(node.body).has(name)) return;
-  const end = test.operator === '<' ? to : test.operator === '<=' ? to + 1n : undefined;
-  const symbol = body.scope.find(name);
-  if (end === undefined || end <= from || symbol?.kind !== 'local') return;
-  body.scope.set(name, { ...symbol, expr: { ...symbol.expr, span: [from, end] } });
-}
-
-function constantOf(body: Body, node: Expression): bigint | undefined {
-  if (node.type !== 'Literal' && node.type !== 'Identifier') return undefined;
-  const { type } = body.compile(node);
-  return type.kind === 'literal' ? type.value : undefined;
-}
-
-const isCountUp = (step: Expression | null, name: string): boolean =>
-  step?.type === 'UpdateExpression' &&
-  step.operator === '++' &&
-  (step.argument as Identifier).name === name;
-
 /** `for (const i of range(n))` and `for (const x of array)`. */
 export function forOf(body: Body, node: ForOf, inner: Inner): void {
-  if (node.await) refuse(node, 'for await cannot be compiled to BPF', 'use for (const x of array)');
   const id = loopVariable(node);
   const outer = body.scope;
   body.scope = new Scope(outer);
@@ -199,7 +167,8 @@ function overRange(body: Body, node: ForOf, id: Identifier, range: Call, inner: 
   const c = body.fresh(id.name);
   const end = body.fresh('end');
   body.emit(range, `const ${cScalar(type)} ${end} = ${convert(to!, type, range).c};`);
-  const expr: Expr = { c, type, ...spanOf(from, to!) };
+  const most = mostOf(to!);
+  const expr: Expr = { c, type, counts: true, ...(most && most > 0n ? { most: most - 1n } : {}) };
   loop(body, node, `for (${cScalar(type)} ${c} = ${start}; ${c} < ${end}; ${c}++) {`, () => {
     body.scope.set(id.name, { kind: 'local', name: id.name, expr, mutable: false });
     inner(node.body);
@@ -217,13 +186,6 @@ function rangeType(ends: readonly Expr[], node: Node): IntType {
     { c: '', type: { kind: 'literal', value: int.signed ? -1n : 1n, big: false } },
     node,
   ).type as IntType;
-}
-
-function spanOf(from: Expr | undefined, to: Expr): Pick<Expr, 'span'> {
-  if (to.type.kind !== 'literal') return {};
-  if (from && from.type.kind !== 'literal') return {};
-  const start = from?.type.kind === 'literal' ? from.type.value : 0n;
-  return start < to.type.value ? { span: [start, to.type.value] } : {};
 }
 
 function overArray(body: Body, node: ForOf, id: Identifier, inner: Inner): void {

@@ -1,4 +1,4 @@
-import { mustDescribe, typeOf, type TypeNames } from './annotations.ts';
+import { described, typeOf, type TypeNames } from './annotations.ts';
 import type {
   Declarator,
   EnumDeclaration,
@@ -247,7 +247,7 @@ export class ModuleCompiler implements FileContext {
     if (id.type !== 'Identifier') refuseSyntax(id);
     if (!init) refuse(node, `'${id.name}' has no first value`, `write ${id.name} = 0`);
     const builtin = builtinOf(init, this.scope);
-    if (builtin && PROGRAMS.has(builtin)) return this.#announceProgram(node, builtin);
+    if (builtin && PROGRAMS.has(builtin)) return this.#announceProgram(node);
     if (id.name === 'license' && init.type === 'Literal' && typeof init.value === 'string') {
       return this.#licensed(init.value, node);
     }
@@ -256,8 +256,8 @@ export class ModuleCompiler implements FileContext {
       const made = this.#made(builtin, node, init);
       if (made) return;
     }
-    const type = this.noted(() => mustDescribeQuietly(init, this.scope));
-    if (type) return this.#typeConstant(id, type);
+    const type = described(init, this.scope);
+    if (type && type.bits === undefined) return this.#typeConstant(id, type.type);
     const value = this.#constant(init);
     if (value.type.kind !== 'literal') {
       refuse(
@@ -327,9 +327,9 @@ export class ModuleCompiler implements FileContext {
     return true;
   }
 
-  #announceProgram(node: Declarator, builtin: string): void {
+  #announceProgram(node: Declarator): void {
     const name = this.#claim(node.id);
-    this.scope.set(name, { kind: 'program', verdict: PROGRAMS.get(builtin)!.verdict });
+    this.scope.set(name, { kind: 'program' });
     this.programs.push(name);
   }
 
@@ -386,9 +386,4 @@ function builtinOf(node: Expression, scope: Scope): string | undefined {
   if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier') return undefined;
   const symbol = scope.find(node.callee.name);
   return symbol?.kind === 'builtin' ? symbol.name : undefined;
-}
-
-function mustDescribeQuietly(node: Expression, scope: Scope): Type | undefined {
-  const isType = node.type === 'CallExpression' && node.callee.type === 'MemberExpression';
-  return isType ? mustDescribe(node, scope, node) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Binary, Conditional, Expression, Logical, Node, Unary } from './ast.ts';
 import type { Body } from './body.ts';
-import { calls, convert, literal, literalAs, refuseAbsent, settled } from './convert.ts';
+import { calls, convert, literal, literalAs, mostOf, refuseAbsent, settled } from './convert.ts';
 import { factsOf, isUndefined } from './flow.ts';
 import type { Expr } from './scope.ts';
 import { refuse } from './source-error.ts';
@@ -12,6 +12,7 @@ import {
   type IntType,
   intOf,
   isPointer,
+  maxOf,
   promoted,
   sameType,
   type Type,
@@ -59,21 +60,25 @@ export function operate(operator: string, left: Expr, right: Expr, node: Node): 
     return folded(operator, left.type, right.type, node);
   }
   if (SHIFTS.has(operator)) return shift(operator, left, right, node);
+  if (left.type.kind === 'verdict' && right.type.kind === 'word') {
+    return operate(operator, left, convert(right, left.type, node), node);
+  }
   const plain = comparablePlainly(operator, left, right);
   if (plain) return plain;
   const type = commonType(left, right, node);
   const a = operand(left, type, node);
   const b = operand(right, type, node);
+  if (operator === '%') return remainder(a, b, type, right);
   if (!COMPARISONS.has(operator)) return arithmetic(operator, a, b, type, right);
   const c = operator.replace('===', '==').replace('!==', '!=');
   return { c: `(${a.c} ${c} ${b.c})`, type: BOOL, ...calls(left, right) };
 }
 
-/** Booleans are only compared; numbers in network order have bit operators too. */
+/** Booleans and verdicts are only compared; numbers in network order have bit operators too. */
 function comparablePlainly(operator: string, left: Expr, right: Expr): Expr | undefined {
   const { type } = left;
   if (!sameType(type, right.type)) return undefined;
-  if (type.kind !== 'be' && type.kind !== 'bool') return undefined;
+  if (type.kind !== 'be' && type.kind !== 'bool' && type.kind !== 'verdict') return undefined;
   if (operator === '===' || operator === '!==') {
     const c = operator === '===' ? '==' : '!=';
     return { c: `(${left.c} ${c} ${right.c})`, type: BOOL, ...calls(left, right) };
@@ -122,8 +127,31 @@ export const signedOf = (type: IntType): IntType => (type.bits === 64 ? I64 : I3
 
 /** Wraps around in both signs; division by zero gives 0 and a remainder the dividend, as in BPF. */
 function arithmetic(operator: string, a: Expr, b: Expr, type: IntType, right: Expr): Expr {
-  return { c: arithmeticC(operator, a.c, b.c, type, right), type, ...calls(a, b) };
+  const c = arithmeticC(operator, a.c, b.c, type, right);
+  return { c, type, ...calls(a, b), ...limitOf(operator, a, b, type) };
 }
+
+/** By a written number the rest is smaller than that; by any other it may be the dividend. */
+function remainder(a: Expr, b: Expr, type: IntType, right: Expr): Expr {
+  const by = right.type.kind === 'literal' ? right.type.value : 0n;
+  const result = arithmetic('%', a, b, type, right);
+  return by > 0n && !type.signed ? { ...result, most: by - 1n } : result;
+}
+
+/** How large a result can be, where less than its type allows. */
+function limitOf(operator: string, a: Expr, b: Expr, type: IntType): Pick<Expr, 'most'> {
+  const [x, y] = [mostOf(a), mostOf(b)];
+  if (x === undefined || y === undefined) return {};
+  const most = LIMITS[operator]?.(x, y);
+  return most === undefined || most > maxOf(type) ? {} : { most };
+}
+
+const LIMITS: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
+  '&': (a, b) => (a < b ? a : b),
+  '+': (a, b) => a + b,
+  '*': (a, b) => a * b,
+  '/': (a) => a,
+};
 
 function arithmeticC(op: string, a: string, b: string, type: IntType, right: Expr): string {
   if (op === '/' || op === '%') {
@@ -153,7 +181,10 @@ function shift(operator: string, left: Expr, right: Expr, node: Node): Expr {
   const a = convert(value, type, node).c;
   const by =
     right.type.kind === 'literal' ? `${right.type.value}` : `(${count.c} & ${type.bits - 1})`;
-  const rest = { type, ...calls(left, right) };
+  const largest = mostOf(value);
+  const by_ = right.type.kind === 'literal' ? right.type.value : 0n;
+  const shorter = operator !== '<<' && largest !== undefined ? { most: largest >> by_ } : {};
+  const rest = { type, ...calls(left, right), ...shorter };
   if (operator !== '<<') return { c: `(${a} >> ${by})`, ...rest };
   if (!type.signed) return { c: `(${a} << ${by})`, ...rest };
   return { c: `((${cScalar(type)})((${cScalar(unsignedOf(type))})${a} << ${by}))`, ...rest };
@@ -250,7 +281,7 @@ export function logical(body: Body, node: Logical): Expr {
 function bothSides(body: Body, node: Logical, side: (node: Expression) => string) {
   const left = side(node.left);
   const before = body.flow;
-  body.flow = before.with(factsOf(node.left, node.operator === '&&', body.scope));
+  body.flow = before.with(factsOf(node.left, node.operator === '&&', body));
   const right = body.mark(node.right) + side(node.right);
   body.flow = before;
   return { left, right };
@@ -280,7 +311,7 @@ export function conditional(body: Body, node: Conditional, expected?: Type): Exp
   const test = condition(body, node.test);
   const before = body.flow;
   const branch = (side: Expression, truth: boolean) => {
-    body.flow = before.with(factsOf(node.test, truth, body.scope));
+    body.flow = before.with(factsOf(node.test, truth, body));
     const mark = body.mark(side);
     const value = body.compile(side, expected);
     return expected ? { mark, value: convert(value, expected, side) } : { mark, value };
@@ -292,7 +323,15 @@ export function conditional(body: Body, node: Conditional, expected?: Type): Exp
   const a = convert(yes.value, type, node.consequent);
   const b = convert(no.value, type, node.alternate);
   const stack = a.stack || b.stack ? { stack: true } : {};
-  return { c: `(${test} ? ${yes.mark}${a.c} : ${no.mark}${b.c})`, type, ...stack, calls: true };
+  const [x, y] = [mostOf(a), mostOf(b)];
+  const most = x === undefined || y === undefined ? {} : { most: x > y ? x : y };
+  return {
+    c: `(${test} ? ${yes.mark}${a.c} : ${no.mark}${b.c})`,
+    type,
+    ...stack,
+    ...most,
+    calls: true,
+  };
 }
 
 function branchType(a: Expr, b: Expr, node: Node): Type {

@@ -1,7 +1,7 @@
 import type { Node } from './ast.ts';
 import type { MapKind } from './builtins.ts';
 import { Refusal, refuse } from './source-error.ts';
-import type { StructType, Type, VerdictType } from './types.ts';
+import type { StructType, Type } from './types.ts';
 
 /** A compiled expression. */
 export interface Expr {
@@ -22,8 +22,10 @@ export interface Expr {
   readonly volatile?: boolean;
   /** The value, where it is known when compiling and has a type. */
   readonly constant?: bigint;
-  /** Values a loop's variable takes: from, up to and without. */
-  readonly span?: readonly [bigint, bigint];
+  /** It is the variable of a loop over a range. */
+  readonly counts?: boolean;
+  /** The largest value it can have, where more is known than its type says. */
+  readonly most?: bigint;
 }
 
 export interface Local {
@@ -58,7 +60,7 @@ export type Symbol =
   | { readonly kind: 'value'; readonly expr: Expr }
   | { readonly kind: 'type'; readonly type: Type; readonly bits?: number }
   | { readonly kind: 'builtin'; readonly name: string }
-  | { readonly kind: 'program'; readonly verdict: VerdictType }
+  | { readonly kind: 'program' }
   /** Declared further down. */
   | { readonly kind: 'later' }
   /** Its declaration was refused. */

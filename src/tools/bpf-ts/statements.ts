@@ -16,12 +16,12 @@ import { convert, settled } from './convert.ts';
 import { factsOf, joined } from './flow.ts';
 import { doWhile, forLoop, forOf, whileLoop } from './loops.ts';
 import { condition } from './operators.ts';
-import { assign, update } from './places.ts';
+import { assign, limited, update } from './places.ts';
 import { refuseSyntax } from './refused.ts';
 import { type Expr, Scope } from './scope.ts';
 import { Refusal, refuse } from './source-error.ts';
 import { switchStatement } from './switch.ts';
-import { cStorage, cVariable, isAggregate, type Type, typeName } from './types.ts';
+import { cStorage, cVariable, isAggregate, isReference, type Type, typeName } from './types.ts';
 
 /** Compiles statements; a refused one is noted and the next is looked at. */
 export function statements(body: Body, list: readonly Statement[], names: TypeNames): void {
@@ -172,9 +172,12 @@ function variable(
   const c = body.fresh(id.name);
   body.emit(node, `${cVariable(type, c)} = ${held?.c ?? 'NULL'};`);
   const stack = value?.stack ? { stack: true } : {};
-  const expr: Expr = { c, type, ...stack, ...(value?.fixed ? { fixed: value.fixed } : {}) };
+  // No copy: what must not be written there must not be written through the variable.
+  const fixed = value?.fixed && isReference(type) ? { fixed: value.fixed } : {};
+  const expr: Expr = { c, type, ...stack, ...fixed };
   const local = { kind: 'local', name: id.name, expr, mutable } as const;
   body.scope.set(id.name, local);
+  if (first) limited(body, local, first);
   const there =
     type.kind === 'nullable' && value && !['nullable', 'undefined'].includes(value.type.kind);
   if (there) body.flow.present.add(local);
@@ -205,10 +208,10 @@ function choice(body: Body, node: If, inner: (one: Statement) => void): void {
   const test = condition(body, node.test);
   const before = body.flow;
   body.open(node, `if (${test}) {`);
-  body.flow = before.with(factsOf(node.test, true, body.scope));
+  body.flow = before.with(factsOf(node.test, true, body));
   inner(node.consequent);
   const yes = body.flow;
-  body.flow = before.with(factsOf(node.test, false, body.scope));
+  body.flow = before.with(factsOf(node.test, false, body));
   if (node.alternate) {
     body.reopen('} else {');
     inner(node.alternate);

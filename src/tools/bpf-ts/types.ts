@@ -124,6 +124,9 @@ export function isPointer(type: Type): boolean {
   return isAggregate(type) || type.kind === 'ref' || type.kind === 'context';
 }
 
+/** A variable of it refers to memory and copies none. */
+export const isReference = (type: Type): boolean => type.kind === 'nullable' || isPointer(type);
+
 export const nullable = (inner: Type): Type =>
   inner.kind === 'nullable' ? inner : { kind: 'nullable', inner };
 

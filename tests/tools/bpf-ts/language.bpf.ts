@@ -187,6 +187,8 @@ function verdictFor(value: u64): XdpVerdict {
 }
 
 export const functions = xdp((packet) => {
+  const verdict: XdpVerdict = packet.length > 70 ? 'tx' : 'pass';
+  if (verdict === 'tx') return verdict;
   const first = mix(packet.length, 5n, 3, true, 4);
   const second = mix(packet.length, 5n, 3, false, 4);
   put(0, first);
@@ -246,6 +248,52 @@ export const arrays = xdp((packet) => {
   some.fill(5);
   put(2, u64(some[3]) + u64(middle.length) * 10n);
   put(3, u64(bytes[2]));
+  return 'pass';
+});
+
+function sumOf(bytes: Of<typeof Four>, upTo: u32): u32 {
+  let sum = 0;
+  for (let i = 0; i < upTo; i++) {
+    if (i >= bytes.length) break;
+    sum += bytes[i];
+  }
+  return sum;
+}
+
+/** The larger half, or nothing. */
+function halfOf(bytes: Of<typeof Four>, at: u32): Of<typeof Point> | undefined {
+  const point = points.get(at & 1);
+  if (!point || bytes[at >> 30] > 100) return undefined;
+  point.x = bytes[at % 4];
+  return point;
+}
+export const points = array({ key: u32, value: Point, max_entries: 2 });
+
+export const indexes = xdp((packet) => {
+  const some = Four([10, 20, 30, 40]);
+  put(0, u64(sumOf(some, packet.length)));
+  put(1, u64(sumOf(some, 2)));
+  const half = halfOf(some, packet.length + 2);
+  put(2, half ? u64(half.x) : 999n);
+  some[0] = 101;
+  put(3, halfOf(some, 1) === undefined ? 1n : 2n);
+  const low = packet.length & 3;
+  some[low] += 5;
+  put(4, u64(some[low]));
+  let i = 0;
+  while (i < 4) {
+    some[i] = u8(i + 1);
+    i++;
+  }
+  put(5, u64(sumOf(some, 4)));
+  let kept = 0;
+  do {
+    const key = Key({ port: u16(kept) });
+    kept++;
+    if (seen.get(key)) continue;
+    put(7, u64(kept));
+  } while (kept < 3 && seen.get({ port: u16(kept) }) === undefined);
+  put(6, u64(kept));
   return 'pass';
 });
 

@@ -48,6 +48,8 @@ const CASES: readonly Case[] = [
   { program: 'functions', length: 50, results: [100n, 4003n] },
   { program: 'structs', results: [9n, wrapped(-5n), 5n, 2n, 9n, wrapped(-5n), 2400n, 6n] },
   { program: 'arrays', results: [360n, 1n, 45n, 200n] },
+  { program: 'functions', length: 71, verdict: 'tx', results: [0n] },
+  { program: 'indexes', results: [100n, 30n, 30n, 1n, 106n, 10n, 3n, 3n] },
   { program: 'globals', results: [65n, 160n, 60n, 123n] },
   {
     program: 'packets',

@@ -1,9 +1,18 @@
 // Programs that compile and that the verifier rejects: what it says must quote these lines.
-import { array, ethhdr, hash, htons, ringbuf, struct, u32, u64, u8, xdp } from 'beeyard/bpf';
+import {
+  array,
+  bpf_xdp_adjust_head,
+  ethhdr,
+  htons,
+  ringbuf,
+  struct,
+  u32,
+  u64,
+  xdp,
+} from 'beeyard/bpf';
 
 const Record = struct({ time: u64 });
 const counts = array({ key: u32, value: u64, max_entries: 4 });
-const table = hash({ key: u32, value: u8.array(16), max_entries: 4 });
 const ring = ringbuf({ value: Record, max_entries: 4096 });
 
 export const unchecked_lookup = xdp((packet) => {
@@ -17,10 +26,11 @@ export const unchecked_read = xdp((packet) => {
   return eth.h_proto === htons(0x0800) ? 'drop' : 'pass';
 });
 
-export const unknown_index = xdp((packet) => {
-  const bytes = table.get(1);
-  if (!bytes) return 'pass';
-  return bytes[packet.length] === 0 ? 'drop' : 'pass';
+export const stale_packet = xdp((packet) => {
+  const eth = packet.read(ethhdr, 0);
+  if (!eth) return 'pass';
+  bpf_xdp_adjust_head(packet, -4);
+  return eth.h_proto === htons(0x86dd) ? 'drop' : 'pass';
 });
 
 export const kept_record = xdp((packet) => {

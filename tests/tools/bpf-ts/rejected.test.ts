@@ -14,7 +14,7 @@ const source = readFileSync(new URL('rejected.bpf.ts', import.meta.url), 'utf8')
 const CASES = [
   ['unchecked_lookup', "R0 invalid mem access 'map_value_or_null'", 'count!.value += 1n;'],
   ['unchecked_read', "R2 invalid mem access 'scalar'", 'return eth.h_proto === htons(0x0800)'],
-  ['unknown_index', 'R0 unbounded memory access', 'return bytes[packet.length] === 0'],
+  ['stale_packet', "R6 invalid mem access 'scalar'", 'return eth.h_proto === htons(0x86dd)'],
   ['kept_record', 'Unreleased reference id=2', 'const record = ring.reserve();'],
 ] as const;
 
