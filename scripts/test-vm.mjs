@@ -14,7 +14,7 @@ import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
 import { testPackets } from './vm/packets.mjs';
-import { ask, questionsOf, readObject } from './vm/questions.mjs';
+import { MOST_ASKED, ask, questionsOf, readObject } from './vm/questions.mjs';
 import { applyKnown, differencesText, keepLogs, share, tableRows } from './vm/report.mjs';
 import { askMachines } from './vm/session.mjs';
 
@@ -22,6 +22,7 @@ const HELP = `usage: npm run test:vm -- [options] [OBJECT…]
   OBJECT          only objects whose path holds this text
   --machines N    machines at once (default: one per CPU, at most 4)
   --limit SECONDS when to give up (default 600)
+  --all           also programs that take the verifier more than 100,000 instructions (minutes)
   --keep FOLDER   write the kernel's log and ours of every program there
   --accel NAME    kvm or tcg (default: kvm where it works)
   --no-build      use dist/ as it is
@@ -34,6 +35,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     machines: { type: 'string' },
     limit: { type: 'string', default: '600' },
+    all: { type: 'boolean' },
     keep: { type: 'string' },
     accel: { type: 'string' },
     'no-build': { type: 'boolean' },
@@ -58,21 +60,30 @@ async function main() {
   if (missing) fail(missing, 4);
   if (!options['no-build']) {
     install();
-    run(process.execPath, [join(root, 'scripts', 'build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
+    run(process.execPath, [join(root, 'scripts', 'build.mjs')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
   const beeyard = await openBuilt();
   const objects = findObjects().map((path) => readObject(beeyard, path, relative(root, path)));
-  const questions = objects.map((object) => questionsOf(beeyard, object));
+  const questions = objects.map((object) =>
+    questionsOf(beeyard, object, options.all ? Number.POSITIVE_INFINITY : MOST_ASKED),
+  );
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
 }
 
 async function openBuilt() {
   const open = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-  const [{ createMachine, parseObject }, { relocateProgram }, { verify, verifierInput }, abi, table] =
-    await Promise.all(
-      ['index.js', 'object/index.js', 'verifier/index.js', 'abi/index.js', 'cli/table.js'].map(open),
-    );
+  const [
+    { createMachine, parseObject },
+    { relocateProgram },
+    { verify, verifierInput },
+    abi,
+    table,
+  ] = await Promise.all(
+    ['index.js', 'object/index.js', 'verifier/index.js', 'abi/index.js', 'cli/table.js'].map(open),
+  );
   const profile = await abi.loadKernelProfile();
   return { createMachine, parseObject, relocateProgram, verify, verifierInput, profile, ...table };
 }
@@ -131,7 +142,8 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
     const rows = [...tableRows(results), total];
     process.stdout.write(`${formatTable(COLUMNS, rows, width).trimEnd()}\n\n`);
     process.stdout.write(differencesText(results, options.verbose));
-    for (const name of unused) process.stdout.write(`listed as different, but not asked: ${name}\n`);
+    for (const name of unused)
+      process.stdout.write(`listed as different, but not asked: ${name}\n`);
     for (const trouble of troubles) process.stdout.write(`${trouble}\n`);
     process.stdout.write(summary(results, questions, accelerator));
     process.stdout.write(`${passed} passed, ${failed} failed\n`);
@@ -143,10 +155,12 @@ const applyKnownNames = (results) => applyKnown(results);
 
 function summary(results, questions, accelerator) {
   const refused = questions.filter(({ refusal }) => refusal).length;
+  const leftOut = questions.filter((one) => one.leftOut).length;
   const known = results.flatMap((one) => one.checks).filter((one) => one.known).length;
   const notRun = results.filter(({ refusal }) => refusal);
   return (
-    `Linux 6.12.117 (${accelerator}); ${refused} programs the loader refuses; ` +
+    `Linux 6.12.117 (${accelerator}); ${refused} programs the loader refuses, ${leftOut} left out ` +
+    `(see --all); ` +
     `${notRun.length} accepted programs this machine does not run; ${known} known differences\n`
   );
 }

@@ -143,7 +143,13 @@ function symbols(btf, section, types, int) {
     if (type.kind === 'func') {
       if (!placeholder) {
         placeholder = types.length + 1;
-        types.push({ id: placeholder, kind: 'var', name: PLACEHOLDER, type: int, linkage: 'global' });
+        types.push({
+          id: placeholder,
+          kind: 'var',
+          name: PLACEHOLDER,
+          type: int,
+          linkage: 'global',
+        });
       }
       types[id - 1] = { ...type, linkage: 'global' };
       nameParameters(btf, type, types);

@@ -17,7 +17,8 @@ const roundUp = (size) => (size + 7) & ~7;
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 
 /** Bytes user space gets of a value; a CPU is all there is. */
-const userSize = ({ type, valueSize }) => (type.includes('percpu') ? roundUp(valueSize) : valueSize);
+const userSize = ({ type, valueSize }) =>
+  type.includes('percpu') ? roundUp(valueSize) : valueSize;
 
 /** True if the contents of a map can be compared. */
 export const isCompared = ({ type, dataSection }) =>

@@ -3,6 +3,7 @@ import { compareLogs } from '../corpus/diff.mjs';
 import { normalized } from '../corpus/normal.mjs';
 import { kernelContents } from './contents.mjs';
 import { returnValueOf } from './load-commands.mjs';
+import { lastWords } from './verdicts.mjs';
 import { ENGINES, ourRuns, ourVerdict } from './ours.mjs';
 
 /** The aspects of a question, as the table counts them. */
@@ -16,15 +17,26 @@ export function kernelAnswers({ commands }, answers) {
   const runs = commands.runs?.map((command) => runText(answers.get(command)));
   const maps = commands.maps?.map(({ spec, commands: asked }) => [
     spec.name,
-    kernelContents(spec, asked.map((command) => answers.get(command))),
+    kernelContents(
+      spec,
+      asked.map((command) => answers.get(command)),
+    ),
   ]);
   return {
     errno: result < 0 ? -result : 0,
-    log: buffers[0].toString('latin1'),
+    log: buffers[0].toString('latin1') || failedMaps(commands, answers),
     runs,
     maps: maps && Object.fromEntries(maps),
   };
 }
+
+/** Why a load was not even tried. */
+const failedMaps = ({ created }, answers) =>
+  [...created]
+    .map(([name, command]) => [name, answers.get(command).result])
+    .filter(([, result]) => result < 0)
+    .map(([name, result]) => `map ${name}: errno ${-result}`)
+    .join('\n');
 
 function runText({ result, attr, buffers }) {
   if (result < 0) return `errno ${-result}`;
@@ -61,15 +73,15 @@ function loadChecks(ours, kernel) {
   ];
 }
 
-const lastWords = (log) =>
-  log.trim().split('\n').filter((line) => !/^(processed|verification time|stack depth)/.test(line)).at(-1) ?? '';
-
 function runChecks(ours, kernel, engine, packets) {
   const runs = check('runs', `runs ${engine}`, ours.runs.join('\n'), kernel.runs.join('\n'), () =>
     packets.flatMap(({ name }, index) =>
       ours.runs[index] === kernel.runs[index]
         ? []
-        : [`${name}: ${ours.runs[index]}`, `${' '.repeat(name.length)}kernel: ${kernel.runs[index]}`],
+        : [
+            `${name}: ${ours.runs[index]}`,
+            `${' '.repeat(name.length)}kernel: ${kernel.runs[index]}`,
+          ],
     ),
   );
   const maps = Object.entries(kernel.maps).map(([name, lines]) =>

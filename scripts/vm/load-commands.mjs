@@ -1,8 +1,22 @@
 /** Programs, as the verifier's room has them, put into the bpf(2) commands that load them. */
 import { btfBytes } from './btf-bytes.mjs';
 
-const COMMAND = { mapCreate: 0, mapUpdate: 2, progLoad: 5, testRun: 10, btfLoad: 18, mapFreeze: 22 };
-const ATTR_SIZE = { mapCreate: 80, mapUpdate: 32, progLoad: 144, testRun: 80, btfLoad: 32, mapFreeze: 4 };
+const COMMAND = {
+  mapCreate: 0,
+  mapUpdate: 2,
+  progLoad: 5,
+  testRun: 10,
+  btfLoad: 18,
+  mapFreeze: 22,
+};
+const ATTR_SIZE = {
+  mapCreate: 80,
+  mapUpdate: 32,
+  progLoad: 144,
+  testRun: 80,
+  btfLoad: 32,
+  mapFreeze: 4,
+};
 const INSN_SIZE = 8;
 const LD_IMM64 = 0x18;
 const NAMES_MAP = new Set([1, 2]);
@@ -13,6 +27,10 @@ const BPF_F_RDONLY_PROG = 1 << 7;
 const DEVICE_MAPS = new Set([14, 25]);
 const ARENA = 33;
 const PAGE_SIZE = 4096;
+
+/** Places in the attr of BPF_MAP_CREATE. */
+const BTF_FD = 48;
+const BTF_VALUE_TYPE = 56;
 
 /** Why a program cannot be put into a plan, or undefined. */
 export function notPlanned({ attachProgram, attachModule, modules }) {
@@ -38,7 +56,7 @@ export function loadBtf(plan, inputs) {
 export function createMap(plan, map, btf) {
   const references = [];
   if (map.inner) references.push({ at: 20, command: createMap(plan, map.inner, btf) });
-  if (map.btf && btf) references.push({ at: 48, command: btf.command });
+  if (map.btf && btf) references.push({ at: BTF_FD, command: btf.command });
   const flags = DEVICE_MAPS.has(map.type) ? map.flags & ~BPF_F_RDONLY_PROG : map.flags;
   const attr = attributes('mapCreate', [
     [0, map.type],
@@ -47,11 +65,11 @@ export function createMap(plan, map, btf) {
     [12, map.maxEntries],
     [16, flags],
     [52, map.keyTypeId],
-    [56, map.valueTypeId],
+    [BTF_VALUE_TYPE, map.valueTypeId],
   ]);
   attr.write(map.name, 28, NAME_LENGTH, 'latin1');
   attr.writeBigUInt64LE(map.extra, 64);
-  const command = plan.syscall(COMMAND.mapCreate, attr, [], references);
+  const command = createAsLibbpf(plan, attr, references);
   if (map.type === ARENA) plan.mapMemory(command, map.maxEntries * PAGE_SIZE);
   if (map.constantValue) {
     fillMap(plan, command, Buffer.alloc(map.keySize), map.constantValue, map.valueSize);
@@ -59,6 +77,15 @@ export function createMap(plan, map, btf) {
     plan.syscall(COMMAND.mapFreeze, frozen, [], [{ at: 0, command }]);
   }
   return command;
+}
+
+/** libbpf tries again without types when the kernel does not like them. */
+function createAsLibbpf(plan, attr, references) {
+  const command = plan.syscall(COMMAND.mapCreate, attr, [], references);
+  const untyped = references.filter(({ at }) => at !== BTF_FD);
+  if (untyped.length === references.length) return command;
+  const plain = Buffer.from(attr).fill(0, BTF_FD, BTF_VALUE_TYPE + 4);
+  return plan.syscall(COMMAND.mapCreate, plain, [], untyped, command);
 }
 
 /** Sets the value of a key. */
@@ -69,7 +96,9 @@ export function fillMap(plan, map, key, value, size) {
     { at: 8, bytes: key },
     { at: 16, bytes: whole },
   ];
-  return plan.syscall(COMMAND.mapUpdate, attributes('mapUpdate', []), buffers, [{ at: 0, command: map }]);
+  return plan.syscall(COMMAND.mapUpdate, attributes('mapUpdate', []), buffers, [
+    { at: 0, command: map },
+  ]);
 }
 
 /** Puts a map or program into a slot. */

@@ -29,7 +29,7 @@
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
 enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, MAP };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
-enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, SKIP_ZEROS = 1 };
+enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
 
 struct header {
 	uint32_t magic, commands;
@@ -41,6 +41,7 @@ struct command {
 
 struct syscall_head {
 	uint32_t number, attr_size, buffers, references;
+	uint32_t instead_of, unused; /* only if this command failed, in whose place it stands */
 };
 
 struct buffer {
@@ -190,7 +191,9 @@ static void run_syscall(uint32_t index, const char *at)
 		address = (uint64_t)memory[i];
 		memcpy(attr + buffers[i].attr_offset, &address, sizeof(address));
 	}
-	if (resolve((const void *)at, head->references, attr, memory))
+	if (head->instead_of != NOTHING && handles[head->instead_of] >= 0)
+		result = handles[head->instead_of];
+	else if (resolve((const void *)at, head->references, attr, memory))
 		result = bpf(head->number, attr, head->attr_size);
 	add(attr, head->attr_size);
 	for (uint32_t i = 0; i < head->buffers; i++) {

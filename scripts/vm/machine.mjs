@@ -43,7 +43,8 @@ export function missingTools() {
     ...(has(QEMU) ? [] : ['qemu-system-x86']),
     ...(has('gcc') ? [] : ['gcc', 'libc6-dev']),
   ];
-  if (packages.length > 0) return `missing: apt-get install --no-install-recommends ${packages.join(' ')}`;
+  if (packages.length > 0)
+    return `missing: apt-get install --no-install-recommends ${packages.join(' ')}`;
   if (kernelFile()) return undefined;
   return (
     `missing: the kernel ${RELEASE}, which apt-get download gives on Debian 12 with backports; ` +
@@ -98,7 +99,9 @@ process.on('exit', endAll);
 export function runPlan(plan, given, { seconds, accelerator }) {
   const files = openInitramfs({ init: readFileSync(loaderProgram()), plan: plan.bytes() });
   const [command, ...args] = [...dyingWithParent(), QEMU, ...machineArguments(accelerator)];
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', files, 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe', files, 'pipe', 'pipe'],
+  });
   closeSync(files);
   running.add(child);
   const start = performance.now();
@@ -160,7 +163,10 @@ function machineArguments(accelerator) {
     ...['-machine', 'q35', '-accel', accelerator, '-cpu', processor, '-smp', '1'],
     ...['-m', String(MEGABYTES), '-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-kernel', kernelFile(), '-initrd', `/proc/self/fd/${INITRAMFS_FD}`],
-    ...['-append', 'console=ttyS0 quiet loglevel=3 panic=-1 rdinit=/init lsm=lockdown,capability,bpf'],
+    ...[
+      '-append',
+      'console=ttyS0 quiet loglevel=3 panic=-1 rdinit=/init lsm=lockdown,capability,bpf',
+    ],
     ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=answers,fd=${ANSWERS_FD}`, '-device', 'virtio-serial-pci'],
     ...['-device', 'virtserialport,chardev=answers,nr=1'],

@@ -1,15 +1,16 @@
 /** What beeyard says to the questions of questions.mjs, in the same words. */
 import { ourContents } from './contents.mjs';
 
-const LEVEL2_AND_STATS = 2 | 4;
 const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
 const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
 export const ENGINES = ['wasm', 'interpreter'];
 
+export const capabilities = (unprivileged) => (unprivileged ? NONE : ALL);
+
 /** `{ errno, log }`; errno 0: it loads. */
-export function ourVerdict({ verify, profile }, { input, unprivileged }) {
-  const capabilities = unprivileged ? NONE : ALL;
-  const { errno, log } = verify(input, profile, { logLevel: LEVEL2_AND_STATS, capabilities });
+export function ourVerdict({ verify, profile }, { input, logLevel, unprivileged }) {
+  const options = { logLevel, capabilities: capabilities(unprivileged) };
+  const { errno, log } = verify(input, profile, options);
   return { errno: -errno, log };
 }
 

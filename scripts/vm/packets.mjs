@@ -54,7 +54,10 @@ function odd() {
 
 /** An Ethernet frame with an IPv4 header (UDP) and a payload; `fragment`: flags and offset. */
 function ipv4(payload, fragment = 0) {
-  const head = Buffer.from('02000000000202000000000108004500000000010000401100000a0000010a000002', 'hex');
+  const head = Buffer.from(
+    '02000000000202000000000108004500000000010000401100000a0000010a000002',
+    'hex',
+  );
   head.writeUInt16BE(20 + payload.length, 16);
   head.writeUInt16BE(fragment, 20);
   let sum = 0;

@@ -36,10 +36,12 @@ export class Plan {
    * A system call. `attr`: bytes; `buffers`: `{ at, bytes }` to be read by the kernel, `{ at, size }`
    * to be written (`text`: up to its first NUL; `sizeAt`: as many bytes as attr says there), each with
    * the offset in attr that gets its address; `references`: `{ at, command, buffer }`: the file
-   * descriptor that a command gave goes to offset `at` of attr or of a buffer.
+   * descriptor that a command gave goes to offset `at` of attr or of a buffer. `insteadOf`: a command
+   * that this one takes the place of when it failed.
    */
-  syscall(number, attr, buffers = [], references = []) {
-    const parts = [words(number, attr.length, buffers.length, references.length), padded(attr)];
+  syscall(number, attr, buffers = [], references = [], insteadOf = NONE) {
+    const counts = [attr.length, buffers.length, references.length];
+    const parts = [words(number, ...counts, insteadOf, 0), padded(attr)];
     for (const { at, bytes, size, text, sizeAt } of buffers) {
       const flags = (bytes ? IN : OUT) | (text ? TEXT : 0);
       parts.push(words(at, bytes?.length ?? size, flags, sizeAt ?? NONE));
@@ -148,7 +150,11 @@ export class AnswerReader {
         this.#needed = SECTION + size;
         break;
       }
-      this.#answer(bytes.readUInt32LE(at), bytes.readInt32LE(at + 4), bytes.subarray(at + SECTION, at + SECTION + size));
+      this.#answer(
+        bytes.readUInt32LE(at),
+        bytes.readInt32LE(at + 4),
+        bytes.subarray(at + SECTION, at + SECTION + size),
+      );
       at += SECTION + size;
     }
     return Buffer.from(bytes.subarray(at));

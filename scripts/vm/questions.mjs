@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { basename } from 'node:path';
+import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
 import {
   createMap,
@@ -16,8 +17,14 @@ import {
   testRun,
 } from './load-commands.mjs';
 
-const LEVEL2_AND_STATS = 2 | 4;
+const LEVEL1 = 1;
+const LEVEL2 = 2;
+const STATS = 4;
 const LOG_SIZE = 64 << 20;
+/** A program that takes the verifier more instructions is asked with log level 1: emulated, it is slow. */
+const MOST_LOGGED = 5000;
+/** A program that takes more is left out, unless all are asked for: it would take minutes. */
+export const MOST_ASKED = 100_000;
 /** Program types that are run, not only loaded. */
 const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
 /** Bytes of a packet that come back: programs may make it longer. */
@@ -36,9 +43,10 @@ export function readObject({ parseObject }, path, file) {
 
 /**
  * Every program of an object: `{ file, program, object, unprivileged, input }` or, where the loader
- * stops before it asks a kernel, with `refusal`, the reason.
+ * stops before it asks a kernel, with `refusal`, the reason; or `leftOut`, as it takes the verifier
+ * more than `most` instructions.
  */
-export function questionsOf(beeyard, { file, object, name, unprivileged }) {
+export function questionsOf(beeyard, { file, object, name, unprivileged }, most = MOST_ASKED) {
   return object.programs.map((program) => {
     const question = { file, name: `${file}:${program.name}`, object, program, unprivileged };
     try {
@@ -46,12 +54,32 @@ export function questionsOf(beeyard, { file, object, name, unprivileged }) {
       const options = { objectName: name, withoutBtf: unprivileged };
       const input = beeyard.verifierInput(object, program, beeyard.profile, options);
       const refusal = notPlanned(input);
-      return refusal ? { ...question, refusal } : { ...question, input };
+      if (refusal) return { ...question, refusal };
+      const work = workOf(beeyard, input, capabilities(unprivileged), most);
+      if (work > most) return { ...question, leftOut: true };
+      return { ...question, input, logLevel: STATS | (work > MOST_LOGGED ? LEVEL1 : LEVEL2) };
     } catch (error) {
       if (error.name !== 'KernelError' && error.name !== 'FormatError') throw error;
       return { ...question, refusal: error.message };
     }
   });
+}
+
+/** Instructions it takes the verifier, counted up to one more than `most`. */
+function workOf({ verify, profile }, input, allowed, most) {
+  let count = 0;
+  const observer = {
+    message() {},
+    insn() {
+      if (++count > most) throw new Error('enough');
+    },
+  };
+  try {
+    verify(input, profile, { capabilities: allowed, observer });
+  } catch (error) {
+    if (count <= most) throw error;
+  }
+  return count;
 }
 
 /** Adds the commands of questions about one object to a plan, and notes in each which they are. */
@@ -60,7 +88,10 @@ export function ask(plan, beeyard, questions, packets) {
   const asked = questions.filter(({ input }) => input);
   if (asked.length === 0) return;
   plan.privileged(!asked[0].unprivileged);
-  const btf = loadBtf(plan, asked.map(({ input }) => input));
+  const btf = loadBtf(
+    plan,
+    asked.map(({ input }) => input),
+  );
   for (const question of asked) {
     const start = plan.length;
     question.commands = askOne(plan, beeyard, question, asked, btf, packets);
@@ -113,14 +144,15 @@ function mapNames({ relocateProgram, profile }, { object, program }) {
 
 function askOne(plan, beeyard, question, asked, btf, packets) {
   const setup = new Setup(plan, beeyard, asked, btf);
-  const load = setup.program(question, { logLevel: LEVEL2_AND_STATS, logSize: LOG_SIZE });
-  if (!RUN.has(question.program.type) || question.unprivileged) return { load };
+  const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
+  const created = setup.maps;
+  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created };
   fillSlots(setup, question);
   const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
   const maps = question.object.maps
     .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
     .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
-  return { load, runs, maps };
+  return { load, created, runs, maps };
 }
 
 /** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */

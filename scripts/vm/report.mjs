@@ -60,7 +60,8 @@ export function differencesText(results, all) {
       if (passed && !(all && known)) continue;
       const title = `${question.name} ${name}`;
       if (difference === undefined) lines.push(`agrees now, but is listed as different: ${title}`);
-      else lines.push(`${known ? `known (${known})` : 'differs'}: ${title}`, ...cut(difference, all));
+      else
+        lines.push(`${known ? `known (${known})` : 'differs'}: ${title}`, ...cut(difference, all));
     }
   }
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';

@@ -50,5 +50,5 @@ async function askMachine(groups, { ask, answered, limits }) {
   return [`the machine stopped after ${seconds.toFixed()} s ${where}: ${console}`];
 }
 
-const commandsOf = ({ load, runs = [], maps = [] }) =>
-  new Set([load, ...runs, ...maps.flatMap(({ commands }) => commands)]);
+const commandsOf = ({ load, created, runs = [], maps = [] }) =>
+  new Set([load, ...created.values(), ...runs, ...maps.flatMap(({ commands }) => commands)]);
