@@ -129,8 +129,9 @@ async function askAll(beeyard, groups, accelerator) {
 }
 
 function report({ formatTable }, { results, troubles, accelerator, unanswered }, questions) {
-  const unused = positionals.length > 0 ? [] : applyKnownNames(results);
-  if (positionals.length > 0) applyKnown(results);
+  const notAsked = applyKnown(results);
+  // Of some objects only, most of the list is not asked.
+  const unused = positionals.length > 0 ? [] : notAsked;
   const checks = results.flatMap((one) => one.checks);
   const passed = checks.filter((one) => one.passed).length;
   const failed = checks.length - passed + unanswered + unused.length + troubles.length;
@@ -150,8 +151,6 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
   }
   process.exitCode = failed > 0 ? 1 : 0;
 }
-
-const applyKnownNames = (results) => applyKnown(results);
 
 function summary(results, questions, accelerator) {
   const refused = questions.filter(({ refusal }) => refusal).length;

@@ -43,11 +43,17 @@ async function askMachine(groups, { ask, answered, limits }) {
     waiting.left.delete(command);
     if (waiting.left.size === 0) answered(waiting.question, waiting.answers);
   };
-  const { ended, last, console, seconds } = await runPlan(plan, given, limits);
+  const { ended, last, console, seconds } = await runTwice(plan, given, limits);
   if (ended && open.size === 0) return [];
   const [next] = open.values();
   const where = next ? `while it was asked about ${next.question.name}` : `after command ${last}`;
   return [`the machine stopped after ${seconds.toFixed()} s ${where}: ${console}`];
+}
+
+/** A machine that did not even come up gets a second chance. */
+async function runTwice(plan, given, limits) {
+  const first = await runPlan(plan, given, limits);
+  return first.last < 0 && first.seconds < limits.seconds ? runPlan(plan, given, limits) : first;
 }
 
 const commandsOf = ({ load, created, runs = [], maps = [] }) =>
