@@ -105,6 +105,7 @@ async function askAll(beeyard, groups, accelerator) {
   const packets = testPackets();
   const asked = groups.flat().filter(({ input }) => input);
   const bar = progress('asking Linux', asked.length);
+  if (process.stderr.isTTY) process.stderr.write(`booting Linux (${accelerator}) …`);
   const results = [];
   let judging = Promise.resolve();
   const troubles = await askMachines(groups, {

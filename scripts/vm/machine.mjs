@@ -75,21 +75,25 @@ export function loaderProgram() {
   return path;
 }
 
+/** What ends this process, and the exit codes a shell gives for it. */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
 /** Machines that run now: ended when this process is told to end. */
 const running = new Set();
+
+/** Called when the first machine starts. */
+function endThemWithUs() {
+  if (running.size > 0) return;
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    if (process.listenerCount(signal) === 0) process.on(signal, () => process.exit(code));
+  }
+  process.removeListener('exit', endAll);
+  process.on('exit', endAll);
+}
 
 function endAll() {
   for (const child of running) child.kill('SIGKILL');
 }
-
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-]) {
-  process.on(signal, () => process.exit(code));
-}
-process.on('exit', endAll);
 
 /**
  * Boots a machine that carries out the plan; `given(command, answer)` gets the answers as they come.
@@ -103,6 +107,7 @@ export function runPlan(plan, given, { seconds, accelerator }) {
     stdio: ['ignore', 'ignore', 'pipe', files, 'pipe', 'pipe'],
   });
   closeSync(files);
+  endThemWithUs();
   running.add(child);
   const start = performance.now();
   const reader = new AnswerReader(plan, given);
