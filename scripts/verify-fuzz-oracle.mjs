@@ -5,18 +5,23 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBeeyard, unitName, unitsOf } from './corpus/beeyard.mjs';
 import { compiledSelftests } from './corpus/compile.mjs';
 import { openFuzz, smallObjects, writeGenerated, writeMutants } from './corpus/fuzz.mjs';
-import { attempt } from './corpus/judge.mjs';
+import { attempt, inputOf } from './corpus/judge.mjs';
 import { cacheFolder } from './corpus/paths.mjs';
 import { progress } from './corpus/progress.mjs';
 import { FIXTURES, parseCsv, statistics } from './corpus/recorded.mjs';
+import { load } from './corpus/source.mjs';
 import { fail } from './lib.mjs';
+import { missingTools } from './vm/machine.mjs';
+import { writeVerdicts } from './vm/verdicts.mjs';
 
-const HELP = `usage: node scripts/verify-fuzz-oracle.mjs --oracle COMMAND [options]
+const HELP = `usage: node scripts/verify-fuzz-oracle.mjs --vm | --oracle COMMAND [options]
+  --vm              ask Debian's kernel in QEMU; programs go there as beeyard relocated them
   --oracle COMMAND  run as COMMAND OBJECTS OUT; OUT/verdicts.csv is read (object, program, verdict,
                     errno, processed, …)
   --count N         programs (default 2000)     --generated PERCENT  made from pieces (default 30)
@@ -24,6 +29,7 @@ const HELP = `usage: node scripts/verify-fuzz-oracle.mjs --oracle COMMAND [optio
   --unpriv          the command loads without capabilities: so do we
   --folder FOLDER   where objects and answers go (default: in the cache); an OUT that is there is used
   --keep            do not make new objects
+  --limit SECONDS   with --vm: when to give up (default 3600)
   --record          note the figures in tests/fixtures/kernel/fuzz.json
   -j                all differences as JSON
 Ends with 1 when we accept what the kernel rejects, or break.
@@ -31,6 +37,7 @@ Ends with 1 when we accept what the kernel rejects, or break.
 
 const { values: options } = parseArgs({
   options: {
+    vm: { type: 'boolean' },
     oracle: { type: 'string' },
     count: { type: 'string', default: '2000' },
     generated: { type: 'string', default: '30' },
@@ -38,6 +45,7 @@ const { values: options } = parseArgs({
     unpriv: { type: 'boolean' },
     folder: { type: 'string' },
     keep: { type: 'boolean' },
+    limit: { type: 'string', default: '3600' },
     record: { type: 'boolean' },
     json: { type: 'boolean', short: 'j' },
     help: { type: 'boolean', short: 'h' },
@@ -52,7 +60,10 @@ async function main() {
   const objects = join(folder, 'objects');
   const answers = join(folder, 'answers');
   if (!options.keep) await makeObjects(objects);
-  if (!options.keep || !existsSync(join(answers, 'verdicts.csv'))) ask(objects, answers);
+  if (!options.keep || !existsSync(join(answers, 'verdicts.csv'))) {
+    if (options.vm) await askMachine(objects, answers);
+    else ask(objects, answers);
+  }
   report(await compare(objects, answers));
 }
 
@@ -72,13 +83,52 @@ async function makeObjects(folder) {
 }
 
 function ask(objects, answers) {
-  if (!options.oracle) fail('--oracle names the command that asks the kernel', 2);
+  if (!options.oracle) fail('--vm asks the kernel, or --oracle names a command that does', 2);
   rmSync(answers, { recursive: true, force: true });
   const command = `${options.oracle} "$0" "$1"`;
   const { status } = spawnSync('/bin/sh', ['-c', command, objects, answers], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) fail('the kernel gave no answers', 4);
+}
+
+/** Writes the same verdicts.csv from what a machine of ours says. */
+async function askMachine(objects, answers) {
+  const missing = missingTools();
+  if (missing) fail(missing, 4);
+  rmSync(answers, { recursive: true, force: true });
+  const [beeyard, { errnoName }] = await Promise.all([openBeeyard(), load('src/abi/names.ts')]);
+  const mode = options.unpriv ? 'unprivileged' : 'privileged';
+  const files = readdirSync(objects).filter((name) => name.endsWith('.o'));
+  const groups = files.map((file) => inputsOf(beeyard, objects, file, mode));
+  const bar = progress('asking Linux', groups.flat().length);
+  const troubles = await writeVerdicts(groups, answers, {
+    errnoName,
+    machines: Math.min(4, availableParallelism()),
+    seconds: Number(options.limit),
+    step: bar.step,
+  });
+  bar.end();
+  for (const trouble of troubles) process.stderr.write(`${trouble}\n`);
+}
+
+/** Programs of an object that reach the kernel, under a mode, as it gets them. */
+function inputsOf(beeyard, folder, file, mode) {
+  const anyRow = { get: () => ({}) };
+  const units = readUnits(beeyard, folder, file, { [mode]: anyRow });
+  return units.flatMap((unit) => {
+    // Some tests want to be loaded as if the kernel's types were those of another object.
+    if (unit.mode !== mode || unit.spec?.btfPath) return [];
+    try {
+      const input = inputOf(beeyard, { ...unit, spec: quiet(unit.spec) });
+      return [
+        { name: unitName(unit), file, program: unit.program, input, unprivileged: options.unpriv },
+      ];
+    } catch (error) {
+      if (error.name === 'KernelError' || error.name === 'FormatError') return [];
+      throw error;
+    }
+  });
 }
 
 /** Every program both have a verdict on. */

@@ -145,4 +145,16 @@ describe.each(engines)('devices and hooks (%s)', (engine) => {
     expect(programs.on_cpu!.run({ data: packet(60), context: queue }).verdict).toBe('drop');
     expect(() => programs.marks!.run({ data: packet(5) })).toThrow(/EINVAL/);
   });
+
+  it.each([
+    [[0, 0, 0, 0, 0, 0], 0],
+    [[255, 255, 255, 255, 255, 255], 2],
+    [[1, 0, 94, 0, 0, 1], 2],
+    [[2, 0, 0, 0, 0, 1], 3],
+  ])('test runs see packets to %j as the loopback device does: type %i', async (to, type) => {
+    using host = await machine();
+    const { programs } = await host.load(netObject(), { programs: ['marks'] });
+    const { context } = programs.marks!.run({ data: packet(77, ...to) });
+    expect(new DataView(context.buffer).getUint32(4, true)).toBe(type);
+  });
 });

@@ -4,6 +4,9 @@ import type { Code } from '../../src/isa/index.ts';
 import { enums } from '../../src/abi/index.ts';
 import type { VerifierInput, VerifierMap, VerifyResult } from '../../src/verifier/types.ts';
 import { verify } from '../../src/verifier/verify.ts';
+import { fixture } from '../fixtures/read.ts';
+import { parseObject } from '../../src/object/index.ts';
+import { verifierInput } from '../../src/verifier/input.ts';
 import { BtfBuilder } from '../btf/build.ts';
 import { inputOf, profile, UNPRIVILEGED } from './programs.ts';
 
@@ -137,6 +140,24 @@ describe('the first look at instructions', () => {
     );
     const runqueues = profile.btf().find('var', 'runqueues')!;
     expect(changed(LOAD, loadOf(3, runqueues))).toBe('ok');
+  });
+});
+
+describe('types Linux does not take', () => {
+  const inputFrom = (name: string) => {
+    const object = parseObject(fixture(name));
+    return verifierInput(object, object.programs[0]!, profile);
+  };
+
+  it('are left out, as libbpf does: the compiler kept 4 bytes of a bigger variable', () => {
+    const { btf, functionInfo, lineInfo, maps: used } = inputFrom('types.bpf.o');
+    expect({ btf, functionInfo, lineInfo }).toEqual({
+      btf: undefined,
+      functionInfo: [],
+      lineInfo: [],
+    });
+    expect(used.every((one) => one.btf === undefined)).toBe(true);
+    expect(inputFrom('counter.bpf.o').btf).toBeDefined();
   });
 });
 

@@ -72,6 +72,14 @@ function packetType(u8: Uint8Array, data: number): number {
   return PACKET_BROADCAST;
 }
 
+/** The loopback device's own address and its broadcast address are zeros: ff:… is any multicast. */
+function loopbackPacketType(u8: Uint8Array, data: number): number {
+  const type = packetType(u8, data);
+  if (type !== PACKET_HOST) return PACKET_MULTICAST;
+  for (let i = 0; i < 6; i++) if (u8[data + i] !== 0) return PACKET_OTHERHOST;
+  return PACKET_HOST;
+}
+
 /** Fills a context for `frame.data .. frame.dataEnd`, which begins with an Ethernet header. */
 function fill(u32: Uint32Array, u8: Uint8Array, word: number, frame: Frame, data: number): void {
   const length = frame.dataEnd - data;
@@ -148,7 +156,7 @@ const SHORTEST_HEADER: Readonly<Record<number, number>> = { 0x0800: 20, 0x86dd: 
 
 /**
  * What BPF_PROG_TEST_RUN makes of a packet (mirrors bpf_prog_test_run_skb): it came to the loopback
- * device, whose address is nobody's; a VLAN tag stays where it was, in the packet or in the
+ * device, whose address is all zeros; a VLAN tag stays where it was, in the packet or in the
  * context.
  */
 export const tcTestRun: PacketHook = {
@@ -157,8 +165,7 @@ export const tcTestRun: PacketHook = {
     const word = at >>> 2;
     u32.fill(0, word, word + SKB_CTX_SIZE / 4);
     fill(u32, u8, word, frame, frame.data);
-    const type = u32[word + SKB_PKT_TYPE / 4];
-    if (type === PACKET_HOST) u32[word + SKB_PKT_TYPE / 4] = PACKET_OTHERHOST;
+    u32[word + SKB_PKT_TYPE / 4] = loopbackPacketType(u8, frame.data);
   },
   finish() {},
   refuse(packet) {

@@ -1,0 +1,105 @@
+/** Holds our answers to a question against the kernel's. */
+import { compareLogs } from '../corpus/diff.mjs';
+import { normalized } from '../corpus/normal.mjs';
+import { kernelContents } from './contents.mjs';
+import { returnValueOf } from './load-commands.mjs';
+import { lastWords } from './verdicts.mjs';
+import { ENGINES, ourRuns, ourVerdict } from './ours.mjs';
+
+/** The aspects of a question, as the table counts them. */
+export const ASPECTS = ['verdict', 'statistics', 'log', 'runs', 'maps'];
+
+const statisticsLine = (log) => /^processed \d+ insns .*$/m.exec(log)?.[0] ?? '';
+
+/** What the kernel said: `{ errno, log, runs, maps }`. */
+export function kernelAnswers({ commands }, answers) {
+  const { result, buffers } = answers.get(commands.load);
+  const runs = commands.runs?.map((command) => runText(answers.get(command)));
+  const maps = commands.maps?.map(({ spec, commands: asked }) => [
+    spec.name,
+    kernelContents(
+      spec,
+      asked.map((command) => answers.get(command)),
+    ),
+  ]);
+  return {
+    errno: result < 0 ? -result : 0,
+    log: buffers[0].toString('latin1') || failedMaps(commands, answers),
+    runs,
+    maps: maps && Object.fromEntries(maps),
+  };
+}
+
+/** Why a load was not even tried. */
+const failedMaps = ({ created }, answers) =>
+  [...created]
+    .map(([name, command]) => [name, answers.get(command).result])
+    .filter(([, result]) => result < 0)
+    .map(([name, result]) => `map ${name}: errno ${-result}`)
+    .join('\n');
+
+function runText({ result, attr, buffers }) {
+  if (result < 0) return `errno ${-result}`;
+  return `${returnValueOf(attr)}, ${buffers[0].toString('hex')}`;
+}
+
+/**
+ * The checks of a question: `{ aspect, name, difference }`, difference undefined where both agree; and
+ * `refusal` when the machine does not run it, `logs` of both.
+ */
+export async function judge(beeyard, question, kernel, packets) {
+  const ours = ourVerdict(beeyard, question);
+  const checks = loadChecks(ours, kernel);
+  let refusal;
+  for (const engine of kernel.runs && kernel.errno === 0 && ours.errno === 0 ? ENGINES : []) {
+    const run = await ourRuns(beeyard, question, packets, engine);
+    if (run.refusal) refusal = run.refusal;
+    else checks.push(...runChecks(run, kernel, engine, packets));
+  }
+  return { question, checks, refusal, logs: { kernel: kernel.log, ours: ours.log } };
+}
+
+function loadChecks(ours, kernel) {
+  const verdict = check('verdict', 'verdict', String(ours.errno), String(kernel.errno), (a, b) => [
+    `errno ${a}, kernel ${b}: ${lastWords(kernel.log)}`,
+  ]);
+  if (verdict.difference) return [verdict];
+  const figures = [ours, kernel].map(({ log }) => statisticsLine(log));
+  const [ourText, theirText] = [ours, kernel].map(({ log }) => normalized(log));
+  return [
+    verdict,
+    check('statistics', 'statistics', ...figures, (a, b) => [`${a}`, `kernel: ${b}`]),
+    check('log', 'log', ourText, theirText, () => [compareLogs(ours.log, kernel.log)]),
+  ];
+}
+
+function runChecks(ours, kernel, engine, packets) {
+  const runs = check('runs', `runs ${engine}`, ours.runs.join('\n'), kernel.runs.join('\n'), () =>
+    packets.flatMap(({ name }, index) =>
+      ours.runs[index] === kernel.runs[index]
+        ? []
+        : [
+            `${name}: ${ours.runs[index]}`,
+            `${' '.repeat(name.length)}kernel: ${kernel.runs[index]}`,
+          ],
+    ),
+  );
+  const maps = Object.entries(kernel.maps).map(([name, lines]) =>
+    check('maps', `map ${name} ${engine}`, ours.maps[name].join('\n'), lines.join('\n'), (a, b) => [
+      firstDifference(a.split('\n'), b.split('\n')),
+    ]),
+  );
+  return [runs, ...maps];
+}
+
+function firstDifference(ours, kernel) {
+  const at = Array.from({ length: Math.max(ours.length, kernel.length) }).findIndex(
+    (_, index) => ours[index] !== kernel[index],
+  );
+  const counts = `${ours.length} lines, kernel ${kernel.length}`;
+  return `${counts}; line ${at + 1}: ${ours[at]}\nkernel: ${kernel[at]}`;
+}
+
+function check(aspect, name, ours, kernel, words) {
+  return { aspect, name, difference: ours === kernel ? undefined : words(ours, kernel).join('\n') };
+}

@@ -1,0 +1,409 @@
+/*
+ * The first and only process of the virtual machine of `npm run test:vm`; never run on a host. Carries
+ * out the plan in the file /plan, command by command, and writes what came of each to the port
+ * /dev/vport0p1. A plan is mostly bpf(2) calls as they are: the bytes of `union bpf_attr`, the buffers
+ * it points to, and where to put the file descriptors that earlier commands gave. plan.mjs writes and
+ * reads both formats; all numbers are little-endian, everything starts at a multiple of 8.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
+enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, MAP };
+enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
+enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
+
+struct header {
+	uint32_t magic, commands;
+};
+
+struct command {
+	uint32_t kind, size; /* size of what follows */
+};
+
+struct syscall_head {
+	uint32_t number, attr_size, buffers, references;
+	uint32_t instead_of, unused; /* only if this command failed, in whose place it stands */
+};
+
+struct buffer {
+	uint32_t attr_offset, size, flags, size_at; /* bytes used: number at this offset of attr */
+};
+
+struct reference {
+	uint32_t place, offset, command, unused; /* a buffer's index or IN_ATTR */
+};
+
+struct dump {
+	uint32_t map, key_size, value_size, flags;
+};
+
+struct answer {
+	uint32_t command;
+	int32_t result;
+	uint32_t size;
+};
+
+static int *handles; /* by command: its file descriptor, or negative */
+static int port;
+
+static void stop(const char *why)
+{
+	perror(why);
+	sync();
+	reboot(RB_POWER_OFF);
+}
+
+static void put(const void *bytes, size_t size)
+{
+	const char *at = bytes;
+
+	while (size > 0) {
+		ssize_t written = write(port, at, size);
+
+		if (written < 0 && errno != EINTR)
+			stop("port");
+		if (written > 0) {
+			at += written;
+			size -= written;
+		}
+	}
+}
+
+/* Bytes that grow until they are sent. */
+static struct {
+	char *bytes;
+	size_t used, room;
+} reply;
+
+static void add(const void *bytes, size_t size)
+{
+	if (reply.used + size > reply.room) {
+		reply.room = 2 * (reply.used + size) + 65536;
+		reply.bytes = realloc(reply.bytes, reply.room);
+		if (!reply.bytes)
+			stop("memory");
+	}
+	memcpy(reply.bytes + reply.used, bytes, size);
+	reply.used += size;
+}
+
+static void answer(uint32_t command, int32_t result)
+{
+	struct answer head = { command, result, reply.used };
+
+	put(&head, sizeof(head));
+	put(reply.bytes, reply.used);
+	reply.used = 0;
+}
+
+static long bpf(uint32_t number, void *attr, uint32_t size)
+{
+	long result = syscall(SYS_bpf, number, attr, size);
+
+	return result < 0 ? -errno : result;
+}
+
+static size_t padded(size_t size)
+{
+	return (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+/* Memory of a buffer; pages are taken as they are touched, so a big one costs nothing. */
+static char *map_buffer(const struct buffer *buffer)
+{
+	char *bytes = mmap(NULL, buffer->size + 1, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		stop("buffer");
+	return bytes;
+}
+
+static void add_buffer(const struct buffer *buffer, const char *bytes, const char *attr)
+{
+	uint32_t size = buffer->size, used = size;
+
+	if (buffer->flags & TEXT)
+		used = strnlen(bytes, size);
+	else if (buffer->size_at != WHOLE)
+		memcpy(&used, attr + buffer->size_at, sizeof(used));
+	if (used > size)
+		used = size;
+	add(&used, sizeof(used));
+	add(bytes, used);
+}
+
+/* Numbers of file descriptors into attr or buffers; false if one is missing. */
+static bool resolve(const struct reference *references, uint32_t count, char *attr, char **memory)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int fd = handles[references[i].command];
+		char *place = references[i].place == IN_ATTR ? attr : memory[references[i].place];
+
+		if (fd < 0)
+			return false;
+		memcpy(place + references[i].offset, &fd, sizeof(fd));
+	}
+	return true;
+}
+
+static void run_syscall(uint32_t index, const char *at)
+{
+	const struct syscall_head *head = (const void *)at;
+	struct buffer buffers[MAX_BUFFERS];
+	char *memory[MAX_BUFFERS], attr[ATTR_ROOM] = "";
+	long result = -ECANCELED;
+
+	if (head->attr_size > ATTR_ROOM || head->buffers > MAX_BUFFERS)
+		stop("plan");
+	at += sizeof(*head);
+	memcpy(attr, at, head->attr_size);
+	at += padded(head->attr_size);
+	for (uint32_t i = 0; i < head->buffers; i++) {
+		uint64_t address;
+
+		memcpy(&buffers[i], at, sizeof(buffers[i]));
+		at += sizeof(buffers[i]);
+		memory[i] = map_buffer(&buffers[i]);
+		if (buffers[i].flags & IN) {
+			memcpy(memory[i], at, buffers[i].size);
+			at += padded(buffers[i].size);
+		}
+		address = (uint64_t)memory[i];
+		memcpy(attr + buffers[i].attr_offset, &address, sizeof(address));
+	}
+	if (head->instead_of != NOTHING && handles[head->instead_of] >= 0)
+		result = handles[head->instead_of];
+	else if (resolve((const void *)at, head->references, attr, memory))
+		result = bpf(head->number, attr, head->attr_size);
+	add(attr, head->attr_size);
+	for (uint32_t i = 0; i < head->buffers; i++) {
+		if (buffers[i].flags & OUT)
+			add_buffer(&buffers[i], memory[i], attr);
+		munmap(memory[i], buffers[i].size + 1);
+	}
+	/* Only these give file descriptors that later commands may name. */
+	if (head->number == BPF_MAP_CREATE || head->number == BPF_PROG_LOAD ||
+	    head->number == BPF_BTF_LOAD)
+		handles[index] = result;
+	answer(index, result);
+}
+
+static void close_range_of(const uint32_t *range)
+{
+	for (uint32_t i = range[0]; i < range[1]; i++) {
+		if (handles[i] >= 0)
+			close(handles[i]);
+		handles[i] = -1;
+	}
+}
+
+/* Takes capabilities out of the effective set: the permitted one stays, so that they can come back. */
+static void drop_capabilities(const uint32_t *dropped)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	syscall(SYS_capget, &header, data);
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted & ~dropped[i];
+	if (syscall(SYS_capset, &header, data))
+		stop("capset");
+}
+
+static bool is_zero(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* All keys with their values, in the kernel's order. */
+static long dump(const struct dump *what)
+{
+	char key[512], next[512];
+	char *value = calloc(1, what->value_size + 8);
+	union bpf_attr attr;
+	long result = 0;
+	bool first = true;
+
+	if (what->key_size > sizeof(key) || !value)
+		stop("dump");
+	for (;;) {
+		memset(&attr, 0, sizeof(attr));
+		attr.map_fd = handles[what->map];
+		attr.key = first ? 0 : (uint64_t)key;
+		attr.next_key = (uint64_t)next;
+		result = bpf(BPF_MAP_GET_NEXT_KEY, &attr, sizeof(attr));
+		if (result)
+			break;
+		first = false;
+		memcpy(key, next, what->key_size);
+		attr.key = (uint64_t)key;
+		attr.value = (uint64_t)value;
+		attr.flags = 0;
+		result = bpf(BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr));
+		if (result == -ENOENT)
+			continue;
+		if (result)
+			break;
+		if ((what->flags & SKIP_ZEROS) && is_zero(value, what->value_size))
+			continue;
+		add(key, what->key_size);
+		add(value, what->value_size);
+	}
+	free(value);
+	return result == -ENOENT ? 0 : result;
+}
+
+/* What is in a ring buffer: its data pages from the consumer's to the producer's position. */
+static long records(const uint32_t *what)
+{
+	size_t page = sysconf(_SC_PAGESIZE), size = what[1];
+	int fd = handles[what[0]];
+	char *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *producer = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, page);
+	uint64_t from, to;
+
+	if (consumer == MAP_FAILED || producer == MAP_FAILED)
+		return -errno;
+	from = *(volatile uint64_t *)consumer;
+	to = *(volatile uint64_t *)producer;
+	add(producer + page + (from & (size - 1)), to - from);
+	munmap(consumer, page);
+	munmap(producer, page + 2 * size);
+	return 0;
+}
+
+/* An arena needs an address before a program may use it. The memory stays until the machine ends. */
+static void map_arena(const uint32_t *what)
+{
+	int fd = handles[what[0]];
+
+	if (fd >= 0 && mmap(NULL, what[1], PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+		perror("arena");
+}
+
+static void carry_out(uint32_t index, const struct command *command)
+{
+	const char *body = (const char *)(command + 1);
+
+	switch (command->kind) {
+	case SYSCALL:
+		run_syscall(index, body);
+		break;
+	case CLOSE:
+		close_range_of((const void *)body);
+		break;
+	case CAPABILITIES:
+		drop_capabilities((const void *)body);
+		break;
+	case MAP:
+		map_arena((const void *)body);
+		break;
+	case DUMP:
+	case RECORDS: {
+		bool there = handles[*(const uint32_t *)body] >= 0;
+		long result = -ECANCELED;
+
+		if (there && command->kind == DUMP)
+			result = dump((const void *)body);
+		else if (there)
+			result = records((const void *)body);
+		answer(index, result);
+		break;
+	}
+	default:
+		stop("plan");
+	}
+}
+
+static void write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		perror(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void prepare(void)
+{
+	const struct rlimit many = { 1 << 16, 1 << 16 };
+	struct ifreq loopback = { .ifr_name = "lo" };
+	int fd;
+
+	mkdir("/proc", 0755);
+	mkdir("/dev", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("dev", "/dev", "devtmpfs", 0, NULL);
+	dup2(open("/dev/ttyS0", O_WRONLY), STDERR_FILENO);
+	write_file("/proc/sys/kernel/unprivileged_bpf_disabled", "0");
+	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
+	setrlimit(RLIMIT_NOFILE, &many);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	loopback.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback))
+		perror("lo");
+	close(fd);
+}
+
+static const char *read_plan(void)
+{
+	struct stat about;
+	int fd = open("/plan", O_RDONLY);
+	char *plan;
+
+	if (fd < 0 || fstat(fd, &about))
+		stop("/plan");
+	plan = mmap(NULL, about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (plan == MAP_FAILED || ((const struct header *)plan)->magic != MAGIC)
+		stop("/plan");
+	return plan;
+}
+
+int main(void)
+{
+	const struct header *header;
+	const char *at;
+
+	prepare();
+	port = open("/dev/vport0p1", O_WRONLY);
+	if (port < 0)
+		stop("/dev/vport0p1");
+	header = (const void *)read_plan();
+	handles = malloc((header->commands + 1) * sizeof(*handles));
+	memset(handles, -1, (header->commands + 1) * sizeof(*handles));
+	at = (const char *)(header + 1);
+	for (uint32_t i = 0; i < header->commands; i++) {
+		const struct command *command = (const void *)at;
+
+		carry_out(i, command);
+		at += sizeof(*command) + command->size;
+	}
+	answer(header->commands, 0);
+	/* Whoever reads this ends the machine: powering off loses what was not read yet. */
+	for (;;)
+		pause();
+}

@@ -1,0 +1,47 @@
+/** What beeyard says to the questions of questions.mjs, in the same words. */
+import { ourContents } from './contents.mjs';
+
+const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
+const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
+export const ENGINES = ['wasm', 'interpreter'];
+
+export const capabilities = (unprivileged) => (unprivileged ? NONE : ALL);
+
+/** `{ errno, log }`; errno 0: it loads. */
+export function ourVerdict({ verify, profile }, { input, logLevel, unprivileged }) {
+  const options = { logLevel, capabilities: capabilities(unprivileged) };
+  const { errno, log } = verify(input, profile, options);
+  return { errno: -errno, log };
+}
+
+/**
+ * `{ runs, maps }` on an engine, maps by name; or `{ refusal }` when the machine cannot run it. Each
+ * run is 'errno N' or 'return value, packet'.
+ */
+export async function ourRuns({ createMachine }, question, packets, engine) {
+  const { object, program, commands } = question;
+  const host = await createMachine({ engine });
+  try {
+    const { programs, maps } = await host.load(object, { programs: [program.name] });
+    const runs = packets.map(({ bytes }) => runOnce(programs[program.name], bytes));
+    const contents = commands.maps.map(({ spec }) => [
+      spec.name,
+      ourContents(spec, maps[spec.name].kernelMap),
+    ]);
+    return { runs, maps: Object.fromEntries(contents) };
+  } catch (error) {
+    if (error.name !== 'KernelError' && error.name !== 'VerifierError') throw error;
+    return { refusal: error.message };
+  } finally {
+    host[Symbol.dispose]?.();
+  }
+}
+
+function runOnce(program, data) {
+  try {
+    const { returnValue, data: out } = program.run({ data: Uint8Array.from(data) });
+    return `${returnValue}, ${Buffer.from(out).toString('hex')}`;
+  } catch (error) {
+    return error.errno ? `errno ${error.errno}` : `${error.name}: ${error.message}`;
+  }
+}

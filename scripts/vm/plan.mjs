@@ -1,0 +1,183 @@
+/**
+ * A plan: bpf(2) commands in order, with references between them, as the bytes that `loader.c` carries
+ * out; and the answers that come back. A command is named by its place in the plan.
+ */
+
+const MAGIC = 0x4e4c5042;
+const KIND = { syscall: 1, close: 2, capabilities: 3, dump: 4, records: 5, map: 6 };
+const IN = 1;
+const OUT = 2;
+const TEXT = 4;
+const NONE = 0xffffffff;
+const SKIP_ZEROS = 1;
+const ALIGN = 8;
+const SECTION = 12;
+
+/** Capabilities by number (linux/capability.h) that a loader without privileges has not. */
+const PRIVILEGES = [39, 38, 12, 21];
+
+/** Collects commands. */
+export class Plan {
+  #parts = [];
+  #size = 0;
+  /** What is expected back, by command: how many buffers; undefined when nothing comes back. */
+  #answers = [];
+
+  get length() {
+    return this.#answers.length;
+  }
+
+  /** Bytes so far. */
+  get size() {
+    return this.#size;
+  }
+
+  /**
+   * A system call. `attr`: bytes; `buffers`: `{ at, bytes }` to be read by the kernel, `{ at, size }`
+   * to be written (`text`: up to its first NUL; `sizeAt`: as many bytes as attr says there), each with
+   * the offset in attr that gets its address; `references`: `{ at, command, buffer }`: the file
+   * descriptor that a command gave goes to offset `at` of attr or of a buffer. `insteadOf`: a command
+   * that this one takes the place of when it failed.
+   */
+  syscall(number, attr, buffers = [], references = [], insteadOf = NONE) {
+    const counts = [attr.length, buffers.length, references.length];
+    const parts = [words(number, ...counts, insteadOf, 0), padded(attr)];
+    for (const { at, bytes, size, text, sizeAt } of buffers) {
+      const flags = (bytes ? IN : OUT) | (text ? TEXT : 0);
+      parts.push(words(at, bytes?.length ?? size, flags, sizeAt ?? NONE));
+      if (bytes) parts.push(padded(bytes));
+    }
+    for (const { at, command, buffer } of references) {
+      parts.push(words(buffer ?? NONE, at, command, 0));
+    }
+    const out = buffers.filter(({ bytes }) => !bytes);
+    return this.#add(KIND.syscall, parts, { attr: attr.length, buffers: out.length });
+  }
+
+  /** Closes what the commands from `first` up to here gave. */
+  closeFrom(first) {
+    this.#add(KIND.close, [words(first, this.length)], undefined);
+  }
+
+  /** From here on: with all capabilities, or without those that BPF asks for. */
+  privileged(all) {
+    const dropped = [0, 0];
+    for (const one of all ? [] : PRIVILEGES) dropped[one >> 5] |= 1 << (one & 31);
+    this.#add(KIND.capabilities, [words(...dropped)], undefined);
+  }
+
+  /** Every key of a map with its value; without values that are zero in every byte, if asked. */
+  dump(map, keySize, valueSize, { skipZeros = false } = {}) {
+    const parts = [words(map, keySize, valueSize, skipZeros ? SKIP_ZEROS : 0)];
+    return this.#add(KIND.dump, parts, { buffers: 0 });
+  }
+
+  /** Maps an arena into memory, somewhere. */
+  mapMemory(map, size) {
+    this.#add(KIND.map, [words(map, size)], undefined);
+  }
+
+  /** The records in a ring buffer of `size` bytes, as they are in its pages. */
+  records(map, size) {
+    return this.#add(KIND.records, [words(map, size)], { buffers: 0 });
+  }
+
+  #add(kind, parts, answer) {
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    this.#parts.push(words(kind, size), ...parts);
+    this.#size += 8 + size;
+    return this.#answers.push(answer) - 1;
+  }
+
+  /** The file. */
+  bytes() {
+    return Buffer.concat([words(MAGIC, this.length), ...this.#parts]);
+  }
+
+  /** What an answer's bytes are: the call's attr and its buffers, or `data`. */
+  read(command, bytes) {
+    const shape = this.#answers[command];
+    if (shape?.attr === undefined) return { data: bytes };
+    const buffers = [];
+    let at = shape.attr;
+    for (let i = 0; i < shape.buffers; i++) {
+      const size = bytes.readUInt32LE(at);
+      buffers.push(bytes.subarray(at + 4, at + 4 + size));
+      at += 4 + size;
+    }
+    return { attr: bytes.subarray(0, shape.attr), buffers };
+  }
+}
+
+/** Takes answers out of a stream of bytes. */
+export class AnswerReader {
+  #plan;
+  #given;
+  #chunks = [];
+  #held = 0;
+  /** The last answer came. */
+  ended = false;
+  /** The last command that was answered. */
+  last = -1;
+
+  /** `given(command, { result, attr, buffers } or { result, data })` */
+  constructor(plan, given) {
+    this.#plan = plan;
+    this.#given = given;
+  }
+
+  push(chunk) {
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    if (this.#held < SECTION || this.#held < this.#needed) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
+    const rest = this.#take(bytes);
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#held = rest.length;
+  }
+
+  #needed = 0;
+
+  #take(bytes) {
+    let at = 0;
+    for (;;) {
+      if (bytes.length - at < SECTION) {
+        this.#needed = SECTION;
+        break;
+      }
+      const size = bytes.readUInt32LE(at + 8);
+      if (bytes.length - at < SECTION + size) {
+        this.#needed = SECTION + size;
+        break;
+      }
+      this.#answer(
+        bytes.readUInt32LE(at),
+        bytes.readInt32LE(at + 4),
+        bytes.subarray(at + SECTION, at + SECTION + size),
+      );
+      at += SECTION + size;
+    }
+    return Buffer.from(bytes.subarray(at));
+  }
+
+  #answer(command, result, bytes) {
+    if (command === this.#plan.length) {
+      this.ended = true;
+      return;
+    }
+    this.last = command;
+    this.#given(command, { result, ...this.#plan.read(command, bytes) });
+  }
+}
+
+function words(...numbers) {
+  const bytes = Buffer.alloc(4 * numbers.length);
+  numbers.forEach((number, index) => bytes.writeUInt32LE(number >>> 0, 4 * index));
+  return bytes;
+}
+
+/** Filled up to the next multiple of 8. */
+function padded(bytes) {
+  const missing = -bytes.length & (ALIGN - 1);
+  return missing === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(missing)]);
+}

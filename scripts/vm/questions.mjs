@@ -1,0 +1,198 @@
+/**
+ * Questions to a kernel: every program of an object loaded alone with a level-2 log, and packet
+ * programs run. A question is one program; it holds the commands that ask it.
+ */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { basename } from 'node:path';
+import { capabilities } from './ours.mjs';
+import { askContents, isCompared } from './contents.mjs';
+import {
+  createMap,
+  fillMap,
+  fillSlot,
+  loadBtf,
+  loadProgram,
+  notPlanned,
+  testRun,
+} from './load-commands.mjs';
+
+const LEVEL1 = 1;
+const LEVEL2 = 2;
+const STATS = 4;
+const LOG_SIZE = 64 << 20;
+/** A program that takes the verifier more instructions is asked with log level 1: emulated, it is slow. */
+const MOST_LOGGED = 5000;
+/** A program that takes more is left out, unless all are asked for: it would take minutes. */
+export const MOST_ASKED = 100_000;
+/** Program types that are run, not only loaded. */
+const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
+/** Bytes of a packet that come back: programs may make it longer. */
+const PACKET_ROOM = 8192;
+
+/** Objects whose programs are for loaders without capabilities. */
+const UNPRIVILEGED = /^helpers-[678]\./;
+
+/** `{ file, object, name, unprivileged }` of an object file, which may be compressed. */
+export function readObject({ parseObject }, path, file) {
+  const bytes = readFileSync(path);
+  const object = parseObject(file.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+  const name = basename(file).split('.')[0];
+  return { file, object, name, unprivileged: UNPRIVILEGED.test(basename(file)) };
+}
+
+/**
+ * Every program of an object: `{ file, program, object, unprivileged, input }` or, where the loader
+ * stops before it asks a kernel, with `refusal`, the reason; or `leftOut`, as it takes the verifier
+ * more than `most` instructions.
+ */
+export function questionsOf(beeyard, { file, object, name, unprivileged }, most = MOST_ASKED) {
+  return object.programs.map((program) => {
+    const question = { file, name: `${file}:${program.name}`, object, program, unprivileged };
+    try {
+      if (!object.littleEndian) return { ...question, refusal: 'big endian' };
+      const options = { objectName: name, withoutBtf: unprivileged };
+      const input = beeyard.verifierInput(object, program, beeyard.profile, options);
+      const refusal = notPlanned(input);
+      if (refusal) return { ...question, refusal };
+      const work = workOf(beeyard, input, capabilities(unprivileged), most);
+      if (work > most) return { ...question, leftOut: true };
+      return { ...question, input, logLevel: STATS | (work > MOST_LOGGED ? LEVEL1 : LEVEL2) };
+    } catch (error) {
+      if (error.name !== 'KernelError' && error.name !== 'FormatError') throw error;
+      return { ...question, refusal: error.message };
+    }
+  });
+}
+
+/** Instructions it takes the verifier, counted up to one more than `most`. */
+function workOf({ verify, profile }, input, allowed, most) {
+  let count = 0;
+  const observer = {
+    message() {},
+    insn() {
+      if (++count > most) throw new Error('enough');
+    },
+  };
+  try {
+    verify(input, profile, { capabilities: allowed, observer });
+  } catch (error) {
+    if (count <= most) throw error;
+  }
+  return count;
+}
+
+/** Adds the commands of questions about one object to a plan, and notes in each which they are. */
+export function ask(plan, beeyard, questions, packets) {
+  const first = plan.length;
+  const asked = questions.filter(({ input }) => input);
+  if (asked.length === 0) return;
+  plan.privileged(!asked[0].unprivileged);
+  const btf = loadBtf(
+    plan,
+    asked.map(({ input }) => input),
+  );
+  for (const question of asked) {
+    const start = plan.length;
+    question.commands = askOne(plan, beeyard, question, asked, btf, packets);
+    plan.closeFrom(start);
+  }
+  plan.closeFrom(first);
+}
+
+/** What a program needs, made once: maps by name and programs. */
+class Setup {
+  maps = new Map();
+  programs = new Map();
+
+  constructor(plan, beeyard, asked, btf) {
+    Object.assign(this, { plan, beeyard, asked, btf });
+  }
+
+  /** The command that created a map; it has its initial value. */
+  map(name, definition, spec) {
+    let command = this.maps.get(name);
+    if (command !== undefined) return command;
+    command = createMap(this.plan, definition, this.btf);
+    this.maps.set(name, command);
+    if (spec?.initialValue && spec.dataSection && !definition.constantValue) {
+      fillMap(this.plan, command, Buffer.alloc(spec.keySize), spec.initialValue, spec.valueSize);
+    }
+    return command;
+  }
+
+  /** The command that loaded a program. */
+  program(question, log) {
+    const known = this.programs.get(question.program.name);
+    if (known !== undefined) return known;
+    const maps = mapNames(this.beeyard, question).map((name, index) => {
+      const spec = question.object.maps.find((map) => map.name === name);
+      return this.map(name, question.input.maps[index], spec);
+    });
+    const command = loadProgram(this.plan, question.input, maps, this.btf, log);
+    this.programs.set(question.program.name, command);
+    return command;
+  }
+}
+
+/** Names of the input's maps, in their order. */
+function mapNames({ relocateProgram, profile }, { object, program }) {
+  const { relocations } = relocateProgram(object, program, profile);
+  const ordered = relocations.toSorted((a, b) => a.insn - b.insn);
+  return [...new Set(ordered.map(({ map }) => map))];
+}
+
+function askOne(plan, beeyard, question, asked, btf, packets) {
+  const setup = new Setup(plan, beeyard, asked, btf);
+  const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
+  const created = setup.maps;
+  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created };
+  fillSlots(setup, question);
+  const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
+  const maps = question.object.maps
+    .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
+    .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
+  return { load, created, runs, maps };
+}
+
+/** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */
+function fillSlots(setup, { object }) {
+  const filled = new Set();
+  for (let again = true; again; ) {
+    again = false;
+    for (const spec of object.maps) {
+      if (!setup.maps.has(spec.name) || filled.has(spec.name)) continue;
+      filled.add(spec.name);
+      again = true;
+      for (const slot of spec.initialSlots ?? []) fillOne(setup, object, spec, slot);
+    }
+  }
+}
+
+function fillOne(setup, object, spec, { slot, name, kind }) {
+  const command = kind === 'map' ? slotMap(setup, object, name) : slotProgram(setup, name);
+  if (command !== undefined) fillSlot(setup.plan, setup.maps.get(spec.name), slot, command);
+}
+
+function slotProgram(setup, name) {
+  const question = setup.asked.find(({ program }) => program.name === name);
+  return question && setup.program(question, { logLevel: 0, logSize: 0 });
+}
+
+/** A map that no program names has no definition among the inputs: it is made from its own. */
+function slotMap(setup, object, name) {
+  const spec = object.maps.find((map) => map.name === name);
+  return spec && setup.map(name, untyped(spec), spec);
+}
+
+const untyped = (spec) => ({
+  name: spec.name,
+  type: spec.typeId,
+  keySize: spec.keySize,
+  valueSize: spec.valueSize,
+  maxEntries: spec.maxEntries,
+  flags: spec.flags,
+  extra: spec.extra,
+  keyTypeId: 0,
+  valueTypeId: 0,
+});

@@ -1,0 +1,87 @@
+/**
+ * Verdicts of a folder of objects, as a kernel in a virtual machine gives them: what
+ * verify-fuzz-oracle.mjs reads. Every program is loaded alone, as BPF_PROG_LOAD gets it from us.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { csvCell } from '../corpus/recorded.mjs';
+import { chooseAccelerator } from './machine.mjs';
+import { createMap, loadBtf, loadProgram, notPlanned } from './load-commands.mjs';
+import { askMachines } from './session.mjs';
+
+const LEVEL1 = 1;
+const STATS = 4;
+const LOG_SIZE = 64 << 20;
+const COLUMNS =
+  'object program verdict errno processed max_states_per_insn total_states peak_states mark_read reason'.split(
+    ' ',
+  );
+
+/**
+ * Asks about `questions` (`{ name, file, program, input, unprivileged }`, in groups by object) and
+ * writes FOLDER/verdicts.csv. Resolves to what went wrong, in lines.
+ */
+export async function writeVerdicts(groups, folder, { errnoName, machines, seconds, step }) {
+  const rows = [];
+  const troubles = await askMachines(groups, {
+    machines,
+    seconds,
+    accelerator: await chooseAccelerator(),
+    ask: askGroup,
+    answered(question, answers) {
+      step(question.name);
+      rows.push(rowOf(question, answers.get(question.commands.load), errnoName));
+    },
+  });
+  mkdirSync(folder, { recursive: true });
+  const lines = rows.map((row) => COLUMNS.map((name) => csvCell(row[name])).join(','));
+  writeFileSync(join(folder, 'verdicts.csv'), `${[COLUMNS.join(','), ...lines].join('\n')}\n`);
+  return troubles;
+}
+
+function askGroup(plan, questions) {
+  const first = plan.length;
+  const asked = questions.filter(({ input }) => !notPlanned(input));
+  if (asked.length === 0) return;
+  plan.privileged(!asked[0].unprivileged);
+  const btf = loadBtf(
+    plan,
+    asked.map(({ input }) => input),
+  );
+  for (const question of asked) {
+    const start = plan.length;
+    const created = question.input.maps.map((map) => createMap(plan, map, btf));
+    const options = { logLevel: LEVEL1 | STATS, logSize: LOG_SIZE };
+    const load = loadProgram(plan, question.input, created, btf, options);
+    question.commands = { load, created: new Map() };
+    plan.closeFrom(start);
+  }
+  plan.closeFrom(first);
+}
+
+const ECANCELED = 125;
+const FIGURES =
+  /^processed (\d+) insns .* max_states_per_insn (\d+) total_states (\d+) peak_states (\d+) mark_read (\d+)$/m;
+
+function rowOf({ file, program }, { result, buffers }, errnoName) {
+  const log = buffers[0].toString('latin1');
+  const [, processed, perInsn, total, peak, markRead] = FIGURES.exec(log) ?? [];
+  return {
+    object: file,
+    program: program.name,
+    verdict: result >= 0 ? 'accepted' : result === -ECANCELED ? 'not-asked' : 'rejected',
+    errno: result >= 0 ? '' : errnoName(result),
+    processed,
+    max_states_per_insn: perInsn,
+    total_states: total,
+    peak_states: peak,
+    mark_read: markRead,
+    reason: result < 0 ? lastWords(log) : '',
+  };
+}
+
+/** The last line of a log that is no statistics. */
+export function lastWords(log) {
+  const lines = log.trim().split('\n');
+  return lines.findLast((line) => !/^(processed|verification time|stack depth)/.test(line)) ?? '';
+}
