@@ -14,6 +14,8 @@ const needs = {
   bpftool: has('bpftool') || existsSync('/usr/sbin/bpftool'),
   python3: has('python3'),
   gcc: has('gcc'),
+  'libelf-dev': existsSync('/usr/include/libelf.h'),
+  'zlib1g-dev': existsSync('/usr/include/zlib.h'),
   tshark: has('tshark'),
   'linux-source-6.12': existsSync('/usr/src/linux-source-6.12.tar.xz'),
 };
