@@ -11,7 +11,7 @@ const rooms: { rooms: Record<string, string[]>; nodeOnly: string[] } = JSON.pars
   readFileSync(join(root, 'rooms.json'), 'utf8'),
 );
 
-/** Packages a user of the library gets, and the one file that imports each (docs/decisions/0006). */
+/** Packages a user of the library gets, and the one file that imports each (docs/decisions/0007). */
 const DEPENDENCIES: Record<string, string> = {
   '@sveltejs/acorn-typescript': 'src/tools/bpf-ts/parse.ts',
   acorn: 'src/tools/bpf-ts/parse.ts',

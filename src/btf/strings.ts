@@ -7,14 +7,8 @@ export interface StringPlace {
   readonly stringsLength: number;
 }
 
-/** Strings that share their ends are few in honest files; each is kept as its own text. */
-const MOST_SHARED = 4;
-const ALWAYS = 1 << 16;
-
 /**
- * The strings of BTF by offset, each read once. Those of a base come first: a split BTF's own start
- * where those end. Offsets may point into the middle of strings, so that a small file could name
- * gigabytes: more than a few times the section is refused.
+ * The strings of BTF by offset. Those of a base come first: a split BTF's own start where those end.
  */
 export class Strings {
   readonly length: number;
@@ -23,8 +17,6 @@ export class Strings {
   readonly #end: number;
   readonly #base: Btf | undefined;
   readonly #skipped: number;
-  readonly #known = new Map<number, string>([[0, '']]);
-  #budget: number;
 
   constructor(reader: ByteReader, place: StringPlace, base: Btf | undefined) {
     this.#reader = reader;
@@ -33,20 +25,14 @@ export class Strings {
     this.length = this.#skipped + place.stringsLength;
     this.#start = place.stringsStart;
     this.#end = place.stringsStart + place.stringsLength;
-    this.#budget = MOST_SHARED * place.stringsLength + ALWAYS;
   }
 
   /** The string at `offset`. Throws `FormatError` outside of the section. */
   at(offset: number): string {
-    const known = this.#known.get(offset);
-    if (known !== undefined) return known;
+    if (offset === 0) return '';
     if (this.#base && offset < this.#skipped) return this.#base.stringAt(offset);
     const start = this.#start + offset - this.#skipped;
-    const text = this.#reader.cString(start, this.#end, 'a name');
-    this.#budget -= text.length;
-    if (this.#budget < 0) this.#reader.fail(start, 'names overlap too much');
-    this.#known.set(offset, text);
-    return text;
+    return this.#reader.cString(start, this.#end, 'a name');
   }
 
   /** Every string of the section with `part` in it, which is of ASCII. */

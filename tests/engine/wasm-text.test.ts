@@ -55,7 +55,7 @@ function expected(bytes: Uint8Array): string[] {
 describe.each([
   'tests/machine/programs/net.bpf.o',
   'examples/firewall/firewall.bpf.o',
-  'tests/fixtures/subprograms.bpf.o',
+  'bench/programs/calls.bpf.o',
   'tests/fixtures/functions.bpf.o',
 ])('the text of %s', (path) => {
   it.each([true, false])('is that of wabt (verified: %s)', async (verify) => {
@@ -73,7 +73,7 @@ describe.each([
 });
 
 it('bytes that are no module of ours are a FormatError', async () => {
-  const [bytes] = await modulesOf('tests/fixtures/subprograms.bpf.o', true);
+  const [bytes] = await modulesOf('bench/programs/calls.bpf.o', true);
   let refused = 0;
   for (let at = 8; at < bytes!.length; at += 3) {
     const broken = bytes!.slice();
