@@ -126,6 +126,7 @@ async function askAll(beeyard, groups, accelerator) {
   });
   await judging;
   bar.end();
+  results.sort((a, b) => (a.question.name < b.question.name ? -1 : 1));
   return { results, troubles, accelerator, unanswered: asked.length - results.length };
 }
 
@@ -137,7 +138,9 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
   const passed = checks.filter((one) => one.passed).length;
   const failed = checks.length - passed + unanswered + unused.length + troubles.length;
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(jsonOf(results, { passed, failed, accelerator }))}\n`);
+    process.stdout.write(
+      `${JSON.stringify(jsonOf(results, { passed, failed, accelerator, unused, troubles }))}\n`,
+    );
   } else {
     const width = process.stdout.columns ?? (Number(process.env.COLUMNS) || 100);
     const total = ['all', String(results.length), ...ASPECTS.map((one) => share(results, one))];
