@@ -10,15 +10,17 @@ import { makePackets, writePackets } from './lib/packets.mjs';
 import * as cli from './sections/cli.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
+import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
 import * as verifier from './sections/verifier.mjs';
 
-const SECTIONS = { programs, packets, entry, compile, verifier, cli };
+const SECTIONS = { programs, packets, entry, compile, objects, verifier, cli };
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, entry, compile, verifier, cli (default: all)
+  --section NAME,…   programs, packets, entry, compile, objects, verifier, cli
+                     (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)
   --rounds N         rounds over all sides (default 3)

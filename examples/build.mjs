@@ -12,7 +12,15 @@ export const CLANG = 'clang-19';
 /** The compiler the committed objects come from; another one may choose other instructions. */
 export const CLANG_VERSION = '19.1.7';
 
-const EXAMPLES = ['examples/firewall/firewall.bpf.c'];
+/** For C made from TypeScript: its columns are not the source's, nor is its style of anyone. */
+const STYLE = ['parentheses-equality', 'unused-parameter', 'unused-variable'];
+const GENERATED = ['-gno-column-info', ...STYLE.map((name) => `-Wno-${name}`), '-x', 'c'];
+
+const EXAMPLES = [
+  'examples/firewall/firewall.bpf.c',
+  'examples/firewall-ts/firewall.bpf.ts',
+  'examples/typed-import/ratelimit.bpf.c',
+];
 
 /** Version of the installed clang-19, or undefined if there is none. */
 export function clangVersion() {
@@ -21,10 +29,11 @@ export function clangVersion() {
 }
 
 /** Runs a tool from the repository's root; throws with its own words if it fails. */
-export function tool(command, args) {
+export function tool(command, args, input) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: root,
     encoding: 'utf8',
+    input,
   });
   if (error) throw new Error(`${command}: ${error.message}`);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stderr}`);
@@ -33,15 +42,17 @@ export function tool(command, args) {
 
 /**
  * Compiles `source` (relative to the repository) for BPF and returns the object's bytes. Paths are
- * made relative and DWARF is dropped (BTF stays), so no trace of the machine is left in it.
+ * made relative and DWARF is dropped (BTF stays), so no trace of the machine is left in it. `c` is
+ * what was made of a source in TypeScript.
  */
-export function compileBpf(source, { cpu = 'v3', flags = [] } = {}) {
+export function compileBpf(source, { cpu = 'v3', flags = [], c } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'beeyard-'));
   const object = join(folder, 'object.o');
   try {
     const target = ['-target', 'bpf', `-mcpu=${cpu}`, '-O2', '-g', '-Wall', '-Wextra', '-Werror'];
     const paths = ['-Iinclude', '-ffile-prefix-map=./=', '-fdebug-compilation-dir=.'];
-    tool(CLANG, [...target, ...paths, ...flags, '-c', source, '-o', object]);
+    const from = c === undefined ? ['-c', source] : [...GENERATED, '-c', '-'];
+    tool(CLANG, [...target, ...paths, ...flags, ...from, '-o', object], c);
     tool('llvm-strip-19', ['-g', object]);
     return readFileSync(object);
   } finally {
@@ -49,13 +60,20 @@ export function compileBpf(source, { cpu = 'v3', flags = [] } = {}) {
   }
 }
 
-function main() {
+/** The C of a source in TypeScript; nothing for one in C. Needs a build (`npm run build`). */
+async function cOf(source) {
+  if (!source.endsWith('.ts')) return {};
+  const { compileTypeScript } = await import('../dist/tools/index.js');
+  return { c: compileTypeScript(readFileSync(join(root, source), 'utf8'), source).c };
+}
+
+async function main() {
   for (const source of EXAMPLES) {
-    const object = source.replace(/\.c$/, '.o');
-    const bytes = compileBpf(source);
+    const object = source.replace(/\.(c|ts)$/, '.o');
+    const bytes = compileBpf(source, await cOf(source));
     writeFileSync(join(root, object), bytes);
     console.log(`${relative('.', join(root, object))}: ${bytes.length} bytes`);
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

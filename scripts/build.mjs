@@ -4,7 +4,7 @@
  */
 import { chmodSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { embed } from './abi/kernel-data.mjs';
+import { embedAll } from './abi/kernel-data.mjs';
 import { bin, install, root, run } from './lib.mjs';
 
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -12,7 +12,7 @@ const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 install();
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
-embed(join(root, 'src/abi/generated/6.12'));
+embedAll();
 run(bin('tsc'), ['-p', root]);
 // Not at the top: it needs what install() brings.
 await (await import('./bundle-cli.mjs')).bundleCli();

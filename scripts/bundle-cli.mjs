@@ -2,7 +2,7 @@
  * The commands as few files: dist/bin. Node takes a millisecond for each module it loads, and a
  * command uses four hundred; the library stays as it is written.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { root } from './lib.mjs';
@@ -16,7 +16,15 @@ export async function bundleCli() {
   const input = Object.fromEntries(
     ENTRIES.map((name) => [name, join(root, 'dist', 'cli', `${name}.js`)]),
   );
-  const bundle = await rolldown({ input, platform: 'node', cwd: root, logLevel: 'warn' });
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const bundle = await rolldown({
+    input,
+    platform: 'node',
+    cwd: root,
+    logLevel: 'warn',
+    // The kernels' types are large, and the library has them already.
+    external: [/\/embedded(-slim)?\.js$/, ...Object.keys(dependencies)],
+  });
   await bundle.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await bundle.close();
 }

@@ -1,11 +1,11 @@
 /** `npm run check`: format, lint, types, tidy. Every step runs; the exit code says whether all passed. */
 import { join } from 'node:path';
-import { embed } from './abi/kernel-data.mjs';
+import { embedAll } from './abi/kernel-data.mjs';
 import { bin, install, root, run, tryRun } from './lib.mjs';
 
 install();
 run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
-embed(join(root, 'src/abi/generated/6.12'));
+embedAll();
 const steps = [
   ['format', bin('biome'), ['format', '.']],
   ['lint', bin('oxlint'), ['--deny-warnings', 'src', 'tests', 'scripts', 'bench', 'examples']],

@@ -13,24 +13,57 @@
 import { Host } from './client/index.ts';
 import { bootMachine, type MachineOptions } from './machine/index.ts';
 
+export {
+  type KernelProfile,
+  type KernelVersion,
+  loadKernelProfile,
+  loadTargetKernel,
+  type ProfileOptions,
+  type TargetKernel,
+  targetKernelOf,
+} from './abi/index.ts';
 export * from './base/index.ts';
 export {
+  type Address,
+  type AddressPrefix,
+  type AnyObject,
   type Globals,
   Host,
+  type Input,
+  type Ipv4,
+  type Ipv4Prefix,
   type LoadedObject,
   type LoadOptions,
   MapOf,
   type MapRecord,
   type MapValue,
+  type ObjectMap,
+  type ObjectShape,
   type ObjectSource,
+  type PerCpuMap,
   Program,
+  type Queue,
+  type RecordMap,
+  type TypedObject,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
-export { type ObjectFile, parseObject } from './object/index.ts';
+export {
+  type CoreCandidate,
+  type CoreDecision,
+  coreDecisions,
+  LinkError,
+  type LinkInput,
+  linkObjects,
+  type ObjectFile,
+  parseObject,
+  type ProgramSpec,
+} from './object/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
-export async function createMachine(options: MachineOptions = {}): Promise<Host> {
+export async function createMachine<Device extends string = string>(
+  options: MachineOptions<Device> = {},
+): Promise<Host<Device | 'lo'>> {
   const { machine, network } = await bootMachine(options);
   return new Host(machine, network.devices);
 }

@@ -10,14 +10,24 @@ const HEADROOM = 256;
 /** What the benchmarks use of a build of beeyard; `folder` is its dist. */
 export async function loadBeeyard(folder = join(root, 'dist')) {
   const entry = (path) => import(pathToFileURL(join(folder, path)).href);
-  const [{ parseObject }, { createRuntime }, { link }, { programTypes }] = await Promise.all(
+  const [{ parseObject, relocateProgram }, { createRuntime }, { link }, abi] = await Promise.all(
     ['object/index.js', 'runtime/index.js', 'machine/link.js', 'abi/index.js'].map(entry),
   );
   const engines = {
     wasm: (await entry('engine/wasm/index.js')).wasmEngine,
     interpreter: (await entry('engine/interpreter/index.js')).interpreterEngine,
   };
-  return { folder, parseObject, createRuntime, link, programTypes, engines };
+  const { programTypes, loadKernelProfile } = abi;
+  return {
+    folder,
+    parseObject,
+    relocateProgram,
+    createRuntime,
+    link,
+    programTypes,
+    loadKernelProfile,
+    engines,
+  };
 }
 
 export function objectPath(name) {
@@ -72,12 +82,13 @@ export class BeeyardProgram {
   }
 
   #load(name, engine, options) {
-    const { link, programTypes } = this.#lib;
+    const { link, relocateProgram, programTypes } = this.#lib;
     const spec = this.#object.programs.find((program) => program.name === name);
     if (!spec) return undefined;
     const mapAddress = (map) => this.#maps.get(map).address;
     const target = { runtime: this.runtime, mapAddress };
-    const image = link(spec, 1, programTypes.get('xdp'), this.#object, target);
+    const relocated = relocateProgram(this.#object, spec, undefined);
+    const image = link(spec, relocated, 1, programTypes.get('xdp'), target);
     return engine.load(image, this.runtime, options);
   }
 

@@ -223,7 +223,7 @@ struct bpf_timer {
 #endif
 
 /* ---- Helpers, by number ------------------------------------------------------------------- */
-#ifdef __bpf__
+#if defined(__bpf__) || defined(__BPF__) /* clang, gcc */
 
 /* A call of a constant address is how a program names helper `id`. */
 #define HELPER_(id, result, name, ...)                                                             \

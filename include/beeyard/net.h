@@ -8,16 +8,27 @@
 
 #include "bpf.h"
 
+/* bpf-gcc 12 turns the builtins into calls of functions that are not there. */
+#if defined(__clang__) || __GNUC__ >= 14
+#define swap16_(x) __builtin_bswap16(x)
+#define swap32_(x) __builtin_bswap32(x)
+#else
+static __always_inline __u16 swap16_(__u16 x) { return x << 8 | x >> 8; }
+static __always_inline __u32 swap32_(__u32 x) {
+  return x << 24 | (x & 0xff00) << 8 | (x >> 8 & 0xff00) | x >> 24;
+}
+#endif
+
 #define bpf_htons(x)                                                                               \
   ((__be16)(__builtin_constant_p(x)                                                                \
                 ? (__u16)((((__u16)(x)) & 0xff) << 8 | ((__u16)(x)) >> 8)                          \
-                : __builtin_bswap16(x)))
+                : swap16_(x)))
 #define bpf_ntohs(x) bpf_htons(x)
 #define bpf_htonl(x)                                                                               \
   ((__be32)(__builtin_constant_p(x)                                                                \
                 ? (((__u32)(x)) << 24 | (((__u32)(x)) & 0xff00) << 8 |                             \
                    ((((__u32)(x)) >> 8) & 0xff00) | ((__u32)(x)) >> 24)                            \
-                : __builtin_bswap32(x)))
+                : swap32_(x)))
 #define bpf_ntohl(x) bpf_htonl(x)
 
 #define ETH_ALEN 6

@@ -21,27 +21,33 @@ import { MODULES, moduleFolder, readModules } from './modules.mjs';
 
 /** The exact package all claims are about. */
 export const RELEASE = '6.12.117+deb12-amd64';
-const PACKAGE = `linux-image-${RELEASE}-unsigned`;
+/** Other kernels of Debian, of which only types and configuration are taken: by version. */
+export const OTHER_RELEASES = {
+  6.1: { release: '6.1.0-53-amd64', version: '6.1.187' },
+};
+const packageOf = (release) => `linux-image-${release}-unsigned`;
 
 /** Folder of the unpacked package; undefined when it can be had neither here nor from apt. */
 export function findImage() {
-  const given = process.env.BEEYARD_KERNEL_IMAGE;
-  if (given) return given;
+  return process.env.BEEYARD_KERNEL_IMAGE || imageOf(RELEASE);
+}
+
+/** The same for any release. */
+export function imageOf(release) {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'beeyard');
-  const folder = join(cache, PACKAGE);
-  if (!isWhole(folder)) return fetchImage(cache, folder);
-  return folder;
+  const folder = join(cache, packageOf(release));
+  return isWhole(folder) ? folder : fetchImage(cache, folder, packageOf(release));
 }
 
 /** Copies of an older format have no modules. */
 const isWhole = (folder) => existsSync(join(folder, 'boot')) && moduleFolder(folder) !== undefined;
 
-function fetchImage(cache, folder) {
+function fetchImage(cache, folder, name) {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'fetch-'));
   try {
-    execFileSync('apt-get', ['download', '-qq', PACKAGE], { cwd: work, stdio: 'ignore' });
-    const file = readdirSync(work).find((name) => name.endsWith('.deb'));
+    execFileSync('apt-get', ['download', '-qq', name], { cwd: work, stdio: 'ignore' });
+    const file = readdirSync(work).find((each) => each.endsWith('.deb'));
     const unpacked = join(work, 'x');
     mkdirSync(unpacked);
     const tar = execFileSync('dpkg-deb', ['--fsys-tarfile', join(work, file)], {
@@ -62,28 +68,35 @@ function fetchImage(cache, folder) {
 
 /** What the package holds: { release, config (text), btf, btfIds (bytes), modules }. */
 export function readImage(folder) {
-  const boot = join(folder, 'boot');
-  const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
-  const release = kernel.slice('vmlinuz-'.length);
-  if (release !== RELEASE) throw new Error(`${folder} holds ${release}, not ${RELEASE}`);
-  const elf = uncompress(readFileSync(join(boot, kernel)));
-  return {
-    release,
-    config: readFileSync(join(boot, `config-${release}`), 'utf8'),
-    btf: section(elf, '.BTF'),
-    btfIds: section(elf, '.BTF_ids'),
-    modules: readModules(folder),
-  };
+  const { elf, ...facts } = readKernel(folder, RELEASE);
+  return { ...facts, btfIds: section(elf, '.BTF_ids'), modules: readModules(folder) };
 }
 
-/** vmlinux of a bzImage (Documentation/arch/x86/boot.rst). Debian compresses it with zstd. */
+/** Only types and configuration: { release, config, btf, modules (none) }. */
+export function readTypes(folder, release) {
+  const { elf: _, ...facts } = readKernel(folder, release);
+  return { ...facts, modules: [] };
+}
+
+function readKernel(folder, release) {
+  const boot = join(folder, 'boot');
+  const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
+  const found = kernel.slice('vmlinuz-'.length);
+  if (found !== release) throw new Error(`${folder} holds ${found}, not ${release}`);
+  const elf = uncompress(readFileSync(join(boot, kernel)));
+  const config = readFileSync(join(boot, `config-${release}`), 'utf8');
+  return { release, config, btf: section(elf, '.BTF'), elf };
+}
+
+/** vmlinux of a bzImage (Documentation/arch/x86/boot.rst). Debian compresses it: zstd, older xz. */
 function uncompress(image) {
   if (image.toString('latin1', 0x202, 0x206) !== 'HdrS') throw new Error('not a bzImage');
   const start = ((image[0x1f1] || 4) + 1) * 512 + image.readUInt32LE(0x248);
   const payload = image.subarray(start, start + image.readUInt32LE(0x24c));
-  if (payload.readUInt32LE(0) !== 0xfd2fb528) throw new Error('the kernel is not zstd-compressed');
+  const tool = { 0xfd2fb528: 'zstd', 0x587a37fd: 'xz' }[payload.readUInt32LE(0)];
+  if (!tool) throw new Error('the kernel is compressed neither with zstd nor with xz');
   // The last word is the kernel's own note of the size.
-  return execFileSync('zstd', ['-dc'], {
+  return execFileSync(tool, ['-dc'], {
     input: payload.subarray(0, -4),
     maxBuffer: 2 ** 30,
     stdio: ['pipe', 'pipe', 'ignore'],

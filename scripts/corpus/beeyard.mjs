@@ -7,16 +7,24 @@ import { testModules } from './modules.mjs';
 import { load } from './source.mjs';
 
 export async function openBeeyard() {
-  const [{ parseObject, parseBtfFile }, { parseBtf }, { verify, verifierInput }, abi] =
-    await Promise.all([
-      load('src/object/index.ts'),
-      load('src/btf/index.ts'),
-      load('src/verifier/index.ts'),
-      load('src/abi/index.ts'),
-    ]);
+  const [
+    { parseObject, parseBtfFile, relocateProgram },
+    { symbolAddress },
+    { parseBtf },
+    { verify, verifierInput },
+    abi,
+  ] = await Promise.all([
+    load('src/object/index.ts'),
+    load('src/object/resolve-externs.ts'),
+    load('src/btf/index.ts'),
+    load('src/verifier/index.ts'),
+    load('src/abi/index.ts'),
+  ]);
   return {
     parseObject,
     parseBtfFile,
+    relocateProgram,
+    symbolAddress,
     parseBtf,
     verify,
     verifierInput,

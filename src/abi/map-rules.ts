@@ -23,6 +23,8 @@ export interface MapRules {
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
   readonly lookup?: 'map' | 'socket' | 'xdp_sock';
+  /** bpf_map_peek_elem does not fill the value: it asks whether the map holds it. */
+  readonly peekAsks?: true;
 }
 
 const ids = (names: string): ReadonlySet<number> =>
@@ -136,6 +138,7 @@ function rulesOf(name: string): MapRules {
     ...(helpers && { helpers }),
     ...(lookup && { lookup }),
     ...(lookup === 'socket' && { sockmap: true as const }),
+    ...(name === 'BLOOM_FILTER' && { peekAsks: true as const }),
     ...(name === 'STRUCT_OPS' && { notInPrograms: true as const }),
   };
 }

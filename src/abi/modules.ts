@@ -1,8 +1,9 @@
 /** Modules of the kernel: types, kernel functions and struct_ops tables that are not in vmlinux. */
+import { KernelError } from '../base/index.ts';
 import { openBtf } from '../btf/index.ts';
 import type { Btf, BtfKind } from '../btf/index.ts';
 import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
-import { type KfuncDef, kfuncsIn } from './kfuncs.ts';
+import { type KfuncDef, kfuncsIn } from './calls/kfunc-sets.ts';
 
 /** A table of operations that programs may fill (struct bpf_struct_ops of a module). */
 export interface ModuleStructOps {
@@ -70,6 +71,15 @@ export interface KernelType {
 export interface KernelTypes {
   btf(): Btf;
   readonly modules: readonly KernelModule[];
+  /** These are not all types of the kernel: what is not found may be there. */
+  readonly slim?: boolean;
+}
+
+/** Throws KernelError EOPNOTSUPP where the types cannot tell that the kernel has no such type. */
+export function checkComplete({ slim }: KernelTypes, kind: BtfKind, name: string): void {
+  if (!slim) return;
+  const text = `the slim types do not tell whether the kernel has ${kind} '${name}'`;
+  throw new KernelError('EOPNOTSUPP', 95, `${text}: load all of them`);
 }
 
 /**
@@ -84,7 +94,9 @@ export function findKernelType(
   const btf = kernel.btf();
   const id = btf.find(kind, name);
   if (id !== undefined) return { btf, id, module: undefined };
-  return findModuleType(kernel.modules, kind, name);
+  const found = findModuleType(kernel.modules, kind, name);
+  if (!found) checkComplete(kernel, kind, name);
+  return found;
 }
 
 /** The first type of that kind and name that one of the modules has on top of the kernel's. */

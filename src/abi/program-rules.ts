@@ -160,6 +160,9 @@ export function programRules(type: number): ProgramRules | undefined {
   return table.get(type);
 }
 
+/** BPF_PROG_TYPE_* of every program type Linux has, in order. */
+export const programTypeNumbers: readonly number[] = [...table.keys()].sort((a, b) => a - b);
+
 /** The expected attach type a load with `attachType` ends up with. */
 export function loadAttachType(type: number, attachType: number): number {
   return attachType === 0 ? (table.get(type)?.defaultAttachType ?? 0) : attachType;

@@ -1,6 +1,7 @@
 /**
- * The shapes of the kernel's facts. Tables of them are in `programs/`, `maps/` (one file per type),
- * `calls/` and `generated/`; behaviour is in `runtime` and `machine`.
+ * The shapes of the kernel's facts. Tables of them are in `programs/`, `maps/` (one file per type)
+ * and `generated/`; calls are in `calls/`, with shapes of their own. Behaviour is in `runtime` and
+ * `machine`.
  */
 
 /** One field of a context struct as a program sees it (`struct xdp_md`, `struct __sk_buff`). */
@@ -82,133 +83,6 @@ export interface MapTypeDef {
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket';
   /** Names of the flag bits it takes, for messages: value → BPF_F_* name. */
   readonly notes?: string;
-}
-
-/**
- * THE call contract: one shape for helpers, kfuncs, subprograms and callbacks. The verifier checks
- * calls against it, checked code validates arguments with it, `beeyard proto` prints it.
- */
-export interface ArgContract {
-  readonly kind:
-    | 'scalar'
-    | 'ctx'
-    | 'map'
-    | 'map_key'
-    | 'map_value'
-    /** Memory; its length comes from `sizeFrom` or `size`. */
-    | 'mem'
-    /** Length of the `mem` argument before it. */
-    | 'size'
-    | 'callback'
-    | 'const_string'
-    /** Pointer to `size` bytes a helper writes an integer to (ARG_PTR_TO_LONG and kin). */
-    | 'fixed_mem'
-    | 'ringbuf_mem'
-    | 'dynptr'
-    | 'spin_lock'
-    | 'timer'
-    | 'kptr'
-    | 'btf_object'
-    | 'socket'
-    /** A socket of any kind (ARG_PTR_TO_SOCK_COMMON). */
-    | 'sock_common'
-    /** The same, or a BTF pointer to a kernel socket. */
-    | 'btf_socket'
-    | 'percpu_object'
-    /** Anything on the stack, of any size. */
-    | 'stack_mem'
-    | 'arena'
-    /** Constant size of the memory the call returns. */
-    | 'alloc_size'
-    /** Any initialised value, also a pointer. */
-    | 'any'
-    | 'none';
-  /** Name in the kernel's C function. */
-  readonly name?: string;
-  /** C type in the kernel's C function. */
-  readonly type?: string;
-  readonly nullable?: boolean;
-  readonly zeroSizeOk?: boolean;
-  readonly access?: 'read' | 'write' | 'readwrite';
-  /** Write-only memory that need not be initialised. */
-  readonly uninit?: boolean;
-  /** Index (0-based) of the argument that holds the length. */
-  readonly sizeFrom?: number;
-  /** Fixed size in bytes. */
-  readonly size?: number;
-  /** Bytes the address must be a multiple of. */
-  readonly align?: number;
-  /** Takes over (releases) the reference in this argument. */
-  readonly release?: boolean;
-  /** What a BTF-typed pointer must be: vouched for, or merely not yet freed. */
-  readonly trust?: 'trusted' | 'rcu' | 'untrusted';
-  /** The memory is on the user's side of the kernel. */
-  readonly user?: boolean;
-  /** Kind of dynptr it takes (or makes, with `uninit`); absent = any. */
-  readonly dynptr?: 'local' | 'ringbuf' | 'skb' | 'xdp';
-  /** Struct name of a BTF-typed pointer. */
-  readonly btf?: string;
-  /** The kernel's own constants, for display: ['ARG_PTR_TO_MEM', 'MEM_RDONLY']. */
-  readonly raw?: readonly string[];
-}
-
-export interface ReturnContract {
-  readonly kind:
-    | 'integer'
-    | 'void'
-    | 'map_value'
-    | 'mem'
-    | 'ringbuf_mem'
-    | 'dynptr_mem'
-    | 'socket'
-    | 'tcp_sock'
-    | 'sock_common'
-    | 'btf_object'
-    /** Memory or a BTF object, as the argument's type says (bpf_per_cpu_ptr). */
-    | 'mem_or_btf';
-  readonly nullable?: boolean;
-  readonly trust?: 'trusted';
-  /** Index (0-based) of the argument that is the size of the returned memory. */
-  readonly sizeFrom?: number;
-  readonly acquire?: boolean;
-  readonly btf?: string;
-  readonly raw?: readonly string[];
-}
-
-export interface CallContract {
-  readonly name: string;
-  /** Helper id (kfuncs have none). */
-  readonly id?: number;
-  readonly args: readonly ArgContract[];
-  readonly returns: ReturnContract;
-  readonly gplOnly?: boolean;
-  readonly maySleep?: boolean;
-  /** Pointers into the packet are fine as memory arguments. */
-  readonly packetAccess?: boolean;
-  /** May move or resize the packet: pointers into it die. */
-  readonly changesPacket?: boolean;
-  /** Keeps the registers it does not need (bpf_fastcall). */
-  readonly fastcall?: boolean;
-  /** Calls its callback before it returns, or some time later. */
-  readonly callback?: 'synchronous' | 'asynchronous';
-  /** The kernel's variable that holds the prototype (helpers have one per kind of context). */
-  readonly prototype?: string;
-  /** The kernel's C function behind that prototype: the name of the body in runtime. */
-  readonly func?: string;
-}
-
-/** Whether a program type may call a helper. */
-export interface CallAvailability {
-  readonly contract: CallContract;
-  /** Capability the loader needs for it: 'CAP_BPF', 'CAP_PERFMON'. */
-  readonly capability?: string;
-  /** Only for (or for all but) these expected attach types, by BPF_* name. */
-  readonly attach?: readonly string[];
-  readonly exceptAttach?: readonly string[];
-  /** Kernel options that must be set (`KernelProfile.kconfig`). */
-  readonly config?: readonly string[];
-  /** Refused under further conditions that are not modelled as data. */
-  readonly conditional?: boolean;
 }
 
 /** What is known of every program type, implemented or not. */

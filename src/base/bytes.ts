@@ -1,5 +1,8 @@
 import { FormatError } from './errors.ts';
 
+/** Strings that overlap may together be this many times as long as the input. */
+const MAX_REPEATED = 4;
+
 /**
  * Bounds-checked reads over one buffer. Every read outside ends in a `FormatError` that names the
  * format and the offset, so parsers need no checks of their own.
@@ -9,12 +12,16 @@ export class ByteReader {
   readonly view: DataView;
   readonly format: string;
   littleEndian: boolean;
+  readonly #strings = new Map<number, string>();
+  /** Bytes that strings may still take. */
+  #room: number;
 
   constructor(bytes: Uint8Array, format: string, littleEndian = true) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.format = format;
     this.littleEndian = littleEndian;
+    this.#room = MAX_REPEATED * bytes.length;
   }
 
   get length(): number {
@@ -69,14 +76,23 @@ export class ByteReader {
     return this.bytes.subarray(offset, offset + size);
   }
 
-  /** The NUL-terminated string at `offset`, not reading past `limit`. */
+  /**
+   * The NUL-terminated string at `offset`, not reading past `limit`. Strings are kept; those that
+   * are parts of others may not take much more memory than the input.
+   */
   cString(offset: number, limit = this.bytes.length, what = 'a string'): string {
+    const known = this.#strings.get(offset);
+    if (known !== undefined && offset + known.length < limit) return known;
     if (offset < 0 || offset >= limit || limit > this.bytes.length) {
       this.fail(offset, `${what} starts outside its table`);
     }
     const end = this.bytes.indexOf(0, offset);
     if (end < 0 || end >= limit) this.fail(offset, `${what} has no terminating NUL`);
-    return utf8(this.bytes.subarray(offset, end));
+    this.#room -= end - offset;
+    if (this.#room < 0) this.fail(offset, 'too many strings are parts of one another');
+    const text = utf8(this.bytes.subarray(offset, end));
+    this.#strings.set(offset, text);
+    return text;
   }
 }
 

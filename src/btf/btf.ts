@@ -1,5 +1,6 @@
-import { FormatError } from '../base/index.ts';
+import { FormatError, utf8 } from '../base/index.ts';
 import { alignOf, sizeOf } from './layout.ts';
+import type { Strings } from './strings.ts';
 import { ReplacedTypes, type TypeSource } from './type-source.ts';
 import type { BtfKind, BtfReference, BtfType } from './types.ts';
 
@@ -8,10 +9,7 @@ export interface BtfParts {
   readonly source: TypeSource;
   readonly littleEndian: boolean;
   readonly base?: Btf | undefined;
-  /** Length of the string section, base included: where a split BTF's strings start. */
-  readonly stringsLength: number;
-  /** The string at an offset of the string section (for `.BTF.ext`, which names by offset). */
-  readonly strings: (offset: number) => string;
+  readonly strings: Strings;
 }
 
 /** Longer chains of modifiers and typedefs are refused (the kernel's own limit is 32). */
@@ -29,11 +27,13 @@ const MAX_CHAIN = 256;
 export class Btf {
   readonly littleEndian: boolean;
   readonly base: Btf | undefined;
+  /** Length of the string section, base included: where a split BTF's strings start. */
   readonly stringsLength: number;
   /** Number of types, `void` included: every id is below it. */
   readonly count: number;
   readonly #source: TypeSource;
-  readonly #strings: (offset: number) => string;
+  readonly #strings: Strings;
+  #stringOffsets: ReadonlyMap<string, number> | undefined;
   readonly #alignments = new Map<number, number>();
 
   constructor(parts: BtfParts) {
@@ -41,7 +41,7 @@ export class Btf {
     this.count = parts.source.count;
     this.littleEndian = parts.littleEndian;
     this.base = parts.base;
-    this.stringsLength = parts.stringsLength;
+    this.stringsLength = parts.strings.length;
     this.#strings = parts.strings;
   }
 
@@ -64,7 +64,18 @@ export class Btf {
 
   /** The string at `offset` of the string section. Throws `FormatError` outside of it. */
   stringAt(offset: number): string {
-    return this.#strings(offset);
+    return this.#strings.at(offset);
+  }
+
+  /** Offset of `text` in the string section, that of the base included, or undefined. */
+  findString(text: string): number | undefined {
+    this.#stringOffsets ??= offsetsOf(this.#strings.bytes(), this.base?.stringsLength ?? 0);
+    return this.base?.findString(text) ?? this.#stringOffsets.get(text);
+  }
+
+  /** Every string with `part` in it, those of the base first. `part` is short and of ASCII. */
+  stringsWith(part: string): string[] {
+    return [...(this.base?.stringsWith(part) ?? []), ...this.#strings.containing(part)];
   }
 
   /** Id of the first type of that kind and name, or undefined. */
@@ -122,10 +133,22 @@ export class Btf {
       source: new ReplacedTypes(this.#source, types),
       littleEndian: this.littleEndian,
       base: this.base,
-      stringsLength: this.stringsLength,
       strings: this.#strings,
     });
   }
+}
+
+/** Where each string of a section starts, counted from `start`. */
+function offsetsOf(bytes: Uint8Array, start: number): ReadonlyMap<string, number> {
+  const offsets = new Map<string, number>();
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0, at);
+    if (end < 0) break;
+    const text = utf8(bytes.subarray(at, end));
+    if (!offsets.has(text)) offsets.set(text, start + at);
+    at = end + 1;
+  }
+  return offsets;
 }
 
 /** Types that only decorate or name another. */

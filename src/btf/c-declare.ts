@@ -21,10 +21,13 @@ const PAD_CHARACTERS = 64;
 export class CDeclare {
   readonly names: CNames;
   readonly #btf: Btf;
+  readonly #bare: boolean;
   #budget = MAX_CHARACTERS;
 
-  constructor(btf: Btf) {
+  /** `bare`: without const, volatile, restrict and type tags. */
+  constructor(btf: Btf, bare = false) {
     this.#btf = btf;
+    this.#bare = bare;
     this.names = new CNames(btf);
   }
 
@@ -53,7 +56,7 @@ export class CDeclare {
     const chain: BtfType[] = [];
     for (let next: number | undefined = id; next !== undefined; ) {
       const type = this.#btf.type(next);
-      chain.push(type);
+      if (!this.#bare || !isModifier(type)) chain.push(type);
       next = wrapped(type);
     }
     return chain;
@@ -195,7 +198,10 @@ export class CDeclare {
   }
 }
 
-const tabs = (level: number): string => '\t'.repeat(level);
+/** bpftool indents no deeper. */
+const MAX_TABS = 13;
+
+const tabs = (level: number): string => '\t'.repeat(Math.min(level, MAX_TABS));
 
 const spaced = (name: string, tight: boolean): string => (name && !tight ? ` ${name}` : name);
 

@@ -9,9 +9,14 @@ import type {
   BtfEnum64,
   BtfInt,
   BtfMember,
+  BtfSectionVar,
+  BtfType,
 } from './types.ts';
 import { MAX_VALUES } from './value.ts';
 import type { BtfValue } from './value.ts';
+
+/** The end of what has other members behind it: a flexible array there has no items. */
+const CLOSED = 0;
 
 /**
  * The value of type `typeId` that `bytes` hold. Bytes past the type's size are only looked at for a
@@ -40,7 +45,7 @@ class Decoder {
     this.#little = btf.littleEndian;
   }
 
-  /** The value at byte `at`; a flexible array in it may use the bytes up to `end`. */
+  /** The value at byte `at`; a flexible array at its end may use the bytes up to `end`. */
   decode(id: number, at: number, end: number): BtfValue {
     if (--this.#budget < 0) this.#btf.fail(id, 'holds too many values');
     const type = this.#btf.resolved(id);
@@ -118,7 +123,7 @@ class Decoder {
     const items: BtfValue[] = [];
     for (let i = 0; i < count; i++) {
       const start = at + i * size;
-      items.push(this.decode(type.type, start, start + size));
+      items.push(this.decode(type.type, start, CLOSED));
     }
     return items;
   }
@@ -128,8 +133,8 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     const last = type.members[type.members.length - 1];
     for (const member of type.members) {
-      const tail = member === last || type.kind === 'union' ? end : at + type.size;
-      const value = this.#member(member, at, tail);
+      const open = member === last || type.kind === 'union';
+      const value = this.#member(member, at, open ? end : CLOSED);
       if (member.name) setMember(object, member.name, value);
       else if (isPlainObject(value)) {
         for (const [name, inner] of Object.entries(value)) setMember(object, name, inner);
@@ -159,9 +164,7 @@ class Decoder {
     const object: Record<string, BtfValue> = {};
     for (const variable of type.vars) {
       const start = at + variable.offset;
-      // Optimizers may keep only a part of a static variable: then its type is not its own.
-      const whole = this.#btf.sizeOf(variable.type) === variable.size;
-      const value = whole
+      const value = isWhole(this.#btf, variable)
         ? this.decode(variable.type, start, start + variable.size)
         : this.#rest(start, variable.size);
       setMember(object, this.#btf.type(variable.type).name, value);
@@ -179,6 +182,39 @@ function enumName(type: BtfEnum | BtfEnum64, value: number | bigint): BtfValue {
   const wanted = type.kind === 'enum' ? Number(value) : BigInt(value);
   for (const each of type.values) if (each.value === wanted) return each.name;
   return value;
+}
+
+/** Optimizers may keep only a part of a static variable: then it is bytes, not its type. */
+export function isWhole(btf: Btf, { type, size }: BtfSectionVar): boolean {
+  const own = btf.sizeOf(type);
+  return own === size || (own < size && isOpen(btf, type));
+}
+
+/** True if a flexible array ends the type: then its values may be larger than the type says. */
+export function isOpen(btf: Btf, id: number): boolean {
+  const seen = new Set<number>();
+  const tails = [id];
+  for (const tail of tails) {
+    const type = btf.resolved(tail);
+    if (type.kind === 'array' && type.count === 0) return true;
+    if (!seen.has(type.id)) tails.push(...tailsOf(type));
+    seen.add(type.id);
+  }
+  return false;
+}
+
+/** What may stand at the very end of a type. */
+function tailsOf(type: BtfType): readonly number[] {
+  switch (type.kind) {
+    case 'var':
+      return [type.type];
+    case 'struct':
+      return type.members.slice(-1).map((member) => member.type);
+    case 'union':
+      return type.members.map((member) => member.type);
+    default:
+      return [];
+  }
 }
 
 /** Plain `char`, whatever its sign: what text is made of. */

@@ -1,8 +1,15 @@
 import { FormatError } from '../base/index.ts';
 import { writeBits } from './bits.ts';
 import type { Btf } from './btf.ts';
-import { isChar } from './decode.ts';
-import type { BtfArray, BtfComposite, BtfDatasec, BtfInt, BtfMember } from './types.ts';
+import { isChar, isOpen } from './decode.ts';
+import type {
+  BtfArray,
+  BtfComposite,
+  BtfDatasec,
+  BtfInt,
+  BtfMember,
+  BtfSectionVar,
+} from './types.ts';
 import { MAX_VALUES } from './value.ts';
 import type { BtfValue } from './value.ts';
 
@@ -16,7 +23,10 @@ export type BtfInput =
 /**
  * Writes `value` as type `typeId` to the start of `out` and returns the bytes it takes. The inverse
  * of `decodeValue`; members and elements that are left out become zero. Numbers and bigints are
- * both taken for integers, names and numbers for enums, bytes for anything of exactly that size.
+ * both taken for integers, names and numbers for enums, bytes for anything of exactly that size. Of
+ * a union's members that are given the one declared last counts. Items of a flexible array go
+ * behind the type's bytes, as far as `out` has room; without `out` the result is as long as they
+ * need.
  *
  * Throws `FormatError` for values that do not fit, with the byte they would go to.
  */
@@ -24,13 +34,17 @@ export function encodeValue(
   btf: Btf,
   typeId: number,
   value: BtfInput,
-  out: Uint8Array = new Uint8Array(btf.sizeOf(typeId)),
+  out?: Uint8Array,
 ): Uint8Array {
   const size = btf.sizeOf(typeId);
-  if (size > out.length) fail(0, `the type has ${size} bytes, there is room for ${out.length}`);
-  out.fill(0, 0, size);
-  new Encoder(btf, out).encode(typeId, value, 0);
-  return out;
+  const target = out ?? new Uint8Array(size);
+  if (size > target.length) {
+    fail(0, `the type has ${size} bytes, there is room for ${target.length}`);
+  }
+  target.fill(0, 0, size);
+  const encoder = new Encoder(btf, target, out === undefined);
+  encoder.encode(typeId, value, 0, true);
+  return encoder.out;
 }
 
 function fail(at: number, reason: string): never {
@@ -39,20 +53,27 @@ function fail(at: number, reason: string): never {
 
 class Encoder {
   readonly #btf: Btf;
-  readonly #out: Uint8Array;
-  readonly #view: DataView;
+  readonly #mayGrow: boolean;
+  #out: Uint8Array;
+  #view: DataView;
   #budget = MAX_VALUES;
 
-  constructor(btf: Btf, out: Uint8Array) {
+  constructor(btf: Btf, out: Uint8Array, mayGrow: boolean) {
     this.#btf = btf;
+    this.#mayGrow = mayGrow;
     this.#out = out;
     this.#view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   }
 
-  encode(id: number, value: BtfInput, at: number): void {
+  get out(): Uint8Array {
+    return this.#out;
+  }
+
+  /** `open`: nothing stands behind the value, so that a flexible array at its end has room. */
+  encode(id: number, value: BtfInput, at: number, open: boolean): void {
     this.#spend(id);
     const type = this.#btf.resolved(id);
-    if (value instanceof Uint8Array) return this.#raw(this.#btf.sizeOf(id), value, at);
+    if (value instanceof Uint8Array) return this.#raw(id, value, at, open);
     switch (type.kind) {
       case 'int':
         return this.#int(type, value, at);
@@ -63,14 +84,14 @@ class Encoder {
       case 'float':
         return this.#float(value, at, type.size);
       case 'array':
-        return this.#array(type, value, at);
+        return this.#array(type, value, at, open);
       case 'struct':
       case 'union':
-        return this.#composite(type, value, at);
+        return this.#composite(type, value, at, open);
       case 'datasec':
         return this.#datasec(type, value, at);
       case 'var':
-        return this.encode(type.type, value, at);
+        return this.encode(type.type, value, at, open);
       default:
         this.#btf.fail(id, `a ${type.kind} has no values`);
     }
@@ -80,10 +101,23 @@ class Encoder {
     if (--this.#budget < 0) this.#btf.fail(id, 'holds too many values');
   }
 
-  #raw(size: number, value: Uint8Array, at: number): void {
-    if (value.length !== size) fail(at, `${value.length} bytes given for ${size}`);
-    this.#need(at, size);
+  #raw(id: number, value: Uint8Array, at: number, open: boolean): void {
+    const size = this.#btf.sizeOf(id);
+    const longer = value.length > size && open && isOpen(this.#btf, id);
+    if (value.length !== size && !longer) fail(at, `${value.length} bytes given for ${size}`);
+    if (longer) this.#extend(at, value.length);
+    this.#need(at, value.length);
     this.#out.set(value, at);
+  }
+
+  /** Makes room for a flexible array, if the caller has not said how much there is. */
+  #extend(at: number, size: number): void {
+    if (at + size <= this.#out.length || !this.#mayGrow) return;
+    this.#need(at, 0);
+    const larger = new Uint8Array(at + size);
+    larger.set(this.#out);
+    this.#out = larger;
+    this.#view = new DataView(larger.buffer);
   }
 
   /** Member offsets come from the file: a hostile one may lie outside. */
@@ -92,6 +126,8 @@ class Encoder {
   }
 
   #int(type: BtfInt, value: BtfInput, at: number): void {
+    // Any byte but 0 is true: one that another member of a union put there stays.
+    if (value === true && type.bool && type.bits === 8 && this.#out[at]) return;
     this.#bits(type.id, value, at * 8 + type.bitOffset, type.bits);
   }
 
@@ -142,19 +178,42 @@ class Encoder {
   }
 
   #float(value: BtfInput, at: number, size: number): void {
-    if (typeof value !== 'number') fail(at, `${describe(value)} is no number`);
+    const little = this.#btf.littleEndian;
     this.#need(at, size);
-    if (size === 4) this.#view.setFloat32(at, value, this.#btf.littleEndian);
-    else if (size === 8) this.#view.setFloat64(at, value, this.#btf.littleEndian);
-    else fail(at, `floats of ${size} bytes can only be given as bytes`);
+    if (Array.isArray(value)) return this.#floatBytes(value, at, size);
+    if (typeof value !== 'number') fail(at, `${describe(value)} is no number`);
+    // One of the many NaNs that another member of a union put there stays.
+    if (size === 4) {
+      if (!Object.is(this.#view.getFloat32(at, little), value)) {
+        this.#view.setFloat32(at, value, little);
+      }
+    } else if (size === 8) {
+      if (!Object.is(this.#view.getFloat64(at, little), value)) {
+        this.#view.setFloat64(at, value, little);
+      }
+    } else fail(at, `floats of ${size} bytes can only be given as bytes`);
   }
 
-  #array(type: BtfArray, value: BtfInput, at: number): void {
+  /** Floats that JavaScript does not have are lists of their bytes. */
+  #floatBytes(bytes: readonly BtfInput[], at: number, size: number): void {
+    if (bytes.length !== size) fail(at, `${bytes.length} bytes given for a float of ${size}`);
+    bytes.forEach((byte, i) => this.#byte(byte, at + i));
+  }
+
+  #array(type: BtfArray, value: BtfInput, at: number, open: boolean): void {
     const size = this.#btf.sizeOf(type.type);
     const items = typeof value === 'string' ? this.#textBytes(type, value, at) : value;
     if (!Array.isArray(items)) fail(at, `${describe(value)} is no array`);
-    if (items.length > type.count) fail(at, `${items.length} items given for ${type.count}`);
-    items.forEach((item, i) => this.encode(type.type, item as BtfInput, at + i * size));
+    if (type.count === 0 && open) this.#extend(at, items.length * size);
+    else if (items.length > type.count) fail(at, `${items.length} items given for ${type.count}`);
+    items.forEach((item, i) => this.encode(type.type, item as BtfInput, at + i * size, false));
+    if (typeof value === 'string' && items.length < type.count) this.#end(at + items.length);
+  }
+
+  /** The NUL behind a text. */
+  #end(at: number): void {
+    this.#need(at, 1);
+    this.#out[at] = 0;
   }
 
   #textBytes(type: BtfArray, text: string, at: number): number[] {
@@ -162,10 +221,10 @@ class Encoder {
     return [...new TextEncoder().encode(text)];
   }
 
-  #composite(type: BtfComposite, value: BtfInput, at: number): void {
+  #composite(type: BtfComposite, value: BtfInput, at: number, open: boolean): void {
     const given = this.#members(value, at);
     const unknown = new Set(Object.keys(given));
-    this.#fill(type, given, at, unknown);
+    this.#fill(type, given, at, open, unknown);
     for (const name of unknown) fail(at, `${type.kind} '${type.name}' has no member '${name}'`);
   }
 
@@ -176,29 +235,33 @@ class Encoder {
     type: BtfComposite,
     given: Readonly<Record<string, BtfInput>>,
     at: number,
+    open: boolean,
     unknown: Set<string>,
   ): void {
+    const last = type.members[type.members.length - 1];
     for (const member of type.members) {
       this.#spend(type.id);
+      const tail = open && (member === last || type.kind === 'union');
       const bit = at * 8 + member.bitOffset;
       const inner = this.#btf.resolved(member.type);
       if (!member.name && (inner.kind === 'struct' || inner.kind === 'union')) {
-        this.#fill(inner, given, bit / 8, unknown);
+        this.#fill(inner, given, bit / 8, tail, unknown);
       } else if (member.name && Object.hasOwn(given, member.name)) {
         unknown.delete(member.name);
-        this.#member(member, given[member.name]!, bit);
+        this.#member(member, given[member.name]!, bit, tail);
       }
     }
   }
 
-  #member(member: BtfMember, value: BtfInput, bit: number): void {
+  #member(member: BtfMember, value: BtfInput, bit: number, open: boolean): void {
     if (member.bitSize > 0) this.#bits(member.type, value, bit, member.bitSize);
-    else this.encode(member.type, value, Math.floor(bit / 8));
+    else this.encode(member.type, value, Math.floor(bit / 8), open);
   }
 
   #members(value: BtfInput, at: number): Readonly<Record<string, BtfInput>> {
-    if (typeof value !== 'object' || Array.isArray(value))
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       fail(at, `${describe(value)} is no object`);
+    }
     return value as Readonly<Record<string, BtfInput>>;
   }
 
@@ -207,12 +270,31 @@ class Encoder {
     for (const [name, item] of Object.entries(given)) {
       const variable = type.vars.find(({ type: id }) => this.#btf.type(id).name === name);
       if (!variable) fail(at, `'${type.name}' has no variable '${name}'`);
-      this.encode(variable.type, item, at + variable.offset);
+      this.#variable(variable, item, at + variable.offset);
     }
+  }
+
+  /** Where an optimizer kept only a part of a variable, its bytes stand for it. */
+  #variable({ type, size }: BtfSectionVar, value: BtfInput, at: number): void {
+    const whole = this.#btf.sizeOf(type);
+    if (whole > size && Array.isArray(value)) {
+      if (value.length > size) fail(at, `${value.length} bytes given for ${size}`);
+      this.#need(at, size);
+      return value.forEach((byte, i) => this.#byte(byte as BtfInput, at + i));
+    }
+    this.encode(type, value, at, size > whole);
+  }
+
+  #byte(value: BtfInput, at: number): void {
+    if (typeof value !== 'number' || !(value >= 0 && value <= 255)) {
+      fail(at, `${describe(value)} is no byte`);
+    }
+    this.#out[at] = value;
   }
 }
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
-  return typeof value === 'object' ? (Array.isArray(value) ? 'an array' : 'an object') : `${value}`;
+  if (typeof value !== 'object' || value === null) return `${value}`;
+  return Array.isArray(value) ? 'an array' : 'an object';
 }

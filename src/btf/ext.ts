@@ -59,10 +59,10 @@ export type CoreRelocationKind = (typeof CORE_RELOCATION_KINDS)[number];
 
 /** Headers up to clang 9 end before the CO-RE fields. */
 const SHORT_HEADER_SIZE = 24;
-const FULL_HEADER_SIZE = 32;
-const FUNC_INFO_SIZE = 8;
-const LINE_INFO_SIZE = 16;
-const CORE_RELOCATION_SIZE = 16;
+export const FULL_HEADER_SIZE = 32;
+export const FUNC_INFO_SIZE = 8;
+export const LINE_INFO_SIZE = 16;
+export const CORE_RELOCATION_SIZE = 16;
 
 /** Reads a `.BTF.ext` section; names in it are looked up in `btf`. Throws `FormatError`. */
 export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {

@@ -1,4 +1,4 @@
-import type { ByteReader } from '../base/index.ts';
+import { type ByteReader, KernelError } from '../base/index.ts';
 import type { Btf } from './btf.ts';
 import { KINDS, readType } from './read-type.ts';
 import type { TypeCursor } from './read-type.ts';
@@ -18,6 +18,8 @@ const ITEM_WORDS: Partial<Record<BtfKind, number>> = {
 const fixedWords = KINDS.map((kind) => FIXED_WORDS[kind] ?? 0);
 const itemWords = KINDS.map((kind) => ITEM_WORDS[kind] ?? 0);
 const HEAD_BYTES = 12;
+/** What a typedef is of that stands for a type left out, so that the others keep their ids. */
+const LEFT_OUT = 0xffff_ffff;
 
 /** Where the parts of a BTF without base are. */
 export interface LazyPlaces {
@@ -57,6 +59,10 @@ export class LazyTypes implements TypeSource {
     const offset = this.#offsets[id]!;
     const cursor: TypeCursor = { reader: this.#reader, name, offset, end: this.#offsets[id + 1]! };
     const type = readType(cursor, id);
+    if (type.kind === 'typedef' && type.type === LEFT_OUT) {
+      const text = `type ${id} of the kernel is not among the slim types: load all of them`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
+    }
     this.#types[id] = type;
     check(type);
     return type;

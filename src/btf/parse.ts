@@ -2,14 +2,16 @@ import { ByteReader } from '../base/index.ts';
 import { Btf } from './btf.ts';
 import { LazySplitTypes, LazyTypes } from './lazy.ts';
 import { readType } from './read-type.ts';
+import { Strings } from './strings.ts';
+import type { StringPlace } from './strings.ts';
 import { TypeList } from './type-source.ts';
-import type { TypeSource } from './type-source.ts';
 import type { BtfType } from './types.ts';
 import { checkReferences, validate } from './validate.ts';
 
 /** First two bytes of a BTF section; their order tells the byte order of the rest. */
 export const BTF_MAGIC = 0xeb9f;
-const HEADER_SIZE = 24;
+/** Bytes of `struct btf_header`. */
+export const HEADER_SIZE = 24;
 
 /**
  * Reads a `.BTF` section (or `/sys/kernel/btf/*` file) of either byte order. A split BTF (of a
@@ -23,7 +25,9 @@ const HEADER_SIZE = 24;
 export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');
   const header = readHeader(reader);
-  const btf = makeBtf(reader, header, readTypes(reader, header, base), base);
+  const strings = new Strings(reader, header, base);
+  const source = readTypes(reader, header, strings, base);
+  const btf = new Btf({ source, base, strings, littleEndian: reader.littleEndian });
   validate(btf);
   return btf;
 }
@@ -39,29 +43,18 @@ export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
 export function openBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');
   const header = readHeader(reader);
-  const name = (offset: number): string => nameAt(reader, header, base, offset);
+  const strings = new Strings(reader, header, base);
+  const name = (offset: number): string => strings.at(offset);
   const check = (type: BtfType): void => checkReferences(btf, type);
   const places = { ...header, name, check };
   const source = base ? new LazySplitTypes(reader, places, base) : new LazyTypes(reader, places);
-  const btf = makeBtf(reader, header, source, base);
+  const btf = new Btf({ source, base, strings, littleEndian: reader.littleEndian });
   return btf;
 }
 
-function makeBtf(reader: ByteReader, header: Header, source: TypeSource, base?: Btf): Btf {
-  return new Btf({
-    source,
-    base,
-    littleEndian: reader.littleEndian,
-    stringsLength: (base?.stringsLength ?? 0) + header.stringsLength,
-    strings: (offset) => nameAt(reader, header, base, offset),
-  });
-}
-
-interface Header {
+interface Header extends StringPlace {
   readonly typesStart: number;
   readonly typesEnd: number;
-  readonly stringsStart: number;
-  readonly stringsLength: number;
 }
 
 function readHeader(reader: ByteReader): Header {
@@ -86,29 +79,20 @@ function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >> 8);
 }
 
-function readTypes(reader: ByteReader, header: Header, base: Btf | undefined): TypeList {
+function readTypes(
+  reader: ByteReader,
+  header: Header,
+  strings: Strings,
+  base: Btf | undefined,
+): TypeList {
   const first = base ? base.count : 1;
   const types: BtfType[] = [];
   const offsets: number[] = [];
-  const names = new Map<number, string>();
-  const name = (offset: number): string => {
-    let text = names.get(offset);
-    if (text === undefined) names.set(offset, (text = nameAt(reader, header, base, offset)));
-    return text;
-  };
+  const name = (offset: number): string => strings.at(offset);
   const cursor = { reader, name, offset: header.typesStart, end: header.typesEnd };
   while (cursor.offset < cursor.end) {
     offsets.push(cursor.offset);
     types.push(readType(cursor, first + types.length));
   }
   return new TypeList(types, offsets, base);
-}
-
-/** Strings of a base come first: a split BTF's own start where those end. */
-function nameAt(reader: ByteReader, header: Header, base: Btf | undefined, at: number): string {
-  if (at === 0) return '';
-  const skipped = base?.stringsLength ?? 0;
-  if (base && at < skipped) return base.stringAt(at);
-  const { stringsStart, stringsLength } = header;
-  return reader.cString(stringsStart + at - skipped, stringsStart + stringsLength, 'a name');
 }

@@ -1,6 +1,7 @@
 import type { Btf } from './btf.ts';
 import { CDeclare } from './c-declare.ts';
 import { COrder, isComposite } from './c-order.ts';
+import { sortedForC } from './c-sort.ts';
 import type { BtfType } from './types.ts';
 
 const HEAD = `#ifndef __VMLINUX_H__
@@ -8,6 +9,14 @@ const HEAD = `#ifndef __VMLINUX_H__
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+#endif
+
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+
+#ifndef __weak
+#define __weak __attribute__((weak))
 #endif
 
 `;
@@ -19,19 +28,45 @@ const TAIL = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #endif /* __VMLINUX_H__ */
 `;
 
+/** What `printC` prints. */
+export interface PrintCOptions {
+  /** Only these types and what they need, in this order, without kernel functions. */
+  readonly roots?: readonly number[];
+  /** Types in the order of their ids rather than by name. */
+  readonly unsorted?: boolean;
+}
+
 /**
- * The types as a C header, as `bpftool btf dump … format c` prints it: definitions in an order that
- * compiles, forward declarations where needed, layout kept by padding and `packed`. `roots` limits
- * it to some types and what they need.
+ * The types as a C header, as `bpftool btf dump … format c` of Linux 6.12 prints it: definitions by
+ * kind and name as far as C allows, forward declarations where needed, layout kept by padding and
+ * `packed`, and prototypes of kernel functions.
  *
  * Throws `FormatError` for types C can not express (a type that needs itself, a member without
  * size).
  */
-export function printC(btf: Btf, roots?: readonly number[]): string {
+export function printC(btf: Btf, options: PrintCOptions = {}): string {
   const printer = new CPrinter(btf);
-  const own = Array.from({ length: btf.count - 1 }, (_, i) => i + 1);
-  for (const id of roots ?? own) printer.print(id);
-  return HEAD + printer.text() + TAIL;
+  for (const id of options.roots ?? order(btf, options.unsorted === true)) printer.print(id);
+  const functions = options.roots ? '' : kernelFunctions(btf);
+  return HEAD + printer.text() + functions + TAIL;
+}
+
+function order(btf: Btf, unsorted: boolean): readonly number[] {
+  if (unsorted) return Array.from({ length: btf.count - 1 }, (_, i) => i + 1);
+  // bpftool leaves out the first of its sorted types, an anonymous enum if there is one.
+  return sortedForC(btf).slice(1);
+}
+
+/** Prototypes of what the kernel offers to programs: functions that are tagged so. */
+function kernelFunctions(btf: Btf): string {
+  const lines: string[] = [];
+  for (const tag of btf.types) {
+    if (tag.kind !== 'decl_tag' || tag.name !== 'bpf_kfunc' || tag.component !== -1) continue;
+    const type = btf.type(tag.type);
+    if (type.kind !== 'func') continue;
+    lines.push(`extern ${declareC(btf, type.type, type.name)} __weak __ksym;\n`);
+  }
+  return `\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n${lines.join('')}#endif\n\n`;
 }
 
 /** The declaration of `name` with type `id`: `declareC(btf, id, 'x')` → 'struct flow *x'. */

@@ -16,9 +16,10 @@ type RawField = string | number | bigint;
 /** A member, value, parameter or variable. */
 export type RawPart = Readonly<Record<string, RawField>>;
 
-/** The types as `bpftool -j btf dump` gives them in `types`. */
-export function rawTypes(btf: Btf): RawType[] {
-  return btf.types.slice(btf.firstOwnId).map((type) => ({
+/** The types as `bpftool -j btf dump` gives them in `types`; with `roots`, only those. */
+export function rawTypes(btf: Btf, roots?: readonly number[]): RawType[] {
+  const types = roots ? roots.map((id) => btf.type(id)) : btf.types.slice(btf.firstOwnId);
+  return types.map((type) => ({
     id: type.id,
     kind: type.kind.toUpperCase(),
     name: shown(type.name),
@@ -26,10 +27,13 @@ export function rawTypes(btf: Btf): RawType[] {
   }));
 }
 
-/** The types as `bpftool btf dump` lists them: one per line, its parts indented under it. */
-export function printRaw(btf: Btf): string {
+/**
+ * The types as `bpftool btf dump` lists them: one per line, its parts indented under it. With
+ * `roots`, only those.
+ */
+export function printRaw(btf: Btf, roots?: readonly number[]): string {
   const lines: string[] = [];
-  for (const { id, kind, name, ...fields } of rawTypes(btf)) {
+  for (const { id, kind, name, ...fields } of rawTypes(btf, roots)) {
     // bpftool puts a comma between the two fields of a variable, and only there.
     const text = fieldsText(fields, kind === 'VAR' ? ', ' : ' ');
     lines.push(`[${id}] ${kind} '${name}'${text && ` ${text}`}\n`);

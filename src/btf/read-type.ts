@@ -54,7 +54,8 @@ export const KINDS: readonly BtfKind[] = [
   'enum64',
 ];
 
-const LINKAGES: readonly BtfLinkage[] = ['static', 'global', 'extern'];
+/** Linkages by their number. */
+export const LINKAGES: readonly BtfLinkage[] = ['static', 'global', 'extern'];
 
 /** Reads the type at the cursor and moves behind it. */
 export function readType(cursor: TypeCursor, id: number): BtfType {

@@ -4,8 +4,9 @@
  * - enums: the name of the value, or the number if it has none
  * - structs and unions: objects by member name (members of anonymous ones stand in their parent;
  *   a union shows every member); datasecs: objects by variable name
- * - arrays: arrays, but `char` arrays that hold printable text: string (up to the first NUL)
- * - floats: number
+ * - arrays: arrays, but `char` arrays that hold printable text: string (up to the first NUL);
+ *   a flexible array has what bytes there are behind its struct, none if other members are there
+ * - floats: number; those of more than 8 bytes, and what is left of a variable: an array of bytes
  */
 export type BtfValue =
   | number

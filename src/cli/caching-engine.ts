@@ -1,3 +1,4 @@
+import { cacheFolder } from '../import/places.ts';
 import type { Engine } from '../engine/index.ts';
 import { type EngineName, engineNamed } from '../machine/index.ts';
 
@@ -7,7 +8,7 @@ export async function cachingEngine(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Engine> {
   if (name !== 'wasm') return await engineNamed(name);
-  const { cacheFolder, cachedWasmEngine } = await import('./compile-cache.ts');
+  const { cachedWasmEngine } = await import('./compile-cache.ts');
   const folder = cacheFolder(env);
   return folder === undefined ? await engineNamed(name) : cachedWasmEngine(folder);
 }

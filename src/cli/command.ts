@@ -19,6 +19,8 @@ export interface OptionDef {
 export interface CommandDef {
   /** Words that call it: ['prog', 'dump', 'xlated']. */
   readonly path: readonly string[];
+  /** Another last word that calls it: 'list' for 'show'. */
+  readonly alias?: string;
   readonly summary: string;
   /** What stands behind the words: 'OBJ [PROG]'. */
   readonly operands: string;

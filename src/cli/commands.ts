@@ -15,6 +15,14 @@ const GLOBALS: OptionDef = {
   help: 'set a global variable or a member of one (config.limit=5) before loading',
 };
 
+const BASE_BTF: OptionDef = {
+  type: 'string',
+  short: 'B',
+  value: 'FILE',
+  help: 'the BTF that this one continues (of a kernel, for a module)',
+};
+const PROG = 'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';
+
 /**
  * Every command there is. Help, parsing and completion read this table; nothing else lists them.
  */
@@ -79,7 +87,12 @@ export const COMMANDS: readonly CommandDef[] = [
         value: 'N',
         help: "the kernel's log: 1 path, 2 every instruction and state, 4 figures; add them up",
       },
-      kernel: { type: 'string', value: 'VERSION', choices: ['6.12'], help: '6.12 (6.12.117)' },
+      kernel: {
+        type: 'string',
+        value: 'VERSION',
+        choices: ['6.12'],
+        help: '6.12 (6.12.117): the one whose rules are known; see `beeyard core` for others',
+      },
       caps: {
         type: 'string',
         value: 'LIST',
@@ -103,39 +116,96 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['proto'],
-    summary: 'show what a helper or kfunc takes, returns and demands',
-    operands: 'NAME',
+    summary: 'show what a helper, kfunc or function takes, returns and demands',
+    operands: 'NAME | OBJ:FUNCTION',
     count: [1, 1],
     options: {},
     examples: [
       ['beeyard proto bpf_map_update_elem', 'a helper'],
       ['beeyard proto bpf_task_from_pid', 'a kfunc'],
+      ['beeyard proto firewall.bpf.o:count', 'a global function of an object'],
     ],
     load: () => import('./proto.ts'),
   },
   {
-    path: ['prog', 'show'],
-    summary: 'list the programs of an object',
+    path: ['core'],
+    summary: 'show what each compile-once access becomes on kernels, and why',
     operands: 'OBJ',
     count: [1, 1],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      kernel: {
+        type: 'string',
+        short: 'k',
+        multiple: true,
+        value: 'VERSION',
+        help: '6.12 or 6.1 (default: both), or a BTF file; may be given again',
+      },
+      btf: { type: 'string', multiple: true, value: 'FILE', help: 'a kernel by its BTF file' },
+    },
+    details:
+      'Relocates the programs of OBJ as libbpf does (CO-RE) against the types of each kernel and ' +
+      'tells every decision: the offset, size or value the compiler put in, what it becomes, ' +
+      'whether the kernels agree, and what is missing. Instructions whose field a kernel does ' +
+      'not have are poisoned: its verifier refuses them unless they cannot be reached. The ' +
+      'kernels that come with beeyard are Debian builds for x86-64. Ends with 1 if libbpf would ' +
+      'refuse the object on one of them.',
+    examples: [
+      ['beeyard core opensnoop.bpf.o', 'on Linux 6.12 and 6.1'],
+      ['beeyard core x.bpf.o -k 6.12 --btf /sys/kernel/btf/vmlinux', 'and on the one that runs'],
+      ['beeyard core x.bpf.o -j', 'with all candidates, as JSON'],
+    ],
+    load: () => import('./core.ts'),
+  },
+  {
+    path: ['prog', 'show'],
+    alias: 'list',
+    summary: 'list the programs of an object',
+    operands: 'OBJ [PROG]',
+    count: [1, 3],
     options: {},
-    examples: [['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes']],
+    details: PROG,
+    examples: [
+      ['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes, tags'],
+      ['beeyard prog list firewall.bpf.o name firewall -j', 'one, as JSON'],
+    ],
     load: () => import('./prog-show.ts'),
   },
   {
     path: ['prog', 'dump', 'xlated'],
     summary: 'disassemble programs, with their source lines',
-    operands: 'OBJ [PROG]',
-    count: [1, 2],
+    operands: 'OBJ [PROG] [{file FILE | [opcodes] [linum] [visual]}]',
+    count: [1, 8],
     options: {
       opcodes: { type: 'boolean', help: 'show the bytes of each instruction' },
       linum: { type: 'boolean', help: 'show file and line of the source' },
+      visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
+      file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
     },
-    examples: [['beeyard prog dump xlated firewall.bpf.o', 'every program of the object']],
+    details: `The code as it is loaded: no kernel has rewritten anything in it yet. ${PROG}`,
+    examples: [
+      ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
+      ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
+      ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
+    ],
     load: () => import('./prog-dump.ts'),
   },
   {
+    path: ['prog', 'dump', 'jited'],
+    summary: 'show the WebAssembly that programs are compiled to',
+    operands: 'OBJ [PROG] [file FILE]',
+    count: [1, 5],
+    options: { file: { type: 'string', value: 'FILE', help: 'write the module itself' } },
+    details: `Where a kernel's JIT makes machine code, ours makes WebAssembly: its text. ${PROG}`,
+    examples: [
+      ['beeyard prog dump jited firewall.bpf.o firewall', 'every function of one program'],
+      ['beeyard prog dump jited x.bpf.o run file run.wasm', 'for tools of WebAssembly'],
+    ],
+    load: () => import('./prog-jited.ts'),
+  },
+  {
     path: ['map', 'show'],
+    alias: 'list',
     summary: 'list the maps of an object',
     operands: 'OBJ',
     count: [1, 1],
@@ -155,19 +225,122 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
-    operands: 'FILE [format raw|c]',
-    count: [1, 3],
-    options: {},
+    operands: 'FILE [root_id N]… [format raw|c|ts] [unsorted]',
+    count: [1, 64],
+    options: { 'base-btf': BASE_BTF },
+    details:
+      'FILE is an object or raw BTF (/sys/kernel/btf/vmlinux). The C header is sorted by kind ' +
+      'and name, as bpftool of Linux 6.12 does it (which leaves out the first one); unsorted ' +
+      'keeps the order of the file. root_id shows only that type, in C with what it needs.',
     examples: [
       ['beeyard btf dump file firewall.bpf.o', 'one line per type, by id'],
       ['beeyard btf dump file firewall.bpf.o format c', 'as a C header'],
+      ['beeyard btf dump file firewall.bpf.o format ts', 'as TypeScript types'],
+      ['beeyard btf dump file nf_nat.btf -B vmlinux.btf', 'types of a kernel module'],
     ],
     load: () => import('./btf-dump.ts'),
   },
   {
+    path: ['btf', 'dump', 'map'],
+    summary: "show the types of a map's key and value",
+    operands: 'OBJ MAP [key|value|kv|all] [format raw|c] [unsorted]',
+    count: [2, 6],
+    options: {},
+    examples: [
+      ['beeyard btf dump map firewall.bpf.o blocked format c', 'key and value as C'],
+      ['beeyard btf dump map firewall.bpf.o blocked value', 'the type of the value'],
+    ],
+    load: () => import('./btf-dump.ts').then(({ runMap }) => ({ run: runMap })),
+  },
+  {
+    path: ['gen', 'min_core_btf'],
+    summary: "keep what objects need of a kernel's types",
+    operands: 'INPUT OUTPUT OBJ…',
+    count: [3, Number.MAX_SAFE_INTEGER],
+    options: { 'base-btf': BASE_BTF },
+    details:
+      'Writes the few types that CO-RE relocation of the objects looks at, for kernels without ' +
+      'BTF of their own. Relocating against OUTPUT gives the same instructions as against INPUT, ' +
+      'but for ids of types. The file is the one bpftool writes.',
+    examples: [
+      ['beeyard gen min_core_btf vmlinux.btf small.btf firewall.bpf.o', 'for one object'],
+      ['beeyard gen min_core_btf 5.4.btf 5.4.min.btf *.bpf.o', 'for many'],
+    ],
+    load: () => import('./gen-min-core-btf.ts'),
+  },
+  {
+    path: ['gen', 'object'],
+    summary: 'link objects into one, as bpftool does',
+    operands: 'OUTPUT INPUT...',
+    count: [2, 10_000],
+    options: {},
+    details:
+      'Puts code and data of the inputs together, resolves extern functions, variables and maps ' +
+      'between them, and merges their types and source lines; DWARF is left out. Every input has ' +
+      'to be compiled with -g, all with the same license section. Externs that no input defines ' +
+      'stay externs. Ends with 1 if the inputs do not go together; then nothing is written.',
+    examples: [
+      ['beeyard gen object all.bpf.o main.bpf.o library.bpf.o', 'link two objects'],
+      ['beeyard gen object stripped.bpf.o main.bpf.o', 'one object, without DWARF'],
+    ],
+    load: () => import('./gen-object.ts'),
+  },
+  {
+    path: ['gen', 'types'],
+    summary: 'print what an object holds as a TypeScript declaration',
+    operands: 'OBJ|FILE.bpf.c',
+    count: [1, 1],
+    options: {
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        help: 'file to write; in a folder: FILE.bpf.d.o.ts, where TypeScript looks',
+      },
+      include: { type: 'string', short: 'I', multiple: true, value: 'DIR', help: 'more headers' },
+      define: { type: 'string', short: 'D', multiple: true, value: 'NAME[=V]', help: 'macros' },
+    },
+    details:
+      'The declaration types `import object from "./FILE.bpf.o"`: programs with the options and ' +
+      'verdicts of their types, maps with the keys and values BTF says, global variables. ' +
+      'A source (FILE.bpf.c) is compiled for it. TypeScript takes it with ' +
+      '"allowArbitraryExtensions": true in tsconfig.json.',
+    examples: [
+      ['beeyard gen types firewall.bpf.o', 'look at it'],
+      ['beeyard gen types firewall.bpf.o -o .', 'writes firewall.bpf.d.o.ts'],
+    ],
+    load: () => import('./gen-types.ts'),
+  },
+  {
+    path: ['gen', 'skeleton'],
+    summary: 'print a C header to open, load and attach an object with libbpf',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    details:
+      "Names, members and functions are bpftool's: NAME__open, NAME__load, NAME__attach, … and " +
+      'global variables as C structs. The header has the object in it and includes ' +
+      '<bpf/libbpf.h>; it is good for C and C++.',
+    examples: [
+      ['beeyard gen skeleton firewall.bpf.o name firewall > firewall.skel.h', 'as bpftool does'],
+    ],
+    load: () => import('./gen-skeleton.ts'),
+  },
+  {
+    path: ['gen', 'subskeleton'],
+    summary: 'print a C header for a library that is linked into other objects',
+    operands: 'OBJ [name NAME]',
+    count: [1, 3],
+    options: {},
+    examples: [
+      ['beeyard gen subskeleton lib.bpf.o name lib > lib.subskel.h', 'finds its parts when opened'],
+    ],
+    load: async () => ({ run: (await import('./gen-skeleton.ts')).runSub }),
+  },
+  {
     path: ['build'],
-    summary: 'compile a BPF program written in C',
-    operands: 'FILE.bpf.c',
+    summary: 'compile a BPF program written in C or TypeScript',
+    operands: 'FILE.bpf.c|FILE.bpf.ts',
     count: [1, 1],
     options: {
       out: {
@@ -180,12 +353,111 @@ export const COMMANDS: readonly CommandDef[] = [
       include: { type: 'string', short: 'I', multiple: true, value: 'DIR', help: 'more headers' },
       define: { type: 'string', short: 'D', multiple: true, value: 'NAME[=V]', help: 'macros' },
       clang: { type: 'string', value: 'PATH', help: 'the compiler to use' },
+      'emit-c': { type: 'boolean', help: 'write the C made of TypeScript, and no object' },
     },
     details:
       'Uses the first clang that knows the bpf target: $CLANG, clang, clang-22 … clang-14, then ' +
       'the @zigc packages if they are installed. Downloads nothing. <beeyard/bpf.h> is found by ' +
-      'itself.',
-    examples: [['beeyard build firewall.bpf.c', 'writes firewall.bpf.o']],
+      'itself. What TypeScript can say is in docs/bpf-in-typescript.md. Commands that take OBJ ' +
+      'take such sources too and compile them first: beeyard verify x.bpf.ts.',
+    examples: [
+      ['beeyard build firewall.bpf.c', 'writes firewall.bpf.o'],
+      ['beeyard build firewall.bpf.ts', 'the same from TypeScript'],
+      ['beeyard build firewall.bpf.ts --emit-c', 'the C in between'],
+    ],
     load: () => import('./build.ts'),
+  },
+  {
+    path: ['obj', 'doctor'],
+    summary: 'say what an object is, what breaks and how to mend it',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      brief: { type: 'boolean', help: 'only what was found, no tables' },
+      static: { type: 'boolean', help: 'ask no kernel: no verifier, no lookup of its symbols' },
+    },
+    details:
+      'Looks objects over as the libbpf of Linux 6.12 would, whoever compiled them: the ' +
+      'compiler, ' +
+      'what each section and relocation is, what loading does step by step, and every mistake ' +
+      "with libbpf's or the kernel's words and the way to mend it. Programs are fitted to Linux " +
+      '6.12.117 and verified; nothing is loaded. Findings have stable codes; ends with 1 if one ' +
+      'of them is an error.',
+    examples: [
+      ['beeyard obj doctor x.bpf.o', 'all about an object'],
+      ['beeyard obj doctor build/*.o --brief', 'what to mend'],
+      ['beeyard obj doctor x.bpf.o -j', 'findings with codes, as JSON'],
+    ],
+    load: () => import('./obj-doctor.ts'),
+  },
+  {
+    path: ['struct_ops', 'show'],
+    alias: 'list',
+    summary: 'list the tables of programs in an object',
+    operands: 'OBJ [{id ID | name NAME}]',
+    count: [1, 3],
+    options: {},
+    details:
+      'The struct_ops of an object: sched_ext schedulers, TCP congestion control and their like. ' +
+      'What bpftool does with loaded ones (register, unregister) is not there yet.',
+    examples: [['beeyard struct_ops show cubic.bpf.o', 'names, kernel structs, programs']],
+    load: () => import('./struct-ops-show.ts'),
+  },
+  {
+    path: ['struct_ops', 'dump'],
+    summary: 'show what an object puts into its tables of programs',
+    operands: 'OBJ [{id ID | name NAME}]',
+    count: [1, 3],
+    options: {},
+    examples: [['beeyard struct_ops dump cubic.bpf.o', 'every member that is set']],
+    load: () => import('./struct-ops-dump.ts'),
+  },
+  {
+    path: ['feature', 'list_builtins'],
+    summary: 'list the words of Linux 6.12 for types, links and helpers',
+    operands: 'prog_types|map_types|attach_types|link_types|helpers',
+    count: [1, 1],
+    options: {},
+    examples: [['beeyard feature list_builtins helpers', 'names by number, from 0']],
+    load: () => import('./feature-builtins.ts'),
+  },
+  {
+    path: ['feature', 'probe'],
+    summary: 'say what programs, maps and helpers Linux 6.12 has',
+    operands: '[kernel] [full] [macros [prefix TEXT]]',
+    count: [0, 5],
+    options: {},
+    details:
+      'What bpftool finds on Linux 6.12.117 as Debian builds it, with all capabilities: each ' +
+      'program type and helper is tried on the verifier. No sysctls are told: there is no kernel ' +
+      'that has them. What this machine runs of it is another question.',
+    examples: [
+      ['beeyard feature probe', 'everything'],
+      ['beeyard feature probe kernel macros prefix MY_', 'for #include'],
+      ['beeyard feature probe -j', "with bpftool's keys"],
+    ],
+    load: () => import('./feature-probe.ts'),
+  },
+  {
+    path: ['batch', 'file'],
+    summary: 'run the commands that stand in a file, one a line',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {},
+    details:
+      "As bpftool's: # starts a comment, \\ at the end of a line goes on with the next, quotes " +
+      'keep words together, - is standard input. Stops at the first command that fails, with its ' +
+      'exit code.',
+    examples: [['beeyard batch file commands.txt', 'each after the other']],
+    load: () => import('./batch.ts'),
+  },
+  {
+    path: ['version'],
+    summary: 'show the version, and which Linux and libbpf it follows',
+    operands: '',
+    count: [0, 0],
+    options: {},
+    examples: [['beeyard version -j', "with bpftool's keys"]],
+    load: () => import('./show-version.ts'),
   },
 ];

@@ -1,14 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '../engine/index.ts';
@@ -18,17 +9,10 @@ import {
   compileToWasm,
   instantiate,
 } from '../engine/wasm/index.ts';
+import { jsonHead, keepFile } from '../import/cache.ts';
 
 /** Changes when the layout of a cache file does. */
 const FORMAT = 1;
-
-/**
- * Where compiled programs are kept: $BEEYARD_CACHE, $XDG_CACHE_HOME/beeyard or ~/.cache/beeyard.
- */
-export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string | undefined {
-  if (env['BEEYARD_CACHE'] !== undefined) return env['BEEYARD_CACHE'] || undefined;
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'beeyard');
-}
 
 /**
  * The wasm engine with its output kept on disk. The key is everything compiling depends on, so a
@@ -48,24 +32,10 @@ export function cachedWasmEngine(folder: string): Engine {
         .digest('hex');
       const path = join(folder, `${key}.wasm`);
       const compiled = readModule(path) ?? compileToWasm(image, options, facts);
-      if (!cached.has(compiled)) writeModule(folder, path, compiled);
+      if (!cached.has(compiled)) writeModule(path, compiled);
       return instantiate(image, runtime, compiled);
     },
   };
-}
-
-/** Files kept; when there are more, the older half goes. */
-const MOST_FILES = 256;
-
-function prune(folder: string): void {
-  const names = readdirSync(folder);
-  if (names.length <= MOST_FILES) return;
-  const files = names.map((name) => {
-    const path = join(folder, name);
-    return { path, time: statSync(path).mtimeMs };
-  });
-  files.sort((a, b) => a.time - b.time);
-  for (const { path } of files.slice(0, files.length / 2)) rmSync(path);
 }
 
 /** Names the build: what it compiles to depends on the files of compiler and runtime. */
@@ -98,17 +68,6 @@ function readModule(path: string): CompiledModule | undefined {
   }
 }
 
-function writeModule(folder: string, path: string, compiled: CompiledModule): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    const json = Buffer.from(JSON.stringify(compiled.metadata));
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(json.length, 0);
-    const unfinished = `${path}.${process.pid}`;
-    writeFileSync(unfinished, Buffer.concat([head, json, compiled.bytes]));
-    renameSync(unfinished, path);
-    prune(folder);
-  } catch {
-    // Read-only homes and full disks only cost the next start some milliseconds.
-  }
+function writeModule(path: string, compiled: CompiledModule): void {
+  keepFile(path, jsonHead(compiled.metadata), compiled.bytes);
 }

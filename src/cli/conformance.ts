@@ -19,7 +19,12 @@ import { BPF_ALU64, BPF_K, BPF_MOV, Code, encodeCode, INSN_SIZE } from '../isa/i
 import { engineNamed } from '../machine/create.ts';
 import { link } from '../machine/link.ts';
 import { Machine } from '../machine/machine.ts';
-import { type ObjectFile, parseObject, type ProgramSpec } from '../object/index.ts';
+import {
+  type ObjectFile,
+  parseObject,
+  type ProgramSpec,
+  relocateProgram,
+} from '../object/index.ts';
 import { C_R0 } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { EXIT } from './exit.ts';
@@ -159,7 +164,7 @@ function loadInput(bytes: Uint8Array, call: Call, machine: Machine) {
   for (const { name, initialValue } of object.maps) {
     if (initialValue) maps.get(name)!.valueBytes(0).set(initialValue);
   }
-  const { insns, functions } = link(spec, 1, BARE_TYPE, object, {
+  const { insns, functions } = link(spec, relocateProgram(object, spec, undefined), 1, BARE_TYPE, {
     runtime: machine.runtime,
     mapAddress: (name) => maps.get(name)!.address,
   });

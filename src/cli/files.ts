@@ -1,4 +1,11 @@
-import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { resolve } from 'node:path';
 import { FormatError } from '../base/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
@@ -22,8 +29,18 @@ export function fileError(path: string, error: unknown): CliError {
 }
 
 export function readBytes(path: string, io: CliIo): Uint8Array {
+  const compiled = io.compiled?.get(path);
+  if (compiled) return compiled;
   try {
     return readFileSync(path === '-' ? 0 : resolve(io.cwd, path));
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+export function writeBytes(path: string, bytes: Uint8Array, io: CliIo): void {
+  try {
+    writeFileSync(resolve(io.cwd, path), bytes);
   } catch (error) {
     throw fileError(path, error);
   }

@@ -15,6 +15,8 @@ export interface CliIo {
   readonly cwd: string;
   /** Aborted when the user asks to stop (Ctrl-C): end early, with what there is. */
   readonly interrupt?: AbortSignal;
+  /** Objects made of the sources on the command line, by the names given there. */
+  readonly compiled?: ReadonlyMap<string, Uint8Array>;
 }
 
 interface Stream {

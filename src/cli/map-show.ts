@@ -20,7 +20,8 @@ const COLUMNS = [
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
   if (call.json) {
-    io.out(`${toJson(object.maps.map(mapJson), call.flag('pretty'))}\n`);
+    const json = object.maps.map((map, i) => ({ id: i + 1, ...mapJson(map) }));
+    io.out(`${toJson(json, call.flag('pretty'))}\n`);
     return EXIT.ok;
   }
   const rows = object.maps.map((one) => [
@@ -37,14 +38,16 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   return EXIT.ok;
 }
 
+/** bpftool's keys, and the template of inner maps. */
 function mapJson(map: MapSpec): object {
   return {
-    name: map.name,
     type: map.type ?? map.typeId,
+    name: map.name,
     flags: map.flags,
     bytes_key: map.keySize,
     bytes_value: map.valueSize,
     max_entries: map.maxEntries,
+    frozen: map.dataSection === 'rodata' ? 1 : 0,
     inner_map: map.inner && mapJson(map.inner),
   };
 }

@@ -1,127 +1,88 @@
-import { helperName } from '../abi/names.ts';
-import { type Code, decodeCode, kernelText } from '../isa/index.ts';
-import type { ObjectFile, ProgramSpec, Relocation, SourceLine } from '../object/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
-import { readObject } from './files.ts';
-import { type CliIo, type Style, styleFor } from './io.ts';
+import { readObject, writeBytes } from './files.ts';
+import { type CliIo, styleFor } from './io.ts';
+import { type NumberedProgram, numberedPrograms, takePrograms } from './prog-choice.ts';
+import { dotGraph } from './prog-graph.ts';
+import { jsonListing, listingOf, type ListingOptions, plainListing } from './prog-listing.ts';
+import { headerJson } from './prog-show.ts';
 import { didYouMean } from './suggest.ts';
-import { hex, toJson } from './values.ts';
+import { toJson } from './values.ts';
 
-const LD_IMM64 = 0x18;
-const PSEUDO_CALL = 1;
+/** bpftool's words after PROG. */
+const WORDS = ['file', 'opcodes', 'visual', 'linum'];
+
+interface DumpOptions extends ListingOptions {
+  readonly visual: boolean;
+  readonly file: string | undefined;
+}
 
 /**
- * `beeyard prog dump xlated`: the listing bpftool prints, before a kernel has rewritten anything.
+ * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel
+ * has rewritten anything in it.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
-  const programs = choose(object, call.operands[1]);
-  if (call.json) {
-    const json = programs.map((one) => ({ name: one.name, insns: jsonLines(one) }));
+  const words = call.operands.slice(1);
+  const { chosen, named } = takePrograms(await numberedPrograms(object), words, WORDS);
+  const options = dumpOptions(call, words);
+  checkOptions(call, chosen, options);
+  const listing = ({ program }: NumberedProgram) => listingOf(program, object.btf);
+  if (options.file !== undefined) {
+    writeBytes(options.file, chosen[0]!.program.insns, io);
+    if (call.json) io.out('null\n');
+  } else if (options.visual) {
+    io.out(dotGraph(listing(chosen[0]!), options));
+  } else if (call.json) {
+    const json = named
+      ? jsonListing(listing(chosen[0]!), options)
+      : chosen.map((one) => ({
+          ...headerJson(one, object),
+          insns: jsonListing(listing(one), options),
+        }));
     io.out(`${toJson(json, call.flag('pretty'))}\n`);
-    return EXIT.ok;
+  } else {
+    const style = styleFor(io.color);
+    const texts = chosen.map((one) => {
+      const { section, name } = one.program;
+      const heading = chosen.length > 1 ? `${style.bold(`${section}: ${name}`)}\n` : '';
+      return heading + plainListing(listing(one), options, style);
+    });
+    io.out(texts.join('\n'));
   }
-  const style = styleFor(io.color);
-  const options = { opcodes: call.flag('opcodes'), linum: call.flag('linum') };
-  const texts = programs.map((one) => {
-    const heading = programs.length > 1 ? `${style.bold(`${one.section}: ${one.name}`)}\n` : '';
-    return heading + listing(one, options, style);
-  });
-  io.out(texts.join('\n'));
   return EXIT.ok;
 }
 
-function choose(object: ObjectFile, name: string | undefined): readonly ProgramSpec[] {
-  if (name === undefined) return object.programs;
-  const found = object.programs.filter((one) => one.name === name);
-  if (found.length > 0) return found;
-  const names = object.programs.map((one) => one.name);
-  throw usageError(`the object has no program '${name}'${didYouMean(name, names)}`);
-}
-
-/** Text of one instruction; symbols stand where a kernel would put addresses. */
-function textOf(program: ProgramSpec): (code: Code, i: number) => string {
-  const relocations = new Map(program.relocations.map((one) => [one.insn, one]));
-  const functions = new Map(program.functions.map((one) => [one.start, one.name]));
-  return (code, i) =>
-    kernelText(code, i, {
-      helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
-      callee: (_, at) => {
-        const relocation = relocations.get(at);
-        if (relocation) return symbolOf(relocation);
-        return code.src[at] === PSEUDO_CALL ? functions.get(at + 1 + code.imm[at]!) : undefined;
-      },
-      constant: (_, at) => {
-        const relocation = relocations.get(at);
-        return relocation && symbolOf(relocation);
-      },
-    });
-}
-
-function symbolOf(relocation: Relocation): string {
-  switch (relocation.kind) {
-    case 'map':
-      return `map[${relocation.map}]`;
-    case 'map_value':
-      return `map[${relocation.map}][0]+${relocation.offset}`;
-    case 'extern':
-      return relocation.extern;
+/** The options as words (bpftool's) or flags (ours). */
+function dumpOptions(call: CommandCall, words: readonly string[]): DumpOptions {
+  const rest = [...words];
+  const given = new Set(['opcodes', 'visual', 'linum'].filter((name) => call.flag(name)));
+  let file = call.text('file');
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    const known = word === '' ? undefined : WORDS.find((one) => one.startsWith(word!));
+    if (known === undefined) {
+      const hint = didYouMean(word, WORDS);
+      throw usageError(`after PROG come ${WORDS.join(', ')}, not '${word}'${hint}`);
+    }
+    if (known !== 'file') given.add(known);
+    else {
+      file = rest.shift();
+      if (file === undefined) throw usageError("'file' needs a path");
+    }
   }
+  const has = (name: string) => given.has(name);
+  return { opcodes: has('opcodes'), visual: has('visual'), linum: has('linum'), file };
 }
 
-interface ListingOptions {
-  readonly opcodes: boolean;
-  readonly linum: boolean;
-}
-
-function listing(program: ProgramSpec, options: ListingOptions, style: Style): string {
-  const code = decodeCode(program.insns);
-  const text = textOf(program);
-  const functions = new Map(program.functions.map((one) => [one.start, one.name]));
-  const lines = new Map(program.lines.map((one) => [one.insn, one]));
-  let out = '';
-  let last: SourceLine | undefined;
-  for (let i = 0; i < code.length; i += code.op[i] === LD_IMM64 ? 2 : 1) {
-    const name = functions.get(i);
-    if (name !== undefined) out += `${style.bold(`${name}:`)}\n`;
-    const line = lines.get(i);
-    if (line && (options.linum || !sameLine(line, last))) out += sourceText(line, options, style);
-    last = line ?? last;
-    out += `${String(i).padStart(4)}: ${text(code, i)}\n`;
-    if (options.opcodes) out += `       ${style.dim(opcodes(program, code, i))}\n`;
+function checkOptions(
+  call: CommandCall,
+  chosen: readonly NumberedProgram[],
+  { file, visual, opcodes, linum }: DumpOptions,
+): void {
+  const one = file === undefined ? (visual ? 'visual' : undefined) : 'file';
+  if (one && chosen.length !== 1) throw usageError(`'${one}' is for one program: name it`);
+  if (file !== undefined && (opcodes || visual || linum)) {
+    throw usageError("'file' does not go with 'opcodes', 'visual' or 'linum'");
   }
-  return out;
-}
-
-/** Columns of one line are told apart only where they are shown. */
-function sameLine(a: SourceLine, b: SourceLine | undefined): boolean {
-  return a.line === b?.line && a.file === b.file;
-}
-
-function sourceText(line: SourceLine, { linum }: ListingOptions, style: Style): string {
-  const place = linum ? ` [file:${line.file} line_num:${line.line} line_col:${line.column}]` : '';
-  const text = line.text.trim();
-  return text || place ? `${style.accent(`; ${text}`)}${style.dim(place)}\n` : '';
-}
-
-function opcodes(program: ProgramSpec, code: Code, i: number): string {
-  const size = code.op[i] === LD_IMM64 ? 16 : 8;
-  return hex(program.insns.subarray(8 * i, 8 * i + size), ' ');
-}
-
-function jsonLines(program: ProgramSpec): object[] {
-  const code = decodeCode(program.insns);
-  const text = textOf(program);
-  const lines = new Map(program.lines.map((one) => [one.insn, one]));
-  const all: object[] = [];
-  for (let i = 0; i < code.length; i += code.op[i] === LD_IMM64 ? 2 : 1) {
-    const line = lines.get(i);
-    all.push({
-      ...(line ? { src: line.text.trim(), file: line.file, line_num: line.line } : {}),
-      insn: i,
-      disasm: text(code, i),
-    });
-  }
-  return all;
+  if (visual && call.json) throw usageError("'visual' does not go with JSON");
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
 /** A file of the installed package. */
 function packageFile(name: string): URL {
@@ -10,9 +9,4 @@ function packageFile(name: string): URL {
 export function version(): string {
   const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
-}
-
-/** The folder to search for <beeyard/bpf.h>. */
-export function includeFolder(): string {
-  return fileURLToPath(packageFile('include'));
 }

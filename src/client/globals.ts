@@ -61,7 +61,9 @@ export function patchValue(
   const isObject =
     typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
   if (!isObject || type.kind !== 'struct') {
-    image.set(encodeValue(btf, typeId, value), offset);
+    // No longer than the type: items of a flexible array would go over what stands behind.
+    const room = new Uint8Array(btf.sizeOf(typeId));
+    image.set(encodeValue(btf, typeId, value, room), offset);
     return;
   }
   for (const [name, inner] of Object.entries(value as Readonly<Record<string, BtfInput>>)) {

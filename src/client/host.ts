@@ -1,52 +1,78 @@
 import { KernelError, type VerifierError } from '../base/index.ts';
-import { type BtfInput, type BtfValue, decodeValue } from '../btf/index.ts';
+import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type { Kernel, KernelDevice } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
 import { MapOf } from './map.ts';
 import { Program } from './program.ts';
+import type { AnyObject, Input, ObjectShape, TypedObject, WritableName } from './typed.ts';
 
-/** An object file: parsed, its bytes, or (in Node) its path. */
-export type ObjectSource = ObjectFile | Uint8Array | string | URL;
+/** An object file: imported, parsed, its bytes, or (in Node) its path. */
+export type ObjectSource<Shape extends ObjectShape = AnyObject> =
+  | TypedObject<Shape>
+  | ObjectFile
+  | Uint8Array
+  | string
+  | URL;
 
-/** What `load` gives. */
-export interface LoadedObject extends Disposable {
+/**
+ * What `load` gives. Of an imported object the programs and maps that were not loaded are there as
+ * well: touching one throws the reason.
+ */
+export interface LoadedObject<Shape extends ObjectShape = AnyObject> extends Disposable {
   readonly object: ObjectFile;
-  readonly programs: Readonly<Record<string, Program>>;
-  readonly maps: Readonly<Record<string, MapOf>>;
+  readonly programs: Shape['programs'];
+  readonly maps: Shape['maps'];
   /** Live global variables, read and written by name. */
-  readonly globals: Globals;
+  readonly globals: Globals<Shape['globals']>;
   /** Programs this kernel cannot run, with why. */
   readonly refused: ReadonlyMap<string, KernelError | VerifierError>;
 }
 
 /** The global variables of a loaded object. */
-export interface Globals {
-  readonly names: readonly string[];
-  get(name: string): BtfValue;
+export interface Globals<Values = Record<string, BtfValue>> {
+  readonly names: readonly (keyof Values & string)[];
+  get<Name extends keyof Values & string>(name: Name): Values[Name];
   /**
    * Of a struct only the members given change. Throws KernelError EPERM for constants: give those
    * to `load`.
    */
-  set(name: string, value: BtfInput): void;
+  set<Name extends WritableName<Values> & string>(name: Name, value: Input<Values[Name]>): void;
 }
 
 /** A kernel and its devices: where objects are loaded. */
-export class Host implements Disposable {
+export class Host<Device extends string = string> implements Disposable {
   readonly kernel: Kernel;
-  readonly devices: Readonly<Record<string, KernelDevice>>;
-  readonly #loaded: LoadedObject[] = [];
+  readonly devices: Readonly<Record<Device, KernelDevice>>;
+  readonly #loaded: Disposable[] = [];
 
   constructor(kernel: Kernel, devices: Iterable<readonly [string, KernelDevice]>) {
     this.kernel = kernel;
-    this.devices = Object.fromEntries(devices);
+    this.devices = Object.fromEntries(devices) as Record<Device, KernelDevice>;
   }
 
-  /** Creates the object's maps and loads its programs. */
-  async load(source: ObjectSource, options: LoadOptions = {}): Promise<LoadedObject> {
+  /**
+   * Creates the object's maps and loads its programs. What an imported object has is known to the
+   * compiler: names, options, keys, values and globals are checked.
+   *
+   * ```ts
+   * import counter from './counter.bpf.o';
+   *
+   * const { programs, maps } = await host.load(counter, { globals: { limit: 10n } });
+   * ```
+   */
+  async load<Shape extends ObjectShape = AnyObject>(
+    source: ObjectSource<Shape>,
+    options: LoadOptions<NoInfer<Shape>> = {},
+  ): Promise<LoadedObject<Shape>> {
+    const loaded: unknown = await this.#load(source, options as LoadOptions);
+    return loaded as LoadedObject<Shape>;
+  }
+
+  async #load(source: ObjectSource, options: LoadOptions): Promise<LoadedObject> {
     const object = await objectFrom(source);
-    const { maps, programs, refused } = loadObject(this.kernel, object, options);
+    const { maps, programs, refused, owned } = loadObject(this.kernel, object, options);
     const typed = [...maps].map(
       ([name, map]) => [name, new MapOf(map, object.btf, this.kernel.cpus)] as const,
     );
@@ -59,9 +85,10 @@ export class Host implements Disposable {
       refused,
       [Symbol.dispose]() {
         for (const program of programs.values()) program.close();
-        for (const map of maps.values()) map.close();
+        for (const map of owned) map.close();
       },
     };
+    if (isImported(source)) explainMissing(loaded);
     this.#loaded.push(loaded);
     return loaded;
   }
@@ -69,6 +96,28 @@ export class Host implements Disposable {
   [Symbol.dispose](): void {
     for (const loaded of this.#loaded.splice(0)) loaded[Symbol.dispose]();
   }
+}
+
+/** What modules made of object files have on their bytes (src/import). */
+const IMPORTED = Symbol.for('beeyard.object');
+
+const isImported = (source: ObjectSource): boolean =>
+  source instanceof Uint8Array && IMPORTED in source;
+
+/** Types say that all of an imported object is there: what is not throws why when it is touched. */
+function explainMissing({ object, programs, maps, refused }: LoadedObject): void {
+  const explain = (kind: string, specs: readonly { name: string }[], loaded: object) => {
+    for (const { name } of specs) {
+      if (Object.hasOwn(loaded, name)) continue;
+      const text = `${kind} '${name}' was not loaded: it is not in the 'programs' given to load()`;
+      const get = () => {
+        throw refused.get(name) ?? new KernelError('ENOENT', 2, text);
+      };
+      Object.defineProperty(loaded, name, { get });
+    }
+  };
+  explain('program', object.programs, programs);
+  explain('map', object.maps, maps);
 }
 
 async function objectFrom(source: ObjectSource): Promise<ObjectFile> {

@@ -4,3 +4,17 @@ export { type Globals, Host, type LoadedObject, type ObjectSource } from './host
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
 export { Program } from './program.ts';
+export type {
+  Address,
+  AddressPrefix,
+  AnyObject,
+  Input,
+  Ipv4,
+  Ipv4Prefix,
+  ObjectMap,
+  ObjectShape,
+  PerCpuMap,
+  Queue,
+  RecordMap,
+  TypedObject,
+} from './typed.ts';

@@ -4,17 +4,29 @@ import type { BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
+import { type ReusedMap, ReusedMaps } from './reuse.ts';
+import type { AnyObject, Input, ObjectShape } from './typed.ts';
 
-export interface LoadOptions {
+export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
   /**
    * Values for global variables, set before loading (also `const volatile` ones). Of a struct only
    * the members that are given change.
    */
-  readonly globals?: Readonly<Record<string, BtfInput>>;
+  readonly globals?: {
+    readonly [Name in keyof Shape['globals']]?: Input<Shape['globals'][Name]>;
+  };
   /**
    * Programs to load; programs that tail calls reach by the object's own prog_arrays come along.
+   * Default: all but those whose section starts with '?'.
    */
-  readonly programs?: readonly string[];
+  readonly programs?: readonly (keyof Shape['programs'] & string)[];
+  /**
+   * Maps to use instead of those of the object, by name: of another object, or pinned. They must
+   * stay loaded.
+   */
+  readonly maps?: Readonly<Record<string, ReusedMap>>;
+  /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
+  readonly pinRoot?: string;
 }
 
 /** The kernel's objects made from an object file. */
@@ -23,6 +35,8 @@ export interface LoadedObjects {
   readonly programs: ReadonlyMap<string, KernelProgram>;
   /** Maps and programs the kernel refused while nobody who was asked for needs them, with why. */
   readonly refused: ReadonlyMap<string, KernelError | VerifierError>;
+  /** The maps made for this object alone: to be closed with it. */
+  readonly owned: readonly KernelMap[];
 }
 
 /**
@@ -37,23 +51,50 @@ export function loadObject(
   if (!object.littleEndian) {
     throw new KernelError('EINVAL', 22, 'the object is big endian, the machine little endian');
   }
-  const specs = withGlobals(object, options.globals ?? {});
+  const globals = (options.globals ?? {}) as Readonly<Record<string, BtfInput>>;
+  const specs = withGlobals(object, globals);
+  const reused = new ReusedMaps(kernel, specs, options);
+  try {
+    return makeObjects(kernel, object, options, specs, reused);
+  } catch (error) {
+    reused.undo();
+    throw error;
+  }
+}
+
+function makeObjects(
+  kernel: Kernel,
+  object: ObjectFile,
+  options: LoadOptions,
+  specs: readonly MapSpec[],
+  reused: ReusedMaps,
+): LoadedObjects {
   const refused = new Map<string, KernelError | VerifierError>();
   const maps = new Map<string, KernelMap>();
-  for (const spec of specs) {
-    attempt(spec.name, refused, () => maps.set(spec.name, createMap(kernel, spec)));
+  for (const written of specs) {
+    if (written.autocreate === false) continue;
+    const spec = withEntries(written, kernel.cpus);
+    const there = reused.find(spec);
+    attempt(spec.name, refused, () => {
+      maps.set(spec.name, there ?? reused.share(createMap(kernel, spec)));
+    });
   }
+  const leftOut = programsLeftOut(object);
   const wanted = options.programs && withTailCallTargets(options.programs, specs);
   const programs = new Map<string, KernelProgram>();
   for (const spec of object.programs) {
-    if (wanted && !wanted.has(spec.name)) continue;
+    if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
     const load = () => programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused));
     if (options.programs?.includes(spec.name)) load();
     else attempt(spec.name, refused, load);
   }
   checkAllFound(object, options.programs ?? [], programs);
-  for (const spec of specs) if (maps.has(spec.name)) fillSlots(spec, maps, programs);
-  return { maps, programs, refused };
+  for (const spec of specs) {
+    const filled = reused.has(spec.name) && spec.type !== 'prog_array';
+    if (maps.has(spec.name) && !filled) fillSlots(spec, maps, programs);
+  }
+  const owned = [...maps].flatMap(([name, map]) => (reused.has(name) ? [] : [map]));
+  return { maps, programs, refused, owned };
 }
 
 /** Does it, or remembers why the kernel refused. */
@@ -96,10 +137,13 @@ function checkAllFound(
   }
 }
 
-function createMap(kernel: Kernel, written: MapSpec): KernelMap {
-  // No size means one entry per CPU, for the type that has events per CPU.
+/** No size means one entry per CPU, for the type that has events per CPU. */
+function withEntries(written: MapSpec, cpus: number): MapSpec {
   const sized = written.maxEntries === 0 && written.type === 'perf_event_array';
-  const spec = sized ? { ...written, maxEntries: kernel.cpus } : written;
+  return sized ? { ...written, maxEntries: cpus } : written;
+}
+
+function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
   const inner = spec.inner && kernel.createMap(spec.inner);
   const map = kernel.createMap(spec, inner);
   if (spec.initialValue && spec.dataSection) {
@@ -113,6 +157,21 @@ function createMap(kernel: Kernel, written: MapSpec): KernelMap {
 
 function check(result: number, what: string): void {
   if (result < 0) throw new KernelError(errnoName(result), -result, `cannot ${what}`);
+}
+
+/**
+ * Programs libbpf does not load by itself: of sections that start with '?', and those that are only
+ * in struct_ops tables of such sections.
+ */
+function programsLeftOut({ programs, maps }: ObjectFile): Set<string> {
+  const names = (tables: readonly MapSpec[]): string[] =>
+    tables.flatMap(({ initialSlots }) => (initialSlots ?? []).map(({ name }) => name));
+  const unused = new Set(names(maps.filter(({ autocreate }) => autocreate === false)));
+  for (const name of names(maps.filter(({ autocreate }) => autocreate !== false))) {
+    unused.delete(name);
+  }
+  for (const { name, autoload } of programs) if (autoload === false) unused.add(name);
+  return unused;
 }
 
 function withTailCallTargets(asked: readonly string[], specs: readonly MapSpec[]): Set<string> {

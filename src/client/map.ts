@@ -4,6 +4,7 @@ import { type Btf, type BtfInput, type BtfValue, decodeValue } from '../btf/inde
 import type { KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
+import type { Input } from './typed.ts';
 
 /**
  * A key or value as it comes out of a map: decoded by its BTF type, or bytes where there is none.
@@ -31,8 +32,15 @@ export interface MapRecord<T = MapValue> {
  * for (const [address, { packets }] of maps.seen) report(address, packets);
  * ```
  * Failures are `KernelError`s with the code Linux gives (`E2BIG`, `EPERM`, …).
+ *
+ * `KeyText`: text that keys may be given as, besides `K`. `In`: what `set` takes as a value.
  */
-export class MapOf<K = MapValue, V = MapValue> {
+export class MapOf<
+  K = MapValue,
+  V = MapValue,
+  KeyText extends string = never,
+  In = Input<V> | Uint8Array,
+> {
   readonly name: string;
   readonly spec: MapSpec;
   readonly kernelMap: KernelMap;
@@ -54,7 +62,7 @@ export class MapOf<K = MapValue, V = MapValue> {
   }
 
   /** The value of a key, or undefined. */
-  get(key: K | BtfInput): V | undefined {
+  get(key: Input<K> | KeyText | Uint8Array): V | undefined {
     const out = new Uint8Array(this.kernelMap.userValueSize);
     const result = this.kernelMap.lookup(this.#keys.encode(key as BtfInput), out);
     if (result === ENOENT) return undefined;
@@ -63,7 +71,7 @@ export class MapOf<K = MapValue, V = MapValue> {
   }
 
   /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */
-  set(key: K | BtfInput, value: V | BtfInput, when: keyof typeof UPDATE = 'any'): this {
+  set(key: Input<K> | KeyText | Uint8Array, value: In, when: keyof typeof UPDATE = 'any'): this {
     const bytes = this.#encode(value);
     const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
     this.#check(result, 'update');
@@ -71,19 +79,22 @@ export class MapOf<K = MapValue, V = MapValue> {
   }
 
   /** Puts a map into a map-in-map, or a program into a prog_array. */
-  setObject(key: K | BtfInput, object: MapOf | { readonly kernelProgram: KernelProgram }): this {
+  setObject(
+    key: Input<K> | KeyText | Uint8Array,
+    object: { readonly kernelMap: KernelMap } | { readonly kernelProgram: KernelProgram },
+  ): this {
     const target = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), target);
     this.#check(result, 'update');
     return this;
   }
 
-  has(key: K | BtfInput): boolean {
+  has(key: Input<K> | KeyText | Uint8Array): boolean {
     return this.get(key) !== undefined;
   }
 
   /** Takes a key out; false if it was not there. */
-  delete(key: K | BtfInput): boolean {
+  delete(key: Input<K> | KeyText | Uint8Array): boolean {
     const result = this.kernelMap.delete(this.#keys.encode(key as BtfInput));
     if (result === ENOENT) return false;
     this.#check(result, 'delete from');
@@ -104,7 +115,7 @@ export class MapOf<K = MapValue, V = MapValue> {
   }
 
   /** Adds a value to a queue or stack, or a member to a bloom filter. */
-  push(value: V | BtfInput): void {
+  push(value: In): void {
     this.#check(this.kernelMap.update(new Uint8Array(0), this.#encode(value)), 'push to');
   }
 

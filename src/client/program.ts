@@ -1,14 +1,13 @@
-import type {
-  AttachOptions,
-  KernelLink,
-  KernelProgram,
-  RunOptions,
-  RunResult,
-} from '../kernel/index.ts';
+import type { KernelLink, KernelProgram } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { AttachOptionsOf, RunOptionsOf, RunResultOf } from './program-types.ts';
 
-/** A loaded program: run it once, or attach it to a hook. */
-export class Program implements Disposable {
+/**
+ * A loaded program: run it once, or attach it to a hook. `Type` is the word of its type ('xdp',
+ * 'sched_cls', …), where it is known when the TypeScript is compiled: it says which options make
+ * sense and which verdicts there are.
+ */
+export class Program<Type extends string = string> implements Disposable {
   readonly kernelProgram: KernelProgram;
 
   constructor(kernelProgram: KernelProgram) {
@@ -28,8 +27,8 @@ export class Program implements Disposable {
   }
 
   /** Runs it on one packet, outside of any hook (BPF_PROG_TEST_RUN). */
-  run(options: RunOptions = {}): RunResult {
-    return this.kernelProgram.run(options);
+  run(...[options]: RunOptionsOf<Type>): RunResultOf<Type> {
+    return this.kernelProgram.run(options) as RunResultOf<Type>;
   }
 
   /**
@@ -39,7 +38,7 @@ export class Program implements Disposable {
    * using link = programs.firewall.attach({ device: 'eth0' });
    * ```
    */
-  attach(options: AttachOptions): KernelLink {
+  attach(options: AttachOptionsOf<Type>): KernelLink {
     return this.kernelProgram.attach(options);
   }
 

@@ -1,14 +1,11 @@
 import { ByteReader } from '../base/index.ts';
 import { stringAt } from './strings.ts';
-import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol, ElfSymbolType } from './types.ts';
-import { SHN_LORESERVE, SHT_RELA } from './types.ts';
+import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './types.ts';
+import { BINDINGS, SHN_LORESERVE, SHT_RELA, SYMBOL_TYPES, VISIBILITIES } from './types.ts';
 
 const SYMBOL_SIZE = 24;
 const REL_SIZE = 16;
 const RELA_SIZE = 24;
-const TYPES: readonly ElfSymbolType[] = ['none', 'object', 'function', 'section', 'file'];
-const BINDINGS = ['local', 'global', 'weak'] as const;
-const VISIBILITIES = ['default', 'internal', 'hidden', 'protected'] as const;
 
 /** All symbols of a symbol table section. */
 export function readSymbols(
@@ -37,7 +34,7 @@ function readSymbol(reader: ByteReader, names: ElfSection, at: number, index: nu
   return {
     index,
     name: nameOffset === 0 ? '' : stringAt(reader, names, nameOffset, 'a symbol name'),
-    type: TYPES[info & 15] ?? 'other',
+    type: SYMBOL_TYPES[info & 15] ?? 'other',
     binding: BINDINGS[info >> 4] ?? 'other',
     visibility: VISIBILITIES[reader.u8(at + 5) & 3]!,
     section: reader.u16(at + 6),

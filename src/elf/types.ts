@@ -65,6 +65,17 @@ export interface ElfRelocation {
   readonly addend: number | undefined;
 }
 
+/** Words by their number in a symbol's `st_info` and `st_other`. */
+export const SYMBOL_TYPES: readonly ElfSymbolType[] = [
+  'none',
+  'object',
+  'function',
+  'section',
+  'file',
+];
+export const BINDINGS = ['local', 'global', 'weak'] as const;
+export const VISIBILITIES = ['default', 'internal', 'hidden', 'protected'] as const;
+
 export const SHT_PROGBITS = 1;
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
@@ -74,6 +85,9 @@ export const SHT_REL = 9;
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
 export const SHF_EXECINSTR = 4;
+export const SHF_STRINGS = 32;
 /** Section indices from here on are not indices. */
 export const SHN_LORESERVE = 0xff00;
 export const EM_BPF = 247;
+/** e_type of relocatable objects. */
+export const ET_REL = 1;

@@ -47,6 +47,14 @@ const CHECKS: Readonly<Record<ArgContract['kind'], number>> = {
   // Handed on to the callback as it is; the callback's own accesses are checked.
   stack_mem: CONTRACT_SCALAR,
   arena: CONTRACT_SCALAR,
+  workqueue: CONTRACT_FIXED,
+  list_head: CONTRACT_POINTER,
+  list_node: CONTRACT_POINTER,
+  rb_root: CONTRACT_POINTER,
+  rb_node: CONTRACT_POINTER,
+  iterator: CONTRACT_POINTER,
+  allocated_object: CONTRACT_POINTER,
+  refcounted_object: CONTRACT_POINTER,
   any: CONTRACT_SCALAR,
   none: CONTRACT_NONE,
 };

@@ -2,12 +2,11 @@ import {
   BPF_CMPXCHG,
   BPF_FETCH,
   type Code,
+  FRAME_POINTER,
   type InsnInfo,
   insnInfo,
   invalidReason,
 } from '../isa/index.ts';
-
-const FRAME_POINTER = 10;
 
 /** Kinds whose destination register receives a value. */
 const WRITES_DST: ReadonlySet<InsnInfo['kind']> = new Set([

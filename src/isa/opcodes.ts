@@ -90,6 +90,8 @@ export const BPF_MAY_GOTO = 0;
 
 /** Registers a program may name: r0 to r10, the frame pointer. */
 export const BPF_REGISTERS = 11;
+/** Number of the register that holds the frame's address, which programs may only read. */
+export const FRAME_POINTER = 10;
 
 /** The opcode of ld_imm64, the one instruction of two slots. */
 export const LD_IMM64 = BPF_LD | BPF_DW | BPF_IMM;

@@ -16,6 +16,12 @@ export interface Kernel {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
   ): KernelProgram;
+  /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
+  pinMap(path: string, map: KernelMap): void;
+  /** BPF_OBJ_GET: the map pinned at a path, or undefined. */
+  pinnedMap(path: string): KernelMap | undefined;
+  /** Takes a pin away. Throws KernelError ENOENT. */
+  unpin(path: string): void;
 }
 
 /** The bpf(2) map commands. Numbers returned are 0 or a negative errno, as the system call does. */
@@ -40,6 +46,7 @@ export interface KernelMap {
   drain(): KernelRecord[];
   /** Records that found no room in a perf event array. */
   readonly lost: number;
+  /** Gives the map up; one that is pinned stays. */
   close(): void;
 }
 
@@ -81,10 +88,26 @@ export interface RunOptions {
   readonly device?: string;
 }
 
+/** Words for what an XDP program returns (enum xdp_action). */
+export type XdpVerdict = 'aborted' | 'drop' | 'pass' | 'tx' | 'redirect' | `unknown ${number}`;
+
+/** Words for what a tc program returns (TCX_* and TC_ACT_*). */
+export type TcVerdict =
+  | 'next'
+  | 'pass'
+  | 'reclassify'
+  | 'drop'
+  | 'pipe'
+  | 'stolen'
+  | 'queued'
+  | 'redirect'
+  | 'trap'
+  | `unknown ${number}`;
+
 export interface RunResult {
   /** Low 32 bits of r0, signed. */
   readonly returnValue: number;
-  /** Word for it ('pass', 'drop', …) or its number as text. */
+  /** Word for it ('pass', 'drop', …). */
   readonly verdict: string;
   /** The packet after the run. */
   readonly data: Uint8Array | undefined;
@@ -118,7 +141,7 @@ export interface SentPacket {
 /** What became of a packet a device received. */
 export interface ReceiveResult {
   /** 'pass', 'drop', 'tx', 'redirect', 'aborted', …; 'pass' too when no program is attached. */
-  readonly verdict: string;
+  readonly verdict: XdpVerdict | TcVerdict;
   /** The return code of the last program that ran, or undefined if none did. */
   readonly verdictCode: number | undefined;
   /** The packet after the programs. */

@@ -1,4 +1,4 @@
-import { loadKernelProfile } from '../abi/index.ts';
+import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
@@ -6,13 +6,13 @@ import { Network } from './net/network.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
-export interface MachineOptions {
+export interface MachineOptions<Device extends string = string> {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
   /** Network devices by name; every machine has `lo` too. */
-  readonly devices?: Readonly<Record<string, DeviceOptions>>;
+  readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
   readonly engine?: EngineName | Engine;
   /** Memory other threads can join. */
@@ -28,6 +28,11 @@ export interface MachineOptions {
    * unseen, and every access is checked while they run.
    */
   readonly verify?: boolean;
+  /**
+   * The kernel whose rules hold. Default: `loadKernelProfile()`. In browsers
+   * `loadKernelProfile({ types: 'slim' })` is a thirteenth of it.
+   */
+  readonly kernel?: KernelProfile;
 }
 
 /** A machine with its network. */
@@ -42,7 +47,8 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
-  const rules = options.verify === false ? undefined : await loadKernelProfile();
+  const rules =
+    options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   machine = new Machine({ ...options, rules, engine, subsystems: [network] });
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {

@@ -1,12 +1,10 @@
 import type { ProgramTypeDef } from '../abi/index.ts';
-import { KernelError } from '../base/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
-import type { ExternSpec, ObjectFile, ProgramSpec, Relocation } from '../object/index.ts';
+import type { MapRelocation, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { M_VALUE_TAG, M_VALUES, REGION_MAP_HANDLE, TAG_BASE } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
 
 /** Marks of ld_imm64 in its source register (BPF_PSEUDO_*). */
-const PSEUDO_NONE = 0;
 const PSEUDO_MAP = 1;
 const PSEUDO_MAP_VALUE = 2;
 
@@ -17,19 +15,22 @@ export interface LinkTarget {
   mapAddress(name: string): number;
 }
 
+/** What of a relocated program is linked. */
+type Relocated = Pick<RelocatedProgram, 'insns' | 'relocations'>;
+
 /**
- * The program with every pseudo load resolved: what an engine compiles. Throws KernelError for a
- * map or kernel symbol the machine does not have.
+ * The relocated program with every pseudo load of a map resolved: what an engine compiles. Throws
+ * KernelError for a map the machine does not have.
  */
 export function link(
   spec: ProgramSpec,
+  relocated: Relocated,
   id: number,
   type: ProgramTypeDef,
-  object: ObjectFile,
   target: LinkTarget,
 ): ProgramImage {
-  const insns = spec.insns.slice();
-  for (const relocation of spec.relocations) resolve(insns, relocation, spec, object, target);
+  const insns = relocated.insns.slice();
+  for (const relocation of relocated.relocations) resolve(insns, relocation, target);
   return {
     name: spec.name,
     id,
@@ -41,17 +42,7 @@ export function link(
   };
 }
 
-function resolve(
-  insns: Uint8Array,
-  relocation: Relocation,
-  spec: ProgramSpec,
-  object: ObjectFile,
-  target: LinkTarget,
-): void {
-  if (relocation.kind === 'extern') {
-    resolveExtern(insns, relocation.insn, externOf(object, relocation.extern), spec);
-    return;
-  }
+function resolve(insns: Uint8Array, relocation: MapRelocation, target: LinkTarget): void {
   const address = target.mapAddress(relocation.map);
   if (relocation.kind === 'map') {
     patch(insns, relocation.insn, PSEUDO_MAP, address, TAG_BASE + REGION_MAP_HANDLE);
@@ -66,27 +57,6 @@ function resolve(
     value,
     view.getInt32(address + M_VALUE_TAG, true),
   );
-}
-
-function externOf(object: ObjectFile, name: string): ExternSpec {
-  const found = object.externs.find((one) => one.name === name);
-  return found ?? { name, kind: 'ksym_variable', weak: false, typeId: 0 };
-}
-
-/** The machine has no kernel symbols: a weak one is 0, others stop the load as libbpf would. */
-function resolveExtern(
-  insns: Uint8Array,
-  insn: number,
-  extern: ExternSpec,
-  spec: ProgramSpec,
-): void {
-  if (!extern.weak) {
-    const what = extern.kind === 'ksym_function' ? 'kernel function' : 'kernel symbol';
-    const text = `program '${spec.name}' needs the ${what} '${extern.name}', not in this machine`;
-    throw new KernelError('ESRCH', 3, text);
-  }
-  const isLoad = insns[insn * 8] === 0x18;
-  if (isLoad) patch(insns, insn, PSEUDO_NONE, 0, 0);
 }
 
 /** Writes a 64-bit value and its mark into the ld_imm64 at instruction `insn`. */

@@ -13,8 +13,9 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
-import { adapted, isSameProgram, verifyProgram } from './rules.ts';
+import { relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -50,6 +51,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly maps = new Set<MachineMap>();
   readonly programs = new Set<MachineProgram>();
   readonly #byAddress = new Map<number, MachineMap>();
+  readonly #pins = new Pins();
+  readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
 
@@ -77,6 +80,12 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   createMap(spec: MapSpec, inner?: KernelMap): MachineMap {
+    const facts = mapTypes.find((type) => type.id === spec.typeId);
+    if (!facts) {
+      const type = spec.type ?? `number ${spec.typeId}`;
+      const text = `map '${spec.name}': this machine has no maps of type ${type}`;
+      throw new KernelError('EINVAL', 22, text);
+    }
     const map = this.runtime.createMap({
       name: spec.name,
       type: spec.typeId,
@@ -87,11 +96,22 @@ export class Machine implements Kernel, ProgramHost {
       extra: spec.extra,
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
-    const facts = mapTypes.find((type) => type.id === spec.typeId);
-    const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map));
+    const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
     return made;
+  }
+
+  pinMap(path: string, map: KernelMap): void {
+    this.#pins.pin(path, map);
+  }
+
+  pinnedMap(path: string): KernelMap | undefined {
+    return this.#pins.get(path);
+  }
+
+  unpin(path: string): void {
+    this.#pins.remove(path);
   }
 
   /** The map whose header is at `address`. */
@@ -110,21 +130,48 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
-    const verification = verifyProgram(spec, maps, object, this.settings.rules);
+    const adapted = relocated(spec, object, this.settings.rules);
+    const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
     const id = this.#nextProgram++;
-    const image = link(adapted(spec, object, this.settings.rules), id, type, object, {
+    const { kconfig } = adapted;
+    const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
-      mapAddress: (name) => addressOf(maps, name, spec),
+      mapAddress: (name) =>
+        name === kconfig?.name
+          ? this.#configuration(kconfig).runtimeMap.address
+          : this.#addressOf(maps, name, spec),
     });
     const { engine, profile, fuel } = this.settings;
     const code = engine.load(image, this.runtime, {
-      checks: !(verification && isSameProgram(spec)),
+      checks: !verification,
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
+  }
+
+  #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
+    const map = maps.get(name) as MachineMap | undefined;
+    if (!map) {
+      throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
+    }
+    const { address } = map.runtimeMap;
+    if (this.#byAddress.get(address) === map) return address;
+    throw new KernelError('EBADF', 9, `map '${name}' is one of another machine`);
+  }
+
+  /** The map with values of the kernel's configuration: one for all programs of an object. */
+  #configuration(spec: MapSpec): MachineMap {
+    let map = this.#configurations.get(spec);
+    if (!map) {
+      map = this.createMap(spec);
+      map.update(new Uint8Array(spec.keySize), spec.initialValue!);
+      map.freeze();
+      this.#configurations.set(spec, map);
+    }
+    return map;
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {
@@ -152,12 +199,6 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
-}
-
-function addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
-  const map = maps.get(name);
-  if (map) return (map as MachineMap).runtimeMap.address;
-  throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
 }
 
 function makeLink(id: number, program: MachineProgram, detach: () => void): KernelLink {

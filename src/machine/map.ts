@@ -2,6 +2,7 @@ import type { MapTypeDef } from '../abi/index.ts';
 import type { KernelMap, KernelProgram, KernelRecord } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import type { RuntimeMap } from '../runtime/index.ts';
+import type { Pins } from './pins.ts';
 import type { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
@@ -11,17 +12,20 @@ export class MachineMap implements KernelMap {
   readonly perCpu: boolean;
   readonly runtimeMap: RuntimeMap;
   readonly #records: RecordReader;
+  readonly #pins: Pins;
 
   constructor(
     spec: MapSpec,
-    facts: MapTypeDef | undefined,
+    facts: MapTypeDef,
     runtimeMap: RuntimeMap,
     records: RecordReader,
+    pins: Pins,
   ) {
     this.spec = spec;
-    this.perCpu = facts?.perCpu === true;
+    this.perCpu = facts.perCpu === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
+    this.#pins = pins;
   }
 
   get id(): number {
@@ -73,6 +77,6 @@ export class MachineMap implements KernelMap {
   }
 
   close(): void {
-    this.runtimeMap.free();
+    if (!this.#pins.holds(this)) this.runtimeMap.free();
   }
 }

@@ -1,8 +1,36 @@
 import type { KernelProfile } from '../abi/index.ts';
-import { VerifierError } from '../base/index.ts';
+import { KernelError, VerifierError } from '../base/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
-import { type ObjectFile, type ProgramSpec, relocateProgram } from '../object/index.ts';
+import {
+  type MapSpec,
+  type ObjectFile,
+  type ProgramSpec,
+  type RelocatedProgram,
+  relocateProgram,
+} from '../object/index.ts';
 import { explain, explanationText, verify, verifierInput } from '../verifier/index.ts';
+
+/** This machine has no kernel functions or variables: programs see a kernel without them. */
+const offers = (): boolean => false;
+
+/**
+ * The program as this machine runs it: adapted to the types and the configuration of the kernel
+ * whose rules hold. What is verified and what runs are made from this one.
+ */
+export function relocated(
+  spec: ProgramSpec,
+  object: ObjectFile,
+  rules: KernelProfile | undefined,
+): RelocatedProgram {
+  try {
+    return relocateProgram(object, spec, rules, { offers });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const reason = error.message.slice(0, -` (${error.code})`.length);
+    const text = `program '${spec.name}': ${reason}`;
+    throw new KernelError(error.code, error.errno, text, { cause: error });
+  }
+}
 
 /**
  * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
@@ -10,12 +38,13 @@ import { explain, explanationText, verify, verifierInput } from '../verifier/ind
  */
 export function verifyProgram(
   spec: ProgramSpec,
+  relocated: RelocatedProgram,
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
 ): ProgramVerification | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules);
+  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
   const result = verify(input, rules);
   if (!result.ok) {
     const why = explain(input, rules);
@@ -32,26 +61,15 @@ export function verifyProgram(
 }
 
 /**
- * True if what runs is what was verified. A program that tests for kernel symbols, which the rules
- * have and this machine has not, takes other ways here.
+ * The object as it is loaded: constants may have been set, and maps may be those of others, which
+ * have the types of this object here.
  */
-export function isSameProgram(spec: ProgramSpec): boolean {
-  return !spec.relocations.some(({ kind }) => kind === 'extern');
-}
-
-/** The object as it is loaded: constants may have been set. */
 function withMaps(object: ObjectFile, maps: ReadonlyMap<string, KernelMap>): ObjectFile {
-  return { ...object, maps: object.maps.map((map) => maps.get(map.name)?.spec ?? map) };
-}
-
-/** The program with what depends on the kernel's types put in; symbols stay for the linker. */
-export function adapted(
-  spec: ProgramSpec,
-  object: ObjectFile,
-  rules: KernelProfile | undefined,
-): ProgramSpec {
-  if (!rules || spec.coreRelocations.length === 0) return spec;
-  const isSymbol = spec.relocations.some(({ kind }) => kind === 'extern');
-  if (isSymbol) return spec;
-  return { ...spec, insns: relocateProgram(object, spec, rules).insns };
+  const loaded = (written: MapSpec): MapSpec => {
+    const spec = maps.get(written.name)?.spec ?? written;
+    const { name, keyTypeId, valueTypeId } = written;
+    const own = spec.keyTypeId === keyTypeId && spec.valueTypeId === valueTypeId;
+    return own && spec.name === name ? spec : { ...spec, name, keyTypeId, valueTypeId };
+  };
+  return { ...object, maps: object.maps.map(loaded) };
 }

@@ -1,4 +1,4 @@
-import type { KernelTypes } from '../abi/modules.ts';
+import { checkComplete, type KernelTypes } from '../abi/modules.ts';
 import type { Btf, BtfType } from '../btf/index.ts';
 
 /** What separates a name from its flavor: 'task_struct___new' is a view of 'task_struct'. */
@@ -29,10 +29,36 @@ NAMED.add('fwd').add('func').add('var').add('datasec').add('float').add('decl_ta
 export interface Candidate {
   readonly btf: Btf;
   readonly id: number;
+  /** Name of the module that has it; undefined: the kernel itself. */
+  readonly module: string | undefined;
 }
 
-/** By local type; every search of one kernel shares the table. */
-const tables = new WeakMap<Btf, Map<string, readonly number[]>>();
+/** What was looked up in a BTF; every search of one kernel shares it. */
+interface Lookups {
+  /** Ids by kind and essential name of the local type. */
+  readonly found: Map<string, readonly number[]>;
+  /** Names with a flavor, by what is essential of them. */
+  readonly flavors: ReadonlyMap<string, readonly string[]>;
+}
+
+const lookups = new WeakMap<Btf, Lookups>();
+
+function lookupsOf(btf: Btf): Lookups {
+  let known = lookups.get(btf);
+  if (!known) lookups.set(btf, (known = { found: new Map(), flavors: flavorsIn(btf) }));
+  return known;
+}
+
+function flavorsIn(btf: Btf): Map<string, string[]> {
+  const flavors = new Map<string, string[]>();
+  for (const name of btf.stringsWith('___')) {
+    const essential = essentialName(name);
+    if (essential === name) continue;
+    const names = flavors.get(essential) ?? [];
+    if (!names.includes(name)) flavors.set(essential, [...names, name]);
+  }
+  return flavors;
+}
 
 /**
  * The kernel's types with the name and kind of a local type, flavors on both sides aside; if it has
@@ -40,23 +66,26 @@ const tables = new WeakMap<Btf, Map<string, readonly number[]>>();
  */
 export function candidatesOf(kernel: KernelTypes, local: BtfType): readonly Candidate[] {
   if (!NAMED.has(local.kind)) return [];
-  const found = ownCandidates(kernel.btf(), local);
+  const found = ownCandidates(kernel.btf(), local, undefined);
   if (found.length > 0) return found;
-  return kernel.modules.flatMap((module) => ownCandidates(module.btf(), local));
+  const others = kernel.modules.flatMap((module) =>
+    ownCandidates(module.btf(), local, module.name),
+  );
+  if (others.length === 0) checkComplete(kernel, local.kind, essentialName(local.name));
+  return others;
 }
 
-function ownCandidates(btf: Btf, local: BtfType): Candidate[] {
-  let table = tables.get(btf);
-  if (!table) tables.set(btf, (table = new Map()));
+function ownCandidates(btf: Btf, local: BtfType, module: string | undefined): Candidate[] {
+  const { found, flavors } = lookupsOf(btf);
   const name = essentialName(local.name);
   const key = `${isEnum(local) ? 'enum' : local.kind} ${name}`;
-  let found = table.get(key);
-  if (!found) table.set(key, (found = search(btf, local, name)));
-  return found.map((id) => ({ btf, id }));
+  let ids = found.get(key);
+  if (!ids) found.set(key, (ids = search(btf, local, [name, ...(flavors.get(name) ?? [])])));
+  return ids.map((id) => ({ btf, id, module }));
 }
 
-function search(btf: Btf, local: BtfType, name: string): number[] {
+function search(btf: Btf, local: BtfType, names: readonly string[]): number[] {
   const kinds = isEnum(local) ? (['enum', 'enum64'] as const) : ([local.kind] as const);
-  const found = kinds.flatMap((kind) => btf.findAll(kind, name));
+  const found = kinds.flatMap((kind) => names.flatMap((name) => btf.findAll(kind, name)));
   return found.filter((id) => id >= btf.firstOwnId).sort((a, b) => a - b);
 }

@@ -20,7 +20,7 @@ import { CoreError } from './core-spec.ts';
 import type { CoreResult } from './core-value.ts';
 
 /** Number of no helper: what a poisoned instruction calls ("bad relo", 0xbad2310). */
-export const POISONED_HELPER = 195896080;
+const POISONED_HELPER = 195896080;
 
 const SIZE_BITS = 0x18;
 const BYTES_OF_SIZE: Readonly<Record<number, number>> = { [BPF_W]: 4, [BPF_H]: 2, [BPF_B]: 1 };
@@ -50,6 +50,9 @@ function poison(code: Code, at: number): void {
   const slots = code.op[at] === LD_IMM64 ? 2 : 1;
   for (let i = 0; i < slots; i++) code.set(at + i, BPF_JMP | BPF_CALL, 0, 0, 0, POISONED_HELPER);
 }
+
+export const isPoisoned = (code: Code, at: number): boolean =>
+  code.op[at] === (BPF_JMP | BPF_CALL) && code.imm[at] === POISONED_HELPER;
 
 function expect(found: bigint, { before, validate }: CoreResult): void {
   if (validate && found !== before) throw new CoreError(`value is ${found}, not ${before}`);

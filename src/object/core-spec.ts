@@ -18,6 +18,8 @@ export interface AccessSpec {
   readonly rootId: number;
   readonly kind: CoreRelocationKind;
   readonly path: Accessor[];
+  /** Levels gone through so far, members without name among them. */
+  levels: number;
   bitOffset: number;
 }
 
@@ -40,6 +42,17 @@ const fail = (reason: string): never => {
   throw new CoreError(reason);
 };
 
+/** The access as one would write it: 'task_struct.comm[3]', 'pid_type PIDTYPE_TGID'. */
+export function accessText({ btf, rootId, path, kind }: AccessSpec): string {
+  const root = btf.type(rootId).name;
+  if (isTypeKind(kind)) return root;
+  if (isEnumKind(kind)) return `${root} ${path[0]!.name}`;
+  const [first, ...rest] = path;
+  const steps = rest.map(({ name, index }) => (name === undefined ? `[${index}]` : `.${name}`));
+  const element = first!.index > 0 || rest.length === 0 ? `[${first!.index}]` : '';
+  return `${root}${element}${steps.join('')}`;
+}
+
 /** What the compiler wrote down, followed through the object's own types (bpf_core_parse_spec). */
 export function localSpec(
   btf: Btf,
@@ -47,7 +60,7 @@ export function localSpec(
   access: string,
   kind: CoreRelocationKind,
 ): AccessSpec {
-  const spec: AccessSpec = { btf, rootId: typeId, kind, path: [], bitOffset: 0 };
+  const spec: AccessSpec = { btf, rootId: typeId, kind, path: [], levels: 0, bitOffset: 0 };
   if (isTypeKind(kind)) return access === '0' ? spec : fail(`access string '${access}'`);
   const indexes = access.split(':').map((each) => (/^\d+$/.test(each) ? Number(each) : -1));
   if (indexes.some((index) => index < 0) || indexes.length > MAX_LEVELS) {
@@ -111,6 +124,7 @@ export function targetSpec(
     rootId: targetId,
     kind: local.kind,
     path: [],
+    levels: 0,
     bitOffset: 0,
   };
   if (isTypeKind(local.kind)) {
@@ -125,7 +139,7 @@ export function targetSpec(
     const next =
       accessor.name === undefined
         ? enterElement(spec, id, accessor, level)
-        : findMember(spec, id, local.btf, accessor, 0);
+        : findMember(spec, id, local.btf, accessor);
     if (next === undefined) return undefined;
     id = next;
   }
@@ -151,6 +165,7 @@ function enterElement(
 ): number | undefined {
   const { btf, path } = spec;
   let element = id;
+  goDown(spec);
   if (level > 0) {
     const array = btf.type(id);
     if (array.kind !== 'array') return undefined;
@@ -171,20 +186,18 @@ function findMember(
   id: number,
   localBtf: Btf,
   accessor: Accessor,
-  depth: number,
 ): number | undefined {
-  if (depth > MAX_LEVELS) fail('members are nested too deep');
   const typeId = spec.btf.resolve(id);
   const type = spec.btf.type(typeId);
   if (type.kind !== 'struct' && type.kind !== 'union') return undefined;
   const local = memberAt(localBtf.type(accessor.typeId), accessor.index);
   for (const [index, member] of type.members.entries()) {
+    goDown(spec);
     if (member.name === '') {
-      const before = spec.bitOffset;
       spec.bitOffset += member.bitOffset;
-      const found = findMember(spec, member.type, localBtf, accessor, depth + 1);
+      const found = findMember(spec, member.type, localBtf, accessor);
       if (found !== undefined) return found;
-      spec.bitOffset = before;
+      spec.bitOffset -= member.bitOffset;
     } else if (member.name === local.name) {
       const pair = {
         local: localBtf,
@@ -197,8 +210,14 @@ function findMember(
       spec.bitOffset += member.bitOffset;
       return member.type;
     }
+    spec.levels--;
   }
   return undefined;
+}
+
+function goDown(spec: AccessSpec): void {
+  if (spec.levels === MAX_LEVELS) fail('members are nested too deep');
+  spec.levels++;
 }
 
 function memberAt(type: BtfType, index: number): BtfMember {

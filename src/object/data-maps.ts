@@ -1,12 +1,11 @@
+import { constants, enums } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { failIn, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS } from '../elf/index.ts';
 import type { Source } from './source.ts';
 import type { MapSpec } from './types.ts';
 
-const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_F_MMAPABLE = 1 << 10;
+const { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } = constants;
 /** No compiler makes data sections near this; a larger number is a broken header. */
 const MAX_DATA_SIZE = 1 << 28;
 
@@ -32,7 +31,7 @@ export function readDataMap({ btf }: Source, section: ElfSection, dataSection: D
   return {
     name: section.name,
     type: 'array',
-    typeId: BPF_MAP_TYPE_ARRAY,
+    typeId: enums.bpf_map_type.BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: section.size,
     maxEntries: 1,
@@ -42,7 +41,8 @@ export function readDataMap({ btf }: Source, section: ElfSection, dataSection: D
     keyTypeId: 0,
     valueTypeId,
     dataSection,
-    initialValue: section.type === SHT_NOBITS ? new Uint8Array(section.size) : section.data.slice(),
+    // What is not in the file is zero.
+    ...(section.type !== SHT_NOBITS && { initialValue: section.data.slice() }),
   };
 }
 

@@ -1,7 +1,14 @@
 export { parseBtfFile, parseObject } from './parse.ts';
+export type { CoreCandidate, CoreDecision } from './core.ts';
 export { essentialName } from './core-names.ts';
-export type { MapRelocation, RelocatedProgram } from './relocate.ts';
-export { relocateProgram } from './relocate.ts';
+export { countsSymbolsTwice } from './relocations.ts';
+export { coreUses } from './core-uses.ts';
+export type { LinkInput } from './linker/input.ts';
+export { LinkError } from './linker/link-error.ts';
+export { linkObjects } from './linker/link-objects.ts';
+export type { MapRelocation, RelocatedProgram, RelocationOptions } from './relocate.ts';
+export { coreDecisions, relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
 export { SECTION_FORMS, sectionMeaning } from './sections.ts';
+export { programTag } from './tag.ts';
 export * from './types.ts';

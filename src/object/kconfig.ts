@@ -1,11 +1,9 @@
-import type { KernelOption, KernelProfile } from '../abi/profile.ts';
+import { constants, enums } from '../abi/index.ts';
+import type { KernelOption, TargetKernel } from '../abi/target-kernel.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
 import type { ExternSpec, MapSpec } from './types.ts';
-
-const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_F_RDONLY_PROG = 1 << 7;
 
 /** How a value of the kernel's configuration is kept. */
 type OptionForm = 'bool' | 'tristate' | 'char' | 'int' | 'string';
@@ -42,7 +40,7 @@ function sizesOf(btf: Btf, { typeId }: ExternSpec): { size: number; align: numbe
 export function readKconfig(
   btf: Btf,
   ordered: readonly ExternSpec[],
-  profile: KernelProfile,
+  profile: TargetKernel,
   resolved: Map<string, ResolvedExtern>,
 ): MapSpec | undefined {
   const options = ordered
@@ -63,11 +61,11 @@ export function readKconfig(
   return {
     name: '.kconfig',
     type: 'array',
-    typeId: BPF_MAP_TYPE_ARRAY,
+    typeId: enums.bpf_map_type.BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: size,
     maxEntries: 1,
-    flags: BPF_F_RDONLY_PROG,
+    flags: constants.BPF_F_RDONLY_PROG,
     extra: 0n,
     pinning: 'none',
     keyTypeId: 0,
@@ -106,7 +104,7 @@ function formOf(btf: Btf, typeId: number): OptionForm | undefined {
 }
 
 /** Values that libbpf knows itself; the rest is the configuration of the kernel. */
-function valueOf({ spec }: Option, profile: KernelProfile): KernelOption | undefined {
+function valueOf({ spec }: Option, profile: TargetKernel): KernelOption | undefined {
   if (spec.name.startsWith('CONFIG_')) {
     const value = profile.kconfig(spec.name);
     if (value === undefined && !spec.weak) {

@@ -1,4 +1,5 @@
-import type { Btf } from '../btf/index.ts';
+import { FormatError } from '../base/index.ts';
+import type { Btf, BtfExt, CoreRelocation } from '../btf/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import type { ObjectFunction } from './functions.ts';
 import type { Part } from './link.ts';
@@ -9,26 +10,16 @@ import type { CoreRelocationSpec, FunctionSpec, SourceLine } from './types.ts';
 export class DebugInfo {
   readonly #btf: Btf | undefined;
   readonly #functions = new Map<string, number>();
-  readonly #lines = new Map<string, SourceLine[]>();
-  readonly #core = new Map<string, CoreRelocationSpec[]>();
+  readonly #lines: BySection<ExtLine>;
+  readonly #core: BySection<CoreRelocation>;
 
   constructor({ ext, btf }: Source) {
     this.#btf = btf;
     for (const { section, offset, type } of ext?.functions ?? []) {
       this.#functions.set(`${section} ${offset}`, type);
     }
-    for (const { section, offset, file, line, column, text } of ext?.lines ?? []) {
-      const lines = this.#lines.get(section) ?? [];
-      this.#lines.set(section, lines);
-      lines.push({ insn: Math.floor(offset / INSN_SIZE), file, line, column, text });
-    }
-    for (const { section, offset, type, access, kind } of ext?.coreRelocations ?? []) {
-      const places = this.#core.get(section) ?? [];
-      this.#core.set(section, places);
-      places.push({ insn: Math.floor(offset / INSN_SIZE), type, access, kind });
-    }
-    for (const lines of this.#lines.values()) lines.sort((a, b) => a.insn - b.insn);
-    for (const places of this.#core.values()) places.sort((a, b) => a.insn - b.insn);
+    this.#lines = bySection(ext?.lines ?? []);
+    this.#core = bySection(ext?.coreRelocations ?? []);
   }
 
   /** True if every function of a linked program is described. */
@@ -56,41 +47,76 @@ export class DebugInfo {
     }));
   }
 
-  /** The lines of a linked program, by its own instruction numbers. */
-  lines(parts: readonly Part[]): SourceLine[] {
-    return linked(parts, this.#lines);
+  /** The lines of a linked program, by its own instruction numbers; at most `most`. */
+  lines(parts: readonly Part[], most: number): SourceLine[] {
+    return linked(parts, this.#lines, most, ({ file, line, column, text }, insn) => ({
+      insn,
+      file,
+      line,
+      column,
+      text,
+    }));
   }
 
-  /** The compile-once places of a linked program, by its own instruction numbers. */
-  coreRelocations(parts: readonly Part[]): CoreRelocationSpec[] {
-    return linked(parts, this.#core);
+  /** The compile-once places of a linked program, numbered alike; at most `most`. */
+  coreRelocations(parts: readonly Part[], most: number): CoreRelocationSpec[] {
+    return linked(parts, this.#core, most, ({ type, access, kind }, insn) => ({
+      insn,
+      type,
+      access,
+      kind,
+    }));
   }
 }
 
-/** What lies within the parts of a program, moved to where the parts are. */
-function linked<T extends { readonly insn: number }>(
+interface Placed {
+  readonly section: string;
+  readonly offset: number;
+}
+
+type ExtLine = BtfExt['lines'][number];
+type BySection<T extends Placed> = ReadonlyMap<string, readonly T[]>;
+
+/** The records of each section, by place. */
+function bySection<T extends Placed>(records: readonly T[]): BySection<T> {
+  const found = new Map<string, T[]>();
+  for (const record of records) {
+    const list = found.get(record.section);
+    if (list) list.push(record);
+    else found.set(record.section, [record]);
+  }
+  for (const list of found.values()) list.sort((a, b) => a.offset - b.offset);
+  return found;
+}
+
+/** What lies within the parts of a program, with the instructions where the parts are. */
+function linked<T extends Placed, U>(
   parts: readonly Part[],
-  bySection: ReadonlyMap<string, readonly T[]>,
-): T[] {
-  const found: T[] = [];
+  records: BySection<T>,
+  most: number,
+  place: (record: T, insn: number) => U,
+): U[] {
+  const found: U[] = [];
   for (const { fn, start } of parts) {
-    const all = bySection.get(fn.home.section.name) ?? [];
-    for (let i = firstFrom(all, fn.start); i < all.length; i++) {
+    const all = records.get(fn.home.section.name) ?? [];
+    const end = (fn.start + fn.size) * INSN_SIZE;
+    for (let i = firstFrom(all, fn.start * INSN_SIZE); i < all.length; i++) {
       const one = all[i]!;
-      if (one.insn >= fn.start + fn.size) break;
-      found.push({ ...one, insn: one.insn - fn.start + start });
+      if (one.offset >= end) break;
+      if (found.length === most) throw new FormatError('BTF.ext', 0, 'programs repeat too much');
+      found.push(place(one, Math.floor(one.offset / INSN_SIZE) - fn.start + start));
     }
   }
   return found;
 }
 
-/** Index of the first place at or after `insn`. */
-function firstFrom(places: readonly { readonly insn: number }[], insn: number): number {
+/** Index of the first record at or after `offset`. */
+function firstFrom(records: readonly Placed[], offset: number): number {
   let low = 0;
-  let high = places.length;
+  let high = records.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (places[middle]!.insn < insn) low = middle + 1;
+    if (records[middle]!.offset < offset) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -65,17 +65,21 @@ export class FunctionIndex {
 /**
  * Puts a program together: its own instructions, then those of each function it needs, appended
  * when a call or a pointer to it is first met, going into the new function before going on. This is
- * the order of libbpf, so instruction numbers equal those Linux sees.
+ * the order of libbpf, so instruction numbers equal those Linux sees. Throws `FormatError` for more
+ * than `most` instructions.
  */
 export function linkProgram(
   main: ObjectFunction,
   index: FunctionIndex,
   extra: readonly ObjectFunction[],
+  most: number,
 ): LinkedProgram {
   const parts = collectParts(main, index, extra);
   const starts = new Map(parts.map(({ fn, start }) => [fn, start]));
   const last = parts[parts.length - 1]!;
-  const code = new Code(last.start + last.fn.size);
+  const size = last.start + last.fn.size;
+  if (size > most) throw new FormatError('ELF', 0, 'programs repeat too many instructions');
+  const code = new Code(size);
   const relocations: Relocation[] = [];
   for (const { fn, start } of parts) {
     copyInsns(fn, code, start);

@@ -15,8 +15,12 @@ import type { Source } from './source.ts';
 import { readSource, sectionNamed, within } from './source.ts';
 import type { ObjectFile, ProgramSpec } from './types.ts';
 
-/** All programs of an object together have no more instructions than this, subprograms repeated. */
-const MAX_INSNS = 1 << 24;
+/**
+ * All programs of an object together have no more instructions, lines and relocations than this,
+ * those of functions they share repeated: or a part of the file's size, where that is more.
+ */
+const MAX_INSNS = 1 << 20;
+const MAX_RECORDS = 1 << 18;
 
 /**
  * Reads a BPF object: programs with their subprograms put behind them, maps, globals, externs,
@@ -89,13 +93,18 @@ function readPrograms(
 ): ProgramSpec[] {
   const debug = new DebugInfo(source);
   const callbacks = exceptionCallbacks(source);
-  let budget = MAX_INSNS;
+  const size = source.elf.bytes.length;
+  let insnsLeft = Math.max(MAX_INSNS, size >> 2);
+  let recordsLeft = Math.max(MAX_RECORDS, size >> 4);
   return entryPoints(functions).map((main) => {
     const callback = callbacks.get(main.name);
     const extra = functions.filter((fn) => isText(fn) && fn.name === callback);
-    const { code, parts, relocations } = linkProgram(main, index, extra);
-    budget -= code.length;
-    if (budget < 0) throw new FormatError('ELF', 0, `more than ${MAX_INSNS} instructions in all`);
+    const { code, parts, relocations } = linkProgram(main, index, extra, insnsLeft);
+    insnsLeft -= code.length;
+    const lines = debug.lines(parts, recordsLeft);
+    recordsLeft -= lines.length;
+    const coreRelocations = debug.coreRelocations(parts, recordsLeft);
+    recordsLeft -= coreRelocations.length;
     return {
       name: main.name,
       section: main.home.section.name,
@@ -104,9 +113,9 @@ function readPrograms(
       insns: encodeCode(code),
       functions: debug.functions(parts),
       relocations,
-      lines: debug.lines(parts),
+      lines,
       described: debug.describes(parts),
-      coreRelocations: debug.coreRelocations(parts),
+      coreRelocations,
     };
   });
 }
@@ -125,12 +134,17 @@ function entryPoints(functions: readonly ObjectFunction[]): ObjectFunction[] {
 
 const EXCEPTION_CALLBACK = 'exception_callback:';
 
-/** Program → function to run when it throws, from declaration tags. */
-function exceptionCallbacks({ btf }: Source): Map<string, string> {
-  const callbacks = new Map<string, string>();
+/**
+ * Program → function to run when it throws, from declaration tags; none if several are named, which
+ * the verifier refuses.
+ */
+function exceptionCallbacks({ btf }: Source): Map<string, string | undefined> {
+  const callbacks = new Map<string, string | undefined>();
   for (const type of btf?.types ?? []) {
     if (type.kind !== 'decl_tag' || !type.name.startsWith(EXCEPTION_CALLBACK)) continue;
-    callbacks.set(btf!.type(type.type).name, type.name.slice(EXCEPTION_CALLBACK.length));
+    const { name } = btf!.type(type.type);
+    const callback = type.name.slice(EXCEPTION_CALLBACK.length);
+    callbacks.set(name, callbacks.has(name) ? undefined : callback);
   }
   return callbacks;
 }

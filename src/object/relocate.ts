@@ -1,4 +1,4 @@
-import type { KernelProfile } from '../abi/profile.ts';
+import type { TargetKernel } from '../abi/target-kernel.ts';
 import type { Code } from '../isa/index.ts';
 import {
   BPF_CALL,
@@ -9,11 +9,11 @@ import {
   decodeCode,
   encodeCode,
 } from '../isa/index.ts';
-import { relocateCore } from './core.ts';
+import { type CoreDecision, decideCore, relocateCore } from './core.ts';
 import { externOrder, readKconfig } from './kconfig.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
 import { resolveSymbols } from './resolve-externs.ts';
-import type { MapSpec, ObjectFile, ProgramSpec, Relocation } from './types.ts';
+import type { ExternSpec, MapSpec, ObjectFile, ProgramSpec, Relocation } from './types.ts';
 
 /** A call of a weak kfunc that the kernel does not have gets this plus the extern's index. */
 export const POISONED_KFUNC = 2_002_000_000;
@@ -31,47 +31,105 @@ export interface RelocatedProgram {
 
 export type MapRelocation = Exclude<Relocation, { readonly kind: 'extern' }>;
 
+export interface RelocationOptions {
+  /**
+   * Which kernel functions and variables there are. Default: all of the kernel's BTF, and then
+   * every one the object needs must be there, as libbpf asks. With it, those the program uses.
+   */
+  readonly offers?: (symbol: ExternSpec) => boolean;
+}
+
 /**
  * Applies what depends on the kernel but on no machine: CO-RE relocations, kernel variables and
- * functions, configuration values. Throws `FormatError` or `KernelError` where libbpf refuses to
- * load.
+ * functions, configuration values. Without a kernel CO-RE places stay as the compiler wrote them,
+ * and nothing but weak symbols is allowed. Throws `FormatError` or `KernelError` where libbpf
+ * refuses to load.
  */
 export function relocateProgram(
   object: ObjectFile,
   program: ProgramSpec,
-  profile: KernelProfile,
+  kernel: TargetKernel | undefined,
+  options: RelocationOptions = {},
 ): RelocatedProgram {
   const code = decodeCode(program.insns);
-  if (object.btf && program.coreRelocations.length > 0) {
-    relocateCore(code, program.coreRelocations, object.btf, profile);
+  if (kernel && object.btf && program.coreRelocations.length > 0) {
+    relocateCore(code, program.coreRelocations, object.btf, kernel);
   }
-  const { externs, kconfig, modules } = resolveExterns(object, profile);
+  const { externs, kconfig, modules, refused } = resolveExterns(object, kernel, options.offers);
+  if (refused && kernel && !options.offers) throw refused;
   const relocations = program.relocations.flatMap((relocation) => {
     if (relocation.kind !== 'extern') return [relocation];
     return putExtern(code, relocation, externs.get(relocation.extern)!);
   });
-  return { insns: encodeCode(code), relocations, kconfig, modules };
+  const usesKconfig = relocations.some(({ map }) => map === kconfig?.name);
+  return {
+    insns: encodeCode(code),
+    relocations,
+    kconfig: usesKconfig ? kconfig : undefined,
+    modules,
+  };
+}
+
+/**
+ * What relocation does to each place of a program that depends on the layout of the kernel's types,
+ * and why: pure data, in the order of the instructions.
+ *
+ * @example
+ * import { coreDecisions, loadTargetKernel, parseObject } from 'beeyard';
+ *
+ * const object = parseObject(bytes);
+ * const [first] = coreDecisions(object, object.programs[0], await loadTargetKernel('6.1'));
+ * `${first.access}: ${first.outcome}`; // 'task_struct.pid: changed'
+ */
+export function coreDecisions(
+  object: ObjectFile,
+  program: ProgramSpec,
+  kernel: TargetKernel,
+): readonly CoreDecision[] {
+  if (!object.btf) return [];
+  const ordered = program.coreRelocations.toSorted((a, b) => a.insn - b.insn);
+  return decideCore(decodeCode(program.insns), ordered, object.btf, kernel);
 }
 
 interface Externs {
   readonly externs: ReadonlyMap<string, ResolvedExtern>;
   readonly kconfig: MapSpec | undefined;
   readonly modules: readonly string[];
+  /** What stops the load of the whole object. */
+  readonly refused: Error | undefined;
 }
 
-const known = new WeakMap<ObjectFile, { readonly profile: KernelProfile; readonly it: Externs }>();
+type Offers = RelocationOptions['offers'];
+
+interface Known {
+  readonly kernel: TargetKernel | undefined;
+  readonly offers: Offers;
+  readonly it: Externs;
+}
+
+const known = new WeakMap<ObjectFile, Known>();
 
 /** The same for every program of an object. */
-function resolveExterns(object: ObjectFile, profile: KernelProfile): Externs {
+function resolveExterns(
+  object: ObjectFile,
+  kernel: TargetKernel | undefined,
+  offers: Offers,
+): Externs {
   const before = known.get(object);
-  if (before?.profile === profile) return before.it;
+  if (before && before.kernel === kernel && before.offers === offers) return before.it;
   const { btf } = object;
   const ordered = btf ? externOrder(btf, object.externs) : [];
   const modules: string[] = [];
-  const externs = resolveSymbols(object, ordered, profile, modules);
-  const it = { externs, kconfig: btf && readKconfig(btf, ordered, profile, externs), modules };
-  known.set(object, { profile, it });
+  const externs = resolveSymbols(object, ordered, { kernel, offers }, modules);
+  const kconfig = btf && kernel && readKconfig(btf, ordered, kernel, externs);
+  const it = { externs, kconfig, modules, refused: firstRefusal(externs) };
+  known.set(object, { kernel, offers, it });
   return it;
+}
+
+function firstRefusal(externs: ReadonlyMap<string, ResolvedExtern>): Error | undefined {
+  for (const extern of externs.values()) if (extern.kind === 'refused') return extern.error;
+  return undefined;
 }
 
 /** Fills in one extern; configuration values become a use of their map. */
@@ -80,6 +138,7 @@ function putExtern(
   { insn, call }: Extract<Relocation, { readonly kind: 'extern' }>,
   extern: ResolvedExtern,
 ): MapRelocation[] {
+  if (extern.kind === 'refused') throw extern.error;
   if (extern.kind === 'kconfig') {
     code.src[insn] = BPF_PSEUDO_MAP_VALUE;
     code.imm[insn] = 0;

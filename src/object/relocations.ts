@@ -75,8 +75,8 @@ function addendOf(place: Place, symbol: ElfSymbol, insn: number): number {
  * instruction too, in bytes, though its relocation adds it. True for objects made so: theirs is a
  * comment of GCC, and no relocation of a global symbol has less than the symbol's address in place.
  */
-function countsSymbolsTwice(
-  { elf }: Source,
+export function countsSymbolsTwice(
+  { elf }: Pick<Source, 'elf'>,
   tables: readonly (readonly [CodeSection, readonly ElfRelocation[]])[],
 ): boolean {
   const comment = elf.sections.find(({ name }) => name === '.comment');

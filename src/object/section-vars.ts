@@ -3,7 +3,8 @@ import type { ElfFile, ElfSymbol } from '../elf/index.ts';
 
 /**
  * Compilers leave the size of a datasec and the places of global variables in it to the linker: in
- * the file they are 0. This fills them in from the section headers and the symbols.
+ * the file they are 0. This fills them in from the section headers and the symbols. Variables that
+ * are hidden become static, as libbpf has it.
  */
 export function placeSectionVars(btf: Btf, elf: ElfFile): Btf {
   const globals = globalsByName(elf);
@@ -11,10 +12,19 @@ export function placeSectionVars(btf: Btf, elf: ElfFile): Btf {
   for (const type of btf.types) {
     if (type.kind !== 'datasec' || type.name === '.kconfig' || type.name === '.ksyms') continue;
     const section = elf.sections.find(({ name }) => name === type.name);
-    if (section) placed.set(type.id, placeIn(btf, type, section.size, globals, section.index));
+    if (!section) continue;
+    placed.set(type.id, placeIn(btf, type, section.size, globals, section.index));
+    for (const { type: id } of type.vars) {
+      const variable = btf.type(id);
+      const hidden = variable.kind === 'var' && isHidden(globals.get(variable.name));
+      if (hidden) placed.set(id, { ...variable, linkage: 'static' });
+    }
   }
   return placed.size > 0 ? btf.replace(placed) : btf;
 }
+
+const isHidden = (symbol: ElfSymbol | undefined): boolean =>
+  symbol?.visibility === 'hidden' || symbol?.visibility === 'internal';
 
 function globalsByName(elf: ElfFile): Map<string, ElfSymbol> {
   const globals = new Map<string, ElfSymbol>();

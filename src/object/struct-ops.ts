@@ -1,11 +1,10 @@
+import { constants, enums } from '../abi/index.ts';
 import type { Btf, BtfComposite } from '../btf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { failIn, readRelocations, SHT_PROGBITS, SHT_REL, SHT_RELA } from '../elf/index.ts';
 import type { Source } from './source.ts';
 import type { MapSpec } from './types.ts';
 
-const BPF_MAP_TYPE_STRUCT_OPS = 26;
-const BPF_F_LINK = 1 << 13;
 const POINTER_SIZE = 8;
 
 /** Sections whose variables are tables of programs. */
@@ -49,17 +48,18 @@ function readTable(
   return {
     name,
     type: 'struct_ops',
-    typeId: BPF_MAP_TYPE_STRUCT_OPS,
+    typeId: enums.bpf_map_type.BPF_MAP_TYPE_STRUCT_OPS,
     keySize: 4,
     valueSize: struct.size,
     maxEntries: 1,
-    flags: section.name.endsWith('.link') ? BPF_F_LINK : 0,
+    flags: section.name.endsWith('.link') ? constants.BPF_F_LINK : 0,
     extra: 0n,
     pinning: 'none',
     keyTypeId: 0,
     valueTypeId: struct.id,
     initialValue: section.data.slice(offset, offset + struct.size),
     initialSlots,
+    ...(section.name.startsWith('?') && { autocreate: false as const }),
   };
 }
 

@@ -133,6 +133,8 @@ export interface MapSpec {
   /** Made from a data section (max_entries 1, array). */
   readonly dataSection?: 'data' | 'rodata' | 'bss' | 'kconfig';
   readonly legacy?: boolean;
+  /** Only present for tables of a '?' section: loaders leave them and their programs out. */
+  readonly autocreate?: false;
 }
 
 export interface ExternSpec {

@@ -1,4 +1,4 @@
-import { helperContract } from '../abi/calls.ts';
+import { helperContract } from '../abi/calls/helpers.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import type { MapTypeDef } from '../abi/types.ts';
 import { BugError } from '../base/index.ts';

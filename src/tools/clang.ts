@@ -22,6 +22,11 @@ export interface CompileOptions {
   readonly defines: readonly string[];
   /** Colours in the compiler's messages. */
   readonly color: boolean;
+  /**
+   * The source is C on standard input, made from another language: its columns are not C's, and
+   * clang's warnings would be about what nobody wrote.
+   */
+  readonly generated?: boolean;
 }
 
 /** Arguments for clang: optimised (BPF needs it), with types and source lines. */
@@ -40,6 +45,7 @@ export function compileArguments(
     ...options.defines.map((one) => `-D${one}`),
     ...options.includes.map((one) => `-I${one}`),
     options.color ? '-fcolor-diagnostics' : '-fno-color-diagnostics',
+    ...(options.generated ? ['-gno-column-info', '-w', '-x', 'c'] : []),
     '-c',
     source,
     '-o',

@@ -18,14 +18,15 @@
  * ```
  */
 export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
-export { contractOf as kfuncContract, type KfuncParam } from './call/kfunc-contract.ts';
 export { type Explanation, explain } from './explain/explain.ts';
 export { explanationText } from './explain/render.ts';
 export { verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {
   FunctionInfo,
+  InsnFacts,
   LineInfo,
+  RegisterFact,
   VerifierCapabilities,
   VerifierFacts,
   VerifierInput,

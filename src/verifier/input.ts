@@ -2,7 +2,13 @@ import { attachTypeId, constants, enums, helperId, programTypeId } from '../abi/
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { MapRelocation, MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import type {
+  MapRelocation,
+  MapSpec,
+  ObjectFile,
+  ProgramSpec,
+  RelocatedProgram,
+} from '../object/index.ts';
 import { relocateProgram } from '../object/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import { btfLoads } from './btf/loadable.ts';
@@ -22,7 +28,35 @@ export interface InputOptions {
    * takes the kernel for one that has only the oldest helpers that read memory.
    */
   readonly withoutBtf?: boolean;
+  /** The program relocated already, by a kernel that has not all the profile has. */
+  readonly relocated?: RelocatedProgram;
 }
+
+const programTypes = enums.bpf_prog_type;
+
+/** Programs that see none of the kernel's own structs but by kernel functions and sockets. */
+const SLIM_TYPES: readonly number[] = [
+  programTypes.BPF_PROG_TYPE_SOCKET_FILTER,
+  programTypes.BPF_PROG_TYPE_SCHED_CLS,
+  programTypes.BPF_PROG_TYPE_SCHED_ACT,
+  programTypes.BPF_PROG_TYPE_XDP,
+  programTypes.BPF_PROG_TYPE_CGROUP_SKB,
+  programTypes.BPF_PROG_TYPE_CGROUP_SOCK,
+  programTypes.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  programTypes.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  programTypes.BPF_PROG_TYPE_CGROUP_SYSCTL,
+  programTypes.BPF_PROG_TYPE_CGROUP_DEVICE,
+  programTypes.BPF_PROG_TYPE_LWT_IN,
+  programTypes.BPF_PROG_TYPE_LWT_OUT,
+  programTypes.BPF_PROG_TYPE_LWT_XMIT,
+  programTypes.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  programTypes.BPF_PROG_TYPE_SOCK_OPS,
+  programTypes.BPF_PROG_TYPE_SK_SKB,
+  programTypes.BPF_PROG_TYPE_SK_MSG,
+  programTypes.BPF_PROG_TYPE_SK_LOOKUP,
+  programTypes.BPF_PROG_TYPE_SK_REUSEPORT,
+  programTypes.BPF_PROG_TYPE_FLOW_DISSECTOR,
+];
 
 const { BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BPF_OBJ_NAME_LEN } = constants;
 const PAGE_SIZE = 4096;
@@ -41,7 +75,13 @@ export function verifierInput(
   if (type === undefined) {
     throw new KernelError('EINVAL', 22, `section '${program.section}' tells no program type`);
   }
-  const { insns, relocations, kconfig, modules } = relocateProgram(object, program, profile);
+  if (profile.slim && !SLIM_TYPES.includes(type)) {
+    const text = `the slim types are not enough for ${program.type} programs: load all of them`;
+    throw new KernelError('EOPNOTSUPP', 95, text);
+  }
+  const { relocations, kconfig, modules, ...relocated } =
+    options.relocated ?? relocateProgram(object, program, profile);
+  const insns = relocated.insns.slice();
   if (options.withoutBtf) useOldestReads(insns);
   const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
   const maps = mapsInUse(

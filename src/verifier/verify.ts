@@ -1,16 +1,19 @@
 import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
-import { BugError, FormatError } from '../base/index.ts';
+import { BugError, FormatError, KernelError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
 import { checkCfg } from './cfg/cfg.ts';
 import { markFastcallPatterns } from './cfg/fastcall.ts';
 import { addSubprogs, checkSubprogs } from './cfg/subprograms.ts';
 import { COMPLEXITY_LIMIT_INSNS, VerifierEnv } from './env.ts';
+import { FactCollector } from './facts/collector.ts';
+import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
+import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
 import { LogObserver } from './log/log.ts';
 import { flow } from './messages/flow.ts';
 import { composeObservers } from './observers.ts';
@@ -26,8 +29,6 @@ import type {
 import { doCheckMain, doCheckSubprogs } from './walk/functions.ts';
 
 const ALL: VerifierCapabilities = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
-const LOG_STATS = 4;
-const LOG_FIXED = 8;
 const MAX_UNPRIVILEGED_INSNS = 4096;
 
 /** Programs that attach to other programs. */
@@ -57,11 +58,13 @@ export function verify(
   const started = performance.now();
   const logLevel = options.logLevel ?? 0;
   const log = new LogObserver(logLevel);
+  const collector = options.facts ? new FactCollector() : undefined;
+  const observer = composeObservers(collector, options.observer);
   let env: VerifierEnv;
   try {
     env = new VerifierEnv(input, profile, {
       capabilities: options.capabilities ?? ALL,
-      observer: composeObservers(logLevel ? log : undefined, options.observer),
+      observer: composeObservers(logLevel ? log : undefined, observer),
       logLevel,
       ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
@@ -83,9 +86,13 @@ export function verify(
   return {
     ...verdict(isCut ? new Rejection('ENOSPC', rejection?.reason) : rejection),
     insn: rejection && env.passCount > 0 ? env.insnIdx : -1,
-    log: log.buffer.text(options.logSize, (logLevel & LOG_FIXED) !== 0),
+    log: log.buffer.text(options.logSize, (logLevel & BPF_LOG_FIXED) !== 0),
     stats,
-    facts: { seen: env.aux.seen, pointerType: env.aux.pointerType },
+    facts: {
+      seen: env.aux.seen,
+      pointerType: env.aux.pointerType,
+      ...(collector ? { insns: insnFacts(env, collector) } : {}),
+    },
   };
 }
 
@@ -164,11 +171,11 @@ function setFlags(env: VerifierEnv): void {
   env.testRegInvariants = (flags & F_TEST_REG_INVARIANTS) !== 0;
 }
 
-/** Bad bytes are a reason to reject; everything else that was thrown is a bug. */
+/** Bad bytes are a reason to reject; without the kernel's types nothing can be said. */
 function asRejection(error: unknown): Rejection {
   if (error instanceof Rejection) return error;
   if (error instanceof FormatError) return new Rejection('EINVAL', undefined);
-  if (error instanceof BugError) throw error;
+  if (error instanceof BugError || error instanceof KernelError) throw error;
   throw new BugError('the verifier failed', { cause: error });
 }
 
@@ -196,7 +203,7 @@ function statsOf(env: VerifierEnv, started: number): VerifierStats {
 /** print_verification_stats */
 function sayStats(env: VerifierEnv, stats: VerifierStats): void {
   if (!env.talking) return;
-  if (env.logLevel & LOG_STATS) {
+  if (env.logLevel & BPF_LOG_STATS) {
     env.say(flow.time(stats.time));
     env.say(flow.stack_depth(stats.stackDepths));
   }

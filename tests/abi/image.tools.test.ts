@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { findImage, readImage } from '../../scripts/abi/image.mjs';
+import {
+  findImage,
+  imageOf,
+  OTHER_RELEASES,
+  readImage,
+  readTypes,
+} from '../../scripts/abi/image.mjs';
 import { kernelData } from '../../scripts/abi/kernel-data.mjs';
-import { OUTPUT, findTree, generateFromImage } from '../../scripts/generate-abi.mjs';
+import { OUTPUT, findTree, generateFromImage, releaseFacts } from '../../scripts/generate-abi.mjs';
 
 describe('facts of the kernel image', () => {
   const folder = findImage();
@@ -24,5 +30,16 @@ describe('facts of the kernel image', () => {
     for (const [name, text] of Object.entries(files)) {
       expect(readFileSync(join(OUTPUT, name), 'utf8') === text, `${name} has drifted`).toBe(true);
     }
+  });
+
+  it.each(Object.entries(OTHER_RELEASES))('of %s are its image, too', (version, { release }) => {
+    const other = imageOf(release);
+    expect(other, 'apt-get update').toBeDefined();
+    const out = join(OUTPUT, '..', version);
+    for (const [name, bytes] of Object.entries(kernelData(readTypes(other!, release)))) {
+      const committed = gunzipSync(readFileSync(join(out, `${name}.gz`)));
+      expect(committed.equals(bytes), `${version}/${name}.gz has drifted`).toBe(true);
+    }
+    expect(readFileSync(join(out, 'release.ts'), 'utf8')).toBe(releaseFacts(version));
   });
 });

@@ -184,6 +184,19 @@ describe('hostile BTF is refused', () => {
     expect(() => parseBtf(cut)).toThrow(/no terminating NUL/);
   });
 
+  test('names that overlap to more than memory holds', () => {
+    const b = new BtfBuilder();
+    const start = b.string('x'.repeat(50_000));
+    for (let i = 0; i < 1000; i++) b.add('fwd', '', 0);
+    const bytes = b.bytes();
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < 1000; i++) view.setUint32(24 + 12 * i, start + i, true);
+    expect(() => parseBtf(bytes)).toThrow(/names overlap too much/);
+    // The same name any number of times is no harm.
+    for (let i = 0; i < 1000; i++) view.setUint32(24 + 12 * i, start, true);
+    expect(parseBtf(bytes).count).toBe(1001);
+  });
+
   test('broken headers', () => {
     const good = new BtfBuilder().bytes();
     const change = (offset: number, value: number): Uint8Array => {

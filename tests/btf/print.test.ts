@@ -10,13 +10,11 @@ import { BtfBuilder } from './build.ts';
 const golden = (name: string): string =>
   readFileSync(join(import.meta.dirname, 'golden', name), 'utf8');
 
-/** bpftool 7.1 does not know that one-byte enums need an attribute; the one of Linux 6.12 does. */
-const withoutModes = (text: string): string => text.replaceAll(' __attribute__((mode(byte)))', '');
-
-test('types.bpf.o prints as bpftool printed it', () => {
+test('types.bpf.o prints as bpftool of Linux 6.12 printed it', () => {
   const btf = parseBtfFile(fixture('types.bpf.o'));
   expect(printRaw(btf)).toBe(golden('types.raw.txt'));
-  expect(withoutModes(printC(btf))).toBe(golden('types.c.txt'));
+  expect(printC(btf)).toBe(golden('types.c.txt'));
+  expect(printC(btf, { unsorted: true })).toBe(golden('types-unsorted.c.txt'));
 });
 
 describe('declarations', () => {
@@ -59,9 +57,40 @@ describe('printC', () => {
     b.struct('same', 4, [['b', int, 0]]);
     b.enum('e', { SAME: 0 });
     b.enum('f', { SAME: 1 });
-    const text = printC(b.parse());
+    const text = printC(b.parse(), { unsorted: true });
     expect(text).toContain('struct same___2 {\n\tint b;\n};');
     expect(text).toContain('SAME___2 = 1');
+  });
+
+  test('sorts by kind and name, and drops the first one as bpftool does', () => {
+    const b = new BtfBuilder();
+    const int = b.int('int', 4);
+    b.struct('zoo', 4, [['a', int, 0]]);
+    b.struct('ant', 4, [['a', int, 0]]);
+    b.enum('late', { LATE: 1 });
+    b.enum('', { SECOND: 2 });
+    b.enum('', { FIRST: 1 });
+    const text = printC(b.parse());
+    const places = ['SECOND', 'LATE', 'struct ant {', 'struct zoo {'].map((one) =>
+      text.indexOf(one),
+    );
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+    expect(places[0]).toBeGreaterThan(0);
+    expect(text).not.toContain('FIRST');
+  });
+
+  test('declares the functions that are tagged for programs', () => {
+    const b = new BtfBuilder();
+    const int = b.int('int', 4);
+    const proto = b.add('func_proto', '', int, 1, [b.string('x'), int]);
+    const [first, second] = [b.add('func', 'bpf_one', proto), b.add('func', 'bpf_two', proto)];
+    b.add('decl_tag', 'bpf_kfunc', first, 0, [0xffff_ffff]);
+    b.add('decl_tag', 'bpf_kfunc', second, 0, [0]);
+    b.add('decl_tag', 'bpf_fastcall', second, 0, [0xffff_ffff]);
+    const btf = b.parse();
+    expect(printC(btf)).toContain('extern int bpf_one(int x) __weak __ksym;\n#endif\n');
+    expect(printC(btf)).not.toContain('bpf_two');
+    expect(printC(btf, { roots: [first] })).not.toContain('kfuncs');
   });
 
   test('prints only what the roots need', () => {
@@ -69,7 +98,7 @@ describe('printC', () => {
     const int = b.int('int', 4);
     const wanted = b.struct('wanted', 4, [['a', b.add('typedef', 'number', int), 0]]);
     b.struct('other', 4, [['a', int, 0]]);
-    const text = printC(b.parse(), [wanted]);
+    const text = printC(b.parse(), { roots: [wanted] });
     expect(text).toContain('typedef int number;');
     expect(text).toContain('struct wanted');
     expect(text).not.toContain('struct other');
@@ -79,16 +108,16 @@ describe('printC', () => {
     const loop = new BtfBuilder();
     loop.struct('', 8, [['self', 2, 0]]);
     loop.add('ptr', '', 1);
-    expect(() => printC(loop.parse())).toThrow(/needs itself/);
+    expect(() => printC(loop.parse(), { unsorted: true })).toThrow(/needs itself/);
     const gap = new BtfBuilder();
     gap.struct('gap', 0xffff_fff0, []);
-    expect(() => printC(gap.parse())).toThrow(/too much text/);
+    expect(() => printC(gap.parse(), { unsorted: true })).toThrow(/too much text/);
     const deep = new BtfBuilder();
     for (let i = 0; i < 4000; i += 2) {
       deep.struct('', 8, [['next', i + 2, 0]]);
       deep.add('ptr', '', i + 3);
     }
     deep.int('int', 4);
-    expect(() => printC(deep.parse())).toThrow(FormatError);
+    expect(() => printC(deep.parse(), { unsorted: true })).toThrow(FormatError);
   });
 });

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { beeyard, NET, workFolder } from './helpers.ts';
 
@@ -119,7 +120,9 @@ describe('beeyard verify', () => {
 
 interface ProtoCard {
   kind: string;
-  arguments: { name: string; kind: string; access: string; notes: string[] }[];
+  module?: string;
+  arguments: { name: string; type: string; kind: string; access: string; notes: string[] }[];
+  callback?: unknown;
   notes: string[];
   callers: { type: string; capability?: string }[];
 }
@@ -129,8 +132,10 @@ describe('beeyard proto', () => {
     const { out, code } = await beeyard(['proto', 'bpf_skb_load_bytes'], { columns: 100 });
     expect(code).toBe(0);
     expect(out).toMatch(/^bpf_skb_load_bytes\(.*void \*to, u32 len\) +helper 26$/m);
-    expect(out).toMatch(/^ +3 to +mem +write +need not be initialised, as long as len says$/m);
-    expect(out).toMatch(/^ +4 len +size +not 0$/m);
+    expect(out).toMatch(
+      /^ +3 void \*to +mem +write +need not be initialised, as long as len says$/m,
+    );
+    expect(out).toMatch(/^ +4 u32 len +size +not 0$/m);
     expect(out).toContain('socket_filter');
   });
 
@@ -142,21 +147,83 @@ describe('beeyard proto', () => {
     expect(card.callers.map(({ type }) => type)).not.toContain('unspec');
   });
 
-  it('shows the card of a kfunc', async () => {
+  it('shows the card of a kfunc with the same keys', async () => {
     const card = (await beeyard(['proto', 'bpf_task_release', '-j'])).json<ProtoCard>();
     expect(card.kind).toBe('kfunc');
-    expect(card.arguments).toMatchObject([{ name: 'p', kind: 'struct task_struct *' }]);
-    expect(card.notes).toContain('gives up the reference in its argument');
+    expect(card.arguments).toMatchObject([
+      {
+        name: 'p',
+        type: 'struct task_struct *',
+        kind: 'btf_object',
+        trust: 'trusted',
+        release: true,
+      },
+    ]);
     const text = await beeyard(['proto', 'bpf_task_release']);
     expect(text.out).toMatch(/^void bpf_task_release\(struct task_struct \*p\) +kfunc \d+$/m);
+    const helper = (await beeyard(['proto', 'bpf_sk_release', '-j'])).json<ProtoCard>();
+    expect(Object.keys(card)).toEqual(Object.keys(helper));
+  });
+
+  it('cuts nothing on a narrow terminal', async () => {
+    const { out } = await beeyard(['proto', 'bpf_crypto_ctx_create'], { columns: 80 });
+    expect(out).not.toContain('…');
+    expect(out.replace(/\s+/g, ' ')).toContain('as long as params__sz says');
+  });
+
+  it('tells what a callback is called with', async () => {
+    const card = (await beeyard(['proto', 'bpf_find_vma', '-j'])).json<ProtoCard>();
+    expect(card.callback).toMatchObject({
+      when: 'synchronous',
+      arguments: [
+        { name: 'task', kind: 'btf_object' },
+        { name: 'vma', kind: 'btf_object', notes: ['struct vm_area_struct'] },
+        { name: 'ctx', kind: 'any' },
+      ],
+      returns: { kind: 'integer', notes: ['0 to 1'] },
+    });
+  });
+
+  it('tells the scope down to members of struct_ops, and to sleepable programs', async () => {
+    const option = (await beeyard(['proto', 'bpf_setsockopt', '-j'])).json<ProtoCard>();
+    expect(option.callers).toContainEqual({
+      type: 'struct_ops',
+      struct_ops: 'tcp_congestion_ops',
+      except_members: ['release'],
+    });
+    const copy = (await beeyard(['proto', 'bpf_copy_from_user_str', '-j'])).json<ProtoCard>();
+    expect(copy.callers).toContainEqual({ type: 'lsm', sleepable: true });
+    expect(copy.callers.map(({ type }) => type)).not.toContain('xdp');
+    const cookie = (await beeyard(['proto', 'bpf_session_cookie', '-j'])).json<ProtoCard>();
+    expect(cookie.callers).toEqual([{ type: 'kprobe', attach: ['BPF_TRACE_KPROBE_SESSION'] }]);
   });
 
   it('shows the card of a kfunc that a module of the kernel brings', async () => {
     const card = (await beeyard(['proto', 'bpf_ct_release', '-j'])).json<ProtoCard>();
-    expect(card.kind).toBe('kfunc');
-    expect(card.arguments).toMatchObject([{ kind: 'struct nf_conn *' }]);
-    expect(card.notes).toContain('of the kernel module nf_conntrack');
+    expect(card).toMatchObject({ kind: 'kfunc', module: 'nf_conntrack' });
+    expect(card.arguments).toMatchObject([{ type: 'struct nf_conn *' }]);
     expect(card.callers.map(({ type }) => type)).toEqual(['sched_cls', 'xdp']);
+  });
+
+  it('shows the card of a function of an object, as its tags say', async () => {
+    const object = join(import.meta.dirname, '../fixtures/functions.bpf.o');
+    const cardOf = async (name: string) =>
+      (await beeyard(['proto', `${object}:${name}`, '-j'])).json<ProtoCard>();
+    expect(await cardOf('takes_nonnull')).toMatchObject({
+      kind: 'function',
+      declaration: 'int takes_nonnull(struct pair *pair)',
+      arguments: [{ name: 'pair', kind: 'mem', access: 'readwrite', size: 16 }],
+    });
+    expect((await cardOf('takes_memory')).arguments).toMatchObject([{ nullable: true }]);
+    expect((await cardOf('takes_tagged_context')).arguments).toMatchObject([{ kind: 'ctx' }]);
+    expect((await cardOf('takes_numbers')).arguments).toMatchObject([
+      { type: 'int', kind: 'scalar' },
+      { type: 'long', kind: 'scalar' },
+    ]);
+    const wrong = await beeyard(['proto', `${object}:takes_wrong_tags`]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toContain('contradict');
+    expect((await beeyard(['proto', `${object}:takes_nombers`])).err).toContain('takes_numbers');
   });
 
   it('knows every helper and kfunc by name', async () => {

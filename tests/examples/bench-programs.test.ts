@@ -5,7 +5,7 @@ import { programTypes } from '../../src/abi/index.ts';
 import { interpreterEngine } from '../../src/engine/interpreter/index.ts';
 import { wasmEngine } from '../../src/engine/wasm/index.ts';
 import { link } from '../../src/machine/link.ts';
-import { parseObject } from '../../src/object/index.ts';
+import { parseObject, relocateProgram } from '../../src/object/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
 
 interface Side {
@@ -32,7 +32,7 @@ const { programs } = (await bench('programs.mjs')) as unknown as Benchmarks;
 const packets = ((await bench('lib/packets.mjs')) as unknown as Packets).makePackets();
 
 const engines = { wasm: wasmEngine, interpreter: interpreterEngine };
-const lib = { parseObject, createRuntime, link, programTypes, engines };
+const lib = { parseObject, relocateProgram, createRuntime, link, programTypes, engines };
 
 /** Return values of two runs, a digest of the maps and one of all memory. */
 function outcome(name: string, variant: string, usesPackets: boolean): number[] {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../src/base/index.ts';
-import { decodeValue, formatValue, printC, printRaw } from '../../src/btf/index.ts';
+import { decodeValue, formatValue, printC, printRaw, printTs } from '../../src/btf/index.ts';
 import { parseObject } from '../../src/object/index.ts';
+import { printSkeleton, printSubskeleton } from '../../src/object/skeleton/index.ts';
+import { declareObject } from '../../src/object/typegen/index.ts';
 import { fixture, fixtures } from '../fixtures/read.ts';
 
 /** Marsaglia's xorshift: the same mutations on every machine. */
@@ -17,10 +19,17 @@ function randomSource(seed: number): (below: number) => number {
 
 /** What anyone would do with an object that was read. */
 function useAll(bytes: Uint8Array): void {
-  const { btf, maps } = parseObject(bytes);
+  const object = parseObject(bytes);
+  const { btf, maps } = object;
+  declareObject(object, 'name');
+  if (!maps.some(({ legacy }) => legacy)) {
+    printSkeleton(object, bytes.subarray(0, 64), 'name');
+    printSubskeleton(object, 'name');
+  }
   if (!btf) return;
   printRaw(btf);
   printC(btf);
+  printTs(btf);
   for (const { valueTypeId, initialValue } of maps) {
     if (valueTypeId && initialValue) formatValue(decodeValue(btf, valueTypeId, initialValue));
   }

@@ -18,3 +18,4 @@ export { collectFacts, hasTailCalls } from './collect.ts';
 export { cacheKey, type CompiledModule, compileToWasm, type ModuleMetadata } from './compile.ts';
 export type { Facts, HelperFacts, MapFacts } from './facts.ts';
 export { instantiate, instantiateAsync, wasmEngine } from './load.ts';
+export { functionText, type WasmFunction, type WasmInsn, wasmFunctions } from './text.ts';

@@ -1,3 +1,4 @@
+import type { TcVerdict, XdpVerdict } from '../../kernel/index.ts';
 import type { Frame } from './packets.ts';
 
 /** What happens to a packet. */
@@ -5,7 +6,7 @@ export type Fate = 'pass' | 'drop' | 'tx' | 'redirect' | 'aborted';
 
 export interface Verdict {
   /** Word shown to people; also the key in counts. */
-  readonly name: string;
+  readonly name: XdpVerdict | TcVerdict;
   readonly fate: Fate;
 }
 

@@ -1,5 +1,5 @@
 /** Arguments of helpers, one at a time, in the kernel's order of checks and words. */
-import { constants, mapRules } from '../../abi/index.ts';
+import { mapRules } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { checkAlignment } from '../mem/alignment.ts';
 import { checkHelperMemAccess, checkMemSizeReg } from '../mem/helper-memory.ts';
@@ -52,7 +52,6 @@ import { regIsNull } from '../value/bounds.ts';
 import { tnumIsConst } from '../value/tnum.ts';
 import * as arg from './arg-types.ts';
 import type { HelperPrototype } from './contracts.ts';
-import { MAP_PEEK_ELEM, SPIN_LOCK } from './helper-ids.ts';
 import type { CallMeta } from './meta.ts';
 import { checkRegType } from './register-type.ts';
 import { checkConstString } from './special/const-string.ts';
@@ -99,13 +98,12 @@ export function checkFuncArg(
 /** What a map's value argument is for this type of map (resolve_map_arg_type). */
 function mapValueType(env: VerifierEnv, meta: CallMeta, argType: number): number {
   if (meta.map === 0) env.reject('EACCES', mapCallMessages.no_map('type'));
-  const { type } = env.maps[meta.map - 1]!;
-  if (mapRules(type)?.lookup === 'socket') {
+  const rules = mapRules(env.maps[meta.map - 1]!.type);
+  if (rules?.lookup === 'socket') {
     if (argType === arg.ARG_PTR_TO_MAP_VALUE) return arg.ARG_PTR_TO_BTF_ID_SOCK_COMMON;
     env.reject('EINVAL', mapCallMessages.sockmap_value());
   }
-  // Peeking into a bloom filter asks whether it holds the value.
-  const asks = type === constants.BPF_MAP_TYPE_BLOOM_FILTER && meta.funcId === MAP_PEEK_ELEM;
+  const asks = rules?.peekAsks && meta.proto!.peeks;
   return asks ? arg.ARG_PTR_TO_MAP_VALUE : argType;
 }
 
@@ -160,7 +158,7 @@ function checkByKind(
       if (inRbtreeLockRequiredCallback(env)) {
         env.reject('EACCES', lockMessages.in_rbtree_callback());
       }
-      return processSpinLock(env, regno, meta.funcId === SPIN_LOCK);
+      return processSpinLock(env, regno, meta.proto!.takesLock);
     case arg.ARG_PTR_TO_TIMER:
       return processTimerFunc(env, regno, meta);
     case arg.ARG_PTR_TO_FUNC:

@@ -1,8 +1,12 @@
-import { callsBackLater } from '../cfg/callbacks.ts';
-import { isKfuncCall } from '../cfg/calls.ts';
+/** Calls of functions that the program handed to a helper or kfunc, as its contract says. */
+import {
+  type ArgContract,
+  type ArgKind,
+  type CallbackContract,
+  mapRules,
+} from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { KERNEL_BTF } from '../env.ts';
-import { FOR_EACH_MAPS } from '../load/program-kinds.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { pushAsyncCallback, pushBranch } from '../state/branches.ts';
 import {
@@ -22,10 +26,9 @@ import {
 import type { FuncState } from '../state/state.ts';
 import { markKnownZero, markNotInit } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
-import { enterFunction, passRegister, type SetCalleeState } from './frame-entry.ts';
+import { enterFunction, passRegister } from './frame-entry.ts';
 import { markDynptrCallbackReg } from './special/dynptr.ts';
-
-export type { SetCalleeState } from './frame-entry.ts';
+import { passTreeNode } from './special/graph.ts';
 
 /**
  * Simulates a call of a callback: a path through it is put aside, and the walk goes on behind the
@@ -36,43 +39,89 @@ export function pushCallbackCall(
   env: VerifierEnv,
   insn: number,
   subprogno: number,
-  setCalleeState: SetCalleeState,
+  contract: CallbackContract,
 ): void {
   const caller = env.state.frame;
   matchArguments(env, subprogno, caller.words);
   const sub = env.subprogs[subprogno]!;
   sub.isCallback = true;
-  if (callsBackLater(env, insn)) {
+  if (contract.when === 'asynchronous') {
     sub.isAsyncCallback = true;
-    // Of those that call later, the one kfunc (bpf_wq_set_callback) does so where it may sleep.
-    const sleepable = isKfuncCall(env, insn);
+    const sleepable = contract.maySleep === true;
     const path = pushAsyncCallback(env, sub.start, insn, subprogno, sleepable);
     const callee = path.frameAt(0);
     callee.asyncEntryCount = caller.asyncEntryCount + 1;
-    setCalleeState(env, caller, callee, insn);
+    startCallback(env, caller, callee, contract);
     return;
   }
   const path = pushBranch(env, sub.start, insn, false);
-  enterFunction(env, path, subprogno, insn, setCalleeState);
+  enterFunction(env, path, subprogno, insn, (_, from, callee) =>
+    startCallback(env, from, callee, contract),
+  );
   path.callbackUnrollDepth++;
   path.frameAt(path.curframe - 1).callbackDepth++;
   caller.callbackDepth = 0;
 }
 
-/** The callback returns 0 or 1, and the walk comes back to the call. */
-function setSynchronous(callee: FuncState): void {
-  callee.inCallback = true;
-  callee.callbackReturnMin = 0;
-  callee.callbackReturnMax = 1;
+/** Hands the callback its arguments, and notes what it may return (set_callee_state_fn). */
+function startCallback(
+  env: VerifierEnv,
+  caller: FuncState,
+  callee: FuncState,
+  { args, returns, when }: CallbackContract,
+): void {
+  for (let i = 0; i < args.length; i++) passArgument(env, caller, callee, i + 1, args[i]!);
+  for (let regno = args.length + 1; regno <= 5; regno++) {
+    markNotInit(env, callee.words, regAt(regno));
+  }
+  if (when === 'asynchronous') callee.inAsyncCallback = true;
+  else callee.inCallback = true;
+  if (typeof returns.range !== 'object') return;
+  callee.callbackReturnMin = returns.range.min;
+  callee.callbackReturnMax = returns.range.max;
 }
 
-function clearArguments(env: VerifierEnv, callee: FuncState, from: number): void {
-  for (let regno = from; regno <= 5; regno++) markNotInit(env, callee.words, regAt(regno));
+function passArgument(
+  env: VerifierEnv,
+  caller: FuncState,
+  callee: FuncState,
+  to: number,
+  arg: ArgContract,
+): void {
+  if (arg.kind === 'map' && arg.from !== undefined) checkVisits(env, caller, arg.from + 1);
+  if (arg.from !== undefined) passRegister(caller, callee, arg.from + 1, to);
+  else if (arg.of !== undefined) passPart(env, caller, callee, to, arg);
+  else passNew(env, callee.words, to, arg);
 }
 
-/** Register `to` becomes a pointer of that type to (a part of) the map in the caller's r1. */
-function passMap(caller: FuncState, callee: FuncState, to: number, type: number): void {
-  const from = regAt(1);
+/** Only some types of maps can be gone through. */
+function checkVisits(env: VerifierEnv, caller: FuncState, regno: number): void {
+  const map = env.maps[caller.words[regAt(regno) + MAP]! - 1]!;
+  if (!mapRules(map.type)?.forEach) env.reject('ENOTSUPP', words.no_callback_for_map());
+}
+
+/** Register types of the parts of a map. */
+const MAP_PARTS: Readonly<Partial<Record<ArgKind, number>>> = {
+  map: CONST_PTR_TO_MAP,
+  map_key: PTR_TO_MAP_KEY,
+  map_value: PTR_TO_MAP_VALUE,
+};
+
+/** Part of what an argument of the caller points to or into. */
+function passPart(
+  env: VerifierEnv,
+  caller: FuncState,
+  callee: FuncState,
+  to: number,
+  arg: ArgContract,
+): void {
+  const of = arg.of! + 1;
+  const type = MAP_PARTS[arg.kind];
+  if (type === undefined) {
+    passTreeNode(env, caller, callee, to, of);
+    return;
+  }
+  const from = regAt(of);
   const r = regAt(to);
   const w = callee.words;
   w[r + TYPE] = type;
@@ -81,56 +130,17 @@ function passMap(caller: FuncState, callee: FuncState, to: number, type: number)
   w[r + MAP_UID] = caller.words[from + MAP_UID]!;
 }
 
-/** bpf_for_each_map_elem: map, key, value, context. */
-export const setMapElemCallbackState: SetCalleeState = (env, caller, callee) => {
-  const map = env.maps[caller.words[regAt(1) + MAP]! - 1]!;
-  if (!FOR_EACH_MAPS.has(map.type)) env.reject('ENOTSUPP', words.no_callback_for_map());
-  passRegister(caller, callee, 1, 1);
-  passMap(caller, callee, 2, PTR_TO_MAP_KEY);
-  passMap(caller, callee, 3, PTR_TO_MAP_VALUE);
-  passRegister(caller, callee, 3, 4);
-  clearArguments(env, callee, 5);
-  setSynchronous(callee);
-};
-
-/** bpf_loop: index, context. */
-export const setLoopCallbackState: SetCalleeState = (env, caller, callee) => {
-  callee.words[regAt(1) + TYPE] = SCALAR_VALUE;
-  passRegister(caller, callee, 3, 2);
-  clearArguments(env, callee, 3);
-  setSynchronous(callee);
-};
-
-/** bpf_timer_set_callback and bpf_wq_set_callback: map, key, value. */
-export const setTimerCallbackState: SetCalleeState = (env, caller, callee) => {
-  passMap(caller, callee, 1, CONST_PTR_TO_MAP);
-  passMap(caller, callee, 2, PTR_TO_MAP_KEY);
-  passMap(caller, callee, 3, PTR_TO_MAP_VALUE);
-  clearArguments(env, callee, 4);
-  callee.inAsyncCallback = true;
-  callee.callbackReturnMin = 0;
-  callee.callbackReturnMax = 1;
-};
-
-/** bpf_find_vma: task, vma, context. */
-export const setFindVmaCallbackState: SetCalleeState = (env, caller, callee) => {
-  passRegister(caller, callee, 1, 1);
-  const r = regAt(2);
-  const w = callee.words;
-  w[r + TYPE] = PTR_TO_BTF_ID;
-  markKnownZero(w, r);
-  w[r + BTF] = KERNEL_BTF;
-  w[r + BTF_ID] = env.profile.btf().find('struct', 'vm_area_struct')!;
-  passRegister(caller, callee, 4, 3);
-  clearArguments(env, callee, 4);
-  setSynchronous(callee);
-};
-
-/** bpf_user_ringbuf_drain: dynptr, context. */
-export const setUserRingbufCallbackState: SetCalleeState = (env, caller, callee) => {
-  markNotInit(env, callee.words, 0);
-  markDynptrCallbackReg(env, callee.words, regAt(1), BPF_DYNPTR_TYPE_LOCAL);
-  passRegister(caller, callee, 3, 2);
-  clearArguments(env, callee, 3);
-  setSynchronous(callee);
-};
+/** What the call itself makes: a number, a dynptr, an object of the kernel. */
+function passNew(env: VerifierEnv, w: Int32Array, to: number, arg: ArgContract): void {
+  const r = regAt(to);
+  if (arg.kind === 'scalar') {
+    w[r + TYPE] = SCALAR_VALUE;
+  } else if (arg.kind === 'dynptr') {
+    markDynptrCallbackReg(env, w, r, BPF_DYNPTR_TYPE_LOCAL);
+  } else {
+    w[r + TYPE] = PTR_TO_BTF_ID;
+    markKnownZero(w, r);
+    w[r + BTF] = KERNEL_BTF;
+    w[r + BTF_ID] = env.profile.btf().find('struct', arg.btf!)!;
+  }
+}

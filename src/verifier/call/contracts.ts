@@ -6,6 +6,7 @@ import {
   type ArgContract,
   type CallContract,
   type HelperCaller,
+  type ReturnContract,
 } from '../../abi/index.ts';
 import { BugError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
@@ -23,8 +24,21 @@ export interface HelperPrototype {
   readonly gplOnly: boolean;
   readonly mightSleep: boolean;
   readonly packetAccess: boolean;
-  readonly fastcall: boolean;
   readonly changesPacket: boolean;
+  readonly allocatesStorage: boolean;
+  /** The rewriting passes want to know its map, and the constant index it is called with. */
+  readonly recordsMap: boolean;
+  readonly recordsIndex: boolean;
+  readonly changesMap: CallContract['changesMap'];
+  readonly peeks: boolean;
+  readonly takesLock: boolean;
+  readonly callback: CallContract['callback'];
+  readonly acquires: CallContract['returns']['acquire'];
+  readonly keepsReference: boolean;
+  readonly returnsLength: boolean;
+  readonly returnsCpu: boolean;
+  /** The result is part of a dynptr. */
+  readonly returnsSlice: boolean;
   /** ARG_* with flags of five arguments; the unused ones are ARG_DONTCARE. */
   readonly argTypes: readonly number[];
   /** Type ids in the kernel's BTF, 0 for none. */
@@ -79,16 +93,39 @@ function compile(contract: CallContract, kernel: () => Btf): HelperPrototype {
     contract,
     id: contract.id!,
     name: contract.name,
-    gplOnly: contract.gplOnly ?? false,
-    mightSleep: contract.maySleep ?? false,
-    packetAccess: contract.packetAccess ?? false,
-    fastcall: contract.fastcall ?? false,
-    changesPacket: contract.changesPacket ?? false,
+    ...propertiesOf(contract),
+    ...resultOf(contract.returns),
     argTypes: FIVE.map((i) => combined(argAt(i)?.raw)),
     argBtfIds: FIVE.map((i) => structId(kernel, argAt(i)?.btf)),
     argSizes: FIVE.map((i) => argAt(i)?.size ?? 0),
     retType: combined(contract.returns.raw),
     retBtfId: structId(kernel, contract.returns.btf),
+  };
+}
+
+function propertiesOf(contract: CallContract) {
+  return {
+    gplOnly: contract.gplOnly ?? false,
+    mightSleep: contract.maySleep ?? false,
+    packetAccess: contract.packetAccess ?? false,
+    changesPacket: contract.changesPacket ?? false,
+    allocatesStorage: contract.allocatesStorage ?? false,
+    recordsMap: contract.specialised !== undefined,
+    recordsIndex: contract.specialised === 'map_and_index',
+    changesMap: contract.changesMap,
+    peeks: contract.peeks ?? false,
+    takesLock: contract.enters === 'spin_lock',
+    callback: contract.callback,
+  };
+}
+
+function resultOf(returns: ReturnContract) {
+  return {
+    acquires: returns.acquire,
+    keepsReference: returns.keepsReference ?? false,
+    returnsLength: returns.range === 'length',
+    returnsCpu: returns.range === 'cpu',
+    returnsSlice: returns.kind === 'dynptr_mem',
   };
 }
 

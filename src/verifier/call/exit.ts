@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import type { Message } from '../messages/message.ts';
 import { returns } from '../messages/return.ts';
 import { subprog } from '../messages/subprog.ts';
@@ -8,8 +9,6 @@ import { previousEntry, widenImpreciseScalars } from '../prune/widen.ts';
 import { PTR_TO_STACK, REG_LIVE_READ64, REG_WORDS, SCALAR_VALUE, TYPE } from '../state/layout.ts';
 import { type FuncState, REF_CALLBACK, REF_ID, REF_INSN, REF_WORDS } from '../state/state.ts';
 import { foundRangeText, rangeContains } from './return-range.ts';
-
-const BPF_LOG_LEVEL = 3;
 
 /**
  * The running frame returns to its caller: `env.insnIdx` becomes the caller's next instruction, or

@@ -1,5 +1,5 @@
 /** Calls of helpers, in the kernel's order of checks and words (check_helper_call). */
-import { constants, hasTrampoline, HELPER_COUNT, isAllowedHere } from '../../abi/index.ts';
+import { HELPER_COUNT, helperName, isAllowedHere } from '../../abi/index.ts';
 import { AUX_STORAGE_GET_ATOMIC, type VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { checkMemAccess } from '../mem/access.ts';
@@ -18,13 +18,12 @@ import {
   markInvalid,
   releaseReference,
 } from './effects.ts';
-import { GET_FUNC_IP, helperText, KPTR_XCHG, STORAGE_GET } from './helper-ids.ts';
 import { checkMapFuncCompatibility } from './map-compat.ts';
 import { recordKey, recordMap } from './map-record.ts';
 import { CallMeta } from './meta.ts';
 import { setResult } from './result.ts';
 import { unmarkStackSlotsDynptr } from './special/dynptr.ts';
-import { CHANGES_PACKET, PERCPU_OBJECT, specialChecks } from './special-helpers.ts';
+import { CHANGES_PACKET, checkLate, checkSpecial, PERCPU_OBJECT } from './special-helpers.ts';
 
 const sharedMeta = new CallMeta();
 
@@ -36,15 +35,15 @@ export function checkHelperCall(env: VerifierEnv, insn: number): void {
   checkMaySleep(env, proto, insn);
   const meta = sharedMeta.reset();
   meta.packetAccess = proto.packetAccess;
-  meta.funcId = id;
+  meta.proto = proto;
   for (let i = 0; i < 5; i++) checkFuncArg(env, i, meta, proto, insn);
-  recordMap(env, meta, insn);
-  recordKey(env, meta, insn);
+  recordMap(env, proto, meta, insn);
+  recordKey(env, proto, meta, insn);
   for (let i = 0; i < meta.accessSize; i++) {
     checkMemAccess(env, insn, meta.regno, i, 1, 'write', -1, false, false);
   }
   if (meta.releaseRegno !== 0) releaseArgument(env, proto, meta);
-  const special = specialChecks.get(id)?.(env, insn, meta, proto) ?? 0;
+  const special = checkSpecial(env, insn, meta, proto);
   finishCall(env, insn, proto, meta, special);
 }
 
@@ -57,9 +56,15 @@ function finishCall(
 ): void {
   clearCallerSavedRegs(env, env.regs);
   setResult(env, insn, proto, meta, (special & PERCPU_OBJECT) !== 0);
-  checkMapFuncCompatibility(env, env.maps[meta.map - 1], proto.id);
-  if (proto.id === GET_FUNC_IP) checkGetFuncIp(env);
+  checkMapFuncCompatibility(env, env.maps[meta.map - 1], proto);
+  checkLate(env, proto);
   if (proto.changesPacket || special & CHANGES_PACKET) clearAllPacketPointers(env);
+}
+
+/** func_id_name: 'bpf_map_lookup_elem', or 'unknown'. */
+function helperText(id: number): string {
+  const name = helperName(id);
+  return name === undefined ? 'unknown' : `bpf_${name}`;
 }
 
 function findPrototype(env: VerifierEnv, id: number): HelperPrototype {
@@ -91,7 +96,7 @@ function checkMaySleep(env: VerifierEnv, proto: HelperPrototype, insn: number): 
       : callMessages.sleeps_in_preempt(proto.name, proto.id);
     env.reject('EINVAL', words);
   }
-  if (inSleepable(env) && STORAGE_GET.has(proto.id)) {
+  if (inSleepable(env) && proto.allocatesStorage) {
     env.aux.flags[insn]! |= AUX_STORAGE_GET_ATOMIC;
   }
 }
@@ -102,7 +107,7 @@ function releaseArgument(env: VerifierEnv, proto: HelperPrototype, meta: CallMet
   let released: boolean;
   if (isDynptr(proto.argTypes[meta.releaseRegno - 1]!)) {
     released = unmarkStackSlotsDynptr(env, env.regs, r);
-  } else if (proto.id === KPTR_XCHG && meta.refObjId !== 0) {
+  } else if (meta.kptrField && meta.refObjId !== 0) {
     released = giveToKptr(env, meta.refObjId);
   } else if (meta.refObjId !== 0) {
     released = releaseReference(env, meta.refObjId);
@@ -127,15 +132,4 @@ function giveToKptr(env: VerifierEnv, refObjId: number): boolean {
     }
   });
   return true;
-}
-
-/** bpf_get_func_ip needs to know which function was entered (check_get_func_ip). */
-function checkGetFuncIp(env: VerifierEnv): void {
-  const name = helperText(GET_FUNC_IP);
-  if (env.programType === constants.BPF_PROG_TYPE_KPROBE) return;
-  if (env.programType !== constants.BPF_PROG_TYPE_TRACING) {
-    env.reject('ENOTSUPP', callMessages.func_ip_program(name, GET_FUNC_IP, env.programType));
-  }
-  if (!hasTrampoline(helperCaller(env)))
-    env.reject('ENOTSUPP', callMessages.trampoline_only(name, GET_FUNC_IP));
 }

@@ -1,5 +1,5 @@
 /** The arguments of a call of a kernel function, in the kernel's order (check_kfunc_args). */
-import { kfuncFlags, kfuncId } from '../../abi/index.ts';
+import { type ArgKind, isScalarStruct, isScalarType, isStructOrUnion } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { isContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
@@ -24,42 +24,36 @@ import { tnumIsConst } from '../value/tnum.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { recordOf } from '../fields/record.ts';
 import { checkFuncArgRegOff } from './arguments.ts';
-import { isScalarType, isStructOrUnion, type KfuncParam } from './kfunc-contract.ts';
-import type { KfuncArgKind } from './kfunc-kinds.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
-import { processKfuncArg } from './kfunc-process.ts';
+import type { KfuncParam } from './kfunc-prototype.ts';
+import { type KfuncArgKind, processKfuncArg } from './kfunc-process.ts';
 
 /** Arguments a function can take in registers. */
 const MAX_ARGS = 5;
-/** Structs within structs that are looked into for memory arguments. */
-const MAX_NESTING = 4;
 
 /** Checks every argument and fills `meta`. */
 export function checkKfuncArgs(env: VerifierEnv, meta: KfuncMeta): void {
-  const { params } = meta.contract;
+  const { params } = meta.proto;
   if (params.length > MAX_ARGS) {
     env.reject('EINVAL', kfuncMessages.too_many_args(meta.name, params.length, MAX_ARGS));
   }
   for (let arg = 0; arg < params.length; arg++) {
     const param = params[arg]!;
-    if (param.ignored) continue;
+    if (param.arg.ignored) continue;
     if (param.isScalar) checkScalar(env, arg, param, meta);
     else if (checkPointer(env, arg, meta) === 'mem_and_size') arg++;
   }
-  if (isRelease(meta) && meta.releaseRegno === 0) {
+  if (meta.contract.release && meta.releaseRegno === 0) {
     env.reject('EINVAL', kfuncMessages.nothing_released(meta.name));
   }
 }
 
-const isRelease = (meta: KfuncMeta) => meta.has(kfuncFlags.RELEASE);
-const needsTrust = (meta: KfuncMeta) => meta.has(kfuncFlags.TRUSTED_ARGS) || isRelease(meta);
-
-function checkScalar(env: VerifierEnv, arg: number, param: KfuncParam, meta: KfuncMeta): void {
-  const regno = arg + 1;
+function checkScalar(env: VerifierEnv, index: number, { arg }: KfuncParam, meta: KfuncMeta): void {
+  const regno = index + 1;
   const w = env.regs;
   const r = regAt(regno);
   if (w[r + TYPE] !== SCALAR_VALUE) env.reject('EINVAL', kfuncMessages.not_scalar(regno));
-  if (param.constant) {
+  if (arg.constant && arg.kind === 'scalar') {
     if (meta.constantFound) env.reject('EFAULT', kfuncMessages.two_constants());
     if (!tnumIsConst(w, r)) env.reject('EINVAL', kfuncMessages.not_constant(regno));
     markChainPrecision(env, regno);
@@ -68,8 +62,8 @@ function checkScalar(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
     meta.constantHigh = w[r + VALUE + 1]!;
     return;
   }
-  if (!param.returnedSize) return;
-  if (param.returnedSize === 'rdonly') meta.returnedReadOnly = true;
+  if (arg.kind !== 'alloc_size') return;
+  if (arg.access === 'read') meta.returnedReadOnly = true;
   if (meta.returnedSize) env.reject('EINVAL', kfuncMessages.two_buffer_sizes());
   if (!tnumIsConst(w, r)) env.reject('EINVAL', kfuncMessages.buffer_size_unknown(regno));
   meta.returnedSize = w[r + VALUE]! >>> 0;
@@ -78,26 +72,24 @@ function checkScalar(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
 }
 
 function checkPointer(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
-  const param = meta.contract.params[arg]!;
+  const param = meta.proto.params[arg]!;
   const regno = arg + 1;
   const r = regAt(regno);
   const w = env.regs;
   if (!param.isPointer) {
     env.reject('EINVAL', kfuncMessages.argument_kind(arg, kindText(param.type)));
   }
-  const strict = needsTrust(meta) || meta.has(kfuncFlags.RCU);
+  const strict = param.arg.trust !== undefined;
   const maybeNull = regIsNull(w, r) || mayBeNull(w[r + TYPE]!);
-  if (strict && maybeNull && !param.nullable) {
+  if (strict && maybeNull && !param.arg.nullable) {
     env.reject('EACCES', kfuncMessages.possibly_null(arg));
   }
   noteReference(env, regno, meta);
   const kind = kindOf(env, arg, meta);
   if (kind === 'null') return kind;
   if (kind === 'map') noteMap(env, regno, meta);
-  if (strict && (kind === 'map' || kind === 'allocated' || kind === 'btf')) {
-    checkTrust(env, regno, meta);
-  }
-  const released = isRelease(meta) && w[r + REF_OBJ_ID] !== 0;
+  if (strict && VOUCHED_FOR.has(kind)) checkTrust(env, regno, param);
+  const released = meta.contract.release && w[r + REF_OBJ_ID] !== 0;
   checkFuncArgRegOff(env, w, r, regno, released ? OBJ_RELEASE : 0);
   processKfuncArg(env, arg, kind, meta);
   return kind;
@@ -106,11 +98,12 @@ function checkPointer(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgK
 function noteReference(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
   const id = env.regs[regAt(regno) + REF_OBJ_ID]!;
   if (id === 0) return;
-  if (isRelease(meta) && meta.refObjId !== 0) {
+  const { release } = meta.contract;
+  if (release && meta.refObjId !== 0) {
     env.reject('EFAULT', kfuncMessages.two_references(regno, id, meta.refObjId));
   }
   meta.refObjId = id;
-  if (isRelease(meta)) meta.releaseRegno = regno;
+  if (release) meta.releaseRegno = regno;
 }
 
 function noteMap(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
@@ -128,41 +121,44 @@ function noteMap(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
   meta.mapUid = w[r + MAP_UID]!;
 }
 
-function checkTrust(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
+function checkTrust(env: VerifierEnv, regno: number, { arg }: KfuncParam): void {
   const r = regAt(regno);
   if (isTrustedReg(env.regs, r)) return;
-  if (!meta.has(kfuncFlags.RCU)) env.reject('EINVAL', kfuncMessages.not_trusted(regno));
+  if (arg.trust !== 'rcu') env.reject('EINVAL', kfuncMessages.not_trusted(regno));
   if (!isRcuReg(env.regs, r)) env.reject('EINVAL', kfuncMessages.not_rcu(regno));
 }
 
-const CAST_TO_KERN_CTX = kfuncId('bpf_cast_to_kern_ctx');
+/** Kinds whose object must be vouched for; of the others it is only asked that they are there. */
+const VOUCHED_FOR: ReadonlySet<KfuncArgKind> = new Set(['map', 'allocated_object', 'btf_object']);
+
+/** Kinds that the contract alone decides; the others also depend on what is passed. */
+const NAMED: Readonly<Partial<Record<ArgKind, KfuncArgKind>>> = {
+  allocated_object: 'allocated_object',
+  refcounted_object: 'refcounted_object',
+  dynptr: 'dynptr',
+  iterator: 'iterator',
+  list_head: 'list_head',
+  list_node: 'list_node',
+  rb_root: 'rb_root',
+  rb_node: 'rb_node',
+  const_string: 'const_string',
+  map: 'map',
+  workqueue: 'workqueue',
+};
 
 /** What a pointer argument must be, by its type and name (get_kfunc_ptr_arg_type). */
 function kindOf(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
-  const param = meta.contract.params[arg]!;
-  const { btf } = meta.contract;
-  if (meta.id === CAST_TO_KERN_CTX) return 'context';
+  const param = meta.proto.params[arg]!;
+  const { btf } = meta.proto;
+  // bpf_cast_to_kern_ctx takes it as `void *`.
+  if (param.arg.kind === 'ctx' && !isStructOrUnion(param.pointee)) return 'ctx';
   const target = param.type.kind === 'ptr' ? param.type.type : 0;
-  if (isContextType(env, btf, target, env.programType)) return 'context';
+  if (isContextType(env, btf, target, env.programType)) return 'ctx';
   const r = regAt(arg + 1);
-  if (param.nullable && regIsNull(env.regs, r)) return 'null';
+  if (param.arg.nullable && regIsNull(env.regs, r)) return 'null';
   return (
-    kindByName(param, arg, meta) ??
-    kindByRegister(env, arg, param, meta) ??
-    memoryKind(env, arg, meta)
+    NAMED[param.arg.kind] ?? kindByRegister(env, arg, param, meta) ?? memoryKind(env, arg, meta)
   );
-}
-
-function kindByName(param: KfuncParam, arg: number, meta: KfuncMeta): KfuncArgKind | undefined {
-  if (param.allocated) return 'allocated';
-  if (param.refcounted) return 'refcounted';
-  if (param.special === 'dynptr') return 'dynptr';
-  const iterates = kfuncFlags.ITER_NEW | kfuncFlags.ITER_NEXT | kfuncFlags.ITER_DESTROY;
-  if (meta.has(iterates) ? arg === 0 : param.iterator) return 'iterator';
-  if (param.special && param.special !== 'workqueue') return param.special;
-  if (param.string) return 'string';
-  if (param.map) return 'map';
-  return param.special;
 }
 
 function kindByRegister(
@@ -173,20 +169,21 @@ function kindByRegister(
 ): KfuncArgKind | undefined {
   const type = env.regs[regAt(arg + 1) + TYPE]!;
   if (baseType(type) === PTR_TO_BTF_ID || standsForStruct(type)) {
-    if (isStructOrUnion(param.pointee)) return 'btf';
+    if (isStructOrUnion(param.pointee)) return 'btf_object';
     const { pointee } = param;
     const kind = kindText(pointee);
     env.reject('EINVAL', kfuncMessages.unsupported_pointer(meta.name, arg, kind, pointee.name));
   }
-  return param.isCallback ? 'callback' : undefined;
+  return param.pointee.kind === 'func_proto' ? 'callback' : undefined;
 }
 
 function memoryKind(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKind {
-  const { pointee } = meta.contract.params[arg]!;
-  const next = meta.contract.params[arg + 1];
+  const { btf, params } = meta.proto;
+  const { arg: wanted, pointee } = params[arg]!;
+  const next = params[arg + 1];
   const nextIsScalar = env.regs[regAt(arg + 2) + TYPE] === SCALAR_VALUE;
-  const sized = next?.sizeOf !== undefined && nextIsScalar;
-  const isPlain = isScalarType(pointee) || isScalarStruct(env, meta.contract.btf, pointee, 0);
+  const sized = next?.arg.kind === 'size' && nextIsScalar;
+  const isPlain = wanted.memoryOk || isScalarType(pointee) || isNumbers(env, btf, pointee);
   if (!isPlain && !(sized && pointee.kind === 'void')) {
     const message = kfuncMessages.not_scalar_struct(arg, kindText(pointee), pointee.name, sized);
     env.reject('EINVAL', message);
@@ -194,17 +191,9 @@ function memoryKind(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgKin
   return sized ? 'mem_and_size' : 'mem';
 }
 
-/** A struct of numbers, also within structs and arrays (__btf_type_is_scalar_struct). */
-export function isScalarStruct(env: VerifierEnv, btf: Btf, type: BtfType, depth: number): boolean {
-  if (type.kind !== 'struct' && type.kind !== 'union') return false;
-  return type.members.every((member) => {
-    const inner = btf.resolved(member.type);
-    if (isStructOrUnion(inner)) {
-      if (depth < MAX_NESTING - 1) return isScalarStruct(env, btf, inner, depth + 1);
-      if (env.talking) env.say(kfuncMessages.struct_nesting());
-      return false;
-    }
-    if (inner.kind === 'array') return inner.count > 0 && isScalarType(btf.resolved(inner.type));
-    return isScalarType(inner);
+/** Is it a struct of numbers? Says so if it is too deep to tell. */
+export function isNumbers(env: VerifierEnv, btf: Btf, type: BtfType): boolean {
+  return isScalarStruct(btf, type, () => {
+    if (env.talking) env.say(kfuncMessages.struct_nesting());
   });
 }

@@ -1,12 +1,14 @@
+import type { CallContract } from '../../abi/index.ts';
 import type { SpecialField } from '../fields/record.ts';
-import type { KfuncContract } from './kfunc-contract.ts';
+import type { KfuncPrototype } from './kfunc-prototype.ts';
 
 /**
  * What checking the arguments of a kernel function found out, for later arguments and the result
  * (struct bpf_kfunc_call_arg_meta).
  */
 export class KfuncMeta {
-  readonly contract: KfuncContract;
+  readonly proto: KfuncPrototype;
+  readonly contract: CallContract;
   readonly insn: number;
   /** `BTF` word of the BTF that has the function. */
   readonly btf: number;
@@ -34,22 +36,18 @@ export class KfuncMeta {
   mapUid = 0;
   subprogno = 0;
 
-  constructor(contract: KfuncContract, insn: number, btf: number) {
-    this.contract = contract;
+  constructor(proto: KfuncPrototype, insn: number, btf: number) {
+    this.proto = proto;
+    this.contract = proto.contract;
     this.insn = insn;
     this.btf = btf;
   }
 
   get name(): string {
-    return this.contract.def.name;
+    return this.proto.name;
   }
 
   get id(): number {
-    return this.contract.def.id;
-  }
-
-  /** True if the function carries the KF_* flag. */
-  has(flag: number): boolean {
-    return (this.contract.def.flags & flag) !== 0;
+    return this.proto.id;
   }
 }

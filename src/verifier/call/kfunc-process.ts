@@ -1,7 +1,11 @@
 /** What an argument of a kernel function must be once its kind is known, kind by kind. */
-import { enums, kfuncFlags, kfuncId } from '../../abi/index.ts';
+import {
+  type ArgKind,
+  isKfuncAllowedHere,
+  isProjectionOf,
+  type KfuncCaller,
+} from '../../abi/index.ts';
 import type { BtfType } from '../../btf/index.ts';
-import { isProjectionOf } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 import {
@@ -56,7 +60,6 @@ import {
 import { tnumIsConst } from '../value/tnum.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { ARG_PTR_TO_DYNPTR } from './arg-types.ts';
-import type { KfuncArgKind } from './kfunc-kinds.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import { CallMeta } from './meta.ts';
 import { checkConstString } from './special/const-string.ts';
@@ -71,13 +74,29 @@ import { processGraphNode, processGraphRoot } from './special/graph.ts';
 import { inRbtreeLockRequiredCallback } from './special/rbtree-callback.ts';
 import { processIterArg } from './special/iterator.ts';
 
-const OBJ_DROP = kfuncId('bpf_obj_drop_impl');
-const PERCPU_OBJ_DROP = kfuncId('bpf_percpu_obj_drop_impl');
-const DYNPTR_FROM_SKB = kfuncId('bpf_dynptr_from_skb');
-const DYNPTR_FROM_XDP = kfuncId('bpf_dynptr_from_xdp');
-const DYNPTR_CLONE = kfuncId('bpf_dynptr_clone');
-const RBTREE_REMOVE = kfuncId('bpf_rbtree_remove');
-const CSS_TASK_NEW = kfuncId('bpf_iter_css_task_new');
+/** What a pointer argument was found to be, as far as it is checked here. */
+export type KfuncArgKind =
+  | Extract<
+      ArgKind,
+      | 'ctx'
+      | 'allocated_object'
+      | 'refcounted_object'
+      | 'dynptr'
+      | 'iterator'
+      | 'list_head'
+      | 'list_node'
+      | 'rb_root'
+      | 'rb_node'
+      | 'btf_object'
+      | 'mem'
+      | 'callback'
+      | 'const_string'
+      | 'map'
+      | 'workqueue'
+    >
+  /** Memory, and its length in the next argument. */
+  | 'mem_and_size'
+  | 'null';
 
 /** For checks of memory, which note what they find. */
 const scratchMeta = new CallMeta();
@@ -89,9 +108,9 @@ type Process = (env: VerifierEnv, arg: number, meta: KfuncMeta) => void;
 const typeOf = (env: VerifierEnv, arg: number) => env.regs[regAt(arg + 1) + TYPE]!;
 
 const PROCESSES: Readonly<Record<Exclude<KfuncArgKind, 'null'>, Process>> = {
-  context: processContext,
-  allocated: processAllocated,
-  refcounted: processRefcounted,
+  ctx: processContext,
+  allocated_object: processAllocated,
+  refcounted_object: processRefcounted,
   dynptr: processDynptr,
   iterator: processIterator,
   list_head: (env, arg, meta) => {
@@ -105,7 +124,7 @@ const PROCESSES: Readonly<Record<Exclude<KfuncArgKind, 'null'>, Process>> = {
     processGraphNode(env, arg + 1, BPF_LIST_NODE, meta);
   },
   rb_node: (env, arg, meta) => {
-    if (meta.id === RBTREE_REMOVE) requireRemovable(env, arg);
+    if (meta.contract.args[arg]!.borrowed) requireRemovable(env, arg);
     else requireOwned(env, arg);
     processGraphNode(env, arg + 1, BPF_RB_NODE, meta);
   },
@@ -113,7 +132,7 @@ const PROCESSES: Readonly<Record<Exclude<KfuncArgKind, 'null'>, Process>> = {
     const kernel = env.btfAt(KERNEL_BTF);
     processBtf(env, arg, meta, kernel.type(kernel.find('struct', 'bpf_map')!));
   },
-  btf: (env, arg, meta) => processBtf(env, arg, meta, meta.contract.params[arg]!.pointee),
+  btf_object: (env, arg, meta) => processBtf(env, arg, meta, meta.proto.params[arg]!.pointee),
   mem: processMemory,
   mem_and_size: processSizedMemory,
   callback: (env, arg, meta) => {
@@ -122,7 +141,7 @@ const PROCESSES: Readonly<Record<Exclude<KfuncArgKind, 'null'>, Process>> = {
     }
     meta.subprogno = env.regs[regAt(arg + 1) + SUBPROGNO]!;
   },
-  string: (env, arg) => {
+  const_string: (env, arg) => {
     if (typeOf(env, arg) !== PTR_TO_MAP_VALUE) env.reject('EINVAL', kfuncMessages.not_string(arg));
     checkConstString(env, arg + 1);
   },
@@ -148,10 +167,11 @@ function processAllocated(env: VerifierEnv, arg: number, meta: KfuncMeta): void 
   const w = env.regs;
   const r = regAt(arg + 1);
   const type = w[r + TYPE]!;
+  const { percpu } = meta.contract.args[arg]!;
   if (type === ALLOCATED) {
-    if (meta.id !== OBJ_DROP) env.reject('EINVAL', kfuncMessages.for_drop(arg));
+    if (percpu !== false) env.reject('EINVAL', kfuncMessages.for_drop(arg));
   } else if (type === (ALLOCATED | MEM_PERCPU)) {
-    if (meta.id !== PERCPU_OBJ_DROP) env.reject('EINVAL', kfuncMessages.for_percpu_drop(arg));
+    if (percpu !== true) env.reject('EINVAL', kfuncMessages.for_percpu_drop(arg));
   } else {
     env.reject('EINVAL', kfuncMessages.not_allocated(arg));
   }
@@ -176,13 +196,13 @@ function processRefcounted(env: VerifierEnv, arg: number, meta: KfuncMeta): void
 function processDynptr(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
   const regno = arg + 1;
   const r = regAt(regno);
-  const uninit = meta.contract.params[arg]!.uninit;
+  const { uninit, dynptr, sameAs } = meta.contract.args[arg]!;
   let argType = ARG_PTR_TO_DYNPTR | (uninit ? MEM_UNINIT : 0);
   if (env.regs[r + TYPE] === CONST_PTR_TO_DYNPTR) argType |= MEM_RDONLY;
   let cloneRefObjId = 0;
-  if (meta.id === DYNPTR_FROM_SKB) argType |= DYNPTR_TYPE_SKB_FLAG;
-  else if (meta.id === DYNPTR_FROM_XDP) argType |= DYNPTR_TYPE_XDP_FLAG;
-  else if (meta.id === DYNPTR_CLONE && uninit) {
+  if (dynptr === 'skb') argType |= DYNPTR_TYPE_SKB_FLAG;
+  else if (dynptr === 'xdp') argType |= DYNPTR_TYPE_XDP_FLAG;
+  else if (sameAs !== undefined) {
     if (meta.dynptrType === BPF_DYNPTR_TYPE_INVALID) {
       env.reject('EFAULT', kfuncMessages.no_clone_type());
     }
@@ -199,21 +219,19 @@ function processDynptr(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
   meta.dynptrRefObjId = dynptrRefObjId(env, env.regs, r);
 }
 
-const { bpf_prog_type: programs, bpf_attach_type: attach } = enums;
-
 function processIterator(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
-  if (meta.id === CSS_TASK_NEW && !mayIterateCssTasks(env)) {
+  const { contract } = meta;
+  if (contract.onlyIn && !isKfuncAllowedHere(contract, callerOf(env))) {
     env.reject('EINVAL', kfuncMessages.css_task());
   }
   processIterArg(env, arg + 1, meta);
 }
 
-/** Others could deadlock on css_set_lock (check_css_task_iter_allowlist). */
-function mayIterateCssTasks(env: VerifierEnv): boolean {
-  if (env.programType === programs.BPF_PROG_TYPE_LSM) return true;
-  const isIterator = env.expectedAttachType === attach.BPF_TRACE_ITER;
-  return (env.programType === programs.BPF_PROG_TYPE_TRACING && isIterator) || inSleepable(env);
-}
+const callerOf = (env: VerifierEnv): KfuncCaller => ({
+  programType: env.programType,
+  attachType: env.expectedAttachType,
+  sleepable: inSleepable(env),
+});
 
 function processRoot(env: VerifierEnv, arg: number, type: number) {
   const r = regAt(arg + 1);
@@ -263,10 +281,10 @@ function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfT
   const isObject = base === PTR_TO_BTF_ID;
   const btf = env.btfAt(isObject ? w[r + BTF]! : KERNEL_BTF);
   const id = isObject ? w[r + BTF_ID]! : known!;
-  const released = meta.has(kfuncFlags.RELEASE) && w[r + REF_OBJ_ID] !== 0;
+  const released = meta.contract.release && w[r + REF_OBJ_ID] !== 0;
   const strict = released || isNoCastAlias(btf.type(id).name, wanted.name);
   const found = btf.resolved(id);
-  const own = meta.contract.btf;
+  const own = meta.proto.btf;
   const walk = !isAlloc(type);
   if (btfIdsMatch(env, btf, found.id, w[r + OFF]!, own, wanted.id, strict, walk)) return;
   if (isProjectionOf(wanted.name, found.name)) return;
@@ -278,18 +296,18 @@ function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfT
 }
 
 function processMemory(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
-  const { pointee } = meta.contract.params[arg]!;
+  const { pointee } = meta.proto.params[arg]!;
   if (pointee.kind === 'void' || pointee.kind === 'fwd' || pointee.kind === 'func_proto') {
     env.reject('EINVAL', kfuncMessages.no_size(arg, kindText(pointee), pointee.name));
   }
-  const size = meta.contract.btf.sizeOf(pointee.id);
+  const size = meta.proto.btf.sizeOf(pointee.id);
   checkMemReg(env, env.regs, regAt(arg + 1), arg + 1, size);
 }
 
 function processSizedMemory(env: VerifierEnv, arg: number, meta: KfuncMeta): void {
-  const param = meta.contract.params[arg]!;
+  const { optional } = meta.contract.args[arg]!;
   const sizeRegno = arg + 2;
-  if (!regIsNull(env.regs, regAt(arg + 1)) || !param.optional) {
+  if (!regIsNull(env.regs, regAt(arg + 1)) || !optional) {
     try {
       checkKfuncMemSizeReg(env, sizeRegno, scratchMeta);
     } catch (error) {
@@ -297,7 +315,7 @@ function processSizedMemory(env: VerifierEnv, arg: number, meta: KfuncMeta): voi
       env.reject(error.errno, kfuncMessages.bad_memory(arg));
     }
   }
-  if (meta.contract.params[arg + 1]!.sizeOf !== 'szk') return;
+  if (!meta.contract.args[arg + 1]!.constant) return;
   const w = env.regs;
   const r = regAt(sizeRegno);
   if (meta.constantFound) env.reject('EFAULT', kfuncMessages.two_constants());

@@ -1,5 +1,5 @@
 /** What a kernel function returns (the second half of check_kfunc_call). */
-import { kfuncFlags, kfuncId } from '../../abi/index.ts';
+import { isScalarType, isStructOrUnion, type ReturnKind } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { kernelContextType } from '../btf/context-type.ts';
 import { kindText } from '../btf/kind-text.ts';
@@ -35,17 +35,11 @@ import {
 } from '../state/layout.ts';
 import { markKnownZero, markUnknown } from '../value/bounds.ts';
 import { acquireReference } from './effects.ts';
-import { isScalarStruct } from './kfunc-arguments.ts';
-import { isScalarType, isStructOrUnion } from './kfunc-contract.ts';
+import { isNumbers } from './kfunc-arguments.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import { dynptrTypeFlag } from './special/dynptr.ts';
 import { markGraphNode, setNonOwning } from './special/graph.ts';
 import { iteratorFlags } from './special/iterator.ts';
-
-const OBJ_NEW = kfuncId('bpf_obj_new_impl');
-const PERCPU_OBJ_NEW = kfuncId('bpf_percpu_obj_new_impl');
-const REFCOUNT_ACQUIRE = kfuncId('bpf_refcount_acquire_impl');
-const RBTREE_FIRST = kfuncId('bpf_rbtree_first');
 
 /** Bytes of the largest per-CPU object. */
 const MAX_PERCPU_SIZE = 512;
@@ -54,16 +48,16 @@ const R0 = regAt(0);
 
 /** Marks r0 with the result, and what the call did to reads and widths of its arguments. */
 export function markKfuncResult(env: VerifierEnv, meta: KfuncMeta): void {
-  const { result } = meta.contract;
+  const { result, btf, params } = meta.proto;
   checkAcquires(env, meta);
   if (isScalarType(result)) {
     markUnknown(env, env.regs, R0);
-    markResultSize(env, meta.contract.btf.sizeOf(result.id));
+    markResultSize(env, btf.sizeOf(result.id));
   } else if (result.kind === 'ptr') {
-    markPointer(env, meta, meta.contract.btf.resolved(result.type));
+    markPointer(env, meta, btf.resolved(result.type));
   }
-  for (const [i, param] of meta.contract.params.entries()) {
-    markArgumentRead(env, i + 1, param.isPointer ? 8 : param.size);
+  for (let i = 0; i < params.length; i++) {
+    markArgumentRead(env, i + 1, params[i]!.isPointer ? 8 : params[i]!.size);
   }
 }
 
@@ -81,15 +75,16 @@ function markArgumentRead(env: VerifierEnv, regno: number, size: number): void {
 }
 
 function checkAcquires(env: VerifierEnv, meta: KfuncMeta): void {
-  if (!meta.has(kfuncFlags.ACQUIRE)) return;
-  const { result, btf } = meta.contract;
+  const { acquire, kind } = meta.contract.returns;
+  if (!acquire || kind === 'new_object' || kind === 'same_object') return;
+  const { result, btf } = meta.proto;
   if (result.kind === 'ptr' && isStructOrUnion(btf.resolved(result.type))) return;
-  if (meta.id === OBJ_NEW || meta.id === PERCPU_OBJ_NEW || meta.id === REFCOUNT_ACQUIRE) return;
   env.reject('EINVAL', kfuncMessages.returns_no_object());
 }
 
 function markPointer(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
-  const special = SPECIAL.get(meta.id);
+  const { returns } = meta.contract;
+  const special = SPECIAL[returns.kind];
   if (special) special(env, meta);
   else if (pointee.kind === 'void') markUnknown(env, env.regs, R0);
   else if (pointee.kind === 'struct') markStruct(env, meta, pointee);
@@ -101,11 +96,11 @@ function markPointer(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void 
     w[R0 + ID] = env.newId();
   }
   markResultSize(env, 8);
-  if (meta.has(kfuncFlags.ACQUIRE)) {
+  if (returns.acquire) {
     const id = acquireReference(env, meta.insn);
     if (mayBeNull) w[R0 + ID] = id;
     w[R0 + REF_OBJ_ID] = id;
-  } else if (meta.id === RBTREE_FIRST) {
+  } else if (returns.borrowed) {
     setNonOwning(env, w, R0);
   }
   if (w[R0 + ID] === 0 && hasField(regRecord(env, w, R0), BPF_SPIN_LOCK)) w[R0 + ID] = env.newId();
@@ -113,8 +108,8 @@ function markPointer(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void 
 
 /** An owner that takes another reference cannot fail (is_kfunc_ret_null). */
 function returnsNull(meta: KfuncMeta): boolean {
-  if (meta.id === REFCOUNT_ACQUIRE && meta.argOwningRef) return false;
-  return meta.has(kfuncFlags.RET_NULL);
+  const { kind, nullable } = meta.contract.returns;
+  return nullable === true && !(kind === 'same_object' && meta.argOwningRef);
 }
 
 function markObject(env: VerifierEnv, type: number, btf: number, id: number): void {
@@ -127,18 +122,17 @@ function markObject(env: VerifierEnv, type: number, btf: number, id: number): vo
 
 function markStruct(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
   markObject(env, PTR_TO_BTF_ID, meta.btf, pointee.id);
-  if (!meta.has(kfuncFlags.ITER_NEXT)) return;
+  if (meta.contract.iterator !== 'next') return;
   const isRcu = iteratorFlags(env, meta) & MEM_RCU;
   env.regs[R0 + TYPE]! |= isRcu ? MEM_RCU : PTR_TRUSTED;
 }
 
 function markMemory(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
-  if (meta.returnedSize === 0) {
-    const size = sizeOf(meta.contract.btf, pointee);
-    if (size !== undefined) {
-      meta.returnedSize = size;
-      meta.returnedReadOnly = true;
-    }
+  const { size, sizeFrom, access } = meta.contract.returns;
+  if (meta.returnedSize === 0 && size !== undefined) {
+    meta.returnedSize = size;
+    // A length of 0 in the argument leaves the size to the type, and that memory is read only.
+    meta.returnedReadOnly = sizeFrom !== undefined || access === 'read';
   }
   if (meta.returnedSize === 0) {
     const message = kfuncMessages.pointer_result(meta.name, kindText(pointee), pointee.name);
@@ -151,33 +145,21 @@ function markMemory(env: VerifierEnv, meta: KfuncMeta, pointee: BtfType): void {
   if (meta.refObjId) w[R0 + REF_OBJ_ID] = meta.refObjId;
 }
 
-function sizeOf(btf: Btf, type: BtfType): number | undefined {
-  if (type.kind === 'func_proto' || type.kind === 'fwd' || type.kind === 'func') return undefined;
-  return btf.sizeOf(type.id);
-}
-
 type MarkResult = (env: VerifierEnv, meta: KfuncMeta) => void;
 
-/** Functions whose result's type is not in their prototype. */
-const SPECIAL: ReadonlyMap<number, MarkResult> = new Map<number, MarkResult>([
-  [OBJ_NEW, markNewObject],
-  [PERCPU_OBJ_NEW, markNewObject],
-  [
-    REFCOUNT_ACQUIRE,
-    (env, meta) => markObject(env, PTR_TO_BTF_ID | MEM_ALLOC, meta.argBtf, meta.argBtfId),
-  ],
-  [kfuncId('bpf_list_pop_front'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
-  [kfuncId('bpf_list_pop_back'), (env, meta) => markGraphNode(env, env.regs, R0, meta.listHead!)],
-  [kfuncId('bpf_rbtree_remove'), (env, meta) => markGraphNode(env, env.regs, R0, meta.rbtreeRoot!)],
-  [RBTREE_FIRST, (env, meta) => markGraphNode(env, env.regs, R0, meta.rbtreeRoot!)],
-  [kfuncId('bpf_cast_to_kern_ctx'), markKernelContext],
-  [kfuncId('bpf_rdonly_cast'), markCast],
-  [kfuncId('bpf_dynptr_slice'), (env, meta) => markSlice(env, meta, true)],
-  [kfuncId('bpf_dynptr_slice_rdwr'), (env, meta) => markSlice(env, meta, false)],
-]);
+/** Results whose type is not in the prototype. */
+const SPECIAL: Readonly<Partial<Record<ReturnKind, MarkResult>>> = {
+  new_object: markNewObject,
+  same_object: (env, meta) =>
+    markObject(env, PTR_TO_BTF_ID | MEM_ALLOC, meta.argBtf, meta.argBtfId),
+  graph_node: (env, meta) => markGraphNode(env, env.regs, R0, (meta.listHead ?? meta.rbtreeRoot)!),
+  kernel_context: markKernelContext,
+  cast_object: markCast,
+  dynptr_slice: markSlice,
+};
 
 function markNewObject(env: VerifierEnv, meta: KfuncMeta): void {
-  const isPerCpu = meta.id === PERCPU_OBJ_NEW;
+  const isPerCpu = meta.contract.returns.percpu === true;
   if (meta.constantHigh !== 0) env.reject('EINVAL', kfuncMessages.type_id_range());
   const { btf } = env.input;
   if (!btf) env.reject('EINVAL', kfuncMessages.no_program_btf());
@@ -197,7 +179,7 @@ function checkPerCpuObject(
   if (type.size > MAX_PERCPU_SIZE) {
     env.reject('EINVAL', kfuncMessages.percpu_size(type.size, MAX_PERCPU_SIZE));
   }
-  if (!isScalarStruct(env, btf, type, 0)) env.reject('EINVAL', kfuncMessages.percpu_scalars());
+  if (!isNumbers(env, btf, type)) env.reject('EINVAL', kfuncMessages.percpu_scalars());
   if (structRecord(env, btf, type.id)) env.reject('EINVAL', kfuncMessages.percpu_fields());
 }
 
@@ -216,7 +198,8 @@ function markCast(env: VerifierEnv, meta: KfuncMeta): void {
   markObject(env, PTR_TO_BTF_ID | PTR_UNTRUSTED, KERNEL_BTF, id);
 }
 
-function markSlice(env: VerifierEnv, meta: KfuncMeta, readOnly: boolean): void {
+function markSlice(env: VerifierEnv, meta: KfuncMeta): void {
+  const readOnly = meta.contract.returns.access === 'read';
   const w = env.regs;
   markKnownZero(w, R0);
   w[R0 + MEM_SIZE] = meta.constantLow;

@@ -2,14 +2,14 @@ import { helperTakesMap, mapRules, mayUpdateSockmap } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { mapCallMessages } from '../messages/call.ts';
 import type { VerifierMap } from '../types.ts';
-import { helperText, MAP_DELETE_ELEM, MAP_UPDATE_ELEM } from './helper-ids.ts';
+import type { HelperPrototype } from './contracts.ts';
 
 /** May this program change sockmaps by the map helpers? Says why not (may_update_sockmap). */
-function updatesSockmap(env: VerifierEnv, map: VerifierMap, funcId: number): boolean {
+function updatesSockmap(env: VerifierEnv, map: VerifierMap, proto: HelperPrototype): boolean {
   const rules = mapRules(map.type);
-  if (!rules?.sockmap || rules.helpers?.has(funcId)) return false;
-  if (funcId !== MAP_UPDATE_ELEM && funcId !== MAP_DELETE_ELEM) return false;
-  if (mayUpdateSockmap(env.programType, env.expectedAttachType, funcId)) return true;
+  if (!rules?.sockmap || rules.helpers?.has(proto.id)) return false;
+  if (proto.changesMap !== 'update' && proto.changesMap !== 'delete') return false;
+  if (mayUpdateSockmap(env.programType, env.expectedAttachType, proto.id)) return true;
   if (env.talking) env.say(mapCallMessages.sockmap_context());
   return false;
 }
@@ -18,8 +18,8 @@ function updatesSockmap(env: VerifierEnv, map: VerifierMap, funcId: number): boo
 export function checkMapFuncCompatibility(
   env: VerifierEnv,
   map: VerifierMap | undefined,
-  funcId: number,
+  proto: HelperPrototype,
 ): void {
-  if (!map || helperTakesMap(funcId, map.type, updatesSockmap(env, map, funcId))) return;
-  env.reject('EINVAL', mapCallMessages.incompatible(map.type, helperText(funcId), funcId));
+  if (!map || helperTakesMap(proto.id, map.type, updatesSockmap(env, map, proto))) return;
+  env.reject('EINVAL', mapCallMessages.incompatible(map.type, proto.name, proto.id));
 }

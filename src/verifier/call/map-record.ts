@@ -1,11 +1,11 @@
 /** What the rewriting passes want to know of map calls: which map, which constant key. */
-import { constants } from '../../abi/index.ts';
+import { constants, helperTakesMap } from '../../abi/index.ts';
 import { MAP_POISON, MAP_UNPRIV, type VerifierEnv } from '../env.ts';
 import { mapCallMessages } from '../messages/call.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import { regAt, VALUE } from '../state/layout.ts';
 import { isConst } from '../value/bounds.ts';
-import { RECORDS_MAP, TAIL_CALL, WRITES_MAP } from './helper-ids.ts';
+import type { HelperPrototype } from './contracts.ts';
 import type { CallMeta } from './meta.ts';
 
 /** High word of `InsnAux.mapKey`: the key was seen; it is not always the same constant. */
@@ -13,11 +13,16 @@ export const MAP_KEY_SEEN = 1 << 30;
 export const MAP_KEY_POISON = 1 << 31;
 
 /** Remembers the map of the call, unless it is not always the same (record_func_map). */
-export function recordMap(env: VerifierEnv, meta: CallMeta, insn: number): void {
-  if (!RECORDS_MAP.has(meta.funcId)) return;
+export function recordMap(
+  env: VerifierEnv,
+  proto: HelperPrototype,
+  meta: CallMeta,
+  insn: number,
+): void {
+  if (!proto.recordsMap) return;
   const map = env.maps[meta.map - 1];
   if (!map) env.reject('EINVAL', mapCallMessages.misconfigured());
-  if (map.flags & constants.BPF_F_RDONLY_PROG && WRITES_MAP.has(meta.funcId)) {
+  if (map.flags & constants.BPF_F_RDONLY_PROG && proto.changesMap) {
     env.reject('EACCES', mapCallMessages.write_forbidden());
   }
   const maps = env.aux.map;
@@ -28,10 +33,15 @@ export function recordMap(env: VerifierEnv, meta: CallMeta, insn: number): void 
 }
 
 /** Remembers the constant index of a tail call (record_func_key). */
-export function recordKey(env: VerifierEnv, meta: CallMeta, insn: number): void {
-  if (meta.funcId !== TAIL_CALL) return;
+export function recordKey(
+  env: VerifierEnv,
+  proto: HelperPrototype,
+  meta: CallMeta,
+  insn: number,
+): void {
+  if (!proto.recordsIndex) return;
   const map = env.maps[meta.map - 1];
-  if (map?.type !== constants.BPF_MAP_TYPE_PROG_ARRAY) {
+  if (!map || !helperTakesMap(proto.id, map.type, false)) {
     env.reject('EINVAL', mapCallMessages.misconfigured());
   }
   const w = env.regs;

@@ -1,4 +1,5 @@
 import type { SpecialField } from '../fields/record.ts';
+import type { HelperPrototype } from './contracts.ts';
 
 /**
  * What checking the arguments of a call found out, for the checks of later arguments and for its
@@ -23,8 +24,8 @@ export class CallMeta {
   sizeMaxHigh = 0;
   refObjId = 0;
   dynptrId = 0;
-  /** Helper id; 0 for other calls. */
-  funcId = 0;
+  /** The helper that is called; undefined for other calls. */
+  proto: HelperPrototype | undefined = undefined;
   /** Type of a BTF pointer argument: BTF (index plus 1) and id. */
   btf = 0;
   btfId = 0;
@@ -42,7 +43,8 @@ export class CallMeta {
     this.rawMode = this.packetAccess = false;
     this.releaseRegno = this.regno = this.accessSize = this.memSize = 0;
     this.sizeMaxLow = this.sizeMaxHigh = 0;
-    this.refObjId = this.dynptrId = this.funcId = 0;
+    this.refObjId = this.dynptrId = 0;
+    this.proto = undefined;
     this.btf = this.btfId = this.retBtf = this.retBtfId = 0;
     this.subprogno = 0;
     this.kptrField = undefined;

@@ -37,7 +37,6 @@ import {
   TYPE,
 } from '../state/layout.ts';
 import * as arg from './arg-types.ts';
-import { helperText, KPTR_XCHG, SK_RELEASE } from './helper-ids.ts';
 import type { CallMeta } from './meta.ts';
 
 const SOCKETS = [PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_TO_XDP_SOCK];
@@ -95,13 +94,13 @@ function compatibleTypes(): (readonly number[] | undefined)[] {
 }
 
 /** A register's type without the flags that this argument does not mind. */
-function foldedType(type: number, argType: number, regno: number, meta: CallMeta): number {
+function foldedType(type: number, argType: number, meta: CallMeta): number {
   let folded = type;
   if (argType & MEM_RDONLY) folded &= ~MEM_RDONLY;
   if (argType & PTR_MAYBE_NULL) folded &= ~PTR_MAYBE_NULL;
   if (baseType(argType) === arg.ARG_PTR_TO_MEM) folded &= ~arg.DYNPTR_TYPE_FLAG_MASK;
   // Objects of the program's own may be exchanged into a kptr.
-  if (meta.funcId === KPTR_XCHG && regno === 2 && isAlloc(folded)) {
+  if (meta.kptrField && isAlloc(folded)) {
     folded &= ~(MEM_ALLOC | MEM_PERCPU);
   }
   return folded;
@@ -121,15 +120,14 @@ export function checkRegType(
   const type = env.regs[regAt(regno) + TYPE]!;
   const compatible = COMPATIBLE[baseType(argType)];
   if (!compatible) env.reject('EFAULT', callMessages.unsupported_arg(argType));
-  if (!compatible.includes(foldedType(type, argType, regno, meta))) {
+  if (!compatible.includes(foldedType(type, argType, meta))) {
     const expected = compatible.map(typeText);
     env.reject('EACCES', callMessages.reg_type(regno, typeText(type), expected));
   }
   if (baseType(type) !== PTR_TO_BTF_ID) return;
   if (compatible === MEMORY) {
     if (argType & MEM_RDONLY) return;
-    const helper = helperText(meta.funcId);
-    env.reject('EACCES', callMessages.may_write(helper, regno, typeText(type)));
+    env.reject('EACCES', callMessages.may_write(meta.proto!.name, regno, typeText(type)));
   }
   checkBtfPointer(env, regno, argType, argBtfId, meta);
 }
@@ -160,7 +158,7 @@ function checkBtfPointer(
     }
     checkStruct(env, regno, argType, argBtfId, meta);
   } else if (OWN_OBJECT.has(type)) {
-    if (meta.funcId === KPTR_XCHG && regno === 2) checkKptrMatch(env, meta.kptrField!, regno);
+    if (meta.kptrField) checkKptrMatch(env, meta.kptrField, regno);
   } else if (!PERCPU_TYPES.has(type)) {
     env.reject('EFAULT', callMessages.btf_match_type());
   }
@@ -173,8 +171,8 @@ function checkStruct(
   argBtfId: number,
   meta: CallMeta,
 ): void {
-  if (meta.funcId === KPTR_XCHG) {
-    checkKptrMatch(env, meta.kptrField!, regno);
+  if (meta.kptrField) {
+    checkKptrMatch(env, meta.kptrField, regno);
     return;
   }
   const w = env.regs;
@@ -183,8 +181,9 @@ function checkStruct(
   const wanted = argBtfId || kernel.find('struct', 'sock_common')!;
   const btf = env.btfAt(w[r + BTF]!);
   const id = w[r + BTF_ID]!;
-  // bpf_sk_release takes sockets of all kinds: their first member is a sock_common.
-  const strict = arg.isRelease(argType) && meta.funcId !== SK_RELEASE;
+  // Sockets of all kinds are fine where any socket is: their first member is a sock_common.
+  const anySocket = baseType(argType) === arg.ARG_PTR_TO_BTF_ID_SOCK_COMMON;
+  const strict = arg.isRelease(argType) && !anySocket;
   const walk = !isAlloc(w[r + TYPE]!);
   if (!btfIdsMatch(env, btf, id, w[r + OFF]!, kernel, wanted, strict, walk)) {
     const names = [btf.type(id).name, kernel.type(wanted).name] as const;

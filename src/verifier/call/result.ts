@@ -1,5 +1,5 @@
 /** What a helper returns, in r0. */
-import { constants } from '../../abi/index.ts';
+import { mapRules } from '../../abi/index.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 import {
   BPF_KPTR_PERCPU,
@@ -7,6 +7,7 @@ import {
   hasField,
   kptrTarget,
   recordOf,
+  type SpecialField,
 } from '../fields/record.ts';
 import { callMessages, mapCallMessages } from '../messages/call.ts';
 import {
@@ -48,15 +49,6 @@ import { markKnownZero, markUnknown, sanityCheckBounds, syncBounds } from '../va
 import * as arg from './arg-types.ts';
 import type { HelperPrototype } from './contracts.ts';
 import { acquireReference } from './effects.ts';
-import {
-  ACQUIRES,
-  CASTS,
-  DYNPTR_DATA,
-  GET_SMP_PROCESSOR_ID,
-  KPTR_XCHG,
-  MAP_LOOKUP_ELEM,
-  RETURNS_LENGTH,
-} from './helper-ids.ts';
 import type { CallMeta } from './meta.ts';
 
 const R0 = regAt(0);
@@ -77,8 +69,8 @@ export function setResult(
   w[R0 + SUBREG_DEF] = DEF_NOT_SUBREG;
   setType(env, proto, meta, percpuObject);
   if (w[R0 + TYPE]! & PTR_MAYBE_NULL) w[R0 + ID] = env.newId();
-  setReference(env, insn, meta);
-  if (proto.retType === arg.RET_INTEGER) refineRange(env, meta);
+  setReference(env, insn, proto, meta);
+  if (proto.retType === arg.RET_INTEGER) refineRange(env, proto, meta);
 }
 
 function setType(
@@ -169,8 +161,8 @@ function setBtfPointer(
 ): void {
   const w = env.regs;
   w[R0 + TYPE] = PTR_TO_BTF_ID | flags;
-  if (proto.id === KPTR_XCHG) {
-    setKptr(env, meta);
+  if (meta.kptrField) {
+    setKptr(env, meta.kptrField);
     return;
   }
   if (proto.retBtfId === 0) {
@@ -182,9 +174,8 @@ function setBtfPointer(
 }
 
 /** What was in the kptr before. */
-function setKptr(env: VerifierEnv, meta: CallMeta): void {
+function setKptr(env: VerifierEnv, field: SpecialField): void {
   const w = env.regs;
-  const field = meta.kptrField!;
   const { btf, btfId } = kptrTarget(env, field);
   if (field.btf !== undefined) {
     w[R0 + TYPE]! |= MEM_ALLOC | (field.type === BPF_KPTR_PERCPU ? MEM_PERCPU : 0);
@@ -193,27 +184,31 @@ function setKptr(env: VerifierEnv, meta: CallMeta): void {
   w[R0 + BTF_ID] = btfId;
 }
 
-function setReference(env: VerifierEnv, insn: number, meta: CallMeta): void {
+function setReference(
+  env: VerifierEnv,
+  insn: number,
+  { acquires, keepsReference, returnsSlice }: HelperPrototype,
+  meta: CallMeta,
+): void {
   const w = env.regs;
-  const id = meta.funcId;
-  if (id === DYNPTR_DATA) w[R0 + DYNPTR_ID] = meta.dynptrId;
-  if (id === DYNPTR_DATA || CASTS.has(id)) {
+  if (returnsSlice) w[R0 + DYNPTR_ID] = meta.dynptrId;
+  if (returnsSlice || keepsReference) {
     w[R0 + REF_OBJ_ID] = meta.refObjId;
-  } else if (ACQUIRES.has(id) || (id === MAP_LOOKUP_ELEM && holdsSockets(env, meta))) {
+  } else if (acquires === true || (acquires && holdsSockets(env, meta))) {
     w[R0 + ID] = w[R0 + REF_OBJ_ID] = acquireReference(env, insn);
   }
 }
 
 /** Looking up a socket takes a reference on it. */
 function holdsSockets(env: VerifierEnv, meta: CallMeta): boolean {
-  const type = env.maps[meta.map - 1]?.type;
-  return type === constants.BPF_MAP_TYPE_SOCKMAP || type === constants.BPF_MAP_TYPE_SOCKHASH;
+  const map = env.maps[meta.map - 1];
+  return map !== undefined && mapRules(map.type)?.lookup === 'socket';
 }
 
 /** Results that are known to be in a range (do_refine_retval_range). */
-function refineRange(env: VerifierEnv, meta: CallMeta): void {
+function refineRange(env: VerifierEnv, proto: HelperPrototype, meta: CallMeta): void {
   const w = env.regs;
-  if (RETURNS_LENGTH.has(meta.funcId)) {
+  if (proto.returnsLength) {
     w[R0 + SMAX] = meta.sizeMaxLow;
     w[R0 + SMAX + 1] = meta.sizeMaxHigh;
     w[R0 + S32_MAX] = meta.sizeMaxLow;
@@ -221,7 +216,7 @@ function refineRange(env: VerifierEnv, meta: CallMeta): void {
     w[R0 + SMIN + 1] = -1;
     w[R0 + S32_MIN] = -MAX_ERRNO;
     syncBounds(w, R0);
-  } else if (meta.funcId === GET_SMP_PROCESSOR_ID) {
+  } else if (proto.returnsCpu) {
     setRange(w, env.profile.cpus - 1);
     syncBounds(w, R0);
   }

@@ -1,6 +1,7 @@
 /** Helpers whose calls have rules of their own, beside what their contract says. */
-import { constants } from '../../abi/index.ts';
+import { constants, hasTrampoline, HELPER_COUNT, helperId } from '../../abi/index.ts';
 import { AUX_PERCPU_ALLOC_PTR, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { typeText } from '../log/print-state.ts';
 import { callMessages, referenceMessages } from '../messages/call.ts';
 import { dynptrMessages } from '../messages/dynptr.ts';
@@ -20,24 +21,12 @@ import {
 } from '../state/layout.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { isDynptr } from './arg-types.ts';
-import {
-  pushCallbackCall,
-  type SetCalleeState,
-  setFindVmaCallbackState,
-  setLoopCallbackState,
-  setMapElemCallbackState,
-  setTimerCallbackState,
-  setUserRingbufCallbackState,
-} from './callbacks.ts';
-import type { HelperPrototype } from './contracts.ts';
+import { pushCallbackCall } from './callbacks.ts';
+import { helperCaller, type HelperPrototype } from './contracts.ts';
 import { checkReferenceLeak } from './exit.ts';
-import { idOf } from './helper-ids.ts';
 import type { CallMeta } from './meta.ts';
 import { dynptrGetType, dynptrId, dynptrRefObjId } from './special/dynptr.ts';
 import { checkSnprintfCall } from './special/snprintf.ts';
-
-/** Details of every path. */
-const BPF_LOG_LEVEL2 = 2;
 
 /** Bits a special check returns: pointers into the packet die; the result is a per-CPU object. */
 export const CHANGES_PACKET = 1;
@@ -74,23 +63,18 @@ function checkLocalStorage(env: VerifierEnv): void {
   markChainPrecision(env, 2);
 }
 
-const callsBack =
-  (setState: SetCalleeState): SpecialCheck =>
-  (env, insn, meta) =>
-    pushCallbackCall(env, insn, meta.subprogno, setState);
-
 /**
  * bpf_loop calls its function as often as r1 may say; the walk simulates it until the bound is
  * reached or nothing new comes.
  */
-function checkLoop(env: VerifierEnv, insn: number, meta: CallMeta): void {
+function checkLoop(env: VerifierEnv, insn: number, meta: CallMeta, proto: HelperPrototype): void {
   updateLoopInline(env, insn, meta.subprogno);
   markChainPrecision(env, 1);
   const { frame } = env;
   const umax = regAt(1) + UMAX;
   const isBelow = frame.words[umax + 1] !== 0 || frame.callbackDepth < frame.words[umax]! >>> 0;
   if (isBelow) {
-    pushCallbackCall(env, insn, meta.subprogno, setLoopCallbackState);
+    pushCallbackCall(env, insn, meta.subprogno, proto.callback!);
     return;
   }
   frame.callbackDepth = 0;
@@ -169,22 +153,54 @@ function checkPercpuPtr(env: VerifierEnv, insn: number): number {
   return PERCPU_OBJECT;
 }
 
-/** By helper id. */
-export const specialChecks: ReadonlyMap<number, SpecialCheck> = new Map<number, SpecialCheck>(
-  Object.entries({
-    tail_call: checkTailCall,
-    get_local_storage: checkLocalStorage,
-    for_each_map_elem: callsBack(setMapElemCallbackState),
-    timer_set_callback: callsBack(setTimerCallbackState),
-    find_vma: callsBack(setFindVmaCallbackState),
-    snprintf: checkSnprintfCall,
-    loop: checkLoop,
-    dynptr_from_mem: checkDynptrFromMem,
-    set_retval: checkSetRetval,
-    dynptr_data: takeDynptrData,
-    dynptr_write: checkDynptrWrite,
-    per_cpu_ptr: checkPercpuPtr,
-    this_cpu_ptr: checkPercpuPtr,
-    user_ringbuf_drain: callsBack(setUserRingbufCallbackState),
-  }).map(([name, check]) => [idOf(name), check]),
-);
+/** bpf_get_func_ip needs to know which function was entered (check_get_func_ip). */
+function checkGetFuncIp(env: VerifierEnv, { name, id }: HelperPrototype): void {
+  if (env.programType === constants.BPF_PROG_TYPE_KPROBE) return;
+  if (env.programType !== constants.BPF_PROG_TYPE_TRACING) {
+    env.reject('ENOTSUPP', callMessages.func_ip_program(name, id, env.programType));
+  }
+  if (!hasTrampoline(helperCaller(env))) {
+    env.reject('ENOTSUPP', callMessages.trampoline_only(name, id));
+  }
+}
+
+/** A table by helper's name as one by id. */
+function byId<T>(table: Readonly<Record<string, T>>): readonly (T | undefined)[] {
+  const rows: (T | undefined)[] = Array.from({ length: HELPER_COUNT }, () => undefined);
+  for (const [name, row] of Object.entries(table)) rows[helperId(name)!] = row;
+  return rows;
+}
+
+/** What one helper alone asks, before it has its result. */
+const checks = byId<SpecialCheck>({
+  bpf_tail_call: checkTailCall,
+  bpf_get_local_storage: checkLocalStorage,
+  bpf_snprintf: checkSnprintfCall,
+  bpf_loop: checkLoop,
+  bpf_dynptr_from_mem: checkDynptrFromMem,
+  bpf_set_retval: checkSetRetval,
+  bpf_dynptr_data: takeDynptrData,
+  bpf_dynptr_write: checkDynptrWrite,
+  bpf_per_cpu_ptr: checkPercpuPtr,
+  bpf_this_cpu_ptr: checkPercpuPtr,
+});
+
+const lateChecks = byId({ bpf_get_func_ip: checkGetFuncIp });
+
+/** The helper's own check, and the call of its callback; bits for the rest of the call. */
+export function checkSpecial(
+  env: VerifierEnv,
+  insn: number,
+  meta: CallMeta,
+  proto: HelperPrototype,
+): number {
+  const check = checks[proto.id];
+  if (check) return check(env, insn, meta, proto) ?? 0;
+  if (proto.callback) pushCallbackCall(env, insn, meta.subprogno, proto.callback);
+  return 0;
+}
+
+/** What one helper alone asks when all else is done. */
+export function checkLate(env: VerifierEnv, proto: HelperPrototype): void {
+  lateChecks[proto.id]?.(env, proto);
+}

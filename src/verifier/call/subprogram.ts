@@ -1,5 +1,6 @@
 import { findSubprog } from '../cfg/subprograms.ts';
 import type { VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { DEF_NOT_SUBREG, SUBREG_DEF } from '../state/layout.ts';
 import type { Rejection } from '../reject.ts';
@@ -7,8 +8,6 @@ import { markUnknown } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
 import { clearAllPacketPointers, clearCallerSavedRegs } from './effects.ts';
 import { enterFunction, passArguments } from './frame-entry.ts';
-
-const BPF_LOG_LEVEL = 3;
 
 /**
  * A call of one of the program's functions: global ones are believed to do what their prototype

@@ -1,3 +1,4 @@
+import { helperContract } from '../../abi/index.ts';
 import {
   BPF_CALL,
   BPF_JMP,
@@ -23,6 +24,12 @@ export function isKfuncCall(env: VerifierEnv, insn: number): boolean {
 /** Calls of helpers. */
 export function isHelperCall(env: VerifierEnv, insn: number): boolean {
   return env.code.op[insn] === CALL_INSN && env.code.src[insn] === 0;
+}
+
+/** Calls of helpers that put another program in place of this one. */
+export function isTailCall(env: VerifierEnv, insn: number): boolean {
+  if (!isHelperCall(env, insn)) return false;
+  return helperContract(env.code.imm[insn]!)?.replacesProgram === true;
 }
 
 /** Loads of the address of a function of the program. */

@@ -21,7 +21,7 @@ import {
   type VerifierEnv,
 } from '../env.ts';
 import { flow } from '../messages/flow.ts';
-import { callsBack, callsBackLater } from './callbacks.ts';
+import { callsBack } from './callbacks.ts';
 import { isIterNextKfunc } from './kfuncs.ts';
 import { isFuncPointer, isHelperCall, isKfuncCall } from './calls.ts';
 import { findContainingSubprog } from './subprograms.ts';
@@ -134,9 +134,10 @@ class CfgWalk {
 
   #markCall(insn: number): void {
     const env = this.#env;
-    if (callsBackLater(env, insn)) this.#mark(insn, AUX_PRUNE_POINT);
+    const callback = callsBack(env, insn);
+    if (callback === 'asynchronous') this.#mark(insn, AUX_PRUNE_POINT);
     // Callbacks are simulated until a state is found that was seen before: keep states there.
-    if (callsBack(env, insn)) {
+    if (callback === 'synchronous') {
       this.#mark(insn, AUX_CALLS_CALLBACK | AUX_FORCE_CHECKPOINT | AUX_PRUNE_POINT | AUX_JMP_POINT);
     }
     if (isHelperCall(env, insn) && helperContract(env.code.imm[insn]!)?.changesPacket) {

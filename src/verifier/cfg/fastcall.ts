@@ -1,10 +1,10 @@
 import { BPF_CALL, BPF_DW, BPF_JMP, BPF_LDX, BPF_MEM, BPF_STX } from '../../isa/index.ts';
-import { ARG_DONTCARE, RET_VOID } from '../call/arg-types.ts';
+import type { CallContract } from '../../abi/index.ts';
 import { helperPrototype } from '../call/contracts.ts';
+import { calledKfunc } from '../call/kfunc-prototype.ts';
 import { AUX_FASTCALL_PATTERN, AUX_JUMP_TARGET, type Subprog, type VerifierEnv } from '../env.ts';
 import type { FuncState } from '../state/state.ts';
 import { CALLER_SAVED_REGS, FRAME_POINTER, REG_SIZE } from '../state/layout.ts';
-import { kfuncFastcall } from './kfuncs.ts';
 import { isHelperCall, isKfuncCall } from './calls.ts';
 import { subprogEnd } from './subprograms.ts';
 
@@ -13,14 +13,6 @@ const FILL = BPF_LDX | BPF_MEM | BPF_DW;
 const ALL_CALLER_SAVED = (1 << CALLER_SAVED_REGS) - 1;
 /** Below any stack offset: the function's patterns are void. */
 const NO_FASTCALL = -32768;
-
-/** What a call leaves alone, if it keeps to the bpf_fastcall contract. */
-export interface FastcallFacts {
-  /** Bits of r0..r5 that the call overwrites. */
-  readonly clobbered: number;
-  /** The call becomes a few instructions that really keep the others. */
-  readonly inlined: boolean;
-}
 
 /**
  * Finds spills and fills around calls that clang adds for kernels without bpf_fastcall, and the
@@ -41,23 +33,22 @@ export function markFastcallPatterns(env: VerifierEnv): void {
   });
 }
 
-function factsOf(env: VerifierEnv, insn: number): FastcallFacts | undefined {
-  if (isKfuncCall(env, insn)) return kfuncFastcall(env, insn);
+function contractAt(env: VerifierEnv, insn: number): CallContract | undefined {
+  if (isKfuncCall(env, insn)) return calledKfunc(env, insn)?.contract;
   if (!isHelperCall(env, insn)) return undefined;
-  const prototype = helperPrototype(env, env.code.imm[insn]!);
-  if (!prototype) return undefined;
-  let clobbered = prototype.retType === RET_VOID ? 0 : 1;
-  prototype.argTypes.forEach((type, i) => {
-    if (type !== ARG_DONTCARE) clobbered |= 2 << i;
-  });
-  return { clobbered, inlined: prototype.fastcall };
+  return helperPrototype(env, env.code.imm[insn]!)?.contract;
+}
+
+/** Bits of r0..r5 that a call overwrites if it keeps to bpf_fastcall: result and arguments. */
+function clobberedBy({ args, returns }: CallContract): number {
+  return (returns.kind === 'void' ? 0 : 1) | (((1 << args.length) - 1) << 1);
 }
 
 /** mark_fastcall_pattern_for_call */
 function markPattern(env: VerifierEnv, subprog: Subprog, call: number, lowest: number): void {
-  const facts = factsOf(env, call);
-  if (!facts || facts.clobbered === ALL_CALLER_SAVED) return;
-  let expected = ~facts.clobbered & ALL_CALLER_SAVED;
+  const contract = contractAt(env, call);
+  let expected = contract ? ~clobberedBy(contract) & ALL_CALLER_SAVED : 0;
+  if (!contract || expected === 0) return;
   let off = lowest;
   let pairs = 0;
   while (pairs < CALLER_SAVED_REGS) {
@@ -70,7 +61,8 @@ function markPattern(env: VerifierEnv, subprog: Subprog, call: number, lowest: n
     off += REG_SIZE;
   }
   if (pairs === 0) return;
-  if (facts.inlined) env.aux.fastcallSpills[call] = pairs;
+  // Only these become a few instructions that really keep the others.
+  if (contract.fastcall) env.aux.fastcallSpills[call] = pairs;
   else subprog.keepFastcallStack = true;
   subprog.fastcallStackOff = Math.min(subprog.fastcallStackOff, off);
 }

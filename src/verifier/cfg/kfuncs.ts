@@ -1,11 +1,10 @@
-import { kfuncByName, kfuncFlags, kfuncId } from '../../abi/index.ts';
+import { type CallbackContract, kfuncByName, kfuncTraits, protoOf } from '../../abi/index.ts';
 import { calledBtf } from '../btf/modules.ts';
-import { calledKfunc, protoOf } from '../call/kfunc-contract.ts';
+import { calledKfunc } from '../call/kfunc-prototype.ts';
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
-import type { FastcallFacts } from './fastcall.ts';
 import { isKfuncCall } from './calls.ts';
 
 /** Different kernel functions one program may call. */
@@ -17,25 +16,6 @@ const BPF_F_XDP_DEV_BOUND_ONLY = 1 << 6;
 const ID_LIMIT = 2 ** 32;
 
 const METADATA_SET = 'xdp_metadata_kfunc_ids';
-
-/** Kernel functions over lists, trees and reference counts, which may be called under a lock. */
-const LIST_KFUNCS = [
-  'bpf_list_push_front_impl',
-  'bpf_list_push_back_impl',
-  'bpf_list_pop_front',
-  'bpf_list_pop_back',
-];
-const RBTREE_KFUNCS = ['bpf_rbtree_add_impl', 'bpf_rbtree_remove', 'bpf_rbtree_first'];
-
-const idsOf = (names: readonly string[]): ReadonlySet<number> => new Set(names.map(kfuncId));
-
-const listIds = idsOf(LIST_KFUNCS);
-const rbtreeIds = idsOf(RBTREE_KFUNCS);
-const refcountAcquire = kfuncId('bpf_refcount_acquire_impl');
-const throwId = kfuncId('bpf_throw');
-const rbtreeAdd = kfuncId('bpf_rbtree_add_impl');
-const setWorkqueueCallback = kfuncId('bpf_wq_set_callback_impl');
-const fastcallIds = idsOf(['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast']);
 
 /** Id of the kernel function called at `insn` if it is one of the kernel itself, else -1. */
 function kernelKfunc(env: VerifierEnv, insn: number): number {
@@ -79,45 +59,30 @@ function checkDevice(env: VerifierEnv, id: number): void {
   }
 }
 
-/** The call may sleep or call back later: `bpf_wq_set_callback` and its kind. */
-export function isAsyncCallbackKfunc(env: VerifierEnv, insn: number): boolean {
-  return kernelKfunc(env, insn) === setWorkqueueCallback;
-}
-
-/** The kernel function calls back before it returns: `bpf_rbtree_add`. */
-export function isSyncCallbackKfunc(env: VerifierEnv, insn: number): boolean {
-  return kernelKfunc(env, insn) === rbtreeAdd;
+/** When the kernel function called at `insn` runs the function it is given; undefined: never. */
+export function kfuncCallsBack(
+  env: VerifierEnv,
+  insn: number,
+): CallbackContract['when'] | undefined {
+  return kfuncTraits(kernelKfunc(env, insn)).callback?.when;
 }
 
 /** The kernel function moves an iterator on. */
 export function isIterNextKfunc(env: VerifierEnv, insn: number): boolean {
-  if (!isKfuncCall(env, insn)) return false;
-  return ((calledKfunc(env, insn)?.def.flags ?? 0) & kfuncFlags.ITER_NEXT) !== 0;
-}
-
-/** The bpf_fastcall contract of the kernel function called at `insn`, if it can be found. */
-export function kfuncFastcall(env: VerifierEnv, insn: number): FastcallFacts | undefined {
-  const contract = calledKfunc(env, insn);
-  if (!contract) return undefined;
-  let clobbered = contract.result.kind === 'void' ? 0 : 1;
-  contract.params.forEach((_, i) => {
-    clobbered |= 2 << i;
-  });
-  return { clobbered, inlined: fastcallIds.has(contract.def.id) };
+  return isKfuncCall(env, insn) && calledKfunc(env, insn)?.contract.iterator === 'next';
 }
 
 /** bpf_throw: the path ends there (is_bpf_throw_kfunc). */
 export function isThrowKfunc(env: VerifierEnv, insn: number): boolean {
-  return kernelKfunc(env, insn) === throwId;
+  return kfuncTraits(kernelKfunc(env, insn)).throws === true;
 }
 
 /** Kernel functions over lists and trees, called under a lock (is_bpf_graph_api_kfunc). */
 export function isGraphKfunc(env: VerifierEnv, insn: number): boolean {
-  const id = kernelKfunc(env, insn);
-  return listIds.has(id) || rbtreeIds.has(id) || id === refcountAcquire;
+  return kfuncTraits(kernelKfunc(env, insn)).graph !== undefined;
 }
 
-/** Kernel functions over trees, by id (is_bpf_rbtree_api_kfunc). */
-export function isRbtreeKfunc(id: number): boolean {
-  return rbtreeIds.has(id);
+/** Kernel functions over trees, called at `insn` (is_bpf_rbtree_api_kfunc). */
+export function isRbtreeKfunc(env: VerifierEnv, insn: number): boolean {
+  return kfuncTraits(kernelKfunc(env, insn)).graph === 'rbtree';
 }

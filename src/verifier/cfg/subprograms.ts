@@ -10,16 +10,16 @@ import {
   classOf,
 } from '../../isa/index.ts';
 import { Subprog, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { flow } from '../messages/flow.ts';
 import { exceptionCallbackInsn } from './exception-callback.ts';
-import { isFuncPointer, isHelperCall, isKfuncCall, isSubprogCall } from './calls.ts';
+import { isFuncPointer, isKfuncCall, isSubprogCall, isTailCall } from './calls.ts';
 import { addKfuncCall } from './kfuncs.ts';
 
 const MAX_SUBPROGS = 256;
 const EXIT_INSN = BPF_JMP | BPF_EXIT;
 const JUMP_INSN = BPF_JMP | BPF_JA;
 const LONG_JUMP_INSN = BPF_JMP32 | BPF_JA;
-const TAIL_CALL = 12;
 
 /** Index of the subprogram that contains instruction `insn`, or -1 (find_containing_subprog). */
 export function findContainingSubprog(env: VerifierEnv, insn: number): number {
@@ -64,7 +64,7 @@ export function addSubprogs(env: VerifierEnv): void {
     else addSubprog(env, i + env.code.imm[i]! + 1);
   }
   addExceptionCallback(env);
-  if (!(env.logLevel & 2)) return;
+  if (!(env.logLevel & BPF_LOG_LEVEL2)) return;
   env.subprogs.forEach((subprog, i) => env.say(flow.subprogram(i, subprog.start)));
 }
 
@@ -96,7 +96,7 @@ export function checkSubprogs(env: VerifierEnv): void {
 
 function noteFeatures(env: VerifierEnv, insn: number, subprog: Subprog): void {
   const op = env.code.op[insn]!;
-  if (isHelperCall(env, insn) && env.code.imm[insn] === TAIL_CALL) {
+  if (isTailCall(env, insn)) {
     subprog.hasTailCall = subprog.tailCallReachable = true;
   }
   const mode = op & 0xe0;

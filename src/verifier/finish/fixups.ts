@@ -1,15 +1,13 @@
-import { constants, helperId } from '../../abi/index.ts';
+import { constants } from '../../abi/index.ts';
 import { BPF_JCOND, BPF_JMP, BPF_LDX, BPF_MAY_GOTO, BPF_MEMSX, classOf } from '../../isa/index.ts';
 import { attachModule } from '../btf/modules.ts';
-import { isHelperCall, isKfuncCall } from '../cfg/calls.ts';
+import { isKfuncCall, isTailCall } from '../cfg/calls.ts';
 import { subprogEnd } from '../cfg/subprograms.ts';
 import { MAP_POISON, MAP_UNPRIV } from '../env.ts';
 import type { Subprog, VerifierEnv } from '../env.ts';
 import { finish } from '../messages/finish.ts';
 import { baseType, PTR_TO_ARENA } from '../state/layout.ts';
 
-const BPF_FUNC_loop = helperId('loop');
-const BPF_FUNC_tail_call = helperId('tail_call');
 const MODE_BITS = 0xe0;
 /** r6, r7 and r8 are kept on the stack by an inlined loop. */
 const SAVED_REGISTERS = 3 * 8;
@@ -49,10 +47,7 @@ function some(env: VerifierEnv, index: number, is: (insn: number) => boolean): b
 
 /** A bpf_loop with one callback is put in place of its call. */
 function growForLoop(env: VerifierEnv, index: number, subprog: Subprog): void {
-  const isInlined = (insn: number): boolean =>
-    env.aux.loopInline[insn] === 1 &&
-    isHelperCall(env, insn) &&
-    env.code.imm[insn] === BPF_FUNC_loop;
+  const isInlined = (insn: number): boolean => env.aux.loopInline[insn] === 1;
   if (!some(env, index, isInlined)) return;
   subprog.stackDepth = Math.ceil(subprog.stackDepth / 8) * 8 + SAVED_REGISTERS;
 }
@@ -89,7 +84,7 @@ function checkArenaLoads(env: VerifierEnv): void {
 /** Unprivileged tail calls get a bounds check, which needs to know the one map. */
 function checkTailCalls(env: VerifierEnv): void {
   for (let insn = 0; insn < env.length; insn++) {
-    if (!isHelperCall(env, insn) || env.code.imm[insn] !== BPF_FUNC_tail_call) continue;
+    if (!isTailCall(env, insn)) continue;
     const map = env.aux.map[insn]!;
     if (!(map & MAP_UNPRIV) || (map & ~MAP_UNPRIV) !== MAP_POISON) continue;
     env.reject('EINVAL', finish.tail_call_maps());

@@ -1,6 +1,6 @@
 import { canBeSleepable } from '../../abi/program-rules.ts';
 import { enums } from '../../abi/index.ts';
-import { modifyReturnFlags, kfuncFlags } from '../../abi/kfuncs.ts';
+import { modifyReturnFlags, kfuncFlags } from '../../abi/calls/kfunc-sets.ts';
 import { inBtfSet, lsmHook } from '../../abi/lsm.ts';
 import type { Btf, BtfFuncProto, BtfType } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';

@@ -1,4 +1,4 @@
-import { enums } from '../../abi/index.ts';
+import { enums, mapRules } from '../../abi/index.ts';
 import { programRules } from '../../abi/program-rules.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { load } from '../messages/load.ts';
 import type { Message } from '../messages/message.ts';
 import type { VerifierMap } from '../types.ts';
-import { SLEEPABLE_MAPS, STRUCT_OPS_MAP } from './program-kinds.ts';
+import { STRUCT_OPS_MAP } from './program-kinds.ts';
 
 const SOCKET_FILTER: number = enums.bpf_prog_type.BPF_PROG_TYPE_SOCKET_FILTER;
 
@@ -45,7 +45,7 @@ export function checkMapProgramCompatibility(env: VerifierEnv, map: VerifierMap)
     if (hasField(record, fields) && applies(env.programType)) env.reject('EINVAL', message());
   }
   if (map.type === STRUCT_OPS_MAP) env.reject('EINVAL', load.struct_ops_map());
-  if (env.sleepable && !SLEEPABLE_MAPS.has(map.type)) {
+  if (env.sleepable && !mapRules(map.type)?.sleepable) {
     env.reject('EINVAL', load.sleepable_map());
   }
 }

@@ -22,37 +22,6 @@ export const PRIVATE_STACK_TYPES: ReadonlySet<number> = new Set([
   programs.BPF_PROG_TYPE_RAW_TRACEPOINT,
 ]);
 
-/** Maps that programs which may sleep can use. */
-export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
-  maps.BPF_MAP_TYPE_HASH,
-  maps.BPF_MAP_TYPE_LRU_HASH,
-  maps.BPF_MAP_TYPE_ARRAY,
-  maps.BPF_MAP_TYPE_PERCPU_HASH,
-  maps.BPF_MAP_TYPE_PERCPU_ARRAY,
-  maps.BPF_MAP_TYPE_LRU_PERCPU_HASH,
-  maps.BPF_MAP_TYPE_ARRAY_OF_MAPS,
-  maps.BPF_MAP_TYPE_HASH_OF_MAPS,
-  maps.BPF_MAP_TYPE_RINGBUF,
-  maps.BPF_MAP_TYPE_USER_RINGBUF,
-  maps.BPF_MAP_TYPE_INODE_STORAGE,
-  maps.BPF_MAP_TYPE_SK_STORAGE,
-  maps.BPF_MAP_TYPE_TASK_STORAGE,
-  maps.BPF_MAP_TYPE_CGRP_STORAGE,
-  maps.BPF_MAP_TYPE_QUEUE,
-  maps.BPF_MAP_TYPE_STACK,
-  maps.BPF_MAP_TYPE_ARENA,
-]);
-
-/** Maps whose elements bpf_for_each_map_elem can visit. */
-export const FOR_EACH_MAPS: ReadonlySet<number> = new Set([
-  maps.BPF_MAP_TYPE_ARRAY,
-  maps.BPF_MAP_TYPE_PERCPU_ARRAY,
-  maps.BPF_MAP_TYPE_HASH,
-  maps.BPF_MAP_TYPE_LRU_HASH,
-  maps.BPF_MAP_TYPE_PERCPU_HASH,
-  maps.BPF_MAP_TYPE_LRU_PERCPU_HASH,
-]);
-
 /** One of each may be used by a program. */
 export const CGROUP_STORAGE_MAPS: ReadonlySet<number> = new Set([
   maps.BPF_MAP_TYPE_CGROUP_STORAGE,

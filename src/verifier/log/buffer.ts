@@ -7,9 +7,6 @@ const PRINT_LIMIT = 1023;
  */
 const KEPT = 1 << 28;
 
-/** BPF_LOG_FIXED: keep the beginning instead of the end when the buffer is too small. */
-export const BPF_LOG_FIXED = 8;
-
 /**
  * The verifier's log (struct bpf_verifier_log): text that grows at its end, can be cut back, and is
  * fitted to the user's buffer when it is taken. Positions count bytes.

@@ -16,12 +16,8 @@ import type { Message } from '../messages/message.ts';
 import type { FuncState } from '../state/state.ts';
 import type { LineInfo, VerifierObserver } from '../types.ts';
 import { LogBuffer } from './buffer.ts';
+import { BPF_LOG_LEVEL, BPF_LOG_LEVEL2 } from './levels.ts';
 import { frameText } from './print-state.ts';
-
-export const BPF_LOG_LEVEL1 = 1;
-export const BPF_LOG_LEVEL2 = 2;
-export const BPF_LOG_STATS = 4;
-const BPF_LOG_LEVEL = BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2;
 
 /** Column where what an instruction did starts, and the tab width beyond it. */
 const STATE_COLUMN = 40;

@@ -136,9 +136,8 @@ function regLiveness(frame: FuncState, n: number): string {
 }
 
 function slotLiveness(frame: FuncState, spi: number): string {
-  return spi < 32
-    ? livenessText(hasBit(frame.readSlotsLow, spi), hasBit(frame.writtenSlotsLow, spi))
-    : livenessText(hasBit(frame.readSlotsHigh, spi), hasBit(frame.writtenSlotsHigh, spi));
+  const written = spi < 32 ? frame.writtenSlotsLow : frame.writtenSlotsHigh;
+  return livenessText(frame.wasSlotRead(spi), hasBit(written, spi));
 }
 
 /** Bit `n` (modulo 32) of a mask. */

@@ -25,6 +25,7 @@ import {
 import { isSubprogCall } from '../cfg/calls.ts';
 import { findSubprog } from '../cfg/subprograms.ts';
 import { AUX_CALLS_CALLBACK, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { precision } from '../messages/precision.ts';
 import { FRAME_POINTER, MAX_CALL_FRAMES } from '../state/layout.ts';
 import {
@@ -53,7 +54,7 @@ export function backtrackInsn(
   const op = env.code.op[insn]!;
   if (op === 0) return true;
   const wanted = env.backtrack;
-  if (env.logLevel & 2) announce(env, insn);
+  if (env.logLevel & BPF_LOG_LEVEL2) announce(env, insn);
   syncLinkedRegs(wanted, env.history, at);
   const flags = at < 0 ? 0 : env.history.flags[at]!;
   switch (classOf(op)) {

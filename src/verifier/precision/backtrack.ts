@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { precision } from '../messages/precision.ts';
 import {
   FRAME_POINTER,
@@ -44,7 +45,8 @@ function backtrack(env: VerifierEnv): void {
   let last = env.insnIdx;
   let subsequent = -1;
   for (;;) {
-    if (env.logLevel & 2) env.say(precision.range(wanted.frame, last, first, subsequent));
+    if (env.logLevel & BPF_LOG_LEVEL2)
+      env.say(precision.range(wanted.frame, last, first, subsequent));
     if (last < 0) {
       markEntryArguments(env, state);
       return;
@@ -125,7 +127,7 @@ function markWanted(env: VerifierEnv, state: VerifierState): void {
     markRegs(env, frame, i);
     wanted.slotsLow[i] = markSlots(env, frame, wanted.slotsLow[i]!, 0);
     wanted.slotsHigh[i] = markSlots(env, frame, wanted.slotsHigh[i]!, 32);
-    if (!(env.logLevel & 2)) continue;
+    if (!(env.logLevel & BPF_LOG_LEVEL2)) continue;
     const { regs, slotsLow, slotsHigh } = wanted;
     env.observer?.otherState?.(precision.parent(i, regs[i]!, slotsLow[i]!, slotsHigh[i]!), frame);
   }
@@ -176,7 +178,7 @@ function markPrecise(w: Int32Array, r: number): boolean {
 
 /** Backtracking does not know: every scalar of every checkpoint is precise. */
 function giveUp(env: VerifierEnv): void {
-  if (env.logLevel & 2) env.say(precision.all_precise(env.state.curframe));
+  if (env.logLevel & BPF_LOG_LEVEL2) env.say(precision.all_precise(env.state.curframe));
   // Above a state where all was forced before, all was forced too.
   for (let state = env.state.parent; state && !state.allPrecise; state = state.parent) {
     for (let i = 0; i <= state.curframe; i++) forceAll(env, state.frames[i]!, i);
@@ -187,7 +189,7 @@ function giveUp(env: VerifierEnv): void {
 
 function forceAll(env: VerifierEnv, frame: FuncState, frameno: number): void {
   const w = frame.words;
-  const tell = (env.logLevel & 2) !== 0;
+  const tell = (env.logLevel & BPF_LOG_LEVEL2) !== 0;
   for (let n = 0; n < FRAME_POINTER; n++) {
     if (markRegPrecise(frame, n) && tell) env.say(precision.forced_reg(frameno, n));
   }

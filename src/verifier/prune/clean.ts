@@ -4,8 +4,8 @@ import type { VerifierState } from '../state/state.ts';
 import { sameCallsites } from './equal.ts';
 
 /**
- * States of `insn` from which every path was walked get no more read marks. Linux clears what was
- * never read in them; as nothing looks at that any more, marking the state is enough (clean_live_states).
+ * States of `insn` from which every path was walked get no more read marks (clean_live_states).
+ * Linux clears what was never read in them; nothing here looks at that, so a mark is enough.
  */
 export function cleanLiveStates(
   env: VerifierEnv,

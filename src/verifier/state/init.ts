@@ -2,6 +2,7 @@ import type { VerifierEnv } from '../env.ts';
 import { markKnownZero, markNotInit } from '../value/bounds.ts';
 import {
   DEF_NOT_SUBREG,
+  FRAME_POINTER,
   FRAMENO,
   LIVE,
   MAX_REGS,
@@ -14,7 +15,7 @@ import {
 } from './layout.ts';
 import type { FuncState } from './state.ts';
 
-const FRAME_POINTER = regAt(10);
+const FRAME_RECORD = regAt(FRAME_POINTER);
 
 /** A frame as it is when its function begins, without arguments (init_func_state). */
 export function initFunc(
@@ -41,9 +42,9 @@ function initRegs(env: VerifierEnv, frame: FuncState): void {
     w[r + PARENT] = 0;
     w[r + SUBREG_DEF] = DEF_NOT_SUBREG;
   }
-  w[FRAME_POINTER + TYPE] = PTR_TO_STACK;
-  markKnownZero(w, FRAME_POINTER);
-  w[FRAME_POINTER + FRAMENO] = frame.frameno;
+  w[FRAME_RECORD + TYPE] = PTR_TO_STACK;
+  markKnownZero(w, FRAME_RECORD);
+  w[FRAME_RECORD + FRAMENO] = frame.frameno;
 }
 
 /**

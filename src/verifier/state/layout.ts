@@ -14,8 +14,7 @@ export const REG_SHIFT = 5;
 
 /** Registers a call does not keep: r0 to r5. */
 export const CALLER_SAVED_REGS = 6;
-/** Number of the register that holds the frame's address. */
-export const FRAME_POINTER = 10;
+export { FRAME_POINTER } from '../../isa/opcodes.ts';
 
 export const TYPE = 0;
 /** Fixed part of a pointer's offset, or the constant delta between linked scalars. */

@@ -50,7 +50,7 @@ export class FuncState {
   read64Regs = 0;
   /** Checkpoints: registers that have LIVE's mark of a write. */
   writtenRegs = 0;
-  /** Checkpoints: registers whose marks go elsewhere than to the same one of `parent`: see PARENT. */
+  /** Checkpoints: registers whose marks do not go to the same one of `parent`, see PARENT. */
   movedRegs = 0;
   /** Registers and slots that may be precise; the others are not. */
   preciseRegs = 0;
@@ -100,6 +100,12 @@ export class FuncState {
   noteSlotWritten(spi: number): void {
     if (spi < 32) this.writtenSlotsLow |= 1 << spi;
     else this.writtenSlotsHigh |= 1 << (spi - 32);
+  }
+
+  /** Checkpoints: slot `spi` has a read mark. */
+  wasSlotRead(spi: number): boolean {
+    const marks = spi < 32 ? this.readSlotsLow : this.readSlotsHigh;
+    return ((marks >> (spi & 31)) & 1) !== 0;
   }
 
   /**

@@ -16,7 +16,6 @@ import {
   BPF_OR,
   BPF_RSH,
   BPF_SUB,
-  BPF_X,
   BPF_XOR,
   classOf,
 } from '../../isa/index.ts';
@@ -68,14 +67,13 @@ import { syncBounds } from '../value/sync.ts';
 import { tnumIsConst } from '../value/tnum.ts';
 import { ult32 } from '../value/u64.ts';
 import { assignScalarIdBeforeMov } from './linked-registers.ts';
+import { hasSource, opOf } from './operands.ts';
 import { adjustPointer, operatorText } from './pointer-arithmetic.ts';
 
 /** Record of `env.scratch`: an immediate operand, or a copy of one that is also written. */
 const OPERAND = regAt(2);
 
-const opOf = (env: VerifierEnv, insn: number) => env.code.op[insn]! & 0xf0;
 const is64 = (env: VerifierEnv, insn: number) => classOf(env.code.op[insn]!) === BPF_ALU64;
-const hasSource = (env: VerifierEnv, insn: number) => (env.code.op[insn]! & BPF_X) !== 0;
 
 /** An arithmetic instruction (check_alu_op). */
 export function checkAlu(env: VerifierEnv, insn: number): void {

@@ -10,6 +10,7 @@ import {
 import { markDynptrCallbackReg } from '../call/special/dynptr.ts';
 import { prepareFunctionArgs } from '../btf/function-args.ts';
 import { KERNEL_BTF, type SubprogArg, type VerifierEnv } from '../env.ts';
+import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import { flow } from '../messages/flow.ts';
 import { Rejection } from '../reject.ts';
 import { initFunc } from '../state/init.ts';
@@ -34,7 +35,6 @@ import { FuncState, MAIN_CALLSITE, VerifierState } from '../state/state.ts';
 import { markKnownZero, markUnknown } from '../value/bounds.ts';
 import { doCheck } from './loop.ts';
 
-const LOG_LEVELS = 3;
 const PROG_TYPE_EXT = programTypeFacts.find((facts) => facts.name === 'ext')?.id;
 
 /** Walks the main function (do_check_main). */
@@ -59,7 +59,7 @@ export function doCheckSubprogs(env: VerifierEnv): void {
       if (!subprog.global || !subprog.called || subprog.verified) continue;
       env.insnIdx = subprog.start;
       walkFunction(env, i);
-      if (env.logLevel & LOG_LEVELS) env.say(flow.function_safe(i, subprog.name));
+      if (env.logLevel & BPF_LOG_LEVEL) env.say(flow.function_safe(i, subprog.name));
       subprog.verified = found = true;
     }
   }

@@ -7,7 +7,6 @@ import {
   BPF_JMP32,
   BPF_JNE,
   BPF_MAY_GOTO,
-  BPF_X,
   classOf,
 } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -47,14 +46,12 @@ import {
 import { tnumEqualsConst } from '../value/tnum.ts';
 import { LinkedRegs, collectLinkedRegs, syncLinkedRegs } from './linked-registers.ts';
 import { markPtrNotNull, markPtrOrNullRegs, regNotNull } from './null-marks.ts';
+import { hasSource, opOf } from './operands.ts';
 import { isPacketPointerAny, matchPacketPointers, packetBranchTaken } from './packet-range.ts';
 
 /** Records of `env.scratch` that hold an immediate operand, one for each way (fake_reg). */
 const IMMEDIATE = regAt(0);
 const IMMEDIATE_TAKEN = regAt(1);
-
-const opOf = (env: VerifierEnv, insn: number) => env.code.op[insn]! & 0xf0;
-const hasSource = (env: VerifierEnv, insn: number) => (env.code.op[insn]! & BPF_X) !== 0;
 
 /**
  * A conditional jump or may_goto (check_cond_jmp_op). Moves `env.insnIdx` so that one more is the

@@ -1,3 +1,4 @@
+import { helperContract } from '../../abi/index.ts';
 import {
   BPF_ABS,
   BPF_ALU,
@@ -32,6 +33,7 @@ import {
   COMPLEXITY_LIMIT_INSNS,
   type VerifierEnv,
 } from '../env.ts';
+import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { checkAtomic, checkLoad, checkStoreImm, checkStoreReg } from '../mem/load-store.ts';
 import { flow } from '../messages/flow.ts';
 import { pushInsnHistory } from '../precision/history.ts';
@@ -43,8 +45,6 @@ import { checkCondJump } from './jump.ts';
 import { checkLdAbs } from './ld-abs.ts';
 import { checkLdImm64 } from './ld-imm64.ts';
 import { checkReturnCode } from './return-code.ts';
-
-const SPIN_UNLOCK = 94;
 
 /** The path goes on at the next instruction; where `env.insnIdx` points; or it ended. */
 const NEXT = 0;
@@ -81,7 +81,7 @@ export function doCheck(env: VerifierEnv): void {
       if (flags & AUX_JMP_POINT) pushInsnHistory(env, 0);
       if (env.observer) {
         if (resumed) env.observer.resumed?.(previous, insn);
-        if (env.logLevel & 2) showState = false;
+        if (env.logLevel & BPF_LOG_LEVEL2) showState = false;
         resumed = false;
         env.observer.insn?.();
       }
@@ -219,7 +219,7 @@ function checkCall(env: VerifierEnv, insn: number, op: number): Step {
 /** Other functions of the program are judged by `checkFuncCall`. */
 function isAllowedUnderLock(env: VerifierEnv, insn: number): boolean {
   const { code } = env;
-  if (code.src[insn] === 0) return code.imm[insn] === SPIN_UNLOCK;
+  if (code.src[insn] === 0) return helperContract(code.imm[insn]!)?.leaves === 'spin_lock';
   return code.src[insn] === BPF_PSEUDO_CALL || (code.off[insn] === 0 && isGraphKfunc(env, insn));
 }
 

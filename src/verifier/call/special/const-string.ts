@@ -1,4 +1,4 @@
-import { constants } from '../../../abi/index.ts';
+import { constants, mapRules } from '../../../abi/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { checkMapAccess } from '../../mem/map-value.ts';
 import { callMessages } from '../../messages/call.ts';
@@ -6,12 +6,6 @@ import { MAP, OFF, PTR_TO_MAP_VALUE, regAt, TYPE } from '../../state/layout.ts';
 import type { VerifierMap } from '../../types.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
 import { fixedOffset } from './fixed-offset.ts';
-
-/** Map types whose values have addresses a program may know (map_direct_value_addr). */
-const DIRECT_VALUE_TYPES = new Set<number>([
-  constants.BPF_MAP_TYPE_ARRAY,
-  constants.BPF_MAP_TYPE_ARENA,
-]);
 
 /** Frozen, and only readable by programs (bpf_map_is_rdonly). */
 function isReadOnlyMap(map: VerifierMap): boolean {
@@ -29,7 +23,7 @@ export function checkConstString(env: VerifierEnv, regno: number): void {
   const map = env.maps[w[r + MAP]! - 1]!;
   if (!isReadOnlyMap(map)) env.reject('EACCES', callMessages.not_readonly_map(regno));
   if (!tnumIsConst(w, r)) env.reject('EACCES', callMessages.not_constant_address(regno));
-  if (!DIRECT_VALUE_TYPES.has(map.type)) env.reject('EACCES', callMessages.no_direct_value());
+  if (!mapRules(map.type)?.directValue) env.reject('EACCES', callMessages.no_direct_value());
   const off = w[r + OFF]!;
   checkMapAccess(env, regno, off, map.valueSize - off, false, 'helper');
   if (map.maxEntries !== 1) env.reject('ENOTSUPP', callMessages.direct_value_failed());

@@ -34,7 +34,7 @@ import {
 } from '../../state/layout.ts';
 import type { FuncState } from '../../state/state.ts';
 import { findReference } from '../../state/references.ts';
-import { markKnownZero, markNotInit } from '../../value/bounds.ts';
+import { markKnownZero } from '../../value/bounds.ts';
 import type { KfuncMeta } from '../kfunc-meta.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
 
@@ -150,22 +150,18 @@ function checkNodeType(
   env.reject('EINVAL', message);
 }
 
-/** The callback of bpf_rbtree_add: two nodes, without owning them. */
-export function setRbtreeAddCallbackState(
+/** A node of the tree in the caller's argument `of`, without owning it. */
+export function passTreeNode(
   env: VerifierEnv,
   caller: FuncState,
   callee: FuncState,
+  to: number,
+  of: number,
 ): void {
-  const root = regAt(1);
+  const root = regAt(of);
   const w = caller.words;
   const field = fieldAt(regRecord(env, w, root), w[root + OFF]!, BPF_RB_ROOT);
   if (!field?.valueBtfId) env.reject('EFAULT');
-  for (const regno of [1, 2]) {
-    markGraphNode(env, callee.words, regAt(regno), field);
-    setNonOwning(env, callee.words, regAt(regno));
-  }
-  for (const regno of [3, 4, 5]) markNotInit(env, callee.words, regAt(regno));
-  callee.inCallback = true;
-  callee.callbackReturnMin = 0;
-  callee.callbackReturnMax = 1;
+  markGraphNode(env, callee.words, regAt(to), field);
+  setNonOwning(env, callee.words, regAt(to));
 }

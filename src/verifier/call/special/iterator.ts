@@ -1,5 +1,4 @@
 /** Open-coded iterators: their state lives in stack slots. */
-import { kfuncFlags } from '../../../abi/index.ts';
 import type { BtfType } from '../../../btf/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { iterTypeText } from '../../log/print-state.ts';
@@ -45,7 +44,7 @@ const STATE_MASK = 3;
 
 /** The struct of an iterator argument; undefined if it is none (btf_check_iter_arg). */
 function iteratorStruct(meta: KfuncMeta, arg: number): (BtfType & { size: number }) | undefined {
-  const type = meta.contract.params[arg]!;
+  const type = meta.proto.params[arg]!;
   const { pointee } = type;
   const fits = type.isPointer && pointee.kind === 'struct' && pointee.name.startsWith('bpf_iter_');
   return fits ? pointee : undefined;
@@ -60,7 +59,7 @@ export function processIterArg(env: VerifierEnv, regno: number, meta: KfuncMeta)
   if (!struct) env.reject('EINVAL', iterMessages.invalid(arg));
   const slots = struct.size / REG_SIZE;
   const text = () => iterTypeText(env, meta.btf, struct.id);
-  if (meta.has(kfuncFlags.ITER_NEW)) {
+  if (meta.contract.iterator === 'new') {
     if (!isUninitialized(env, r, slots)) {
       env.reject('EINVAL', iterMessages.initialized(text(), arg));
     }
@@ -91,7 +90,7 @@ function useIterator(env: VerifierEnv, r: number, slots: number, meta: KfuncMeta
   meta.iterSpi = spi;
   meta.iterFrame = frame.frameno;
   meta.refObjId = frame.words[slotAt(spi) + REF_OBJ_ID]!;
-  if (meta.has(kfuncFlags.ITER_DESTROY)) destroyIterator(env, frame, spi, slots);
+  if (meta.contract.iterator === 'destroy') destroyIterator(env, frame, spi, slots);
 }
 
 const isIterSlot = (w: Int32Array, r: number) =>
@@ -148,7 +147,7 @@ function makeIterator(
   if (spi < 0) env.reject(spi === SPI_UNTRACKED ? 'ERANGE' : 'EINVAL');
   const id = acquireReference(env, meta.insn);
   const protection = inRcuCs(env) ? MEM_RCU : PTR_UNTRUSTED;
-  const flags = meta.has(kfuncFlags.RCU_PROTECTED) ? protection : 0;
+  const flags = meta.contract.rcuProtected ? protection : 0;
   const w = frame.words;
   for (let i = 0; i < slots; i++) {
     const at = slotAt(spi - i);

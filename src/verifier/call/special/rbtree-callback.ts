@@ -9,7 +9,7 @@ export function inRbtreeLockRequiredCallback(env: VerifierEnv): boolean {
   const { state } = env;
   for (let n = state.curframe; n > 0; n--) {
     const frame = state.frameAt(n);
-    if (frame.inCallback && isRbtreeKfunc(env.code.imm[frame.callsite]!)) return true;
+    if (frame.inCallback && isRbtreeKfunc(env, frame.callsite)) return true;
   }
   return false;
 }

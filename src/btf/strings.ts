@@ -1,0 +1,81 @@
+import { type ByteReader, utf8 } from '../base/index.ts';
+import type { Btf } from './btf.ts';
+
+/** Where a string section is in its file. */
+export interface StringPlace {
+  readonly stringsStart: number;
+  readonly stringsLength: number;
+}
+
+/** Strings that share their ends are few in honest files; each is kept as its own text. */
+const MOST_SHARED = 4;
+const ALWAYS = 1 << 16;
+
+/**
+ * The strings of BTF by offset, each read once. Those of a base come first: a split BTF's own start
+ * where those end. Offsets may point into the middle of strings, so that a small file could name
+ * gigabytes: more than a few times the section is refused.
+ */
+export class Strings {
+  readonly length: number;
+  readonly #reader: ByteReader;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #base: Btf | undefined;
+  readonly #skipped: number;
+  readonly #known = new Map<number, string>([[0, '']]);
+  #budget: number;
+
+  constructor(reader: ByteReader, place: StringPlace, base: Btf | undefined) {
+    this.#reader = reader;
+    this.#base = base;
+    this.#skipped = base?.stringsLength ?? 0;
+    this.length = this.#skipped + place.stringsLength;
+    this.#start = place.stringsStart;
+    this.#end = place.stringsStart + place.stringsLength;
+    this.#budget = MOST_SHARED * place.stringsLength + ALWAYS;
+  }
+
+  /** The string at `offset`. Throws `FormatError` outside of the section. */
+  at(offset: number): string {
+    const known = this.#known.get(offset);
+    if (known !== undefined) return known;
+    if (this.#base && offset < this.#skipped) return this.#base.stringAt(offset);
+    const start = this.#start + offset - this.#skipped;
+    const text = this.#reader.cString(start, this.#end, 'a name');
+    this.#budget -= text.length;
+    if (this.#budget < 0) this.#reader.fail(start, 'names overlap too much');
+    this.#known.set(offset, text);
+    return text;
+  }
+
+  /** Every string of the section with `part` in it, which is of ASCII. */
+  containing(part: string): string[] {
+    const bytes = this.bytes();
+    const found: string[] = [];
+    for (let at = indexOf(bytes, part, 0); at >= 0; ) {
+      const start = bytes.lastIndexOf(0, at) + 1;
+      const end = bytes.indexOf(0, at);
+      if (end < 0) break;
+      found.push(utf8(bytes.subarray(start, end)));
+      at = indexOf(bytes, part, end);
+    }
+    return found;
+  }
+
+  /** The section, without that of the base. */
+  bytes(): Uint8Array {
+    return this.#reader.bytes.subarray(this.#start, this.#end);
+  }
+}
+
+/** Where `part` is next in `bytes`, or -1. */
+function indexOf(bytes: Uint8Array, part: string, from: number): number {
+  const first = part.charCodeAt(0);
+  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let length = 1;
+    while (length < part.length && bytes[at + length] === part.charCodeAt(length)) length++;
+    if (length === part.length) return at;
+  }
+  return -1;
+}

@@ -1,0 +1,141 @@
+import {
+  BPF_CALL,
+  BPF_EXIT,
+  BPF_JA,
+  BPF_JMP,
+  BPF_JMP32,
+  classOf,
+  type Code,
+  insnSlots,
+} from '../isa/index.ts';
+import type { FunctionSpec } from '../object/index.ts';
+import { insnsOf, type Listing, type ListingOptions } from './prog-listing.ts';
+
+/** Numbers bpftool gives the two blocks every function has. */
+const ENTRY = 0;
+const EXIT = 1;
+const FIRST_BLOCK = 2;
+
+/** A straight run of instructions: from `start` to before `end`. */
+interface Block {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The program's control flow as a DOT graph with bpftool's names (`visual`). */
+export function dotGraph(listing: Listing, options: ListingOptions): string {
+  const parts = listing.program.functions.map((fn, i) => functionGraph(listing, fn, i, options));
+  return `digraph "DOT graph for eBPF program" {\n${parts.join('')}}\n`;
+}
+
+function functionGraph(
+  listing: Listing,
+  fn: FunctionSpec,
+  index: number,
+  options: ListingOptions,
+): string {
+  const blocks = blocksOf(listing.code, fn);
+  const node = (block: number, shape: string, label: string) =>
+    `\tfn_${index}_bb_${block} [shape=${shape},style=filled,label="${label}"];\n\n`;
+  const bodies = blocks.map((block) => {
+    return node(block.index, 'record', `{\\\n${blockLabel(listing, block, fn.start, options)}}`);
+  });
+  const last = blocks[blocks.length - 1]!;
+  const edges = [
+    [ENTRY, FIRST_BLOCK] as const,
+    ...blocks.flatMap((block) => successors(listing.code, block, blocks, last)),
+  ].map(([from, to]) => edge(index, from, to, '"solid,bold", color=black, weight=10'));
+  return [
+    `subgraph "cluster_${index}" {\n\tstyle="dashed";\n\tcolor="black";\n`,
+    `\tlabel="func_${index} ()";\n`,
+    node(ENTRY, 'Mdiamond', 'ENTRY'),
+    ...bodies,
+    node(EXIT, 'Mdiamond', 'EXIT'),
+    ...edges,
+    edge(index, ENTRY, EXIT, '"invis"'),
+    '}\n',
+  ].join('');
+}
+
+const edge = (fn: number, from: number, to: number, style: string): string =>
+  `\tfn_${fn}_bb_${from}:s -> fn_${fn}_bb_${to}:n [style=${style}, constraint=true];\n`;
+
+/** Where a jump leads, or undefined if the instruction is none. */
+function jumpTarget(code: Code, insn: number): number | undefined {
+  const op = code.op[insn]!;
+  const kind = classOf(op);
+  if (kind !== BPF_JMP && kind !== BPF_JMP32) return undefined;
+  const operation = op & 0xf0;
+  if (operation === BPF_EXIT || operation === BPF_CALL) return undefined;
+  const far = kind === BPF_JMP32 && operation === BPF_JA;
+  return insn + 1 + (far ? code.imm[insn]! : code.off[insn]!);
+}
+
+const isUnconditional = (code: Code, insn: number): boolean =>
+  (code.op[insn]! & 0xf0) === BPF_JA && jumpTarget(code, insn) !== undefined;
+
+function blocksOf(code: Code, { start, size }: FunctionSpec): Block[] {
+  const end = start + size;
+  const heads = new Set([start]);
+  for (let insn = start; insn < end; insn += insnSlots(code, insn)) {
+    const target = jumpTarget(code, insn);
+    if (target === undefined) continue;
+    if (target >= start && target < end) heads.add(target);
+    if (!isUnconditional(code, insn) && insn + 1 < end) heads.add(insn + 1);
+  }
+  const sorted = [...heads].sort((a, b) => a - b);
+  return sorted.map((head, i) => ({
+    index: FIRST_BLOCK + i,
+    start: head,
+    end: sorted[i + 1] ?? end,
+  }));
+}
+
+/** Edges out of a block: to the next one, and to where its last instruction jumps. */
+function successors(
+  code: Code,
+  block: Block,
+  blocks: readonly Block[],
+  last: Block,
+): (readonly [from: number, to: number])[] {
+  const tail = block.end - 1;
+  const target = jumpTarget(code, tail);
+  const next = block === last ? EXIT : block.index + 1;
+  const to = target === undefined ? undefined : blocks.find(({ start }) => start === target)?.index;
+  const jump = to === undefined ? [] : [[block.index, to] as const];
+  if (target === undefined) return [[block.index, next]];
+  return isUnconditional(code, tail) ? jump : [[block.index, next], ...jump];
+}
+
+/** Instructions of a block, counted from the start of the function as bpftool does. */
+function blockLabel(
+  listing: Listing,
+  block: Block,
+  start: number,
+  { opcodes, linum }: ListingOptions,
+): string {
+  let label = '';
+  for (const insn of insnsOf(listing, block.start, block.end)) {
+    const proto = listing.proto.get(insn);
+    if (proto !== undefined) label += `; ${escaped(proto)}:\\l\\\n`;
+    const line = listing.lines.get(insn);
+    if (line && linum) {
+      label += `; [${escaped(line.file)} line:${line.line} col:${line.column}]\\l\\\n`;
+    }
+    if (line?.text.trim()) label += `; ${escaped(line.text.trimStart())}\\l\\\n`;
+    label += `${insn - start}: ${escaped(listing.text(insn))}\\l\\\n`;
+    if (opcodes) {
+      const bytes = listing.program.insns.subarray(
+        8 * insn,
+        8 * (insn + insnSlots(listing.code, insn)),
+      );
+      const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('\\ ');
+      label += `\\ \\ \\ \\ ${text}\\l\\\n`;
+    }
+  }
+  return label;
+}
+
+/** Letters with a meaning in record labels. */
+const escaped = (text: string): string => text.replace(/[\\"{}<>| ]/g, '\\$&');

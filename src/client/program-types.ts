@@ -1,0 +1,54 @@
+import type {
+  AttachOptions,
+  RunOptions,
+  RunResult,
+  TcVerdict,
+  XdpVerdict,
+} from '../kernel/index.ts';
+
+/** Options of a program that sees the packets of a device. */
+interface AtDevice {
+  /** The device's name. */
+  readonly device: string;
+}
+
+interface AtDeviceDirection extends AtDevice {
+  /** Which way packets go. Default: what the section says, else ingress. */
+  readonly direction?: 'ingress' | 'egress';
+}
+
+/**
+ * Program types whose options and results are known, by bpftool's word: what `attach` takes and
+ * what `run` says. A new hook adds its row here.
+ */
+interface ProgramTypes {
+  readonly xdp: { readonly attach: AtDevice; readonly verdict: XdpVerdict };
+  readonly sched_cls: { readonly attach: AtDeviceDirection; readonly verdict: TcVerdict };
+  readonly sched_act: { readonly attach: AtDeviceDirection; readonly verdict: TcVerdict };
+}
+
+/** What types without a row take: nothing that belongs to a packet. */
+type NoPacket = { readonly device?: never; readonly direction?: never };
+
+/** A run of a program that sees packets needs one. */
+type PacketRun = RunOptions & { readonly data: Uint8Array };
+type OtherRun = Omit<RunOptions, 'device'>;
+
+/** Options of `attach` for a type; all there are where the type is not known. */
+export type AttachOptionsOf<Type extends string> = string extends Type
+  ? AttachOptions
+  : Type extends keyof ProgramTypes
+    ? ProgramTypes[Type]['attach']
+    : Omit<AttachOptions, keyof NoPacket> & NoPacket;
+
+/** The arguments of `run` for a type. */
+export type RunOptionsOf<Type extends string> = string extends Type
+  ? [options?: RunOptions]
+  : Type extends keyof ProgramTypes
+    ? [options: PacketRun]
+    : [options?: OtherRun];
+
+/** What `run` gives for a type: the verdict is one of the words the type has. */
+export type RunResultOf<Type extends string> = Type extends keyof ProgramTypes
+  ? RunResult & { readonly verdict: ProgramTypes[Type]['verdict']; readonly data: Uint8Array }
+  : RunResult;

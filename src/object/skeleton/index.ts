@@ -1,0 +1,3 @@
+export { skeletonName } from './names.ts';
+export { printSkeleton } from './skeleton.ts';
+export { printSubskeleton } from './subskeleton.ts';

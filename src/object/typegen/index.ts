@@ -1,0 +1,1 @@
+export { declarationName, declareObject } from './declare.ts';

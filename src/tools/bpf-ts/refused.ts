@@ -1,0 +1,67 @@
+import type { Node } from './ast.ts';
+import { refuse } from './source-error.ts';
+
+/** Syntax this language does not have: its name, and what to write instead. */
+export const REFUSED: Readonly<Record<string, readonly [name: string, instead: string]>> = {
+  ArrayPattern: ['destructuring', 'read the members one by one'],
+  ArrowFunctionExpression: ['closures', 'write a function at the top of the file'],
+  AssignmentPattern: ['default values of parameters', 'give every argument'],
+  AwaitExpression: ['await', 'a BPF program runs to its end at once'],
+  ChainExpression: ['optional chaining (?.)', 'check first: if (!value) return …'],
+  ClassDeclaration: ['classes', 'use struct() and functions'],
+  ClassExpression: ['classes', 'use struct() and functions'],
+  DebuggerStatement: ['debugger', 'use printk()'],
+  Decorator: ['decorators', 'use struct() and functions'],
+  ExportAllDeclaration: ['export *', 'a program is one file'],
+  ExportDefaultDeclaration: ['export default', 'export by name'],
+  ForInStatement: ['for…in', 'name the members, or use for (const x of array)'],
+  FunctionDeclaration: ['functions inside functions', 'move it to the top of the file'],
+  FunctionExpression: ['function expressions', 'write a function at the top of the file'],
+  ImportExpression: ['import()', "import from 'beeyard/bpf' at the top"],
+  LabeledStatement: ['labels', 'put the inner loop into a function and return'],
+  MetaProperty: ['import.meta and new.target', 'leave it out'],
+  NewExpression: ['new', 'call the struct: Event({ … })'],
+  ObjectPattern: ['destructuring', 'read the members one by one'],
+  ParenthesizedExpression: ['these parentheses', 'leave them out'],
+  RestElement: ['rest parameters', 'name every parameter'],
+  SequenceExpression: ['the comma operator', 'write two statements'],
+  SpreadElement: ['spread (…)', 'name every member'],
+  StaticBlock: ['classes', 'use struct() and functions'],
+  Super: ['classes', 'use struct() and functions'],
+  TaggedTemplateExpression: ['tagged templates', 'strings exist only in printk()'],
+  TemplateLiteral: ['strings', 'templates exist only in printk()'],
+  ThisExpression: ['this', 'pass it as a parameter'],
+  ThrowStatement: ['exceptions', 'return an error instead'],
+  TryStatement: ['exceptions', 'check what may fail with if'],
+  TSAnyKeyword: ['any', 'name the type'],
+  TSArrayType: ['arrays of unknown length', 'write u8.array(16) and Of<typeof …>'],
+  TSAsExpression: ['as', 'convert a number with its type: u32(x)'],
+  TSBigIntKeyword: ['bigint as a type', 'write u64 or i64'],
+  TSDeclareFunction: ['functions without a body', 'write the body'],
+  TSExportAssignment: ['export =', 'export by name'],
+  TSFunctionType: ['function types', 'call functions by their names'],
+  TSImportEqualsDeclaration: ['import =', "import { … } from 'beeyard/bpf'"],
+  TSInterfaceDeclaration: ['interface', 'declare memory with struct({ … })'],
+  TSIntersectionType: ['intersection types', 'declare one struct()'],
+  TSModuleDeclaration: ['namespace', 'a program is one file'],
+  TSNeverKeyword: ['never', 'name the type'],
+  TSNullKeyword: ['null', 'undefined is the absent value'],
+  TSNumberKeyword: ['number as a type', 'write u8, u16, u32, i8, i16 or i32'],
+  TSObjectKeyword: ['object', 'name the type'],
+  TSParameterProperty: ['classes', 'use struct() and functions'],
+  TSSatisfiesExpression: ['satisfies', 'annotate the variable'],
+  TSStringKeyword: ['strings', 'bytes are u8.array(n)'],
+  TSTupleType: ['tuples', 'declare a struct()'],
+  TSTypeAssertion: ['type assertions', 'convert a number with its type: u32(x)'],
+  TSTypeLiteral: ['object types', 'declare memory with struct({ … })'],
+  TSTypePredicate: ['type predicates', 'return boolean'],
+  TSUnknownKeyword: ['unknown', 'name the type'],
+  WithStatement: ['with', 'name the members'],
+  YieldExpression: ['generators', 'use a loop'],
+};
+
+/** Throws: this syntax is not in the language. */
+export function refuseSyntax(node: Node): never {
+  const [name, instead] = REFUSED[node.type] ?? [node.type, 'see docs/bpf-in-typescript.md'];
+  refuse(node, `${name} cannot be compiled to BPF`, instead);
+}
