@@ -26,7 +26,6 @@ const NAME_LENGTH = 15;
 const BPF_F_RDONLY_PROG = 1 << 7;
 const DEVICE_MAPS = new Set([14, 25]);
 const ARENA = 33;
-const PAGE_SIZE = 4096;
 
 /** Places in the attr of BPF_MAP_CREATE. */
 const BTF_FD = 48;
@@ -70,7 +69,7 @@ export function createMap(plan, map, btf) {
   attr.write(map.name, 28, NAME_LENGTH, 'latin1');
   attr.writeBigUInt64LE(map.extra, 64);
   const command = createAsLibbpf(plan, attr, references);
-  if (map.type === ARENA) plan.mapMemory(command, map.maxEntries * PAGE_SIZE);
+  if (map.type === ARENA) plan.mapArena(command, map.maxEntries, map.extra);
   if (map.constantValue) {
     fillMap(plan, command, Buffer.alloc(map.keySize), map.constantValue, map.valueSize);
     const frozen = Buffer.alloc(ATTR_SIZE.mapFreeze);

@@ -10,24 +10,21 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+void prepare(void); /* boot.c */
+
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
-enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, MAP };
+enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
 
@@ -54,6 +51,11 @@ struct reference {
 
 struct dump {
 	uint32_t map, key_size, value_size, flags;
+};
+
+struct arena {
+	uint32_t map, pages;
+	uint64_t address;
 };
 
 struct answer {
@@ -295,12 +297,17 @@ static long records(const uint32_t *what)
 	return 0;
 }
 
-/* An arena needs an address before a program may use it. The memory stays until the machine ends. */
-static void map_arena(const uint32_t *what)
+/*
+ * An arena needs an address before a program may use it: its own, if it was created with one. The
+ * memory stays until the machine ends or another arena takes the place.
+ */
+static void map_arena(const struct arena *arena)
 {
-	int fd = handles[what[0]];
+	size_t size = (size_t)arena->pages * sysconf(_SC_PAGESIZE);
+	int flags = MAP_SHARED | (arena->address ? MAP_FIXED : 0), fd = handles[arena->map];
 
-	if (fd >= 0 && mmap(NULL, what[1], PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+	if (fd >= 0 && mmap((void *)arena->address, size, PROT_READ | PROT_WRITE, flags, fd, 0) ==
+			       MAP_FAILED)
 		perror("arena");
 }
 
@@ -318,7 +325,7 @@ static void carry_out(uint32_t index, const struct command *command)
 	case CAPABILITIES:
 		drop_capabilities((const void *)body);
 		break;
-	case MAP:
+	case ARENA:
 		map_arena((const void *)body);
 		break;
 	case DUMP:
@@ -336,37 +343,6 @@ static void carry_out(uint32_t index, const struct command *command)
 	default:
 		stop("plan");
 	}
-}
-
-static void write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		perror(path);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void prepare(void)
-{
-	const struct rlimit many = { 1 << 16, 1 << 16 };
-	struct ifreq loopback = { .ifr_name = "lo" };
-	int fd;
-
-	mkdir("/proc", 0755);
-	mkdir("/dev", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	mount("dev", "/dev", "devtmpfs", 0, NULL);
-	dup2(open("/dev/ttyS0", O_WRONLY), STDERR_FILENO);
-	write_file("/proc/sys/kernel/unprivileged_bpf_disabled", "0");
-	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
-	setrlimit(RLIMIT_NOFILE, &many);
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	loopback.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback))
-		perror("lo");
-	close(fd);
 }
 
 static const char *read_plan(void)

@@ -25,7 +25,7 @@ import { has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
-const LOADER = join(import.meta.dirname, 'loader.c');
+const SOURCES = ['loader.c', 'boot.c'].map((name) => join(import.meta.dirname, name));
 const QEMU = 'qemu-system-x86_64';
 const MEGABYTES = 1536;
 /** Where the child finds the initramfs among its files. */
@@ -62,14 +62,17 @@ function kernelFile() {
 
 /** The loader, compiled when its source is new. Throws when the compiler cannot. */
 export function loaderProgram() {
-  const path = join(cacheFolder('vm'), `loader-${keyOf(readFileSync(LOADER, 'utf8'))}`);
+  const path = join(
+    cacheFolder('vm'),
+    `loader-${keyOf(...SOURCES.map((path) => readFileSync(path, 'utf8')))}`,
+  );
   if (existsSync(path)) return path;
   const partial = `${path}.${process.pid}`;
-  const args = ['-static', '-O1', '-Wall', '-o', partial, LOADER];
+  const args = ['-static', '-O1', '-Wall', '-o', partial, ...SOURCES];
   const { status, stderr, error } = spawnSync('gcc', args, { encoding: 'utf8' });
   if (status !== 0) {
     rmSync(partial, { force: true });
-    throw new Error(`gcc cannot compile ${LOADER}: ${error?.message ?? stderr}`);
+    throw new Error(`gcc cannot compile ${SOURCES[0]}: ${error?.message ?? stderr}`);
   }
   renameSync(partial, path);
   return path;

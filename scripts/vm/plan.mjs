@@ -4,7 +4,7 @@
  */
 
 const MAGIC = 0x4e4c5042;
-const KIND = { syscall: 1, close: 2, capabilities: 3, dump: 4, records: 5, map: 6 };
+const KIND = { syscall: 1, close: 2, capabilities: 3, dump: 4, records: 5, arena: 6 };
 const IN = 1;
 const OUT = 2;
 const TEXT = 4;
@@ -72,9 +72,11 @@ export class Plan {
     return this.#add(KIND.dump, parts, { buffers: 0 });
   }
 
-  /** Maps an arena into memory, somewhere. */
-  mapMemory(map, size) {
-    this.#add(KIND.map, [words(map, size)], undefined);
+  /** Maps an arena of so many pages into memory; at `address` unless that is 0n. */
+  mapArena(map, pages, address) {
+    const place = Buffer.alloc(8);
+    place.writeBigUInt64LE(address);
+    this.#add(KIND.arena, [words(map, pages), place], undefined);
   }
 
   /** The records in a ring buffer of `size` bytes, as they are in its pages. */

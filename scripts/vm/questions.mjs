@@ -33,12 +33,20 @@ const PACKET_ROOM = 8192;
 /** Objects whose programs are for loaders without capabilities. */
 const UNPRIVILEGED = /^helpers-[678]\./;
 
-/** `{ file, object, name, unprivileged }` of an object file, which may be compressed. */
+/**
+ * `{ file, object, name, unprivileged }` of an object file, which may be compressed; without `object`,
+ * but with `refusal`, if it is one that no loader takes.
+ */
 export function readObject({ parseObject }, path, file) {
   const bytes = readFileSync(path);
-  const object = parseObject(file.endsWith('.gz') ? gunzipSync(bytes) : bytes);
   const name = basename(file).split('.')[0];
-  return { file, object, name, unprivileged: UNPRIVILEGED.test(basename(file)) };
+  try {
+    const object = parseObject(file.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+    return { file, object, name, unprivileged: UNPRIVILEGED.test(basename(file)) };
+  } catch (error) {
+    if (error.name !== 'FormatError') throw error;
+    return { file, name, refusal: error.message };
+  }
 }
 
 /**
@@ -46,7 +54,9 @@ export function readObject({ parseObject }, path, file) {
  * stops before it asks a kernel, with `refusal`, the reason; or `leftOut`, as it takes the verifier
  * more than `most` instructions.
  */
-export function questionsOf(beeyard, { file, object, name, unprivileged }, most = MOST_ASKED) {
+export function questionsOf(beeyard, source, most = MOST_ASKED) {
+  const { file, object, name, unprivileged, refusal: unread } = source;
+  if (unread) return [{ file, name: file, refusal: unread }];
   return object.programs.map((program) => {
     const question = { file, name: `${file}:${program.name}`, object, program, unprivileged };
     try {

@@ -90,24 +90,24 @@ function writeText(
     { head: 'insn', right: true },
     { head: 'kind' },
     { head: 'access' },
-    { head: 'built with', right: true },
+    { head: 'built', right: true },
     ...kernels.map(({ name }) => ({ head: name, right: true })),
     { head: '' },
   ];
   for (const { program, accesses } of programs) {
     io.out(`${style.bold(program.name)}  ${style.dim(program.section)}\n`);
-    const rows = accesses.map((access) => rowOf(access, kernels, style));
+    const rows = accesses.map((access) => rowOf(access, style));
     if (rows.length > 0) io.out(formatRows(columns, rows, io.columns, style.dim));
+    for (const { first, decisions } of accesses) {
+      const why = reasonsOf(decisions, kernels);
+      if (why) io.out(`  ${style.dim(`insn ${first.relocation.insn}: ${why}`)}\n`);
+    }
     io.out(`  ${style.dim(summary(accesses, kernels))}\n\n`);
   }
   if (programs.length === 0) io.err('the object has no programs\n');
 }
 
-function rowOf(
-  { first, decisions }: Access,
-  kernels: readonly NamedKernel[],
-  style: Style,
-): string[] {
+function rowOf({ first, decisions }: Access, style: Style): string[] {
   const { insn, kind } = first.relocation;
   return [
     String(insn),
@@ -115,7 +115,7 @@ function rowOf(
     first.access,
     valueText(kind, first.before),
     ...decisions.map((decision) => cellOf(decision, style)),
-    noteOf(decisions, kernels),
+    areSame(decisions) ? '' : 'differs',
   ];
 }
 
@@ -127,7 +127,7 @@ function valueText(kind: CoreRelocationKind, value: bigint | undefined): string 
       return `+${value}`;
     case 'byte_sz':
     case 'type_size':
-      return `${value} bytes`;
+      return `${value} B`;
     case 'field_exists':
     case 'type_exists':
     case 'type_matches':
@@ -145,7 +145,7 @@ function valueText(kind: CoreRelocationKind, value: bigint | undefined): string 
 function cellOf({ relocation, outcome, after, resized }: CoreDecision, style: Style): string {
   if (outcome === 'refused') return style.bad('refused');
   if (outcome === 'poisoned') return style.warn(resized ? 'poisoned' : 'missing: poisoned');
-  const size = resized ? `, ${resized.before}→${resized.after} bytes` : '';
+  const size = resized ? `, ${resized.before}→${resized.after} B` : '';
   return valueText(relocation.kind, after) + size;
 }
 
@@ -160,17 +160,12 @@ function areSame([first, ...rest]: readonly CoreDecision[]): boolean {
   );
 }
 
-function noteOf(decisions: readonly CoreDecision[], kernels: readonly NamedKernel[]): string {
-  const several = decisions.length > 1;
-  const reasons = decisions.flatMap((decision, i) => {
-    const why = reasonOf(decision);
-    return why ? [several ? `${kernels[i]!.name}: ${why}` : why] : [];
-  });
-  const both = decisions.length === 2 ? 'same on both' : 'same on all';
-  const same = areSame(decisions);
-  const verdict = several ? [same ? both : 'differs'] : [];
-  const once = same && several && reasons.length === decisions.length;
-  return [...verdict, ...(once ? [reasonOf(decisions[0]!)] : reasons)].join('; ');
+/** What is not plain, for each kernel; once if it is the same on all. */
+function reasonsOf(decisions: readonly CoreDecision[], kernels: readonly NamedKernel[]): string {
+  const reasons = decisions.map(reasonOf);
+  if (new Set(reasons).size === 1) return reasons[0] ?? '';
+  const named = reasons.flatMap((why, i) => (why ? [`${kernels[i]!.name}: ${why}`] : []));
+  return named.join('; ');
 }
 
 /** What is not plain: why it is missing, or that several types have the name. */

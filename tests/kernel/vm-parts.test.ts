@@ -8,6 +8,8 @@ import { parseObject, relocateProgram } from '../../src/object/index.ts';
 import { verifierInput, verify } from '../../src/verifier/index.ts';
 import { createMachine } from '../../src/index.ts';
 import { btfBytes } from '../../scripts/vm/btf-bytes.mjs';
+import { judge } from '../../scripts/vm/judge.mjs';
+import { ourRuns, ourVerdict } from '../../scripts/vm/ours.mjs';
 import { initramfs } from '../../scripts/vm/initramfs.mjs';
 import { AnswerReader, Plan } from '../../scripts/vm/plan.mjs';
 import { testPackets } from '../../scripts/vm/packets.mjs';
@@ -116,5 +118,53 @@ describe('a plan', () => {
       questions.map((one: { commands?: { runs: number[] } }) => one.commands?.runs.length),
     ).toEqual([21, 21]);
     expect(planned().bytes.equals(bytes)).toBe(true);
+  });
+});
+
+describe('a kernel that says', () => {
+  const beeyard = { relocateProgram, verify, verifierInput, createMachine, parseObject, profile };
+  const packets = testPackets();
+  const plan = new Plan();
+  const [question] = questionsOf(beeyard, {
+    file: 'long-maps.bpf.o',
+    object: objectNamed('long-maps.bpf.o'),
+    name: 'long-maps',
+    unprivileged: false,
+  });
+  ask(plan, beeyard, [question], packets);
+
+  const differences = async (change: (kernel: Record<string, unknown>) => void) => {
+    const kernel = {
+      ...ourVerdict(beeyard, question),
+      ...(await ourRuns(beeyard, question, packets, 'wasm')),
+    };
+    change(kernel);
+    const { checks } = await judge(beeyard, question, kernel, packets);
+    return checks
+      .filter((one: { difference?: string }) => one.difference !== undefined)
+      .map(({ name }: { name: string }) => name);
+  };
+
+  test('what we say agrees in everything', async () => {
+    expect(await differences(() => {})).toEqual([]);
+  });
+
+  test('anything else differs in just that', async () => {
+    expect(await differences((one) => (one.errno = 13))).toEqual(['verdict']);
+    expect(await differences((one) => (one.log = `${one.log}x`))).toEqual(['log']);
+    const later = (text: string) => text.replace(/processed \d+/, 'processed 99');
+    expect(await differences((one) => (one.log = later(one.log as string)))).toEqual([
+      'statistics',
+      'log',
+    ]);
+    expect(await differences((one) => ((one.runs as string[])[3] = 'errno 1'))).toEqual([
+      'runs wasm',
+      'runs interpreter',
+    ]);
+    const [map] = question.commands.maps;
+    const { name } = map.spec;
+    expect(
+      await differences((one) => (one.maps as Record<string, string[]>)[name]!.push('00 00')),
+    ).toEqual([`map ${name} wasm`, `map ${name} interpreter`]);
   });
 });
