@@ -58,7 +58,7 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
   let add = forced || isFarEnough(env, 2, 8, true);
   const bucket = env.checkpoints.bucket(insn, current.frame.callsite);
   cleanLiveStates(env, bucket, insn, current);
-  current.signature = signatureOf(current);
+  current.signature = 0;
   let count = 0;
   let before: Checkpoint | undefined;
   let at = env.checkpoints.first(bucket);
@@ -173,7 +173,10 @@ function isLooping(env: VerifierEnv, old: VerifierState, current: VerifierState)
 
 /** Registers of the running frame are the same to the bit (states_maybe_looping). */
 function mayBeLooping(old: VerifierState, current: VerifierState): boolean {
-  if (old.curframe !== current.curframe || old.signature !== current.signature) return false;
+  if (old.curframe !== current.curframe) return false;
+  current.signature ||= signatureOf(current);
+  old.signature ||= signatureOf(old);
+  if (old.signature !== current.signature) return false;
   const ow = old.frame.words;
   const cw = current.frame.words;
   for (let n = 0; n < MAX_REGS; n++) {
@@ -184,8 +187,8 @@ function mayBeLooping(old: VerifierState, current: VerifierState): boolean {
 }
 
 /**
- * A number that is the same if the registers of the running frame are: comparing it spares looking
- * at registers of old states, which are no longer in the processor's caches.
+ * A number that is the same if the registers of the running frame are, never 0: comparing it spares
+ * looking at registers of old states, which are no longer in the processor's caches.
  */
 function signatureOf(state: VerifierState): number {
   const w = state.frame.words;
@@ -194,7 +197,7 @@ function signatureOf(state: VerifierState): number {
     const r = regAt(n);
     sum = (Math.imul(sum, 31) + w[r + TYPE]! + w[r + OFF]! + w[r + VALUE]! + w[r + UMAX]!) | 0;
   }
-  return sum;
+  return sum || 1;
 }
 
 /** It is another round of an iterator's loop (iter_active_depths_differ). */

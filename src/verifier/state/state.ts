@@ -207,7 +207,7 @@ export class VerifierState {
   allPrecise = false;
   /** Checkpoints: every path from here was walked. */
   done = false;
-  /** See `signatureOf`; of the running path when it was last compared. */
+  /** See `signatureOf`; 0: not known. */
   signature = 0;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
