@@ -7,9 +7,7 @@ export interface StringPlace {
   readonly stringsLength: number;
 }
 
-/**
- * The strings of BTF by offset. Those of a base come first: a split BTF's own start where those end.
- */
+/** The strings of BTF by offset. Those of a base come first: a split BTF's own start behind. */
 export class Strings {
   readonly length: number;
   readonly #reader: ByteReader;
