@@ -14,6 +14,8 @@ const needs = {
   bpftool: has('bpftool') || existsSync('/usr/sbin/bpftool'),
   python3: has('python3'),
   gcc: has('gcc'),
+  'g++': has('g++'),
+  'libbpf-dev': existsSync('/usr/include/bpf/libbpf.h'),
   'libelf-dev': existsSync('/usr/include/libelf.h'),
   'zlib1g-dev': existsSync('/usr/include/zlib.h'),
   tshark: has('tshark'),
