@@ -128,6 +128,37 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./proto.ts'),
   },
   {
+    path: ['resolve'],
+    summary: 'say which function of the kernel a name stands for, and whether it can be traced',
+    operands: 'NAME|OBJ...',
+    count: [1, 10_000],
+    options: {
+      kernel: {
+        type: 'string',
+        short: 'k',
+        multiple: true,
+        value: 'VERSION',
+        help: '6.12 (default), 6.1, or a BTF file; may be given again',
+      },
+      syms: {
+        type: 'string',
+        value: 'FILE',
+        help: 'symbols of the kernel: /proc/kallsyms or System.map',
+      },
+    },
+    details:
+      'Linux finds functions by name and takes the first; several may have one name. Lists every ' +
+      'candidate: BTF id and prototype, addresses, and whether fentry and kprobe programs can be ' +
+      'attached. NAME@0xADDRESS means one of several. Of an object every attach point is looked ' +
+      'up. Ends with 1 if a name is missing or means several functions.',
+    examples: [
+      ['beeyard resolve tcp_v4_connect', 'in the types of Linux 6.12'],
+      ['beeyard resolve type_show --syms System.map', 'with the addresses of one build'],
+      ['beeyard resolve trace.bpf.o -k 6.12 -k 6.1', 'every attach point of an object'],
+    ],
+    load: () => import('./resolve.ts'),
+  },
+  {
     path: ['core'],
     summary: 'show what each compile-once access becomes on kernels, and why',
     operands: 'OBJ',

@@ -5,3 +5,12 @@ export {
   type SourceProblem,
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export {
+  type AttachPoint,
+  attachPointOf,
+  type DescribedFunction,
+  type Resolution,
+  resolveFunction,
+  type Traceable,
+} from './resolve/resolve.ts';
+export { type KernelSymbol, SymbolTable } from './resolve/symbols.ts';
