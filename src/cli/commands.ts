@@ -116,7 +116,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['proto'],
-    summary: 'show what a helper, kfunc or function takes, returns and demands',
+    summary: 'show what a helper, kfunc or function demands',
     operands: 'NAME | OBJ:FUNCTION',
     count: [1, 1],
     options: {},
@@ -129,7 +129,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['resolve'],
-    summary: 'say which function of the kernel a name stands for, and whether it can be traced',
+    summary: 'say which kernel function a name stands for',
     operands: 'NAME|OBJ...',
     count: [1, 10_000],
     options: {
@@ -160,7 +160,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['core'],
-    summary: 'show what each compile-once access becomes on kernels, and why',
+    summary: 'show what compile-once accesses become on kernels',
     operands: 'OBJ',
     count: [1, 1],
     options: {
@@ -246,7 +246,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['map', 'dump'],
-    summary: 'show what maps hold right after loading, decoded by their BTF types',
+    summary: 'show what maps hold right after loading',
     operands: 'OBJ [MAP]',
     count: [1, 2],
     options: { global: GLOBALS },
@@ -344,7 +344,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['gen', 'skeleton'],
-    summary: 'print a C header to open, load and attach an object with libbpf',
+    summary: 'print a C header to load an object with libbpf',
     operands: 'OBJ [name NAME]',
     count: [1, 3],
     options: {},
@@ -359,7 +359,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['gen', 'subskeleton'],
-    summary: 'print a C header for a library that is linked into other objects',
+    summary: 'print a C header for a library of other objects',
     operands: 'OBJ [name NAME]',
     count: [1, 3],
     options: {},
@@ -445,7 +445,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['feature', 'list_builtins'],
-    summary: 'list the words of Linux 6.12 for types, links and helpers',
+    summary: 'list the words of Linux 6.12 for types and helpers',
     operands: 'prog_types|map_types|attach_types|link_types|helpers',
     count: [1, 1],
     options: {},
@@ -484,7 +484,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   {
     path: ['version'],
-    summary: 'show the version, and which Linux and libbpf it follows',
+    summary: 'show the version, and which Linux it follows',
     operands: '',
     count: [0, 0],
     options: {},
