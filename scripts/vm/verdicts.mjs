@@ -11,7 +11,8 @@ import { askMachines } from './session.mjs';
 
 const LEVEL1 = 1;
 const STATS = 4;
-const LOG_SIZE = 64 << 20;
+/** The log that is asked for: one that does not fit is an error of its own (ENOSPC). */
+export const ASKED_LOG = { logLevel: LEVEL1 | STATS, logSize: 64 << 20 };
 const COLUMNS =
   'object program verdict errno processed max_states_per_insn total_states peak_states mark_read reason'.split(
     ' ',
@@ -51,8 +52,7 @@ function askGroup(plan, questions) {
   for (const question of asked) {
     const start = plan.length;
     const created = question.input.maps.map((map) => createMap(plan, map, btf));
-    const options = { logLevel: LEVEL1 | STATS, logSize: LOG_SIZE };
-    const load = loadProgram(plan, question.input, created, btf, options);
+    const load = loadProgram(plan, question.input, created, btf, ASKED_LOG);
     question.commands = { load, created: new Map() };
     plan.closeFrom(start);
   }
