@@ -2,6 +2,7 @@
  * What the verifier asks of a map type: which helpers take it, who may use it, what is behind its
  * pointers (kernel/bpf/verifier.c: check_map_func_compatibility, check_map_prog_compatibility).
  */
+import { BPF_F_RDONLY_PROG } from './generated/6.12/constants.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
 import { helperId } from './names.ts';
@@ -23,6 +24,8 @@ export interface MapRules {
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
   readonly lookup?: 'map' | 'socket' | 'xdp_sock';
+  /** Flags the kernel adds by itself (dev_map_init_map: values of device maps are its own). */
+  readonly addedFlags: number;
   /** bpf_map_peek_elem does not fill the value: it asks whether the map holds it. */
   readonly peekAsks?: true;
 }
@@ -125,6 +128,8 @@ const LOOKUPS: Readonly<Record<string, MapRules['lookup']>> = {
 };
 
 const PREFIX = 'BPF_MAP_TYPE_';
+/** The kernel's struct of maps of devices. */
+const DEVICE_MAP = 'bpf_dtab';
 
 function rulesOf(name: string): MapRules {
   const { ops, struct } = rawMapTypes[PREFIX + name]!;
@@ -135,6 +140,7 @@ function rulesOf(name: string): MapRules {
     directValue: ops.includes('map_direct_value_addr'),
     forEach: ops.includes('map_for_each_callback'),
     struct,
+    addedFlags: struct === DEVICE_MAP ? BPF_F_RDONLY_PROG : 0,
     ...(helpers && { helpers }),
     ...(lookup && { lookup }),
     ...(lookup === 'socket' && { sockmap: true as const }),

@@ -1,4 +1,4 @@
-import { constants, enums } from '../abi/index.ts';
+import { mapRules } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { Kernel, KernelMap } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
@@ -93,10 +93,7 @@ function differencesOf(wanted: MapSpec, found: MapSpec): string[] {
   return differences;
 }
 
-const { BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH } = enums.bpf_map_type;
-
-/** The kernel itself sets a flag of maps of devices. */
+/** Without those the kernel adds by itself. */
 function flagsOf({ typeId, flags }: MapSpec): number {
-  const devices = typeId === BPF_MAP_TYPE_DEVMAP || typeId === BPF_MAP_TYPE_DEVMAP_HASH;
-  return devices ? flags & ~constants.BPF_F_RDONLY_PROG : flags;
+  return flags & ~(mapRules(typeId)?.addedFlags ?? 0);
 }

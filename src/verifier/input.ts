@@ -1,4 +1,4 @@
-import { attachTypeId, constants, enums, helperId, programTypeId } from '../abi/index.ts';
+import { attachTypeId, constants, enums, helperId, mapRules, programTypeId } from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -223,9 +223,6 @@ const WITHOUT_BTF: readonly number[] = [
   types.BPF_MAP_TYPE_ARENA,
 ];
 
-/** The kernel itself makes these read-only for programs: their values are its own (dev_map). */
-const DEVICE_MAPS: readonly number[] = [types.BPF_MAP_TYPE_DEVMAP, types.BPF_MAP_TYPE_DEVMAP_HASH];
-
 function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): VerifierMap {
   const typed = btf !== undefined && !WITHOUT_BTF.includes(spec.typeId) && hasTypes(spec);
   const frozen = spec.dataSection !== undefined && (spec.flags & BPF_F_RDONLY_PROG) !== 0;
@@ -235,7 +232,7 @@ function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): Ver
     keySize: spec.keySize,
     valueSize: spec.valueSize,
     maxEntries: entriesOf(spec),
-    flags: spec.flags | (DEVICE_MAPS.includes(spec.typeId) ? BPF_F_RDONLY_PROG : 0),
+    flags: spec.flags | (mapRules(spec.typeId)?.addedFlags ?? 0),
     extra: spec.extra,
     btf: typed ? btf : undefined,
     keyTypeId: typed ? spec.keyTypeId : 0,
