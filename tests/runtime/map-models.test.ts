@@ -321,8 +321,11 @@ class LruModel {
     const fresh = this.local ? this.pending : this.inactive;
     const old = this.values.has(key);
     // The new node stands before everything; the old one goes to the free nodes.
+    const handOnFirst = old && this.hand === key && fresh[0] === key;
     if (old) this.#drop(key);
     fresh.unshift(key);
+    // The new node was there before the old one left, and so is what comes before it.
+    if (handOnFirst) this.hand = key;
     this.referenced.delete(key);
     if (old) this.referenced.add(key);
     this.values.set(key, value);
