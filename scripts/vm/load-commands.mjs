@@ -1,5 +1,8 @@
 /** Programs, as the verifier's room has them, put into the bpf(2) commands that load them. */
+import { load } from '../corpus/source.mjs';
 import { btfBytes } from './btf-bytes.mjs';
+
+const { mapRules } = await load('src/abi/index.ts');
 
 const COMMAND = {
   mapCreate: 0,
@@ -22,9 +25,6 @@ const LD_IMM64 = 0x18;
 const NAMES_MAP = new Set([1, 2]);
 const NAME_LENGTH = 15;
 
-/** The kernel sets it itself and takes it from nobody (dev_map_init_map). */
-const BPF_F_RDONLY_PROG = 1 << 7;
-const DEVICE_MAPS = new Set([14, 25]);
 const ARENA = 33;
 
 /** Places in the attr of BPF_MAP_CREATE. */
@@ -39,7 +39,7 @@ export function notPlanned({ attachProgram, attachModule, modules }) {
 }
 
 /** Types that programs and maps of an object share: `{ command, stringAt }`, or undefined. */
-export function loadBtf(plan, inputs) {
+function loadBtf(plan, inputs) {
   const btf = inputs.find((input) => input.btf)?.btf;
   if (!btf) return undefined;
   const texts = new Set();
@@ -51,12 +51,33 @@ export function loadBtf(plan, inputs) {
   return { command: plan.syscall(COMMAND.btfLoad, attr, [{ at: 0, bytes }]), stringAt };
 }
 
+/**
+ * Adds the commands of questions about one object, which share its types: `one(question, btf)` those of
+ * each, after which all that they opened is closed.
+ */
+export function askTogether(plan, asked, one) {
+  if (asked.length === 0) return;
+  const first = plan.length;
+  plan.privileged(!asked[0].unprivileged);
+  const btf = loadBtf(
+    plan,
+    asked.map(({ input }) => input),
+  );
+  for (const question of asked) {
+    const start = plan.length;
+    question.commands = one(question, btf);
+    plan.closeFrom(start);
+  }
+  plan.closeFrom(first);
+}
+
 /** Creates a map; of a data section that programs cannot write with its contents. */
 export function createMap(plan, map, btf) {
   const references = [];
   if (map.inner) references.push({ at: 20, command: createMap(plan, map.inner, btf) });
   if (map.btf && btf) references.push({ at: BTF_FD, command: btf.command });
-  const flags = DEVICE_MAPS.has(map.type) ? map.flags & ~BPF_F_RDONLY_PROG : map.flags;
+  // What the kernel adds by itself it takes from nobody.
+  const flags = map.flags & ~(mapRules(map.type)?.addedFlags ?? 0);
   const attr = attributes('mapCreate', [
     [0, map.type],
     [4, map.keySize],

@@ -8,10 +8,10 @@ import { basename } from 'node:path';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
 import {
+  askTogether,
   createMap,
   fillMap,
   fillSlot,
-  loadBtf,
   loadProgram,
   notPlanned,
   testRun,
@@ -94,20 +94,8 @@ function workOf({ verify, profile }, input, allowed, most) {
 
 /** Adds the commands of questions about one object to a plan, and notes in each which they are. */
 export function ask(plan, beeyard, questions, packets) {
-  const first = plan.length;
   const asked = questions.filter(({ input }) => input);
-  if (asked.length === 0) return;
-  plan.privileged(!asked[0].unprivileged);
-  const btf = loadBtf(
-    plan,
-    asked.map(({ input }) => input),
-  );
-  for (const question of asked) {
-    const start = plan.length;
-    question.commands = askOne(plan, beeyard, question, asked, btf, packets);
-    plan.closeFrom(start);
-  }
-  plan.closeFrom(first);
+  askTogether(plan, asked, (question, btf) => askOne(plan, beeyard, question, asked, btf, packets));
 }
 
 /** What a program needs, made once: maps by name and programs. */

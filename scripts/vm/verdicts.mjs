@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { csvCell } from '../corpus/recorded.mjs';
 import { chooseAccelerator } from './machine.mjs';
-import { createMap, loadBtf, loadProgram, notPlanned } from './load-commands.mjs';
+import { askTogether, createMap, loadProgram, notPlanned } from './load-commands.mjs';
 import { askMachines } from './session.mjs';
 
 const LEVEL1 = 1;
@@ -41,22 +41,11 @@ export async function writeVerdicts(groups, folder, { errnoName, machines, secon
 }
 
 function askGroup(plan, questions) {
-  const first = plan.length;
   const asked = questions.filter(({ input }) => !notPlanned(input));
-  if (asked.length === 0) return;
-  plan.privileged(!asked[0].unprivileged);
-  const btf = loadBtf(
-    plan,
-    asked.map(({ input }) => input),
-  );
-  for (const question of asked) {
-    const start = plan.length;
-    const created = question.input.maps.map((map) => createMap(plan, map, btf));
-    const load = loadProgram(plan, question.input, created, btf, ASKED_LOG);
-    question.commands = { load, created: new Map() };
-    plan.closeFrom(start);
-  }
-  plan.closeFrom(first);
+  askTogether(plan, asked, ({ input }, btf) => {
+    const created = input.maps.map((map) => createMap(plan, map, btf));
+    return { load: loadProgram(plan, input, created, btf, ASKED_LOG), created: new Map() };
+  });
 }
 
 const ECANCELED = 125;

@@ -2,6 +2,7 @@
 import { KernelError } from '../base/index.ts';
 import { openBtf } from '../btf/index.ts';
 import type { Btf, BtfKind } from '../btf/index.ts';
+import { enums } from './generated/6.12/enums.ts';
 import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
 import { type KfuncDef, kfuncsIn } from './calls/kfunc-sets.ts';
 
@@ -80,6 +81,23 @@ export function checkComplete({ slim }: KernelTypes, kind: BtfKind, name: string
   if (!slim) return;
   const text = `the slim types do not tell whether the kernel has ${kind} '${name}'`;
   throw new KernelError('EOPNOTSUPP', 95, `${text}: load all of them`);
+}
+
+const { BPF_LSM_CGROUP, BPF_LSM_MAC, BPF_TRACE_ITER, BPF_TRACE_RAW_TP } = enums.bpf_attach_type;
+
+const ATTACHED: ReadonlyMap<number, readonly [BtfKind, string]> = new Map([
+  [BPF_TRACE_RAW_TP, ['typedef', 'btf_trace_'] as const],
+  [BPF_LSM_MAC, ['func', 'bpf_lsm_'] as const],
+  [BPF_LSM_CGROUP, ['func', 'bpf_lsm_'] as const],
+  [BPF_TRACE_ITER, ['func', 'bpf_iter_'] as const],
+]);
+
+/**
+ * What programs of an attach type are attached to by BTF: the kind, and what stands before the name
+ * (libbpf's btf_get_kernel_prefix_kind).
+ */
+export function attachedType(attachType: number): readonly [kind: BtfKind, prefix: string] {
+  return ATTACHED.get(attachType) ?? ['func', ''];
 }
 
 /**

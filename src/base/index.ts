@@ -1,3 +1,4 @@
 export * from './bytes.ts';
 export * from './errors.ts';
 export { sha1 } from './sha1.ts';
+export { wrapText } from './text.ts';

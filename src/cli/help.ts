@@ -1,3 +1,4 @@
+import { wrapText } from '../base/index.ts';
 import { COMMON_OPTIONS, type CommandDef, type OptionDef } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import type { CliIo } from './io.ts';
@@ -6,21 +7,7 @@ import { formatTable } from './table.ts';
 
 const COMMAND_COLUMNS = [{ head: '' }, { head: '' }];
 
-/** Text wrapped to `width`, each line with `indent`. */
-function wrap(text: string, width: number, indent = ''): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line && indent.length + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line ? `${line} ${word}` : word;
-    }
-  }
-  lines.push(line);
-  return lines.map((one) => `${indent}${one}\n`).join('');
-}
+const paragraph = (text: string, width: number): string => `${wrapText(text, width).join('\n')}\n`;
 
 /** `beeyard --help`. */
 export function overview(io: CliIo, version: string): string {
@@ -31,8 +18,8 @@ export function overview(io: CliIo, version: string): string {
     `Usage: beeyard COMMAND … [-j]\n\n`,
     formatTable(COMMAND_COLUMNS, rows, io.columns),
     '\n',
-    wrap("'beeyard COMMAND --help' tells more about each, with examples.", io.columns),
-    wrap(
+    paragraph("'beeyard COMMAND --help' tells more about each, with examples.", io.columns),
+    paragraph(
       'Exit codes: 0 ok, 1 a finding, 2 usage, 3 bad input file, 4 a tool is missing, 70 our bug.',
       io.columns,
     ),
@@ -64,7 +51,7 @@ export function commandHelp(command: CommandDef, io: CliIo): string {
   return [
     `${style.bold(`beeyard ${command.path.join(' ')}`)} – ${command.summary}\n\n`,
     `Usage: beeyard ${command.path.join(' ')} ${command.operands} [options]\n\n`,
-    command.details ? `${wrap(command.details, io.columns)}\n` : '',
+    command.details ? `${paragraph(command.details, io.columns)}\n` : '',
     'Options:\n',
     formatTable(COMMAND_COLUMNS, rows, io.columns),
     `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n`,

@@ -1,5 +1,5 @@
 import { loadKernelProfile } from '../abi/index.ts';
-import { FormatError } from '../base/index.ts';
+import { FormatError, wrapText } from '../base/index.ts';
 import { diagnose } from '../tools/doctor/diagnose.ts';
 import type { DoctorReport, Finding } from '../tools/doctor/types.ts';
 import type { CommandCall } from './command.ts';
@@ -115,23 +115,11 @@ function findingsText(findings: readonly Finding[], width: number, style: Style)
     const about = place && !message.includes(place) ? `${place}: ` : '';
     const lines = [
       `${paint[severity](severity)} ${style.dim(code)}`,
-      ...wrapped(`${about}${message}`, width - 4),
-      ...(says ? wrapped(`says: ${says}`, width - 4) : []),
-      ...(fix ? wrapped(`mend: ${fix}`, width - 4) : []),
+      ...wrapText(`${about}${message}`, width - 4),
+      ...(says ? wrapText(`says: ${says}`, width - 4) : []),
+      ...(fix ? wrapText(`mend: ${fix}`, width - 4) : []),
     ];
     return lines.map((line, i) => (i === 0 ? line : `    ${line}`)).join('\n');
   });
   return `\n${texts.join('\n')}\n`;
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line ? `${line} ${word}` : word;
-  }
-  return [...lines, line];
 }

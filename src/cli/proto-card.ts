@@ -9,6 +9,7 @@ import {
   programTypeNumbers,
   type ReturnContract,
 } from '../abi/index.ts';
+import { wrapText } from '../base/index.ts';
 import type { Style } from './io.ts';
 import { formatTable, naturalWidth } from './table.ts';
 
@@ -268,21 +269,23 @@ const given = <T extends object>(values: T): Defined<T> =>
 
 const COLUMNS = [{ head: 'argument' }, { head: 'kind' }, { head: 'access' }, { head: '' }];
 
+/** Indents of text that goes on in more lines. */
+const HANGING = ['  ', '    '] as const;
 /** Notes get at least that many columns; they go on in the next line. */
 const NOTES_WIDTH = 30;
 
 /** The card for a terminal of that many columns. */
 export function cardText(card: Card, columns: number, style: Style): string {
   const { dim } = style;
-  const declaration = wrapped(card.declaration, columns, '', '  ');
+  const declaration = wrapText(card.declaration, columns, '', '  ');
   const identity = `${card.kind} ${card.id ?? ''}`;
   const lines = [
     ...declaration.slice(0, -1).map(style.bold),
     `${style.bold(declaration.at(-1)!)}  ${dim(identity)}`,
     '',
     argumentTable(card.arguments, columns, dim),
-    ...wrapped(`returns ${resultText(card.returns)}`, columns),
-    ...card.notes.flatMap((note) => wrapped(note, columns)),
+    ...wrapText(`returns ${resultText(card.returns)}`, columns, ...HANGING),
+    ...card.notes.flatMap((note) => wrapText(note, columns, ...HANGING)),
     '',
     ...callbackLines(card.callback, columns, dim),
     ...callerLines(card, columns, dim),
@@ -305,7 +308,7 @@ function argumentTable(args: readonly CardArgument[], columns: number, dim: Dim)
   const cells = fits ? typed : heads((arg) => arg.name);
   const room = columns - naturalWidth(COLUMNS, cells);
   const rows = args.flatMap((arg, i) => {
-    const [first, ...rest] = wrapped(arg.notes.join(', '), room, '', '');
+    const [first, ...rest] = wrapText(arg.notes.join(', '), room);
     return [[...cells[i]!, first!], ...rest.map((line) => ['', '', '', line])];
   });
   return formatTable(COLUMNS, rows, columns, dim);
@@ -336,7 +339,7 @@ function callerLines({ kind, callers }: Card, columns: number, dim: Dim): string
     groups.set(key, [...(groups.get(key) ?? []), type]);
   }
   const lines = [...groups].flatMap(([terms, types]) =>
-    wrapped(`${terms ? `${terms}: ` : ''}${typesText(types)}`, columns),
+    wrapText(`${terms ? `${terms}: ` : ''}${typesText(types)}`, columns, ...HANGING),
   );
   return [head, ...lines];
 }
@@ -354,19 +357,4 @@ function termsOf(caller: CardCaller): string[] {
     caller.except_members && `but for ${caller.except_members.join(', ')}`,
     caller.config && `where the kernel has ${caller.config.join(', ')}`,
   ]);
-}
-
-/** Text in lines of at most `columns`: the first one starts with `first`, others with `next`. */
-function wrapped(text: string, columns: number, first = '  ', next = '    '): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const indent = lines.length === 0 ? first : next;
-    if (line !== '' && indent.length + line.length + word.length + 1 > columns) {
-      lines.push(indent + line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
-  }
-  return [...lines, (lines.length === 0 ? first : next) + line];
 }

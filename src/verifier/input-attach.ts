@@ -1,4 +1,10 @@
-import { enums, findKernelType, findModuleType, type KernelType } from '../abi/index.ts';
+import {
+  attachedType,
+  enums,
+  findKernelType,
+  findModuleType,
+  type KernelType,
+} from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { BtfComposite, BtfKind } from '../btf/index.ts';
@@ -17,7 +23,7 @@ export interface AttachRequest {
 type AttachTarget = Pick<VerifierInput, 'attachBtfId' | 'attachProgram' | 'attachModule'> &
   Partial<Pick<VerifierInput, 'expectedAttachType'>>;
 
-const { bpf_prog_type: programs, bpf_attach_type: attach } = enums;
+const { bpf_prog_type: programs } = enums;
 const BTF_TYPES: readonly number[] = [
   programs.BPF_PROG_TYPE_TRACING,
   programs.BPF_PROG_TYPE_LSM,
@@ -53,14 +59,6 @@ function programFunction(
   return { attachBtfId: btfId, attachProgram: { input, btfId } };
 }
 
-/** Typedefs of tracepoints and functions of hooks have prefixes (btf_get_kernel_prefix_kind). */
-const KERNEL_NAMES: ReadonlyMap<number, readonly [BtfKind, string]> = new Map([
-  [attach.BPF_TRACE_RAW_TP, ['typedef', 'btf_trace_'] as const],
-  [attach.BPF_LSM_MAC, ['func', 'bpf_lsm_'] as const],
-  [attach.BPF_LSM_CGROUP, ['func', 'bpf_lsm_'] as const],
-  [attach.BPF_TRACE_ITER, ['func', 'bpf_iter_'] as const],
-]);
-
 /** The name may begin with that of the module to look into: 'vmlinux:x', 'nf_conntrack:x'. */
 function kernelFunction(
   { program, profile, expectedAttachType }: AttachRequest,
@@ -68,7 +66,7 @@ function kernelFunction(
 ): AttachTarget {
   const colon = name.indexOf(':');
   const place = name.slice(0, Math.max(colon, 0));
-  const [kind, prefix] = KERNEL_NAMES.get(expectedAttachType) ?? ['func', ''];
+  const [kind, prefix] = attachedType(expectedAttachType);
   const found = typeIn(profile, place, kind, prefix + name.slice(colon + 1));
   if (found) return targetOf(found);
   return refuse('ESRCH', 3, program, `failed to find kernel BTF type ID of '${name}': -3`);

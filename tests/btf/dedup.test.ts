@@ -8,6 +8,7 @@ import { fixture, fixtures } from '../fixtures/read.ts';
 import { anyTypes } from './any-types.ts';
 import {
   array,
+  build,
   enumeration,
   forward,
   int,
@@ -17,12 +18,6 @@ import {
   reference,
   struct,
 } from './types.ts';
-
-function build(types: readonly NewBtfType[], base?: Btf): Btf {
-  const builder = new BtfBuilder(base ? { base } : {});
-  for (const type of types) builder.add(type);
-  return builder.build();
-}
 
 /** Types of several BTFs one after the other. */
 function joined(...parts: readonly Btf[]): Btf {

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { loadKernelProfile } from '../../src/abi/index.ts';
 import { FormatError } from '../../src/base/index.ts';
-import type { Btf, NewBtfType } from '../../src/btf/index.ts';
-import { BtfBuilder, minimiseBtf, printRaw, writeBtf } from '../../src/btf/index.ts';
+import type { Btf } from '../../src/btf/index.ts';
+import { minimiseBtf, printRaw, writeBtf } from '../../src/btf/index.ts';
 import { decodeCode } from '../../src/isa/index.ts';
 import { coreUses, parseObject, relocateProgram } from '../../src/object/index.ts';
 import { fixture, fixtures } from '../fixtures/read.ts';
 import {
   array,
+  build,
   enumeration,
   forward,
   int,
@@ -17,12 +18,6 @@ import {
   reference,
   struct,
 } from './types.ts';
-
-function build(types: readonly NewBtfType[], base?: Btf): Btf {
-  const builder = new BtfBuilder(base ? { base } : {});
-  for (const type of types) builder.add(type);
-  return builder.build();
-}
 
 const lines = (btf: Btf): string[] => printRaw(btf).trimEnd().split('\n');
 

@@ -1,5 +1,13 @@
 /** Short ways to write types for tests. */
+import { type Btf, BtfBuilder } from '../../src/btf/index.ts';
 import type { BtfMember, BtfParam, NewBtfType } from '../../src/btf/index.ts';
+
+/** The BTF that has these types, with or without a base. */
+export function build(types: readonly NewBtfType[], base?: Btf): Btf {
+  const builder = new BtfBuilder(base ? { base } : {});
+  for (const type of types) builder.add(type);
+  return builder.build();
+}
 
 export const int = (name = 'int', size = 4, signed = true): NewBtfType => ({
   kind: 'int',

@@ -1,4 +1,4 @@
-import type { TargetKernel } from '../../abi/index.ts';
+import { attachedType, attachTypeId, type TargetKernel } from '../../abi/index.ts';
 import { type Btf, declareC } from '../../btf/index.ts';
 import type { ProgramSpec } from '../../object/index.ts';
 import type { KernelSymbol, SymbolTable } from './symbols.ts';
@@ -122,8 +122,8 @@ export function attachPointOf(program: ProgramSpec): AttachPoint | undefined {
     return undefined;
   }
   if (attachType !== undefined && BY_BTF.includes(attachType)) {
-    const target = attachType === 'lsm_mac' ? `bpf_lsm_${attachTarget}` : attachTarget;
-    return { program: name, name: target, by: 'fentry' };
+    const [, prefix] = attachedType(attachTypeId(attachType)!);
+    return { program: name, name: prefix + attachTarget, by: 'fentry' };
   }
   const isProbe = type === 'kprobe' && /^k(ret)?probe\//.test(program.section.replace(/^\?/, ''));
   if (!isProbe) return undefined;

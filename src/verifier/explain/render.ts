@@ -1,3 +1,4 @@
+import { wrapText } from '../../base/index.ts';
 import type { Explanation, ExplainedInsn, ExplainedStep } from './explain.ts';
 
 /** Steps of the history shown in text; the data has them all. */
@@ -8,7 +9,7 @@ const SHOWN_STEPS = 8;
  * value's history, the advice.
  */
 export function explanationText(explanation: Explanation, width = 100): string {
-  const lines = [...wrap(explanation.problem, width), ''];
+  const lines = [...wrapText(explanation.problem, width), ''];
   lines.push(...placeLines(explanation.at));
   const { subject } = explanation;
   if (subject?.value) lines.push(`    ${subject.name} is ${subject.value} here`);
@@ -19,9 +20,7 @@ export function explanationText(explanation: Explanation, width = 100): string {
   if (explanation.advice.length > 0) {
     lines.push('', 'What would make it pass:');
     for (const one of explanation.advice) {
-      lines.push(
-        ...wrap(one, width - 4).map((text, i) => (i === 0 ? `  - ${text}` : `    ${text}`)),
-      );
+      lines.push(...wrapText(one, width, '  - ', '    '));
     }
   }
   return lines.join('\n');
@@ -52,19 +51,3 @@ function historyLines(steps: readonly ExplainedStep[]): string[] {
 }
 
 const baseName = (file: string) => file.slice(file.lastIndexOf('/') + 1);
-
-/** Breaks text at blanks. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line ? `${line} ${word}` : word;
-    }
-  }
-  if (line) lines.push(line);
-  return lines;
-}

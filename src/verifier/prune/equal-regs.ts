@@ -71,8 +71,7 @@ function valueWithin(ow: Int32Array, o: number, cw: Int32Array, c: number): bool
 
 /**
  * If the rest of the program was safe with the old register, which it read, it is with this one
- * (regsafe).
- * `(ow, o)`: the old record, `(cw, c)`: the running path's.
+ * (regsafe). `(ow, o)`: the old record, `(cw, c)`: the running path's.
  */
 export function regSafe(
   env: VerifierEnv,
