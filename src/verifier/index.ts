@@ -18,7 +18,14 @@
  * ```
  */
 export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
-export { type Explanation, explain } from './explain/explain.ts';
+export { explain } from './explain/explain.ts';
+export type {
+  Diagnosis,
+  Explanation,
+  MissingFact,
+  SourceFix,
+  VerifiedFix,
+} from './explain/types.ts';
 export { explanationText } from './explain/render.ts';
 export { verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';

@@ -2,52 +2,13 @@ import { kernelText } from '../../isa/index.ts';
 import { helperName } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { lineOf } from '../log/log.ts';
-import type { KernelProfile, LineInfo, VerifierInput, VerifyOptions } from '../types.ts';
+import type { KernelProfile, VerifierInput, VerifyOptions } from '../types.ts';
 import { verify } from '../verify.ts';
 import { causeOf } from './causes.ts';
 import type { Cause } from './causes/cause.ts';
 import { type LineageStep, lineageOf, pathSince } from './lineage.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
-
-/** Why a program was rejected, for people. */
-export interface Explanation {
-  /** Code of the kernel's message: 'mem.…'. */
-  readonly code: string;
-  /** The kernel's own words. */
-  readonly kernel: string;
-  /** What is wrong, in one plain sentence. */
-  readonly problem: string;
-  /** Where: the instruction and the source line it came from. */
-  readonly at: ExplainedInsn;
-  /** The value that matters and what is known of it there. */
-  readonly subject: ExplainedValue | undefined;
-  /** How that value came to be, oldest first. */
-  readonly steps: readonly ExplainedStep[];
-  /** What would make it pass. */
-  readonly advice: readonly string[];
-}
-
-export interface ExplainedInsn {
-  readonly insn: number;
-  /** The instruction as the kernel writes it. */
-  readonly text: string;
-  readonly line: LineInfo | undefined;
-}
-
-export interface ExplainedValue {
-  /** 'R2', 'fp-8'. */
-  readonly name: string;
-  /** In the log's words: 'scalar(umax=255)'. */
-  readonly value: string;
-}
-
-export interface ExplainedStep extends ExplainedInsn {
-  readonly kind: LineageStep['kind'];
-  /** What happened, in words. */
-  readonly what: string;
-  /** What the value was afterwards. */
-  readonly value: string;
-}
+import type { ExplainedInsn, Explanation } from './types.ts';
 
 /**
  * Explains a rejection: walks the program again, keeps the path that led to it, follows the value

@@ -1,5 +1,5 @@
 import { wrapText } from '../../base/index.ts';
-import type { Explanation, ExplainedInsn, ExplainedStep } from './explain.ts';
+import type { Explanation, ExplainedInsn, ExplainedStep } from './types.ts';
 
 /** Steps of the history shown in text; the data has them all. */
 const SHOWN_STEPS = 8;
