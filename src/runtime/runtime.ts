@@ -1,12 +1,13 @@
 import { helperContract } from '../abi/calls/helpers.ts';
 import { mapTypes } from '../abi/maps/index.ts';
-import type { MapTypeDef } from '../abi/types.ts';
+import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { BugError } from '../base/index.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { MemoryOwner } from './host/owner.ts';
 import {
   GLOBALS,
   G_CLOCK,
@@ -22,9 +23,11 @@ import type {
   HostHelper,
   HostServices,
   MapDefinition,
+  OwnerOptions,
   Runtime,
   RuntimeMap,
   RuntimeOptions,
+  RuntimeOwner,
 } from './types.ts';
 
 const MAX_CPUS = 64;
@@ -170,10 +173,12 @@ class LinearRuntime implements Runtime {
     const address = this.#call('map_new', type, keySize, valueSize, maxEntries, flags, extra) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
+    const members = typeof definition.kernelType === 'object' && definition.kernelType.members;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
     const result = this.#call(`${facts.runtime}_create`, address);
     if (result !== 0) this.#call('map_discard', address);
     expectSuccess(result, `map '${name}' (${facts.name})`);
+    if (members) this.u8().set(members, this.#call('struct_ops_mask', address) >>> 0);
     try {
       return this.#register(new HostMap(this, facts, definition, address));
     } catch (error) {
@@ -196,6 +201,10 @@ class LinearRuntime implements Runtime {
     return this.#register(
       new HostMap(this, facts, readDefinition(this, address, facts.id), address),
     );
+  }
+
+  createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
+    return new MemoryOwner(this, kind, options);
   }
 
   #register(map: RuntimeMap): RuntimeMap {

@@ -52,3 +52,13 @@ export function objectLookup(map: u32, key: u32, out: u32): i32 {
   store<u32>(out, load<u32>(entry, 4));
   return 0;
 }
+
+/** Takes an object that is no more out of every entry. */
+export function objectForget(map: u32, word: u32): void {
+  const start = load<u32>(map, M_VALUES);
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = start + i * ENTRY;
+    if (load<u32>(entry) == word) store<u64>(entry, 0);
+  }
+}
