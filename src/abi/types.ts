@@ -80,7 +80,9 @@ export interface MapTypeDef {
   /** Takes map_extra (every other type answers EINVAL when it is not 0). */
   readonly extra?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
-  readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket';
+  readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
+  /** The value begins with the ifindex of a network device. */
+  readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
   /** BTF types of key and value must be given. */

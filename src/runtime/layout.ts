@@ -424,7 +424,9 @@ export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
 
-/** A stack: u32 number of kernel addresses, of user addresses, then as many u64, innermost first. */
+/**
+ * A stack: u32 number of kernel addresses, of user addresses, then as many u64, innermost first.
+ */
 export const CALLCHAIN_KERNEL = 0;
 export const CALLCHAIN_USER = 4;
 export const CALLCHAIN_ADDRESSES = 8;

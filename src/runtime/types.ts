@@ -32,6 +32,8 @@ export interface MapDefinition {
   /** BTF types of key and value; 0 or absent: none. Only local storage insists on them. */
   readonly keyTypeId?: number;
   readonly valueTypeId?: number;
+  /** Their sizes in bytes, which must be those of key and value. */
+  readonly types?: { readonly key: number; readonly value: number };
   /** struct_ops: the kernel's struct that the value is; 'unknown' if the kernel has none. */
   readonly kernelType?: KernelStruct | 'unknown';
 }
@@ -171,6 +173,8 @@ export interface HostServices {
   trace?: (text: string) => void;
   /** Network devices by ifindex. */
   readonly devices: Map<number, HostDevice>;
+  /** Maps may name devices that are not here: those of the network a capture is from. */
+  foreignDevices?: boolean;
   /** Routes and neighbours that bpf_fib_lookup sees. */
   routes: readonly HostRoute[];
   neighbours: readonly HostNeighbour[];

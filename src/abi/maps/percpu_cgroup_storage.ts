@@ -1,8 +1,10 @@
 import type { MapTypeDef } from '../types.ts';
 import { BPF_F_ACCESS_MASK, BPF_F_NUMA_NODE, PCPU_MIN_UNIT_SIZE } from './_flags.ts';
 
-/** kernel/bpf/local_storage.c: cgroup_storage_map_alloc. The key is {u64 cgroup, u32 attach type}, or
- * the cgroup alone. */
+/**
+ * kernel/bpf/local_storage.c: cgroup_storage_map_alloc. The key is {u64 cgroup, u32 attach type},
+ * or the cgroup alone.
+ */
 export const percpuCgroupStorage: MapTypeDef = {
   name: 'percpu_cgroup_storage',
   id: 21,

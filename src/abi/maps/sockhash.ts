@@ -1,7 +1,10 @@
 import type { MapTypeDef } from '../types.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from './_flags.ts';
 
-/** net/core/sock_map.c: sock_hash_alloc. Keys fit on the stack of a program, buckets of 16 bytes 4 GiB. */
+/**
+ * net/core/sock_map.c: sock_hash_alloc. Keys fit on the stack of a program, buckets of 16 bytes in
+ * 4 GiB.
+ */
 export const sockhash: MapTypeDef = {
   name: 'sockhash',
   id: 18,

@@ -1,8 +1,10 @@
 import type { MapTypeDef } from '../types.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_STACK_BUILD_ID, BPF_F_WRONLY } from './_flags.ts';
 
-/** kernel/bpf/stackmap.c: stack_map_alloc. A value is up to perf_event_max_stack (127) addresses, or build
- * ids of 32 bytes with BPF_F_STACK_BUILD_ID. */
+/**
+ * kernel/bpf/stackmap.c: stack_map_alloc. A value is up to perf_event_max_stack (127) addresses, or
+ * build ids of 32 bytes with BPF_F_STACK_BUILD_ID.
+ */
 export const stackTrace: MapTypeDef = {
   name: 'stack_trace',
   id: 7,

@@ -4,7 +4,7 @@
  * function table, a map's header, a handle of the machine; 0 = empty), and what a lookup answers.
  */
 import { M_MAX_ENTRIES, M_STRIDE, M_VALUES } from '../layout';
-import { E2BIG, EINVAL, ENOENT, ENOMEM } from './errno';
+import { E2BIG, EBADF, EINVAL, ENOENT, ENOMEM } from './errno';
 import { heap_alloc } from './memory';
 import { BPF_ANY } from './uapi';
 
@@ -32,6 +32,7 @@ export function objectUpdate(map: u32, key: u32, value: u32, flags: u32): i32 {
   if (flags != BPF_ANY) return <i32>EINVAL;
   const entry = objectEntry(map, key);
   if (entry == 0) return <i32>E2BIG;
+  if (load<u32>(value) == 0) return <i32>EBADF;
   store<u32>(entry, load<u32>(value, 4), 4);
   store<u32>(entry, load<u32>(value));
   return 0;

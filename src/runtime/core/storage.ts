@@ -168,7 +168,7 @@ export function storageDelete(map: u32, object: u64, kind: u32): i64 {
   return owner == 0 ? ENOENT : deleteOf(map, owner);
 }
 
-// ---- Owners ---------------------------------------------------------------------------------------
+// ---- Owners -----------------------------------------------------------------------------------
 
 /** Address of a new owner of that kind, or 0; `object` 0: it gets an object of its own. */
 export function owner_new(kind: u32, object: u32, parent: u32): u32 {

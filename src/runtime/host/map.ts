@@ -30,6 +30,9 @@ import { doBatch } from './map-batch.ts';
 
 type Operation = (...args: number[]) => number;
 
+/** What a value may be that only setObject can put into a map. */
+const UNNUMBERED = new Set(['program', 'perf_event', 'xsk']);
+
 const unsupported: Operation = () => -ENOTSUPP;
 
 /**
@@ -101,6 +104,7 @@ export class HostMap implements RuntimeMap {
     this.#putKey(key);
     this.#putValue(value);
     if (this.#holdsObjects) this.#putHandle();
+    if (this.#facts.namesDevice) this.#putDevice();
     return this.#update(this.address, this.#key, this.#value, flagWord(flags));
   }
 
@@ -190,8 +194,8 @@ export class HostMap implements RuntimeMap {
   /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */
   freeze(): number {
     if (this.#facts.neverFrozen || this.definition.spinLock !== undefined) return -ENOTSUPP;
-    if (!this.#writable() && this.#header(M_FROZEN) === 0) return -EPERM;
-    if (this.#writers > 0 || this.#header(M_FROZEN) !== 0) return -EBUSY;
+    if (!this.#writable()) return -EPERM;
+    if (this.#writers > 0) return -EBUSY;
     this.#runtime.u32()[(this.address + M_FROZEN) >>> 2] = 1;
     return 0;
   }
@@ -220,10 +224,22 @@ export class HostMap implements RuntimeMap {
     return this.#runtime.u32()[(this.#value + offset) >>> 2]!;
   }
 
-  /** A number given as a value stands for itself; one that is no file descriptor for none. */
+  /**
+   * A number as a value: of an owner or the address of a map. Programs, perf events and XDP sockets
+   * have no numbers that the runtime knows: those come by setObject.
+   */
   #putHandle(): void {
     if (this.userValueSize === 8 && this.#word(4) !== 0) this.#putWord(0, 0xffffffff);
+    if (UNNUMBERED.has(this.#facts.valueIs!)) this.#putWord(0, 0);
     this.#putWord(4, this.#word(0));
+  }
+
+  /** An ifindex must be that of a device, where there are any; none has a negative one. */
+  #putDevice(): void {
+    const { devices, foreignDevices } = this.#runtime.host;
+    const ifindex = this.#word(0);
+    const strict = devices.size > 0 && !foreignDevices;
+    if (strict && ifindex !== 0 && !devices.has(ifindex)) this.#putWord(0, 0xffffffff);
   }
 
   #putWord(offset: number, word: number): void {

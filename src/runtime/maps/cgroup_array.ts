@@ -68,7 +68,7 @@ export function cgroup_array_owner_gone(map: u32, number: u32): void {
   objectForget(map, number);
 }
 
-/** Whether `cgroup` (an owner, or 0) is the one at `index` or below it; a negative errno if none. */
+/** Whether `cgroup` (an owner, or 0) is the one at `index` or below it; negative errno if none. */
 export function cgroup_array_holds(map: u32, index: u32, cgroup: u32): i64 {
   if (index >= load<u32>(map, M_MAX_ENTRIES)) return E2BIG;
   const number = load<u32>(load<u32>(map, M_VALUES) + (index << 3));

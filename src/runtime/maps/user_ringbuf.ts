@@ -110,7 +110,7 @@ export function user_ringbuf_wakeups(map: u32): u32 {
   return load<u32>(load<u32>(map, RB_BASE), B_WAKEUPS);
 }
 
-// ---- Consuming ------------------------------------------------------------------------------------
+// ---- Consuming --------------------------------------------------------------------------------
 
 /** Address of the next finished record's header; a negative errno when there is none. */
 function peek(map: u32): i64 {
