@@ -18,7 +18,7 @@ const NEXT_OBJECT: u32 = 24;
 const PARENT: u32 = 28;
 const SIZE: u32 = 32;
 /** Bytes of an object that nobody else made. */
-const OBJECT_SIZE: u32 = 64;
+const OBJECT_SIZE: u32 = 256;
 
 /** Heads of chains: by number, then by object. */
 const CHAINS: u32 = 1024;
