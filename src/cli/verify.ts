@@ -35,6 +35,7 @@ export interface VerifiedProgram {
 interface Settings {
   readonly logLevel: number;
   readonly capabilities: VerifierCapabilities;
+  readonly portable: boolean;
   readonly explain: boolean;
 }
 
@@ -51,6 +52,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const settings: Settings = {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
+    portable: call.flag('portable'),
     explain: call.flag('explain'),
   };
   const chosen = choose(call, io);
@@ -127,14 +129,15 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities } = settings;
+  const { logLevel, capabilities, portable } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities });
+    const first = verify(input, profile, { logLevel, capabilities, portable });
     if (first.ok) return { file, program, input, result: first };
-    const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const explanation = settings.explain && explain(input, profile, { capabilities });
+    const result =
+      logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities, portable }) : first;
+    const explanation = settings.explain && explain(input, profile, { capabilities, portable });
     return { file, program, input, result, ...(explanation ? { explanation } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
