@@ -153,7 +153,7 @@ function rulesOf(name: string): MapRules {
 const typeId = (name: string): number =>
   enums.bpf_map_type[(PREFIX + name) as keyof typeof enums.bpf_map_type];
 
-/** Maps that Linux does not have: any program may use them with the map helpers. */
+/** Maps that Linux does not have: all programs may use them, with the map helpers. */
 const EXTENSION: MapRules = {
   sleepable: false,
   directValue: false,

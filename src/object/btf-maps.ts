@@ -53,7 +53,7 @@ export class MapDefinition {
     if (this.#fields.typeId === 0) this.#fail('no type is given');
     const { typeId, keyTypeId } = this.#fields;
     const described = mapTypes.find(({ id }) => id === typeId)?.fields;
-    const keyFields: readonly WildcardField[] | undefined = described ? wildcardFields(this.#btf, keyTypeId) : undefined;
+    const keyFields = described ? wildcardFields(this.#btf, keyTypeId) : undefined;
     return {
       name: this.#name,
       type: mapTypeWord(typeId),

@@ -14,8 +14,8 @@
  * two numbers a lane: value and mask, or least and most. The descriptor (made from the key's type,
  * `wildcardFields` in src/abi) is `lanes`, then LANE_WORDS u32 a lane:
  *
- *   kind, offset in a packet's key, offset in a rule of the value (or least), offset of the prefix
- *   length (or most), bytes, bits of the field that stand in lanes before, bytes of the other number
+ *   kind, offset in a packet's key, offset in a rule of the value (or least), offset there of the
+ *   prefix length (or most), bytes, bits of the field in lanes before, bits of the field, 0
  *
  * A key is u32 type, u32 priority, then a rule or a packet's fields. A node is
  *
