@@ -1,4 +1,4 @@
-import { mapTypes, type WildcardField, wildcardFields } from '../abi/index.ts';
+import { mapTypes, wildcardFields } from '../abi/index.ts';
 import type { Btf, BtfComposite, BtfMember } from '../btf/index.ts';
 import { mapTypeWord } from './map-types.ts';
 import type { MapSpec } from './types.ts';
