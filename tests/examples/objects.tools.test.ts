@@ -27,6 +27,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/firewall',
     'examples/typed-import',
     'examples/quantiles',
+    'examples/classifier',
     'bench/programs',
     'tests/tools',
   ];

@@ -9,3 +9,10 @@
  * ```
  */
 export { type FieldRule, type Packet, type Rule, WildcardRules } from './rules.ts';
+export {
+  bpftoolBatch,
+  type ClassifierContents,
+  classifierContents,
+  type ClassifierOptions,
+  classifierSource,
+} from './export.ts';
