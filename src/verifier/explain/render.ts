@@ -1,5 +1,5 @@
 import { wrapText } from '../../base/index.ts';
-import type { Explanation, ExplainedInsn, ExplainedStep } from './types.ts';
+import type { Diagnosis, Explanation, ExplainedInsn, ExplainedStep } from './types.ts';
 
 /** Steps of the history shown in text; the data has them all. */
 const SHOWN_STEPS = 8;
@@ -24,6 +24,11 @@ export function explanationText(explanation: Explanation, width = 100): string {
     }
   }
   return lines.join('\n');
+}
+
+/** As `explanationText`, with the missing fact and the further errors. */
+export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
+  return explanationText(diagnosis.explanation, width);
 }
 
 function placeLines(at: ExplainedInsn): string[] {
