@@ -65,8 +65,8 @@ export interface Diagnosis {
 export interface MissingFact {
   /** Where it must hold: before this instruction. */
   readonly at: ExplainedInsn;
-  /** The value it is about, and what is known of it. */
-  readonly subject: ExplainedValue;
+  /** The value it is about, and what is known of it; undefined for facts of the whole state. */
+  readonly subject: ExplainedValue | undefined;
   /** 'R2 ≤ 63', 'R1 is not NULL', 'fp-8 is written'. */
   readonly needs: string;
   /** 'R2 ≤ 255'; '' if nothing is. */

@@ -1,9 +1,11 @@
-import { BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, classOf } from '../../../isa/index.ts';
+import { BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, BPF_X, classOf } from '../../../isa/index.ts';
+import { SCALAR_VALUE, TYPE } from '../../state/layout.ts';
 import {
   type Cause,
   type CauseTable,
   lastCall,
   lastInsn,
+  lastWord,
   number,
   register,
   type Situation,
@@ -63,6 +65,7 @@ export const flowCauses: CauseTable = {
     ],
   }),
   'alu.offset_unbounded': (s) => ({
+    ...addedNumber(s),
     problem: `A number without known limits is added to a ${text(s, 0)} pointer.`,
     advice: ['Limit the number first (`if (n > MAX) return 0;`), on the variable that is added.'],
   }),
@@ -75,6 +78,7 @@ export const flowCauses: CauseTable = {
     advice: ['Offsets must stay within ±2^29.'],
   }),
   'alu.offset_out_of_bounds': (s) => ({
+    ...addedNumber(s),
     problem:
       `The number added to a ${text(s, 0)} pointer may be as low as ${text(s, 1)}: too far ` +
       `away.`,
@@ -220,4 +224,14 @@ function loopEnd(s: Situation): number {
 /** The instruction the walk looked at most often. */
 function hottest({ path }: Situation): number {
   return path.counts.reduce((best, count, insn) => (count > path.counts[best]! ? insn : best), 0);
+}
+
+/** The register that is added to the pointer (or the pointer, if a constant is). */
+function addedNumber(s: Situation): Pick<Cause, 'subject'> {
+  const insn = lastInsn(s);
+  if (insn < 0) return {};
+  const { code } = s.env;
+  const [src, dst] = [code.src[insn]!, code.dst[insn]!];
+  const isNumber = (code.op[insn]! & BPF_X) !== 0 && lastWord(s, src, TYPE) === SCALAR_VALUE;
+  return { subject: register(s, isNumber ? src : dst) };
 }

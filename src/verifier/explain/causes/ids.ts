@@ -73,9 +73,7 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'stack-too-deep':
     'subprog.call_stack subprog.call_chain subprog.tail_call_depth subprog.stack_of_one ' +
     'subprog.stack_combined',
-  'reference-leak':
-    'subprog.reference_leak reference.tail_call_leak load.ld_abs_references ' +
-    'dynptr.overwrites_referenced',
+  'reference-leak': 'subprog.reference_leak reference.tail_call_leak load.ld_abs_references ',
   'trust-lost': 'kfunc.not_trusted kfunc.not_rcu',
   'dynptr-or-iterator-protocol': 'stack.dynptr_overwrite reference.unacquired_dynptr',
   'lock-or-section':

@@ -27,7 +27,10 @@ export class Budget {
 /** Code of the rejection when a walk is given up for lack of budget. */
 export const GIVEN_UP = 'explain.given_up';
 
-const givenUp = { code: GIVEN_UP, text: 'the walk was given up', args: [] };
+/** Ends a walk that nobody wants to see the end of. */
+export function stopped(): Rejection {
+  return new Rejection('E2BIG', { code: GIVEN_UP, text: 'the walk was given up', args: [] });
+}
 
 /**
  * Edits the state of a walk: facts hold, and paths that are rejected at certain instructions are
@@ -56,7 +59,7 @@ export class Assumptions implements VerifierObserver {
   message(): void {}
 
   insn(): void {
-    if (--this.#budget.insns < 0) throw new Rejection('E2BIG', givenUp);
+    if (--this.#budget.insns < 0) throw stopped();
     const facts = this.#facts.get(this.#env.insnIdx);
     if (!facts) return;
     for (const fact of facts) fact.apply(this.#env);

@@ -12,6 +12,7 @@ import {
 } from '../../state/layout.ts';
 import type { CauseId } from '../cause-ids.ts';
 import type { Rejected } from '../explain.ts';
+import { isCall } from '../insn.ts';
 import type { PathRecorder, Place } from '../trace.ts';
 import {
   type Bounds,
@@ -41,7 +42,8 @@ export interface Seen {
 /** A fact to try: at an instruction, of some size if it has one. */
 export interface Candidate {
   readonly insn: number;
-  readonly place: Place;
+  /** The value it is about; undefined if it is about the state as a whole. */
+  readonly place?: Place;
   /** True if the value is something else afterwards: what follows from it is not the program's. */
   readonly isGuess?: boolean;
   /** Sizes from the strictest to the loosest that make sense; undefined: there is just one fact. */
@@ -68,15 +70,15 @@ export interface Situated extends Rejected {
 
 const MAKERS: Readonly<Partial<Record<CauseId, Maker>>> = {
   'packet-bounds': (s) => [...packetRange(s), ...indexBounds(s)],
-  'index-out-of-range': indexBounds,
-  'index-unbounded': indexBounds,
-  'stack-index': indexBounds,
-  'pointer-offset-unbounded': indexBounds,
-  'pointer-offset-too-large': indexBounds,
-  speculation: indexBounds,
-  'negative-length': (s) => [...notNegative(s), ...indexBounds(s)],
-  'length-unbounded': indexBounds,
-  'zero-length': (s) => [...notZero(s), ...lengthBounds(s, 1n)],
+  'index-out-of-range': bothBounds,
+  'index-unbounded': bothBounds,
+  'stack-index': bothBounds,
+  'pointer-offset-unbounded': bothBounds,
+  'pointer-offset-too-large': bothBounds,
+  speculation: bothBounds,
+  'negative-length': bothBounds,
+  'length-unbounded': bothBounds,
+  'zero-length': (s) => [...notZero(s), ...lengthBounds(s)],
   'null-check-missing': notNull,
   'scalar-dereference': memory,
   'uninitialised-register': (s) => [...anyNumber(s), ...memory(s)],
@@ -91,6 +93,10 @@ const MAKERS: Readonly<Partial<Record<CauseId, Maker>>> = {
 /** Facts worth trying for a rejection, in the order in which they are worth telling. */
 export function candidatesFor(situated: Situated): Candidate[] {
   return MAKERS[situated.cause.id]?.(situated) ?? [];
+}
+
+function bothBounds(s: Situated): Candidate[] {
+  return [...notNegative(s), ...indexBounds(s), ...lengthBounds(s)];
 }
 
 const typeAt = (env: VerifierEnv, n: number) => env.regs[regAt(n) + TYPE]!;
@@ -112,13 +118,16 @@ function packetRange(s: Situated): Candidate[] {
         if (!isPacket(env, n)) return;
         const known = rangeAt(env, n);
         const off = env.regs[regAt(n) + OFF]!;
-        seen.known ||= known > 0 ? `R${n} + ${known} ≤ data_end` : 'nothing compared with data_end';
-        seen.needs = `R${n} + ${Number(size) - off} ≤ data_end`;
+        seen.known ||= known > 0 ? endText(n, known) : 'nothing compared with data_end';
+        seen.needs = endText(n, Number(size) - off);
         setRange(env, n, Number(size));
       },
     },
   ];
 }
+
+const endText = (n: number, bytes: number) =>
+  bytes > 0 ? `R${n} + ${bytes} ≤ data_end` : `R${n} ≤ data_end`;
 
 /** The number that decides where the access goes: before it is scaled, or where it is added. */
 function indexBounds(s: Situated): Candidate[] {
@@ -149,13 +158,13 @@ function scales({ code }: VerifierEnv, insn: number): boolean {
 const decimal = (value: bigint) =>
   unsignedText(Number(value & 0xffff_ffffn) | 0, Number(value >> 32n) | 0);
 
-/** "R2 ≤ N" */
-function upTo(insn: number, place: Place, least = 0n): Candidate {
+/** "R2 ≤ N", for N from `strictest` up; with `least` also not below that. */
+function upTo(insn: number, place: Place, strictest = 0n, least = 0n): Candidate {
   const n = place.register;
   return {
     insn,
     place,
-    sizes: { strictest: least, loosest: LARGEST },
+    sizes: { strictest, loosest: LARGEST },
     apply(env, size, seen) {
       if (typeAt(env, n) < SCALAR_VALUE) return;
       const bounds = boundsAt(env, n);
@@ -169,9 +178,11 @@ function upTo(insn: number, place: Place, least = 0n): Candidate {
   };
 }
 
-function lengthBounds(s: Situated, least: bigint): Candidate[] {
+/** Lengths: zero may be no length, and then the strictest bound is 1. */
+function lengthBounds(s: Situated): Candidate[] {
   const place = subjectOf(s);
-  return place ? [upTo(s.insn, place, least)] : [];
+  if (!place || !isCall(s.path.env, s.insn)) return [];
+  return [upTo(s.insn, place, 1n, 0n), upTo(s.insn, place, 1n, 1n)];
 }
 
 /** One fact about a number. */
@@ -211,14 +222,14 @@ function notZero(s: Situated): Candidate[] {
 /** One edit of the state with fixed words. */
 function edit(
   insn: number,
-  place: Place,
+  place: Place | undefined,
   words: Seen,
   change: (env: VerifierEnv) => void,
   isGuess = false,
 ): Candidate {
   return {
     insn,
-    place,
+    ...(place && { place }),
     isGuess,
     apply(env, _, seen) {
       seen.known ||= words.known;
@@ -290,9 +301,12 @@ function released(s: Situated): Candidate[] {
   const { code, args } = s.result.reason!;
   if (code !== 'subprog.reference_leak') return [];
   const insn = Number(args[1]);
-  const words = { needs: `what insn ${insn} acquired is released`, known: 'it is held' };
-  const place = { frame: 0, register: 0, slot: 0 };
-  return [edit(s.insn, place, words, (env) => release(env, insn))];
+  const one = { needs: `what insn ${insn} acquired is released`, known: 'it is held' };
+  const all = { needs: 'all that is acquired is released', known: 'some of it is held' };
+  return [
+    edit(s.insn, undefined, one, (env) => release(env, insn)),
+    edit(s.insn, undefined, all, (env) => release(env)),
+  ];
 }
 
 function sectionsLeft(s: Situated): Candidate[] {
@@ -305,8 +319,7 @@ function sectionsLeft(s: Situated): Candidate[] {
   ];
   if (open.length === 0) return [];
   const words = { needs: `${open.join(', ')} before`, known: '' };
-  const place = { frame: 0, register: 0, slot: 0 };
-  return [edit(s.insn, place, words, leaveSections)];
+  return [edit(s.insn, undefined, words, leaveSections)];
 }
 
 function inRange(s: Situated): Candidate[] {
@@ -321,13 +334,19 @@ function inRange(s: Situated): Candidate[] {
       apply(env, _, seen) {
         if (typeAt(env, n) !== SCALAR_VALUE) return;
         const known = boundsAt(env, n);
-        seen.known ||= `R${n} in [${known.smin}, ${known.smax}]`;
+        seen.known ||= rangeText(n, known);
         if (known.smin > BigInt(max) || known.smax < BigInt(min)) setNumber(env, n);
         seen.needs = `R${n} in [${min}, ${max}]`;
         limit(env, n, { smin: BigInt(min), smax: BigInt(max) });
       },
     },
   ];
+}
+
+function rangeText(n: number, { smin, smax }: Required<Bounds>): string {
+  if (smin === smax) return `R${n} is ${smin}`;
+  const isWide = smax - smin > LARGEST_MEMORY * LARGEST_MEMORY;
+  return isWide ? `R${n} may be anything` : `R${n} in [${smin}, ${smax}]`;
 }
 
 function trusted(s: Situated): Candidate[] {

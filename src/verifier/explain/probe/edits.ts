@@ -218,11 +218,12 @@ function runs(numbers: readonly number[]): string[] {
   return found;
 }
 
-/** What instruction `insn` acquired is not held any more. */
-export function release(env: VerifierEnv, insn: number): void {
+/** What instruction `insn` (or any) acquired is not held any more. */
+export function release(env: VerifierEnv, insn?: number): void {
   const { frame } = env;
   for (let i = frame.refCount - 1; i >= 0; i--) {
-    if (frame.refs[i * REF_WORDS + REF_INSN] === insn) frame.removeRefAt(i);
+    const acquired = frame.refs[i * REF_WORDS + REF_INSN];
+    if (insn === undefined || acquired === insn) frame.removeRefAt(i);
   }
 }
 

@@ -1,12 +1,18 @@
 import type { VerifierEnv } from '../../env.ts';
 import { composeObservers } from '../../observers.ts';
-import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from '../../types.ts';
+import type {
+  KernelProfile,
+  VerifierInput,
+  VerifierObserver,
+  VerifyOptions,
+  VerifyResult,
+} from '../../types.ts';
 import { verify } from '../../verify.ts';
 import { describe, placeName } from '../insn.ts';
 import type { MissingFact } from '../types.ts';
-import { type Assumption, Assumptions, type Budget, GIVEN_UP } from './assumptions.ts';
+import { type Assumption, Assumptions, type Budget, GIVEN_UP, stopped } from './assumptions.ts';
 import { type Candidate, candidatesFor, type Seen, type Situated } from './candidates.ts';
-import { placeText } from '../trace.ts';
+import { type Place, placeText } from '../trace.ts';
 
 /** What is assumed already: facts that mended earlier rejections, and places that are cut off. */
 export interface World {
@@ -51,7 +57,6 @@ class Trial {
   readonly #world: World;
   readonly #situated: Situated;
   readonly #candidate: Candidate;
-  #value = '';
 
   constructor(world: World, situated: Situated, candidate: Candidate) {
     this.#world = world;
@@ -105,31 +110,71 @@ class Trial {
 
   #assumption(size: bigint, seen: Seen): Assumption {
     const { insn, place } = this.#candidate;
+    const frame = place?.frame;
     return {
       insn,
       apply: (env) => {
-        if (!isFrameOf(env, place.frame)) return;
-        if (seen.known === '' && seen.needs === '') this.#value = placeText(env, place);
-        this.#candidate.apply(env, size, seen);
+        if (frame === undefined || isFrameOf(env, frame)) this.#candidate.apply(env, size, seen);
       },
     };
   }
 
   /** The fact in words, with the answer whether it is all the program lacks. */
   found(size: bigint): Found {
-    const seen: Seen = { known: '', needs: '' };
     const { insn, place, isGuess } = this.#candidate;
-    const result = this.#walk(size, seen);
-    const { env } = this.#situated.path;
+    const result = this.#walk(size, { known: '', needs: '' });
+    const spy = this.#look(size);
     const missing: MissingFact = {
-      at: describe(env, insn),
-      subject: { name: placeName(place), value: this.#value },
-      needs: seen.needs,
-      known: seen.known,
+      at: describe(this.#situated.path.env, insn),
+      subject: place ? { name: placeName(place), value: spy.value } : undefined,
+      needs: spy.seen.needs,
+      known: spy.seen.known,
       enough: result.ok,
     };
     const assumption = this.#assumption(size, { known: '', needs: '' });
     return { missing, assumption, isGuess: isGuess === true };
+  }
+
+  /** What was known where the rejected path (others may have been walked before) passed. */
+  #look(size: bigint): Spy {
+    const { path } = this.#situated;
+    const { insn, place } = this.#candidate;
+    const spy = new Spy(path.serials[path.insns.lastIndexOf(insn)] ?? 0, place);
+    const fact = this.#assumption(size, spy.seen);
+    spy.apply = fact.apply;
+    const { input, profile } = this.#world;
+    const options = assuming(this.#world);
+    verify(input, profile, { ...options, observer: composeObservers(spy, options.observer)! });
+    return spy;
+  }
+}
+
+/** Looks at the state before one step of the walk, and ends the walk there. */
+class Spy implements VerifierObserver {
+  readonly seen: Seen = { known: '', needs: '' };
+  readonly #serial: number;
+  readonly #place: Place | undefined;
+  value = '';
+  apply: (env: VerifierEnv) => void = () => {};
+  #env!: VerifierEnv;
+  #step = 0;
+
+  constructor(serial: number, place: Place | undefined) {
+    this.#serial = serial;
+    this.#place = place;
+  }
+
+  start(env: VerifierEnv): void {
+    this.#env = env;
+  }
+
+  message(): void {}
+
+  insn(): void {
+    if (++this.#step !== this.#serial) return;
+    if (this.#place) this.value = placeText(this.#env, this.#place);
+    this.apply(this.#env);
+    throw stopped();
   }
 }
 
