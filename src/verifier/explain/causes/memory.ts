@@ -1,9 +1,19 @@
 import {
+  BASE_TYPE_MASK,
+  PTR_TO_MAP_KEY,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_META,
+  PTR_TO_STACK,
+  TYPE,
+} from '../../state/layout.ts';
+import {
   bytes,
   type Cause,
   type CauseTable,
   earlier,
   isVariable,
+  lastWord,
   number,
   register,
   type Situation,
@@ -170,13 +180,17 @@ function stackOutside(s: Situation): Cause {
   if (length !== undefined) {
     return {
       id: 'length-unbounded',
-      problem: `The length in R${length} may be ${size}, but the buffer on the stack (fp${signed(off)}) has at most ${bytes(Math.max(-off, 0))}.`,
+      problem:
+        `The length in R${length} may be ${size}, but the buffer on the stack ` +
+        `(fp${signed(off)}) has at most ${bytes(Math.max(-off, 0))}.`,
       subject: register(s, length),
       advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
     };
   }
   return {
-    problem: `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below fp).`,
+    problem:
+      `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below ` +
+      `fp).`,
     subject: register(s, regno),
     advice: [
       'Move large variables to a per-CPU array map.',
@@ -250,7 +264,9 @@ function outside(s: Situation): Cause {
   if (length !== undefined && found) {
     return {
       id: 'length-unbounded',
-      problem: `The length in R${length} may be ${size}, but of ${whatOf(s)} only ${bytes(Math.max(total - off, 0))} are left.`,
+      problem:
+        `The length in R${length} may be ${size}, but of ${whatOf(s)} only ` +
+        `${bytes(Math.max(total - off, 0))} are left.`,
       subject: register(s, length),
       advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
     };
@@ -262,7 +278,8 @@ function outside(s: Situation): Cause {
       problem: `The access covers bytes ${off} to ${off + size - 1} of ${whatOf(s)}.`,
       subject,
       advice: [
-        'Stay within the object: compare the struct used here with the one the memory is declared with.',
+        'Stay within the object: compare the struct used here with the one the memory is ' +
+          'declared with.',
       ],
     };
   }
@@ -298,5 +315,13 @@ function whatOf(s: Situation): string {
   if (key) return `the map's key of ${bytes(Number(key.args[0]))}`;
   const region = earlier(s, 'mem.region_bounds');
   if (region) return `the memory of ${bytes(Number(region.args[0]))}`;
-  return 'the packet';
+  return POINTEES[(lastWord(s, number(s, 0), TYPE) ?? 0) & BASE_TYPE_MASK] ?? 'the memory';
 }
+
+const POINTEES: Readonly<Record<number, string>> = {
+  [PTR_TO_PACKET]: 'the packet',
+  [PTR_TO_PACKET_META]: "the packet's metadata",
+  [PTR_TO_MAP_VALUE]: "the map's value",
+  [PTR_TO_MAP_KEY]: "the map's key",
+  [PTR_TO_STACK]: 'the stack',
+};
