@@ -48,7 +48,7 @@ function rangeText(facts: ReadonlyMap<string, string>): string {
   const isKnown = ['smin', 'smax', 'umin', 'umax', 'var_off'].some((key) => facts.has(key));
   if (!isKnown) return '';
   const of = (key: string) => facts.get(key) ?? DEFAULTS[key]!;
-  const isSigned = /^-/.test(of('smin')) || /^0x[89a-f]\w{15}$/.test(of('smin'));
+  const isSigned = of('smin').startsWith('-') || /^0x[89a-f]\w{15}$/.test(of('smin'));
   const isWide = isSigned && of('umax') === DEFAULTS['umax'];
   const [min, max] = isWide ? [of('smin'), of('smax')] : [of('umin'), of('umax')];
   if (isWide && min === DEFAULTS['smin'] && max === DEFAULTS['smax']) return '';
