@@ -14,6 +14,7 @@ import { silentExplanation } from './silent.ts';
 import { stepText } from './step-text.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
 import type { ExplainedStep, Explanation } from './types.ts';
+import { valueText } from './value-text.ts';
 
 /** A rejection with all that was seen on the way there. */
 export interface Rejected {
@@ -112,7 +113,7 @@ function explainedSteps(
   return history.map((step): ExplainedStep => {
     const since = step.insn === cause.since?.insn;
     const value = values.texts.get(path.serials[step.step]!) ?? '';
-    const refined = value !== before;
+    const refined = valueText(value) !== valueText(before);
     before = value;
     return {
       ...describe(path.env, step.insn),

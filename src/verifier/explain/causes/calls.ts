@@ -1,7 +1,9 @@
 import { helperContract } from '../../../abi/index.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../isa/index.ts';
 import { BASE_TYPE_MASK, PTR_TO_CTX, TYPE } from '../../state/layout.ts';
-import { isCall } from '../insn.ts';
+import { calledName, isCall } from '../insn.ts';
+import { plainCause } from './plain-cause.ts';
+import { memoryCauses } from './memory.ts';
 import {
   type Cause,
   type CauseTable,
@@ -61,20 +63,16 @@ export const callCauses: CauseTable = {
     problem: `${text(s, 1)}() does not work on this type of map.`,
     advice: ['Use the helper meant for the map type, or another map type.'],
   }),
-  'subprog.reference_leak': (s) => ({
-    problem: `What the call at instruction ${number(s, 1)} acquired is not released on this path.`,
-    since: { insn: number(s, 1), what: 'acquired here' },
-    advice: [
-      'Release it (bpf_sk_release(), bpf_ringbuf_discard(), …) on every path, ' +
-        'also before early returns.',
-    ],
-  }),
+  'subprog.reference_leak': referenceLeak,
   'subprog.stack_combined': (s) => ({
     ...deepest(s),
     problem:
       `The functions that call each other here need ${number(s, 1)} bytes of stack in all; ` +
       'there are 512.',
-    advice: ['Move large variables to a per-CPU array map, or let fewer functions nest.'],
+    advice: [
+      stackTable(s),
+      'Move large variables to a per-CPU array map, or let fewer functions nest.',
+    ],
   }),
   'subprog.call_stack': (s) => ({
     problem: `More than 8 functions call one another here (${number(s, 0)}).`,
@@ -104,10 +102,7 @@ export const callCauses: CauseTable = {
     problem: 'The dynptr that would be overwritten still owns something.',
     advice: ['Submit or discard it first.'],
   }),
-  'subprog.invalid_args': (s) => ({
-    problem: `The call of ${text(s, 1)}() passes something else than its C type says.`,
-    advice: ['Global functions are verified by their prototype alone: pass exactly what it names.'],
-  }),
+  'subprog.invalid_args': brokenContract,
   'return.out_of_range': (s) => ({
     problem:
       `The program may return another value than its type allows: ${number(s, 3)} to ` +
@@ -267,13 +262,13 @@ function packetArgument(s: Situation): Cause {
   };
 }
 
-function argumentType(s: Situation) {
+function argumentType(s: Situation): Cause {
   const expected = s.message.args[2];
   const words = Array.isArray(expected) ? expected.join(', ') : String(expected);
   const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
     ...(mayBeNull && { id: 'null-check-missing' as const }),
-    problem: `Argument ${number(s, 0)} is of kind ${text(s, 1)}, but the function takes: ${words}.`,
+    problem: `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be: ${words}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
@@ -281,6 +276,61 @@ function argumentType(s: Situation) {
     ],
   };
 }
+
+const kindText = (kind: string) => (kind === 'scalar' ? 'a number' : `of kind ${kind}`);
+
+/** "Argument 2 ('key') of bpf_map_lookup_elem()". */
+function argumentName(s: Situation, n: number): string {
+  const insn = Math.max(lastInsn(s), 0);
+  const name = calledName(s.env, insn);
+  const arg =
+    s.env.code.src[insn] === 0 ? helperContract(s.env.code.imm[insn]!)?.args[n - 1] : undefined;
+  return `Argument ${n}${arg?.name ? ` (${arg.name})` : ''}${name ? ` of ${name}()` : ''}`;
+}
+
+/** How to give back what a function acquired, by its name. */
+const RELEASES: readonly (readonly [name: RegExp, release: string])[] = [
+  [/^bpf_ringbuf_reserve$/, 'bpf_ringbuf_submit() or bpf_ringbuf_discard()'],
+  [/^bpf_ringbuf_reserve_dynptr$/, 'bpf_ringbuf_submit_dynptr() or bpf_ringbuf_discard_dynptr()'],
+  [/^bpf_(sk_lookup|skc_lookup|map_lookup_elem|sk_)/, 'bpf_sk_release()'],
+  [/^bpf_task_|^bpf_get_current_task/, 'bpf_task_release()'],
+  [/^bpf_cgroup_/, 'bpf_cgroup_release()'],
+  [/^bpf_cpumask_/, 'bpf_cpumask_release()'],
+  [/^bpf_(percpu_)?obj_new|^bpf_(list_pop|rbtree_remove|refcount_acquire)/, 'bpf_obj_drop()'],
+  [/^bpf_iter_(\w+)_new$/, "the iterator's destroy function (bpf_for_each() calls it itself)"],
+  [/^bpf_get_task_exe_file$/, 'bpf_put_file()'],
+  [/^bpf_kptr_xchg$/, "the release function of the object's type"],
+];
+
+function referenceLeak(s: Situation): Cause {
+  const insn = number(s, 1);
+  const name = calledName(s.env, insn);
+  const release = RELEASES.find(([pattern]) => pattern.test(name))?.[1];
+  return {
+    problem: `What ${name ? `${name}()` : `instruction ${insn}`} acquired is not released on this path.`,
+    since: { insn, what: 'acquired here' },
+    advice: [`Call ${release ?? 'its release function'} on every path, also before early returns.`],
+  };
+}
+
+/** The call of a global function: the words before the last say what is wrong with it. */
+function brokenContract(s: Situation): Cause {
+  const { messages } = s.path;
+  const before = messages.findLast(({ code }) => code !== s.message.code && !NOISE.test(code));
+  const inner = before ? causeOfWords({ ...s, message: before }) : undefined;
+  return {
+    problem:
+      `The call of ${text(s, 1)}() does not keep to its prototype` +
+      `${inner ? `: ${inner.problem}` : '.'}`,
+    ...(inner?.subject && { subject: inner.subject }),
+    advice: ['Global functions are verified by their prototype alone: pass exactly what it names.'],
+  };
+}
+
+/** What a message means that is not about a call. */
+const causeOfWords = (s: Situation): Cause => memoryCauses[s.message.code]?.(s) ?? plainCause(s);
+
+const NOISE = /^(precision|subprog\.(caller|callee)|prune|flow\.(validating|subprogram))/;
 
 /** The function that needs the most stack: where it begins, and its first call of another. */
 function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {
@@ -293,6 +343,18 @@ function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {
       return { at: insn, blame: start };
   }
   return { at: start };
+}
+
+/** Bytes by function, the largest first. */
+function stackTable({ env }: Situation): string {
+  const all = env.subprogs.map(({ name, start, stackDepth }) => ({
+    name: name || `function at ${start}`,
+    stackDepth,
+  }));
+  const sorted = all.filter(({ stackDepth }) => stackDepth > 0);
+  sorted.sort((a, b) => b.stackDepth - a.stackDepth);
+  const list = sorted.slice(0, 6).map(({ name, stackDepth }) => `${name} ${stackDepth}`);
+  return `Bytes of stack by function: ${list.join(', ')}.`;
 }
 
 /** The first call of a kernel function, for words that name none. */
