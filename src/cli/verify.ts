@@ -1,5 +1,6 @@
 import { loadKernelProfile } from '../abi/index.ts';
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
@@ -120,6 +121,21 @@ function capabilities(names: readonly string[]): VerifierCapabilities {
   };
 }
 
+/** Sources named by line info, if they lie where it says, or beside the object. */
+function sourceBeside(object: string): (file: string) => string | undefined {
+  return (file) => {
+    const places = [file, join(dirname(object), basename(file))];
+    for (const place of places) {
+      try {
+        return readFileSync(place, 'utf8');
+      } catch {
+        // It may have been compiled elsewhere.
+      }
+    }
+    return undefined;
+  };
+}
+
 /** As libbpf does: without a log first, and again with one when it is rejected. */
 function verifyProgram(
   file: string,
@@ -135,7 +151,9 @@ function verifyProgram(
     const first = verify(input, profile, { logLevel, capabilities });
     if (first.ok) return { file, program, input, result: first };
     const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const diagnosis = settings.explain && diagnose(input, profile, { capabilities });
+    const diagnosis =
+      settings.explain &&
+      diagnose(input, profile, { capabilities, sourceText: sourceBeside(file) });
     return { file, program, input, result, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };

@@ -25,9 +25,9 @@ import {
   SCALAR_VALUE,
 } from '../../state/layout.ts';
 import { before, type Candidate, type Maker } from './candidate.ts';
-import { argument, describeInsn, type Failure, historyOf, said } from './failure.ts';
+import { argument, type Failure, historyOf, said } from './failure.ts';
 import { aluImm, type Insn, jumpImm, movImm } from './insns.ts';
-import { functionAt, guard, leaveInsns, leaveText } from './leave.ts';
+import { guard, leaveInsns, leaveText } from './leave.ts';
 import { type Known, registerIn, type Snapshot } from './snapshot.ts';
 import { argumentsOf, ifThen, isPlainName, type Source, withoutComments } from './source.ts';
 
@@ -162,7 +162,7 @@ function otherMoves(pointer: Known, number: Known): number {
 function limitsFor(
   failure: Failure,
   source: Source,
-  { insn, register, number, state, step }: Added,
+  { insn, register, state, step }: Added,
   most: number,
 ): Candidate[] {
   if (most < 0 || most > 0x7fff_ffff) return [];
@@ -179,7 +179,7 @@ function limitsFor(
       title: `Leave if ${what} is ${count} or more.`,
       at: insn,
       patch: before(insn, insns),
-      source: name ? checkSource(failure, source, insn, name, count, number, state) : undefined,
+      source: name ? checkSource(failure, source, insn, name, count, state) : undefined,
     });
   }
   const mask = (2 ** Math.floor(Math.log2(count)) - 1) * element;
@@ -194,13 +194,12 @@ function checkSource(
   insn: number,
   name: string,
   count: number,
-  number: Known,
   state: Snapshot,
 ) {
   const place = indexName(source, failure.insn) === name ? failure.insn : insn;
   const out = leaveText(failure, source, place, state);
-  const cast = number.smin < 0n || number.umax > 0xffff_ffffn ? '(unsigned long)' : '';
-  return out ? source.before(place, ifThen(`${cast}${name} >= ${count}`, out)) : undefined;
+  const value = source.asUnsigned(place, name);
+  return out ? source.before(place, ifThen(`${value} >= ${count}`, out)) : undefined;
 }
 
 function maskOf(
@@ -275,7 +274,6 @@ function lengthLimits(failure: Failure, source: Source, register: number): Candi
   const pointer = registerIn(state, register - 1);
   const room = memoryEnd(failure, state, pointer) - pointer.off;
   const most = room > 0 ? Math.min(room, 0x7fff) : 0xff;
-  const length = registerIn(state, register);
   const notZero = guard((skip) => jumpImm(BPF_JNE, register, 0, skip), leave);
   const atMost = guard((skip) => jumpImm(BPF_JLE, register, most, skip), leave);
   const clamp = [jumpImm(BPF_JLE, register, most, 1), movImm(register, most)];
@@ -289,15 +287,15 @@ function lengthLimits(failure: Failure, source: Source, register: number): Candi
     patch: before(insn, insns),
     source: check && name ? lengthSource(failure, source, state, check) : undefined,
   });
-  const cast = length.smin < 0n ? `(unsigned long)${name}` : name;
+  const value = name && source.asUnsigned(insn, name);
   return [
     make('length-check', `Leave if ${say} is 0.`, notZero, `!${name}`),
-    make('length-check', `Leave if ${say} is more than ${most}.`, atMost, `${cast} > ${most}`),
+    make('length-check', `Leave if ${say} is more than ${most}.`, atMost, `${value} > ${most}`),
     make(
       'length-check',
       `Leave if ${say} is 0 or more than ${most}.`,
       [...notZero, ...atMost],
-      `!${name} || ${cast} > ${most}`,
+      `!${name} || ${value} > ${most}`,
     ),
     make('clamp', `Cut ${say} to ${most}.`, clamp),
     make('mask', `Mask ${say} with ${2 ** Math.floor(Math.log2(most + 1)) - 1}.`, mask),
@@ -317,7 +315,3 @@ function lengthName(failure: Failure, source: Source, register: number): string 
   const given = name ? argumentsOf(text, `bpf_${name}`)?.[register - 1] : undefined;
   return given && isPlainName(given) ? given : undefined;
 }
-
-/** The function's name is of use to others. */
-export const placeOf = (failure: Failure) =>
-  describeInsn(failure, functionAt(failure, failure.insn));

@@ -1,4 +1,4 @@
-import { constants, helperContract, helperId, helperName } from '../../../abi/index.ts';
+import { constants, helperId, helperName } from '../../../abi/index.ts';
 import { BPF_CALL, BPF_JMP } from '../../../isa/index.ts';
 import { instead, type Candidate, type Maker } from './candidate.ts';
 import type { Failure } from './failure.ts';
@@ -85,7 +85,3 @@ export const gplLicence: Maker = ({ insn }) => [
     change: { license: 'GPL' },
   },
 ];
-
-/** True if the call takes over what is in its arguments. */
-export const takesOver = (id: number): boolean =>
-  helperContract(id)?.args.some(({ release }) => release) === true;

@@ -20,6 +20,8 @@ export interface Failure {
   readonly reason: Message;
   /** Instruction it was rejected at. */
   readonly insn: number;
+  /** Instructions the walk processed. */
+  readonly walked: number;
   readonly path: PathRecorder;
   readonly env: VerifierEnv;
   /** The program as it was handed in: its pseudo loads are not resolved. */
@@ -52,6 +54,7 @@ export function failureOf(
     options: quiet,
     reason: result.reason,
     insn: Math.max(result.insn, 0),
+    walked: result.stats.processed,
     path,
     env: path.env,
     code: decodeCode(input.insns),

@@ -1,6 +1,6 @@
 /** How a program leaves early: what it may return, and what it must give back before. */
 import { programTypeName, returnRange } from '../../../abi/index.ts';
-import { BPF_DW, type Code } from '../../../isa/index.ts';
+import { BPF_DW } from '../../../isa/index.ts';
 import type { Failure } from './failure.ts';
 import { exitInsn, type Insn, load, movImm, movReg } from './insns.ts';
 import { releaseOf } from './release-calls.ts';
@@ -53,13 +53,15 @@ export function leaveValue(failure: Failure, state: Snapshot | undefined): Pass 
 
 /**
  * Instructions that leave the running frame in this state: what is held is given back first.
- * Undefined if something is held that cannot be given back from here.
+ * Undefined if something is held that cannot be given back from here; reference `except` is none
+ * on this way, because its pointer is NULL.
  */
-export function leaveInsns(failure: Failure, state: Snapshot): Insn[] | undefined {
+export function leaveInsns(failure: Failure, state: Snapshot, except = 0): Insn[] | undefined {
   const insns: Insn[] = [];
   if (state.isLocked || state.inRcu || state.preemptOff > 0) return undefined;
   if (state.current === 0) {
     for (const { id, insn } of state.references) {
+      if (id === except) continue;
       const holder = holderOf(state, ({ reference }) => reference === id);
       const release = releaseOf(failure, insn);
       if (!holder || !release || !isSafeHolder(holder, state)) return undefined;
@@ -78,8 +80,10 @@ export function leaveText(
   source: Source,
   insn: number,
   state: Snapshot | undefined,
+  except = 0,
 ): string | undefined {
-  if (state && (state.references.length > 0 || state.isLocked || state.inRcu)) return undefined;
+  if (state && (state.references.some(({ id }) => id !== except) || state.isLocked || state.inRcu))
+    return undefined;
   const start = functionAt(failure, insn);
   const enclosing = source.enclosing(insn, start);
   if (!enclosing) return undefined;
@@ -108,6 +112,3 @@ export const fetch = (register: number, holder: Holder): Insn =>
 export function guard(check: (skip: number) => Insn, leave: readonly Insn[]): Insn[] {
   return [check(leave.length), ...leave];
 }
-
-/** Slots the instruction at `i` takes. */
-export const slotsOf = (code: Code, i: number): number => (code.op[i] === 0x18 ? 2 : 1);

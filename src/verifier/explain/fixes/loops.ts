@@ -1,5 +1,13 @@
-import { BPF_CALL, BPF_EXIT, BPF_JCOND, BPF_JMP, BPF_JMP32, classOf } from '../../../isa/index.ts';
-import { before, type Candidate, type Maker } from './candidate.ts';
+import {
+  BPF_CALL,
+  BPF_EXIT,
+  BPF_JA,
+  BPF_JCOND,
+  BPF_JMP,
+  BPF_JMP32,
+  classOf,
+} from '../../../isa/index.ts';
+import { before, type Maker } from './candidate.ts';
 import type { Failure } from './failure.ts';
 import { type Insn, jumpImm } from './insns.ts';
 import { leaveInsns } from './leave.ts';
@@ -13,22 +21,17 @@ const MAY_GOTO: Insn = { op: BPF_JMP | BPF_JCOND, dst: 0, src: 0, off: 1, imm: 0
 /** The loop is left after at most 8,388,608 rounds: then the verifier need not walk each. */
 export const loopLimits: Maker = (failure) => {
   const heads = loopHeads(failure).slice(0, MOST_LOOPS);
-  const steps = heads.map((head) => failure.path.insns.indexOf(head));
-  const states = failure.statesAt(steps);
-  const candidates: Candidate[] = [];
-  heads.forEach((head, i) => {
-    const state = states.get(steps[i]!);
-    const leave = state && leaveInsns(failure, state);
-    if (!leave) return;
-    const skip: Insn = { ...jumpImm(0, 0, 0, leave.length) };
-    candidates.push({
-      kind: 'limit-loop',
-      title: 'Let the loop end by itself: `may_goto` (can_loop), bpf_loop() or bpf_for().',
-      at: head,
-      patch: before(head, [MAY_GOTO, skip, ...leave]),
-    });
-  });
-  return candidates;
+  const { state } = failure;
+  // What is held in the loop is taken to be held where the walk ended, too.
+  const leave = state && leaveInsns(failure, state);
+  if (!leave) return [];
+  const skip: Insn = jumpImm(BPF_JA, 0, 0, leave.length);
+  return heads.map((head) => ({
+    kind: 'limit-loop',
+    title: 'Let the loop end by itself: `may_goto` (can_loop), bpf_loop() or bpf_for().',
+    at: head,
+    patch: before(head, [MAY_GOTO, skip, ...leave]),
+  }));
 };
 
 /** First instructions of the loops of the path, the ones gone round most often first. */

@@ -1,5 +1,5 @@
 import { BPF_CALL, BPF_JEQ, BPF_JMP, BPF_JNE, BPF_LDX, classOf } from '../../../isa/index.ts';
-import { PTR_MAYBE_NULL } from '../../state/layout.ts';
+import { PTR_MAYBE_NULL, SCALAR_VALUE } from '../../state/layout.ts';
 import { before, behind, type Candidate } from './candidate.ts';
 import { type Failure, historyOf } from './failure.ts';
 import { goTo, type Insn, jumpImm, movImm } from './insns.ts';
@@ -7,11 +7,13 @@ import { guard, leaveInsns, leaveText } from './leave.ts';
 import { registerIn, type Snapshot } from './snapshot.ts';
 import { assignedName, dereferenced, ifThen, type Source } from './source.ts';
 
-/** `if (!p) return …;` for the pointer in a register, behind the call it came from or before use. */
+/** `if (!p) return …;` behind the call that returned the pointer, or before its use. */
 export function nullChecks(failure: Failure, source: Source, register: number): Candidate[] {
   const { state, insn } = failure;
   if (!state || register > 9) return [];
-  if (!(registerIn(state, register).type & PTR_MAYBE_NULL)) return [];
+  const { type, isConstant, value } = registerIn(state, register);
+  const isNull = type === SCALAR_VALUE && isConstant && value === 0n;
+  if (!(type & PTR_MAYBE_NULL) && !isNull) return [];
   return [
     ...atOrigin(failure, source, register),
     ...atUse(failure, source, state, register),
@@ -29,11 +31,12 @@ function atOrigin(failure: Failure, source: Source, register: number): Candidate
   if (made?.kind !== 'made' || code.op[made.insn] !== (BPF_JMP | BPF_CALL)) return [];
   if (made.step + 1 >= path.length) return [];
   const state = failure.statesAt([made.step + 1]).get(made.step + 1);
-  const leave = state && leaveInsns(failure, state);
+  const reference = state && registerIn(state, 0).reference;
+  const leave = state && leaveInsns(failure, state, reference);
   if (!state || !leave) return [];
   const line = source.at(made.insn);
   const name = line && assignedName(line.text);
-  const out = leaveText(failure, source, made.insn, state);
+  const out = leaveText(failure, source, made.insn, state, reference);
   const fix = name && out ? source.after(made.insn, ifThen(`!${name}`, out)) : undefined;
   const insns = guard((skip) => jumpImm(BPF_JNE, 0, 0, skip), leave);
   return [
@@ -42,14 +45,14 @@ function atOrigin(failure: Failure, source: Source, register: number): Candidate
       title: title(name),
       at: made.insn + 1,
       patch: behind(made.insn, insns),
-      source: fix ?? usedSource(failure, source, failure.state!),
+      source: fix ?? usedSource(failure, source, failure.state!, register),
     },
   ];
 }
 
 /** Before the instruction that uses it. */
 function atUse(failure: Failure, source: Source, state: Snapshot, register: number): Candidate[] {
-  const leave = leaveInsns(failure, state);
+  const leave = leaveInsns(failure, state, registerIn(state, register).reference);
   if (!leave) return [];
   const insns = guard((skip) => jumpImm(BPF_JNE, register, 0, skip), leave);
   return [
@@ -58,7 +61,7 @@ function atUse(failure: Failure, source: Source, state: Snapshot, register: numb
       title: title(usedName(failure, source)),
       at: failure.insn,
       patch: before(failure.insn, insns),
-      source: usedSource(failure, source, state),
+      source: usedSource(failure, source, state, register),
     },
   ];
 }
@@ -68,9 +71,10 @@ function usedName({ insn }: Failure, source: Source): string | undefined {
   return names.length === 1 ? names[0] : undefined;
 }
 
-function usedSource(failure: Failure, source: Source, state: Snapshot) {
+function usedSource(failure: Failure, source: Source, state: Snapshot, register: number) {
   const name = usedName(failure, source);
-  const out = leaveText(failure, source, failure.insn, state);
+  const { reference } = registerIn(state, register);
+  const out = leaveText(failure, source, failure.insn, state, reference);
   return name && out ? source.before(failure.insn, ifThen(`!${name}`, out)) : undefined;
 }
 

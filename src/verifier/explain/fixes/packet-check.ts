@@ -12,12 +12,13 @@ import {
 import { helperContract } from '../../../abi/index.ts';
 import { PTR_TO_CTX, PTR_TO_PACKET, PTR_TO_PACKET_END } from '../../state/layout.ts';
 import { before, type Candidate, type Maker } from './candidate.ts';
-import { argument, type Failure, historyOf, said } from './failure.ts';
+import { type Failure, historyOf, said } from './failure.ts';
 import { addImm, aluImm, type Insn, jumpReg, load, movReg, store } from './insns.ts';
 import { fetch, functionAt, guard, leaveInsns, leaveText } from './leave.ts';
 import type { Insertion } from './patch.ts';
 import { freeStack, scratchRegisters } from './scratch.ts';
 import { heldBy, type Holder, holderOf, type Known, registerIn } from './snapshot.ts';
+import { bytes } from '../causes/cause.ts';
 import { dereferenced, ifThen, type Source, withoutComments } from './source.ts';
 
 /** Where contexts have the packet's ends: offsets, and the size of the fields. */
@@ -50,10 +51,11 @@ export const packetChecks: Maker = (failure, source) => {
   return [
     {
       kind: 'bounds-check',
-      title: `Compare with \`data_end\` before ${size === 1 ? 'the byte is' : `the ${size} bytes are`} used.`,
+      title: `Compare with \`data_end\` before the ${bytes(size)} are used.`,
       at: insn,
       patch: { insertions: [...check, ...limit] },
-      source: checkSource(failure, source, pointer, off + size),
+      // Of two changes one text would tell only half.
+      source: limit.length === 0 ? checkSource(failure, source, pointer, off + size) : undefined,
     },
   ];
 };
@@ -310,6 +312,3 @@ function assignmentOf({ input, insn }: Failure, source: Source, name: string): s
   const statement = found && new RegExp(`\\b${name}\\s*=[^=].*;`).exec(withoutComments(found.text));
   return statement?.[0];
 }
-
-/** Which register the message of a rejected access is about. */
-export const subjectRegister = (failure: Failure, n = 0): number => argument(failure, n);

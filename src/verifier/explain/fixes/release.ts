@@ -5,10 +5,11 @@ import { before, behind, type Candidate, instead, type Maker } from './candidate
 import { argument, type Failure } from './failure.ts';
 import { aluImm, callHelper, type Insn, jumpImm, load, movImm, movReg, store } from './insns.ts';
 import { fetch, functionAt } from './leave.ts';
+import type { Patch } from './patch.ts';
 import { callKfunc, type Release, releaseOf } from './release-calls.ts';
 import { freeStack, savedAround } from './scratch.ts';
 import { heldBy, holderOf, registerIn, type Snapshot } from './snapshot.ts';
-import { argumentsOf, assignedName, type Source, withoutComments } from './source.ts';
+import { argumentsOf, assignedName, ifThen, type Source, withoutComments } from './source.ts';
 
 /** Places on the way to the exit that are tried. */
 const MOST_PLACES = 10;
@@ -25,7 +26,6 @@ export const releases: Maker = (failure, source) => {
   if (!release || since < 0) return [];
   const steps = placesBack(failure, since);
   const states = failure.statesAt([since, ...steps]);
-  const sourceFix = releaseSource(failure, source, acquired, since, release);
   const candidates: Candidate[] = [];
   for (const step of steps) {
     const state = states.get(step);
@@ -35,8 +35,9 @@ export const releases: Maker = (failure, source) => {
       kind: 'release',
       title: `Call ${release.name}() before this path leaves.`,
       at: path.insns[step]!,
-      ...made,
-      source: sourceFix,
+      patch: made.patch,
+      shown: made.shown,
+      source: releaseSource(failure, source, acquired, since, release, made.mayBeNull),
     });
   }
   return candidates;
@@ -55,6 +56,13 @@ function placesBack({ path, code }: Failure, since: number): number[] {
   return [...new Set(steps)];
 }
 
+interface ReleasePlace {
+  readonly patch: Patch;
+  readonly shown: readonly Insn[];
+  /** Whether something was acquired is not known there. */
+  readonly mayBeNull: boolean;
+}
+
 /** The release before one step of the path, on that path only. */
 function releaseAt(
   failure: Failure,
@@ -64,12 +72,13 @@ function releaseAt(
   id: number,
   release: Release,
   acquired: number,
-): Pick<Candidate, 'patch' | 'shown'> | undefined {
+): ReleasePlace | undefined {
   const { path } = failure;
   const to = path.insns[step]!;
   const saved = savedAround(failure, to, state);
   if (!saved) return undefined;
   let give: Insn[];
+  let mayBeNull = false;
   if (release.onStack) {
     const off = acquiring && objectOffset(failure, acquired, acquiring);
     if (off === undefined || state.current !== acquiring!.current) return undefined;
@@ -77,12 +86,13 @@ function releaseAt(
   } else {
     const holder = holderOf(state, ({ reference }) => reference === id);
     if (!holder) return undefined;
-    const mayBeNull = (heldBy(state, holder).type & PTR_MAYBE_NULL) !== 0;
+    mayBeNull = (heldBy(state, holder).type & PTR_MAYBE_NULL) !== 0;
     const skip = mayBeNull ? [jumpImm(BPF_JEQ, 1, 0, release.insns.length)] : [];
     give = [fetch(1, holder), ...skip, ...release.insns];
   }
   const insns = [...saved.save, ...give, ...saved.restore];
-  return { patch: { detours: [{ from: path.insns[step - 1]!, to, insns }] }, shown: give };
+  const patch = { detours: [{ from: path.insns[step - 1]!, to, insns }] };
+  return { patch, shown: give, mayBeNull };
 }
 
 /** Offset of the stack object that the call at `insn` set up. */
@@ -98,12 +108,14 @@ function releaseSource(
   acquired: number,
   since: number,
   release: Release,
+  mayBeNull: boolean,
 ): SourceFix | undefined {
   const text = source.at(acquired)?.text ?? '';
   const onStack = /\((?:.*,\s*)?(&\w+)[,)]/.exec(text)?.[1];
   const name = release.onStack ? onStack : assignedName(text);
   if (!name) return undefined;
-  return beforeReturn(failure, source, since, [`${release.name}(${name}${release.more});`]);
+  const call = `${release.name}(${name}${release.more});`;
+  return beforeReturn(failure, source, since, mayBeNull ? ifThen(name, call) : [call]);
 }
 
 /** Lines before the `return` by which the path leaves. */

@@ -11,7 +11,7 @@ import {
 import { before, type Candidate, instead, type Maker } from './candidate.ts';
 import { argument, type Failure, functionStart, historyOf } from './failure.ts';
 import { type Insn, jumpImm, movImm } from './insns.ts';
-import { functionAt, leaveValue, passValue } from './leave.ts';
+import { leaveValue, passValue } from './leave.ts';
 import { type Source, withoutComments } from './source.ts';
 
 /** A value the type does not allow is returned: another constant, or a limit before the exit. */
@@ -142,7 +142,3 @@ export const unsetRegisters: Maker = (failure, source) => {
     { kind, title, at: insn, patch: before(insn, set) },
   ];
 };
-
-/** The line that starts the function of an instruction. */
-export const headOf = (failure: Failure, source: Source) =>
-  source.at(functionAt(failure, failure.insn));

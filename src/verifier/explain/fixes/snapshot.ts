@@ -5,18 +5,13 @@ import {
   FRAMENO,
   ID,
   MASK,
-  NOT_INIT,
   OFF,
-  PTR_TO_STACK,
   REF_OBJ_ID,
   regAt,
-  REG_SIZE,
-  SCALAR_VALUE,
   slotAt,
   slotType,
   SMAX,
   SMIN,
-  STACK_INVALID,
   STACK_SPILL,
   TYPE,
   U0,
@@ -173,24 +168,3 @@ export function holderOf(state: Snapshot, fits: (known: Known) => boolean): Hold
 export function heldBy(state: Snapshot, { frame, register, slot }: Holder): Known {
   return knownAt(state.frames[frame]!.words, register < 0 ? slotAt(slot) : regAt(register));
 }
-
-/** Registers (0 to 9) that hold nothing at all, so that new instructions may use them. */
-export function unusedRegisters(state: Snapshot): number[] {
-  const { words } = state.frames[state.current]!;
-  return Array.from({ length: 10 }, (_, n) => n).filter((n) => words[regAt(n) + TYPE] === NOT_INIT);
-}
-
-/** Bytes of a frame's stack that were never written, as offsets from its frame pointer. */
-export function unwrittenBytes(frame: FrameCopy, from: number, size: number): number[] {
-  const bytes: number[] = [];
-  for (let off = from; off < from + size; off++) {
-    const slot = Math.floor((-off - 1) / REG_SIZE);
-    const byte = ((off % REG_SIZE) + REG_SIZE) % REG_SIZE;
-    const isOut = slot >= frame.slots;
-    if (isOut || slotType(frame.words, slotAt(slot), byte) === STACK_INVALID) bytes.push(off);
-  }
-  return bytes;
-}
-
-export const isNumber = ({ type }: Known): boolean => type === SCALAR_VALUE;
-export const isStackPointer = ({ type }: Known): boolean => type === PTR_TO_STACK;

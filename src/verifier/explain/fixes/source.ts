@@ -29,11 +29,6 @@ export class Source {
     return lineOf(this.#input.lineInfo, insn);
   }
 
-  /** Texts of all lines of the function that starts at `start`, and of those put into it. */
-  functionLines(start: number, end: number): LineInfo[] {
-    return this.#input.lineInfo.filter(({ insn }) => insn >= start && insn < end);
-  }
-
   /** A word occurs in the source, as far as it is known. */
   mentions(word: string): boolean {
     const pattern = new RegExp(`\\b${word}\\b`);
@@ -80,7 +75,7 @@ export class Source {
       if (/^[A-Za-z_].*\(/.test(text) && !text.trimEnd().endsWith(';')) {
         return { line: at + 1, isVoid: /\bvoid\s+\w+\s*\(/.test(text) };
       }
-      if (/^}/.test(text)) return undefined;
+      if (text.startsWith('}')) return undefined;
     }
     return undefined;
   }
@@ -100,7 +95,7 @@ export class Source {
       const text = this.text(file, at);
       if (text === undefined) return !this.#whole(file);
       const bare = withoutComments(text);
-      if (bare !== '') return /[;{}:]$/.test(bare) || /^#/.test(bare) || isComment(text);
+      if (bare !== '') return /[;{}:]$/.test(bare) || bare.startsWith('#') || isComment(text);
     }
     return true;
   }
@@ -131,6 +126,19 @@ export class Source {
       : undefined;
   }
 
+  /** A variable as an unsigned number of any width, as it is if that is its type. */
+  asUnsigned(insn: number, name: string): string {
+    const type = '(__u8|__u16|__u32|__u64|u32|u64|size_t|unsigned( \\w+)?|uint\\d+_t)';
+    const pattern = new RegExp(`\\b${type}\\s+([^;()]*,\\s*)?${name}\\b`);
+    const line = this.at(insn);
+    for (let at = line?.line ?? 0; line && at > 0; at--) {
+      const text = this.text(line.file, at);
+      if (text !== undefined && pattern.test(withoutComments(text))) return name;
+      if (text?.startsWith('}')) break;
+    }
+    return `(unsigned long)${name}`;
+  }
+
   /** Lines behind the statement of an instruction, which must end in its line. */
   after(insn: number, lines: readonly string[]): SourceFix | undefined {
     const line = this.at(insn);
@@ -148,11 +156,13 @@ export class Source {
   }
 }
 
-/** A source with a fix put in. */
-export function applySourceFix(text: string, { line, insert, lines }: SourceFix): string {
+/** A source with fixes put in: their lines count in the text as it was. */
+export function applySourceFixes(text: string, fixes: readonly SourceFix[]): string {
   const all = text.split('\n');
-  const start = insert === 'after' ? line : line - 1;
-  all.splice(start, insert === 'instead' ? 1 : 0, ...lines);
+  for (const { line, insert, lines } of fixes.toSorted((a, b) => b.line - a.line)) {
+    const start = insert === 'after' ? line : line - 1;
+    all.splice(start, insert === 'instead' ? 1 : 0, ...lines);
+  }
   return all.join('\n');
 }
 
@@ -199,11 +209,12 @@ export function isStatement(text: string): boolean {
   return /^(if|switch)\s*\(/.test(bare) ? true : isBalanced(text) && /[;{]$/.test(bare);
 }
 
+const DECLARATION =
+  /^\s*(const\s+)?((struct|union|enum|unsigned|signed)\s+)?\w+\s+\**\s*\w+(\[.*\])?\s*[=;,]/;
+
 /** `int x = 1;`, `struct s *p = …` */
 export const isDeclaration = (text: string): boolean =>
-  /^\s*(const\s+)?(struct\s+|union\s+|enum\s+|unsigned\s+|signed\s+)?\w+\s+\**\s*\w+(\[.*\])?\s*(=|;|,)/.test(
-    text,
-  ) && !/^\s*(return|goto)\b/.test(text);
+  DECLARATION.test(text) && !/^\s*(return|goto)\b/.test(text);
 
 /** The variable that a line sets to the result of a call: `struct v *p = lookup(…);` → 'p'. */
 export function assignedName(text: string): string | undefined {
