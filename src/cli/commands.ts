@@ -99,6 +99,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'the loader has only these: bpf,perfmon,net_admin,sys_admin; all (default), none',
       },
       unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
+      portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
       counterexample: {

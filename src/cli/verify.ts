@@ -40,6 +40,7 @@ export interface VerifiedProgram {
 interface Settings {
   readonly logLevel: number;
   readonly capabilities: VerifierCapabilities;
+  readonly portable: boolean;
   readonly explain: boolean;
   readonly counterexample: boolean;
 }
@@ -57,6 +58,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const settings: Settings = {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
+    portable: call.flag('portable'),
     explain: call.flag('explain') || call.flag('counterexample'),
     counterexample: call.flag('counterexample'),
   };
@@ -172,16 +174,16 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities } = settings;
+  const { logLevel, capabilities, portable } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities });
+    const first = verify(input, profile, { logLevel, capabilities, portable });
     if (first.ok) return { file, program, input, result: first };
-    const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const diagnosis =
-      settings.explain &&
-      diagnose(input, profile, { capabilities, sourceText: sourceBeside(file) });
+    const rules = { capabilities, portable };
+    const result = logLevel === 0 ? verify(input, profile, { ...rules, logLevel: 1 }) : first;
+    if (!settings.explain) return { file, program, input, result };
+    const diagnosis = diagnose(input, profile, { ...rules, sourceText: sourceBeside(file) });
     return { file, program, input, result, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };

@@ -98,6 +98,8 @@ export interface VerifyOptions {
    * 2 GiB; what Linux accepts of its own selftests needs at most a tenth of that.
    */
   readonly stateMemory?: number;
+  /** Refuse what Linux does not have (extensions of beeyard). Default: no. */
+  readonly portable?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
   /** Sees the walk as it happens. */
