@@ -1,5 +1,7 @@
 /** The three forms of `beeyard verify`'s answer. */
 import { basename } from 'node:path';
+import { wrapText } from '../base/index.ts';
+import { counterexampleData, counterexampleText } from '../tools/counterexample/index.ts';
 import { diagnosisText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
 import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
@@ -35,7 +37,10 @@ function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
   const log = one.result && (logs || !one.result.ok) ? one.result.log : '';
   if (!one.diagnosis) return log;
-  return `${log}\n${diagnosisText(one.diagnosis, io.columns)}`;
+  const text = `${log}\n${diagnosisText(one.diagnosis, io.columns)}`;
+  if (!one.counterexample) return text;
+  const lines = counterexampleText(one.counterexample);
+  return [text, '', ...lines.flatMap((line) => wrapText(line, io.columns, '', '    '))].join('\n');
 }
 
 /** Files are named only when there are several. */
@@ -100,7 +105,8 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
   io.out(`${toJson(programs.map(jsonOf), pretty)}\n`);
 }
 
-function jsonOf({ file, program, input, result, refusal, bug, diagnosis }: VerifiedProgram) {
+function jsonOf({ file, program, input, result, refusal, bug, ...rest }: VerifiedProgram) {
+  const { diagnosis, counterexample } = rest;
   return {
     file,
     name: program.name,
@@ -114,6 +120,7 @@ function jsonOf({ file, program, input, result, refusal, bug, diagnosis }: Verif
     ...(bug ? { error: bug.stack ?? bug.message } : {}),
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
     ...diagnosis,
+    ...(counterexample ? { counterexample: counterexampleData(counterexample) } : {}),
   };
 }
 
