@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
-  type Explanation,
-  explain,
+  type Diagnosis,
+  diagnose,
   type KernelProfile,
   type VerifierCapabilities,
   type VerifierInput,
@@ -28,7 +28,8 @@ export interface VerifiedProgram {
   readonly input?: VerifierInput;
   readonly refusal?: KernelError;
   readonly bug?: Error;
-  readonly explanation?: Explanation;
+  /** With --explain, of what was rejected. */
+  readonly diagnosis?: Diagnosis;
 }
 
 /** How programs are verified. */
@@ -134,8 +135,8 @@ function verifyProgram(
     const first = verify(input, profile, { logLevel, capabilities });
     if (first.ok) return { file, program, input, result: first };
     const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const explanation = settings.explain && explain(input, profile, { capabilities });
-    return { file, program, input, result, ...(explanation ? { explanation } : {}) };
+    const diagnosis = settings.explain && diagnose(input, profile, { capabilities });
+    return { file, program, input, result, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
     return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };

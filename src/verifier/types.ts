@@ -215,6 +215,11 @@ export interface VerifierObserver {
   backtracking?(message: Message, insn: number): void;
   /** A frame of another state is shown behind `message`. */
   otherState?(message: Message, frame: FuncState): void;
+  /**
+   * The path was rejected at instruction `insn`. True: the walk leaves it and goes on with the
+   * others, as explanations do that look for further errors.
+   */
+  rejected?(insn: number): boolean;
   /** A function was walked through; `ok` if without a rejection. */
   functionDone?(ok: boolean): void;
 }

@@ -1,5 +1,5 @@
 import { wrapText } from '../../base/index.ts';
-import type { Explanation, ExplainedInsn, ExplainedStep } from './types.ts';
+import type { Diagnosis, Explanation, ExplainedInsn, ExplainedStep, MissingFact } from './types.ts';
 
 /** Steps of the history shown in text; the data has them all. */
 const SHOWN_STEPS = 8;
@@ -25,6 +25,34 @@ export function explanationText(explanation: Explanation, width = 100): string {
   }
   return lines.join('\n');
 }
+
+/** As `explanationText`, with the missing fact and the further errors. */
+export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
+  const { explanation, missing, others } = diagnosis;
+  const lines = [explanationText(explanation, width)];
+  if (missing) lines.push('', ...missingLines(missing, explanation, width));
+  if (others.length > 0) {
+    lines.push('', others.length === 1 ? 'One more error:' : `${others.length} more errors:`);
+    for (const one of others) lines.push(...otherLines(one, width));
+  }
+  return lines.join('\n');
+}
+
+function missingLines(missing: MissingFact, explanation: Explanation, width: number): string[] {
+  const { at, needs, known, enough } = missing;
+  const place = at.insn === explanation.at.insn ? '' : ` before insn ${at.insn}${lineText(at)}`;
+  const now = known ? ` (known: ${known})` : '';
+  const rest = enough ? 'With that the program passes.' : 'That alone is not enough.';
+  return wrapText(`Tried: it needs ${needs}${now}${place}. ${rest}`, width);
+}
+
+function otherLines(one: Explanation, width: number): string[] {
+  const { at, problem } = one;
+  const place = at.line ? `${baseName(at.line.file)}:${at.line.line}` : `insn ${at.insn}`;
+  return wrapText(`${place}: ${problem}`, width, '  - ', '    ');
+}
+
+const lineText = ({ line }: ExplainedInsn) => (line ? `, line ${line.line}` : '');
 
 function placeLines(at: ExplainedInsn): string[] {
   const insn = `    insn ${at.insn}: ${at.text}`;

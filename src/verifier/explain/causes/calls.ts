@@ -67,6 +67,7 @@ export const callCauses: CauseTable = {
     ],
   }),
   'subprog.stack_combined': (s) => ({
+    at: deepest(s),
     problem:
       `The functions that call each other here need ${number(s, 1)} bytes of stack in all; ` +
       'there are 512.',
@@ -178,12 +179,20 @@ export const callCauses: CauseTable = {
 function argumentType(s: Situation) {
   const expected = s.message.args[2];
   const words = Array.isArray(expected) ? expected.join(', ') : String(expected);
+  const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
+    ...(mayBeNull && { id: 'null-check-missing' as const }),
     problem: `Argument ${number(s, 0)} is of kind ${text(s, 1)}, but the function takes: ${words}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
-      ...(text(s, 1).includes('or_null') ? ['Check it for NULL first: `if (!p) return 0;`'] : []),
+      ...(mayBeNull ? ['Check it for NULL first: `if (!p) return 0;`'] : []),
     ],
   };
+}
+
+/** Where the function that needs the most stack begins. */
+function deepest({ env }: Situation): number {
+  const most = Math.max(...env.subprogs.map(({ stackDepth }) => stackDepth));
+  return env.subprogs.find(({ stackDepth }) => stackDepth === most)?.start ?? 0;
 }

@@ -3,10 +3,12 @@ import {
   type Cause,
   type CauseTable,
   earlier,
+  isVariable,
   number,
   register,
   type Situation,
   text,
+  variableLength,
 } from './cause.ts';
 
 /** Causes of rejected loads, stores and memory arguments. */
@@ -26,12 +28,8 @@ export const memoryCauses: CauseTable = {
       `memory that has ${bytes(number(s, 0))}.`,
     advice: ['Stay within the size given when the memory was reserved or passed in.'],
   }),
-  'mem.max_outside': maxOutside,
-  'mem.min_outside': (s) => ({
-    problem: `${reg(s)} may point before the start of ${whatOf(s)}.`,
-    subject: register(s, number(s, 0)),
-    advice: ['Make the index unsigned, or check that it is not negative before it is added.'],
-  }),
+  'mem.max_outside': outside,
+  'mem.min_outside': outside,
   'mem.min_negative': (s) => ({
     problem: `${reg(s)} may have a negative offset, so the access may lie before ${whatOf(s)}.`,
     subject: register(s, number(s, 0)),
@@ -64,22 +62,12 @@ export const memoryCauses: CauseTable = {
   'mem.misaligned': (s) => ({
     problem:
       `An access of ${bytes(number(s, 4))} is not at a multiple of its size, and this load ` +
-      `` +
-      `` +
-      `` +
-      `` +
-      `` +
       `asks for aligned accesses.`,
     advice: ['Read the field bytewise, drop `packed`, or load without strict alignment.'],
   }),
   'mem.misaligned_packet': (s) => ({
     problem:
       `An access of ${bytes(number(s, 4))} to the packet is not at a multiple of its size, ` +
-      `` +
-      `` +
-      `` +
-      `` +
-      `` +
       `and this load asks for aligned accesses.`,
     advice: ['Read the field bytewise with `__builtin_memcpy`.'],
   }),
@@ -106,11 +94,6 @@ export const memoryCauses: CauseTable = {
   'mem.leaks_address': (s) => ({
     problem:
       `The kernel address in ${reg(s)} would become readable in ${text(s, 1)}; this loader ` +
-      `` +
-      `` +
-      `` +
-      `` +
-      `` +
       `may not see kernel addresses.`,
     subject: register(s, number(s, 0)),
     advice: ['Store a number instead of the pointer, or load with CAP_PERFMON.'],
@@ -136,14 +119,7 @@ export const memoryCauses: CauseTable = {
       `${number(s, 1)} of them was never written.`,
     advice: ['Initialise the variable: `= {}` clears all of it, also the padding between fields.'],
   }),
-  'stack.out_of_bounds': (s) => ({
-    problem: `The access to fp${signed(number(s, 2))} lies outside the 512 bytes of stack.`,
-    subject: register(s, number(s, 1)),
-    advice: [
-      'Move large variables to a per-CPU array map.',
-      'Check the index of arrays on the stack.',
-    ],
-  }),
+  'stack.out_of_bounds': stackOutside,
   'stack.variable_out_of_bounds': (s) => ({
     problem: `An index into the stack may lead outside of it.`,
     subject: register(s, number(s, 1)),
@@ -188,6 +164,27 @@ function packetBounds(s: Situation): Cause {
   };
 }
 
+function stackOutside(s: Situation): Cause {
+  const [regno, off, size] = [number(s, 1), number(s, 2), number(s, 3)];
+  const length = variableLength(s, regno);
+  if (length !== undefined) {
+    return {
+      id: 'length-unbounded',
+      problem: `The length in R${length} may be ${size}, but the buffer on the stack (fp${signed(off)}) has at most ${bytes(Math.max(-off, 0))}.`,
+      subject: register(s, length),
+      advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
+    };
+  }
+  return {
+    problem: `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below fp).`,
+    subject: register(s, regno),
+    advice: [
+      'Move large variables to a per-CPU array map.',
+      'Check the index of arrays on the stack.',
+    ],
+  };
+}
+
 function invalidAccess(s: Situation): Cause {
   const type = text(s, 1);
   const subject = register(s, number(s, 0));
@@ -205,6 +202,7 @@ function invalidAccess(s: Situation): Cause {
   }
   if (type.endsWith('_or_null') || type.includes('or_null_')) {
     return {
+      id: 'null-check-missing',
       problem:
         `${reg(s)} may be NULL: its ${type.replace('_or_null', '')} was not checked on ` +
         `this path.`,
@@ -216,6 +214,7 @@ function invalidAccess(s: Situation): Cause {
     };
   }
   return {
+    ...(type.startsWith('untrusted_') && { id: 'trust-lost' as const }),
     problem: `Memory cannot be accessed through ${reg(s)}, which is of kind ${type}.`,
     subject,
     advice: ['Use the pointer the helper or the context gave for this, or a helper that reads it.'],
@@ -239,23 +238,56 @@ function stackUninit(off: number, byte: number, size: number) {
   };
 }
 
-function maxOutside(s: Situation): Cause {
-  const found = earlier(s, 'mem.value_bounds') ?? earlier(s, 'mem.region_bounds');
-  const subject = register(s, number(s, 0));
-  const advice = [
-    'Limit the index before it is added, on the very variable that is used: ' +
-      '`if (i >= N) return 0;`',
-    'If the check is there already, the compiler may have tested a copy: mask the index ' +
-      '(`i &= N - 1`) or keep it in one variable with `barrier_var(i)`.',
-  ];
-  if (!found) {
-    return { problem: `${reg(s)} may point behind ${whatOf(s)}.`, subject, advice };
+/** An access that leaves memory of known size: by its length, its constant offset or its index. */
+function outside(s: Situation): Cause {
+  const regno = number(s, 0);
+  const found =
+    earlier(s, 'mem.value_bounds') ??
+    earlier(s, 'mem.key_bounds') ??
+    earlier(s, 'mem.region_bounds');
+  const [total, off, size] = (found?.args ?? []).map(Number) as [number, number, number];
+  const length = variableLength(s, regno);
+  if (length !== undefined && found) {
+    return {
+      id: 'length-unbounded',
+      problem: `The length in R${length} may be ${size}, but of ${whatOf(s)} only ${bytes(Math.max(total - off, 0))} are left.`,
+      subject: register(s, length),
+      advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
+    };
   }
-  const [total, off, size] = found.args.map(Number) as [number, number, number];
-  const problem =
-    `The access may reach byte ${off + size} of ${whatOf(s)}: the offset in ${reg(s)} can be ` +
-    `${off}, and must be at most ${total - size}.`;
-  return { problem, subject, advice };
+  const subject = register(s, regno);
+  if (!isVariable(s, regno)) {
+    return {
+      id: found?.code.startsWith('mem.region') ? 'memory-bounds' : 'map-value-bounds',
+      problem: `The access covers bytes ${off} to ${off + size - 1} of ${whatOf(s)}.`,
+      subject,
+      advice: [
+        'Stay within the object: compare the struct used here with the one the memory is declared with.',
+      ],
+    };
+  }
+  return { ...(found && off < 0 ? tooLow(s) : tooHigh(s, total, off, size)), subject };
+}
+
+function tooLow(s: Situation): Cause {
+  return {
+    problem: `${reg(s)} may point before the start of ${whatOf(s)}.`,
+    advice: ['Make the index unsigned, or check that it is not negative before it is added.'],
+  };
+}
+
+function tooHigh(s: Situation, total: number, off: number, size: number): Cause {
+  return {
+    problem:
+      `The access may reach byte ${off + size} of ${whatOf(s)}: the offset in ${reg(s)} can be ` +
+      `${off}, and must be at most ${total - size}.`,
+    advice: [
+      'Limit the index before it is added, on the very variable that is used: ' +
+        '`if (i >= N) return 0;`',
+      'If the check is there already, the compiler may have tested a copy: mask the index ' +
+        '(`i &= N - 1`) or keep it in one variable with `barrier_var(i)`.',
+    ],
+  };
 }
 
 /** What memory the words are about, from the line the kernel prints before. */
