@@ -103,9 +103,9 @@ class Related {
     const source = op & BPF_X ? this.#relationAt(frame, code.src[insn]!) : undefined;
     const target = isMov ? undefined : this.#relationAt(frame, code.dst[insn]!);
     const copied = isHalf && source ? 'half' : source;
-    const any = source ?? target;
+    const from = source ?? target;
     const key = keyOf(frame, code.dst[insn]!);
-    this.#set(key, isMov ? copied : any && (any === 'source' ? 'source' : 'result'));
+    this.#set(key, isMov ? copied : from && (from === 'source' ? 'source' : 'result'));
   }
 
   #atMemory(step: number, insn: number, frame: number, cls: number): void {

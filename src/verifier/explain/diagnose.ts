@@ -1,4 +1,5 @@
 import type { KernelProfile, VerifierInput, VerifyOptions } from '../types.ts';
+import type { CauseId } from './cause-ids.ts';
 import { type Rejected, rejectedBy } from './explain.ts';
 import { type Assumption, Budget, GIVEN_UP } from './probe/assumptions.ts';
 import type { Situated } from './probe/candidates.ts';
@@ -99,11 +100,25 @@ class Search {
   }
 }
 
+/** Causes that one check mends. */
+const BOUNDS: readonly CauseId[] = [
+  'index-out-of-range',
+  'index-unbounded',
+  'negative-length',
+  'pointer-offset-unbounded',
+  'pointer-offset-too-large',
+  'length-unbounded',
+  'zero-length',
+  'stack-index',
+];
+
+const familyOf = (cause: CauseId) => (BOUNDS.includes(cause) ? 'bounds' : cause);
+
 /** One mistake at two places: the same instruction, line, or value with the same lack. */
 function isSame(one: Rejected, next: Rejected): boolean {
   const [a, b] = [one.explanation, next.explanation];
   if (a.at.insn === b.at.insn) return true;
-  if (a.cause !== b.cause) return false;
+  if (familyOf(a.cause) !== familyOf(b.cause)) return false;
   const origin = one.steps[0]?.insn;
   const sameLine = a.at.line !== undefined && a.at.line.line === b.at.line?.line;
   return sameLine || (origin !== undefined && origin === next.steps[0]?.insn);

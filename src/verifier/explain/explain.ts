@@ -1,3 +1,4 @@
+import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
 import { composeObservers } from '../observers.ts';
 import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from '../types.ts';
@@ -95,7 +96,7 @@ export function explanationOf(
     kernel: reason.text,
     problem: cause.problem,
     at,
-    blame: describe(env, cause.blame ?? blameOf(cause, at.insn, steps)),
+    blame: describe(env, bodyOf(env, cause.blame ?? blameOf(cause, at.insn, steps))),
     subject: place && { name: placeName(place), value: values.texts.get(lastSerial(path)) ?? '' },
     steps,
     advice: cause.advice,
@@ -145,6 +146,18 @@ function lateSteps(
   if (late < 0) return [];
   const what = 'this check comes after the use';
   return [{ ...describe(path.env, late), kind: 'late', what, value: '' }];
+}
+
+/**
+ * The first instruction of a function has the line of its head; what it does stands on the line
+ * that follows.
+ */
+function bodyOf(env: VerifierEnv, insn: number): number {
+  const { lineInfo, functionInfo } = env.input;
+  if (insn === 0 || !functionInfo.some((one) => one.insn === insn)) return insn;
+  const next = lineInfo.find((line) => line.insn > insn);
+  const end = functionInfo.find((one) => one.insn > insn)?.insn ?? env.length;
+  return next && next.insn < end ? next.insn : insn;
 }
 
 /** Number of the step before the one that was rejected. */

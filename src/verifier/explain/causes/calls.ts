@@ -1,21 +1,24 @@
-import { type CauseTable, number, register, type Situation, text } from './cause.ts';
+import { helperContract } from '../../../abi/index.ts';
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../isa/index.ts';
+import { BASE_TYPE_MASK, PTR_TO_CTX, TYPE } from '../../state/layout.ts';
+import { isCall } from '../insn.ts';
+import {
+  type Cause,
+  type CauseTable,
+  lastInsn,
+  lastWord,
+  number,
+  register,
+  type Situation,
+  text,
+} from './cause.ts';
 
 const reg = (s: Situation, n = 0) => `R${number(s, n)}`;
 
 /** Causes of rejected calls. */
 export const callCauses: CauseTable = {
-  'call.invalid_func': (s) =>
-    number(s, 1) === 0xbad2310
-      ? {
-          problem:
-            'The program reads a field or type that the target kernel does not have, on ' +
-            'a path that can be reached.',
-          advice: ['Guard the access with bpf_core_field_exists() or bpf_core_type_exists().'],
-        }
-      : {
-          problem: `The kernel has no helper number ${number(s, 1)}.`,
-          advice: ['Check the kernel version the program was written for.'],
-        },
+  'call.invalid_func': unknownHelper,
+  'call.packet_access': packetArgument,
   'call.wrong_program_type': (s) => ({
     problem:
       `Programs of this type (or this loader's privileges) do not have the helper ` +
@@ -67,7 +70,7 @@ export const callCauses: CauseTable = {
     ],
   }),
   'subprog.stack_combined': (s) => ({
-    at: deepest(s),
+    ...deepest(s),
     problem:
       `The functions that call each other here need ${number(s, 1)} bytes of stack in all; ` +
       'there are 512.',
@@ -121,6 +124,33 @@ export const callCauses: CauseTable = {
     problem: `The program would return the kernel address in ${reg(s)}.`,
     subject: register(s, number(s, 0)),
     advice: ['Return a number.'],
+  }),
+  'kfunc.not_gpl': (s) => ({
+    ...firstKfunc(s),
+    problem: 'Kernel functions are for programs under a GPL-compatible licence.',
+    advice: ['`char LICENSE[] SEC("license") = "GPL";` if that is your licence.'],
+  }),
+  'kfunc.device_bound': (s) => ({
+    ...firstKfunc(s),
+    problem: 'The metadata functions of XDP are for programs bound to a device.',
+    advice: ['Load with BPF_F_XDP_DEV_BOUND_ONLY and the interface.'],
+  }),
+  'kfunc.no_btf': (s) => ({
+    ...firstKfunc(s),
+    problem: 'There is no type information in which the kernel function could be found.',
+    advice: ['The kernel needs CONFIG_DEBUG_INFO_BTF, and the module that has it must be loaded.'],
+  }),
+  'subprog.tail_call_depth': (s) => ({
+    ...deepest(s),
+    problem:
+      `A function that does tail calls is called with ${number(s, 0)} bytes of stack in use; ` +
+      'at most 256 are possible then.',
+    advice: ['Move large variables to a map, or do the tail call in the main program.'],
+  }),
+  'subprog.stack_of_one': (s) => ({
+    at: s.env.subprogs[number(s, 0)]?.start ?? 0,
+    problem: `A function needs ${number(s, 1)} bytes of stack; there are 512.`,
+    advice: ['Move large variables to a per-CPU array map.'],
   }),
   'kfunc.not_allowed': (s) => ({
     problem: `Programs of this type may not call ${text(s, 0)}().`,
@@ -176,6 +206,67 @@ export const callCauses: CauseTable = {
   }),
 };
 
+/** What libbpf writes in place of things it did not find: CO-RE relocations, maps, functions. */
+const POISONED_RELOCATION = 0xbad2310;
+const POISONED_MAPS = 2_001_000_000;
+const POISONED_FUNCTIONS = 2_002_000_000;
+const MOST_POISONED = 100_000;
+
+/** A helper that does not exist; mostly one that libbpf made up for what it did not find. */
+function unknownHelper(s: Situation): Cause {
+  const helper = number(s, 1);
+  const id = 'loader-or-btf' as const;
+  if (helper === POISONED_RELOCATION) {
+    return {
+      id,
+      problem:
+        'The program needs a field, type or enumerator that the target kernel does not have, on ' +
+        'a path that can be reached.',
+      advice: ['Guard the access with bpf_core_field_exists() or bpf_core_type_exists().'],
+    };
+  }
+  if (helper >= POISONED_FUNCTIONS && helper < POISONED_FUNCTIONS + MOST_POISONED) {
+    return {
+      id,
+      problem:
+        'The program calls a weak kernel function that the target kernel does not have, on a ' +
+        'path that can be reached.',
+      advice: ['Guard the call with bpf_ksym_exists(function).'],
+    };
+  }
+  if (helper >= POISONED_MAPS && helper < POISONED_MAPS + MOST_POISONED) {
+    return {
+      id,
+      problem: 'The program uses a map that the loader did not create.',
+      advice: ['Let the loader create it (autocreate), or guard what uses it.'],
+    };
+  }
+  return {
+    problem: `The kernel has no helper number ${helper}.`,
+    advice: ['Check the kernel version the program was written for.'],
+  };
+}
+
+/** A packet pointer as an argument: instead of the context, or of memory this helper may not see. */
+function packetArgument(s: Situation): Cause {
+  const { env } = s;
+  const contract = helperContract(env.code.imm[Math.max(lastInsn(s), 0)]!);
+  const isContext = contract?.args[0]?.kind === 'ctx';
+  const base = (lastWord(s, 1, TYPE) ?? 0) & BASE_TYPE_MASK;
+  if (isContext && base !== PTR_TO_CTX && base !== 0) {
+    return {
+      id: 'helper-argument-type',
+      problem: 'The first argument must be the context, but it is something else.',
+      subject: register(s, 1),
+      advice: ['Pass `ctx` as the program got it.'],
+    };
+  }
+  return {
+    problem: 'This program type may not hand the packet itself to this helper.',
+    advice: ['Copy what is needed to the stack and pass that.'],
+  };
+}
+
 function argumentType(s: Situation) {
   const expected = s.message.args[2];
   const words = Array.isArray(expected) ? expected.join(', ') : String(expected);
@@ -191,8 +282,23 @@ function argumentType(s: Situation) {
   };
 }
 
-/** Where the function that needs the most stack begins. */
-function deepest({ env }: Situation): number {
+/** The function that needs the most stack: where it begins, and its first call of another. */
+function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {
   const most = Math.max(...env.subprogs.map(({ stackDepth }) => stackDepth));
-  return env.subprogs.find(({ stackDepth }) => stackDepth === most)?.start ?? 0;
+  const index = env.subprogs.findIndex(({ stackDepth }) => stackDepth === most);
+  const start = env.subprogs[index]?.start ?? 0;
+  const end = env.subprogs[index + 1]?.start ?? env.length;
+  for (let insn = start; insn < end; insn++) {
+    if (isCall(env, insn) && env.code.src[insn] === BPF_PSEUDO_CALL)
+      return { at: insn, blame: start };
+  }
+  return { at: start };
+}
+
+/** The first call of a kernel function, for words that name none. */
+function firstKfunc({ env }: Situation): Pick<Cause, 'at'> {
+  for (let insn = 0; insn < env.length; insn++) {
+    if (isCall(env, insn) && env.code.src[insn] === BPF_PSEUDO_KFUNC_CALL) return { at: insn };
+  }
+  return {};
 }

@@ -1,9 +1,28 @@
 import {
+  BASE_TYPE_MASK,
+  MASK,
+  PTR_TO_MAP_KEY,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_META,
+  PTR_TO_STACK,
+  S32_MAX,
+  S32_MIN,
+  SCALAR_VALUE,
+  slotAt,
+  slotType,
+  STACK_SPILL,
+  TYPE,
+  VALUE,
+} from '../../state/layout.ts';
+import { lineageOf } from '../lineage.ts';
+import {
   bytes,
   type Cause,
   type CauseTable,
   earlier,
   isVariable,
+  lastWord,
   number,
   register,
   type Situation,
@@ -55,6 +74,7 @@ export const memoryCauses: CauseTable = {
     advice: ['Add `if (len == 0) return 0;` before the call.'],
   }),
   'mem.size_unbounded': (s) => ({
+    ...(isShortSigned(s) && { id: 'negative-length' as const }),
     problem: `The length in ${reg(s)} has no upper limit.`,
     subject: register(s, number(s, 0)),
     advice: ['Write `if (len > sizeof(buffer)) len = sizeof(buffer);` or `len &= MAX;` before.'],
@@ -170,13 +190,17 @@ function stackOutside(s: Situation): Cause {
   if (length !== undefined) {
     return {
       id: 'length-unbounded',
-      problem: `The length in R${length} may be ${size}, but the buffer on the stack (fp${signed(off)}) has at most ${bytes(Math.max(-off, 0))}.`,
+      problem:
+        `The length in R${length} may be ${size}, but the buffer on the stack ` +
+        `(fp${signed(off)}) has at most ${bytes(Math.max(-off, 0))}.`,
       subject: register(s, length),
       advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
     };
   }
   return {
-    problem: `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below fp).`,
+    problem:
+      `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below ` +
+      `fp).`,
     subject: register(s, regno),
     advice: [
       'Move large variables to a per-CPU array map.',
@@ -185,9 +209,26 @@ function stackOutside(s: Situation): Cause {
   };
 }
 
+/** The register is the constant zero. */
+function isNull(s: Situation): boolean {
+  const n = number(s, 0);
+  const words = [VALUE, VALUE + 1, MASK, MASK + 1].map((word) => lastWord(s, n, word));
+  return words.every((word) => word === 0);
+}
+
 function invalidAccess(s: Situation): Cause {
   const type = text(s, 1);
   const subject = register(s, number(s, 0));
+  if (type === 'scalar' && isNull(s)) {
+    return {
+      id: 'null-check-missing',
+      problem: `${reg(s)} is NULL on this path, and is used as a pointer.`,
+      subject,
+      advice: [
+        'The check is there, but the path on which the pointer is NULL goes on: return from it.',
+      ],
+    };
+  }
   if (type === 'scalar') {
     return {
       problem: `${reg(s)} is used as a pointer, but it holds a plain number here.`,
@@ -221,9 +262,28 @@ function invalidAccess(s: Situation): Cause {
   };
 }
 
+/** The stack byte at `off` is part of a pointer, which this loader may not see. */
+function isSpilledPointer({ path, env }: Situation, off: number): boolean {
+  const words = path.last[path.frames[path.length - 1] ?? 0];
+  const spi = Math.floor((-off - 1) / 8);
+  if (env.allowPtrLeaks || !words || off >= 0) return false;
+  const r = slotAt(spi);
+  return words[r + TYPE]! > SCALAR_VALUE && slotType(words, r, 7) === STACK_SPILL;
+}
+
+function leakedPointer(s: Situation): Cause {
+  return {
+    id: 'pointer-leak',
+    problem: 'The call would read a pointer that is saved on the stack, which shows its address.',
+    subject: register(s, number(s, 1)),
+    advice: ['Store a number instead of the pointer, or load with CAP_PERFMON.'],
+  };
+}
+
 function stackUninit(off: number, byte: number, size: number) {
   return (s: Situation): Cause => {
     const isFixed = typeof s.message.args[off] === 'number';
+    if (isFixed && isSpilledPointer(s, number(s, off) + number(s, byte))) return leakedPointer(s);
     const where = isFixed ? `fp${number(s, off)}` : 'a variable offset';
     return {
       problem:
@@ -250,24 +310,49 @@ function outside(s: Situation): Cause {
   if (length !== undefined && found) {
     return {
       id: 'length-unbounded',
-      problem: `The length in R${length} may be ${size}, but of ${whatOf(s)} only ${bytes(Math.max(total - off, 0))} are left.`,
+      problem:
+        `The length in R${length} may be ${size}, but of ${whatOf(s)} only ` +
+        `${bytes(Math.max(total - off, 0))} are left.`,
       subject: register(s, length),
       advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
     };
   }
   const subject = register(s, regno);
-  if (!isVariable(s, regno)) {
+  if (!isVariable(s, regno) && !isIndexed(s, regno)) {
     return {
       id: found?.code.startsWith('mem.region') ? 'memory-bounds' : 'map-value-bounds',
       problem: `The access covers bytes ${off} to ${off + size - 1} of ${whatOf(s)}.`,
       subject,
       advice: [
-        'Stay within the object: compare the struct used here with the one the memory is declared with.',
+        'Stay within the object: compare the struct used here with the one the memory is ' +
+          'declared with.',
       ],
     };
   }
-  return { ...(found && off < 0 ? tooLow(s) : tooHigh(s, total, off, size)), subject };
+  const low = found !== undefined && off < 0;
+  return {
+    id: 'index-out-of-range',
+    ...(low ? tooLow(s) : tooHigh(s, total, off, size)),
+    subject,
+  };
 }
+
+/** An index that is known exactly, as loops have on each round. */
+function isIndexed(s: Situation, regno: number): boolean {
+  const steps = lineageOf(s.path, register(s, regno), s.path.length - 1);
+  const changed = steps.flatMap(({ kind, insn }) => (kind === 'changed' ? [insn] : []));
+  const isLoop = new Set(changed).size < changed.length;
+  return isLoop || steps.some(({ kind }) => kind === 'moved');
+}
+
+/** A number whose low half is limited from above but may be negative: a signed int. */
+function isShortSigned(s: Situation): boolean {
+  const n = number(s, 0);
+  const [min, max] = [lastWord(s, n, S32_MIN) ?? 0, lastWord(s, n, S32_MAX) ?? 0];
+  return min < 0 && max < MAX_S32;
+}
+
+const MAX_S32 = 0x7fff_ffff;
 
 function tooLow(s: Situation): Cause {
   return {
@@ -298,5 +383,13 @@ function whatOf(s: Situation): string {
   if (key) return `the map's key of ${bytes(Number(key.args[0]))}`;
   const region = earlier(s, 'mem.region_bounds');
   if (region) return `the memory of ${bytes(Number(region.args[0]))}`;
-  return 'the packet';
+  return POINTEES[(lastWord(s, number(s, 0), TYPE) ?? 0) & BASE_TYPE_MASK] ?? 'the memory';
 }
+
+const POINTEES: Readonly<Record<number, string>> = {
+  [PTR_TO_PACKET]: 'the packet',
+  [PTR_TO_PACKET_META]: "the packet's metadata",
+  [PTR_TO_MAP_VALUE]: "the map's value",
+  [PTR_TO_MAP_KEY]: "the map's key",
+  [PTR_TO_STACK]: 'the stack',
+};

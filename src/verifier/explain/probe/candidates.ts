@@ -1,6 +1,5 @@
 import { BPF_ALU, BPF_ALU64, BPF_LSH, BPF_MUL, classOf } from '../../../isa/index.ts';
 import type { VerifierEnv } from '../../env.ts';
-import { unsignedText } from '../../log/numbers.ts';
 import {
   baseType,
   OFF,
@@ -17,6 +16,7 @@ import type { PathRecorder, Place } from '../trace.ts';
 import {
   type Bounds,
   boundsAt,
+  decimal,
   fillStack,
   isPacket,
   knownText,
@@ -155,9 +155,6 @@ function scales({ code }: VerifierEnv, insn: number): boolean {
   return (operation === BPF_LSH && code.imm[insn] !== 32) || operation === BPF_MUL;
 }
 
-const decimal = (value: bigint) =>
-  unsignedText(Number(value & 0xffff_ffffn) | 0, Number(value >> 32n) | 0);
-
 /** "R2 ≤ N", for N from `strictest` up; with `least` also not below that. */
 function upTo(insn: number, place: Place, strictest = 0n, least = 0n): Candidate {
   const n = place.register;
@@ -169,10 +166,10 @@ function upTo(insn: number, place: Place, strictest = 0n, least = 0n): Candidate
       if (typeAt(env, n) < SCALAR_VALUE) return;
       const bounds = boundsAt(env, n);
       const what = typeAt(env, n) === SCALAR_VALUE ? `R${n}` : `variable offset of R${n}`;
-      const isNegative = bounds.smin < 0n;
-      seen.known ||= knownText(what, bounds, isNegative && bounds.umax > LARGEST);
+      seen.known ||= knownText(what, bounds);
       if (bounds.umin > size) return;
-      seen.needs = least ? `${least} ≤ ${what} ≤ ${decimal(size)}` : `${what} ≤ ${decimal(size)}`;
+      const low = least > 0n || bounds.smin < 0n ? `${least} ≤ ` : '';
+      seen.needs = `${low}${what} ≤ ${decimal(size)}`;
       limit(env, n, { umax: size, umin: least });
     },
   };
@@ -193,8 +190,7 @@ function bound(insn: number, place: Place, bounds: Bounds, needs: string): Candi
     place,
     apply(env, _, seen) {
       if (typeAt(env, n) < SCALAR_VALUE) return;
-      const isBelow = bounds.smin !== undefined || bounds.umin !== undefined;
-      seen.known ||= knownText(`R${n}`, boundsAt(env, n), isBelow);
+      seen.known ||= knownText(`R${n}`, boundsAt(env, n));
       seen.needs = needs;
       limit(env, n, bounds);
     },
