@@ -5,6 +5,7 @@ import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
+import { profileText } from './verify-profile.ts';
 import type { VerifiedProgram } from './verify.ts';
 
 const COLUMNS = [
@@ -33,9 +34,10 @@ export function writeText(programs: readonly VerifiedProgram[], io: CliIo, logs:
 function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.bug) return `this is a bug in beeyard, please report it:\n${one.bug.stack}\n`;
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
-  const log = one.result && (logs || !one.result.ok) ? one.result.log : '';
-  if (!one.explanation) return log;
-  return `${log}\n${explanationText(one.explanation, io.columns)}`;
+  const texts = [one.result && (logs || !one.result.ok) ? one.result.log : ''];
+  if (one.explanation) texts.push(`${explanationText(one.explanation, io.columns)}\n`);
+  if (one.profile) texts.push(profileText(one.profile, io));
+  return texts.filter((text) => text !== '').join('\n');
 }
 
 /** Files are named only when there are several. */
@@ -100,7 +102,8 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
   io.out(`${toJson(programs.map(jsonOf), pretty)}\n`);
 }
 
-function jsonOf({ file, program, input, result, refusal, bug, explanation }: VerifiedProgram) {
+function jsonOf(one: VerifiedProgram) {
+  const { file, program, input, result, refusal, bug, explanation, profile } = one;
   return {
     file,
     name: program.name,
@@ -114,6 +117,7 @@ function jsonOf({ file, program, input, result, refusal, bug, explanation }: Ver
     ...(bug ? { error: bug.stack ?? bug.message } : {}),
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
     ...(explanation ? { explanation } : {}),
+    ...(profile ? { profile } : {}),
   };
 }
 

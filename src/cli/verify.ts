@@ -3,9 +3,11 @@ import { basename } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
+  type CostProfile,
   type Explanation,
   explain,
   type KernelProfile,
+  profileCost,
   type VerifierCapabilities,
   type VerifierInput,
   verifierInput,
@@ -29,6 +31,7 @@ export interface VerifiedProgram {
   readonly refusal?: KernelError;
   readonly bug?: Error;
   readonly explanation?: Explanation;
+  readonly profile?: CostProfile;
 }
 
 /** How programs are verified. */
@@ -36,6 +39,7 @@ interface Settings {
   readonly logLevel: number;
   readonly capabilities: VerifierCapabilities;
   readonly explain: boolean;
+  readonly profile: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -52,6 +56,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
     explain: call.flag('explain'),
+    profile: call.flag('profile'),
   };
   const chosen = choose(call, io);
   const profile = await loadKernelProfile();
@@ -132,10 +137,11 @@ function verifyProgram(
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
     const first = verify(input, profile, { logLevel, capabilities });
-    if (first.ok) return { file, program, input, result: first };
+    const cost = settings.profile && { profile: profileCost(input, profile, { capabilities }) };
+    if (first.ok) return { file, program, input, result: first, ...cost };
     const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
     const explanation = settings.explain && explain(input, profile, { capabilities });
-    return { file, program, input, result, ...(explanation ? { explanation } : {}) };
+    return { file, program, input, result, ...cost, ...(explanation ? { explanation } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
     return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };

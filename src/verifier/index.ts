@@ -18,6 +18,17 @@
  * ```
  */
 export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
+export { profileCost } from './explain/cost/profile.ts';
+export type {
+  ComparisonCost,
+  CostProfile,
+  FunctionCost,
+  LineCost,
+  LoopCost,
+  MissCost,
+  MissKind,
+  PairCost,
+} from './explain/cost/types.ts';
 export { explain } from './explain/explain.ts';
 export type {
   Diagnosis,

@@ -59,7 +59,8 @@ function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
   return since ? pathSince(path, since.insn) : [];
 }
 
-function describe(env: VerifierEnv, insn: number): ExplainedInsn {
+/** An instruction with its text and source line. */
+export function describe(env: VerifierEnv, insn: number): ExplainedInsn {
   return { insn, text: insnText(env, insn), line: lineOf(env.input.lineInfo, insn) };
 }
 
