@@ -107,6 +107,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
       },
       out: { type: 'string', value: 'FILE.pcap', help: 'write the packets found to a capture' },
+      profile: { type: 'boolean', help: 'say which lines cost how much, and why' },
     },
     details:
       'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
@@ -117,6 +118,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
       ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
+      ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),

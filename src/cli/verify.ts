@@ -4,9 +4,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
+  type CostProfile,
   type Diagnosis,
   diagnose,
   type KernelProfile,
+  profileCost,
   type VerifierCapabilities,
   type VerifierInput,
   verifierInput,
@@ -34,6 +36,8 @@ export interface VerifiedProgram {
   readonly diagnosis?: Diagnosis;
   /** With --counterexample, of what was rejected. */
   readonly counterexample?: Counterexample;
+  /** With --profile. */
+  readonly profile?: CostProfile;
 }
 
 /** How programs are verified. */
@@ -43,6 +47,7 @@ interface Settings {
   readonly portable: boolean;
   readonly explain: boolean;
   readonly counterexample: boolean;
+  readonly profile: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -61,6 +66,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     portable: call.flag('portable'),
     explain: call.flag('explain') || call.flag('counterexample'),
     counterexample: call.flag('counterexample'),
+    profile: call.flag('profile'),
   };
   const chosen = choose(call, io);
   const profile = await loadKernelProfile();
@@ -178,13 +184,14 @@ function verifyProgram(
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities, portable });
-    if (first.ok) return { file, program, input, result: first };
     const rules = { capabilities, portable };
+    const first = verify(input, profile, { ...rules, logLevel });
+    const cost = settings.profile && { profile: profileCost(input, profile, rules) };
+    if (first.ok) return { file, program, input, result: first, ...cost };
     const result = logLevel === 0 ? verify(input, profile, { ...rules, logLevel: 1 }) : first;
-    if (!settings.explain) return { file, program, input, result };
+    if (!settings.explain) return { file, program, input, result, ...cost };
     const diagnosis = diagnose(input, profile, { ...rules, sourceText: sourceBeside(file) });
-    return { file, program, input, result, ...(diagnosis ? { diagnosis } : {}) };
+    return { file, program, input, result, ...cost, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
     return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };
