@@ -1,4 +1,3 @@
-import { loadKernelProfile } from '../abi/index.ts';
 import { basename } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
@@ -15,6 +14,7 @@ import {
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
+import { kernelOf } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
@@ -36,6 +36,7 @@ interface Settings {
   readonly logLevel: number;
   readonly capabilities: VerifierCapabilities;
   readonly explain: boolean;
+  readonly strictOps: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -52,9 +53,10 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
     explain: call.flag('explain'),
+    strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const profile = await loadKernelProfile();
+  const profile = await kernelOf(call);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;
@@ -127,14 +129,14 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities } = settings;
+  const { logLevel, ...options } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities });
+    const first = verify(input, profile, { ...options, logLevel });
     if (first.ok) return { file, program, input, result: first };
-    const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const explanation = settings.explain && explain(input, profile, { capabilities });
+    const result = logLevel === 0 ? verify(input, profile, { ...options, logLevel: 1 }) : first;
+    const explanation = settings.explain && explain(input, profile, options);
     return { file, program, input, result, ...(explanation ? { explanation } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };

@@ -98,6 +98,11 @@ export interface VerifyOptions {
    * 2 GiB; what Linux accepts of its own selftests needs at most a tenth of that.
    */
   readonly stateMemory?: number;
+  /**
+   * Extension: programs of struct_ops may only call kernel functions that work in their operation,
+   * also through functions and callbacks. Linux 6.12 loads the others and fails when they run.
+   */
+  readonly strictOps?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
   /** Sees the walk as it happens. */
