@@ -1,4 +1,3 @@
-import { loadKernelProfile } from '../abi/index.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KernelError } from '../base/index.ts';
@@ -19,6 +18,7 @@ import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
+import { kernelOf } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
@@ -48,6 +48,7 @@ interface Settings {
   readonly explain: boolean;
   readonly counterexample: boolean;
   readonly profile: boolean;
+  readonly strictOps: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -67,9 +68,10 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     explain: call.flag('explain') || call.flag('counterexample'),
     counterexample: call.flag('counterexample'),
     profile: call.flag('profile'),
+    strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const profile = await loadKernelProfile();
+  const profile = await kernelOf(call);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;
@@ -180,11 +182,11 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities, portable } = settings;
+  const { logLevel, capabilities, portable, strictOps } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const rules = { capabilities, portable };
+    const rules = { capabilities, portable, strictOps };
     const first = verify(input, profile, { ...rules, logLevel });
     const cost = settings.profile && { profile: profileCost(input, profile, rules) };
     if (first.ok) return { file, program, input, result: first, ...cost };

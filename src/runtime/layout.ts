@@ -415,6 +415,9 @@ export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
 
+/** Helper ids from here up stand for kernel functions: this plus the place in the image's list. */
+export const KFUNC_ID = 0x40000000;
+
 /** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
 export const REDIRECT_NONE = 0;
 export const REDIRECT_IFINDEX = 1;

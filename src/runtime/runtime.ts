@@ -1,4 +1,5 @@
 import { helperContract } from '../abi/calls/helpers.ts';
+import { kfuncByName } from '../abi/calls/kfunc-sets.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import type { MapTypeDef } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
@@ -81,6 +82,7 @@ class LinearRuntime implements Runtime {
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
   readonly #wrapped = new Map<string, HelperBody>();
+  readonly #givenKfuncs = new Map<string, HelperBody>();
   #u8: Uint8Array = new Uint8Array();
   #i32: Int32Array = new Int32Array();
   #u32: Uint32Array = new Uint32Array();
@@ -262,6 +264,26 @@ class LinearRuntime implements Runtime {
       : { fn, arity: fn!.length };
     this.#wrapped.set(name, body);
     return body;
+  }
+
+  kfuncFunction(name: string): unknown {
+    return this.#kfunc(name)?.fn;
+  }
+
+  kfuncArity(name: string): number {
+    return this.#kfunc(name)?.arity ?? 0;
+  }
+
+  /** Exports are bodies of kernel functions only under names of such. */
+  #kfunc(name: string): HelperBody | undefined {
+    const given = this.#givenKfuncs.get(name);
+    if (given) return given;
+    const fn = kfuncByName(name) && this.exports[name];
+    return fn && { fn, arity: fn.length };
+  }
+
+  setHostKfunc(name: string, arity: number, body: HostHelper): void {
+    this.#givenKfuncs.set(name, { fn: wrapHostHelper(this, arity, body), arity });
   }
 
   setHostHelper(id: number, arity: number, body: HostHelper): void {

@@ -97,6 +97,12 @@ export interface Runtime {
   helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
   helperArity(id: number, programType?: number): number;
+  /** Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none. */
+  kfuncFunction(name: string): unknown;
+  /** Number of i64 parameters it takes. */
+  kfuncArity(name: string): number;
+  /** Gives or replaces the JavaScript body of a kernel function. */
+  setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
   /** Clock of bpf_ktime_get_ns. */

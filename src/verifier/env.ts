@@ -137,6 +137,8 @@ export class Subprog {
   /** Its BTF does not match what it does. */
   unreliable = false;
   called = false;
+  /** From where it is called (operations.ts); only kept for strict struct_ops. */
+  contexts = 0;
   verified = false;
 
   constructor(start: number) {
@@ -203,6 +205,8 @@ export class VerifierEnv {
   readonly bypassSpecV1: boolean;
   readonly bypassSpecV4: boolean;
   readonly bpfCapable: boolean;
+  /** Also ask what 6.12 only asks when operations run (`VerifyOptions.strictOps`). */
+  strictOps = false;
   strictAlignment = false;
   testStateFreq = false;
   testRegInvariants = false;

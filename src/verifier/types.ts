@@ -100,6 +100,11 @@ export interface VerifyOptions {
   readonly stateMemory?: number;
   /** Refuse what Linux does not have (extensions of beeyard). Default: no. */
   readonly portable?: boolean;
+  /**
+   * Extension: programs of struct_ops may only call kernel functions that work in their operation,
+   * also through functions and callbacks. Linux 6.12 loads the others and fails when they run.
+   */
+  readonly strictOps?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
   /** Sees the walk as it happens. */

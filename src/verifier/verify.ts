@@ -84,6 +84,7 @@ export function verify(
     return unread(input, asRejection(error));
   }
   setFlags(env);
+  env.strictOps = options.strictOps === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);

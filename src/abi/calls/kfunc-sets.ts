@@ -86,7 +86,8 @@ export function kfuncFilter(set: RawKfuncSet): KfuncFilter | undefined {
   return set.filter === undefined ? undefined : FILTERS[set.filter]!;
 }
 
-function passes(filter: KfuncFilter, type: number, attachType: number): boolean {
+/** The filter lets programs of that type and expected attach type through. */
+export function passesFilter(filter: KfuncFilter, type: number, attachType: number): boolean {
   if (filter.types && !filter.types.includes(type)) return false;
   return filter.attach?.some((name) => enums.bpf_attach_type[name] === attachType) ?? true;
 }
@@ -96,7 +97,7 @@ const hookOf = (type: number): readonly number[] | undefined =>
 
 function setIsFor(set: RawKfuncSet, type: number, attachType: number): boolean {
   const filter = kfuncFilter(set);
-  return (!filter || passes(filter, type, attachType)) && isRegistered(set, type);
+  return (!filter || passesFilter(filter, type, attachType)) && isRegistered(set, type);
 }
 
 /** Programs of the type may call what is in the set, but for its filter. */

@@ -10,6 +10,7 @@ import { checkReturnCode } from '../walk/return-code.ts';
 import { pushCallbackCall } from './callbacks.ts';
 import { releaseReference } from './effects.ts';
 import { checkKfuncArgs } from './kfunc-arguments.ts';
+import { checkOperationMask } from './operations.ts';
 import { calledKfunc } from './kfunc-prototype.ts';
 import { KfuncMeta } from './kfunc-meta.ts';
 import { markKfuncResult } from './kfunc-result.ts';
@@ -28,6 +29,7 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
   }
   if (contract.maySleep && !inSleepable(env))
     env.reject('EACCES', kfuncMessages.sleepable(meta.name));
+  if (env.strictOps) checkOperationMask(env, meta);
   checkKfuncArgs(env, meta);
   if (contract.callback) callBack(env, meta, contract.callback);
   enterOrLeaveRegion(env, meta);
