@@ -236,7 +236,7 @@ function readMapOps(files, read) {
     for (const [, name, body] of text.matchAll(
       /const struct bpf_map_ops\s+(\w+)\s*=\s*\{([^}]*)\}/g,
     )) {
-      const ops = [...body.matchAll(/\.(map_\w+)\s*=\s*&?(\w+)/g)];
+      const ops = [...withMacros(body, text).matchAll(/\.(map_\w+)\s*=\s*&?(\w+)/g)];
       found.set(name, { ops: ops.map((match) => match[1]).sort(), id: idOf(ops) });
     }
   }
@@ -246,6 +246,14 @@ function readMapOps(files, read) {
   return rows.map(([, type, name]) => {
     const { ops, id } = found.get(name);
     return { type, ops: ops.filter((op) => op !== 'map_btf_id'), struct: structs.get(`${id}[0]`) };
+  });
+}
+
+/** Macros like BATCH_OPS(htab) stand for several members; they are defined in the same file. */
+function withMacros(body, text) {
+  return body.replaceAll(/\b(\w+_OPS)\((\w+)\)/g, (call, name) => {
+    const definition = new RegExp(`#define ${name}\\(\\w+\\)((?:.*\\\\\n)*.*)`).exec(text);
+    return definition ? definition[1].replaceAll('\\\n', ' ').replaceAll('_name##', '') : call;
   });
 }
 

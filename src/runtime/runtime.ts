@@ -1,7 +1,7 @@
 import { helperContract } from '../abi/calls/helpers.ts';
 import { kfuncByName } from '../abi/calls/kfunc-sets.ts';
 import { mapTypes } from '../abi/maps/index.ts';
-import type { MapTypeDef } from '../abi/types.ts';
+import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
@@ -9,6 +9,7 @@ import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { MemoryOwner } from './host/owner.ts';
 import {
   GLOBALS,
   G_CLOCK,
@@ -25,9 +26,11 @@ import type {
   HostHelper,
   HostServices,
   MapDefinition,
+  OwnerOptions,
   Runtime,
   RuntimeMap,
   RuntimeOptions,
+  RuntimeOwner,
 } from './types.ts';
 
 const MAX_CPUS = 64;
@@ -175,6 +178,7 @@ class LinearRuntime implements Runtime {
     const address = this.#call('map_new', type, keySize, valueSize, maxEntries, flags, extra) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
+    const members = typeof definition.kernelType === 'object' && definition.kernelType.members;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
     const descriptor = fields ? this.#describe(address, fields) : 0;
     const result = this.#call(`${facts.runtime}_create`, address);
@@ -183,6 +187,7 @@ class LinearRuntime implements Runtime {
       this.#call('map_discard', address);
     }
     expectSuccess(result, `map '${name}' (${facts.name})`);
+    if (members) this.u8().set(members, this.#call('struct_ops_mask', address) >>> 0);
     try {
       return this.#register(new HostMap(this, facts, definition, address));
     } catch (error) {
@@ -214,6 +219,10 @@ class LinearRuntime implements Runtime {
     return this.#register(
       new HostMap(this, facts, readDefinition(this, address, facts.id), address),
     );
+  }
+
+  createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
+    return new MemoryOwner(this, kind, options);
   }
 
   #register(map: RuntimeMap): RuntimeMap {
