@@ -21,7 +21,7 @@ import { MODULES, moduleFolder, readModules } from './modules.mjs';
 
 /** The exact package all claims are about. */
 export const RELEASE = '6.12.117+deb12-amd64';
-/** Other kernels of Debian, of which only types and configuration are taken: by version. */
+/** Older kernels of Debian, of which what differs is taken: by version. */
 export const OTHER_RELEASES = {
   6.1: { release: '6.1.0-53-amd64', version: '6.1.187' },
 };
@@ -72,10 +72,10 @@ export function readImage(folder) {
   return { ...facts, btfIds: section(elf, '.BTF_ids'), modules: readModules(folder) };
 }
 
-/** Only types and configuration: { release, config, btf, modules (none) }. */
-export function readTypes(folder, release) {
-  const { elf: _, ...facts } = readKernel(folder, release);
-  return { ...facts, modules: [] };
+/** An older kernel's image: { release, config, btf, btfIds, modules (none) }. */
+export function readOlder(folder, release) {
+  const { elf, ...facts } = readKernel(folder, release);
+  return { ...facts, btfIds: section(elf, '.BTF_ids'), modules: [] };
 }
 
 function readKernel(folder, release) {

@@ -82,7 +82,9 @@ export function calledKfunc(env: VerifierEnv, insn: number): KfuncPrototype | un
   const { imm, off } = env.code;
   if (imm[insn] === 0 || off[insn]! < 0) return undefined;
   if (off[insn] === 0) {
-    const def = kfuncsOf(env.programType, env.expectedAttachType).get(imm[insn]!);
+    const def = kfuncsOf(env.programType, env.expectedAttachType, env.profile.tables).get(
+      imm[insn]!,
+    );
     return def && prototypeOf(env.profile.btf(), def);
   }
   const module = moduleAt(env, off[insn]!);

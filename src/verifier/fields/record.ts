@@ -48,7 +48,9 @@ function kptrResolver(profile: KernelProfile) {
     if (!found) return { kernel: false, id: struct.id };
     const { module, id } = found;
     const destructors = module?.destructors ?? {};
-    const destructor = module ? destructors[struct.name] : kptrDestructor(struct.name);
+    const destructor = module
+      ? destructors[struct.name]
+      : kptrDestructor(struct.name, profile.tables);
     if (type === BPF_KPTR_REF && !destructor) throw new FieldError('ENOENT');
     return { kernel: true, id, ...(module && { module: module.btf() }) };
   };

@@ -82,7 +82,7 @@ function hasTrustedArguments(env: VerifierEnv): boolean {
     return attach === constants.BPF_TRACE_RAW_TP || attach === constants.BPF_TRACE_ITER;
   }
   if (type === constants.BPF_PROG_TYPE_LSM) {
-    return !inBtfSet('untrusted_lsm_hooks', env.attachName);
+    return !inBtfSet('untrusted_lsm_hooks', env.attachName, env.profile.tables);
   }
   return type === constants.BPF_PROG_TYPE_STRUCT_OPS;
 }

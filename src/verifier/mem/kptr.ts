@@ -44,7 +44,10 @@ function isRcuSafe(env: VerifierEnv, field: SpecialField): boolean {
   if (field.type === BPF_KPTR_PERCPU) return true;
   if (field.type !== BPF_KPTR_REF) return false;
   const { btf, btfId } = kptrTarget(env, field);
-  return !isKernelBtf(env, btf) || inBtfSet('rcu_protected_types', btfTypeName(env, btf, btfId));
+  return (
+    !isKernelBtf(env, btf) ||
+    inBtfSet('rcu_protected_types', btfTypeName(env, btf, btfId), env.profile.tables)
+  );
 }
 
 /** True if what the kptr points to can be in a list or tree (kptr_pointee_btf_record). */
