@@ -23,8 +23,10 @@ import { MODULES, moduleFolder, readModules } from './modules.mjs';
 export const RELEASE = '6.12.117+deb12-amd64';
 /** Older kernels of Debian, of which what differs is taken: by version. */
 export const OTHER_RELEASES = {
-  6.1: { release: '6.1.0-53-amd64', version: '6.1.187' },
+  6.1: { release: '6.1.0-56-amd64', version: '6.1.192' },
 };
+/** What a virtual machine with an older kernel needs: the newest has it built in. */
+const DRIVERS = ['*/kernel/drivers/virtio/virtio*.ko*', '*/kernel/drivers/char/virtio_console.ko*'];
 const packageOf = (release) => `linux-image-${release}-unsigned`;
 
 /** Folder of the unpacked package; undefined when it can be had neither here nor from apt. */
@@ -54,7 +56,8 @@ function fetchImage(cache, folder, name) {
       maxBuffer: 2 ** 31 - 1,
     });
     const modules = MODULES.map((path) => `*/kernel/${path}.ko*`);
-    const parts = ['./boot/*', ...modules];
+    const isOlder = Object.values(OTHER_RELEASES).some(({ release }) => name === packageOf(release));
+    const parts = ['./boot/*', ...modules, ...(isOlder ? DRIVERS : [])];
     execFileSync('tar', ['-x', '-C', unpacked, '--wildcards', ...parts], { input: tar });
     if (!isWhole(folder)) rmSync(folder, { recursive: true, force: true });
     if (!existsSync(folder)) renameSync(unpacked, folder);

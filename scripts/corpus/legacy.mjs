@@ -120,7 +120,7 @@ function mapOf(beeyard, [type, keySize, valueSize, maxEntries, more = {}], btf) 
 const HEADER_SIZE = 24;
 
 /** BTF of types and strings as the tests write them. */
-function btfOf(beeyard, types, strings) {
+export function btfOf(beeyard, types, strings) {
   const header = new DataView(new ArrayBuffer(HEADER_SIZE));
   header.setUint16(0, 0xeb9f, true);
   header.setUint8(2, 1);
@@ -140,7 +140,7 @@ const PREFIXES = {
 
 const SOCKET_FILTER = 1;
 
-function inputOf(beeyard, test, mapTypes) {
+export function inputOf(beeyard, test, mapTypes) {
   const insns = new Uint8Array(Buffer.from(test.insns, 'hex'));
   const view = new DataView(insns.buffer);
   const maps = [];
@@ -226,7 +226,7 @@ const CAPABILITIES = {
 };
 
 /** Program types a user without capabilities may load. */
-const isForEverybody = (test) => [undefined, 0, 1, 8].includes(test.type);
+export const isForEverybody = (test) => [undefined, 0, 1, 8].includes(test.type);
 
 /** The results of tests `from` up to `to` (line numbers, the first test is 1). */
 export function* judgeLegacy(beeyard, file, from, to) {

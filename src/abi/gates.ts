@@ -5,6 +5,30 @@
 
 /** Gate → the first version that has it, in order. */
 const SINCE = {
+  /** All flags of a type stand before its name ('rcu_untrusted_'); earlier only the last one. */
+  allTypeFlags: '6.2',
+  /** Memory of a ring buffer is called so; earlier 'alloc_mem'. */
+  ringbufWord: '6.2',
+  /** Pointers to types of BTF are read only with CAP_PERFMON, kernel types by GPL programs. */
+  btfNeedsCapability: '6.2',
+  /** Constants may be stored to the context. */
+  contextStoreImm: '6.3',
+  /** A __kptr is a referenced one; earlier it was __kptr_ref, and __kptr meant __kptr_untrusted. */
+  referencedKptrs: '6.4',
+  /** A pointer argument must be loaded whole. */
+  wholePointerArguments: '6.12',
+  /** Locks may be held when one of the program's own functions returns. */
+  locksAcrossFunctions: '6.7',
+  /** The log tells values short: constants without a mask, no `off=0`, decimal or hexadecimal. */
+  shortLog: '6.8',
+  /** Callbacks may run any number of times; earlier they were walked once, in place of the call. */
+  callbackLoops: '6.7',
+  /** The log tells the file and line of a source line. */
+  namedLines: '6.9',
+  /** What a program returns is held against ranges; earlier against known bits. */
+  returnRanges: '6.8',
+  /** That a size may be 0 has words of its own. */
+  zeroSizeWords: '6.8',
   /** BPF_F_TEST_REG_INVARIANTS */
   registerInvariants: '6.8',
 } as const;
@@ -29,3 +53,6 @@ export function gatesOf(version: string): KernelGates {
   const rows = Object.entries(SINCE).map(([gate, since]) => [gate, versionCodeOf(since) <= code]);
   return Object.fromEntries(rows) as KernelGates;
 }
+
+/** The gates of the newest kernel: all. */
+export const newestGates: KernelGates = gatesOf('6.12');

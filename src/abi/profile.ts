@@ -14,7 +14,7 @@ import { kernelOptions, type TargetKernel } from './target-kernel.ts';
 import { textUnpacker, unpacker } from './unpack.ts';
 
 export interface KernelProfile extends TargetKernel {
-  /** '6.12.117', '6.1.187' */
+  /** '6.12.117', '6.1.192' */
   readonly version: string;
   /** What it does differently from other versions. */
   readonly gates: KernelGates;

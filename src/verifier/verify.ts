@@ -11,6 +11,7 @@ import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
+import { useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
@@ -56,6 +57,7 @@ export function verify(
   options: VerifyOptions = {},
 ): VerifyResult {
   const started = performance.now();
+  useGates(profile.gates);
   const logLevel = options.logLevel ?? 0;
   const log = new LogObserver(logLevel);
   const collector = options.facts ? new FactCollector() : undefined;

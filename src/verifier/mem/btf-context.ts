@@ -1,4 +1,5 @@
 /** Contexts that are the arguments of a kernel (or BPF) function: BTF says what each is. */
+import { gates } from '../gates.ts';
 import { constants, inBtfSet } from '../../abi/index.ts';
 import { rawTracepointNulls } from '../../abi/generated/6.12/btf-sets.ts';
 import type { Btf, BtfFuncProto, BtfType } from '../../btf/index.ts';
@@ -122,7 +123,9 @@ class ArgumentAccess {
       const typeName = type.name || NO_NAME;
       return refuse(env, contextMessages.not_pointer(func, arg, typeName, kindText(type)));
     }
-    if (size !== 8) return refuse(env, contextMessages.argument_size(func, size));
+    if (size !== 8 && gates.wholePointerArguments) {
+      return refuse(env, contextMessages.argument_size(func, size));
+    }
     if (this.isDeclaredBuffer()) return true;
     // Pointers to void and to numbers are numbers: nobody may walk on from them.
     if (type.type === 0 || btf.resolved(type.type).kind === 'int') return true;
