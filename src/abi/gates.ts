@@ -9,6 +9,8 @@ const SINCE = {
   allTypeFlags: '6.2',
   /** Memory of a ring buffer is called so; earlier 'alloc_mem'. */
   ringbufWord: '6.2',
+  /** Pointers are trusted, protected by RCU, or not; programs own objects. */
+  trustedPointers: '6.2',
   /** Pointers to types of BTF are read only with CAP_PERFMON, kernel types by GPL programs. */
   btfNeedsCapability: '6.2',
   /** Constants may be stored to the context. */
@@ -21,10 +23,22 @@ const SINCE = {
   locksAcrossFunctions: '6.7',
   /** The log tells values short: constants without a mask, no `off=0`, decimal or hexadecimal. */
   shortLog: '6.8',
+  /** Instructions of cpu=v4: sign extension, signed division, byte swaps, long jumps. */
+  cpuV4: '6.6',
   /** Callbacks may run any number of times; earlier they were walked once, in place of the call. */
   callbackLoops: '6.7',
+  /** Arenas: casts between address spaces, may_goto. */
+  arena: '6.9',
   /** The log tells the file and line of a source line. */
   namedLines: '6.9',
+  /** Part of a spilled number may be filled, and is known. */
+  partialFills: '6.9',
+  /** Copies stay linked through narrow moves and spills; constants need no link. */
+  linkedNarrowing: '6.8',
+  /** The history tells which registers a comparison taught something; sums are linked, too. */
+  linkedHistory: '6.12',
+  /** A number that is 0 or -1 is walked as either. */
+  forkedMasks: '6.12',
   /** What a program returns is held against ranges; earlier against known bits. */
   returnRanges: '6.8',
   /** That a size may be 0 has words of its own. */

@@ -9,6 +9,8 @@ export const kfuncFlags = {
   ACQUIRE: 1 << 0,
   RELEASE: 1 << 1,
   RET_NULL: 1 << 2,
+  /** Takes a reference of what a kptr holds; older kernels only. */
+  KPTR_GET: 1 << 3,
   TRUSTED_ARGS: 1 << 4,
   SLEEPABLE: 1 << 5,
   DESTRUCTIVE: 1 << 6,

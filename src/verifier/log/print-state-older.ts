@@ -94,7 +94,8 @@ function regText(env: VerifierEnv, w: Int32Array, r: number): string {
     if (type === SCALAR_VALUE) return precise + decimal(w, r + VALUE);
     if (type === PTR_TO_STACK) return `fp${(w[r + VALUE]! + w[r + OFF]!) | 0}`;
   }
-  const name = baseType(type) === PTR_TO_BTF_ID ? btfTypeName(env, w[r + BTF]!, w[r + BTF_ID]!) : '';
+  const name =
+    baseType(type) === PTR_TO_BTF_ID ? btfTypeName(env, w[r + BTF]!, w[r + BTF_ID]!) : '';
   return `${precise}${typeText(type)}${name}(${attributes(env, w, r).join(',')})`;
 }
 

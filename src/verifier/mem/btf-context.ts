@@ -77,6 +77,7 @@ function isScalarArgument(type: BtfType): boolean {
 
 /** Arguments are pointers the kernel vouches for (prog_args_trusted). */
 function hasTrustedArguments(env: VerifierEnv): boolean {
+  if (!gates.trustedPointers) return false;
   const attach = env.expectedAttachType;
   const type = env.programType;
   if (type === constants.BPF_PROG_TYPE_TRACING) {
@@ -147,7 +148,7 @@ class ArgumentAccess {
     const arg = this.env.contextArgs.find(({ offset }) => offset === this.off);
     if (!arg) return undefined;
     if (arg.btfId === 0) return refuse(this.env, contextMessages.no_btf_id(this.off));
-    this.value.type = arg.type;
+    this.value.type = gates.trustedPointers ? arg.type : arg.type & ~PTR_TRUSTED;
     this.value.btf = arg.btf;
     this.value.btfId = arg.btfId;
     return true;

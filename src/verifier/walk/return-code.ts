@@ -65,8 +65,6 @@ function enforce(
   range: ReturnRange,
   place: string,
 ): void {
-  const w = env.regs;
-  const r = regAt(regno);
   const message = gates.returnRanges
     ? outOfRange(env, regno, regName, range, place)
     : outOfKnownBits(env, regno, regName, range, place);
