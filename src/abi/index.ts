@@ -16,6 +16,7 @@ export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './gates.ts';
 export * from './kernels.ts';
 export * from './lsm.ts';
+export * from './versions.ts';
 export * from './map-rules.ts';
 export * from './modules.ts';
 export { mapTypes } from './maps/index.ts';

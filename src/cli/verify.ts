@@ -1,4 +1,4 @@
-import { loadKernelProfile } from '../abi/index.ts';
+import { type KernelVersion, loadTargetKernel } from '../abi/index.ts';
 import { basename } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
@@ -54,7 +54,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     explain: call.flag('explain'),
   };
   const chosen = choose(call, io);
-  const profile = await loadKernelProfile();
+  const kernel = (call.text('kernel') ?? '6.12') as KernelVersion;
+  const profile = await loadTargetKernel(kernel);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;

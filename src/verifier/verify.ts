@@ -149,12 +149,16 @@ function checkAttachType({ input, profile }: VerifierEnv): void {
   const { type, expectedAttachType, attachBtfId, attachProgram } = input;
   const rules = programRules(type);
   const named = attachBtfId !== 0 || attachProgram !== undefined;
+  const { counts } = profile.tables;
+  const isUnknown =
+    type >= counts.programTypes ||
+    (rules?.attachTypes !== undefined && expectedAttachType >= counts.attachTypes);
   const misplaced =
     (named && !rules?.attachesByBtf) ||
     (attachProgram !== undefined && !PROGRAM_TARGETS.includes(type)) ||
     !takesAttachType(type, expectedAttachType);
   const isThere = rules && (!rules.config || profile.kconfig(rules.config) !== undefined);
-  if (misplaced || !isThere) throw new Rejection('EINVAL', undefined);
+  if (misplaced || isUnknown || !isThere) throw new Rejection('EINVAL', undefined);
 }
 
 /** Which capabilities bpf_prog_load asks of the loader for this type of program. */
