@@ -56,7 +56,9 @@ function fetchImage(cache, folder, name) {
       maxBuffer: 2 ** 31 - 1,
     });
     const modules = MODULES.map((path) => `*/kernel/${path}.ko*`);
-    const isOlder = Object.values(OTHER_RELEASES).some(({ release }) => name === packageOf(release));
+    const isOlder = Object.values(OTHER_RELEASES).some(
+      ({ release }) => name === packageOf(release),
+    );
     const parts = ['./boot/*', ...modules, ...(isOlder ? DRIVERS : [])];
     execFileSync('tar', ['-x', '-C', unpacked, '--wildcards', ...parts], { input: tar });
     if (!isWhole(folder)) rmSync(folder, { recursive: true, force: true });

@@ -112,7 +112,10 @@ function ask(plan, group) {
 function loadTypes(plan, types, btf, lines) {
   let known = types.get(btf);
   if (known && lines.length === 0) return known;
-  const { bytes, stringAt } = btfBytes(btf, new Set(lines.flatMap((line) => [line.file, line.text])));
+  const { bytes, stringAt } = btfBytes(
+    btf,
+    new Set(lines.flatMap((line) => [line.file, line.text])),
+  );
   const attr = Buffer.alloc(32);
   attr.writeUInt32LE(bytes.length, 16);
   known = { command: plan.syscall(BTF_LOAD, attr, [{ at: 0, bytes }]), stringAt };

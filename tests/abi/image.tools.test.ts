@@ -11,7 +11,13 @@ import {
   readOlder,
 } from '../../scripts/abi/image.mjs';
 import { kernelData } from '../../scripts/abi/kernel-data.mjs';
-import { OUTPUT, findTree, generateFromImage, releaseFacts } from '../../scripts/generate-abi.mjs';
+import {
+  OUTPUT,
+  findTree,
+  generateFromImage,
+  generateOlder,
+  releaseFacts,
+} from '../../scripts/generate-abi.mjs';
 
 describe('facts of the kernel image', () => {
   const folder = findImage();
@@ -41,5 +47,11 @@ describe('facts of the kernel image', () => {
       expect(committed.equals(bytes), `${version}/${name}.gz has drifted`).toBe(true);
     }
     expect(readFileSync(join(out, 'release.ts'), 'utf8')).toBe(releaseFacts(version));
+    const tree = findTree(process.env.BEEYARD_LINUX_TREE)!;
+    const older = findTree(undefined, version);
+    expect(older, `apt-get install linux-source-${version}`).toBeDefined();
+    const tables = generateOlder(older!, tree, readOlder(other!, release));
+    const same = readFileSync(join(out, 'tables.ts'), 'utf8') === tables;
+    expect(same, `${version}/tables.ts has drifted`).toBe(true);
   });
 });

@@ -138,12 +138,12 @@ function likelyCell(
   newer: Answer | undefined,
 ): MatrixCell {
   const base = { kernel, certainty: 'likely', missing } as const;
-  const lack = missing[0];
+  const lack = missing.find(({ weak }) => !weak);
   if (lack) return { ...base, verdict: 'rejected', reason: `no ${requirementText(lack)}` };
   const reason = newer && reasonOf(newer);
-  return reason === undefined
-    ? { ...base, verdict: 'accepted' }
-    : { ...base, verdict: 'rejected', reason };
+  if (reason !== undefined) return { ...base, verdict: 'rejected', reason };
+  const optional = missing[0] && `if it can do without ${requirementText(missing[0])}`;
+  return { ...base, verdict: 'accepted', ...(optional && { reason: optional }) };
 }
 
 function nearest(

@@ -6,6 +6,7 @@ import {
   helperName,
   type instructionVersions,
   mapTypeName,
+  programRules,
   programTypeName,
   versionCodeOf,
 } from '../../abi/index.ts';
@@ -42,6 +43,8 @@ export interface Requirement {
   readonly name: string;
   /** First version of Linux that has it. */
   readonly since: string;
+  /** The program may do without: a weak symbol. */
+  readonly weak?: true;
 }
 
 type InstructionWord = keyof typeof instructionVersions;
@@ -73,12 +76,12 @@ export function requirementsOf(
   seen?: ArrayLike<number>,
 ): Requirement[] {
   const found = new Map<string, Requirement>();
-  const add = (kind: FeatureKind, name: string | undefined, shown = name): void => {
+  const add = (kind: FeatureKind, name: string | undefined, shown = name, weak = false): void => {
     const since = name === undefined ? undefined : firstVersion(kind, name);
-    if (since) found.set(`${kind} ${name}`, { kind, name: shown!, since });
+    if (since) found.set(`${kind} ${name}`, { kind, name: shown!, since, ...(weak && { weak }) });
   };
   add('program_type', programTypeName(input.type));
-  if (program.attachType) add('attach_type', attachTypeName(input.expectedAttachType));
+  if (dependsOnAttachType(input)) add('attach_type', attachTypeName(input.expectedAttachType));
   for (const flag of program.flags) if (flag === 'sleepable' || flag === 'frags') add('flag', flag);
   for (const map of input.maps) add('map_type', mapTypeName(map.type));
   const code = decodeCode(input.insns);
@@ -95,10 +98,19 @@ export function requirementsOf(
   for (const relocation of program.relocations) {
     if (relocation.kind !== 'extern' || !relocation.call || !isReached(relocation.insn)) continue;
     const extern = object.externs.find(({ name }) => name === relocation.extern);
-    if (!extern?.weak) add('kfunc', relocation.extern.replace(/___.*$/, ''));
+    const name = relocation.extern.replace(/___.*$/, '');
+    add('kfunc', name, name, extern?.weak);
   }
   const all = [...found.values()];
   return all.sort((a, b) => versionCodeOf(b.since) - versionCodeOf(a.since));
+}
+
+/** Kernels look at the attach type when they load such a program, or it attaches no other way. */
+function dependsOnAttachType({ type, expectedAttachType }: VerifierInput): boolean {
+  if (expectedAttachType === 0) return false;
+  const rules = programRules(type);
+  const traces = attachTypeName(expectedAttachType).startsWith('trace_');
+  return traces || rules?.attachTypes !== undefined || rules?.attachesByBtf === true;
 }
 
 const isCall = (code: Code, insn: number, src: number): boolean =>
