@@ -65,7 +65,7 @@ const RENAMED = {
 const renamed = (words) => words.map((word) => RENAMED[word] ?? word);
 
 /** Names and C types of parameters change without meaning anything. */
-const prototypeRow = ({ file: _, params: __, args, ret, ...row }) => ({
+const prototypeRow = ({ file: _file, params: _params, args, ret, ...row }) => ({
   ...row,
   args: args.map((arg) => ({ ...arg, type: renamed(arg.type) })),
   ret: renamed(ret),

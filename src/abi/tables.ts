@@ -1,6 +1,6 @@
 /**
- * The generated tables of a kernel. Those of 6.12 are whole; an older kernel's package of facts holds
- * what differs, which is laid over them.
+ * The generated tables of a kernel. Those of 6.12 are whole; an older kernel's package of facts
+ * holds what differs, which is laid over them.
  */
 import { rawProgramTypes, rawSelectors } from './generated/6.12/availability.ts';
 import type { RawProgramType, RawSelector } from './generated/6.12/availability.ts';

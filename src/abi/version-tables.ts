@@ -1,6 +1,6 @@
 /**
- * In which version of Linux things first appeared, as upstream counts: helpers, kernel functions, map
- * types, program types, attach types. Which side of 6.1 and 6.12 each is on is held against the
+ * In which version of Linux things first appeared, as upstream counts: helpers, kernel functions,
+ * map types, program types, attach types. Which side of 6.1 and 6.12 each is on is held against the
  * kernels' own enums by tests/abi/versions.test.ts.
  */
 

@@ -103,9 +103,9 @@ export const COMMANDS: readonly CommandDef[] = [
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
     },
     details:
-      'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every program ' +
-      'that would be rejected, then a table. No kernel is asked and nothing runs. Ends with 1 if a program ' +
-      'would not be loaded.',
+      'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
+      'program that would be rejected, then a table. No kernel is asked and nothing runs. Ends ' +
+      'with 1 if a program would not be loaded.',
     examples: [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
@@ -135,7 +135,7 @@ export const COMMANDS: readonly CommandDef[] = [
       },
     },
     details:
-      'Kernels whose rules are known (6.1.192 and 6.12.117 of Debian) verify every program: exact. ' +
+      'Kernels whose rules are known (6.1.192 and 6.12.117 of Debian) verify programs: exact. ' +
       'Of the others it is only looked up what they have: instructions, program, map and attach ' +
       'types, helpers, kernel functions, flags. That a program would load there is likely, and ' +
       'never sure. A feature stands with the first version of Linux that has it.',

@@ -64,7 +64,8 @@ interface Answer {
  *
  * @example
  * const profiles = new Map([['6.12', await loadKernelProfile()]]);
- * matrixRow(object, program, ['5.15', '6.12'], profiles).cells[0]!.missing[0]; // { name: 'bpf_loop', … }
+ * const row = matrixRow(object, program, ['5.15', '6.12'], profiles);
+ * row.cells[0]!.missing[0]; // { name: 'bpf_loop', … }
  */
 export function matrixRow(
   object: ObjectFile,
@@ -129,8 +130,8 @@ function reasonOf({ result, refusal }: Answer): string | undefined {
 }
 
 /**
- * A kernel without rules of its own lacks something, or does what the next newer one does whose rules
- * are known.
+ * A kernel without rules of its own lacks something, or does what the next newer one does whose
+ * rules are known.
  */
 function likelyCell(
   kernel: string,

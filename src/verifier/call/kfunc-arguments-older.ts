@@ -1,6 +1,6 @@
 /**
- * The arguments of a call of a kernel function before pointers were trusted or not: one loop for all
- * that is checked (btf_check_func_arg_match), with other words.
+ * The arguments of a call of a kernel function before pointers were trusted or not: one loop for
+ * all that is checked (btf_check_func_arg_match), with other words.
  */
 import { isContextType, isScalarType, isStructOrUnion, kfuncFlags } from '../../abi/index.ts';
 import type { BtfType } from '../../btf/index.ts';
@@ -123,7 +123,7 @@ function noteReference(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
   if (meta.contract.release) meta.releaseRegno = regno;
 }
 
-/** The first argument is a referenced kptr in a map value; the call takes a reference of its own. */
+/** The first argument is a referenced kptr in a map value; the call takes its own reference. */
 function checkKptrGet(env: VerifierEnv, param: KfuncParam, meta: KfuncMeta): void {
   const w = env.regs;
   const r = regAt(1);
