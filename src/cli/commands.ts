@@ -97,8 +97,8 @@ export const COMMANDS: readonly CommandDef[] = [
       kernel: {
         type: 'string',
         value: 'VERSION',
-        choices: ['6.12'],
-        help: '6.12 (6.12.117): the one whose rules are known; see `beeyard core` for others',
+        choices: ['6.12', '6.1'],
+        help: 'whose rules: 6.12 (6.12.117, default) or 6.1 (6.1.192); see `beeyard matrix`',
       },
       caps: {
         type: 'string',
@@ -122,9 +122,9 @@ export const COMMANDS: readonly CommandDef[] = [
       with: WITH,
     },
     details:
-      'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
-      'be rejected, then a table. No kernel is asked and nothing runs. Ends with 1 if a program ' +
-      'would not be loaded.',
+      'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
+      'program that would be rejected, then a table. No kernel is asked and nothing runs. Ends ' +
+      'with 1 if a program would not be loaded.',
     examples: [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
@@ -138,6 +138,38 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
+  },
+  {
+    path: ['matrix'],
+    summary: 'say which kernels would load programs',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      kernel: {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'only these: 5.4, 5.10, 5.15, 6.1, 6.6, 6.12',
+      },
+      'fail-on': {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'end with 1 if a program is rejected on 6.1, 6.12, or exact (either)',
+      },
+    },
+    details:
+      'Kernels whose rules are known (6.1.192 and 6.12.117 of Debian) verify programs: exact. ' +
+      'Of the others it is only looked up what they have: instructions, program, map and attach ' +
+      'types, helpers, kernel functions, flags. That a program would load there is likely, and ' +
+      'never sure. A feature stands with the first version of Linux that has it.',
+    examples: [
+      ['beeyard matrix firewall.bpf.o', 'every program on every kernel'],
+      ['beeyard matrix x.bpf.o --kernel 5.15,6.1 -j', 'two kernels, as JSON'],
+      ['beeyard matrix x.bpf.o --fail-on 6.1', 'for CI: 1 when Linux 6.1 rejects a program'],
+    ],
+    load: () => import('./matrix.ts'),
   },
   {
     path: ['proto'],

@@ -1,4 +1,4 @@
-import { constants } from '../abi/index.ts';
+import { constants, loadAttachType } from '../abi/index.ts';
 import { BugError } from '../base/index.ts';
 import { type Code, decodeCode } from '../isa/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -267,7 +267,7 @@ export class VerifierEnv {
     this.observer = options.observer;
     this.logLevel = options.logLevel;
     this.programType = input.type;
-    this.expectedAttachType = input.expectedAttachType;
+    this.expectedAttachType = loadAttachType(input.type, input.expectedAttachType);
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
     this.pool = new StatePool(options.stateMemory);
