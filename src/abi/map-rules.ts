@@ -20,6 +20,8 @@ export interface MapRules {
   readonly directValue: boolean;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
+  /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Struct of the kernel's BTF a pointer to the map points to. */
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
@@ -132,13 +134,14 @@ const PREFIX = 'BPF_MAP_TYPE_';
 const DEVICE_MAP = 'bpf_dtab';
 
 function rulesOf(name: string): MapRules {
-  const { ops, struct } = rawMapTypes[PREFIX + name]!;
+  const { ops, calls, struct } = rawMapTypes[PREFIX + name]!;
   const helpers = HELPERS[name];
   const lookup = LOOKUPS[name];
   return {
     sleepable: SLEEPABLE.has(name),
     directValue: ops.includes('map_direct_value_addr'),
     forEach: ops.includes('map_for_each_callback'),
+    calls,
     struct,
     addedFlags: struct === DEVICE_MAP ? BPF_F_RDONLY_PROG : 0,
     ...(helpers && { helpers }),

@@ -10,6 +10,7 @@ import { FactCollector } from './facts/collector.ts';
 import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
+import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
@@ -93,6 +94,7 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
+    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
   };
 }
 
