@@ -1,4 +1,5 @@
 /** Contexts of control group hooks and of perf events (cgroup.c, filter.c, bpf_trace.c). */
+import { PT_REGS } from '../tracing.ts';
 import type { KernelContext, KernelField } from './types.ts';
 
 const KERN = 'bpf_sock_addr_kern';
@@ -61,6 +62,11 @@ const PERF = 'bpf_perf_event_data_kern';
 
 export const perfEvent: KernelContext = {
   struct: 'bpf_perf_event_data',
+  // Behind the registers.
+  layout: [
+    { name: 'sample_period', offset: PT_REGS, size: 8 },
+    { name: 'addr', offset: PT_REGS + 8, size: 8 },
+  ],
   fields: {
     sample_period: { path: `${PERF}.data > perf_sample_data.period` },
     addr: { path: `${PERF}.data > perf_sample_data.addr` },

@@ -3,6 +3,8 @@
  * are not said here: they come from the kernel's BTF.
  */
 
+import type { StructField } from '../../generated/6.12/structs.ts';
+
 /** What is done with a value once it is loaded. */
 export type AfterLoad =
   | { readonly op: 'and' | 'lsh'; readonly imm: number }
@@ -56,6 +58,8 @@ export type SpecialField =
 export interface KernelContext {
   /** The user's struct. */
   readonly struct: string;
+  /** Its fields, if it is not among the generated structs. */
+  readonly layout?: readonly Pick<StructField, 'name' | 'offset' | 'size'>[];
   readonly fields: Readonly<Record<string, KernelField>>;
   /** What is done about all other offsets. */
   readonly others?: KernelField;

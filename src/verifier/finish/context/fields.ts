@@ -32,7 +32,8 @@ export function convert(context: KernelContext, access: Access): Converted {
 
 /** The field at an offset, and how far behind its start that is. */
 function findField(context: KernelContext, off: number): { field: KernelField; within: number } {
-  for (const { name, offset, size } of structs[context.struct]!.fields) {
+  const layout = context.layout ?? structs[context.struct]!.fields;
+  for (const { name, offset, size } of layout) {
     const odd = context.fields[`${name}+${off - offset}`];
     if (odd) return { field: odd, within: 0 };
     const field = context.fields[name];

@@ -14,6 +14,8 @@ export class Draft {
   insns: Insn[];
   /** First instruction of each function of `env.subprogs`; undefined once it is taken out. */
   readonly starts: (Insn | undefined)[];
+  /** What those that were taken out started with. */
+  readonly #removed = new Map<number, Insn>();
   /** Bytes of stack by function, as the passes left them so far. */
   readonly stackDepths: number[];
   /** A function that nobody wrote stands at the end. */
@@ -37,6 +39,11 @@ export class Draft {
     while (found.replacedBy) found = found.replacedBy;
     if (found !== insn) insn.replacedBy = found;
     return found;
+  }
+
+  /** Where a function starts, or what stands where it was. */
+  start(subprog: number): Insn {
+    return this.starts[subprog] ?? this.now(this.#removed.get(subprog)!);
   }
 
   /** Where a jump goes. */
@@ -105,7 +112,10 @@ export class Draft {
     const begun = gap.flatMap((insn) => places.get(insn) ?? []);
     const isOwn = next !== undefined && !places.has(next);
     const cut = isOwn ? begun.pop() : undefined;
-    for (const subprog of begun) this.starts[subprog] = undefined;
+    for (const subprog of begun) {
+      this.#removed.set(subprog, this.starts[subprog]!);
+      this.starts[subprog] = undefined;
+    }
     if (cut !== undefined) this.starts[cut] = next;
     const line = gap.findLast((insn) => insn.line)?.line;
     if (next && line) next.line ??= line;
