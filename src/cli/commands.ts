@@ -216,10 +216,10 @@ export const COMMANDS: readonly CommandDef[] = [
       unpriv: { type: 'boolean', help: 'as it is when the loader has no capability' },
     },
     details:
-      'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the context ' +
-      'as loads from structs of the kernel, map lookups and some helpers in place of their calls. ' +
-      'Names stand where a kernel has addresses, numbers of its functions and ids of maps. Ends ' +
-      `with 1 if a program would not be loaded. ${PROG}`,
+      'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the ' +
+      'context as loads from structs of the kernel, map lookups and some helpers in place of ' +
+      'their calls. Names stand where a kernel has addresses, numbers of its functions and ids ' +
+      `of maps. Ends with 1 if a program would not be loaded. ${PROG}`,
     examples: [
       ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
       ['beeyard prog dump xlated x.bpf.o run --loaded', 'before the kernel has a hand in it'],

@@ -31,8 +31,8 @@ interface Shown extends NumberedProgram {
 }
 
 /**
- * `beeyard prog dump xlated`: the listing bpftool prints, of the code as Linux rewrites it once it is
- * verified; with `--loaded` of the code as it is handed to the kernel.
+ * `beeyard prog dump xlated`: the listing bpftool prints, of the code as Linux rewrites it once it
+ * is verified; with `--loaded` of the code as it is handed to the kernel.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);

@@ -127,9 +127,9 @@ export interface VerifyResult {
 
 /**
  * An accepted program as Linux 6.12 keeps it on x86-64 with the JIT compiler on, and shows it with
- * BPF_OBJ_GET_INFO_BY_FD (`bpftool prog dump xlated`): dead code is gone, fields of contexts are those
- * of the kernel's structs, some calls are a few instructions. Addresses of the kernel are 0, as its
- * readers without privileges see them; `calls` and `addresses` have names for them.
+ * BPF_OBJ_GET_INFO_BY_FD (`bpftool prog dump xlated`): dead code is gone, fields of contexts are
+ * those of the kernel's structs, some calls are a few instructions. Addresses of the kernel are 0,
+ * as its readers without privileges see them; `calls` and `addresses` have names for them.
  *
  * @example
  * const { xlated } = verify(input, kernel, { xlated: true });
@@ -139,8 +139,8 @@ export interface VerifyResult {
  */
 export interface Xlated {
   /**
-   * In wire format. A load of a map has its place in `maps`, from 1, where Linux has the map's id; a
-   * call of a function of the program has the distance in off and the function's number in imm.
+   * In wire format. A load of a map has its place in `maps`, from 1, where Linux has the map's id;
+   * a call of a function of the program has the distance in off and the function's number in imm.
    */
   readonly insns: Uint8Array;
   /** Instruction of the program each was made for, or -1. */

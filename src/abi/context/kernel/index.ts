@@ -56,8 +56,8 @@ export const kernelSocket = (registerType: number): KernelContext | undefined =>
   bySocket.get(registerType);
 
 /**
- * Programs that write to packets others may hold too must get their own copy first; the verdict when
- * there is none. Undefined: packets of that program type are its own.
+ * Programs that write to packets others may hold too must get their own copy first; the verdict
+ * when there is none. Undefined: packets of that program type are its own.
  */
 export const uncloneVerdict = (programType: number): number | undefined => drops.get(programType);
 

@@ -1,4 +1,6 @@
-/** What the socket structs and the contexts of programs at sockets are made of (net/core/filter.c). */
+/**
+ * What the socket structs and the contexts of programs at sockets are made of (net/core/filter.c).
+ */
 import { structs } from '../../generated/6.12/structs.ts';
 import type { KernelContext, KernelField } from './types.ts';
 

@@ -17,14 +17,15 @@ export type AfterLoad =
 
 export interface KernelField {
   /**
-   * Members from struct to struct, `sk_buff.sk > sock_common.skc_family`: every one but the last is a
-   * pointer that is loaded. With `>?` a null pointer is the result. A member may be a path itself
-   * (`rtt_min.s[0].v`), and two structs that lie in each other are added: `sk_buff.cb + qdisc_skb_cb.data`.
+   * Members from struct to struct, `sk_buff.sk > sock_common.skc_family`: every one but the last is
+   * a pointer that is loaded. With `>?` a null pointer is the result. A member may be a path itself
+   * (`rtt_min.s[0].v`), and two structs that lie in each other are added: `sk_buff.cb +
+   * qdisc_skb_cb.data`.
    */
   readonly path: string;
   /**
-   * Bytes of the last load or store: those of the member by default; 'asked': as many as the program
-   * asks for (of the whole field, if it asks for a part of it), at most `atMost`.
+   * Bytes of the last load or store: those of the member by default; 'asked': as many as the
+   * program asks for (of the whole field, if it asks for a part of it), at most `atMost`.
    */
   readonly width?: 1 | 2 | 4 | 8 | 'asked';
   readonly atMost?: number;
@@ -34,8 +35,8 @@ export interface KernelField {
   readonly whole?: number;
   readonly after?: readonly AfterLoad[];
   /**
-   * Stores: 'direct' as long as the path has no pointer; 'scratch': a register is kept in this member
-   * of the first struct while it holds the pointer.
+   * Stores: 'direct' as long as the path has no pointer; 'scratch': a register is kept in this
+   * member of the first struct while it holds the pointer.
    */
   readonly scratch?: string;
   /** It takes code of its own (finish/context/special.ts of the verifier). */

@@ -12,9 +12,9 @@ export interface Place {
 const known = new WeakMap<Btf, Map<string, Place>>();
 
 /**
- * A member by its path (`sk_buff.cb`, `tcp_sock.rtt_min.s[0].v`); places in structs that lie in each
- * other are added: `sk_buff.cb + qdisc_skb_cb.data`. Throws KernelError ENOENT where that kernel has
- * no such member.
+ * A member by its path (`sk_buff.cb`, `tcp_sock.rtt_min.s[0].v`); places in structs that lie in
+ * each other are added: `sk_buff.cb + qdisc_skb_cb.data`. Throws KernelError ENOENT where that
+ * kernel has no such member.
  */
 export function placeOf(btf: Btf, path: string): Place {
   let places = known.get(btf);

@@ -104,8 +104,9 @@ function packetTimestamp({ path }: KernelField, access: Access): Converted {
 }
 
 /**
- * Times of packets that come in are not what the field holds while they are on their way out: unless
- * the program asks which they are, it does not see those, and setting one makes it a receive time.
+ * Times of packets that come in are not what the field holds while they are on their way out:
+ * unless the program asks which they are, it does not see those, and setting one makes it a receive
+ * time.
  */
 function timestamp(access: Access): Insn[] {
   const { btf, dst, src, write, knowsTimestampType } = access;

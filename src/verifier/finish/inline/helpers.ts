@@ -1,4 +1,6 @@
-/** Calls of helpers that become a few instructions, or get arguments the program does not know of. */
+/**
+ * Calls of helpers that become a few instructions, or get arguments the program does not know of.
+ */
 import { constants, errnos, helperId, mapRules } from '../../../abi/index.ts';
 import type { Btf } from '../../../btf/index.ts';
 import {
@@ -55,7 +57,9 @@ const THIRD = 0xaaaa_aaab | 0;
 
 const failure = (code: string): number => -errnos[code]!;
 
-/** What the call at `insn` becomes; undefined: a call of the kernel's function, see `linkHelper`. */
+/**
+ * What the call at `insn` becomes; undefined: a call of the kernel's function, see `linkHelper`.
+ */
 export function inlineHelper(env: VerifierEnv, insn: Insn): Insn[] | undefined {
   const recipe = BY_ID.get(insn.imm);
   const made = recipe?.(env, insn);

@@ -63,9 +63,9 @@ const CLONED = 1;
 const PULL_DATA = helperId('skb_pull_data')!;
 
 /**
- * Loads and stores of what programs see of contexts and sockets become those of the kernel's structs;
- * loads that may fault are marked; a prologue and an epilogue are put around programs that need them.
- * Mirrors convert_ctx_accesses.
+ * Loads and stores of what programs see of contexts and sockets become those of the kernel's
+ * structs; loads that may fault are marked; a prologue and an epilogue are put around programs that
+ * need them. Mirrors convert_ctx_accesses.
  */
 export function convertAccesses(draft: Draft): void {
   const { env } = draft;
@@ -90,7 +90,10 @@ function addPrologue(draft: Draft, keepContext: boolean): void {
   if (made.length > 0) draft.prepend(draft.insns[0]!, made);
 }
 
-/** Before a program writes to a packet that others may look at it gets its own (tc_cls_act_prologue). */
+/**
+ * Before a program writes to a packet that others may look at it gets its own
+ * (tc_cls_act_prologue).
+ */
 function unclone(env: VerifierEnv): Insn[] | undefined {
   const verdict = uncloneVerdict(env.programType);
   if (!env.seenDirectWrite || verdict === undefined) return undefined;
@@ -109,7 +112,9 @@ function unclone(env: VerifierEnv): Insn[] | undefined {
   ];
 }
 
-/** Instructions a module puts before or behind its programs; CONTEXT stands for where that is kept. */
+/**
+ * Instructions a module puts before or behind its programs; CONTEXT stands for where that is kept.
+ */
 function moduleCode(
   env: VerifierEnv,
   where: 'prologues' | 'epilogues',

@@ -25,8 +25,9 @@ export function dropFastcallSpills({ env, insns }: Draft): void {
 const isSeen = (env: VerifierEnv, { origin }: Insn): boolean => env.aux.seen[origin] !== 0;
 
 /**
- * What no path reaches is taken out, with the branches that always go one way and the jumps that then
- * go nowhere. Mirrors opt_hard_wire_dead_code_branches, opt_remove_dead_code and opt_remove_nops.
+ * What no path reaches is taken out, with the branches that always go one way and the jumps that
+ * then go nowhere. Mirrors opt_hard_wire_dead_code_branches, opt_remove_dead_code and
+ * opt_remove_nops.
  */
 export function removeDeadCode(draft: Draft): void {
   const { env, insns } = draft;
@@ -45,7 +46,10 @@ export function removeDeadCode(draft: Draft): void {
 const isNop = ({ op, dst, src, imm }: Insn): boolean =>
   op === JUMP && dst === 0 && src === 0 && imm === 0;
 
-/** In programs without privileges what no path reaches becomes a jump to itself (sanitize_dead_code). */
+/**
+ * In programs without privileges what no path reaches becomes a jump to itself
+ * (sanitize_dead_code).
+ */
 export function trapDeadCode({ env, insns }: Draft): void {
   for (const insn of insns) {
     if (isSeen(env, insn)) continue;

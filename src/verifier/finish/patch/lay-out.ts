@@ -20,8 +20,8 @@ import { BPF_PROBE_MEM, BPF_PROBE_MEM32 } from './probe.ts';
 const MODE_BITS = 0xe0;
 
 /**
- * Numbers in the place of names, as BPF_OBJ_GET_INFO_BY_FD shows them (bpf_insn_prepare_dump): maps by
- * id instead of address, loads that may fault as the loads they were.
+ * Numbers in the place of names, as BPF_OBJ_GET_INFO_BY_FD shows them (bpf_insn_prepare_dump): maps
+ * by id instead of address, loads that may fault as the loads they were.
  */
 export function layOut(draft: Draft): Xlated {
   const { insns, env } = draft;
@@ -84,8 +84,8 @@ class Places {
   }
 
   /**
-   * A function as seen from an instruction. In a program of one function those that are gone have no
-   * number, and references to them stay as the compiler wrote them (jit_subprogs).
+   * A function as seen from an instruction. In a program of one function those that are gone have
+   * no number, and references to them stay as the compiler wrote them (jit_subprogs).
    */
   callee(subprog: number, at: number): { readonly distance: number; readonly number?: number } {
     const start = this.#at(this.#draft.start(subprog));
