@@ -9,6 +9,7 @@ export { isScalarStruct, isScalarType, isStructOrUnion, protoOf } from './calls/
 export { kfuncTraits } from './calls/traits.ts';
 export * from './context/index.ts';
 export { contextMember, isContextType, isProjectionOf, isUserRegs } from './context/types.ts';
+export * from './extensions.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';
@@ -25,3 +26,4 @@ export * from './programs/index.ts';
 export * from './return-range.ts';
 export { type KernelOption, type TargetKernel, targetKernelOf } from './target-kernel.ts';
 export type * from './types.ts';
+export * from './wildcard.ts';

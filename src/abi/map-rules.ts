@@ -2,6 +2,7 @@
  * What the verifier asks of a map type: which helpers take it, who may use it, what is behind its
  * pointers (kernel/bpf/verifier.c: check_map_func_compatibility, check_map_prog_compatibility).
  */
+import { extensionMapTypes } from './extensions.ts';
 import { BPF_F_RDONLY_PROG } from './generated/6.12/constants.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
@@ -155,12 +156,22 @@ function rulesOf(name: string): MapRules {
 const typeId = (name: string): number =>
   enums.bpf_map_type[(PREFIX + name) as keyof typeof enums.bpf_map_type];
 
-const byType: ReadonlyMap<number, MapRules> = new Map(
-  Object.keys(rawMapTypes).map((key) => {
+/** Maps that Linux does not have: all programs may use them, with the map helpers. */
+const EXTENSION: MapRules = {
+  sleepable: false,
+  directValue: false,
+  forEach: false,
+  struct: 'bpf_map',
+  addedFlags: 0,
+};
+
+const byType: ReadonlyMap<number, MapRules> = new Map([
+  ...Object.keys(rawMapTypes).map((key): [number, MapRules] => {
     const name = key.slice(PREFIX.length);
     return [typeId(name), rulesOf(name)];
   }),
-);
+  ...Object.values(extensionMapTypes).map((id): [number, MapRules] => [id, EXTENSION]),
+]);
 
 const byHelper: ReadonlyMap<number, ReadonlySet<number>> = new Map(
   Object.entries(MAPS).map(([helper, types]) => [

@@ -99,8 +99,14 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'the loader has only these: bpf,perfmon,net_admin,sys_admin; all (default), none',
       },
       unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
+      portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      counterexample: {
+        type: 'boolean',
+        help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
+      },
+      out: { type: 'string', value: 'FILE.pcap', help: 'write the packets found to a capture' },
     },
     details:
       'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
@@ -110,6 +116,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),

@@ -1,6 +1,8 @@
 /** The three forms of `beeyard verify`'s answer. */
 import { basename } from 'node:path';
-import { explanationText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
+import { wrapText } from '../base/index.ts';
+import { counterexampleData, counterexampleText } from '../tools/counterexample/index.ts';
+import { diagnosisText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
 import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
@@ -34,8 +36,11 @@ function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.bug) return `this is a bug in beeyard, please report it:\n${one.bug.stack}\n`;
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
   const log = one.result && (logs || !one.result.ok) ? one.result.log : '';
-  if (!one.explanation) return log;
-  return `${log}\n${explanationText(one.explanation, io.columns)}`;
+  if (!one.diagnosis) return log;
+  const text = `${log}\n${diagnosisText(one.diagnosis, io.columns)}`;
+  if (!one.counterexample) return text;
+  const lines = counterexampleText(one.counterexample);
+  return [text, '', ...lines.flatMap((line) => wrapText(line, io.columns, '', '    '))].join('\n');
 }
 
 /** Files are named only when there are several. */
@@ -100,7 +105,8 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
   io.out(`${toJson(programs.map(jsonOf), pretty)}\n`);
 }
 
-function jsonOf({ file, program, input, result, refusal, bug, explanation }: VerifiedProgram) {
+function jsonOf({ file, program, input, result, refusal, bug, ...rest }: VerifiedProgram) {
+  const { diagnosis, counterexample } = rest;
   return {
     file,
     name: program.name,
@@ -113,7 +119,8 @@ function jsonOf({ file, program, input, result, refusal, bug, explanation }: Ver
     ...(refusal ? { error: refusal.message } : {}),
     ...(bug ? { error: bug.stack ?? bug.message } : {}),
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
-    ...(explanation ? { explanation } : {}),
+    ...diagnosis,
+    ...(counterexample ? { counterexample: counterexampleData(counterexample) } : {}),
   };
 }
 

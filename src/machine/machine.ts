@@ -94,6 +94,7 @@ export class Machine implements Kernel, ProgramHost {
       maxEntries: spec.maxEntries,
       flags: spec.flags,
       extra: spec.extra,
+      ...(spec.fields ? { fields: spec.fields } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);

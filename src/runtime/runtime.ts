@@ -1,6 +1,7 @@
 import { helperContract } from '../abi/calls/helpers.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import type { MapTypeDef } from '../abi/types.ts';
+import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
@@ -12,6 +13,7 @@ import {
   G_CLOCK,
   G_CPUS,
   MAP_MAGIC,
+  M_DESCRIPTOR,
   M_INNER,
   M_MAGIC,
   M_SPIN_LOCK,
@@ -163,6 +165,7 @@ class LinearRuntime implements Runtime {
       extra = 0n,
       inner,
       spinLock,
+      fields,
     } = definition;
     const facts = factsByType.get(type);
     if (!facts?.runtime) throw kernelError('EINVAL', `map '${name}': no map type ${type}`);
@@ -171,8 +174,12 @@ class LinearRuntime implements Runtime {
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    const descriptor = fields ? this.#describe(address, fields) : 0;
     const result = this.#call(`${facts.runtime}_create`, address);
-    if (result !== 0) this.#call('map_discard', address);
+    if (result !== 0) {
+      if (descriptor !== 0) this.release(descriptor);
+      this.#call('map_discard', address);
+    }
     expectSuccess(result, `map '${name}' (${facts.name})`);
     try {
       return this.#register(new HostMap(this, facts, definition, address));
@@ -181,6 +188,15 @@ class LinearRuntime implements Runtime {
       this.#call('map_discard', address);
       throw error;
     }
+  }
+
+  /** Puts what a map's key looks like where its type finds it. */
+  #describe(map: number, fields: readonly WildcardField[]): number {
+    const words = wildcardDescriptor(fields);
+    const block = this.allocate(words.byteLength, 16);
+    this.u32().set(words, block >>> 2);
+    this.u32()[(map + M_DESCRIPTOR) >>> 2] = block;
+    return block;
   }
 
   mapAt(address: number): RuntimeMap | undefined {

@@ -1,3 +1,5 @@
+import type { WildcardField } from '../abi/wildcard.ts';
+
 /**
  * The host side of the runtime, as the engine and the machine see it. One Runtime is one linear
  * memory with one instance of the AssemblyScript module per CPU worker. Layout: ./layout.ts.
@@ -26,6 +28,8 @@ export interface MapDefinition {
   readonly inner?: RuntimeMap;
   /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
   readonly spinLock?: number;
+  /** Of a wildcard map: the fields of its keys. */
+  readonly fields?: readonly WildcardField[];
   /** Program may only read (BPF_F_RDONLY_PROG semantics for .rodata come through flags). */
 }
 

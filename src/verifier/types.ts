@@ -98,6 +98,8 @@ export interface VerifyOptions {
    * 2 GiB; what Linux accepts of its own selftests needs at most a tenth of that.
    */
   readonly stateMemory?: number;
+  /** Refuse what Linux does not have (extensions of beeyard). Default: no. */
+  readonly portable?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
   /** Rewrite the program, if it is accepted, as Linux does: see `Xlated`. Default: no. */
@@ -257,6 +259,11 @@ export interface VerifierObserver {
   backtracking?(message: Message, insn: number): void;
   /** A frame of another state is shown behind `message`. */
   otherState?(message: Message, frame: FuncState): void;
+  /**
+   * The path was rejected at instruction `insn`. True: the walk leaves it and goes on with the
+   * others, as explanations do that look for further errors.
+   */
+  rejected?(insn: number): boolean;
   /** A function was walked through; `ok` if without a rejection. */
   functionDone?(ok: boolean): void;
 }

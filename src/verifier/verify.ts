@@ -1,4 +1,11 @@
-import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
+import {
+  constants,
+  errnos,
+  isExtensionMap,
+  mapTypeName,
+  programRules,
+  takesAttachType,
+} from '../abi/index.ts';
 import { BugError, FormatError, KernelError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
@@ -17,6 +24,7 @@ import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
 import { LogObserver } from './log/log.ts';
 import { flow } from './messages/flow.ts';
+import { load } from './messages/load.ts';
 import { composeObservers } from './observers.ts';
 import { Rejection } from './reject.ts';
 import type {
@@ -69,6 +77,7 @@ export function verify(
       logLevel,
       ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
+    if (options.portable) checkPortable(env);
     checkLength(env);
     checkPrivileges(env);
     checkAttachType(env);
@@ -137,6 +146,13 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
   checkMaxStackDepth,
   finishProgram,
 ];
+
+/** A kernel would not even make such maps. */
+function checkPortable(env: VerifierEnv): void {
+  const map = env.input.maps.find(({ type }) => isExtensionMap(type));
+  if (!map) return;
+  throw new Rejection('EINVAL', load.extension(map.name, mapTypeName(map.type)));
+}
 
 /** bpf_prog_load looks at the length before anything else. */
 function checkLength(env: VerifierEnv): void {
@@ -218,7 +234,7 @@ function unread(input: VerifierInput, rejection: Rejection): VerifyResult {
   return {
     ...verdict(rejection),
     insn: -1,
-    log: '',
+    log: rejection.reason ? `${rejection.reason.text}\n` : '',
     stats: {
       processed: 0,
       maxStatesPerInsn: 0,

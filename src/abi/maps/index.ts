@@ -18,6 +18,7 @@ import { progArray } from './prog_array.ts';
 import { queue } from './queue.ts';
 import { ringbuf } from './ringbuf.ts';
 import { stack } from './stack.ts';
+import { wildcard } from './wildcard.ts';
 import { xskmap } from './xskmap.ts';
 
 /** Every map type with facts in this folder. */
@@ -40,5 +41,6 @@ export const mapTypes: readonly MapTypeDef[] = [
   queue,
   ringbuf,
   stack,
+  wildcard,
   xskmap,
 ];
