@@ -160,6 +160,7 @@ const typeId = (name: string): number =>
 const EXTENSION: MapRules = {
   sleepable: false,
   directValue: false,
+  calls: {},
   forEach: false,
   struct: 'bpf_map',
   addedFlags: 0,
