@@ -26,6 +26,8 @@ export interface MapRules {
   readonly mmap: boolean;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
+  /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Struct of the kernel's BTF a pointer to the map points to. */
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
@@ -142,7 +144,7 @@ const PREFIX = 'BPF_MAP_TYPE_';
 const DEVICE_MAP = 'bpf_dtab';
 
 function rulesOf(name: string): MapRules {
-  const { ops, struct } = rawMapTypes[PREFIX + name]!;
+  const { ops, calls, struct } = rawMapTypes[PREFIX + name]!;
   const helpers = HELPERS[name];
   const lookup = LOOKUPS[name];
   const batch = (command: BatchCommand) => ops.includes(`map_${command}_batch`);
@@ -158,6 +160,7 @@ function rulesOf(name: string): MapRules {
     directValue: ops.includes('map_direct_value_addr'),
     mmap: ops.includes('map_mmap'),
     forEach: ops.includes('map_for_each_callback'),
+    calls,
     struct,
     addedFlags: struct === DEVICE_MAP ? BPF_F_RDONLY_PROG : 0,
     ...(helpers && { helpers }),
@@ -175,6 +178,7 @@ const typeId = (name: string): number =>
 const EXTENSION: MapRules = {
   sleepable: false,
   directValue: false,
+  calls: {},
   forEach: false,
   struct: 'bpf_map',
   mmap: false,

@@ -303,10 +303,17 @@ export const COMMANDS: readonly CommandDef[] = [
       linum: { type: 'boolean', help: 'show file and line of the source' },
       visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
       file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
+      loaded: { type: 'boolean', help: 'as handed to the kernel: not verified, not rewritten' },
+      unpriv: { type: 'boolean', help: 'as it is when the loader has no capability' },
     },
-    details: `The code as it is loaded: no kernel has rewritten anything in it yet. ${PROG}`,
+    details:
+      'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the ' +
+      'context as loads from structs of the kernel, map lookups and some helpers in place of ' +
+      'their calls. Names stand where a kernel has addresses, numbers of its functions and ids ' +
+      `of maps. Ends with 1 if a program would not be loaded. ${PROG}`,
     examples: [
       ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
+      ['beeyard prog dump xlated x.bpf.o run --loaded', 'before the kernel has a hand in it'],
       ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
       ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
     ],

@@ -55,5 +55,7 @@ export type {
   VerifierStats,
   VerifyOptions,
   VerifyResult,
+  Xlated,
+  XlatedSubprogram,
 } from './types.ts';
 export { verify } from './verify.ts';

@@ -17,6 +17,7 @@ import { FactCollector } from './facts/collector.ts';
 import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
+import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
@@ -105,6 +106,7 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
+    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
   };
 }
 
