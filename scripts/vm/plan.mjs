@@ -4,7 +4,17 @@
  */
 
 const MAGIC = 0x4e4c5042;
-const KIND = { syscall: 1, close: 2, capabilities: 3, dump: 4, records: 5, arena: 6, object: 7 };
+const KIND = {
+  syscall: 1,
+  close: 2,
+  capabilities: 3,
+  dump: 4,
+  records: 5,
+  arena: 6,
+  xlated: 7,
+  file: 8,
+  object: 9,
+};
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
@@ -90,6 +100,16 @@ export class Plan {
     return this.#add(KIND.records, [words(map, size)], { buffers: 0 });
   }
 
+  /** A program's info: instructions as the kernel made them; see `readXlated`. */
+  xlated(program) {
+    return this.#add(KIND.xlated, [words(program, 0)], { buffers: 0 });
+  }
+
+  /** What is in a file of the machine. */
+  file(path) {
+    return this.#add(KIND.file, [padded(Buffer.from(`${path}\0`))], { buffers: 0 });
+  }
+
   #add(kind, parts, answer) {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     this.#parts.push(words(kind, size), ...parts);
@@ -115,6 +135,18 @@ export class Plan {
     }
     return { attr: bytes.subarray(0, shape.attr), buffers };
   }
+}
+
+/** The arrays in the answer to `Plan.xlated`: `{ insns, mapIds, functionInfo, lineInfo }`, as bytes. */
+export function readXlated(data) {
+  const arrays = [];
+  for (let at = 0; at < data.length; ) {
+    const size = data.readUInt32LE(at);
+    arrays.push(data.subarray(at + 4, at + 4 + size));
+    at += 4 + size;
+  }
+  const [insns, mapIds, functionInfo, lineInfo] = arrays;
+  return { insns, mapIds, functionInfo, lineInfo };
 }
 
 /** Takes answers out of a stream of bytes. */

@@ -2,6 +2,7 @@
  * What the verifier asks of a map type: which helpers take it, who may use it, what is behind its
  * pointers (kernel/bpf/verifier.c: check_map_func_compatibility, check_map_prog_compatibility).
  */
+import { extensionMapTypes } from './extensions.ts';
 import { BPF_F_RDONLY_PROG } from './generated/6.12/constants.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
@@ -25,6 +26,8 @@ export interface MapRules {
   readonly mmap: boolean;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
+  /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Struct of the kernel's BTF a pointer to the map points to. */
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
@@ -141,7 +144,7 @@ const PREFIX = 'BPF_MAP_TYPE_';
 const DEVICE_MAP = 'bpf_dtab';
 
 function rulesOf(name: string): MapRules {
-  const { ops, struct } = rawMapTypes[PREFIX + name]!;
+  const { ops, calls, struct } = rawMapTypes[PREFIX + name]!;
   const helpers = HELPERS[name];
   const lookup = LOOKUPS[name];
   const batch = (command: BatchCommand) => ops.includes(`map_${command}_batch`);
@@ -157,6 +160,7 @@ function rulesOf(name: string): MapRules {
     directValue: ops.includes('map_direct_value_addr'),
     mmap: ops.includes('map_mmap'),
     forEach: ops.includes('map_for_each_callback'),
+    calls,
     struct,
     addedFlags: struct === DEVICE_MAP ? BPF_F_RDONLY_PROG : 0,
     ...(helpers && { helpers }),
@@ -170,12 +174,26 @@ function rulesOf(name: string): MapRules {
 const typeId = (name: string): number =>
   enums.bpf_map_type[(PREFIX + name) as keyof typeof enums.bpf_map_type];
 
-const byType: ReadonlyMap<number, MapRules> = new Map(
-  Object.keys(rawMapTypes).map((key) => {
+/** Maps that Linux does not have: all programs may use them, with the map helpers. */
+const EXTENSION: MapRules = {
+  sleepable: false,
+  directValue: false,
+  calls: {},
+  forEach: false,
+  struct: 'bpf_map',
+  mmap: false,
+  batch: { lookup: false, lookup_and_delete: false, update: false, delete: false },
+  batchBuckets: false,
+  addedFlags: 0,
+};
+
+const byType: ReadonlyMap<number, MapRules> = new Map([
+  ...Object.keys(rawMapTypes).map((key): [number, MapRules] => {
     const name = key.slice(PREFIX.length);
     return [typeId(name), rulesOf(name)];
   }),
-);
+  ...Object.values(extensionMapTypes).map((id): [number, MapRules] => [id, EXTENSION]),
+]);
 
 const byHelper: ReadonlyMap<number, ReadonlySet<number>> = new Map(
   Object.entries(MAPS).map(([helper, types]) => [

@@ -79,6 +79,8 @@ export interface MapTypeDef {
   readonly perCpu?: boolean;
   /** Takes map_extra (every other type answers EINVAL when it is not 0). */
   readonly extra?: boolean;
+  /** Its key's type describes fields (`wildcardFields`), which the runtime is told. */
+  readonly fields?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
   /** The value begins with the ifindex of a network device. */

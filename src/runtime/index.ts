@@ -12,5 +12,6 @@ export {
   perfEventsOpen,
 } from './host/perf.ts';
 export { missingHelpers } from './missing.ts';
+export { missingKfuncs } from './missing-kfuncs.ts';
 export { createRuntime } from './runtime.ts';
 export type * from './types.ts';

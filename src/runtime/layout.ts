@@ -266,8 +266,10 @@ export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
 /** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
 export const M_CPU_STRIDE = 124;
-/** Type's own fields from here to M_SPIN_LOCK. */
+/** Type's own fields from here to M_DESCRIPTOR. */
 export const M_PRIVATE = 128;
+/** u32: address of a block that describes the key (wildcard), or 0; the type frees it. */
+export const M_DESCRIPTOR = 244;
 /** u32: offset of the value's bpf_spin_lock plus 1, or 0: copies leave those 4 bytes alone. */
 export const M_SPIN_LOCK = 248;
 /** u32 META_*: what counts when this map is put into a map of maps. Set by the type's create. */
@@ -424,6 +426,8 @@ export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
 
+/** Helper ids from here up stand for kernel functions: this plus the place in the image's list. */
+export const KFUNC_ID = 0x40000000;
 /**
  * A stack: u32 number of kernel addresses, of user addresses, then as many u64, innermost first.
  */

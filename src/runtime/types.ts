@@ -1,5 +1,6 @@
 import type { BatchCommand } from '../abi/map-rules.ts';
 import type { OwnerKind } from '../abi/types.ts';
+import type { WildcardField } from '../abi/wildcard.ts';
 
 /**
  * The host side of the runtime, as the engine and the machine see it. One Runtime is one linear
@@ -29,6 +30,8 @@ export interface MapDefinition {
   readonly inner?: RuntimeMap;
   /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
   readonly spinLock?: number;
+  /** Of a wildcard map: the fields of its keys. */
+  readonly fields?: readonly WildcardField[];
   /** BTF types of key and value; 0 or absent: none. Only local storage insists on them. */
   readonly keyTypeId?: number;
   readonly valueTypeId?: number;
@@ -159,6 +162,12 @@ export interface Runtime {
   helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
   helperArity(id: number, programType?: number): number;
+  /** Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none. */
+  kfuncFunction(name: string): unknown;
+  /** Number of i64 parameters it takes. */
+  kfuncArity(name: string): number;
+  /** Gives or replaces the JavaScript body of a kernel function. */
+  setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
   /** Clock of bpf_ktime_get_ns. */

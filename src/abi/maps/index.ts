@@ -32,6 +32,7 @@ import { stackTrace } from './stack_trace.ts';
 import { structOps } from './struct_ops.ts';
 import { taskStorage } from './task_storage.ts';
 import { userRingbuf } from './user_ringbuf.ts';
+import { wildcard } from './wildcard.ts';
 import { xskmap } from './xskmap.ts';
 
 /** Every map type with facts in this folder. */
@@ -68,5 +69,6 @@ export const mapTypes: readonly MapTypeDef[] = [
   structOps,
   taskStorage,
   userRingbuf,
+  wildcard,
   xskmap,
 ];
