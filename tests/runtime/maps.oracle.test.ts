@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { isExtensionMap } from '../../src/abi/extensions.ts';
 import { mapTypes } from '../../src/abi/index.ts';
 import { type Answer, type AskedStep, Replay, created, recordedTypes } from './map-replay.ts';
 
@@ -51,8 +52,9 @@ function withoutNull<T extends object>(changes: T): T {
 }
 
 test('every map type of Linux 6.12 was asked about', () => {
+  const linux = mapTypes.filter(({ id }) => !isExtensionMap(id));
   expect(types.map(({ type }) => type).toSorted()).toEqual(
-    mapTypes.map(({ name }) => name).toSorted(),
+    linux.map(({ name }) => name).toSorted(),
   );
   expect(asked).toBeGreaterThan(4000);
 });
