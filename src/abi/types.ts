@@ -96,6 +96,8 @@ export interface MapTypeDef {
    * harmlessly has to be checked here.
    */
   readonly unbounded?: boolean;
+  /** Values may hold a bpf_spin_lock. */
+  readonly mayLock?: boolean;
   /** Records go from user space to programs. */
   readonly userWrites?: boolean;
   /** BPF_MAP_FREEZE answers ENOTSUPP. */

@@ -1,4 +1,10 @@
-import { helperContract, type KernelProfile, programTypes } from '../abi/index.ts';
+import {
+  constants,
+  helperContract,
+  type KernelProfile,
+  type MapTypeDef,
+  programTypes,
+} from '../abi/index.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { Engine, LoadedCode } from '../engine/index.ts';
@@ -106,6 +112,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(spec.fields ? { fields: spec.fields } : {}),
       ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(kernelType ? { kernelType } : {}),
+      ...lockOf(spec, facts),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
@@ -224,6 +231,15 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+}
+
+/**
+ * The lock in values of a map. Linux refuses types with a lock where it cannot be, and loaders then
+ * leave the types out.
+ */
+function lockOf({ spinLock, flags }: MapSpec, { mayLock }: MapTypeDef): { spinLock?: number } {
+  const reachable = (flags & (constants.BPF_F_RDONLY_PROG | constants.BPF_F_WRONLY_PROG)) === 0;
+  return mayLock && reachable && spinLock !== undefined ? { spinLock } : {};
 }
 
 /** Whether a program uses a map whose memory the verifier does not keep it inside of. */

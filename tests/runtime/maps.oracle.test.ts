@@ -38,9 +38,11 @@ for (const { type, usual, create, runs } of types) {
   for (const run of runs) {
     const definition = { ...usual, ...run.changes };
     if (run.made !== 0) continue;
-    const replay = new Replay(type, definition);
-    for (const [index, [step, ...answer]] of run.steps.entries()) {
-      compare(`${type} ${run.name} ${index} ${textOf(step)}`, replay.answer(step), answer);
+    for (const shared of [false, true]) {
+      const replay = new Replay(type, definition, shared);
+      for (const [index, [step, ...answer]] of run.steps.entries()) {
+        compare(`${type} ${run.name} ${index} ${textOf(step)}`, replay.answer(step), answer);
+      }
     }
   }
 }
