@@ -299,6 +299,9 @@ describe.each(variants)('$name', (variant) => {
     expect([under(0), under(1)]).toEqual([1, 1]);
     runtime.view().setUint32(GLOBALS + G_CGROUP_ID, above.number, true);
     expect([under(0), under(1)]).toEqual([1, 0]);
+    runtime.view().setUint32(GLOBALS + G_CGROUP_ID, below.number, true);
+    above.free();
+    expect([under(0), under(1)]).toEqual([-11, 1]);
     below.free();
     expect(under(1)).toBe(-11);
   });
