@@ -1,5 +1,6 @@
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
+import { MASK, PTR_TO_STACK, regAt, TYPE, VALUE } from '../state/layout.ts';
 import { composeObservers } from '../observers.ts';
 import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from '../types.ts';
 import { verify } from '../verify.ts';
@@ -9,7 +10,7 @@ import { causeOf } from './causes.ts';
 import type { Cause } from './causes/cause.ts';
 import { checksElsewhere, lateCheck } from './checks.ts';
 import { describe, placeName } from './insn.ts';
-import { type LineageStep, lineageOf, pathSince } from './lineage.ts';
+import { branchesOf, type LineageStep, lineageOf, pathSince } from './lineage.ts';
 import { silentExplanation } from './silent.ts';
 import { stepText } from './step-text.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
@@ -96,7 +97,7 @@ function explanationOf(
     kernel: reason.text,
     problem: cause.problem,
     at,
-    blame: describe(env, bodyOf(env, cause.blame ?? blameOf(cause, at.insn, steps))),
+    blame: describe(env, cause.blame ?? bodyOf(env, blameOf(cause, at.insn, steps))),
     subject: place && { name: placeName(place), value: values.texts.get(lastSerial(path)) ?? '' },
     steps,
     advice: cause.advice,
@@ -173,9 +174,27 @@ function wantedPlaces(
   return wanted;
 }
 
-function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
+function stepsOf(
+  { subject, since, id }: Cause & { readonly id: CauseId },
+  path: PathRecorder,
+): LineageStep[] {
   if (since) return pathSince(path, since.insn);
   if (!subject) return [];
   const steps = lineageOf(path, subject, path.length - 1);
-  return checksElsewhere(path, steps);
+  if (NEVER_WRITTEN.includes(id) && !steps.some(({ kind }) => kind === 'lost')) {
+    return branchesOf(path);
+  }
+  return isStackAddress(path, subject) ? [] : checksElsewhere(path, steps);
+}
+
+/** What was never written has no history but the way that led past it. */
+const NEVER_WRITTEN: readonly CauseId[] = ['uninitialised-register', 'stack-uninitialised'];
+
+/** True for the address of a local variable: how that was computed tells nothing. */
+function isStackAddress(path: PathRecorder, { frame, register }: Place): boolean {
+  const words = path.last[frame];
+  if (!words || register < 0) return false;
+  const r = regAt(register);
+  const isFixed = words[r + MASK] === 0 && words[r + MASK + 1] === 0;
+  return words[r + TYPE] === PTR_TO_STACK && words[r + VALUE] === 0 && isFixed;
 }

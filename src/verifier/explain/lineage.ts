@@ -94,6 +94,21 @@ export function pathSince(path: PathRecorder, insn: number): LineageStep[] {
   return steps.length > MAX_LINEAGE ? [steps[0]!, ...steps.slice(1 - MAX_LINEAGE)] : steps;
 }
 
+/** Branches that a path without a value to follow is told by. */
+const MAX_BRANCHES = 5;
+
+/** The last branches of the path. */
+export function branchesOf(path: PathRecorder): LineageStep[] {
+  const steps: LineageStep[] = [];
+  for (let step = path.length - 2; step >= 0 && steps.length < MAX_BRANCHES; step--) {
+    if (!isBranch(path, step)) continue;
+    const register = path.env.code.dst[path.insns[step]!]!;
+    const place = { frame: path.frames[step]!, register, slot: 0 };
+    steps.push({ ...branchStep(path, step), place });
+  }
+  return steps.reverse();
+}
+
 function isBranch(path: PathRecorder, step: number): boolean {
   const op = path.env.code.op[path.insns[step]!]!;
   const cls = classOf(op);

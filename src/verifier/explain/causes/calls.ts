@@ -38,7 +38,7 @@ export const callCauses: CauseTable = {
   'call.reg_type': argumentType,
   'mem.helper_pointer': argumentType,
   'call.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0)} may be NULL here.`,
+    problem: `${argumentName(s, number(s, 0))} may be NULL here.`,
     subject: register(s, number(s, 0)),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -95,7 +95,8 @@ export const callCauses: CauseTable = {
     advice: ['Release each object exactly once, through the pointer the acquiring call returned.'],
   }),
   'dynptr.initialized': (s) => ({
-    problem: `Argument ${number(s, 0)} must be a dynptr that was set up before.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} must be a dynptr that was set up before.`,
+    subject: register(s, number(s, 0) + 1),
     advice: ['Call bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or a like function first.'],
   }),
   'dynptr.overwrites_referenced': () => ({
@@ -152,7 +153,7 @@ export const callCauses: CauseTable = {
     advice: [`\`beeyard proto ${text(s, 0)}\` lists the program types that may.`],
   }),
   'kfunc.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0) + 1} may be NULL, and the function does not take NULL.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} may be NULL, and the function takes no NULL.`,
     subject: register(s, number(s, 0) + 1),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -268,7 +269,7 @@ function argumentType(s: Situation): Cause {
   const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
     ...(mayBeNull && { id: 'null-check-missing' as const }),
-    problem: `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be: ${words}.`,
+    problem: `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be${expectedText(words)}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
@@ -276,6 +277,10 @@ function argumentType(s: Situation): Cause {
     ],
   };
 }
+
+/** Long lists of kinds mean memory. */
+const expectedText = (words: string) =>
+  /^fp$|\bfp\b.*\bmap_value\b/.test(words) ? ' a pointer to memory' : `: ${words}`;
 
 const kindText = (kind: string) => (kind === 'scalar' ? 'a number' : `of kind ${kind}`);
 
@@ -330,7 +335,8 @@ function brokenContract(s: Situation): Cause {
 /** What a message means that is not about a call. */
 const causeOfWords = (s: Situation): Cause => memoryCauses[s.message.code]?.(s) ?? plainCause(s);
 
-const NOISE = /^(precision|subprog\.(caller|callee)|prune|flow\.(validating|subprogram))/;
+const NOISE =
+  /^(precision|subprog\.(caller|callee)|prune|flow\.(validating|subprogram|processed|time|stack_depth))/;
 
 /** The function that needs the most stack: where it begins, and its first call of another. */
 function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {

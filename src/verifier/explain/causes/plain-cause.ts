@@ -32,10 +32,11 @@ export function plainCause(situation: Situation): Cause {
   return { problem: problem!, ...(subject && { subject }), advice };
 }
 
-/** `{0}` and its kind become the values of the message. */
+/** `{0}` becomes the message's first value, `{0+1}` that number and one. */
 function filled(words: string, args: readonly unknown[]): string {
-  return words.replace(/\{(\d)\}/g, (_, n) => {
+  return words.replace(/\{(\d)(\+1)?\}/g, (_, n, next) => {
     const value = args[Number(n)];
+    if (next) return String(Number(value) + 1);
     return Array.isArray(value) ? value.join(', ') : String(value);
   });
 }
