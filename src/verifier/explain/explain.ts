@@ -10,12 +10,12 @@ import { causeOf } from './causes.ts';
 import type { Cause } from './causes/cause.ts';
 import { checksElsewhere, lateCheck } from './checks.ts';
 import { describe, placeName } from './insn.ts';
-import { branchesOf, type LineageStep, lineageOf, pathSince } from './lineage.ts';
+import { branchesOf, callsOnTheWay, type LineageStep, lineageOf, pathSince } from './lineage.ts';
 import { silentExplanation } from './silent.ts';
 import { stepText } from './step-text.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
 import type { ExplainedStep, Explanation } from './types.ts';
-import { valueText } from './value-text.ts';
+import { isPointerText, valueText } from './value-text.ts';
 
 /** A rejection with all that was seen on the way there. */
 export interface Rejected {
@@ -60,10 +60,29 @@ export function rejectedBy(
   if (!reason || !path.isStarted) return silentlyRejected(input, result, path);
   const cause = causeOf({ message: reason, env: path.env, path });
   const steps = stepsOf(cause, path);
-  const values = new ValueRecorder(wantedPlaces(cause.subject, steps, path));
+  const calls = cause.since ? [] : callsOnTheWay(path, steps);
+  const values = new ValueRecorder(wantedPlaces(cause.subject, [...steps, ...calls], path));
   if (values.isAsked) verify(input, profile, { ...quiet, observer: watch(values) });
-  const explanation = explanationOf(result, reason, cause, steps, path, values);
+  const history = withEnds(steps, calls, path, values);
+  const explanation = explanationOf(result, reason, cause, history, path, values);
   return { explanation, result, path, cause, steps };
+}
+
+/** The history with the calls in it that made a number of a pointer. */
+function withEnds(
+  steps: readonly LineageStep[],
+  calls: readonly LineageStep[],
+  path: PathRecorder,
+  values: ValueRecorder,
+): LineageStep[] {
+  let before = '';
+  const all = [...steps, ...calls].sort((a, b) => a.step - b.step);
+  return all.filter((step) => {
+    const value = values.texts.get(path.serials[step.step]!) ?? '';
+    const isEnd = isPointerText(before) && value !== '' && !isPointerText(value);
+    before = value || before;
+    return step.kind !== 'ended' || isEnd;
+  });
 }
 
 function silentlyRejected(
@@ -95,13 +114,31 @@ function explanationOf(
     cause: cause.id,
     code: reason.code,
     kernel: reason.text,
-    problem: cause.problem,
+    problem: cause.problem + endText(steps),
     at,
     blame: describe(env, cause.blame ?? bodyOf(env, blameOf(cause, at.insn, steps))),
     subject: place && { name: placeName(place), value: values.texts.get(lastSerial(path)) ?? '' },
     steps,
-    advice: cause.advice,
+    advice: endAdvice(steps) ?? cause.advice,
   };
+}
+
+/** Since when a pointer is none any more, if a call ended it. */
+function endText(steps: readonly ExplainedStep[]): string {
+  const end = steps.findLast(({ kind }) => kind === 'ended');
+  if (!end) return '';
+  const place = end.line ? `line ${end.line.line}` : `instruction ${end.insn}`;
+  return ` It was a pointer until the call in ${place}.`;
+}
+
+function endAdvice(steps: readonly ExplainedStep[]): string[] | undefined {
+  const end = steps.findLastIndex(({ kind }) => kind === 'ended');
+  if (end < 0) return undefined;
+  const before = steps.slice(0, end).findLast(({ value }) => value !== '')?.value ?? '';
+  if (/^pkt/.test(before)) {
+    return ['Read `data` and `data_end` from the context again after that call, and check again.'];
+  }
+  return ['Do not use it behind that call, or get it anew: what it pointed to may be gone.'];
 }
 
 function explainedSteps(

@@ -243,7 +243,7 @@ function unknownHelper(s: Situation): Cause {
   };
 }
 
-/** A packet pointer as an argument: instead of the context, or of memory this helper may not see. */
+/** A packet pointer as an argument: instead of the context, or of memory the helper may see. */
 function packetArgument(s: Situation): Cause {
   const { env } = s;
   const contract = helperContract(env.code.imm[Math.max(lastInsn(s), 0)]!);
@@ -269,7 +269,9 @@ function argumentType(s: Situation): Cause {
   const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
     ...(mayBeNull && { id: 'null-check-missing' as const }),
-    problem: `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be${expectedText(words)}.`,
+    problem:
+      `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be` +
+      `${expectedText(words)}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
@@ -311,8 +313,9 @@ function referenceLeak(s: Situation): Cause {
   const insn = number(s, 1);
   const name = calledName(s.env, insn);
   const release = RELEASES.find(([pattern]) => pattern.test(name))?.[1];
+  const what = name ? `${name}()` : `instruction ${insn}`;
   return {
-    problem: `What ${name ? `${name}()` : `instruction ${insn}`} acquired is not released on this path.`,
+    problem: `What ${what} acquired is not released on this path.`,
     since: { insn, what: 'acquired here' },
     advice: [`Call ${release ?? 'its release function'} on every path, also before early returns.`],
   };
@@ -336,7 +339,7 @@ function brokenContract(s: Situation): Cause {
 const causeOfWords = (s: Situation): Cause => memoryCauses[s.message.code]?.(s) ?? plainCause(s);
 
 const NOISE =
-  /^(precision|subprog\.(caller|callee)|prune|flow\.(validating|subprogram|processed|time|stack_depth))/;
+  /^(precision|prune|subprog\.call(er|ee)$|flow\.(validating|subprogram|processed|time|stack))/;
 
 /** The function that needs the most stack: where it begins, and its first call of another. */
 function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {

@@ -21,7 +21,9 @@ export function contextAccess(s: Situation): Cause {
   const struct = contextStruct(s);
   if (struct && off >= struct.size) {
     return {
-      problem: `The context (struct ${struct.name}) has ${bytes(struct.size)}: offset ${off} is behind it.`,
+      problem:
+        `The context (struct ${struct.name}) has ${bytes(struct.size)}: offset ${off} is ` +
+        'behind it.',
       subject: register(s, base),
       advice: ['Is the function written for another program type? Use the context of this one.'],
     };

@@ -309,8 +309,8 @@ export const plainKfuncs: PlainCauses = {
     KERNEL_BUG,
   ],
   'kfunc.not_scalar_struct': [
-    'Argument {0+1} points to a type that holds pointers: the function takes plain data.',
-    'Pass memory of numbers only.',
+    'Argument {0+1} must be an object of the kernel ({1} {2}), not memory of the program.',
+    'Pass what a hook or another function of the kernel gave.',
   ],
   'kfunc.struct_nesting': ['The structs of the argument are nested too deep.', KERNEL_BUG],
   'kfunc.wrong_struct': [
