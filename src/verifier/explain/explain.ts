@@ -79,10 +79,16 @@ function withEnds(
   const all = [...steps, ...calls].sort((a, b) => a.step - b.step);
   return all.filter((step) => {
     const value = values.texts.get(path.serials[step.step]!) ?? '';
-    const isEnd = isPointerText(before) && value !== '' && !isPointerText(value);
+    const isEnd = isPointerText(before) && value !== '' && isWorse(value, before);
     before = value || before;
     return step.kind !== 'ended' || isEnd;
   });
+}
+
+/** A pointer became a number, or one that the kernel does not vouch for. */
+function isWorse(value: string, before: string): boolean {
+  const isUntrusted = (text: string) => text.startsWith('untrusted_');
+  return !isPointerText(value) || (isUntrusted(value) && !isUntrusted(before));
 }
 
 function silentlyRejected(
@@ -128,17 +134,18 @@ function endText(steps: readonly ExplainedStep[]): string {
   const end = steps.findLast(({ kind }) => kind === 'ended');
   if (!end) return '';
   const place = end.line ? `line ${end.line.line}` : `instruction ${end.insn}`;
-  return ` It was a pointer until the call in ${place}.`;
+  const was = isPointerText(end.value) ? 'The kernel vouched for it' : 'It was a pointer';
+  return ` ${was} until the call in ${place}.`;
 }
 
 function endAdvice(steps: readonly ExplainedStep[]): string[] | undefined {
   const end = steps.findLastIndex(({ kind }) => kind === 'ended');
   if (end < 0) return undefined;
   const before = steps.slice(0, end).findLast(({ value }) => value !== '')?.value ?? '';
-  if (/^pkt/.test(before)) {
+  if (before.startsWith('pkt')) {
     return ['Read `data` and `data_end` from the context again after that call, and check again.'];
   }
-  return ['Do not use it behind that call, or get it anew: what it pointed to may be gone.'];
+  return ['Do not use it behind that call, or get it anew: what it points to may be gone.'];
 }
 
 function explainedSteps(

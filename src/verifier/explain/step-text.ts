@@ -34,7 +34,7 @@ export function stepText(env: VerifierEnv, step: LineageStep, refined: boolean):
       return `${name} is tested after the use`;
     case 'ended': {
       const called = calledName(env, step.insn);
-      return `after the call${called && ` of ${called}()`} the pointer in ${name} is good no more`;
+      return `after the call${called && ` of ${called}()`} the pointer in ${name} is no longer good`;
     }
     case 'passed':
       return `${name} is passed to the function`;
