@@ -1,6 +1,8 @@
 /** The three forms of `beeyard verify`'s answer. */
 import { basename } from 'node:path';
-import { explanationText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
+import { wrapText } from '../base/index.ts';
+import { counterexampleData, counterexampleText } from '../tools/counterexample/index.ts';
+import { diagnosisText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
 import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
@@ -35,7 +37,12 @@ function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.bug) return `this is a bug in beeyard, please report it:\n${one.bug.stack}\n`;
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
   const texts = [one.result && (logs || !one.result.ok) ? one.result.log : ''];
-  if (one.explanation) texts.push(`${explanationText(one.explanation, io.columns)}\n`);
+  if (one.diagnosis) texts.push(`${diagnosisText(one.diagnosis, io.columns)}\n`);
+  if (one.counterexample) {
+    const lines = counterexampleText(one.counterexample);
+    const wrapped = lines.flatMap((line) => wrapText(line, io.columns, '', '    '));
+    texts.push(`${wrapped.join('\n')}\n`);
+  }
   if (one.profile) texts.push(profileText(one.profile, io));
   return texts.filter((text) => text !== '').join('\n');
 }
@@ -102,8 +109,8 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
   io.out(`${toJson(programs.map(jsonOf), pretty)}\n`);
 }
 
-function jsonOf(one: VerifiedProgram) {
-  const { file, program, input, result, refusal, bug, explanation, profile } = one;
+function jsonOf({ file, program, input, result, refusal, bug, ...rest }: VerifiedProgram) {
+  const { diagnosis, counterexample, profile } = rest;
   return {
     file,
     name: program.name,
@@ -116,7 +123,8 @@ function jsonOf(one: VerifiedProgram) {
     ...(refusal ? { error: refusal.message } : {}),
     ...(bug ? { error: bug.stack ?? bug.message } : {}),
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
-    ...(explanation ? { explanation } : {}),
+    ...diagnosis,
+    ...(counterexample ? { counterexample: counterexampleData(counterexample) } : {}),
     ...(profile ? { profile } : {}),
   };
 }

@@ -55,6 +55,7 @@ export function composeObservers(
       first.otherState?.(message, frame);
       second.otherState?.(message, frame);
     },
+    rejected: (insn) => first.rejected?.(insn) === true || second.rejected?.(insn) === true,
     functionDone: (ok) => {
       first.functionDone?.(ok);
       second.functionDone?.(ok);

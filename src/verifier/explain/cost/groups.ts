@@ -2,7 +2,7 @@
 import type { VerifierEnv } from '../../env.ts';
 import { lineOf } from '../../log/log.ts';
 import { MAX_REGS } from '../../state/layout.ts';
-import { describe, placeName } from '../explain.ts';
+import { describe, placeName } from '../insn.ts';
 import { type CostCollector, PAIR } from './collector.ts';
 import { NO_PLACE } from './compare.ts';
 import { type Loop, loopsOf } from './loops.ts';

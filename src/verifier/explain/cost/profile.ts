@@ -4,7 +4,7 @@ import { subprogEnd } from '../../cfg/subprograms.ts';
 import type { VerifierEnv } from '../../env.ts';
 import type { VerifierInput, VerifyOptions, VerifyResult } from '../../types.ts';
 import { verify } from '../../verify.ts';
-import { describe } from '../explain.ts';
+import { describe } from '../insn.ts';
 import { adviceOn } from './advice.ts';
 import { CostCollector } from './collector.ts';
 import { functionName, lineKey, LoopGroups, missCost, missGroups, pairCosts } from './groups.ts';
