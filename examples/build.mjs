@@ -20,6 +20,7 @@ const EXAMPLES = [
   'examples/firewall/firewall.bpf.c',
   'examples/firewall-ts/firewall.bpf.ts',
   'examples/typed-import/ratelimit.bpf.c',
+  'examples/own-kfunc/limit.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -15,6 +15,7 @@ export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';
 export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './kernels.ts';
+export * from './define/index.ts';
 export * from './lsm.ts';
 export * from './map-rules.ts';
 export * from './modules.ts';

@@ -160,7 +160,7 @@ export const COMMANDS: readonly CommandDef[] = [
       },
       all: {
         type: 'boolean',
-        help: 'also name those that may not be called, each with its reason',
+        help: 'also name the others, each with its reason',
       },
       with: WITH,
     },
@@ -176,6 +176,33 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard kfuncs', 'all there are'],
     ],
     load: () => import('./kfuncs.ts'),
+  },
+  {
+    path: ['kfunc', 'define'],
+    summary: 'print kernel functions of your own as C header, kernel module or BTF',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {
+      output: {
+        type: 'string',
+        short: 'o',
+        value: 'WHAT',
+        choices: ['header', 'stub', 'btf'],
+        help: 'C header for programs (default), kernel module in C, or the types',
+      },
+      name: { type: 'string', value: 'NAME', help: 'of the module (default own_kfuncs)' },
+      portable: { type: 'boolean', help: 'refuse what Linux 6.12 has no words for' },
+    },
+    details:
+      'FILE is a module of JavaScript (TypeScript where Node runs it) that exports what kfunc() ' +
+      'of beeyard made: functions described argument by argument, with bodies that a machine runs ' +
+      'when programs call them. What the kernel cannot be told, such as two arguments that are ' +
+      'released, is said on standard error.',
+    examples: [
+      ['beeyard kfunc define kfuncs.mjs > kfuncs.h', 'the header programs include'],
+      ['beeyard kfunc define kfuncs.mjs -o stub > kfuncs.c', 'a kernel module to fill in'],
+    ],
+    load: () => import('./kfunc-define.ts'),
   },
   {
     path: ['resolve'],

@@ -23,7 +23,12 @@ const sources = (folder: string) =>
     .map((name) => `${folder}/${name}`);
 
 describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VERSION}`, () => {
-  const folders = ['examples/firewall', 'examples/typed-import', 'bench/programs'];
+  const folders = [
+    'examples/firewall',
+    'examples/typed-import',
+    'examples/own-kfunc',
+    'bench/programs',
+  ];
   const plain = folders.flatMap(sources);
   // Sources whose programs leave parameters alone, and what else their mistakes need.
   const lax: readonly [source: string, flags: string[]][] = [
