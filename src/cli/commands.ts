@@ -195,9 +195,9 @@ export const COMMANDS: readonly CommandDef[] = [
     },
     details:
       'FILE is a module of JavaScript (TypeScript where Node runs it) that exports what kfunc() ' +
-      'of beeyard made: functions described argument by argument, with bodies that a machine runs ' +
-      'when programs call them. What the kernel cannot be told, such as two arguments that are ' +
-      'released, is said on standard error.',
+      'of beeyard made: functions described argument by argument, with bodies that a machine ' +
+      'runs when programs call them. What the kernel cannot be told, such as two arguments that ' +
+      'are released, is said on standard error.',
     examples: [
       ['beeyard kfunc define kfuncs.mjs > kfuncs.h', 'the header programs include'],
       ['beeyard kfunc define kfuncs.mjs -o stub > kfuncs.c', 'a kernel module to fill in'],

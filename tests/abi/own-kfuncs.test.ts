@@ -114,7 +114,11 @@ describe('kfunc', () => {
 
   it.each<[string, () => unknown, string]>([
     ['a name', () => kfunc('a-b'), 'not one of C'],
-    ['six arguments', () => kfunc('f', { args: Array(6).fill({ int: 'u8' }) }), 'more than 5'],
+    [
+      'six arguments',
+      () => kfunc('f', { args: Array.from({ length: 6 }, () => ({ int: 'u8' as const })) }),
+      'more than 5',
+    ],
     ['a buffer without length', () => kfunc('f', { args: [{ buf: true }] }), 'a sizeArg or a size'],
     [
       'a length elsewhere',
