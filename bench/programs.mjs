@@ -26,6 +26,7 @@ export const programs = [
   { name: 'murmur', title: 'murmur and popcount' },
   { name: 'sha256', title: 'SHA-256 of 16 KiB' },
   { name: 'sieve', title: 'primes below 200,000' },
+  { name: 'sketch', title: 'quantile sketch', handicap: outOfLine },
   { name: 'sort', title: 'heap sort of 4,096' },
   { name: 'strparse', title: 'HTTP text parser' },
   {

@@ -35,8 +35,18 @@ export interface ModuleStructOps {
   readonly helpers?: string;
   /** Struct of the module that programs may write to. */
   readonly writable?: string;
-  /** Members whose programs get instructions put behind them, which need the context again. */
-  readonly epilogues?: readonly string[];
+  /** Instructions that are put before programs, and in the place of their ends. */
+  readonly prologues?: ModuleCode;
+  /** They may need the context again, which is kept for them. */
+  readonly epilogues?: ModuleCode;
+}
+
+/** Instructions a module puts around programs (gen_prologue, gen_epilogue). */
+export interface ModuleCode {
+  /** Members of the struct whose programs get them. */
+  readonly members: readonly string[];
+  /** The kernel's text, one each; `+ CONTEXT` is where the context is kept on the stack. */
+  readonly code: readonly string[];
 }
 
 /** What a module registers when it is loaded. */

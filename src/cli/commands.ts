@@ -97,8 +97,8 @@ export const COMMANDS: readonly CommandDef[] = [
       kernel: {
         type: 'string',
         value: 'VERSION',
-        choices: ['6.12'],
-        help: '6.12 (6.12.117): the one whose rules are known; see `beeyard core` for others',
+        choices: ['6.12', '6.1'],
+        help: 'whose rules: 6.12 (6.12.117, default) or 6.1 (6.1.192); see `beeyard matrix`',
       },
       caps: {
         type: 'string',
@@ -106,8 +106,15 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'the loader has only these: bpf,perfmon,net_admin,sys_admin; all (default), none',
       },
       unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
+      portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      counterexample: {
+        type: 'boolean',
+        help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
+      },
+      out: { type: 'string', value: 'FILE.pcap', help: 'write the packets found to a capture' },
+      profile: { type: 'boolean', help: 'say which lines cost how much, and why' },
       'strict-ops': {
         type: 'boolean',
         help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
@@ -115,13 +122,15 @@ export const COMMANDS: readonly CommandDef[] = [
       with: WITH,
     },
     details:
-      'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
-      'be rejected, then a table. No kernel is asked and nothing runs. Ends with 1 if a program ' +
-      'would not be loaded.',
+      'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
+      'program that would be rejected, then a table. No kernel is asked and nothing runs. Ends ' +
+      'with 1 if a program would not be loaded.',
     examples: [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
+      ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
       [
         'beeyard verify scheduler.bpf.o --with sched_ext --strict-ops',
         'calls that would stop the scheduler, before it runs',
@@ -129,6 +138,38 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
+  },
+  {
+    path: ['matrix'],
+    summary: 'say which kernels would load programs',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      kernel: {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'only these: 5.4, 5.10, 5.15, 6.1, 6.6, 6.12',
+      },
+      'fail-on': {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'end with 1 if a program is rejected on 6.1, 6.12, or exact (either)',
+      },
+    },
+    details:
+      'Kernels whose rules are known (6.1.192 and 6.12.117 of Debian) verify programs: exact. ' +
+      'Of the others it is only looked up what they have: instructions, program, map and attach ' +
+      'types, helpers, kernel functions, flags. That a program would load there is likely, and ' +
+      'never sure. A feature stands with the first version of Linux that has it.',
+    examples: [
+      ['beeyard matrix firewall.bpf.o', 'every program on every kernel'],
+      ['beeyard matrix x.bpf.o --kernel 5.15,6.1 -j', 'two kernels, as JSON'],
+      ['beeyard matrix x.bpf.o --fail-on 6.1', 'for CI: 1 when Linux 6.1 rejects a program'],
+    ],
+    load: () => import('./matrix.ts'),
   },
   {
     path: ['proto'],
@@ -289,10 +330,17 @@ export const COMMANDS: readonly CommandDef[] = [
       linum: { type: 'boolean', help: 'show file and line of the source' },
       visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
       file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
+      loaded: { type: 'boolean', help: 'as handed to the kernel: not verified, not rewritten' },
+      unpriv: { type: 'boolean', help: 'as it is when the loader has no capability' },
     },
-    details: `The code as it is loaded: no kernel has rewritten anything in it yet. ${PROG}`,
+    details:
+      'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the ' +
+      'context as loads from structs of the kernel, map lookups and some helpers in place of ' +
+      'their calls. Names stand where a kernel has addresses, numbers of its functions and ids ' +
+      `of maps. Ends with 1 if a program would not be loaded. ${PROG}`,
     examples: [
       ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
+      ['beeyard prog dump xlated x.bpf.o run --loaded', 'before the kernel has a hand in it'],
       ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
       ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
     ],

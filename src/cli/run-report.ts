@@ -8,6 +8,7 @@ import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
 import { decodeReadable, readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
+import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
 import { hex, toJson } from './values.ts';
 
@@ -280,7 +281,11 @@ function mapTables({ machine, object, options }: RunReport, width: number, style
     .filter((contents) => contents !== undefined);
   const filled = all.filter(({ count }) => count > 0);
   const empty = all.filter(({ count }) => count === 0);
-  const parts = filled.map((contents) => mapText(contents, options.entries, width, style));
+  const parts = filled.map((contents) => {
+    const sketch = readSketch(contents.map, object.btf);
+    if (sketch) return sketchText(contents.map.spec.name, sketch, width, style);
+    return mapText(contents, options.entries, width, style);
+  });
   const names = empty.map(({ map, type }) => `${map.spec.name} (${type})`).join(', ');
   if (names) parts.push(`${style.bold('empty')} ${style.dim(names)}\n`);
   return parts.join('\n');
@@ -324,7 +329,12 @@ export function reportJson(report: RunReport, pretty: boolean): string {
     records: Object.fromEntries(
       [...machine.records].map(([name, log]) => [name, recordsJson(object, name, log)]),
     ),
-    maps: report.call.flag('no-maps') ? undefined : maps.map(mapJson),
+    maps: report.call.flag('no-maps')
+      ? undefined
+      : maps.map((dump) => {
+          const sketch = readSketch(dump.map, object.btf);
+          return { ...mapJson(dump), sketch: sketch && sketchJson(sketch) };
+        }),
   };
   return toJson(json, pretty);
 }

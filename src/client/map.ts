@@ -47,14 +47,15 @@ export class MapOf<
   readonly #keys: Codec;
   readonly #values: Codec;
   readonly #cpus: number;
-  readonly #btf: Btf | undefined;
+  /** Types of the object the map came with. */
+  readonly btf: Btf | undefined;
 
   constructor(kernelMap: KernelMap, btf: Btf | undefined, cpus: number) {
     const { spec } = kernelMap;
     this.kernelMap = kernelMap;
     this.spec = spec;
     this.name = spec.name;
-    this.#btf = btf;
+    this.btf = btf;
     this.#cpus = kernelMap.perCpu ? cpus : 1;
     const keys = codecFor(btf, spec.keyTypeId, spec.keySize);
     this.#keys = spec.type === 'lpm_trie' ? prefixCodec(keys, btf?.littleEndian ?? true) : keys;
@@ -174,7 +175,7 @@ export class MapOf<
   drain(type?: string): MapRecord<V>[] {
     const id = type === undefined ? undefined : this.#typeNamed(type);
     return this.kernelMap.drain().map(({ data, cpu }) => ({
-      value: (id === undefined ? data : decodeValue(this.#btf!, id, data)) as V,
+      value: (id === undefined ? data : decodeValue(this.btf!, id, data)) as V,
       data,
       cpu,
     }));
@@ -193,7 +194,7 @@ export class MapOf<
 
   #typeNamed(name: string): number {
     const plain = name.replace(/^struct /, '');
-    const id = this.#btf?.find('struct', plain) ?? this.#btf?.find('typedef', plain);
+    const id = this.btf?.find('struct', plain) ?? this.btf?.find('typedef', plain);
     if (id !== undefined) return id;
     throw new KernelError('ENOENT', 2, `the object has no type '${name}'`);
   }

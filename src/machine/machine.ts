@@ -96,6 +96,8 @@ export class Machine implements Kernel, ProgramHost {
       maxEntries: spec.maxEntries,
       flags: spec.flags,
       extra: spec.extra,
+      ...(spec.fields ? { fields: spec.fields } : {}),
+      ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);

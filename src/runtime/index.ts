@@ -1,4 +1,10 @@
-export { ringbufConsume, ringbufWakeups } from './host/maps-ringbuf.ts';
+export {
+  ringbufConsume,
+  ringbufWakeups,
+  type UserRecord,
+  userRingReserve,
+} from './host/maps-ringbuf.ts';
+export { OwnerGone, storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
   type PerfHandlers,

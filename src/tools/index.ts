@@ -7,6 +7,16 @@ export {
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
 export { kfuncHeader, kfuncStub } from './kfunc/index.ts';
 export {
+  isExact,
+  LIKELY_VERSIONS,
+  MATRIX_VERSIONS,
+  type MatrixCell,
+  type MatrixRow,
+  matrixRow,
+  requirementText,
+} from './matrix/matrix.ts';
+export { type Requirement, requirementsOf } from './matrix/requirements.ts';
+export {
   type AttachPoint,
   attachPointOf,
   type DescribedFunction,

@@ -32,6 +32,10 @@ export type StepKind =
   | 'moved'
   /** A branch looked at it. */
   | 'tested'
+  /** A branch looked at a copy of it, or at something computed from it. */
+  | 'elsewhere'
+  /** A branch behind the rejected instruction looks at it: too late. */
+  | 'late'
   /** It was handed to a function of the program, or came back from one. */
   | 'passed'
   | 'returned'
@@ -48,7 +52,13 @@ export interface LineageStep {
   readonly place: Place;
   /** Branches: whether it was taken. */
   readonly taken?: boolean;
+  /** 'elsewhere': what was tested, and how it is related to the value. */
+  readonly tested?: Place;
+  readonly relation?: Relation;
 }
+
+/** A value against the one that is followed: equal, its low half, made from it, its source. */
+export type Relation = 'copy' | 'half' | 'result' | 'source';
 
 /** Steps shown at most; a loop may touch a value a million times. */
 const MAX_LINEAGE = 12;

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { helperContract } from '../../abi/index.ts';
 import {
   BPF_ABS,
@@ -38,6 +39,7 @@ import { checkAtomic, checkLoad, checkStoreImm, checkStoreReg } from '../mem/loa
 import { flow } from '../messages/flow.ts';
 import { pushInsnHistory } from '../precision/history.ts';
 import { isStateVisited } from '../prune/visited.ts';
+import { Rejection } from '../reject.ts';
 import { sanitizeMarkSeen } from '../spectre/sanitize.ts';
 import { popBranch, updateBranchCounts } from '../state/branches.ts';
 import { checkAlu } from './alu.ts';
@@ -55,15 +57,29 @@ type Step = typeof NEXT | typeof JUMPED | typeof RETURNED | typeof ENDED;
 
 /**
  * Walks every path from `env.insnIdx` on with `env.state`, until none is left (do_check). Throws
- * `Rejection`.
+ * `Rejection`, unless the observer wants to see the other paths.
  */
 export function doCheck(env: VerifierEnv): void {
+  let previous = -1;
+  for (;;) {
+    try {
+      walkPaths(env, previous);
+      return;
+    } catch (error) {
+      if (!(error instanceof Rejection) || !env.observer?.rejected?.(env.insnIdx)) throw error;
+      if (!nextPath(env)) return;
+      previous = env.prevInsnIdx;
+    }
+  }
+}
+
+function walkPaths(env: VerifierEnv, start: number): void {
   const { aux, length } = env;
   // Whether the log shows all registers before the next instruction. Only level 2 does, and below
   // it stays set: words about pruned paths depend on it.
   let showState = false;
   let resumed = false;
-  let previous = -1;
+  let previous = start;
   for (;;) {
     env.history.current = -1;
     env.prevInsnIdx = previous;
@@ -220,7 +236,8 @@ function checkCall(env: VerifierEnv, insn: number, op: number): Step {
 function isAllowedUnderLock(env: VerifierEnv, insn: number): boolean {
   const { code } = env;
   if (code.src[insn] === 0) return helperContract(code.imm[insn]!)?.leaves === 'spin_lock';
-  return code.src[insn] === BPF_PSEUDO_CALL || (code.off[insn] === 0 && isGraphKfunc(env, insn));
+  if (code.src[insn] === BPF_PSEUDO_CALL) return gates.locksAcrossFunctions;
+  return code.off[insn] === 0 && isGraphKfunc(env, insn);
 }
 
 function checkExit(env: VerifierEnv, insn: number, op: number): Step {
@@ -246,7 +263,7 @@ function checkExit(env: VerifierEnv, insn: number, op: number): Step {
 /** What must not be open any more when the outermost function is left. */
 function endFunction(env: VerifierEnv, isThrow: boolean): void {
   const state = env.state;
-  if (isThrow || state.curframe === 0) {
+  if (isThrow || state.curframe === 0 || !gates.locksAcrossFunctions) {
     if (state.activeLock !== 0) {
       env.reject('EINVAL', isThrow ? flow.throw_under_lock() : flow.exit_under_lock());
     }
