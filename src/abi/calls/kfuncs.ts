@@ -116,6 +116,7 @@ function addPointer(arg: Writable<ArgContract>, pointer: Pointer): void {
   if (arg.kind === 'btf_object' && isScalarStruct(btf, pointee, () => undefined)) {
     arg.memoryOk = true;
   }
+  if (arg.kind === 'iterator') arg.size = btf.sizeOf(pointee.id);
   if (arg.kind === 'mem' || arg.memoryOk) addMemory(arg, pointer);
   if (flags & kfuncFlags.RELEASE && arg.kind.endsWith('object')) arg.release = true;
 }
