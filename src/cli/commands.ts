@@ -21,6 +21,11 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+const KFUNCS: OptionDef = {
+  type: 'string',
+  value: 'FILE',
+  help: 'kernel functions of your own: a module that exports what kfunc() made',
+};
 /** Read by kernel-parts.ts. */
 const WITH: OptionDef = {
   type: 'string',
@@ -67,6 +72,7 @@ export const COMMANDS: readonly CommandDef[] = [
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      kfuncs: KFUNCS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -120,6 +126,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
       },
       with: WITH,
+      kfuncs: KFUNCS,
     },
     details:
       'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +

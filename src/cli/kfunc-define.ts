@@ -1,5 +1,3 @@
-import { pathToFileURL } from 'node:url';
-import { resolve } from 'node:path';
 import {
   type KernelProfile,
   kfuncModule,
@@ -9,9 +7,10 @@ import {
 } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import { openBtf, printRaw } from '../btf/index.ts';
+import { kfuncsOf, problemsOf } from './kfunc-file.ts';
 import { kfuncHeader, kfuncStub } from '../tools/index.ts';
 import type { CommandCall } from './command.ts';
-import { CliError, EXIT, usageError } from './exit.ts';
+import { CliError, EXIT } from './exit.ts';
 import type { CliIo } from './io.ts';
 import { toJson } from './values.ts';
 
@@ -61,26 +60,4 @@ function made<T>(make: () => T): T {
     if (error instanceof KernelError) throw new CliError(EXIT.finding, error.message);
     throw error;
   }
-}
-
-const problemsOf = (kfuncs: readonly OwnKfunc[]): string[] =>
-  kfuncs.flatMap((own) => kfuncSpelling(own).notPortable.map((words) => `${own.name}: ${words}`));
-
-/** Everything a module exports that `kfunc()` made. */
-async function kfuncsOf(file: string, io: CliIo): Promise<OwnKfunc[]> {
-  const path = resolve(io.cwd, file);
-  let exports: Record<string, unknown>;
-  try {
-    exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(EXIT.input, `${file}: ${reason}`);
-  }
-  const found = Object.values(exports).flat().filter(isKfunc);
-  if (found.length === 0) throw usageError(`${file} exports nothing that kfunc() made`);
-  return found;
-}
-
-function isKfunc(value: unknown): value is OwnKfunc {
-  return typeof value === 'object' && value !== null && 'name' in value && 'args' in value;
 }

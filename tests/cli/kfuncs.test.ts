@@ -94,6 +94,25 @@ describe('beeyard kfunc define', () => {
     expect([code, out]).toEqual([1, '']);
   });
 
+  it('is what programs are verified with', async () => {
+    const example = 'examples/own-kfunc';
+    const object = `${example}/limit.bpf.o`;
+    expect((await beeyard(['verify', object])).out).toContain('not loaded (ESRCH)');
+    const answer = await beeyard(['verify', object, '--kfuncs', `${example}/kfuncs.mjs`]);
+    expect([answer.code, answer.err]).toEqual([0, '']);
+    const cpus = [
+      'run',
+      object,
+      '--pcap',
+      object,
+      '--kfuncs',
+      `${example}/kfuncs.mjs`,
+      '--cpus',
+      '2',
+    ];
+    expect((await beeyard(cpus)).err).toContain('one CPU');
+  });
+
   it('refuses files that define nothing, and files that are none', async () => {
     expect((await beeyard(['kfunc', 'define', 'scripts/lib.mjs'])).code).toBe(2);
     expect((await beeyard(['kfunc', 'define', 'no/such/file.mjs'])).code).toBe(3);

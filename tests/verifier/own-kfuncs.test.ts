@@ -14,7 +14,7 @@ import {
   withModules,
 } from '../../src/abi/index.ts';
 import { assemble, decodeCode, encodeCode } from '../../src/isa/index.ts';
-import type { VerifierInput, VerifyResult } from '../../src/verifier/types.ts';
+import type { VerifierInput, VerifyOptions, VerifyResult } from '../../src/verifier/types.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { inputOf, profile } from './programs.ts';
 
@@ -190,7 +190,7 @@ describe('what Linux 6.12 has no words for', () => {
   const extended = withModules(profile, [kfuncModule(btf, own, MODULE)]);
   const types = extended.modules.at(-1)!.btf();
 
-  function answer(text: string): string {
+  function answer(text: string, options: VerifyOptions = {}): string {
     const names: string[] = [];
     const plain = text.replace(/call (\w+)/g, (_, name: string) => {
       names.push(name);
@@ -201,7 +201,7 @@ describe('what Linux 6.12 has no words for', () => {
       if (code.op[i] === 0x85) code.set(i, 0x85, 0, 2, 1, types.find('func', names.shift()!)!);
     }
     const more = { ...base, modules: [MODULE], insns: encodeCode(code) };
-    const { ok, reason } = verify(inputOf('r0 = 0; exit', more), extended);
+    const { ok, reason } = verify(inputOf('r0 = 0; exit', more), extended, options);
     return ok ? 'ok' : (reason?.text ?? 'without words');
   }
 
@@ -212,6 +212,12 @@ describe('what Linux 6.12 has no words for', () => {
 
   it('releases two arguments', () => {
     expect(answer(`${BOTH}; r1 = r6; r2 = r7; call put_both; ${END}`)).toBe('ok');
+  });
+
+  it('is refused where only what Linux has is wanted', () => {
+    const words = answer(`${BOTH}; r1 = r6; r2 = r7; call put_both; ${END}`, { portable: true });
+    expect(words).toMatch(/put_both is not allowed.*beeyard extension/);
+    expect(answer('call get_pair; r0 = 0; exit', { portable: true })).toMatch(/Unreleased/);
   });
 
   it('releases the one that says so and no other', () => {

@@ -221,6 +221,7 @@ function readContract(btf: Btf, def: KfuncDef, module: string | undefined): Call
   addFlags(contract, def.flags);
   if (def.set === METADATA_SET) contract.deviceBound = true;
   if (module === undefined) return withKfuncTraits(contract);
+  if (tags!.size > 0) contract.extension = true;
   const operations = tags!.get(-1)?.filter((tag) => tag.startsWith(IN));
   if (operations) contract.operations = operations.map((tag) => tag.slice(IN.length));
   return { ...contract, module };

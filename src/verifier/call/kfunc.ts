@@ -5,6 +5,7 @@ import { btfWord, calledBtf, moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import { structOpsName } from '../mem/btf-write.ts';
 import { inSleepable } from '../mem/pointers.ts';
+import { extension } from '../messages/extension.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
 import { Rejection } from '../reject.ts';
 import { CALLER_SAVED_REGS, OFF, REF_OBJ_ID, regAt } from '../state/layout.ts';
@@ -27,6 +28,9 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
   if (env.code.imm[insn] === 0) return;
   const meta = metaOf(env, insn);
   const { contract } = meta;
+  if (contract.extension && env.portable) {
+    env.reject('EINVAL', extension.kfunc_not_portable(meta.name));
+  }
   if (contract.operations) checkOperations(env, meta, contract.operations);
   if (contract.destructive && !env.capabilities.sysAdmin) {
     const words = gates.trustedPointers ? 'destructive' : 'destructive_older';
