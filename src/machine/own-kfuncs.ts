@@ -30,6 +30,10 @@ export function withKfuncs(
     const text = 'kernel functions of your own need a machine that verifies programs';
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+  for (const { name } of kfuncs) {
+    if (kernel.btf().find('func', name) === undefined) continue;
+    throw new KernelError('EEXIST', 17, `kfunc '${name}': the kernel has one of that name`);
+  }
   return withModules(kernel, [kfuncModule(kernel.btf(), kfuncs, MODULE)]);
 }
 

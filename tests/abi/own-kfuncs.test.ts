@@ -132,6 +132,7 @@ describe('kfunc', () => {
     ],
     ['a program type', () => withOwn(kfunc('f', { programs: ['xpd'] })), "no programs 'xpd'"],
     ['a struct', () => withOwn(kfunc('f', { args: [{ ptr: 'nowhere' }] })), 'struct nowhere'],
+    ['the same twice', () => withOwn(kfunc('f'), kfunc('f')), "'f' is there twice"],
     [
       "a struct of the kernel's",
       () => withOwn(kfunc('f', { args: [{ ptr: 'bucket' }], structs: { bucket: { a: 'u8' } } })),

@@ -58,6 +58,11 @@ describe('a machine with own kernel functions', () => {
     expect(refused.get('limit')?.message).toContain('expected pointer to STRUCT task_struct');
   });
 
+  it("does not replace the kernel's", async () => {
+    const mine = kfunc('bpf_task_release', { body: () => {} });
+    await expect(createMachine({ kfuncs: [mine] })).rejects.toThrow('the kernel has one');
+  });
+
   it('needs the verifier', async () => {
     await expect(createMachine({ verify: false, kfuncs })).rejects.toThrow('verifies programs');
   });
