@@ -112,8 +112,7 @@ function giveBack(call: HostCall, own: OwnKfunc, result: KfuncResult): void {
   if (!own.ret || result === undefined || result === null) return;
   if (typeof result === 'object') call.returnU64(BigInt(result.address));
   else if ('ptr' in own.ret) throw wrongResult(own, 'an object or null');
-  else if (typeof result === 'bigint') call.returnU64(result);
-  else call.returnInt(Number(result));
+  else call.returnU64(BigInt(result));
 }
 
 function wrongResult(own: OwnKfunc, wanted: string): KernelError {
