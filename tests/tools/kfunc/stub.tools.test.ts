@@ -24,7 +24,7 @@ const twice: OwnKfunc[] = [
       { ptr: 'task_struct', release: true, name: 'b' },
     ],
     ret: { ptr: 'task_struct', acquire: true, nullable: true },
-    programs: ['syscall', 'tc'],
+    programs: ['syscall', 'tc', 'tcp_congestion_ops.init'],
   }),
   kfunc('mix', {
     args: [
