@@ -55,7 +55,7 @@ const CAUSES = {
   'invalid-instruction': 'the instruction itself is malformed',
   'verifier-limit': 'a limit of the kernel (number of maps, functions, memory)',
   'verifier-bug': 'the kernel says the fault is its own',
-  other: 'none of these',
+  other: 'a reason that none of the others covers',
 } as const;
 
 /** Names of the causes of rejections; `causeMeaning` tells what each one means. */

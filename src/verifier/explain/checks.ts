@@ -39,7 +39,11 @@ export function checksElsewhere(path: PathRecorder, steps: readonly LineageStep[
     const check = related.checkAt(step, own.get(step));
     if (check) found.push(check);
   }
-  return [...steps, ...found.slice(-MAX_CHECKS)].sort((a, b) => a.step - b.step);
+  // Of a check in a loop the last round counts.
+  const last = found.filter(
+    (one, i) => !found.some((other, j) => j > i && other.insn === one.insn),
+  );
+  return [...steps, ...last.slice(-MAX_CHECKS)].sort((a, b) => a.step - b.step);
 }
 
 const keyOf = (frame: number, register: number) => frame * 128 + register;
@@ -103,9 +107,9 @@ class Related {
     const source = op & BPF_X ? this.#relationAt(frame, code.src[insn]!) : undefined;
     const target = isMov ? undefined : this.#relationAt(frame, code.dst[insn]!);
     const copied = isHalf && source ? 'half' : source;
-    const any = source ?? target;
+    const from = source ?? target;
     const key = keyOf(frame, code.dst[insn]!);
-    this.#set(key, isMov ? copied : any && (any === 'source' ? 'source' : 'result'));
+    this.#set(key, isMov ? copied : from && (from === 'source' ? 'source' : 'result'));
   }
 
   #atMemory(step: number, insn: number, frame: number, cls: number): void {

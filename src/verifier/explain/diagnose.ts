@@ -1,4 +1,5 @@
 import type { KernelProfile, VerifierInput } from '../types.ts';
+import type { CauseId } from './cause-ids.ts';
 import { type Rejected, rejectedBy } from './explain.ts';
 import { type FixOptions, fixesFor } from './fixes/fixes.ts';
 import { type Assumption, Budget, GIVEN_UP } from './probe/assumptions.ts';
@@ -52,7 +53,7 @@ const STUCK = Symbol('stuck');
 
 /** Goes from one rejection to the next, by assuming what each one lacks. */
 class Search {
-  readonly #world: World;
+  #world: World;
   readonly #facts: Assumption[] = [];
   readonly #cuts = new Set<number>();
   readonly #seen: Rejected[] = [];
@@ -76,17 +77,18 @@ class Search {
   }
 
   #take(found: Found): void {
-    this.#facts.push(found.assumption);
-    if (found.isGuess) this.#guesses.add(found.assumption.insn);
+    this.#world = { ...this.#world, input: found.input };
+    this.#facts.push(...found.assumptions);
+    if (found.isGuess) this.#guesses.add(found.assumptions[0]!.insn);
   }
 
   /** Further rejections that do not follow from those before. */
   others(): Explanation[] {
     const found: Explanation[] = [];
-    const { input, profile, budget } = this.#world;
+    const { profile, budget } = this.#world;
     for (let round = 0; round < MAX_ROUNDS && found.length < MAX_OTHERS; round++) {
       if (budget.isSpent) break;
-      const next = rejectedBy(input, profile, assuming(this.#world));
+      const next = rejectedBy(this.#world.input, profile, assuming(this.#world));
       if (!next || next.result.reason?.code === GIVEN_UP) break;
       if (this.#isNews(next)) found.push(next.explanation);
       if (this.mend(next) === STUCK) break;
@@ -101,11 +103,25 @@ class Search {
   }
 }
 
+/** Causes that one check mends. */
+const BOUNDS: readonly CauseId[] = [
+  'index-out-of-range',
+  'index-unbounded',
+  'negative-length',
+  'pointer-offset-unbounded',
+  'pointer-offset-too-large',
+  'length-unbounded',
+  'zero-length',
+  'stack-index',
+];
+
+const familyOf = (cause: CauseId) => (BOUNDS.includes(cause) ? 'bounds' : cause);
+
 /** One mistake at two places: the same instruction, line, or value with the same lack. */
 function isSame(one: Rejected, next: Rejected): boolean {
   const [a, b] = [one.explanation, next.explanation];
   if (a.at.insn === b.at.insn) return true;
-  if (a.cause !== b.cause) return false;
+  if (familyOf(a.cause) !== familyOf(b.cause)) return false;
   const origin = one.steps[0]?.insn;
   const sameLine = a.at.line !== undefined && a.at.line.line === b.at.line?.line;
   return sameLine || (origin !== undefined && origin === next.steps[0]?.insn);

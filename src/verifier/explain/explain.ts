@@ -1,3 +1,4 @@
+import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
 import { composeObservers } from '../observers.ts';
 import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from '../types.ts';
@@ -13,6 +14,7 @@ import { silentExplanation } from './silent.ts';
 import { stepText } from './step-text.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
 import type { ExplainedStep, Explanation } from './types.ts';
+import { valueText } from './value-text.ts';
 
 /** A rejection with all that was seen on the way there. */
 export interface Rejected {
@@ -94,7 +96,7 @@ function explanationOf(
     kernel: reason.text,
     problem: cause.problem,
     at,
-    blame: describe(env, cause.blame ?? blameOf(cause, at.insn, steps)),
+    blame: describe(env, bodyOf(env, cause.blame ?? blameOf(cause, at.insn, steps))),
     subject: place && { name: placeName(place), value: values.texts.get(lastSerial(path)) ?? '' },
     steps,
     advice: cause.advice,
@@ -111,7 +113,7 @@ function explainedSteps(
   return history.map((step): ExplainedStep => {
     const since = step.insn === cause.since?.insn;
     const value = values.texts.get(path.serials[step.step]!) ?? '';
-    const refined = value !== before;
+    const refined = valueText(value) !== valueText(before);
     before = value;
     return {
       ...describe(path.env, step.insn),
@@ -144,6 +146,18 @@ function lateSteps(
   if (late < 0) return [];
   const what = 'this check comes after the use';
   return [{ ...describe(path.env, late), kind: 'late', what, value: '' }];
+}
+
+/**
+ * The first instruction of a function has the line of its head; what it does stands on the line
+ * that follows.
+ */
+function bodyOf(env: VerifierEnv, insn: number): number {
+  const { lineInfo, functionInfo } = env.input;
+  if (insn === 0 || !functionInfo.some((one) => one.insn === insn)) return insn;
+  const next = lineInfo.find((line) => line.insn > insn);
+  const end = functionInfo.find((one) => one.insn > insn)?.insn ?? env.length;
+  return next && next.insn < end ? next.insn : insn;
 }
 
 /** Number of the step before the one that was rejected. */

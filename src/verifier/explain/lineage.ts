@@ -57,7 +57,7 @@ export interface LineageStep {
   readonly relation?: Relation;
 }
 
-/** How a value is related to the one that is followed: equal, its low half, computed from it, or … */
+/** A value against the one that is followed: equal, its low half, made from it, its source. */
 export type Relation = 'copy' | 'half' | 'result' | 'source';
 
 /** Steps shown at most; a loop may touch a value a million times. */

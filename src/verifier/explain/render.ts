@@ -1,4 +1,5 @@
 import { wrapText } from '../../base/index.ts';
+import type { LineInfo } from '../types.ts';
 import type {
   Diagnosis,
   ExplainedInsn,
@@ -8,9 +9,12 @@ import type {
   MissingFact,
   VerifiedFix,
 } from './types.ts';
+import { valueText } from './value-text.ts';
 
 /** Steps of the history shown in text; the data has them all. */
 const SHOWN_STEPS = 8;
+
+const DEEP = ' '.repeat(8);
 
 /**
  * An explanation as text for a terminal of `width` columns: the sentence, the source line, the
@@ -18,12 +22,16 @@ const SHOWN_STEPS = 8;
  */
 export function explanationText(explanation: Explanation, width = 100): string {
   const lines = [...wrapText(explanation.problem, width), ''];
-  lines.push(...placeLines(explanation.at));
-  const { subject } = explanation;
-  if (subject?.value) lines.push(`    ${subject.name} is ${subject.value} here`);
+  const { at, blame, subject } = explanation;
+  lines.push(...placeLines(at, width));
+  if (subject?.value) {
+    const value = `${subject.name} is ${valueText(subject.value)} here`;
+    lines.push(...wrapText(value, width, DEEP, DEEP));
+  }
+  if (isElsewhere(blame, at)) lines.push('', 'Look here:', ...placeLines(blame, width));
   if (explanation.steps.length > 0) {
     lines.push('', subject ? `How ${subject.name} came to be:` : 'How it came to that:');
-    lines.push(...historyLines(explanation.steps));
+    lines.push(...historyLines(explanation.steps, width));
   }
   if (explanation.advice.length > 0) {
     lines.push('', 'What would make it pass:');
@@ -75,8 +83,8 @@ function missingLines(missing: MissingFact, explanation: Explanation, width: num
   const { at, needs, known, enough } = missing;
   const place = at.insn === explanation.at.insn ? '' : ` before insn ${at.insn}${lineText(at)}`;
   const now = known ? ` (known: ${known})` : '';
-  const rest = enough ? 'With that the program passes.' : 'That alone is not enough.';
-  return wrapText(`Tried: it needs ${needs}${now}${place}. ${rest}`, width);
+  const rest = enough ? 'with it the program passes' : 'it lets the walk go on, to other errors';
+  return wrapText(`Missing: ${needs}${place}${now}. Tried: ${rest}.`, width);
 }
 
 function otherLines(one: Explanation, width: number): string[] {
@@ -85,28 +93,37 @@ function otherLines(one: Explanation, width: number): string[] {
   return wrapText(`${place}: ${problem}`, width, '  - ', '    ');
 }
 
-const lineText = ({ line }: ExplainedInsn) => (line ? `, line ${line.line}` : '');
-
-function placeLines(at: ExplainedInsn): string[] {
-  const insn = `    insn ${at.insn}: ${at.text}`;
-  if (!at.line) return [insn];
-  const { file, line, text } = at.line;
-  return [`  ${baseName(file)}:${line}`, `    ${text.trim()}`, insn];
+/** True if another line than that of the rejected instruction is to blame. */
+function isElsewhere(blame: ExplainedInsn, at: ExplainedInsn): boolean {
+  return blame.insn !== at.insn && blame.line?.line !== at.line?.line;
 }
 
-function historyLines(steps: readonly ExplainedStep[]): string[] {
+const lineText = ({ line }: ExplainedInsn) => (line ? `, line ${line.line}` : '');
+
+function placeLines(at: ExplainedInsn, width: number): string[] {
+  const insn = at.text ? [`    ${at.insn}: ${at.text}`] : [];
+  return at.line ? [sourceLine(at.line, width), ...insn] : insn;
+}
+
+/** '  net.bpf.c:12  if (i < 10)', cut to the width. */
+function sourceLine({ file, line, text }: LineInfo, width: number): string {
+  const whole = `  ${baseName(file)}:${line}  ${text.trim().replace(/\s+/g, ' ')}`;
+  return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
+}
+
+function historyLines(steps: readonly ExplainedStep[], width: number): string[] {
   const left = steps.length - SHOWN_STEPS;
   const shown = left > 0 ? [steps[0]!, ...steps.slice(left + 1)] : steps;
   const lines: string[] = [];
   let last = '';
   shown.forEach((step, i) => {
-    if (i === 1 && left > 0) lines.push(`     … ${left} more`);
-    const place = step.line ? `${baseName(step.line.file)}:${step.line.line}` : '';
-    const value = step.value ? ` → ${step.value}` : '';
-    lines.push(`  ${i + 1}. insn ${step.insn} ${step.text}: ${step.what}${value}`);
-    const source = step.line ? `${place}  ${step.line.text.trim()}` : '';
-    if (source && source !== last) lines.push(`       ${source}`);
+    if (i === 1 && left > 0) lines.push(`    … ${left} more`);
+    const source = step.line ? sourceLine(step.line, width) : '';
+    if (source && source !== last) lines.push(source);
     last = source;
+    lines.push(`    ${step.insn}: ${step.text}`);
+    const value = step.value ? `: ${valueText(step.value)}` : '';
+    lines.push(...wrapText(`${step.what}${value}`, width, DEEP, DEEP));
   });
   return lines;
 }

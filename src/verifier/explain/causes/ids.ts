@@ -45,10 +45,10 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'pointer-offset-unbounded': 'alu.offset_unbounded',
   'pointer-offset-too-large': 'alu.offset_constant alu.offset_fixed alu.offset_out_of_bounds',
   'pointer-arithmetic':
-    'alu.pointer_type alu.pointer_and_pointer alu.pointer_from_scalar ' +
+    'alu.pointer_type alu.pointer_from_scalar ' +
     'alu.stack_subtraction flow.frame_pointer_read_only',
   'pointer-operator':
-    'alu.pointer_prohibited alu.pointer_32 alu.pointer_bitwise alu.pointer_operator ' +
+    'alu.pointer_prohibited alu.pointer_and_pointer alu.pointer_32 alu.pointer_bitwise alu.pointer_operator ' +
     'alu.sign_extension',
   'helper-argument-type': 'mem.helper_pointer subprog.not_scalar subprog.no_callback_for_map',
   'stack-uninitialised':

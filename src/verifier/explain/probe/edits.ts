@@ -99,17 +99,19 @@ export function limit(env: VerifierEnv, n: number, bounds: Bounds): void {
 const least = (a: bigint, b: bigint) => (a < b ? a : b);
 const most = (a: bigint, b: bigint) => (a > b ? a : b);
 
-/** '≤ 255', '≥ -8', 'anything': what is known above or below. */
-export function knownText(name: string, { umax, smin }: Required<Bounds>, below: boolean): string {
+/** 'R2 ≤ 255', 'R2 is -8 to 255'; '' if nothing is known. */
+export function knownText(name: string, { umax, smin, smax }: Required<Bounds>): string {
+  if (smin >= 0n) return umax === U64_MAX || umax === S64_MAX ? '' : `${name} ≤ ${decimal(umax)}`;
+  const isAnything = smin === S64_MIN && smax === S64_MAX;
+  if (isAnything) return '';
+  return `${name} is ${smin === S64_MIN ? 'anything' : decimal(smin)} to ${decimal(smax)}`;
+}
+
+/** A number as the log writes it: hexadecimal beyond 16 bits. */
+export function decimal(value: bigint): string {
   const word = new Int32Array(2);
-  if (below) {
-    if (smin === S64_MIN) return '';
-    setWord(word, 0, smin);
-    return `${name} ≥ ${signedText(word[0]!, word[1]!)}`;
-  }
-  if (umax === U64_MAX) return '';
-  setWord(word, 0, umax);
-  return `${name} ≤ ${unsignedText(word[0]!, word[1]!)}`;
+  setWord(word, 0, value);
+  return value < 0n ? signedText(word[0]!, word[1]!) : unsignedText(word[0]!, word[1]!);
 }
 
 /** The packet pointer in register `n` and its copies have `range` bytes behind them. */
@@ -227,9 +229,27 @@ export function release(env: VerifierEnv, insn?: number): void {
   }
 }
 
-/** No lock, RCU or preempt section is open any more. */
-export function leaveSections(env: VerifierEnv): void {
-  env.state.activeLock = env.state.activeLockId = 0;
-  env.state.activeRcuLock = false;
-  env.state.activePreemptLock = 0;
+/** Locks and sections that are open. */
+export interface Sections {
+  readonly lock: number;
+  readonly lockId: number;
+  readonly rcu: boolean;
+  readonly preempt: number;
+}
+
+/** No lock, RCU or preempt section is open any more; returns what was. */
+export function leaveSections({ state }: VerifierEnv): Sections {
+  const { activeLock: lock, activeLockId: lockId, activeRcuLock: rcu } = state;
+  const preempt = state.activePreemptLock;
+  state.activeLock = state.activeLockId = state.activePreemptLock = 0;
+  state.activeRcuLock = false;
+  return { lock, lockId, rcu, preempt };
+}
+
+/** Locks and sections are open again. */
+export function enterSections({ state }: VerifierEnv, open: Sections): void {
+  state.activeLock = open.lock;
+  state.activeLockId = open.lockId;
+  state.activeRcuLock = open.rcu;
+  state.activePreemptLock = open.preempt;
 }

@@ -27,7 +27,9 @@ export interface World {
 /** A fact that was found, in words and as an assumption. */
 export interface Found {
   readonly missing: MissingFact;
-  readonly assumption: Assumption;
+  readonly assumptions: readonly Assumption[];
+  /** The program as it is loaded, if the fact is about that. */
+  readonly input: VerifierInput;
   readonly isGuess: boolean;
 }
 
@@ -43,13 +45,18 @@ export function assuming(world: World, more: readonly Assumption[] = []): Verify
  * a size (a bound) are loosened until they do not help any more.
  */
 export function missingFact(world: World, situated: Situated): Found | undefined {
+  let first: Found | undefined;
   for (const candidate of candidatesFor(situated)) {
-    if (world.budget.isSpent) return undefined;
+    if (world.budget.isSpent) break;
     const trial = new Trial(world, situated, candidate);
-    const size = trial.weakest();
-    if (size !== undefined) return trial.found(size);
+    // When one that helps is known, only one that mends everything is better.
+    const size = trial.weakest(first !== undefined);
+    if (size === undefined) continue;
+    const found = trial.found(size);
+    if (found.missing.enough) return found;
+    first ??= found;
   }
-  return undefined;
+  return first;
 }
 
 /** One candidate under trial. */
@@ -57,6 +64,7 @@ class Trial {
   readonly #world: World;
   readonly #situated: Situated;
   readonly #candidate: Candidate;
+  #needsAll = true;
 
   constructor(world: World, situated: Situated, candidate: Candidate) {
     this.#world = world;
@@ -64,13 +72,19 @@ class Trial {
     this.#candidate = candidate;
   }
 
-  /** The loosest size that helps; undefined if the strictest does not. */
-  weakest(): bigint | undefined {
+  /**
+   * The loosest size that helps as much as the strictest does: lets the whole program pass, or (if
+   * `onlyAll` is not set) at least this place. Undefined if the strictest does not help.
+   */
+  weakest(onlyAll: boolean): bigint | undefined {
     const { sizes } = this.#candidate;
-    if (!sizes) return this.#helps(0n) ? 0n : undefined;
-    const { strictest, loosest } = sizes;
-    if (!this.#helps(strictest)) return undefined;
-    return this.#search(strictest, loosest);
+    const strictest = sizes?.strictest ?? 0n;
+    if (!this.#helps(strictest)) {
+      if (onlyAll) return undefined;
+      this.#needsAll = false;
+      if (!this.#helps(strictest)) return undefined;
+    }
+    return sizes ? this.#search(strictest, sizes.loosest) : strictest;
   }
 
   /** Between one that helps and one that is as loose as can be, by steps that double. */
@@ -99,24 +113,33 @@ class Trial {
     if (this.#world.budget.isSpent) return false;
     const seen: Seen = { known: '', needs: '' };
     const result = this.#walk(size, seen);
-    return seen.needs !== '' && isPast(result, this.#situated.insn);
+    if (seen.needs === '') return false;
+    return result.ok || (!this.#needsAll && isPast(result, this.#situated.insn));
   }
 
   #walk(size: bigint, seen: Seen): VerifyResult {
-    const { input, profile } = this.#world;
-    const one = this.#assumption(size, seen);
-    return verify(input, profile, assuming(this.#world, [one]));
+    const options = assuming(this.#world, this.#assumptions(size, seen));
+    return verify(this.#input(size), this.#world.profile, options);
   }
 
-  #assumption(size: bigint, seen: Seen): Assumption {
+  #input(size: bigint): VerifierInput {
+    const { input } = this.#world;
+    return this.#candidate.change?.(input, size) ?? input;
+  }
+
+  #assumptions(size: bigint, seen: Seen): Assumption[] {
     const { insn, place } = this.#candidate;
     const frame = place?.frame;
-    return {
-      insn,
-      apply: (env) => {
-        if (frame === undefined || isFrameOf(env, frame)) this.#candidate.apply(env, size, seen);
-      },
+    const apply = (env: VerifierEnv) => {
+      if (frame === undefined || isFrameOf(env, frame)) this.#candidate.apply(env, size, seen);
     };
+    const undo = (env: VerifierEnv) => this.#candidate.undo?.(env);
+    return this.#candidate.undo
+      ? [
+          { insn, apply },
+          { insn: insn + 1, apply: undo },
+        ]
+      : [{ insn, apply }];
   }
 
   /** The fact in words, with the answer whether it is all the program lacks. */
@@ -131,8 +154,8 @@ class Trial {
       known: spy.seen.known,
       enough: result.ok,
     };
-    const assumption = this.#assumption(size, { known: '', needs: '' });
-    return { missing, assumption, isGuess: isGuess === true };
+    const assumptions = this.#assumptions(size, { known: '', needs: '' });
+    return { missing, assumptions, input: this.#input(size), isGuess: isGuess === true };
   }
 
   /** What was known where the rejected path (others may have been walked before) passed. */
@@ -140,8 +163,7 @@ class Trial {
     const { path } = this.#situated;
     const { insn, place } = this.#candidate;
     const spy = new Spy(path.serials[path.insns.lastIndexOf(insn)] ?? 0, place);
-    const fact = this.#assumption(size, spy.seen);
-    spy.apply = fact.apply;
+    spy.apply = this.#assumptions(size, spy.seen)[0]!.apply;
     const { input, profile } = this.#world;
     const options = assuming(this.#world);
     verify(input, profile, { ...options, observer: composeObservers(spy, options.observer)! });
@@ -181,8 +203,7 @@ class Spy implements VerifierObserver {
 /** Assumptions count in the frame they were made for: the instruction may run in others too. */
 const isFrameOf = (env: VerifierEnv, frame: number) => env.state.curframe === frame;
 
-/** True if the walk went on behind the place, or to its end. */
+/** True if the walk went on behind the place. */
 function isPast(result: VerifyResult, insn: number): boolean {
-  if (result.ok) return true;
   return result.reason?.code !== GIVEN_UP && result.insn !== insn;
 }

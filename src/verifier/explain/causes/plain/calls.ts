@@ -1,6 +1,5 @@
 import { CHECK_NULL, KERNEL_BUG, type PlainCauses } from './words.ts';
 
-const RIGHT_LICENCE = '`char LICENSE[] SEC("license") = "GPL";` if that is your licence.';
 const LEAVE_RCU = 'Leave the RCU section (bpf_rcu_read_unlock()) before the call.';
 const LEAVE_PREEMPT = 'Call bpf_preempt_enable() first.';
 const CONSTANT = 'Pass a literal, or a `const volatile` global that is set before the load.';
@@ -17,10 +16,6 @@ export const plainHelpers: PlainCauses = {
     'In programs that may not sleep, kernel objects are under RCU from the start.',
   ],
   'call.sleeps_in_preempt': ['{0}() may sleep, but preemption is disabled here.', LEAVE_PREEMPT],
-  'call.packet_access': [
-    'This program type may not hand the packet itself to helpers.',
-    'Copy what is needed to the stack with bpf_skb_load_bytes() and pass that.',
-  ],
   'call.unsupported_arg': ['The kernel does not know this kind of argument.', KERNEL_BUG],
   'call.btf_match_type': ['The kernel mistook the type of a pointer.', KERNEL_BUG],
   'call.may_write': [
@@ -221,10 +216,6 @@ export const plainMaps: PlainCauses = {
 
 /** Causes of rejected calls of kernel functions. */
 export const plainKfuncs: PlainCauses = {
-  'kfunc.not_gpl': [
-    'Kernel functions are for programs under a GPL-compatible licence.',
-    RIGHT_LICENCE,
-  ],
   'kfunc.negative_offset': [
     'The call names a module by a negative number.',
     'Load with libbpf, which fills in the module.',
@@ -237,18 +228,10 @@ export const plainKfuncs: PlainCauses = {
     'The module the function is in could not be found.',
     'Load the kernel module first.',
   ],
-  'kfunc.no_btf': [
-    'There is no type information in which the function could be found.',
-    'The kernel needs CONFIG_DEBUG_INFO_BTF (and _MODULES for modules).',
-  ],
   'kfunc.too_many': ['More than 256 different kernel functions are called.', 'Split the program.'],
   'kfunc.not_function': [
     'Type {0} of the kernel is not a function.',
     'Load with libbpf, and declare the function `extern … __ksym`.',
-  ],
-  'kfunc.device_bound': [
-    'The metadata functions of XDP are for programs bound to a device.',
-    'Load with BPF_F_XDP_DEV_BOUND_ONLY and the interface.',
   ],
   'kfunc.destructive': ['The function may take the machine down.', 'Load with CAP_SYS_BOOT.'],
   'kfunc.callback_failed': [

@@ -163,14 +163,6 @@ export const plainFunctions: PlainCauses = {
     'Let the caller pass the buffer.',
   ],
   'subprog.returns_no_scalar': ['The callback must return a number.', CALLEE],
-  'subprog.tail_call_depth': [
-    'A function that does tail calls is called with {0} bytes of stack in use: 256 at most.',
-    'Move large variables to a map, or do the tail call in the main program.',
-  ],
-  'subprog.stack_of_one': [
-    'Function {0} needs {1} bytes of stack; there are 512.',
-    'Move large variables to a per-CPU array map.',
-  ],
   'subprog.throw_in_callback': [
     'bpf_throw() may not be called in a callback.',
     'Return an error from the callback and throw outside.',

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type KernelProfile, loadKernelProfile } from '../../src/abi/index.ts';
+import { parseObject } from '../../src/object/index.ts';
+import {
+  causeIds,
+  causeMeaning,
+  type Diagnosis,
+  diagnose,
+  diagnosisText,
+  explain,
+  type VerifierInput,
+  verifierInput,
+  verify,
+} from '../../src/verifier/index.ts';
+import { causes } from '../../src/verifier/explain/causes.ts';
+import { plainCauses } from '../../src/verifier/explain/causes/plain-cause.ts';
+import { causeIdOf } from '../../src/verifier/explain/causes/ids.ts';
+
+const object = parseObject(readFileSync(new URL('rejected.bpf.o', import.meta.url)));
+let profile: KernelProfile;
+
+beforeAll(async () => {
+  profile = await loadKernelProfile();
+});
+
+function inputOf(name: string): VerifierInput {
+  return verifierInput(object, object.programs.find((one) => one.name === name)!, profile);
+}
+
+function diagnosed(name: string): Diagnosis {
+  return diagnose(inputOf(name), profile)!;
+}
+
+/** A program without types: instructions as numbers (op, registers, off, imm). */
+function program(...insns: readonly (readonly [number, number, number, number])[]): VerifierInput {
+  const bytes = new Uint8Array(insns.length * 8);
+  const view = new DataView(bytes.buffer);
+  insns.forEach(([op, registers, off, imm], i) => {
+    view.setUint8(i * 8, op);
+    view.setUint8(i * 8 + 1, registers);
+    view.setInt16(i * 8 + 2, off, true);
+    view.setInt32(i * 8 + 4, imm, true);
+  });
+  const { btf: _, ...rest } = inputOf('context_written');
+  return { ...rest, btf: undefined, insns: bytes, functionInfo: [], lineInfo: [] };
+}
+
+const EXIT = [0x95, 0, 0, 0] as const;
+
+/** Program, cause, what is missing, what is known, whether that is all. */
+const FACTS = [
+  ['packet_without_check', 'packet-bounds', /^R\d \+ \d+ ≤ data_end$/, /8 ≤ data_end/, true],
+  ['map_without_null_check', 'null-check-missing', /^R0 is not NULL$/, /may be NULL/, true],
+  ['index_too_large', 'index-out-of-range', /^R\d ≤ 15$/, /^R\d ≤ 31$/, true],
+  ['reference_leaked', 'reference-leak', /acquired is released/, /held/, true],
+  ['return_out_of_range', 'return-range', /^R0 in \[0, 3\]$/, /R0/, true],
+  ['number_as_pointer', 'scalar-dereference', /points to memory of \d+ bytes?/, /a number/, true],
+] as const;
+
+describe('a diagnosis', () => {
+  it.each(FACTS)('of %s finds by trying what it lacks', (name, cause, needs, known, enough) => {
+    const { explanation, missing } = diagnosed(name);
+    expect(explanation.cause).toBe(cause);
+    expect(missing?.needs).toMatch(needs);
+    expect(missing?.known).toMatch(known);
+    expect(missing?.enough).toBe(enough);
+  });
+
+  it('has no fact where none would help', () => {
+    for (const name of ['wrong_helper', 'context_written', 'endless']) {
+      expect(diagnosed(name).missing).toBeUndefined();
+    }
+  });
+
+  it('does not exist for a program that passes', () => {
+    const passes = program([0xb7, 0, 0, 0], EXIT);
+    expect(verify(passes, profile).ok).toBe(true);
+    expect(diagnose(passes, profile)).toBeUndefined();
+  });
+
+  it('names further errors on their own, not those that follow', () => {
+    // Two registers nobody wrote, then the first one again.
+    const { explanation, missing, others } = diagnose(
+      program([0xbf, 0x30, 0, 0], [0xbf, 0x40, 0, 0], [0xbf, 0x30, 0, 0], [0xb7, 0, 0, 0], EXIT),
+      profile,
+    )!;
+    expect(explanation).toMatchObject({ cause: 'uninitialised-register', at: { insn: 0 } });
+    expect(missing).toMatchObject({ needs: 'R3 has a value', enough: false });
+    expect(others.map(({ at }) => at.insn)).toEqual([1]);
+  });
+
+  it('goes on behind a rejection that nothing mends', () => {
+    // On the other path the frame pointer is written too, and a division by the constant zero.
+    const { others } = diagnose(
+      program(
+        [0x61, 0x12, 0, 0],
+        [0x15, 2, 2, 0],
+        [0xb7, 10, 0, 0],
+        EXIT,
+        [0x37, 2, 0, 0],
+        [0xb7, 0, 0, 0],
+        EXIT,
+      ),
+      profile,
+    )!;
+    expect(others.map(({ code }) => code)).toEqual(['alu.div_by_zero']);
+  });
+
+  it('blames the call that took the value away', () => {
+    // r1 is read after a call.
+    const { explanation } = diagnose(program([0x85, 0, 0, 7], [0xbf, 0x10, 0, 0], EXIT), profile)!;
+    expect(explanation).toMatchObject({ at: { insn: 1 }, blame: { insn: 0 } });
+    expect(explanation.steps.at(-1)!.what).toMatch(/bpf_get_prandom_u32\(\) leaves R1 without/);
+  });
+
+  it('tells that only the low half was checked', () => {
+    // r6 = map value's u64; w1 = w6; if w1 > 7 leave; the stack is indexed by r6.
+    const found = diagnose(
+      program(
+        [0x85, 0, 0, 5],
+        [0xbf, 0x06, 0, 0],
+        [0x7a, 10, -8, 0],
+        [0xbc, 0x61, 0, 0],
+        [0x25, 1, 4, 7],
+        [0xbf, 0xa2, 0, 0],
+        [0x0f, 0x62, 0, 0],
+        [0x71, 0x21, -8, 0],
+        [0xb7, 0, 0, 0],
+        [0xb7, 0, 0, 0],
+        EXIT,
+      ),
+      profile,
+    )!;
+    const check = found.explanation.steps.find(({ kind }) => kind === 'elsewhere');
+    expect(check?.insn).toBe(4);
+    expect(check?.what).toMatch(/only the low 32 bits/);
+    expect(found.missing?.needs).toMatch(/R6 ≤ 7/);
+  });
+
+  it('is plain data, and the same each time', () => {
+    const once = diagnosed('index_too_large');
+    const { stats: _, ...again } = { ...diagnosed('index_too_large'), stats: 0 };
+    expect(JSON.parse(JSON.stringify(once))).toEqual(JSON.parse(JSON.stringify(again)));
+  });
+
+  it('explains what the kernel refuses without a word', () => {
+    const none = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
+    const explanation = explain(inputOf('context_written'), profile, { capabilities: none })!;
+    expect(explanation).toMatchObject({ cause: 'privilege', code: 'errno.EPERM', kernel: '' });
+  });
+
+  it('says in text what is missing and how it was found out', () => {
+    const text = diagnosisText(diagnosed('index_too_large'), 80);
+    expect(text).toMatch(/Missing: R\d ≤ 15/);
+    expect(text).toMatch(/with it the\s+program passes/);
+  });
+});
+
+describe('the causes', () => {
+  it('have one line each', () => {
+    expect(causeIds.length).toBeGreaterThan(40);
+    for (const id of causeIds) expect(causeMeaning(id)).toMatch(/^.{20,100}$/);
+  });
+
+  it('are told for every message that ends a verification', () => {
+    const codes = [...Object.keys(causes), ...Object.keys(plainCauses)];
+    expect(codes.length).toBeGreaterThan(380);
+    for (const code of codes) expect(causeIdOf(code), code).not.toBe('other');
+  });
+
+  it('have placeholders that the message fills', () => {
+    for (const words of Object.values(plainCauses)) {
+      expect(words.every((one) => one.length > 0 && !/\{\D/.test(one))).toBe(true);
+    }
+  });
+});
