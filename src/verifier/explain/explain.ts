@@ -75,13 +75,14 @@ function silentlyRejected(
   return { explanation, result, path: seen, cause: undefined, steps: [] };
 }
 
-function explanationOf(
-  result: VerifyResult,
+/** The explanation from its parts; of the values only the texts by number of the step are looked at. */
+export function explanationOf(
+  result: Pick<VerifyResult, 'insn'>,
   reason: Message,
   cause: Cause & { readonly id: CauseId },
   history: readonly LineageStep[],
   path: PathRecorder,
-  values: ValueRecorder,
+  values: Pick<ValueRecorder, 'texts'>,
 ): Explanation {
   const { env } = path;
   const place = cause.subject;
@@ -107,7 +108,7 @@ function explainedSteps(
   cause: Cause,
   history: readonly LineageStep[],
   path: PathRecorder,
-  values: ValueRecorder,
+  values: Pick<ValueRecorder, 'texts'>,
 ): ExplainedStep[] {
   let before = '';
   return history.map((step): ExplainedStep => {
@@ -163,7 +164,8 @@ function bodyOf(env: VerifierEnv, insn: number): number {
 /** Number of the step before the one that was rejected. */
 const lastSerial = (path: PathRecorder) => (path.serials[path.length - 1] ?? 0) - 1;
 
-function wantedPlaces(
+/** Which places the explanation shows, by number of the step they are looked at after. */
+export function wantedPlaces(
   subject: Place | undefined,
   steps: readonly LineageStep[],
   path: PathRecorder,
@@ -173,7 +175,8 @@ function wantedPlaces(
   return wanted;
 }
 
-function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
+/** The history of what a cause is about. */
+export function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
   if (since) return pathSince(path, since.insn);
   if (!subject) return [];
   const steps = lineageOf(path, subject, path.length - 1);
