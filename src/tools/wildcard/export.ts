@@ -46,7 +46,8 @@ export function classifierSource(
       ? `  if ((lanes[${i}] & rule->second[${i}]) != rule->first[${i}]) return 0;`
       : `  if (lanes[${i}] < rule->first[${i}] || lanes[${i}] > rule->second[${i}]) return 0;`,
   );
-  return `/* Made by beeyard (classifierSource): rules over ${fields.map((one) => one.name).join(', ')}. */
+  const names = fields.map((field) => field.name).join(', ');
+  return `/* Made by beeyard (classifierSource): rules over ${names}. */
 #ifndef ${name.toUpperCase()}_CLASSIFIER_H
 #define ${name.toUpperCase()}_CLASSIFIER_H
 
@@ -169,7 +170,7 @@ function laneAssignment({ field, size, before }: Lane, i: number): string {
  * for (const [key, value] of tables) maps.acl_tables.set(key, value);
  */
 export function classifierContents(
-  wildcard: WildcardRules,
+  wildcard: Pick<WildcardRules, 'fields' | 'ruleKey'>,
   given: Iterable<readonly [Rule, Uint8Array]>,
 ): ClassifierContents {
   const lanes = lanesOf(wildcard.fields);

@@ -1,5 +1,11 @@
 import type { WildcardField } from '../../abi/wildcard.ts';
-import { type Input, type MapOf, parseAddress, parsePrefix } from '../../client/index.ts';
+import {
+  type Input,
+  type MapOf,
+  type MapValue,
+  parseAddress,
+  parsePrefix,
+} from '../../client/index.ts';
 
 /**
  * What a rule says of a field:
@@ -18,6 +24,9 @@ export type Rule = { readonly priority?: number } & Readonly<Record<string, Fiel
 /** A packet's fields by name: numbers, or addresses as text. */
 export type Packet = Readonly<Record<string, string | number | bigint>>;
 
+/** Keys are given as bytes, whatever their type is. */
+type AnyMap<V> = MapOf<unknown, V> | MapOf<MapValue, V>;
+
 const KEY_RULE = 0;
 const KEY_ELEM = 1;
 const PRIORITY_AT = 4;
@@ -32,10 +41,10 @@ const PRIORITY_AT = 4;
  */
 export class WildcardRules<V = unknown> {
   readonly fields: readonly WildcardField[];
-  readonly #map: MapOf<unknown, V>;
+  readonly #map: AnyMap<V>;
 
   /** TypeError if it is no wildcard map. */
-  constructor(map: MapOf<unknown, V>) {
+  constructor(map: AnyMap<V>) {
     const { fields, name } = map.spec;
     if (!fields) throw new TypeError(`map '${name}' is no wildcard map`);
     this.fields = fields;

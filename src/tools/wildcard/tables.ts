@@ -69,7 +69,7 @@ export function tablesOf<R extends LaneRules>(
     const masks = known?.masks ?? roomyMasks(lanes, rule);
     put(tables, masks, rule);
   }
-  for (const table of [...tables.values()]) thinOut(lanes, tables, table);
+  for (const table of tables.values()) thinOut(lanes, tables, table);
   return [...tables.values()]
     .filter(({ chains }) => chains.size > 0)
     .map(({ masks, chains }) => ({ masks, chains, best: bestOf(chains) }))
