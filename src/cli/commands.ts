@@ -115,6 +115,24 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./verify.ts'),
   },
   {
+    path: ['explain'],
+    summary: "explain a kernel's verifier log, without the object",
+    operands: 'LOG...',
+    count: [1, 100],
+    options: {},
+    details:
+      'Reads a log as it was pasted or written by a loader (libbpf, cilium/ebpf, bcc, aya, systemd; ' +
+      'kernels 5.x to 7.x), with time stamps and other words around it, cut at either end, and ' +
+      'says in plain words what is wrong, where, how it came to that and what would help. Also ' +
+      'tells loads apart that failed before the verifier. - is standard input. Ends with 1 if the ' +
+      'program was rejected, with 3 if nothing was recognised.',
+    examples: [
+      ['beeyard explain verifier.log', 'a file'],
+      ['bpftool prog load x.bpf.o /sys/fs/bpf/x 2>&1 | beeyard explain -', 'what a loader says'],
+    ],
+    load: () => import('./explain.ts'),
+  },
+  {
     path: ['proto'],
     summary: 'show what a helper, kfunc or function demands',
     operands: 'NAME | OBJ:FUNCTION',

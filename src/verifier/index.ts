@@ -21,6 +21,7 @@ export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi
 export { type CauseId, causeIds, causeMeaning } from './explain/cause-ids.ts';
 export { diagnose } from './explain/diagnose.ts';
 export { explain } from './explain/explain.ts';
+export { type ExplainedLog, explainLog } from './explain/log/explain-log.ts';
 export type {
   Diagnosis,
   Explanation,

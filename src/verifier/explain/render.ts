@@ -72,9 +72,10 @@ function placeLines(at: ExplainedInsn, width: number): string[] {
   return at.line ? [sourceLine(at.line, width), ...insn] : insn;
 }
 
-/** '  net.bpf.c:12  if (i < 10)', cut to the width. */
+/** '  net.bpf.c:12  if (i < 10)', cut to the width; old logs do not tell file and line. */
 function sourceLine({ file, line, text }: LineInfo, width: number): string {
-  const whole = `  ${baseName(file)}:${line}  ${text.trim().replace(/\s+/g, ' ')}`;
+  const place = line > 0 ? `${baseName(file)}:${line}  ` : '';
+  const whole = `  ${place}${text.trim().replace(/\s+/g, ' ')}`;
   return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
 }
 
