@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KernelProfile, loadKernelProfile } from '../../src/abi/index.ts';
+import { buildPatterns, messageTables } from '../../src/verifier/explain/log/patterns.ts';
 import { recognise } from '../../src/verifier/explain/log/recognise.ts';
 import { todaysWords } from '../../src/verifier/explain/log/values.ts';
+import type { Message } from '../../src/verifier/index.ts';
 import {
   type ExplainedLog,
   explain,
@@ -163,6 +165,25 @@ describe('the table of messages', () => {
       code: 'mem.packet_bounds',
       args: expect.arrayContaining([14, 4, 2, 0]),
     });
+  });
+
+  it('recognises every text of the tables by its own code, or words that are the same', () => {
+    const known = new Set(buildPatterns().map(({ code }) => code));
+    const sample = [3, 5, 7, 11, 13, 17, 19, 23] as never[];
+    const lost = messageTables.flatMap((table) =>
+      Object.values(table).flatMap((make) => {
+        let message: Message;
+        try {
+          message = make(...sample);
+        } catch {
+          return [];
+        }
+        const { code, text } = message;
+        return known.has(code) && !recognise(text.split('\n')[0]!) ? [`${code}: ${text}`] : [];
+      }),
+    );
+    expect(known.size).toBeGreaterThan(400);
+    expect(lost).toEqual([]);
   });
 
   it('knows what a text adds to a value', () => {

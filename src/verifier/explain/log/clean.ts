@@ -33,7 +33,7 @@ export interface CleanLog {
  * verifier needs them.
  */
 export function cleanLog(text: string): CleanLog {
-  const lines = linesOf(text).map(withoutPrefix);
+  const lines = linesOf(text).map(withoutPrefix).flatMap(apart);
   const begin = lines.findLastIndex((line) => BEGIN.test(line));
   if (begin < 0) return { lines: lines.filter((line) => !END.test(line)), around: [] };
   const end = lines.findIndex((line, i) => i > begin && END.test(line));
@@ -52,6 +52,17 @@ function linesOf(text: string): string[] {
   if (written < 3 || written <= lines.length) return lines;
   const spoken = plain.replaceAll('\\t', '\t').replaceAll('\\"', '"').replaceAll('\\r', '');
   return spoken.split(/\r\n|\\n|\n|\r/);
+}
+
+/** cilium/ebpf puts the last lines of a log into one: 'load program: denied: A: B (9 lines omitted)'. */
+function apart(line: string): string[] {
+  const match = /\bload program: [^:]+: (.+)$/.exec(line);
+  if (!match) return [line];
+  const [, said] = match;
+  return [
+    line,
+    ...said!.replace(/ \((?:truncated|\d+ lines?(?:\(s\))? omitted).*\)$/, '').split(': '),
+  ];
 }
 
 function withoutPrefix(line: string): string {

@@ -55,6 +55,8 @@ type Values = Map<string, string>;
 /** JA +0: what stands where the log says nothing. */
 const UNKNOWN_OP = 0x05;
 const MAX_FRAMES = 8;
+/** Lines behind the last instruction that are looked at. */
+const MAX_WORDS = 2000;
 
 /** Puts the walk together again from the lines of a log. */
 export function rebuild(lines: readonly LogLine[], profile: KernelProfile): RebuiltWalk {
@@ -69,7 +71,8 @@ class Rebuilder {
   readonly #changes: Values[] = [];
   readonly #insns = new Map<number, InsnLine>();
   readonly #lines = new Map<number, LineInfo>();
-  readonly #words: { text: string; message: Message | undefined }[] = [];
+  /** Words since the last instruction: the others are of paths that went well. */
+  readonly #words: string[] = [];
   /** What is known now, by frame. */
   #now: Values[] = [new Map()];
   #frame = 0;
@@ -102,7 +105,7 @@ class Rebuilder {
         this.#processed = line.count;
         break;
       case 'words':
-        this.#words.push({ text: line.text, message: recognise(line.text) });
+        if (this.#words.length < MAX_WORDS) this.#words.push(line.text);
         break;
     }
   }
@@ -194,17 +197,19 @@ class Rebuilder {
 
   finish(profile: KernelProfile): RebuiltWalk {
     const path = this.#path;
-    path.env = this.#environment(profile);
+    const words = this.#words.map((text) => ({ text, message: recognise(text) }));
+    const messages = words.flatMap(({ message }) => (message ? [message] : []));
+    path.env = this.#environment(profile, messages);
     path.isStarted = true;
     path.counts = new Uint32Array(path.env.length);
     for (const insn of path.insns) path.counts[insn]!++;
-    path.messages.push(...this.#words.flatMap(({ message }) => (message ? [message] : [])));
+    path.messages.push(...messages);
     path.last = this.#now.map(recordsOf);
     this.#correct();
     return {
       path,
       texts: new Map([...this.#insns].map(([insn, { text }]) => [insn, text])),
-      words: this.#words,
+      words,
       processed: this.#processed,
       hasStates: this.#hasStates,
       valueOf: (place, step) => this.#valueOf(place, step),
@@ -229,8 +234,8 @@ class Rebuilder {
     return '';
   }
 
-  #environment(profile: KernelProfile): VerifierEnv {
-    const named = this.#words.flatMap(({ message }) => (message ? message.args : []));
+  #environment(profile: KernelProfile, messages: readonly Message[]): VerifierEnv {
+    const named = messages.flatMap(({ args }) => args);
     const insns = [...this.#insns.keys()];
     const length = insns.reduce((most, insn) => Math.max(most, insn + 2), mostNamed(named) + 1);
     const code = new Code(length);
@@ -253,7 +258,7 @@ class Rebuilder {
       lineInfo: [...this.#lines.values()].sort((a, b) => a.insn - b.insn),
     };
     // Only loaders without CAP_PERFMON hear of bytes that were not written.
-    const trusted = !this.#words.some(({ message }) => message?.code.startsWith('stack.uninit_'));
+    const trusted = !messages.some(({ code }) => code.startsWith('stack.uninit_'));
     const capabilities = { bpf: true, perfmon: trusted, netAdmin: true, sysAdmin: trusted };
     return new VerifierEnv(input, profile, {
       capabilities,
