@@ -101,6 +101,7 @@ export const COMMANDS: readonly CommandDef[] = [
       unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      sarif: { type: 'boolean', help: 'SARIF 2.1.0, for code scanning' },
     },
     details:
       'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
@@ -110,6 +111,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify *.bpf.o --sarif > bpf.sarif', 'rejections for code scanning'],
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),

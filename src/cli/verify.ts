@@ -18,6 +18,7 @@ import { readObject } from './files.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
+import { writeSarif } from './verify-sarif.ts';
 
 /** What came of one program. */
 export interface VerifiedProgram {
@@ -52,7 +53,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const settings: Settings = {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
-    explain: call.flag('explain'),
+    explain: call.flag('explain') || call.flag('sarif'),
   };
   const chosen = choose(call, io);
   const profile = await loadKernelProfile();
@@ -61,7 +62,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     if (io.interrupt?.aborted) break;
     programs.push(verifyProgram(file, object, program, profile, settings));
   }
-  if (call.json) writeJson(programs, io, call.flag('pretty'));
+  if (call.flag('sarif')) writeSarif(programs, io, call.flag('pretty'));
+  else if (call.json) writeJson(programs, io, call.flag('pretty'));
   else if (call.flag('csv')) writeCsv(programs, io);
   else writeText(programs, io, settings.logLevel > 0);
   return exitCode(programs, io);

@@ -13,7 +13,8 @@ import {
   verifierInput,
   verify,
 } from '../../src/verifier/index.ts';
-import { causes, plainCauses } from '../../src/verifier/explain/causes.ts';
+import { causes } from '../../src/verifier/explain/causes.ts';
+import { plainCauses } from '../../src/verifier/explain/causes/plain-cause.ts';
 import { causeIdOf } from '../../src/verifier/explain/causes/ids.ts';
 
 const object = parseObject(readFileSync(new URL('rejected.bpf.o', import.meta.url)));

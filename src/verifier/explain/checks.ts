@@ -39,7 +39,11 @@ export function checksElsewhere(path: PathRecorder, steps: readonly LineageStep[
     const check = related.checkAt(step, own.get(step));
     if (check) found.push(check);
   }
-  return [...steps, ...found.slice(-MAX_CHECKS)].sort((a, b) => a.step - b.step);
+  // Of a check in a loop the last round counts.
+  const last = found.filter(
+    (one, i) => !found.some((other, j) => j > i && other.insn === one.insn),
+  );
+  return [...steps, ...last.slice(-MAX_CHECKS)].sort((a, b) => a.step - b.step);
 }
 
 const keyOf = (frame: number, register: number) => frame * 128 + register;

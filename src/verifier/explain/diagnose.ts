@@ -51,7 +51,7 @@ const STUCK = Symbol('stuck');
 
 /** Goes from one rejection to the next, by assuming what each one lacks. */
 class Search {
-  readonly #world: World;
+  #world: World;
   readonly #facts: Assumption[] = [];
   readonly #cuts = new Set<number>();
   readonly #seen: Rejected[] = [];
@@ -75,17 +75,18 @@ class Search {
   }
 
   #take(found: Found): void {
-    this.#facts.push(found.assumption);
-    if (found.isGuess) this.#guesses.add(found.assumption.insn);
+    this.#world = { ...this.#world, input: found.input };
+    this.#facts.push(...found.assumptions);
+    if (found.isGuess) this.#guesses.add(found.assumptions[0]!.insn);
   }
 
   /** Further rejections that do not follow from those before. */
   others(): Explanation[] {
     const found: Explanation[] = [];
-    const { input, profile, budget } = this.#world;
+    const { profile, budget } = this.#world;
     for (let round = 0; round < MAX_ROUNDS && found.length < MAX_OTHERS; round++) {
       if (budget.isSpent) break;
-      const next = rejectedBy(input, profile, assuming(this.#world));
+      const next = rejectedBy(this.#world.input, profile, assuming(this.#world));
       if (!next || next.result.reason?.code === GIVEN_UP) break;
       if (this.#isNews(next)) found.push(next.explanation);
       if (this.mend(next) === STUCK) break;

@@ -1,7 +1,9 @@
 import { helperContract } from '../../../abi/index.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../isa/index.ts';
 import { BASE_TYPE_MASK, PTR_TO_CTX, TYPE } from '../../state/layout.ts';
-import { isCall } from '../insn.ts';
+import { calledName, isCall } from '../insn.ts';
+import { plainCause } from './plain-cause.ts';
+import { memoryCauses } from './memory.ts';
 import {
   type Cause,
   type CauseTable,
@@ -36,7 +38,7 @@ export const callCauses: CauseTable = {
   'call.reg_type': argumentType,
   'mem.helper_pointer': argumentType,
   'call.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0)} may be NULL here.`,
+    problem: `${argumentName(s, number(s, 0))} may be NULL here.`,
     subject: register(s, number(s, 0)),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -61,20 +63,16 @@ export const callCauses: CauseTable = {
     problem: `${text(s, 1)}() does not work on this type of map.`,
     advice: ['Use the helper meant for the map type, or another map type.'],
   }),
-  'subprog.reference_leak': (s) => ({
-    problem: `What the call at instruction ${number(s, 1)} acquired is not released on this path.`,
-    since: { insn: number(s, 1), what: 'acquired here' },
-    advice: [
-      'Release it (bpf_sk_release(), bpf_ringbuf_discard(), …) on every path, ' +
-        'also before early returns.',
-    ],
-  }),
+  'subprog.reference_leak': referenceLeak,
   'subprog.stack_combined': (s) => ({
     ...deepest(s),
     problem:
       `The functions that call each other here need ${number(s, 1)} bytes of stack in all; ` +
       'there are 512.',
-    advice: ['Move large variables to a per-CPU array map, or let fewer functions nest.'],
+    advice: [
+      stackTable(s),
+      'Move large variables to a per-CPU array map, or let fewer functions nest.',
+    ],
   }),
   'subprog.call_stack': (s) => ({
     problem: `More than 8 functions call one another here (${number(s, 0)}).`,
@@ -97,17 +95,15 @@ export const callCauses: CauseTable = {
     advice: ['Release each object exactly once, through the pointer the acquiring call returned.'],
   }),
   'dynptr.initialized': (s) => ({
-    problem: `Argument ${number(s, 0)} must be a dynptr that was set up before.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} must be a dynptr that was set up before.`,
+    subject: register(s, number(s, 0) + 1),
     advice: ['Call bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or a like function first.'],
   }),
   'dynptr.overwrites_referenced': () => ({
     problem: 'The dynptr that would be overwritten still owns something.',
     advice: ['Submit or discard it first.'],
   }),
-  'subprog.invalid_args': (s) => ({
-    problem: `The call of ${text(s, 1)}() passes something else than its C type says.`,
-    advice: ['Global functions are verified by their prototype alone: pass exactly what it names.'],
-  }),
+  'subprog.invalid_args': brokenContract,
   'return.out_of_range': (s) => ({
     problem:
       `The program may return another value than its type allows: ${number(s, 3)} to ` +
@@ -157,7 +153,7 @@ export const callCauses: CauseTable = {
     advice: [`\`beeyard proto ${text(s, 0)}\` lists the program types that may.`],
   }),
   'kfunc.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0) + 1} may be NULL, and the function does not take NULL.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} may be NULL, and the function takes no NULL.`,
     subject: register(s, number(s, 0) + 1),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -247,7 +243,7 @@ function unknownHelper(s: Situation): Cause {
   };
 }
 
-/** A packet pointer as an argument: instead of the context, or of memory this helper may not see. */
+/** A packet pointer as an argument: instead of the context, or of memory the helper may see. */
 function packetArgument(s: Situation): Cause {
   const { env } = s;
   const contract = helperContract(env.code.imm[Math.max(lastInsn(s), 0)]!);
@@ -267,13 +263,15 @@ function packetArgument(s: Situation): Cause {
   };
 }
 
-function argumentType(s: Situation) {
+function argumentType(s: Situation): Cause {
   const expected = s.message.args[2];
   const words = Array.isArray(expected) ? expected.join(', ') : String(expected);
   const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
     ...(mayBeNull && { id: 'null-check-missing' as const }),
-    problem: `Argument ${number(s, 0)} is of kind ${text(s, 1)}, but the function takes: ${words}.`,
+    problem:
+      `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be` +
+      `${expectedText(words)}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
@@ -281,6 +279,67 @@ function argumentType(s: Situation) {
     ],
   };
 }
+
+/** Long lists of kinds mean memory. */
+const expectedText = (words: string) =>
+  /^fp$|\bfp\b.*\bmap_value\b/.test(words) ? ' a pointer to memory' : `: ${words}`;
+
+const kindText = (kind: string) => (kind === 'scalar' ? 'a number' : `of kind ${kind}`);
+
+/** "Argument 2 ('key') of bpf_map_lookup_elem()". */
+function argumentName(s: Situation, n: number): string {
+  const insn = Math.max(lastInsn(s), 0);
+  const name = calledName(s.env, insn);
+  const arg =
+    s.env.code.src[insn] === 0 ? helperContract(s.env.code.imm[insn]!)?.args[n - 1] : undefined;
+  return `Argument ${n}${arg?.name ? ` (${arg.name})` : ''}${name ? ` of ${name}()` : ''}`;
+}
+
+/** How to give back what a function acquired, by its name. */
+const RELEASES: readonly (readonly [name: RegExp, release: string])[] = [
+  [/^bpf_ringbuf_reserve$/, 'bpf_ringbuf_submit() or bpf_ringbuf_discard()'],
+  [/^bpf_ringbuf_reserve_dynptr$/, 'bpf_ringbuf_submit_dynptr() or bpf_ringbuf_discard_dynptr()'],
+  [/^bpf_(sk_lookup|skc_lookup|map_lookup_elem|sk_)/, 'bpf_sk_release()'],
+  [/^bpf_task_|^bpf_get_current_task/, 'bpf_task_release()'],
+  [/^bpf_cgroup_/, 'bpf_cgroup_release()'],
+  [/^bpf_cpumask_/, 'bpf_cpumask_release()'],
+  [/^bpf_(percpu_)?obj_new|^bpf_(list_pop|rbtree_remove|refcount_acquire)/, 'bpf_obj_drop()'],
+  [/^bpf_iter_(\w+)_new$/, "the iterator's destroy function (bpf_for_each() calls it itself)"],
+  [/^bpf_get_task_exe_file$/, 'bpf_put_file()'],
+  [/^bpf_kptr_xchg$/, "the release function of the object's type"],
+];
+
+function referenceLeak(s: Situation): Cause {
+  const insn = number(s, 1);
+  const name = calledName(s.env, insn);
+  const release = RELEASES.find(([pattern]) => pattern.test(name))?.[1];
+  const what = name ? `${name}()` : `instruction ${insn}`;
+  return {
+    problem: `What ${what} acquired is not released on this path.`,
+    since: { insn, what: 'acquired here' },
+    advice: [`Call ${release ?? 'its release function'} on every path, also before early returns.`],
+  };
+}
+
+/** The call of a global function: the words before the last say what is wrong with it. */
+function brokenContract(s: Situation): Cause {
+  const { messages } = s.path;
+  const before = messages.findLast(({ code }) => code !== s.message.code && !NOISE.test(code));
+  const inner = before ? causeOfWords({ ...s, message: before }) : undefined;
+  return {
+    problem:
+      `The call of ${text(s, 1)}() does not keep to its prototype` +
+      `${inner ? `: ${inner.problem}` : '.'}`,
+    ...(inner?.subject && { subject: inner.subject }),
+    advice: ['Global functions are verified by their prototype alone: pass exactly what it names.'],
+  };
+}
+
+/** What a message means that is not about a call. */
+const causeOfWords = (s: Situation): Cause => memoryCauses[s.message.code]?.(s) ?? plainCause(s);
+
+const NOISE =
+  /^(precision|prune|subprog\.call(er|ee)$|flow\.(validating|subprogram|processed|time|stack))/;
 
 /** The function that needs the most stack: where it begins, and its first call of another. */
 function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {
@@ -293,6 +352,18 @@ function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {
       return { at: insn, blame: start };
   }
   return { at: start };
+}
+
+/** Bytes by function, the largest first. */
+function stackTable({ env }: Situation): string {
+  const all = env.subprogs.map(({ name, start, stackDepth }) => ({
+    name: name || `function at ${start}`,
+    stackDepth,
+  }));
+  const sorted = all.filter(({ stackDepth }) => stackDepth > 0);
+  sorted.sort((a, b) => b.stackDepth - a.stackDepth);
+  const list = sorted.slice(0, 6).map(({ name, stackDepth }) => `${name} ${stackDepth}`);
+  return `Bytes of stack by function: ${list.join(', ')}.`;
 }
 
 /** The first call of a kernel function, for words that name none. */

@@ -1,4 +1,5 @@
 import { BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, BPF_X, classOf } from '../../../isa/index.ts';
+import { lineOf } from '../../log/log.ts';
 import { SCALAR_VALUE, TYPE } from '../../state/layout.ts';
 import {
   type Cause,
@@ -144,6 +145,7 @@ export const flowCauses: CauseTable = {
       `The verifier gave up after ${number(s, 0) - 1} steps: too many different paths or ` +
       `loop rounds.`,
     advice: [
+      ...busyLines(s),
       'Put the body of large loops into bpf_loop() or an open-coded iterator (`bpf_for`).',
       'Move parts into global (not static) functions: those are verified once, not at each call.',
       'Mask or merge values before a loop, so that paths look the same to the verifier.',
@@ -219,6 +221,19 @@ function loopEnd(s: Situation): number {
     if (path.insns[step]! < path.insns[step - 1]!) return path.insns[step - 1]!;
   }
   return Math.max(lastInsn(s), 0);
+}
+
+/** The source lines at which the walk spent most of its steps. */
+function busyLines({ path, env }: Situation): string[] {
+  const lines = new Map<number, number>();
+  path.counts.forEach((count, insn) => {
+    const line = lineOf(env.input.lineInfo, insn)?.line;
+    if (line !== undefined) lines.set(line, (lines.get(line) ?? 0) + count);
+  });
+  const most = [...lines].sort((a, b) => b[1] - a[1]).slice(0, 3);
+  if (most.length === 0) return [];
+  const list = most.map(([line, count]) => `${line} (${count.toLocaleString('en-US')})`);
+  return [`Most steps were at line ${list.join(', ')}.`];
 }
 
 /** The instruction the walk looked at most often. */

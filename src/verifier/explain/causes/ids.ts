@@ -48,7 +48,8 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'alu.pointer_type alu.pointer_from_scalar ' +
     'alu.stack_subtraction flow.frame_pointer_read_only',
   'pointer-operator':
-    'alu.pointer_prohibited alu.pointer_and_pointer alu.pointer_32 alu.pointer_bitwise alu.pointer_operator ' +
+    'alu.pointer_prohibited alu.pointer_and_pointer alu.pointer_32 ' +
+    'alu.pointer_bitwise alu.pointer_operator ' +
     'alu.sign_extension',
   'helper-argument-type': 'mem.helper_pointer subprog.not_scalar subprog.no_callback_for_map',
   'stack-uninitialised':

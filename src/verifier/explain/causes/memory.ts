@@ -15,13 +15,17 @@ import {
   TYPE,
   VALUE,
 } from '../../state/layout.ts';
+import { BPF_LDX, BPF_ST, BPF_STX, classOf } from '../../../isa/index.ts';
+import { isCall } from '../insn.ts';
 import { lineageOf } from '../lineage.ts';
+import { contextAccess } from './context.ts';
 import {
   bytes,
   type Cause,
   type CauseTable,
   earlier,
   isVariable,
+  lastInsn,
   lastWord,
   number,
   register,
@@ -80,12 +84,14 @@ export const memoryCauses: CauseTable = {
     advice: ['Write `if (len > sizeof(buffer)) len = sizeof(buffer);` or `len &= MAX;` before.'],
   }),
   'mem.misaligned': (s) => ({
+    ...baseRegister(s),
     problem:
       `An access of ${bytes(number(s, 4))} is not at a multiple of its size, and this load ` +
       `asks for aligned accesses.`,
     advice: ['Read the field bytewise, drop `packed`, or load without strict alignment.'],
   }),
   'mem.misaligned_packet': (s) => ({
+    ...baseRegister(s),
     problem:
       `An access of ${bytes(number(s, 4))} to the packet is not at a multiple of its size, ` +
       `and this load asks for aligned accesses.`,
@@ -103,6 +109,7 @@ export const memoryCauses: CauseTable = {
     ],
   }),
   'mem.variable_pointer': (s) => ({
+    ...baseRegister(s),
     problem: `A ${text(s, 0)} pointer is accessed at an offset that is not constant.`,
     advice: ['Use constant offsets: choose with `if` or `switch` instead of computing an address.'],
   }),
@@ -122,15 +129,7 @@ export const memoryCauses: CauseTable = {
     problem: 'One instruction is reached with pointers of different kinds, depending on the path.',
     advice: ['Write the access once per branch, so that the compiler does not merge them.'],
   }),
-  'context.invalid_access': (s) => ({
-    problem:
-      `This program type may not access ${bytes(number(s, 1))} at offset ${number(s, 0)} ` +
-      `of its context.`,
-    advice: [
-      'Use the fields the program type allows, in their own size: `beeyard proto` and ' +
-        'the kernel headers list them.',
-    ],
-  }),
+  'context.invalid_access': contextAccess,
   'stack.uninit_range': stackUninit(2, 3, 4),
   'stack.uninit_variable_range': stackUninit(2, 3, 4),
   'stack.uninit_read': (s) => ({
@@ -171,7 +170,7 @@ function packetBounds(s: Situation): Cause {
   const what =
     known === 0
       ? 'no check against `data_end` holds on this path'
-      : `only ${bytes(known)} are known to be there`;
+      : `only ${bytes(known)} ${known === 1 ? 'is' : 'are'} known to be there`;
   return {
     problem: `The program reads or writes packet bytes up to ${needed}, but ${what}.`,
     subject: register(s, regno ?? number(s, 0)),
@@ -197,15 +196,18 @@ function stackOutside(s: Situation): Cause {
       advice: ['Limit it to the size of the buffer: `if (len > sizeof(buf)) len = sizeof(buf);`'],
     };
   }
+  const isAbove = off + size > 0;
   return {
-    problem:
-      `The access to ${bytes(size)} at fp${signed(off)} leaves the stack (512 bytes below ` +
-      `fp).`,
+    problem: isAbove
+      ? `The access to ${bytes(size)} at fp${signed(off)} runs past the stack, which ends at fp.`
+      : `The access to ${bytes(size)} at fp${signed(off)} is below the 512 bytes of stack.`,
     subject: register(s, regno),
-    advice: [
-      'Move large variables to a per-CPU array map.',
-      'Check the index of arrays on the stack.',
-    ],
+    advice: isAbove
+      ? [
+          'The variable is smaller than what is accessed: compare the size with sizeof, the ' +
+            'index with the length.',
+        ]
+      : ['Move large variables to a per-CPU array map.', 'Check the index of arrays on the stack.'],
   };
 }
 
@@ -220,12 +222,16 @@ function invalidAccess(s: Situation): Cause {
   const type = text(s, 1);
   const subject = register(s, number(s, 0));
   if (type === 'scalar' && isNull(s)) {
+    const steps = lineageOf(s.path, subject, s.path.length - 1);
+    const isTested = steps.some(({ kind }) => kind === 'tested');
     return {
       id: 'null-check-missing',
       problem: `${reg(s)} is NULL on this path, and is used as a pointer.`,
       subject,
       advice: [
-        'The check is there, but the path on which the pointer is NULL goes on: return from it.',
+        isTested
+          ? 'The check is there, but the path on which the pointer is NULL goes on: return there.'
+          : 'Put `if (!p) return 0;` before it is used.',
       ],
     };
   }
@@ -393,3 +399,14 @@ const POINTEES: Readonly<Record<number, string>> = {
   [PTR_TO_MAP_KEY]: "the map's key",
   [PTR_TO_STACK]: 'the stack',
 };
+
+/** The pointer of the load or store that was rejected. */
+function baseRegister(s: Situation): Pick<Cause, 'subject'> {
+  const insn = lastInsn(s);
+  if (insn < 0) return {};
+  const { code } = s.env;
+  const cls = classOf(code.op[insn]!);
+  if (cls === BPF_LDX) return { subject: register(s, code.src[insn]!) };
+  if (cls === BPF_ST || cls === BPF_STX) return { subject: register(s, code.dst[insn]!) };
+  return isCall(s.env, insn) ? { subject: register(s, 1) } : {};
+}

@@ -1,22 +1,29 @@
 import { BPF_ALU, BPF_ALU64, BPF_LSH, BPF_MUL, classOf } from '../../../isa/index.ts';
 import type { VerifierEnv } from '../../env.ts';
+import { regText } from '../../log/print-state.ts';
 import {
   baseType,
+  MAP,
+  NOT_INIT,
   OFF,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
+  PTR_TO_MAP_VALUE,
   regAt,
   SCALAR_VALUE,
   TYPE,
 } from '../../state/layout.ts';
+import type { VerifierInput, VerifierMap } from '../../types.ts';
 import type { CauseId } from '../cause-ids.ts';
 import type { Rejected } from '../explain.ts';
-import { isCall } from '../insn.ts';
+import { calledName, isCall } from '../insn.ts';
 import type { PathRecorder, Place } from '../trace.ts';
+import { valueText } from '../value-text.ts';
 import {
   type Bounds,
   boundsAt,
   decimal,
+  enterSections,
   fillStack,
   isPacket,
   knownText,
@@ -24,6 +31,7 @@ import {
   limit,
   rangeAt,
   release,
+  type Sections,
   setContext,
   setMemory,
   setNotNull,
@@ -50,6 +58,10 @@ export interface Candidate {
   readonly sizes?: { readonly strictest: bigint; readonly loosest: bigint };
   /** Edits the state; false if it does not fit there. Writes down what it changed. */
   apply(env: VerifierEnv, size: bigint, seen: Seen): void;
+  /** Undoes it before the next instruction, for facts that hold at one place only. */
+  undo?(env: VerifierEnv): void;
+  /** Facts about what the program is loaded with, not about the state. */
+  change?(input: VerifierInput, size: bigint): VerifierInput;
 }
 
 /** Offsets and lengths beyond are never possible. */
@@ -57,6 +69,7 @@ const LARGEST = 1n << 29n;
 /** Bytes a packet may have at most. */
 const LARGEST_RANGE = 0xffffn;
 const LARGEST_MEMORY = 1n << 20n;
+const LARGEST_VALUE = 1n << 16n;
 
 type Maker = (rejected: Situated) => Candidate[];
 
@@ -69,13 +82,13 @@ export interface Situated extends Rejected {
 }
 
 const MAKERS: Readonly<Partial<Record<CauseId, Maker>>> = {
+  'map-value-bounds': largerValues,
   'packet-bounds': (s) => [...packetRange(s), ...indexBounds(s)],
   'index-out-of-range': bothBounds,
   'index-unbounded': bothBounds,
   'stack-index': bothBounds,
   'pointer-offset-unbounded': bothBounds,
   'pointer-offset-too-large': bothBounds,
-  speculation: bothBounds,
   'negative-length': bothBounds,
   'length-unbounded': bothBounds,
   'zero-length': (s) => [...notZero(s), ...lengthBounds(s)],
@@ -168,9 +181,11 @@ function upTo(insn: number, place: Place, strictest = 0n, least = 0n): Candidate
       const what = typeAt(env, n) === SCALAR_VALUE ? `R${n}` : `variable offset of R${n}`;
       seen.known ||= knownText(what, bounds);
       if (bounds.umin > size) return;
-      const low = least > 0n || bounds.smin < 0n ? `${least} ≤ ` : '';
-      seen.needs = `${low}${what} ≤ ${decimal(size)}`;
       limit(env, n, { umax: size, umin: least });
+      const low = least > 0n || bounds.smin < 0n ? `${least} ≤ ` : '';
+      // Other things known of the number may limit it further.
+      const { umax } = boundsAt(env, n);
+      seen.needs = `${low}${what} ≤ ${decimal(umax < size ? umax : size)}`;
     },
   };
 }
@@ -255,12 +270,23 @@ function memory(s: Situated): Candidate[] {
       sizes: { strictest: LARGEST_MEMORY, loosest: 1n },
       apply(env, size, seen) {
         if ((typeAt(env, n) & PTR_MAYBE_NULL) !== 0) return;
-        seen.known ||= typeAt(env, n) === SCALAR_VALUE ? `R${n} is a number` : '';
+        seen.known ||= kindKnown(env, n);
         seen.needs = `R${n} points to memory of ${size} ${size === 1n ? 'byte' : 'bytes'}`;
         setMemory(env, n, Number(size));
       },
     },
   ];
+}
+
+function kindKnown(env: VerifierEnv, n: number): string {
+  const type = typeAt(env, n);
+  if (type === SCALAR_VALUE) return `R${n} is a number`;
+  if (type === NOT_INIT) return `nothing was written to R${n}`;
+  return `R${n} is ${kindAt(env, env.state.curframe, env.regs, n)}`;
+}
+
+function kindAt(env: VerifierEnv, frame: number, w: Int32Array, n: number): string {
+  return valueText(regText(env, frame, w, regAt(n)));
 }
 
 function anyNumber(s: Situated): Candidate[] {
@@ -297,7 +323,9 @@ function released(s: Situated): Candidate[] {
   const { code, args } = s.result.reason!;
   if (code !== 'subprog.reference_leak') return [];
   const insn = Number(args[1]);
-  const one = { needs: `what insn ${insn} acquired is released`, known: 'it is held' };
+  const name = calledName(s.path.env, insn);
+  const what = name ? `${name}() (insn ${insn})` : `insn ${insn}`;
+  const one = { needs: `what ${what} acquired is released`, known: 'it is held' };
   const all = { needs: 'all that is acquired is released', known: 'some of it is held' };
   return [
     edit(s.insn, undefined, one, (env) => release(env, insn)),
@@ -313,9 +341,50 @@ function sectionsLeft(s: Situated): Candidate[] {
     ...(state.activeRcuLock ? ['the RCU section is left'] : []),
     ...(state.activePreemptLock ? ['preemption is enabled'] : []),
   ];
+  const names = [
+    ...(state.activeLock !== 0 ? ['lock'] : []),
+    ...(state.activeRcuLock ? ['RCU section'] : []),
+    ...(state.activePreemptLock ? ['disabled preemption'] : []),
+  ];
   if (open.length === 0) return [];
   const words = { needs: `${open.join(', ')} before`, known: '' };
-  return [edit(s.insn, undefined, words, leaveSections)];
+  const fact = edit(s.insn, undefined, words, leaveSections);
+  if (!isCall(env, s.insn)) return [fact];
+  let before: Sections | undefined;
+  const apply: Candidate['apply'] = (running, _, seen) => {
+    Object.assign(seen, { needs: `no ${names.join(', ')} around the call` });
+    before = leaveSections(running);
+  };
+  const undo = (running: VerifierEnv) => {
+    if (before) enterSections(running, before);
+    before = undefined;
+  };
+  return [{ insn: s.insn, apply, undo }];
+}
+
+/** The map's values are larger. */
+function largerValues(s: Situated): Candidate[] {
+  const place = subjectOf(s);
+  const words = s.path.last[place?.frame ?? 0];
+  if (!place || !words) return [];
+  const { env } = s.path;
+  const map = env.maps[words[regAt(place.register) + MAP]! - 1];
+  if (baseType(words[regAt(place.register) + TYPE]!) !== PTR_TO_MAP_VALUE || !map) return [];
+  return [
+    {
+      insn: s.insn,
+      sizes: { strictest: LARGEST_VALUE, loosest: BigInt(map.valueSize) },
+      apply(_, size, seen) {
+        seen.known ||= `${map.valueSize}`;
+        seen.needs = `values of map '${map.name}' have ${size} bytes`;
+      },
+      change(input, size) {
+        const grown = (one: VerifierMap) =>
+          one === map ? { ...one, valueSize: Number(size) } : one;
+        return { ...input, maps: input.maps.map(grown) };
+      },
+    },
+  ];
 }
 
 function inRange(s: Situated): Candidate[] {
@@ -353,8 +422,10 @@ function trusted(s: Situated): Candidate[] {
   const change = (set: typeof setTrusted) => (env: VerifierEnv) => {
     if (isObject(env)) set(env, n);
   };
-  const rcu = { needs: `R${n} is under RCU`, known: '' };
-  const trust = { needs: `R${n} is trusted (referenced)`, known: '' };
+  const w = s.path.last[place.frame];
+  const known = w ? `R${n} is ${kindAt(s.path.env, place.frame, w, n)}` : '';
+  const rcu = { needs: `R${n} is under RCU (or owned)`, known };
+  const trust = { needs: `R${n} is owned, or trusted by the hook`, known };
   return [edit(s.insn, place, rcu, change(setRcu)), edit(s.insn, place, trust, change(setTrusted))];
 }
 

@@ -229,9 +229,27 @@ export function release(env: VerifierEnv, insn?: number): void {
   }
 }
 
-/** No lock, RCU or preempt section is open any more. */
-export function leaveSections(env: VerifierEnv): void {
-  env.state.activeLock = env.state.activeLockId = 0;
-  env.state.activeRcuLock = false;
-  env.state.activePreemptLock = 0;
+/** Locks and sections that are open. */
+export interface Sections {
+  readonly lock: number;
+  readonly lockId: number;
+  readonly rcu: boolean;
+  readonly preempt: number;
+}
+
+/** No lock, RCU or preempt section is open any more; returns what was. */
+export function leaveSections({ state }: VerifierEnv): Sections {
+  const { activeLock: lock, activeLockId: lockId, activeRcuLock: rcu } = state;
+  const preempt = state.activePreemptLock;
+  state.activeLock = state.activeLockId = state.activePreemptLock = 0;
+  state.activeRcuLock = false;
+  return { lock, lockId, rcu, preempt };
+}
+
+/** Locks and sections are open again. */
+export function enterSections({ state }: VerifierEnv, open: Sections): void {
+  state.activeLock = open.lock;
+  state.activeLockId = open.lockId;
+  state.activeRcuLock = open.rcu;
+  state.activePreemptLock = open.preempt;
 }

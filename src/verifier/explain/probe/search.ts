@@ -27,7 +27,9 @@ export interface World {
 /** A fact that was found, in words and as an assumption. */
 export interface Found {
   readonly missing: MissingFact;
-  readonly assumption: Assumption;
+  readonly assumptions: readonly Assumption[];
+  /** The program as it is loaded, if the fact is about that. */
+  readonly input: VerifierInput;
   readonly isGuess: boolean;
 }
 
@@ -116,20 +118,28 @@ class Trial {
   }
 
   #walk(size: bigint, seen: Seen): VerifyResult {
-    const { input, profile } = this.#world;
-    const one = this.#assumption(size, seen);
-    return verify(input, profile, assuming(this.#world, [one]));
+    const options = assuming(this.#world, this.#assumptions(size, seen));
+    return verify(this.#input(size), this.#world.profile, options);
   }
 
-  #assumption(size: bigint, seen: Seen): Assumption {
+  #input(size: bigint): VerifierInput {
+    const { input } = this.#world;
+    return this.#candidate.change?.(input, size) ?? input;
+  }
+
+  #assumptions(size: bigint, seen: Seen): Assumption[] {
     const { insn, place } = this.#candidate;
     const frame = place?.frame;
-    return {
-      insn,
-      apply: (env) => {
-        if (frame === undefined || isFrameOf(env, frame)) this.#candidate.apply(env, size, seen);
-      },
+    const apply = (env: VerifierEnv) => {
+      if (frame === undefined || isFrameOf(env, frame)) this.#candidate.apply(env, size, seen);
     };
+    const undo = (env: VerifierEnv) => this.#candidate.undo?.(env);
+    return this.#candidate.undo
+      ? [
+          { insn, apply },
+          { insn: insn + 1, apply: undo },
+        ]
+      : [{ insn, apply }];
   }
 
   /** The fact in words, with the answer whether it is all the program lacks. */
@@ -144,8 +154,8 @@ class Trial {
       known: spy.seen.known,
       enough: result.ok,
     };
-    const assumption = this.#assumption(size, { known: '', needs: '' });
-    return { missing, assumption, isGuess: isGuess === true };
+    const assumptions = this.#assumptions(size, { known: '', needs: '' });
+    return { missing, assumptions, input: this.#input(size), isGuess: isGuess === true };
   }
 
   /** What was known where the rejected path (others may have been walked before) passed. */
@@ -153,8 +163,7 @@ class Trial {
     const { path } = this.#situated;
     const { insn, place } = this.#candidate;
     const spy = new Spy(path.serials[path.insns.lastIndexOf(insn)] ?? 0, place);
-    const fact = this.#assumption(size, spy.seen);
-    spy.apply = fact.apply;
+    spy.apply = this.#assumptions(size, spy.seen)[0]!.apply;
     const { input, profile } = this.#world;
     const options = assuming(this.#world);
     verify(input, profile, { ...options, observer: composeObservers(spy, options.observer)! });
