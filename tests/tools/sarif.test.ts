@@ -20,7 +20,10 @@ beforeAll(async () => {
   profile = await loadKernelProfile();
   const file = new URL('../fixtures/sarif/sarif-2.1.0-rtm.5.json', import.meta.url);
   const { $schema: _, id, ...schema } = JSON.parse(readFileSync(file, 'utf8'));
-  validate = new Ajv({ strict: false, validateFormats: false }).compile({ ...schema, $id: id });
+  validate = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile({
+    ...schema,
+    $id: id,
+  });
   programs = FILES.flatMap((name) =>
     labelsOf(name).map((label) => {
       const { input, capabilities } = caseOf(label, profile);

@@ -1,5 +1,4 @@
 /** Logs of verifiers, with all that people paste around them, explained without an object. */
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KernelProfile, loadKernelProfile } from '../../src/abi/index.ts';
