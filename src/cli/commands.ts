@@ -123,11 +123,11 @@ export const COMMANDS: readonly CommandDef[] = [
     count: [1, 100],
     options: {},
     details:
-      'Reads a log as it was pasted or written by a loader (libbpf, cilium/ebpf, bcc, aya, systemd; ' +
-      'kernels 5.x to 7.x), with time stamps and other words around it, cut at either end, and ' +
-      'says in plain words what is wrong, where, how it came to that and what would help. Also ' +
-      'tells loads apart that failed before the verifier. - is standard input. Ends with 1 if the ' +
-      'program was rejected, with 3 if nothing was recognised.',
+      'Reads a log as it was pasted or written by a loader (libbpf, cilium/ebpf, bcc, aya, ' +
+      'systemd; kernels 5.x to 7.x), with time stamps and other words around it, cut at either ' +
+      'end, and says in plain words what is wrong, where, how it came to that and what would ' +
+      'help. Also tells loads apart that failed before the verifier. - is standard input. Ends ' +
+      'with 1 if the program was rejected, with 3 if nothing was recognised.',
     examples: [
       ['beeyard explain verifier.log', 'a file'],
       ['bpftool prog load x.bpf.o /sys/fs/bpf/x 2>&1 | beeyard explain -', 'what a loader says'],

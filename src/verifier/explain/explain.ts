@@ -101,7 +101,7 @@ function silentlyRejected(
   return { explanation, result, path: seen, cause: undefined, steps: [] };
 }
 
-/** The explanation from its parts; of the values only the texts by number of the step are looked at. */
+/** The explanation from its parts. */
 export function explanationOf(
   result: Pick<VerifyResult, 'insn'>,
   reason: Message,

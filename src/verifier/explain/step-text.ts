@@ -34,7 +34,8 @@ export function stepText(env: VerifierEnv, step: LineageStep, refined: boolean):
       return `${name} is tested after the use`;
     case 'ended': {
       const called = calledName(env, step.insn);
-      return `after the call${called && ` of ${called}()`} the pointer in ${name} is no longer good`;
+      const call = `the call${called && ` of ${called}()`}`;
+      return `after ${call} the pointer in ${name} is no longer good`;
     }
     case 'passed':
       return `${name} is passed to the function`;

@@ -24,7 +24,7 @@ function value61(value: string): string {
   const match = /^([a-z_]+)\((.*)\)$/.exec(value);
   if (!match) return value;
   const [, word, inner] = match;
-  const parts = inner!.split(/,(?![^(]*\))/).filter((one) => one !== '' && !/^map=/.test(one));
+  const parts = inner!.split(/,(?![^(]*\))/).filter((one) => one !== '' && !one.startsWith('map='));
   const all = parts.flatMap((one) => {
     const names = one.split('=');
     const last = names.pop()!;

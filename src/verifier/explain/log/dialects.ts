@@ -79,7 +79,7 @@ const OLDER: readonly Dialect[] = [
   entry('call.gpl_only', /^cannot call GPL only function from proprietary program$/),
   entry(
     'return.out_of_range',
-    /^(At .*) the register (R\d+) has (value \(.*\)|unknown scalar value) should have been in \((.*)\)$/,
+    /^(At .*) the register (R\d+) has (value \(.*\)|unknown .*) should have been in \((.*)\)$/,
     ([place, reg, found, range]) => [place, reg, ` ${found}`, ...limits(range!)],
   ),
   entry('flow.jumps_too_complex', /^BPF program is too complex$/, () => [1024]),

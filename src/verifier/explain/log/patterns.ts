@@ -80,7 +80,7 @@ export const messageTables = [
 export interface Pattern {
   readonly code: string;
   readonly regex: RegExp;
-  /** What each argument is made from: a group of the regex, in its base and less this; or a value. */
+  /** What each argument is made from: a group of the regex, in its base, less this; or a value. */
   readonly args: readonly Argument[];
   /** Letters that must be there as they are: of two patterns that fit, the more particular one. */
   readonly letters: number;
@@ -101,7 +101,7 @@ const STEP = 100_000;
  * does to it (adds one, writes it in hexadecimal) can be seen in the result.
  */
 function placeholder(n: number) {
-  const mark = `\u0001${n}\u0002`;
+  const mark = `«${n}»`;
   const text = () => mark;
   return {
     toString: text,
@@ -113,8 +113,8 @@ function placeholder(n: number) {
 
 const PLACEHOLDERS = Array.from({ length: ARGUMENTS }, (_, n) => placeholder(n));
 
-/** Marks, and the numbers that stand for arguments, give or take a little; also in hexadecimal. */
-const MARKS = /\u0001(\d)\u0002|4\d{7}|2[67][0-9a-f]{5}/g;
+/** Marks, and the numbers that stand for arguments, also a little more, or in hexadecimal. */
+const MARKS = /«(\d)»|4\d{7}|2[67][0-9a-f]{5}/g;
 
 /** Texts that depend on an argument being one of these get a pattern each. */
 const SPECIAL: readonly unknown[] = [false, 0, 1, ''];
