@@ -4,21 +4,24 @@ import { join } from 'node:path';
 import { PRIVILEGED, UNPRIVILEGED, testSpecs } from './annotations.mjs';
 import { groupOf } from './groups.mjs';
 import { testModules } from './modules.mjs';
+import { KERNEL } from './paths.mjs';
 import { load } from './source.mjs';
 
-export async function openBeeyard() {
+export async function openBeeyard(kernel = KERNEL) {
   const [
     { parseObject, parseBtfFile, relocateProgram },
     { symbolAddress },
     { parseBtf },
     { verify, verifierInput },
     abi,
+    { decodeCode, kernelText },
   ] = await Promise.all([
     load('src/object/index.ts'),
     load('src/object/resolve-externs.ts'),
     load('src/btf/index.ts'),
     load('src/verifier/index.ts'),
     load('src/abi/index.ts'),
+    load('src/isa/index.ts'),
   ]);
   return {
     parseObject,
@@ -28,10 +31,18 @@ export async function openBeeyard() {
     parseBtf,
     verify,
     verifierInput,
+    decodeCode,
+    kernelText,
     helperName: abi.helperName,
     enums: abi.enums,
-    profile: abi.withModules(await abi.loadKernelProfile(), testModules()),
+    profile: await profileOf(abi, kernel),
   };
+}
+
+/** The kernel with what the tests load into it. */
+async function profileOf(abi, kernel) {
+  const profile = await abi.loadTargetKernel(kernel);
+  return kernel === KERNEL ? abi.withModules(profile, testModules()) : profile;
 }
 
 const MODES = [

@@ -1,4 +1,11 @@
-import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
+import {
+  constants,
+  errnos,
+  isExtensionMap,
+  mapTypeName,
+  programRules,
+  takesAttachType,
+} from '../abi/index.ts';
 import { BugError, FormatError, KernelError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
@@ -10,12 +17,15 @@ import { FactCollector } from './facts/collector.ts';
 import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
+import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
+import { useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
 import { LogObserver } from './log/log.ts';
 import { flow } from './messages/flow.ts';
+import { load } from './messages/load.ts';
 import { composeObservers } from './observers.ts';
 import { Rejection } from './reject.ts';
 import type {
@@ -56,6 +66,7 @@ export function verify(
   options: VerifyOptions = {},
 ): VerifyResult {
   const started = performance.now();
+  useGates(profile.gates);
   const logLevel = options.logLevel ?? 0;
   const log = new LogObserver(logLevel);
   const collector = options.facts ? new FactCollector() : undefined;
@@ -68,6 +79,7 @@ export function verify(
       logLevel,
       ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
+    if (options.portable) checkPortable(env);
     checkLength(env);
     checkPrivileges(env);
     checkAttachType(env);
@@ -75,6 +87,7 @@ export function verify(
     return unread(input, asRejection(error));
   }
   setFlags(env);
+  env.strictOps = options.strictOps === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);
@@ -93,6 +106,7 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
+    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
   };
 }
 
@@ -136,6 +150,13 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
   finishProgram,
 ];
 
+/** A kernel would not even make such maps. */
+function checkPortable(env: VerifierEnv): void {
+  const map = env.input.maps.find(({ type }) => isExtensionMap(type));
+  if (!map) return;
+  throw new Rejection('EINVAL', load.extension(map.name, mapTypeName(map.type)));
+}
+
 /** bpf_prog_load looks at the length before anything else. */
 function checkLength(env: VerifierEnv): void {
   const limit = env.bpfCapable ? COMPLEXITY_LIMIT_INSNS : MAX_UNPRIVILEGED_INSNS;
@@ -147,12 +168,16 @@ function checkAttachType({ input, profile }: VerifierEnv): void {
   const { type, expectedAttachType, attachBtfId, attachProgram } = input;
   const rules = programRules(type);
   const named = attachBtfId !== 0 || attachProgram !== undefined;
+  const { counts } = profile.tables;
+  const isUnknown =
+    type >= counts.programTypes ||
+    (rules?.attachTypes !== undefined && expectedAttachType >= counts.attachTypes);
   const misplaced =
     (named && !rules?.attachesByBtf) ||
     (attachProgram !== undefined && !PROGRAM_TARGETS.includes(type)) ||
     !takesAttachType(type, expectedAttachType);
   const isThere = rules && (!rules.config || profile.kconfig(rules.config) !== undefined);
-  if (misplaced || !isThere) throw new Rejection('EINVAL', undefined);
+  if (misplaced || isUnknown || !isThere) throw new Rejection('EINVAL', undefined);
 }
 
 /** Which capabilities bpf_prog_load asks of the loader for this type of program. */
@@ -216,7 +241,7 @@ function unread(input: VerifierInput, rejection: Rejection): VerifyResult {
   return {
     ...verdict(rejection),
     insn: -1,
-    log: '',
+    log: rejection.reason ? `${rejection.reason.text}\n` : '',
     stats: {
       processed: 0,
       maxStatesPerInsn: 0,

@@ -1,6 +1,7 @@
-import type { KernelProfile, VerifierInput, VerifyOptions } from '../types.ts';
+import type { KernelProfile, VerifierInput } from '../types.ts';
 import type { CauseId } from './cause-ids.ts';
 import { type Rejected, rejectedBy } from './explain.ts';
+import { type FixOptions, fixesFor } from './fixes/fixes.ts';
 import { type Assumption, Budget, GIVEN_UP } from './probe/assumptions.ts';
 import type { Situated } from './probe/candidates.ts';
 import { assuming, type Found, missingFact, type World } from './probe/search.ts';
@@ -32,7 +33,7 @@ const ENDS: readonly string[] = ['E2BIG', 'ENOMEM', 'ENOSPC'];
 export function diagnose(
   input: VerifierInput,
   profile: KernelProfile,
-  options: VerifyOptions = {},
+  options: FixOptions = {},
 ): Diagnosis | undefined {
   const first = rejectedBy(input, profile, options);
   if (!first) return undefined;
@@ -43,7 +44,8 @@ export function diagnose(
   const missing = search.mend(first);
   const others = missing === STUCK ? [] : search.others();
   const { explanation } = first;
-  return { explanation, missing: missing === STUCK ? undefined : missing, others, fixes: [] };
+  const fixes = fixesFor(input, profile, options);
+  return { explanation, missing: missing === STUCK ? undefined : missing, others, fixes };
 }
 
 /** There is no way past: the walk never began, or ended for lack of room. */

@@ -1,6 +1,13 @@
 import { wrapText } from '../../base/index.ts';
 import type { LineInfo } from '../types.ts';
-import type { Diagnosis, Explanation, ExplainedInsn, MissingFact } from './types.ts';
+import type {
+  Diagnosis,
+  ExplainedInsn,
+  Explanation,
+  FixPart,
+  MissingFact,
+  VerifiedFix,
+} from './types.ts';
 import { valueText } from './value-text.ts';
 
 /** Steps of the history shown in text; the data has them all. */
@@ -44,7 +51,32 @@ export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
     lines.push('', others.length === 1 ? 'One more error:' : `${others.length} more errors:`);
     for (const one of others) lines.push(...otherLines(one, width));
   }
+  for (const [i, fix] of diagnosis.fixes.entries()) lines.push('', ...fixLines(fix, i, width));
   return lines.join('\n');
+}
+
+/** A fix: as lines of C where that is possible, else as instructions. */
+function fixLines(fix: VerifiedFix, index: number, width: number): string[] {
+  const parts = [fix, ...fix.also];
+  const lines = parts.flatMap((part, i) => {
+    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried: it passes): `;
+    return [...wrapText(`${head}${part.title}`, width), ...changeLines(part)];
+  });
+  return lines;
+}
+
+const PLACES = { before: 'before', after: 'behind', instead: 'in the place of' };
+
+function changeLines({ source, insns, at }: FixPart): string[] {
+  if (source) {
+    const { file, line, insert, lines } = source;
+    return [
+      `    ${PLACES[insert]} ${baseName(file)}:${line}`,
+      ...lines.map((one) => `    +${one}`),
+    ];
+  }
+  if (insns.length === 0) return [];
+  return [`    at insn ${at.insn}${lineText(at)}`, ...insns.map((one) => `    + ${one}`)];
 }
 
 function missingLines(missing: MissingFact, explanation: Explanation, width: number): string[] {

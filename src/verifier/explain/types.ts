@@ -75,8 +75,8 @@ export interface MissingFact {
   readonly enough: boolean;
 }
 
-/** A change after which the verifier says yes: tried, not guessed. */
-export interface VerifiedFix {
+/** One change of a program. */
+export interface FixPart {
   /** Stable name of the kind: 'null-check', 'bounds-check', 'mask', 'zero-init', 'release'. */
   readonly kind: string;
   /** What to do, in one sentence. */
@@ -86,6 +86,12 @@ export interface VerifiedFix {
   readonly insns: readonly string[];
   /** The same in the source, where line info tells the place. */
   readonly source: SourceFix | undefined;
+}
+
+/** A change after which the verifier says yes: tried, not guessed. */
+export interface VerifiedFix extends FixPart {
+  /** Further changes that go with it; without them the program is rejected elsewhere. */
+  readonly also: readonly FixPart[];
   /** Of the verification that passed. */
   readonly stats: VerifierStats;
 }

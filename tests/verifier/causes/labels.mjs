@@ -49,7 +49,7 @@ export function labelsOf(file) {
 function labelOf(file, lines, start, end) {
   const words = new Map([...lines[start].matchAll(/(\w+)=(\S+)/g)].map((m) => [m[1], m[2]]));
   const part = lines.slice(start, end);
-  const program = [...part.join('\n').matchAll(/^SEC\(.*?\bint (\w+)\(/gms)].at(-1)?.[1];
+  const program = [...part.join('\n').matchAll(/^SEC\("[^"]*"\)[^;={]*?\b(\w+)\(/gm)].at(-1)?.[1];
   const marked = part.flatMap((line, i) => (/\/\/ <- (fault|blame)/.test(line) ? [i] : []));
   if (program === undefined || marked.length === 0) {
     throw new Error(`${file}.bpf.c:${start + 1}: half a label`);
