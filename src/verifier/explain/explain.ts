@@ -60,25 +60,28 @@ export function rejectedBy(
   if (!reason || !path.isStarted) return silentlyRejected(input, result, path);
   const cause = causeOf({ message: reason, env: path.env, path });
   const steps = stepsOf(cause, path);
-  const calls = cause.since ? [] : callsOnTheWay(path, steps);
+  const calls = callsOnTheWay(path, cause.since ? [] : steps);
   const values = new ValueRecorder(wantedPlaces(cause.subject, [...steps, ...calls], path));
   if (values.isAsked) verify(input, profile, { ...quiet, observer: watch(values) });
-  const history = withEnds(steps, calls, path, values);
+  const history = withEnds(steps, calls, path, values.texts);
   const explanation = explanationOf(result, reason, cause, history, path, values);
   return { explanation, result, path, cause, steps };
 }
 
-/** The history with the calls in it that made a number of a pointer. */
-function withEnds(
+/**
+ * The history with the calls in it that made a number of a pointer; `texts` are the values by
+ * number of the step.
+ */
+export function withEnds(
   steps: readonly LineageStep[],
   calls: readonly LineageStep[],
   path: PathRecorder,
-  values: ValueRecorder,
+  texts: ReadonlyMap<number, string>,
 ): LineageStep[] {
   let before = '';
   const all = [...steps, ...calls].sort((a, b) => a.step - b.step);
   return all.filter((step) => {
-    const value = values.texts.get(path.serials[step.step]!) ?? '';
+    const value = texts.get(path.serials[step.step]!) ?? '';
     const isEnd = isPointerText(before) && value !== '' && isWorse(value, before);
     before = value || before;
     return step.kind !== 'ended' || isEnd;
@@ -101,7 +104,7 @@ function silentlyRejected(
   return { explanation, result, path: seen, cause: undefined, steps: [] };
 }
 
-/** The explanation from its parts. */
+/** The explanation from its parts; of the values only the texts by number of step count. */
 export function explanationOf(
   result: Pick<VerifyResult, 'insn'>,
   reason: Message,

@@ -34,7 +34,7 @@ export function stepText(env: VerifierEnv, step: LineageStep, refined: boolean):
       return `${name} is tested after the use`;
     case 'ended': {
       const called = calledName(env, step.insn);
-      const call = `the call${called && ` of ${called}()`}`;
+      const call = called ? `the call of ${called}()` : 'the call';
       return `after ${call} the pointer in ${name} is no longer good`;
     }
     case 'passed':

@@ -3,7 +3,7 @@
 #include "common.h"
 
 /* Objects of the kernel are read, not written. */
-/* expect: cause=struct-access fix=none */
+/* expect: cause=read-only fix=none */
 SEC("tp_btf/task_newtask") int writes_a_task(__u64 *ctx)
 {
   struct task_struct *task = (void *)ctx[0];

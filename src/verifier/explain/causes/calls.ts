@@ -111,6 +111,16 @@ export const callCauses: CauseTable = {
     subject: register(s, Number(text(s, 1).slice(1))),
     advice: ['Return one of the values the hook knows, on every path; limit what is computed.'],
   }),
+  'return.older_out_of_range': (s) => ({
+    problem: `The program may return another value than its type allows: ${text(s, 3)}.`,
+    subject: register(s, Number(text(s, 1).slice(1))),
+    advice: ['Return one of the values the hook knows, on every path; limit what is computed.'],
+  }),
+  'return.older_not_known': (s) => ({
+    problem: `What is returned in R${number(s, 1)} is no number (${text(s, 2)}).`,
+    subject: register(s, number(s, 1)),
+    advice: ['Return one of the values the hook knows.'],
+  }),
   'return.not_known': (s) => ({
     problem: `What is returned in R${number(s, 1)} is no number (${text(s, 2)}).`,
     subject: register(s, number(s, 1)),

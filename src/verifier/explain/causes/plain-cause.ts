@@ -1,6 +1,7 @@
 import { plainHelpers, plainKfuncs, plainMaps, plainProtocols } from './plain/calls.ts';
 import { plainAttach, plainBtf, plainLoad } from './plain/load.ts';
 import { plainMemory } from './plain/memory.ts';
+import { plainOlder } from './plain/older.ts';
 import { plainFunctions, plainInsns, plainPrecision } from './plain/walk.ts';
 import type { PlainCauses } from './plain/words.ts';
 import type { Place } from '../trace.ts';
@@ -19,6 +20,7 @@ export const plainCauses: PlainCauses = {
   ...plainAttach,
   ...plainBtf,
   ...plainLoad,
+  ...plainOlder,
 };
 
 /** The cause by the message's words alone; the kernel's words where there are none of ours. */
