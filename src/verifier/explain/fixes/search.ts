@@ -13,6 +13,8 @@ import type { Source } from './source.ts';
 
 /** Changes put together at most. */
 const MOST_PARTS = 4;
+/** The same change at copies of one line: loops that the compiler unrolled. */
+const MOST_REPEATS = 16;
 /** Changes that got further, but not through, that are followed. */
 const MOST_FOLLOWED = 3;
 
@@ -83,7 +85,8 @@ export class FixSearch {
         found.push({ changed: next, fix: fixOf(next.parts, result.stats) });
       } else if (!result.ok && result.reason && result.insn >= 0) further.push(next);
     }
-    if (found.length > 0 || changed.parts.length + 1 >= MOST_PARTS) return found;
+    if (found.length > 0 || linesOf(changed) >= MOST_PARTS || changed.parts.length >= MOST_REPEATS)
+      return found;
     return this.#follow(failure, further);
   }
 
@@ -183,9 +186,29 @@ function weightOf(candidate: Candidate, fault: number, count: number): number {
 }
 
 function fixOf(parts: readonly FixPart[], stats: VerifiedFix['stats']): VerifiedFix {
-  const [first, ...also] = parts as [FixPart, ...FixPart[]];
-  return { ...first, also, stats };
+  const [first, ...also] = parts.filter((part, i) => !parts.slice(0, i).some(isCopy(part))) as [
+    FixPart,
+    ...FixPart[],
+  ];
+  // Half of a change would be wrong in C.
+  const isWhole = parts.every(({ source }) => source !== undefined);
+  if (isWhole || also.length === 0) return { ...first, also, stats };
+  const bare = also.map((part) => ({ ...part, source: undefined }));
+  return { ...first, source: undefined, also: bare, stats };
 }
+
+/** The same change of the same line, at another of the instructions made of it. */
+const isCopy =
+  (part: FixPart) =>
+  (other: FixPart): boolean =>
+    part.kind === other.kind &&
+    part.at.line !== undefined &&
+    part.at.line.line === other.at.line?.line &&
+    part.at.line.file === other.at.line.file;
+
+/** Places in the source that were changed. */
+const linesOf = ({ parts }: Changed): number =>
+  parts.filter((part, i) => !parts.slice(0, i).some(isCopy(part))).length + 1;
 
 /** Two fixes that a reader could not tell apart. */
 const isSame =
