@@ -54,7 +54,7 @@ describe('the fixes', () => {
     const diagnosis = diagnose(inputOf('map_without_null_check'), profile, { sourceText })!;
     expect(diagnosis.fixes[0]!.kind).toBe('null-check');
     expect(diagnosisText(diagnosis)).toMatch(
-      /Fix 1 \(tried: it passes\).*NULL[^]*\+ {2}if \(!value\)/,
+      /Fix 1 \(tried on the instructions: it passes\).*NULL[^]*\+ {2}if \(!value\)/,
     );
   });
 

@@ -59,7 +59,7 @@ export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
 function fixLines(fix: VerifiedFix, index: number, width: number): string[] {
   const parts = [fix, ...fix.also];
   const lines = parts.flatMap((part, i) => {
-    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried: it passes): `;
+    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried on the instructions: it passes): `;
     return [...wrapText(`${head}${part.title}`, width), ...changeLines(part)];
   });
   return lines;
