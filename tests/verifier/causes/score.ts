@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { KernelProfile } from '../../../src/abi/index.ts';
 import { type ObjectFile, parseObject } from '../../../src/object/index.ts';
-import type { VerifierCapabilities, VerifierInput } from '../../../src/verifier/index.ts';
+import type {
+  Explanation,
+  VerifierCapabilities,
+  VerifierInput,
+} from '../../../src/verifier/index.ts';
 import { verifierInput } from '../../../src/verifier/index.ts';
 import { folder, labelsOf } from './labels.mjs';
 
@@ -48,6 +52,11 @@ function capabilitiesOf(caps: string): VerifierCapabilities {
 
 /** 'packet-bounds/reads_at_once' */
 export const nameOf = ({ file, program }: Label): string => `${file}/${program}`;
+
+/** True if the explanation names a right cause. */
+export function isOneOf({ causes }: Label, explanation: Explanation | undefined): boolean {
+  return explanation !== undefined && causes.includes(explanation.cause);
+}
 
 /** Share of `part` in `all`, in percent. */
 export const percent = (part: number, all: number): number => (100 * part) / all;

@@ -81,8 +81,11 @@ function explained(message: Message, walk: RebuiltWalk): Explanation {
     ...one,
     text: walk.texts.get(one.insn) ?? '',
   });
+  // A line that was cut or changed on its way may have letters where numbers belong.
+  const isWhole = !/\b(?:NaN|undefined)\b/.test(explanation.problem);
   return {
     ...explanation,
+    problem: isWhole ? explanation.problem : `The kernel says: ${message.text}`,
     at: asLogged(explanation.at),
     blame: asLogged(explanation.blame),
     steps: explanation.steps.map(asLogged),
