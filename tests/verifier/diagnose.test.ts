@@ -16,6 +16,8 @@ import {
 import { causes } from '../../src/verifier/explain/causes.ts';
 import { plainCauses } from '../../src/verifier/explain/causes/plain-cause.ts';
 import { causeIdOf } from '../../src/verifier/explain/causes/ids.ts';
+import { allLabels } from './causes/labels.mjs';
+import { caseOf } from './causes/score.ts';
 
 const object = parseObject(readFileSync(new URL('rejected.bpf.o', import.meta.url)));
 let profile: KernelProfile;
@@ -195,5 +197,48 @@ describe('the causes', () => {
     for (const words of Object.values(plainCauses)) {
       expect(words.every((one) => one.length > 0 && !/\{\D/.test(one))).toBe(true);
     }
+  });
+});
+
+/** Programs of the labelled set: what they lack, what is known instead. */
+const LABELLED = [
+  ['map-value-bounds/struct_has_grown', /^values of map 'totals' have 24 bytes$/, /^16$/],
+  ['lock-or-section/helper_under_lock', /^no lock around the call$/, /^$/],
+  ['lock-or-section/rcu_not_unlocked', /^the RCU section is left before$/, /^$/],
+  ['zero-length/payload_may_be_empty', /^R\d ≥ 1$/, /^R\d ≤ 255$/],
+  ['negative-length/length_of_a_read', /^R\d ≥ 0$/, /^R\d is -4095 to 128$/],
+  ['index-unbounded/compiler_tests_a_copy', /^R\d ≤ 255$/, /^R\d ≤ 0xffffffff$/],
+  ['stack-uninitialised/padding_in_a_key', /^fp-12 to fp-9, .* written$/, /^never written$/],
+  ['trust-lost/walked_pointer', /^R\d is under RCU/, /task_struct/],
+  ['stack-index/limit_too_large', /^R\d ≤ 15$/, /^R\d ≤ 63$/],
+  ['null-check-missing/given_to_a_helper', /^R3 is not NULL$/, /^R3 may be NULL$/],
+] as const;
+
+describe('programs of the labelled set', () => {
+  const diagnosisOf = (name: string) => {
+    const label = allLabels().find(({ file, program: one }) => `${file}/${one}` === name)!;
+    const { input, capabilities } = caseOf(label, profile);
+    return diagnose(input, profile, { capabilities, tries: 0 })!;
+  };
+
+  it.each(LABELLED)('%s: the fact it lacks is enough', (name, needs, known) => {
+    const { missing } = diagnosisOf(name);
+    expect(missing?.needs).toMatch(needs);
+    expect(missing?.known).toMatch(known);
+    expect(missing?.enough).toBe(true);
+  });
+
+  it('have the call in their history that moved the packet', () => {
+    const { explanation } = diagnosisOf('scalar-dereference/old_pointer_after_pull');
+    const end = explanation.steps.find(({ kind }) => kind === 'ended');
+    expect(end?.text).toContain('bpf_skb_pull_data');
+    expect(explanation.blame.insn).toBe(end?.insn);
+    expect(explanation.problem).toMatch(/It was a pointer until the call in line \d+/);
+    expect(explanation.advice.join(' ')).toMatch(/data_end/);
+  });
+
+  it('are told when the check comes too late', () => {
+    const { explanation } = diagnosisOf('packet-bounds/walks_options');
+    expect(explanation.steps.at(-1)).toMatchObject({ kind: 'late' });
   });
 });
