@@ -9,6 +9,8 @@ import { applyPatch, jumpTarget } from '../../src/verifier/explain/fixes/patch.t
 import { FixSearch } from '../../src/verifier/explain/fixes/search.ts';
 import { applySourceFixes, Source } from '../../src/verifier/explain/fixes/source.ts';
 import { diagnose, diagnosisText, verifierInput, verify } from '../../src/verifier/index.ts';
+import { allLabels } from './causes/labels.mjs';
+import { type Case, caseOf, nameOf, percent } from './causes/score.ts';
 
 const SOURCE = 'rejected.bpf.c';
 const object = parseObject(readFileSync(new URL('rejected.bpf.o', import.meta.url)));
@@ -27,7 +29,7 @@ const inputOf = (name: string) =>
 const CASES = [
   ['packet_without_check', ['bounds-check'], ['  if (data + 13 > end)', '    return XDP_PASS;']],
   ['map_without_null_check', ['null-check'], ['  if (!value)', '    return XDP_PASS;']],
-  ['index_too_large', ['mask', 'bounds-check'], ['  i &= 15;']],
+  ['index_too_large', ['mask', 'bounds-check'], ['  value->all[i & 15] = 1;']],
   ['reference_leaked', ['release'], undefined],
   ['endless', ['limit-loop'], undefined],
   ['wrong_helper', ['remove'], undefined],
@@ -76,6 +78,27 @@ describe('a program with a fix', () => {
       if (!changed.removes) expect(facts.seen[changed.at(insn)]).not.toBe(0);
     }
   });
+});
+
+describe('the labelled set', () => {
+  const labels = allLabels().filter(({ cause }) => cause !== 'too-complex');
+
+  it('gets fixes for more than seven in ten programs, and for nearly all that have one', () => {
+    const isMended = ({ input, capabilities }: Case) => {
+      const world = { input, profile, options: { capabilities } };
+      const search = { ...world, source: new Source(input), tries: 48, budget: 1_000_000 };
+      const found = new FixSearch(search).run(3);
+      for (const { changed } of found) {
+        expect(verify(changed.input, profile, { capabilities }).ok, input.name).toBe(true);
+      }
+      return found.length > 0;
+    };
+    const mended = labels.filter((label) => isMended(caseOf(label, profile)));
+    const mendable = labels.filter(({ fix }) => fix !== 'none');
+    const missed = mendable.filter((label) => !mended.includes(label)).map(nameOf);
+    expect(percent(mended.length, labels.length)).toBeGreaterThan(80);
+    expect(missed).toEqual([]);
+  }, 120_000);
 });
 
 describe('a patch', () => {

@@ -11,6 +11,8 @@ import { MAKERS } from './makers.ts';
 import { applyPatch } from './patch.ts';
 import type { Source } from './source.ts';
 
+/** Instructions processed from which on a walk is a long one. */
+const LONG_WALK = 500_000;
 /** Changes put together at most. */
 const MOST_PARTS = 4;
 /** The same change at copies of one line: loops that the compiler unrolled. */
@@ -50,6 +52,8 @@ export class FixSearch {
   readonly #world: World;
   #tries: number;
   #budget: number;
+  /** Instructions one try may walk. */
+  #each = LONG_WALK;
   /** Instruction the program as it came was rejected at. */
   #fault = 0;
 
@@ -65,6 +69,10 @@ export class FixSearch {
     const failure = failureOf(input, profile, options);
     if (!failure) return [];
     this.#fault = failure.insn;
+    // A program that is too large is mended only by what makes the walk a short one.
+    const isLong = failure.walked >= LONG_WALK;
+    this.#each = isLong ? LONG_WALK / 4 : LONG_WALK;
+    if (isLong) this.#budget = Math.min(this.#budget, LONG_WALK);
     const start = { input, parts: [], weight: 0, at: (insn: number) => insn, removes: false };
     const found = this.#mend(failure, start);
     const different = found.filter((one, i) => !found.slice(0, i).some(isSame(one)));
@@ -106,7 +114,7 @@ export class FixSearch {
 
   #verify(input: VerifierInput) {
     const { profile, options } = this.#world;
-    const observer = new Limit(this.#budget);
+    const observer = new Limit(Math.min(this.#budget, this.#each));
     const { observer: _, ...plain } = options;
     const result = verify(input, profile, { ...plain, logLevel: 0, observer });
     this.#budget -= result.stats.processed;
