@@ -44,10 +44,10 @@ if (options.json) {
   const rows = judged.map(({ label, ...right }) => ({ name: nameOf(label), ...right }));
   process.stdout.write(`${JSON.stringify(rows)}\n`);
 } else {
-  const causes = [...new Set(all.map((label) => label.causes[0]))];
+  const causes = [...new Set(all.map((label) => label.cause))];
   const rows = causes.map((cause) => [
     cause,
-    ...counted(judged.filter(({ label }) => label.causes[0] === cause)),
+    ...counted(judged.filter(({ label }) => label.cause === cause)),
   ]);
   const columns = [
     { head: 'cause' },

@@ -19,10 +19,21 @@ export interface Case {
   readonly capabilities: VerifierCapabilities;
 }
 
-/** The programs of labels, by the sources of the rooms. */
+const makers = new WeakMap<KernelProfile, ReturnType<typeof caseMaker>>();
+
+/** The program of a label, by the sources of the rooms. */
+export function caseOf(label: Label, profile: KernelProfile): Case {
+  let make = makers.get(profile);
+  if (!make) {
+    make = caseMaker({ parseObject, verifierInput }, profile);
+    makers.set(profile, make);
+  }
+  return make(label) as Case;
+}
+
+/** The programs of several labels. */
 export function casesOf(labels: readonly Label[], profile: KernelProfile): Case[] {
-  const make = caseMaker({ parseObject, verifierInput }, profile);
-  return labels.map((label) => make(label) as Case);
+  return labels.map((label) => caseOf(label, profile));
 }
 
 /** 'packet-bounds/reads_at_once' */
