@@ -8,7 +8,7 @@ import { sarifLog, type SarifProgram } from '../../src/tools/sarif/sarif.ts';
 import { diagnose } from '../../src/verifier/index.ts';
 import { beeyard } from '../cli/helpers.ts';
 import { labelsOf } from '../verifier/causes/labels.mjs';
-import { caseOf } from '../verifier/causes/score.ts';
+import { casesOf } from '../verifier/causes/score.ts';
 
 const OPTIONS = { version: '1.2.3', root: '/home/me/project' };
 const FILES = ['null-check-missing', 'reference-leak', 'control-flow', 'loader-or-btf'];
@@ -25,8 +25,7 @@ beforeAll(async () => {
     $id: id,
   });
   programs = FILES.flatMap((name) =>
-    labelsOf(name).map((label) => {
-      const { input, capabilities } = caseOf(label, profile);
+    casesOf(labelsOf(name), profile).map(({ label, input, capabilities }) => {
       const diagnosis = diagnose(input, profile, { capabilities });
       return { file: `build/${name}.bpf.o`, name: label.program, diagnosis };
     }),

@@ -8,13 +8,12 @@ import { todaysWords } from '../../src/verifier/explain/log/values.ts';
 import type { Message } from '../../src/verifier/index.ts';
 import {
   type ExplainedLog,
-  explain,
   explainLog,
   explanationText,
   verify,
 } from '../../src/verifier/index.ts';
 import { allLabels } from './causes/labels.mjs';
-import { type Case, caseOf, isOneOf, nameOf, percent } from './causes/score.ts';
+import { type Case, casesOf, isOneOf, nameOf, percent } from './causes/score.ts';
 import { as61, LOGS } from './logs/older.ts';
 
 let profile: KernelProfile;
@@ -22,9 +21,8 @@ let cases: Case[];
 
 beforeAll(async () => {
   profile = await loadKernelProfile();
-  cases = allLabels()
-    .filter(({ slow, file }) => !slow && file !== 'too-complex')
-    .map((label) => caseOf(label, profile));
+  const labels = allLabels().filter(({ file }) => file !== 'too-complex');
+  cases = casesOf(labels, profile);
 });
 
 const logOf = ({ input, capabilities }: Case, logLevel = 1) =>
@@ -41,22 +39,14 @@ function labelled(name: string) {
 }
 
 describe('a log of our own verifier', () => {
-  it('gives the same cause as the object, for at least 95 % of the labelled set', () => {
-    const differs = cases.filter((one) => {
-      const { input, capabilities } = one;
-      const { explanation } = read(logOf(one));
-      return explanation?.cause !== explain(input, profile, { capabilities })?.cause;
-    });
-    expect(
-      percent(differs.length, cases.length),
-      differs.map(({ label }) => nameOf(label)).join(),
-    ).toBeLessThanOrEqual(5);
-  });
-
   it('has its message recognised, all of the set', () => {
     const unknown = cases.filter((one) => {
       const { reason } = verify(one.input, profile, { capabilities: one.capabilities });
-      return read(logOf(one)).explanation?.code !== reason?.code;
+      const { explanation } = read(logOf(one));
+      // Some texts stand in two tables: the code may be that of the other.
+      return (
+        explanation?.code === 'log.unknown' || explanation?.kernel !== reason?.text.split('\n')[0]
+      );
     });
     expect(unknown.map(({ label }) => nameOf(label))).toEqual([]);
   });
@@ -123,17 +113,17 @@ describe('logs of other kernels and loaders', () => {
       `\u001b[31mError:\u001b[0m load program: permission denied:\n${each('\t')}`,
     ];
     const causes = dressed.map((text) => read(text).explanation?.cause);
-    expect(causes).toEqual(dressed.map(() => label.causes[0]!));
+    expect(causes).toEqual(dressed.map(() => label.cause));
   });
 
   it('are explained as far as they go when an end is missing', () => {
     const { log, label } = labelled('packet-bounds/one_byte_short');
     const lines = log.trimEnd().split('\n');
     const headless = read(lines.slice(-4).join('\n'));
-    expect(headless.explanation?.cause).toBe(label.causes[0]!);
+    expect(headless.explanation?.cause).toBe(label.cause);
     expect(headless.notes.join()).toMatch(/beginning of the log is missing/);
     const tailless = read(lines.slice(0, -1).join('\n'));
-    expect(tailless.explanation?.cause).toBe(label.causes[0]!);
+    expect(tailless.explanation?.cause).toBe(label.cause);
     expect(tailless.notes.join()).toMatch(/end of the log is missing/);
   });
 

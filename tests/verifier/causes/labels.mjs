@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
  * @typedef {object} Label
  * @property {string} file name of the source, without `.bpf.c`
  * @property {string} program
- * @property {readonly string[]} causes the right one, or several where opinions may differ
+ * @property {string} cause the right one, or the first of several
+ * @property {readonly string[]} causes several, where opinions may differ
  * @property {string} fix kind of change that mends it, or 'none' if no small change does
  * @property {string} why 'source': the author's mistake; else 'lowering' (the compiler's doing) or
  *   'imprecise' (the verifier's limit)
@@ -57,10 +58,12 @@ function labelOf(file, lines, start, end) {
   if (program === undefined || marked.length === 0) {
     throw new Error(`${file}.bpf.c:${start + 1}: half a label`);
   }
+  const causes = (words.get('cause') ?? '').split('|');
   return {
     file,
     program,
-    causes: (words.get('cause') ?? '').split('|'),
+    cause: causes[0] ?? '',
+    causes,
     fix: words.get('fix') ?? '',
     why: words.get('why') ?? 'source',
     caps: words.get('caps') ?? 'all',

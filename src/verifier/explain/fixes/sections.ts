@@ -49,7 +49,7 @@ function kfuncEnds(failure: Failure, source: Source, section: string): Candidate
   }));
 }
 
-/** Patches that put instructions on the way from a step to the failing one, the last first. */
+/** Patches that put instructions between a step and the failing one, the last place first. */
 function onTheWay(failure: Failure, since: number, insns: readonly Insn[]): Patch[] {
   const { path } = failure;
   if (since < 0) return [];
