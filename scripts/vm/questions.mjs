@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { basename } from 'node:path';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
+import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
   createMap,
@@ -95,6 +96,7 @@ function workOf({ verify, profile }, input, allowed, most) {
 /** Adds the commands of questions about one object to a plan, and notes in each which they are. */
 export function ask(plan, beeyard, questions, packets) {
   const asked = questions.filter(({ input }) => input);
+  askForSymbols(plan);
   askTogether(plan, asked, (question, btf) => askOne(plan, beeyard, question, asked, btf, packets));
 }
 
@@ -144,13 +146,14 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
   const setup = new Setup(plan, beeyard, asked, btf);
   const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
   const created = setup.maps;
-  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created };
+  const info = askForXlated(plan, load, question.unprivileged);
+  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created, info };
   fillSlots(setup, question);
   const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
   const maps = question.object.maps
     .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
     .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
-  return { load, created, runs, maps };
+  return { load, created, info, runs, maps };
 }
 
 /** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */
