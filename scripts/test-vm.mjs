@@ -14,7 +14,7 @@ import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
 import { testPackets } from './vm/packets.mjs';
-import { MOST_ASKED, ask, questionsOf, readObject } from './vm/questions.mjs';
+import { MOST_ASKED, ask, contextQuestions, questionsOf, readObject } from './vm/questions.mjs';
 import {
   applyKnown,
   differencesText,
@@ -79,6 +79,7 @@ async function main() {
   const beeyard = await openBuilt();
   const objects = findObjects().map((path) => readObject(beeyard, path, relative(root, path)));
   const questions = objects.map((object) => questionsOf(beeyard, object, Number(options.most)));
+  if (positionals.length === 0) questions.push(contextQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
 }
@@ -98,9 +99,11 @@ async function openBuilt() {
       .map((path) => open(`${path}.js`)),
   );
   const profile = await abi.loadKernelProfile();
-  const { decodeCode } = isa;
-  const built = { createMachine, parseObject, relocateProgram, verify, verifierInput, decodeCode };
-  return { ...built, profile, ...table };
+  const { assemble, decodeCode, encodeCode } = isa;
+  const { contextRules, enums } = abi;
+  const built = { createMachine, parseObject, relocateProgram, verify, verifierInput };
+  const code = { assemble, decodeCode, encodeCode };
+  return { ...built, ...code, contextRules, enums, profile, ...table };
 }
 
 /** The committed objects. */

@@ -240,6 +240,23 @@ export function* judgeLegacy(beeyard, file, from, to) {
   }
 }
 
+/** What each test loads: `{ name, input, unprivileged, capabilities }`. */
+export function legacyLoads(beeyard, file) {
+  const lines = readFileSync(file, 'latin1').split('\n').filter(Boolean);
+  const shared = JSON.parse(lines[0]);
+  const mapTypes = btfOf(beeyard, shared.btfTypes, shared.btfStrings);
+  return lines.slice(1).flatMap((line, i) => {
+    const test = JSON.parse(line);
+    if (needsModule(beeyard, test)) return [];
+    return (isForEverybody(test) ? ['u', 'p'] : ['p']).map((mode) => ({
+      name: `test_verifier:${i}/${mode} ${test.name}`,
+      input: inputOf(beeyard, test, mapTypes),
+      unprivileged: mode === 'u',
+      capabilities: CAPABILITIES[mode],
+    }));
+  });
+}
+
 export const LEGACY_COUNT = 526;
 
 function judgeOne(beeyard, test, mode, mapTypes) {

@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { basename } from 'node:path';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
+import { contextPrograms } from './context-programs.mjs';
 import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
@@ -76,6 +77,19 @@ export function questionsOf(beeyard, source, most = MOST_ASKED) {
   });
 }
 
+/** Programs of no object: each makes every access to its context that is allowed. */
+export function contextQuestions(beeyard) {
+  return contextPrograms(beeyard).map(({ name, input }) => ({
+    file: name.split(':')[0],
+    name,
+    input,
+    program: { name, type: '' },
+    object: { maps: [] },
+    unprivileged: false,
+    logLevel: STATS | LEVEL1,
+  }));
+}
+
 /** Instructions it takes the verifier, counted up to one more than `most`. */
 function workOf({ verify, profile }, input, allowed, most) {
   let count = 0;
@@ -137,6 +151,7 @@ class Setup {
 
 /** Names of the input's maps, in their order. */
 function mapNames({ relocateProgram, profile }, { object, program }) {
+  if (program.type === '') return [];
   const { relocations } = relocateProgram(object, program, profile);
   const ordered = relocations.toSorted((a, b) => a.insn - b.insn);
   return [...new Set(ordered.map(({ map }) => map))];
