@@ -14,7 +14,7 @@ import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
 import { testPackets } from './vm/packets.mjs';
-import { MOST_ASKED, ask, contextQuestions, questionsOf, readObject } from './vm/questions.mjs';
+import { MOST_ASKED, ask, generatedQuestions, questionsOf, readObject } from './vm/questions.mjs';
 import {
   applyKnown,
   differencesText,
@@ -79,7 +79,7 @@ async function main() {
   const beeyard = await openBuilt();
   const objects = findObjects().map((path) => readObject(beeyard, path, relative(root, path)));
   const questions = objects.map((object) => questionsOf(beeyard, object, Number(options.most)));
-  if (positionals.length === 0) questions.push(contextQuestions(beeyard));
+  if (positionals.length === 0) questions.push(generatedQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
 }

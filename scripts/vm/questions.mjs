@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
 import { contextPrograms } from './context-programs.mjs';
+import { instructionPrograms } from './instruction-programs.mjs';
 import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
@@ -77,9 +78,14 @@ export function questionsOf(beeyard, source, most = MOST_ASKED) {
   });
 }
 
-/** Programs of no object: each makes every access to its context that is allowed. */
-export function contextQuestions(beeyard) {
-  return contextPrograms(beeyard).map(({ name, input }) => ({
+/** `{ name, input }` of each; `beeyard` has what the two files ask for. */
+export function generatedPrograms(beeyard) {
+  return [...contextPrograms(beeyard), ...instructionPrograms(beeyard)];
+}
+
+/** Programs of no object: every access to contexts that is allowed, instructions of all kinds. */
+export function generatedQuestions(beeyard) {
+  return generatedPrograms(beeyard).map(({ name, input }) => ({
     file: name.split(':')[0],
     name,
     input,
@@ -150,8 +156,8 @@ class Setup {
 }
 
 /** Names of the input's maps, in their order. */
-function mapNames({ relocateProgram, profile }, { object, program }) {
-  if (program.type === '') return [];
+function mapNames({ relocateProgram, profile }, { object, program, input }) {
+  if (program.type === '') return input.maps.map(({ name }) => name);
   const { relocations } = relocateProgram(object, program, profile);
   const ordered = relocations.toSorted((a, b) => a.insn - b.insn);
   return [...new Set(ordered.map(({ map }) => map))];
