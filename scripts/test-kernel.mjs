@@ -20,6 +20,7 @@ const needs = {
   'zlib1g-dev': existsSync('/usr/include/zlib.h'),
   tshark: has('tshark'),
   'linux-source-6.12': existsSync('/usr/src/linux-source-6.12.tar.xz'),
+  'linux-source-6.1': existsSync('/usr/src/linux-source-6.1.tar.xz'),
 };
 const missing = Object.keys(needs).filter((name) => !needs[name]);
 if (missing.length > 0) fail(`missing: apt-get install ${missing.join(' ')}`, 4);

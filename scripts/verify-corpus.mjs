@@ -1,7 +1,7 @@
 /**
  * The kernel's own BPF selftests against our verifier: compiles them, verifies every program, and
  * compares with what the tests say and with what Linux 6.12.117 said (recorded in
- * tests/fixtures/kernel).
+ * tests/fixtures/kernel). Of older kernels only the tests of the table (test_verifier).
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,13 +9,14 @@ import { parseArgs } from 'node:util';
 import { bless, differences } from './corpus/board.mjs';
 import { compiledSelftests } from './corpus/compile.mjs';
 import { legacyTests } from './corpus/legacy.mjs';
-import { cache, cacheFolder } from './corpus/paths.mjs';
+import { KERNEL, cache, cacheFolder } from './corpus/paths.mjs';
 import { recorded } from './corpus/recorded.mjs';
 import { cellText, legacyScore, reasonLines, scoreTable } from './corpus/report.mjs';
 import { runCorpus } from './corpus/run.mjs';
 import { fail } from './lib.mjs';
 
 const HELP = `usage: node scripts/verify-corpus.mjs [options]
+  --kernel VERSION  6.12 (default), or 6.1: its table of tests against the rules of that kernel
   --only PATTERN   programs whose OBJECT:PROGRAM[@unpriv] matches the regular expression
   --group N        programs of one feature group (1 to 6)
   --legacy         the tests of the table (test_verifier) too when there is --only or --group
@@ -30,14 +31,16 @@ const HELP = `usage: node scripts/verify-corpus.mjs [options]
   --insns FOLDER   take instructions recorded there instead of our own relocated ones
   --logs FOLDER    level-2 logs of the kernel (default: ~/.cache/beeyard/kernel-logs)
   --jobs N         worker threads (default 2)
-  --check          compare with tests/fixtures/kernel/{scorecard,known-misses}.json; 1 if they differ
+  --check          compare with tests/fixtures/kernel/{scorecard,known-misses}*.json; 1 if they differ
   --bless          write these two files
   -j               results as JSON
-The kernel's tree comes from $BEEYARD_KERNEL_TREE or /usr/src/linux-source-6.12.tar.xz.
+The kernel's tree comes from $BEEYARD_KERNEL_TREE or /usr/src/linux-source-6.12.tar.xz, that of 6.1
+from $BEEYARD_KERNEL_TREE_6_1 or /usr/src/linux-source-6.1.tar.xz.
 `;
 
 const { values: options } = parseArgs({
   options: {
+    kernel: { type: 'string', default: KERNEL },
     only: { type: 'string' },
     group: { type: 'string' },
     quick: { type: 'boolean' },
@@ -63,7 +66,8 @@ const { values: options } = parseArgs({
 /** Programs with more instructions processed are compared by log only with --full. */
 const LONGEST_LOG = 50_000;
 
-const lastRun = join(cacheFolder(), 'last-run.json');
+const isOld = options.kernel !== KERNEL;
+const lastRun = join(cacheFolder(), `last-run${isOld ? `-${options.kernel}` : ''}.json`);
 
 if (options.help) process.stdout.write(HELP);
 else if (options.diff || options.log) await showOne();
@@ -88,31 +92,35 @@ async function showAll() {
   if (options.reasons) {
     process.stdout.write(`${reasonLines(results, Number(options.top), options.kind)}\n\n`);
   }
-  process.stdout.write(`${scoreTable(results)}\n`);
+  if (!isOld) process.stdout.write(`${scoreTable(results)}\n`);
   process.stdout.write(`legacy table (test_verifier)  ${cellText(legacyScore(results))}\n`);
   checkBoard(results);
 }
 
 /** The committed scoreboard: written, or held against this run. */
 function checkBoard(results) {
-  if (options.bless) bless(results);
+  if (options.bless) bless(results, options.kernel);
   if (!options.check) return;
-  const lines = differences(results);
+  const lines = differences(results, options.kernel);
   for (const line of lines) process.stdout.write(`${line}\n`);
   if (lines.length > 0) process.exitCode = 1;
 }
 
 async function runAll() {
-  const folder = await compiledSelftests({ jobs: Number(options.jobs) });
+  const folder = isOld ? undefined : await compiledSelftests({ jobs: Number(options.jobs) });
   const start = Date.now();
   const results = await runCorpus(folder, {
+    kernel: options.kernel,
     only: options.only,
     group: options.group && Number(options.group),
     log: !options.quick,
     longest: options.full ? Number.POSITIVE_INFINITY : LONGEST_LOG,
     insns: options.insns,
     jobs: Number(options.jobs),
-    legacy: options.legacy || !(options.only || options.group) ? legacyTests() : undefined,
+    legacy:
+      isOld || options.legacy || !(options.only || options.group)
+        ? legacyTests(options.kernel)
+        : undefined,
   });
   if (results.length === 0) fail('no program matches', 2);
   writeFileSync(lastRun, JSON.stringify(results));

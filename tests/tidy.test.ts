@@ -26,6 +26,7 @@ const ASSEMBLYSCRIPT = [
   'src/runtime/core',
   'src/runtime/maps',
   'src/runtime/helpers',
+  'src/runtime/kfuncs',
   'src/engine/interpreter/core',
 ];
 

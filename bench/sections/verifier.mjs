@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compiledSelftests } from '../../scripts/corpus/compile.mjs';
-import { SOURCE_ARCHIVE } from '../../scripts/corpus/paths.mjs';
+import { KERNEL, sourceArchive } from '../../scripts/corpus/paths.mjs';
 import { table } from '../lib/table.mjs';
 
 /** Objects of the selftests and their programs. */
@@ -47,7 +47,7 @@ function measure(folder, [file, program], rounds, context) {
 }
 
 export async function run(context) {
-  if (!context.native || !existsSync(SOURCE_ARCHIVE)) return [];
+  if (!context.native || !existsSync(sourceArchive(KERNEL))) return [];
   const folder = await compiledSelftests();
   const programs = PROGRAMS.filter(([name]) => context.wants(name));
   const rounds = context.quick ? 2 : 5;

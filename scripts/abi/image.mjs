@@ -21,10 +21,12 @@ import { MODULES, moduleFolder, readModules } from './modules.mjs';
 
 /** The exact package all claims are about. */
 export const RELEASE = '6.12.117+deb12-amd64';
-/** Other kernels of Debian, of which only types and configuration are taken: by version. */
+/** Older kernels of Debian, of which what differs is taken: by version. */
 export const OTHER_RELEASES = {
-  6.1: { release: '6.1.0-53-amd64', version: '6.1.187' },
+  6.1: { release: '6.1.0-56-amd64', version: '6.1.192' },
 };
+/** What a virtual machine with an older kernel needs: the newest has it built in. */
+const DRIVERS = ['*/kernel/drivers/virtio/virtio*.ko*', '*/kernel/drivers/char/virtio_console.ko*'];
 const packageOf = (release) => `linux-image-${release}-unsigned`;
 
 /** Folder of the unpacked package; undefined when it can be had neither here nor from apt. */
@@ -54,7 +56,10 @@ function fetchImage(cache, folder, name) {
       maxBuffer: 2 ** 31 - 1,
     });
     const modules = MODULES.map((path) => `*/kernel/${path}.ko*`);
-    const parts = ['./boot/*', ...modules];
+    const isOlder = Object.values(OTHER_RELEASES).some(
+      ({ release }) => name === packageOf(release),
+    );
+    const parts = ['./boot/*', ...modules, ...(isOlder ? DRIVERS : [])];
     execFileSync('tar', ['-x', '-C', unpacked, '--wildcards', ...parts], { input: tar });
     if (!isWhole(folder)) rmSync(folder, { recursive: true, force: true });
     if (!existsSync(folder)) renameSync(unpacked, folder);
@@ -72,10 +77,10 @@ export function readImage(folder) {
   return { ...facts, btfIds: section(elf, '.BTF_ids'), modules: readModules(folder) };
 }
 
-/** Only types and configuration: { release, config, btf, modules (none) }. */
-export function readTypes(folder, release) {
-  const { elf: _, ...facts } = readKernel(folder, release);
-  return { ...facts, modules: [] };
+/** An older kernel's image: { release, config, btf, btfIds, modules (none) }. */
+export function readOlder(folder, release) {
+  const { elf, ...facts } = readKernel(folder, release);
+  return { ...facts, btfIds: section(elf, '.BTF_ids'), modules: [] };
 }
 
 function readKernel(folder, release) {

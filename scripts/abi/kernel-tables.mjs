@@ -31,7 +31,7 @@ export function kernelTables({ image, files, structNames, render, banner }) {
 }
 
 /** Lists x_dtor_ids, x_dtor_kfunc_ids: struct and the function that releases a kptr to it. */
-function destructors(files, { funcs }) {
+export function destructors(files, { funcs }) {
   const found = new Map();
   for (const [, text] of files) {
     for (const [, body] of stripComments(text).matchAll(

@@ -130,10 +130,10 @@ export function scanSelectors(files) {
   return found;
 }
 
-/** Names of BPF_FUNC_* mentioned in the body of function `name`. */
+/** Names of BPF_FUNC_* mentioned in the body of function `name`; older kernels may not have it. */
 export function helpersNamedIn(text, name) {
   const start = new RegExp(`\\b${name}\\s*\\([^)]*\\)\\s*\\{`).exec(text);
-  if (!start) throw new Error(`no function ${name}`);
+  if (!start) return [];
   const open = start.index + start[0].length - 1;
   const body = text.slice(open, closing(text, open));
   return [...new Set([...body.matchAll(/\bBPF_FUNC_(\w+)/g)].map((m) => m[1]))];
@@ -191,14 +191,21 @@ function readLine(line, state, steps) {
   }
   const label = /^(?:case (\w+)|(default)):$/.exec(line);
   if (label) return readLabel(label[1] ?? 'default', state);
-  const capability = /bpf_token_capable\([^)]*,\s*(CAP_\w+)\)\)?\s*(return NULL;)?$/.exec(line);
+  const capability = capabilityIn(line);
   if (capability && line.startsWith('if (!')) {
-    state.capability = capability[1];
+    state.capability = capability;
     state.labels = [];
     state.skip = true;
     return undefined;
   }
   return readStatement(line, state, steps);
+}
+
+/** Before there were tokens, two functions asked for a capability each. */
+function capabilityIn(line) {
+  const token = /bpf_token_capable\([^)]*,\s*(CAP_\w+)\)\)?\s*(return NULL;)?$/.exec(line);
+  const older = /^if \(!(bpf|perfmon)_capable\(\)\)\s*(return NULL;)?$/.exec(line);
+  return token?.[1] ?? (older && `CAP_${older[1].toUpperCase()}`);
 }
 
 function readDirective(line, state) {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { PRIVILEGED, UNPRIVILEGED, testSpecs } from './annotations.mjs';
 import { groupOf } from './groups.mjs';
 import { testModules } from './modules.mjs';
+import { KERNEL } from './paths.mjs';
 import { load } from './source.mjs';
 
-export async function openBeeyard() {
+export async function openBeeyard(kernel = KERNEL) {
   const [
     { parseObject, parseBtfFile, relocateProgram },
     { symbolAddress },
@@ -34,8 +35,14 @@ export async function openBeeyard() {
     kernelText,
     helperName: abi.helperName,
     enums: abi.enums,
-    profile: abi.withModules(await abi.loadKernelProfile(), testModules()),
+    profile: await profileOf(abi, kernel),
   };
+}
+
+/** The kernel with what the tests load into it. */
+async function profileOf(abi, kernel) {
+  const profile = await abi.loadTargetKernel(kernel);
+  return kernel === KERNEL ? abi.withModules(profile, testModules()) : profile;
 }
 
 const MODES = [

@@ -18,8 +18,8 @@ import { cacheFolder, keyOf } from './paths.mjs';
 import { kernelTree } from './tree.mjs';
 
 /** The tests as JSON lines, the first the types of the maps; made if they are not in the cache. */
-export function legacyTests() {
-  const tree = kernelTree();
+export function legacyTests(kernel) {
+  const tree = kernelTree(kernel);
   const source = join(import.meta.dirname, 'legacy-dump.c');
   const driver = join(tree, 'tools/testing/selftests/bpf/test_verifier.c');
   const folder = cacheFolder(`legacy-${keyOf(readFileSync(source), readFileSync(driver))}`);
@@ -120,7 +120,7 @@ function mapOf(beeyard, [type, keySize, valueSize, maxEntries, more = {}], btf) 
 const HEADER_SIZE = 24;
 
 /** BTF of types and strings as the tests write them. */
-function btfOf(beeyard, types, strings) {
+export function btfOf(beeyard, types, strings) {
   const header = new DataView(new ArrayBuffer(HEADER_SIZE));
   header.setUint16(0, 0xeb9f, true);
   header.setUint8(2, 1);
@@ -140,7 +140,7 @@ const PREFIXES = {
 
 const SOCKET_FILTER = 1;
 
-function inputOf(beeyard, test, mapTypes) {
+export function inputOf(beeyard, test, mapTypes) {
   const insns = new Uint8Array(Buffer.from(test.insns, 'hex'));
   const view = new DataView(insns.buffer);
   const maps = [];
@@ -159,7 +159,7 @@ function inputOf(beeyard, test, mapTypes) {
     expectedAttachType: test.attachType ?? 0,
     attachBtfId: attachId(beeyard, test),
     license: 'GPL',
-    flags: loadFlags(test.flags ?? 0),
+    flags: loadFlags(beeyard, test.flags ?? 0),
     insns,
     modules: [TEST_MODULE],
     maps,
@@ -200,15 +200,17 @@ function attachId(beeyard, { attachTo, attachType = 0, type }) {
 
 const STRICT_ALIGNMENT = 1 << 0;
 const ANY_ALIGNMENT = 1 << 1;
-const DEFAULTS = (1 << 2) | (1 << 7);
+const RANDOM_HIGH_HALVES = 1 << 2;
+const CHECK_INVARIANTS = 1 << 7;
 const NEEDS_UNALIGNED = 1 << 0;
 const WITH_STRICT = 1 << 1;
 
 /** Flags of a test are not those of a load. */
-function loadFlags(flags) {
+function loadFlags({ profile }, flags) {
+  const invariants = profile.gates.registerInvariants ? CHECK_INVARIANTS : 0;
   const strict = flags & WITH_STRICT ? STRICT_ALIGNMENT : 0;
   const any = flags & NEEDS_UNALIGNED ? ANY_ALIGNMENT : 0;
-  return DEFAULTS | strict | any | (flags & ~3 ? flags : 0);
+  return RANDOM_HIGH_HALVES | invariants | strict | any | (flags & ~3 ? flags : 0);
 }
 
 // ---------------------------------------------------------------- how it is judged
@@ -224,7 +226,7 @@ const CAPABILITIES = {
 };
 
 /** Program types a user without capabilities may load. */
-const isForEverybody = (test) => [undefined, 0, 1, 8].includes(test.type);
+export const isForEverybody = (test) => [undefined, 0, 1, 8].includes(test.type);
 
 /** The results of tests `from` up to `to` (line numbers, the first test is 1). */
 export function* judgeLegacy(beeyard, file, from, to) {
@@ -235,7 +237,7 @@ export function* judgeLegacy(beeyard, file, from, to) {
     const test = JSON.parse(lines[i]);
     for (const mode of isForEverybody(test) ? ['u', 'p'] : ['p']) {
       const name = `test_verifier:${i - 1}/${mode} ${test.name}`;
-      yield () => ({ name, legacy: true, ...judgeOne(beeyard, test, mode, mapTypes) });
+      yield { name, judge: () => judgeOne(beeyard, test, mode, mapTypes) };
     }
   }
 }
@@ -257,7 +259,9 @@ export function legacyLoads(beeyard, file) {
   });
 }
 
-export const LEGACY_COUNT = 526;
+/** How many tests a dump holds: a line each behind the first. */
+export const countLegacy = (file) =>
+  readFileSync(file, 'latin1').split('\n').filter(Boolean).length - 1;
 
 function judgeOne(beeyard, test, mode, mapTypes) {
   const unprivileged = mode === 'u';

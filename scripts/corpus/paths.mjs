@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 export const KERNEL = '6.12';
 
-/** Debian's package of the kernel's source. */
-export const SOURCE_ARCHIVE = `/usr/src/linux-source-${KERNEL}.tar.xz`;
+/** Debian's package of a kernel's source. */
+export const sourceArchive = (kernel) => `/usr/src/linux-source-${kernel}.tar.xz`;
 
 /** Everything that can be made again: $BEEYARD_CACHE, or ~/.cache/beeyard. */
 export const cache = process.env.BEEYARD_CACHE ?? join(homedir(), '.cache', 'beeyard');
@@ -19,11 +19,15 @@ export function cacheFolder(...names) {
   return path;
 }
 
-/** The kernel's tree: $BEEYARD_KERNEL_TREE when it names one, else unpacked into the cache. */
-export function treeFolder() {
-  const given = process.env.BEEYARD_KERNEL_TREE;
+/** The variable that names the tree of a kernel: $BEEYARD_KERNEL_TREE, $BEEYARD_KERNEL_TREE_6_1. */
+export const treeVariable = (kernel) =>
+  `BEEYARD_KERNEL_TREE${kernel === KERNEL ? '' : `_${kernel.replace('.', '_')}`}`;
+
+/** A kernel's tree: what its variable names, else unpacked into the cache. */
+export function treeFolder(kernel) {
+  const given = process.env[treeVariable(kernel)];
   if (given && existsSync(join(given, 'tools', 'testing'))) return given;
-  return join(cache, `selftests-tree-${KERNEL}`);
+  return join(cache, `selftests-tree-${kernel}`);
 }
 
 /** First twelve digits of the SHA-256 of some texts. */

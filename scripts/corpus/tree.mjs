@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { fail, root } from '../lib.mjs';
-import { KERNEL, SOURCE_ARCHIVE, cacheFolder, keyOf, treeFolder } from './paths.mjs';
+import { KERNEL, cacheFolder, keyOf, sourceArchive, treeFolder } from './paths.mjs';
 import { load } from './source.mjs';
 
 /** What of the tree is unpacked. */
@@ -30,20 +30,21 @@ const PARTS = [
 ];
 
 /** The tree's folder; unpacks it first when it is not there. */
-export function kernelTree() {
-  const tree = treeFolder();
+export function kernelTree(kernel = KERNEL) {
+  const tree = treeFolder(kernel);
   if (existsSync(join(tree, 'tools/testing/selftests/bpf/progs'))) return tree;
-  if (!existsSync(SOURCE_ARCHIVE)) fail(`missing: apt-get install linux-source-${KERNEL}`, 4);
-  process.stderr.write(`Unpacking ${SOURCE_ARCHIVE} …\n`);
+  const archive = sourceArchive(kernel);
+  if (!existsSync(archive)) fail(`missing: apt-get install linux-source-${kernel}`, 4);
+  process.stderr.write(`Unpacking ${archive} …\n`);
   const partial = `${tree}.${process.pid}`;
   mkdirSync(partial, { recursive: true });
-  const members = PARTS.map((part) => `linux-source-${KERNEL}/${part}`);
+  const members = PARTS.map((part) => `linux-source-${kernel}/${part}`);
   const { status, stderr } = spawnSync(
     'tar',
-    ['-xf', SOURCE_ARCHIVE, '-C', partial, '--strip-components=1', ...members],
+    ['-xf', archive, '-C', partial, '--strip-components=1', ...members],
     { encoding: 'utf8' },
   );
-  if (status !== 0) fail(`cannot unpack ${SOURCE_ARCHIVE}: ${stderr}`, 4);
+  if (status !== 0) fail(`cannot unpack ${archive}: ${stderr}`, 4);
   renameSync(partial, tree);
   return tree;
 }

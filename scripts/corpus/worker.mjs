@@ -5,7 +5,7 @@ import { instructionsFrom } from './instructions.mjs';
 import { attempt, judge } from './judge.mjs';
 import { judgeLegacy } from './legacy.mjs';
 
-const beeyard = await openBeeyard();
+const beeyard = await openBeeyard(workerData.kernel);
 
 function report(message) {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
@@ -50,7 +50,12 @@ function unreadable(file, { program, verdict }, error) {
 }
 
 function runLegacy({ file, from, to }) {
-  for (const run of judgeLegacy(beeyard, file, from, to)) report({ kind: 'result', ...run() });
+  const pattern = new RegExp(workerData.only ?? '');
+  for (const { name, judge: run } of judgeLegacy(beeyard, file, from, to)) {
+    if (!pattern.test(name)) continue;
+    report({ kind: 'begin', name, processed: 0 });
+    report({ kind: 'result', name, legacy: true, ...run() });
+  }
 }
 
 function wanted(unit, name) {

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void prepare(void);
@@ -26,6 +27,22 @@ static void write_file(const char *path, const char *value)
 		close(fd);
 }
 
+/* Drivers that this kernel has as modules: /module0, /module1, … in an order that works. */
+static void load_modules(void)
+{
+	char path[] = "/module0";
+
+	for (;; path[sizeof(path) - 2]++) {
+		int fd = open(path, O_RDONLY);
+
+		if (fd < 0)
+			return;
+		if (syscall(SYS_finit_module, fd, "", 0))
+			perror(path);
+		close(fd);
+	}
+}
+
 void prepare(void)
 {
 	const struct rlimit many = { 1 << 16, 1 << 16 };
@@ -37,6 +54,7 @@ void prepare(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	dup2(open("/dev/ttyS0", O_WRONLY), STDERR_FILENO);
+	load_modules();
 	write_file("/proc/sys/kernel/unprivileged_bpf_disabled", "0");
 	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
 	setrlimit(RLIMIT_NOFILE, &many);

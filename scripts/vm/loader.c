@@ -22,9 +22,12 @@
 #include <unistd.h>
 
 void prepare(void); /* boot.c */
+int open_object(uint32_t kind); /* objects.c */
 
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
-enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES };
+enum kind {
+	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT,
+};
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
 
@@ -398,6 +401,10 @@ static void carry_out(uint32_t index, const struct command *command)
 		break;
 	case ARENA:
 		map_arena((const void *)body);
+		break;
+	case OBJECT:
+		handles[index] = open_object(*(const uint32_t *)body);
+		answer(index, handles[index]);
 		break;
 	case FILE_BYTES:
 		answer(index, file_bytes(body));

@@ -25,7 +25,7 @@ import { has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
-const SOURCES = ['loader.c', 'boot.c'].map((name) => join(import.meta.dirname, name));
+const SOURCES = ['loader.c', 'boot.c', 'objects.c'].map((name) => join(import.meta.dirname, name));
 const QEMU = 'qemu-system-x86_64';
 const MEGABYTES = 1536;
 /** Where the child finds the initramfs among its files. */
@@ -58,6 +58,28 @@ function kernelFile() {
   const boot = join(folder, 'boot');
   const name = readdirSync(boot).find((one) => one.startsWith('vmlinuz-'));
   return name && join(boot, name);
+}
+
+/** What the machine's devices need, in an order that works; the newest kernel has it built in. */
+const DRIVERS = [
+  'virtio_ring',
+  'virtio',
+  'virtio_pci_modern_dev',
+  'virtio_pci_legacy_dev',
+  'virtio_pci',
+  'virtio_console',
+];
+
+/** Those of the image's drivers that are modules, by the name the loader looks for. */
+function driverModules() {
+  const folder = join(findImage(), 'lib', 'modules');
+  if (!existsSync(folder)) return {};
+  const paths = readdirSync(folder, { recursive: true });
+  const found = DRIVERS.map((name) => paths.find((path) => path.endsWith(`/${name}.ko`)));
+  const modules = found.filter((path) => path !== undefined);
+  return Object.fromEntries(
+    modules.map((path, i) => [`module${i}`, readFileSync(join(folder, path))]),
+  );
 }
 
 /** The loader, compiled when its source is new. Throws when the compiler cannot. */
@@ -104,7 +126,11 @@ function endAll() {
  * answered, what the kernel printed. `seconds`: when to give up; `accelerator`: 'kvm' or 'tcg'.
  */
 export function runPlan(plan, given, { seconds, accelerator }) {
-  const files = openInitramfs({ init: readFileSync(loaderProgram()), plan: plan.bytes() });
+  const files = openInitramfs({
+    init: readFileSync(loaderProgram()),
+    plan: plan.bytes(),
+    ...driverModules(),
+  });
   const [command, ...args] = [...dyingWithParent(), QEMU, ...machineArguments(accelerator)];
   const child = spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe', files, 'pipe', 'pipe'],

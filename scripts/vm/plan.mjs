@@ -13,7 +13,9 @@ const KIND = {
   arena: 6,
   xlated: 7,
   file: 8,
+  object: 9,
 };
+const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
 const TEXT = 4;
@@ -63,9 +65,14 @@ export class Plan {
     return this.#add(KIND.syscall, parts, { attr: attr.length, buffers: out.length });
   }
 
-  /** Closes what the commands from `first` up to here gave. */
-  closeFrom(first) {
-    this.#add(KIND.close, [words(first, this.length)], undefined);
+  /** Closes what the commands from `first` up to here (or before `end`) gave. */
+  closeFrom(first, end = this.length) {
+    this.#add(KIND.close, [words(first, end)], undefined);
+  }
+
+  /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
+  open(kind) {
+    return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
   }
 
   /** From here on: with all capabilities, or without those that BPF asks for. */

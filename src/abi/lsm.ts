@@ -1,9 +1,6 @@
 /** LSM hooks programs attach to (kernel/bpf/bpf_lsm.c), by the name of the function. */
-import { btfSets } from './generated/6.12/btf-sets.ts';
-
-const sets: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  Object.entries(btfSets).map(([name, list]) => [name, new Set<string>(list)]),
-);
+import type { btfSets } from './generated/6.12/btf-sets.ts';
+import { type KernelTables, inKernelSet, newestTables } from './tables.ts';
 
 export interface LsmHook {
   /** Programs may not attach: what the hook returns is more than a verdict. */
@@ -16,17 +13,21 @@ export interface LsmHook {
 }
 
 /** The hook whose function is `bpf_lsm_…`, or undefined if there is none of that name. */
-export function lsmHook(name: string): LsmHook | undefined {
-  if (!inBtfSet('bpf_lsm_hooks', name)) return undefined;
+export function lsmHook(name: string, tables = newestTables): LsmHook | undefined {
+  if (!inBtfSet('bpf_lsm_hooks', name, tables)) return undefined;
   return {
-    disabled: inBtfSet('bpf_lsm_disabled_hooks', name),
-    sleepable: inBtfSet('sleepable_lsm_hooks', name),
-    trusted: !inBtfSet('untrusted_lsm_hooks', name),
-    boolean: inBtfSet('bool_lsm_hooks', name),
+    disabled: inBtfSet('bpf_lsm_disabled_hooks', name, tables),
+    sleepable: inBtfSet('sleepable_lsm_hooks', name, tables),
+    trusted: !inBtfSet('untrusted_lsm_hooks', name, tables),
+    boolean: inBtfSet('bool_lsm_hooks', name, tables),
   };
 }
 
-/** True if the kernel's set of that name holds the function (or struct). */
-export function inBtfSet(set: keyof typeof btfSets, name: string): boolean {
-  return sets.get(set)!.has(name);
+/** True if the kernel's set of that name holds the function (or struct); older ones may lack it. */
+export function inBtfSet(
+  set: keyof typeof btfSets,
+  name: string,
+  tables: KernelTables = newestTables,
+): boolean {
+  return inKernelSet(tables, set, name);
 }

@@ -8,6 +8,9 @@ import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
 import { helperId } from './names.ts';
 
+/** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
+export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
+
 export interface MapRules {
   /** The only helpers that take it; undefined: all that are not bound to other types. */
   readonly helpers?: ReadonlySet<number>;
@@ -19,6 +22,8 @@ export interface MapRules {
   readonly notInPrograms?: true;
   /** Programs may hold the address of its value (map_direct_value_addr). */
   readonly directValue: boolean;
+  /** User space may map its memory. */
+  readonly mmap: boolean;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
   /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
@@ -29,6 +34,10 @@ export interface MapRules {
   readonly lookup?: 'map' | 'socket' | 'xdp_sock';
   /** Flags the kernel adds by itself (dev_map_init_map: values of device maps are its own). */
   readonly addedFlags: number;
+  /** Batch commands the type has (without: ENOTSUPP). */
+  readonly batch: { readonly [Command in BatchCommand]: boolean };
+  /** Batches go bucket by bucket, and a position in the map is a bucket's number, not a key. */
+  readonly batchBuckets: boolean;
   /** bpf_map_peek_elem does not fill the value: it asks whether the map holds it. */
   readonly peekAsks?: true;
 }
@@ -138,9 +147,18 @@ function rulesOf(name: string): MapRules {
   const { ops, calls, struct } = rawMapTypes[PREFIX + name]!;
   const helpers = HELPERS[name];
   const lookup = LOOKUPS[name];
+  const batch = (command: BatchCommand) => ops.includes(`map_${command}_batch`);
   return {
+    batch: {
+      lookup: batch('lookup'),
+      lookup_and_delete: batch('lookup_and_delete'),
+      update: batch('update'),
+      delete: batch('delete'),
+    },
+    batchBuckets: batch('lookup_and_delete'),
     sleepable: SLEEPABLE.has(name),
     directValue: ops.includes('map_direct_value_addr'),
+    mmap: ops.includes('map_mmap'),
     forEach: ops.includes('map_for_each_callback'),
     calls,
     struct,
@@ -163,6 +181,9 @@ const EXTENSION: MapRules = {
   calls: {},
   forEach: false,
   struct: 'bpf_map',
+  mmap: false,
+  batch: { lookup: false, lookup_and_delete: false, update: false, delete: false },
+  batchBuckets: false,
   addedFlags: 0,
 };
 

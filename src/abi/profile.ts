@@ -7,14 +7,19 @@
  */
 import { openBtf } from '../btf/index.ts';
 import type { Btf } from '../btf/index.ts';
+import { type KernelGates, gatesOf } from './gates.ts';
 import { type ModuleData, openKernelModule } from './modules.ts';
+import { type KernelTables, type OlderTables, newestTables, tablesOf } from './tables.ts';
 import { kernelOptions, type TargetKernel } from './target-kernel.ts';
 import { textUnpacker, unpacker } from './unpack.ts';
 
 export interface KernelProfile extends TargetKernel {
-  readonly version: '6.12.117';
-  /** `uname -r` of the build all facts come from. */
-  readonly release: '6.12.117+deb12-amd64';
+  /** '6.12.117', '6.1.192' */
+  readonly version: string;
+  /** What it does differently from other versions. */
+  readonly gates: KernelGates;
+  /** What it has: helpers, kernel functions, map types. */
+  readonly tables: KernelTables;
   /** Timer ticks a second (CONFIG_HZ), which bpf_jiffies64 counts. */
   readonly hz: 250;
   /** The JIT compiler is there and on: kfuncs, exceptions and callbacks depend on it. */
@@ -38,14 +43,35 @@ export interface KernelData {
 const given = <T>(data: T | (() => T)): T =>
   typeof data === 'function' ? (data as () => T)() : data;
 
+/** What a kernel is called: `uname -r` of the build all facts come from, and its version. */
+export interface KernelRelease {
+  readonly release: string;
+  readonly version: string;
+  /** KERNEL_VERSION() */
+  readonly versionCode: number;
+  /** Where its tables differ from those of 6.12; undefined: nowhere. */
+  readonly older?: OlderTables;
+}
+
+const NEWEST: KernelRelease = {
+  version: '6.12.117',
+  release: '6.12.117+deb12-amd64',
+  versionCode: (6 << 16) | (12 << 8) | 117,
+};
+
 /** A profile over data one has already. The data is not copied. */
-export function openKernelProfile(data: KernelData): KernelProfile {
+export function openKernelProfile(
+  data: KernelData,
+  { version, release, versionCode, older }: KernelRelease = NEWEST,
+): KernelProfile {
   let btf: Btf | undefined;
   const types = (): Btf => (btf ??= openBtf(given(data.btf)));
   return {
-    version: '6.12.117',
-    release: '6.12.117+deb12-amd64',
-    versionCode: (6 << 16) | (12 << 8) | 117,
+    version,
+    release,
+    versionCode,
+    gates: gatesOf(version),
+    tables: older ? tablesOf(older) : newestTables,
     btf: types,
     hz: 250,
     jit: true,

@@ -21,6 +21,13 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+/** Read by kernel-parts.ts. */
+const WITH: OptionDef = {
+  type: 'string',
+  value: 'FEATURE',
+  choices: ['sched_ext'],
+  help: "the kernel is built with it, too, which Debian's is not",
+};
 const PROG = 'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';
 
 /**
@@ -90,8 +97,8 @@ export const COMMANDS: readonly CommandDef[] = [
       kernel: {
         type: 'string',
         value: 'VERSION',
-        choices: ['6.12'],
-        help: '6.12 (6.12.117): the one whose rules are known; see `beeyard core` for others',
+        choices: ['6.12', '6.1'],
+        help: 'whose rules: 6.12 (6.12.117, default) or 6.1 (6.1.192); see `beeyard matrix`',
       },
       caps: {
         type: 'string',
@@ -107,32 +114,109 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
       },
       out: { type: 'string', value: 'FILE.pcap', help: 'write the packets found to a capture' },
+      profile: { type: 'boolean', help: 'say which lines cost how much, and why' },
+      'strict-ops': {
+        type: 'boolean',
+        help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
+      },
+      with: WITH,
     },
     details:
-      'Verifies as Linux 6.12.117 does and prints its words: the log of every program that would ' +
-      'be rejected, then a table. No kernel is asked and nothing runs. Ends with 1 if a program ' +
-      'would not be loaded.',
+      'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
+      'program that would be rejected, then a table. No kernel is asked and nothing runs. Ends ' +
+      'with 1 if a program would not be loaded.',
     examples: [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
       ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
+      ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
+      [
+        'beeyard verify scheduler.bpf.o --with sched_ext --strict-ops',
+        'calls that would stop the scheduler, before it runs',
+      ],
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
   },
   {
+    path: ['matrix'],
+    summary: 'say which kernels would load programs',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      prog: { type: 'string', multiple: true, value: 'NAME', help: 'only this program' },
+      kernel: {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'only these: 5.4, 5.10, 5.15, 6.1, 6.6, 6.12',
+      },
+      'fail-on': {
+        type: 'string',
+        multiple: true,
+        value: 'LIST',
+        help: 'end with 1 if a program is rejected on 6.1, 6.12, or exact (either)',
+      },
+    },
+    details:
+      'Kernels whose rules are known (6.1.192 and 6.12.117 of Debian) verify programs: exact. ' +
+      'Of the others it is only looked up what they have: instructions, program, map and attach ' +
+      'types, helpers, kernel functions, flags. That a program would load there is likely, and ' +
+      'never sure. A feature stands with the first version of Linux that has it.',
+    examples: [
+      ['beeyard matrix firewall.bpf.o', 'every program on every kernel'],
+      ['beeyard matrix x.bpf.o --kernel 5.15,6.1 -j', 'two kernels, as JSON'],
+      ['beeyard matrix x.bpf.o --fail-on 6.1', 'for CI: 1 when Linux 6.1 rejects a program'],
+    ],
+    load: () => import('./matrix.ts'),
+  },
+  {
     path: ['proto'],
     summary: 'show what a helper, kfunc or function demands',
-    operands: 'NAME | OBJ:FUNCTION',
-    count: [1, 1],
-    options: {},
+    operands: '[NAME | OBJ:FUNCTION]',
+    count: [0, 1],
+    options: {
+      all: { type: 'boolean', help: 'every helper and kfunc there is' },
+      with: WITH,
+    },
     examples: [
       ['beeyard proto bpf_map_update_elem', 'a helper'],
       ['beeyard proto bpf_task_from_pid', 'a kfunc'],
       ['beeyard proto firewall.bpf.o:count', 'a global function of an object'],
+      ['beeyard proto --all -j > calls.json', 'the contracts of all calls, for programs'],
     ],
     load: () => import('./proto.ts'),
+  },
+  {
+    path: ['kfuncs'],
+    summary: 'list which kernel functions programs may call, and why not the others',
+    operands: '',
+    count: [0, 0],
+    options: {
+      prog: {
+        type: 'string',
+        value: 'PLACE',
+        help: 'seen from there: a section name, a program type, or TABLE.MEMBER of a struct_ops',
+      },
+      all: {
+        type: 'boolean',
+        help: 'also name those that may not be called, each with its reason',
+      },
+      with: WITH,
+    },
+    details:
+      'Linux registers sets of functions for types of programs; a set may have a filter, some ' +
+      'functions want a sleepable program or CAP_SYS_BOOT, and functions of sched_ext check when ' +
+      'they run which operation calls them. All of that decides here; of modules it is said that ' +
+      'they must be loaded. Without --prog: every function, its flags, and who may call it.',
+    examples: [
+      ['beeyard kfuncs --prog sched_ext_ops.dispatch', 'what a scheduler may call to dispatch'],
+      ['beeyard kfuncs --prog lsm/file_open --all', 'and why not the others'],
+      ['beeyard kfuncs --prog xdp -j', 'as JSON'],
+      ['beeyard kfuncs', 'all there are'],
+    ],
+    load: () => import('./kfuncs.ts'),
   },
   {
     path: ['resolve'],

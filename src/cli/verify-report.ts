@@ -7,6 +7,7 @@ import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
+import { profileText } from './verify-profile.ts';
 import type { VerifiedProgram } from './verify.ts';
 
 const COLUMNS = [
@@ -35,12 +36,15 @@ export function writeText(programs: readonly VerifiedProgram[], io: CliIo, logs:
 function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.bug) return `this is a bug in beeyard, please report it:\n${one.bug.stack}\n`;
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
-  const log = one.result && (logs || !one.result.ok) ? one.result.log : '';
-  if (!one.diagnosis) return log;
-  const text = `${log}\n${diagnosisText(one.diagnosis, io.columns)}`;
-  if (!one.counterexample) return text;
-  const lines = counterexampleText(one.counterexample);
-  return [text, '', ...lines.flatMap((line) => wrapText(line, io.columns, '', '    '))].join('\n');
+  const texts = [one.result && (logs || !one.result.ok) ? one.result.log : ''];
+  if (one.diagnosis) texts.push(`${diagnosisText(one.diagnosis, io.columns)}\n`);
+  if (one.counterexample) {
+    const lines = counterexampleText(one.counterexample);
+    const wrapped = lines.flatMap((line) => wrapText(line, io.columns, '', '    '));
+    texts.push(`${wrapped.join('\n')}\n`);
+  }
+  if (one.profile) texts.push(profileText(one.profile, io));
+  return texts.filter((text) => text !== '').join('\n');
 }
 
 /** Files are named only when there are several. */
@@ -106,7 +110,7 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
 }
 
 function jsonOf({ file, program, input, result, refusal, bug, ...rest }: VerifiedProgram) {
-  const { diagnosis, counterexample } = rest;
+  const { diagnosis, counterexample, profile } = rest;
   return {
     file,
     name: program.name,
@@ -121,6 +125,7 @@ function jsonOf({ file, program, input, result, refusal, bug, ...rest }: Verifie
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
     ...diagnosis,
     ...(counterexample ? { counterexample: counterexampleData(counterexample) } : {}),
+    ...(profile ? { profile } : {}),
   };
 }
 

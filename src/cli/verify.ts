@@ -1,12 +1,13 @@
-import { loadKernelProfile } from '../abi/index.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
+  type CostProfile,
   type Diagnosis,
   diagnose,
   type KernelProfile,
+  profileCost,
   type VerifierCapabilities,
   type VerifierInput,
   verifierInput,
@@ -17,6 +18,7 @@ import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
+import { kernelOf } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
@@ -34,6 +36,8 @@ export interface VerifiedProgram {
   readonly diagnosis?: Diagnosis;
   /** With --counterexample, of what was rejected. */
   readonly counterexample?: Counterexample;
+  /** With --profile. */
+  readonly profile?: CostProfile;
 }
 
 /** How programs are verified. */
@@ -43,6 +47,8 @@ interface Settings {
   readonly portable: boolean;
   readonly explain: boolean;
   readonly counterexample: boolean;
+  readonly profile: boolean;
+  readonly strictOps: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -61,9 +67,11 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     portable: call.flag('portable'),
     explain: call.flag('explain') || call.flag('counterexample'),
     counterexample: call.flag('counterexample'),
+    profile: call.flag('profile'),
+    strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const profile = await loadKernelProfile();
+  const profile = await kernelOf(call);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;
@@ -174,17 +182,18 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities, portable } = settings;
+  const { logLevel, capabilities, portable, strictOps } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities, portable });
-    if (first.ok) return { file, program, input, result: first };
-    const rules = { capabilities, portable };
+    const rules = { capabilities, portable, strictOps };
+    const first = verify(input, profile, { ...rules, logLevel });
+    const cost = settings.profile && { profile: profileCost(input, profile, rules) };
+    if (first.ok) return { file, program, input, result: first, ...cost };
     const result = logLevel === 0 ? verify(input, profile, { ...rules, logLevel: 1 }) : first;
-    if (!settings.explain) return { file, program, input, result };
+    if (!settings.explain) return { file, program, input, result, ...cost };
     const diagnosis = diagnose(input, profile, { ...rules, sourceText: sourceBeside(file) });
-    return { file, program, input, result, ...(diagnosis ? { diagnosis } : {}) };
+    return { file, program, input, result, ...cost, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
     return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };

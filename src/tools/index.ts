@@ -6,6 +6,16 @@ export {
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
 export {
+  isExact,
+  LIKELY_VERSIONS,
+  MATRIX_VERSIONS,
+  type MatrixCell,
+  type MatrixRow,
+  matrixRow,
+  requirementText,
+} from './matrix/matrix.ts';
+export { type Requirement, requirementsOf } from './matrix/requirements.ts';
+export {
   type AttachPoint,
   attachPointOf,
   type DescribedFunction,

@@ -1,4 +1,4 @@
-import { constants } from '../abi/index.ts';
+import { constants, loadAttachType } from '../abi/index.ts';
 import { BugError } from '../base/index.ts';
 import { type Code, decodeCode } from '../isa/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -146,6 +146,8 @@ export class Subprog {
   /** Its BTF does not match what it does. */
   unreliable = false;
   called = false;
+  /** From where it is called (operations.ts); only kept for strict struct_ops. */
+  contexts = 0;
   verified = false;
 
   constructor(start: number) {
@@ -214,6 +216,8 @@ export class VerifierEnv {
   readonly bypassSpecV1: boolean;
   readonly bypassSpecV4: boolean;
   readonly bpfCapable: boolean;
+  /** Also ask what 6.12 only asks when operations run (`VerifyOptions.strictOps`). */
+  strictOps = false;
   strictAlignment = false;
   testStateFreq = false;
   testRegInvariants = false;
@@ -274,7 +278,7 @@ export class VerifierEnv {
     this.observer = options.observer;
     this.logLevel = options.logLevel;
     this.programType = input.type;
-    this.expectedAttachType = input.expectedAttachType;
+    this.expectedAttachType = loadAttachType(input.type, input.expectedAttachType);
     this.code = decodeCode(input.insns.slice());
     this.aux = new InsnAux(this.code.op.length);
     this.pool = new StatePool(options.stateMemory);

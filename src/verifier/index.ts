@@ -20,6 +20,17 @@
 export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
 export { type CauseId, causeIds, causeMeaning } from './explain/cause-ids.ts';
 export { diagnose } from './explain/diagnose.ts';
+export { profileCost } from './explain/cost/profile.ts';
+export type {
+  ComparisonCost,
+  CostProfile,
+  FunctionCost,
+  LineCost,
+  LoopCost,
+  MissCost,
+  MissKind,
+  PairCost,
+} from './explain/cost/types.ts';
 export { explain } from './explain/explain.ts';
 export type {
   Diagnosis,

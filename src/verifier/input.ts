@@ -1,4 +1,12 @@
-import { attachTypeId, constants, enums, helperId, mapRules, programTypeId } from '../abi/index.ts';
+import {
+  attachTypeId,
+  constants,
+  enums,
+  helperId,
+  mapRules,
+  mapTypeName,
+  programTypeId,
+} from '../abi/index.ts';
 import type { KernelProfile } from '../abi/profile.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
@@ -90,7 +98,8 @@ export function verifierInput(
     kconfig,
   );
   numberMaps(insns, relocations, maps);
-  const expectedAttachType = attachTypeOf(program, type);
+  for (const { map } of maps.values()) checkMapType(map, profile);
+  const expectedAttachType = attachTypeOf(program, type, profile);
   const target = attachTarget(
     { object, program, type, expectedAttachType, profile },
     options.target,
@@ -140,9 +149,15 @@ function flagsOf({ flags }: ProgramSpec, type: number): number {
 }
 
 /** libbpf's attach type of the section, with the defaults of bpf_prog_load_fixup_attach_type. */
-function attachTypeOf({ section, attachType }: ProgramSpec, type: number): number {
+function attachTypeOf(
+  { section, attachType }: ProgramSpec,
+  type: number,
+  { tables }: KernelProfile,
+): number {
   const { bpf_attach_type: attach, bpf_prog_type: programs } = enums;
-  if (/^\??usdt/.test(section)) return attach.BPF_TRACE_UPROBE_MULTI;
+  // Many at once, where the kernel can.
+  const hasMulti = tables.counts.attachTypes > attach.BPF_TRACE_UPROBE_MULTI;
+  if (/^\??usdt/.test(section) && hasMulti) return attach.BPF_TRACE_UPROBE_MULTI;
   const given = attachType === undefined ? 0 : (attachTypeId(attachType) ?? 0);
   if (given !== 0) return given;
   if (type === programs.BPF_PROG_TYPE_CGROUP_SOCK) return attach.BPF_CGROUP_INET_SOCK_CREATE;
@@ -160,6 +175,13 @@ interface Loader {
   readonly object: ObjectFile;
   readonly btf: Btf | undefined;
   readonly objectName: string;
+}
+
+/** BPF_MAP_CREATE of a type that the kernel has not got. */
+function checkMapType({ name, type }: VerifierMap, { tables, release }: KernelProfile): void {
+  if (type < tables.counts.mapTypes) return;
+  const words = `map '${name}': Linux ${release} has no maps of type ${mapTypeName(type)}`;
+  throw new KernelError('EINVAL', 22, words);
 }
 
 /** Maps by name in the order the instructions name them first, as the kernel lists them. */

@@ -2,7 +2,7 @@ import type { KernelProfile } from '../abi/profile.ts';
 import type { Btf } from '../btf/index.ts';
 import type { VerifierEnv } from './env.ts';
 import type { Message } from './messages/message.ts';
-import type { FuncState } from './state/state.ts';
+import type { FuncState, VerifierState } from './state/state.ts';
 
 /**
  * A program as BPF_PROG_LOAD gets it, and all the verifier may see of what it names. Plain data;
@@ -100,6 +100,11 @@ export interface VerifyOptions {
   readonly stateMemory?: number;
   /** Refuse what Linux does not have (extensions of beeyard). Default: no. */
   readonly portable?: boolean;
+  /**
+   * Extension: programs of struct_ops may only call kernel functions that work in their operation,
+   * also through functions and callbacks. Linux 6.12 loads the others and fails when they run.
+   */
+  readonly strictOps?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
   /** Rewrite the program, if it is accepted, as Linux does: see `Xlated`. Default: no. */
@@ -252,6 +257,14 @@ export interface VerifierObserver {
   resumed?(from: number, to: number): void;
   /** The path ends here because an equivalent state is known to be safe. */
   pruned?(from: number, to: number, resumed: boolean): void;
+  /** A copy of the running state is kept at `insn`: it may cover states that come there later. */
+  kept?(insn: number): void;
+  /** `old`, which was kept at the same instruction, does not cover the running state. */
+  missed?(old: VerifierState): void;
+  /** `old` covers the running state; marks are taken over from it next, and then comes `pruned`. */
+  covered?(old: VerifierState): void;
+  /** Backtracking made precise in a checkpoint what `env.backtrack` asks for now. */
+  marked?(checkpoint: VerifierState): void;
   /** A branch was put aside; returns a number handed to `popped`. */
   pushed?(): number;
   popped?(mark: number): void;

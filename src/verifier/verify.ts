@@ -19,6 +19,7 @@ import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
+import { useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
@@ -65,6 +66,7 @@ export function verify(
   options: VerifyOptions = {},
 ): VerifyResult {
   const started = performance.now();
+  useGates(profile.gates);
   const logLevel = options.logLevel ?? 0;
   const log = new LogObserver(logLevel);
   const collector = options.facts ? new FactCollector() : undefined;
@@ -85,6 +87,7 @@ export function verify(
     return unread(input, asRejection(error));
   }
   setFlags(env);
+  env.strictOps = options.strictOps === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);
@@ -165,12 +168,16 @@ function checkAttachType({ input, profile }: VerifierEnv): void {
   const { type, expectedAttachType, attachBtfId, attachProgram } = input;
   const rules = programRules(type);
   const named = attachBtfId !== 0 || attachProgram !== undefined;
+  const { counts } = profile.tables;
+  const isUnknown =
+    type >= counts.programTypes ||
+    (rules?.attachTypes !== undefined && expectedAttachType >= counts.attachTypes);
   const misplaced =
     (named && !rules?.attachesByBtf) ||
     (attachProgram !== undefined && !PROGRAM_TARGETS.includes(type)) ||
     !takesAttachType(type, expectedAttachType);
   const isThere = rules && (!rules.config || profile.kconfig(rules.config) !== undefined);
-  if (misplaced || !isThere) throw new Rejection('EINVAL', undefined);
+  if (misplaced || isUnknown || !isThere) throw new Rejection('EINVAL', undefined);
 }
 
 /** Which capabilities bpf_prog_load asks of the loader for this type of program. */

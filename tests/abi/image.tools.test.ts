@@ -8,10 +8,16 @@ import {
   imageOf,
   OTHER_RELEASES,
   readImage,
-  readTypes,
+  readOlder,
 } from '../../scripts/abi/image.mjs';
 import { kernelData } from '../../scripts/abi/kernel-data.mjs';
-import { OUTPUT, findTree, generateFromImage, releaseFacts } from '../../scripts/generate-abi.mjs';
+import {
+  OUTPUT,
+  findTree,
+  generateFromImage,
+  generateOlder,
+  releaseFacts,
+} from '../../scripts/generate-abi.mjs';
 
 describe('facts of the kernel image', () => {
   const folder = findImage();
@@ -36,10 +42,16 @@ describe('facts of the kernel image', () => {
     const other = imageOf(release);
     expect(other, 'apt-get update').toBeDefined();
     const out = join(OUTPUT, '..', version);
-    for (const [name, bytes] of Object.entries(kernelData(readTypes(other!, release)))) {
+    for (const [name, bytes] of Object.entries(kernelData(readOlder(other!, release)))) {
       const committed = gunzipSync(readFileSync(join(out, `${name}.gz`)));
       expect(committed.equals(bytes), `${version}/${name}.gz has drifted`).toBe(true);
     }
     expect(readFileSync(join(out, 'release.ts'), 'utf8')).toBe(releaseFacts(version));
+    const tree = findTree(process.env.BEEYARD_LINUX_TREE)!;
+    const older = findTree(undefined, version);
+    expect(older, `apt-get install linux-source-${version}`).toBeDefined();
+    const tables = generateOlder(older!, tree, readOlder(other!, release));
+    const same = readFileSync(join(out, 'tables.ts'), 'utf8') === tables;
+    expect(same, `${version}/tables.ts has drifted`).toBe(true);
   });
 });

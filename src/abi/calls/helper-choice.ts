@@ -9,6 +9,7 @@ import { enums } from '../generated/6.12/enums.ts';
 import { rawPrototypes } from '../generated/6.12/prototypes.ts';
 import { inBtfSet } from '../lsm.ts';
 import { helperName } from '../names.ts';
+import type { KernelTables } from '../tables.ts';
 import type { CallContract } from './contract.ts';
 
 /** One operation of a table that programs fill. */
@@ -37,6 +38,8 @@ export interface HelperCaller {
   readonly bpf: boolean;
   readonly perfmon: boolean;
   readonly sysAdmin: boolean;
+  /** Of the kernel. */
+  readonly tables: KernelTables;
   /** The kernel's configuration. */
   kconfig(name: string): unknown;
 }
@@ -64,7 +67,7 @@ export function closedMembers(selector: string, name: string): readonly string[]
 
 function selectorOf(caller: HelperCaller): string | undefined {
   if (caller.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) {
-    return helperSelector(caller.programType);
+    return helperSelector(caller.programType, caller.tables);
   }
   const { structOps } = caller;
   return structOps && (structOps.helpers ?? structOpsSelectors[structOps.name]);
@@ -129,8 +132,10 @@ const lsmSockopt =
   (locked: string, unlocked: string): Choice =>
   (caller) => {
     if (!isLsmCgroup(caller)) return undefined;
-    if (inBtfSet('bpf_lsm_locked_sockopt_hooks', caller.attachName)) return locked;
-    return inBtfSet('bpf_lsm_unlocked_sockopt_hooks', caller.attachName) ? unlocked : undefined;
+    if (inBtfSet('bpf_lsm_locked_sockopt_hooks', caller.attachName, caller.tables)) return locked;
+    return inBtfSet('bpf_lsm_unlocked_sockopt_hooks', caller.attachName, caller.tables)
+      ? unlocked
+      : undefined;
   };
 
 const isLsmCgroup = (caller: HelperCaller): boolean =>
@@ -229,7 +234,7 @@ function isRowOpen(caller: HelperCaller, row: Row): boolean {
 
 function prototypeName(caller: HelperCaller, selector: string, id: number): string | undefined {
   const name = helperName(id)!;
-  const row = helperRow(selector, id);
+  const row = helperRow(selector, id, caller.tables);
   if (!row || !isRowOpen(caller, row)) return iteratorPrototype(caller, name);
   const closed = closedMembers(selector, name);
   if (closed?.includes(caller.structOps?.member ?? '')) return undefined;
@@ -243,7 +248,9 @@ export function helperContractFor(caller: HelperCaller, id: number): CallContrac
   const selector = selectorOf(caller);
   if (selector === undefined) return undefined;
   const prototype = prototypeName(caller, selector, id);
-  return prototype === undefined ? undefined : helperPrototypeContract(id, prototype);
+  return prototype === undefined
+    ? undefined
+    : helperPrototypeContract(id, prototype, caller.tables);
 }
 
 /** The kernel's function behind helper `id` for this program; undefined if it may not call it. */
@@ -267,14 +274,16 @@ function skStorageAllowed(caller: HelperCaller): boolean {
 function dPathAllowed(caller: HelperCaller): boolean {
   if (caller.type === constants.BPF_PROG_TYPE_TRACING && isIterator(caller)) return true;
   if (caller.type === constants.BPF_PROG_TYPE_LSM)
-    return inBtfSet('sleepable_lsm_hooks', caller.attachName);
-  return inBtfSet('btf_allowlist_d_path', caller.attachName);
+    return inBtfSet('sleepable_lsm_hooks', caller.attachName, caller.tables);
+  return inBtfSet('btf_allowlist_d_path', caller.attachName, caller.tables);
 }
 
 const ALLOWED: Readonly<Record<string, (caller: HelperCaller) => boolean>> = {
   bpf_d_path_proto: dPathAllowed,
-  bpf_ima_inode_hash_proto: (caller) => inBtfSet('sleepable_lsm_hooks', caller.attachName),
-  bpf_ima_file_hash_proto: (caller) => inBtfSet('sleepable_lsm_hooks', caller.attachName),
+  bpf_ima_inode_hash_proto: (caller) =>
+    inBtfSet('sleepable_lsm_hooks', caller.attachName, caller.tables),
+  bpf_ima_file_hash_proto: (caller) =>
+    inBtfSet('sleepable_lsm_hooks', caller.attachName, caller.tables),
   bpf_sk_storage_get_tracing_proto: skStorageAllowed,
   bpf_sk_storage_delete_tracing_proto: skStorageAllowed,
 };

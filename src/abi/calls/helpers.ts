@@ -12,6 +12,7 @@ import {
   type RawPrototype,
 } from '../generated/6.12/prototypes.ts';
 import { helperId, helperName } from '../names.ts';
+import { type KernelTables, newestTables } from '../tables.ts';
 import type { ArgContract, CallAvailability, CallContract, ReturnContract } from './contract.ts';
 import { withHelperTraits } from './traits.ts';
 
@@ -156,8 +157,7 @@ function returnOf(proto: RawPrototype, args: readonly ArgContract[], name: strin
   return result;
 }
 
-function contractOf(id: number, prototype: string): CallContract {
-  const proto = rawPrototypes[prototype]!;
+function contractOf(id: number, prototype: string, proto: RawPrototype): CallContract {
   const name = helperNameOf(id);
   const args = proto.args.map((_, index) => argumentOf(proto, index));
   const contract: Writable<CallContract> = {
@@ -180,12 +180,15 @@ function contractOf(id: number, prototype: string): CallContract {
 
 const helperNameOf = (id: number): string => helperName(id) ?? `unknown#${id}`;
 
-const contracts = new Map<string, CallContract>();
+/** By prototype: older kernels share those that did not change. */
+const contracts = new WeakMap<RawPrototype, Map<number, CallContract>>();
 
-function contractFor(id: number, prototype: string): CallContract {
-  const key = `${id}:${prototype}`;
-  let contract = contracts.get(key);
-  if (!contract) contracts.set(key, (contract = contractOf(id, prototype)));
+function contractFor(id: number, prototype: string, tables = newestTables): CallContract {
+  const proto = tables.prototypes[prototype]!;
+  let known = contracts.get(proto);
+  if (!known) contracts.set(proto, (known = new Map()));
+  let contract = known.get(id);
+  if (!contract) known.set(id, (contract = contractOf(id, prototype, proto)));
   return contract;
 }
 
@@ -285,21 +288,29 @@ export function availabilityRow(id: number, row: RawAvailability): CallAvailabil
 }
 
 /** The kernel's function that hands out a program type's prototypes, by its C name. */
-export function helperSelector(programType: number): string | undefined {
-  return rawProgramTypes[programNames.get(programType) ?? '']?.selector;
+export function helperSelector(programType: number, tables = newestTables): string | undefined {
+  return tables.programTypes[programNames.get(programType) ?? '']?.selector;
 }
 
 /** What `selector` says of helper `id`: its prototypes by name and what they depend on. */
-export function helperRow(selector: string, id: number): RawAvailability | undefined {
+export function helperRow(
+  selector: string,
+  id: number,
+  { selectors }: KernelTables = newestTables,
+): RawAvailability | undefined {
   const name = helperName(id);
-  for (let at: string | undefined = selector; name && at; at = rawSelectors[at]?.inherits) {
-    const row = rawSelectors[at]?.calls[name];
+  for (let at: string | undefined = selector; name && at; at = selectors[at]?.inherits) {
+    const row = selectors[at]?.calls[name];
     if (row) return row;
   }
   return undefined;
 }
 
 /** The contract of helper `id` by one of its prototypes, or undefined if there is no such. */
-export function helperPrototypeContract(id: number, prototype: string): CallContract | undefined {
-  return rawPrototypes[prototype] ? contractFor(id, prototype) : undefined;
+export function helperPrototypeContract(
+  id: number,
+  prototype: string,
+  tables = newestTables,
+): CallContract | undefined {
+  return tables.prototypes[prototype] ? contractFor(id, prototype, tables) : undefined;
 }

@@ -1,13 +1,16 @@
 /** Kernel functions that programs may call, and which programs may (kernel/bpf/btf.c). */
 import * as c from '../generated/6.12/constants.ts';
 import { enums } from '../generated/6.12/enums.ts';
-import { kptrDestructors, rawKfuncSets, type RawKfuncSet } from '../generated/6.12/kfuncs.ts';
+import { rawKfuncSets, type RawKfuncSet } from '../generated/6.12/kfuncs.ts';
+import { type KernelTables, newestTables } from '../tables.ts';
 
 /** KF_* flags of include/linux/btf.h. */
 export const kfuncFlags = {
   ACQUIRE: 1 << 0,
   RELEASE: 1 << 1,
   RET_NULL: 1 << 2,
+  /** Takes a reference of what a kptr holds; older kernels only. */
+  KPTR_GET: 1 << 3,
   TRUSTED_ARGS: 1 << 4,
   SLEEPABLE: 1 << 5,
   DESTRUCTIVE: 1 << 6,
@@ -86,26 +89,27 @@ export function kfuncFilter(set: RawKfuncSet): KfuncFilter | undefined {
   return set.filter === undefined ? undefined : FILTERS[set.filter]!;
 }
 
-function passes(filter: KfuncFilter, type: number, attachType: number): boolean {
+/** The filter lets programs of that type and expected attach type through. */
+export function passesFilter(filter: KfuncFilter, type: number, attachType: number): boolean {
   if (filter.types && !filter.types.includes(type)) return false;
   return filter.attach?.some((name) => enums.bpf_attach_type[name] === attachType) ?? true;
 }
 
-const hookOf = (type: number): readonly number[] | undefined =>
-  HOOKS.find((types) => types.includes(type));
+type Hooks = readonly (readonly number[])[];
 
-function setIsFor(set: RawKfuncSet, type: number, attachType: number): boolean {
+function setIsFor(set: RawKfuncSet, type: number, attachType: number, hooks: Hooks): boolean {
   const filter = kfuncFilter(set);
-  return (!filter || passes(filter, type, attachType)) && isRegistered(set, type);
+  return (!filter || passesFilter(filter, type, attachType)) && isRegistered(set, type, hooks);
 }
 
 /** Programs of the type may call what is in the set, but for its filter. */
-export function isRegistered(set: RawKfuncSet, type: number): boolean {
-  const hook = hookOf(type);
-  const registered = set.programs.map((name) => enums.bpf_prog_type[name as keyof typeof types]);
+export function isRegistered(set: RawKfuncSet, type: number, hooks: Hooks = HOOKS): boolean {
+  const hook = hooks.find((types) => types.includes(type));
+  const registered = set.programs.map(programTypeOf);
   return registered.some((id) => id === c.BPF_PROG_TYPE_UNSPEC || hook?.includes(id));
 }
 const types = enums.bpf_prog_type;
+const programTypeOf = (name: string): number => types[name as keyof typeof types];
 
 const defined = new WeakMap<RawKfuncSet, readonly KfuncDef[]>();
 
@@ -133,13 +137,16 @@ export function kfuncsIn(
   sets: KfuncSets,
   programType: number,
   attachType: number,
+  hooks: Hooks = HOOKS,
 ): ReadonlyMap<number, KfuncDef> {
   let tables = known.get(sets);
   if (!tables) known.set(sets, (tables = new Map()));
   const key = programType * 256 + attachType;
   let kfuncs = tables.get(key);
   if (!kfuncs) {
-    const open = Object.entries(sets).filter(([, set]) => setIsFor(set, programType, attachType));
+    const open = Object.entries(sets).filter(([, set]) =>
+      setIsFor(set, programType, attachType, hooks),
+    );
     const rows = open.flatMap(([name, set]) => definitions(name, set));
     tables.set(key, (kfuncs = new Map(rows.map((row) => [row.id, row]))));
   }
@@ -150,8 +157,21 @@ export function kfuncsIn(
  * Kfuncs of the kernel itself that programs of a type (of the program it replaces, for EXT) and
  * expected attach type may call: BTF id → definition.
  */
-export function kfuncsOf(programType: number, attachType = 0): ReadonlyMap<number, KfuncDef> {
-  return kfuncsIn(rawKfuncSets, programType, attachType);
+export function kfuncsOf(
+  programType: number,
+  attachType = 0,
+  { kfuncSets, kfuncHooks }: KernelTables = newestTables,
+): ReadonlyMap<number, KfuncDef> {
+  return kfuncsIn(kfuncSets, programType, attachType, hooksOf(kfuncHooks));
+}
+
+const hookNumbers = new WeakMap<readonly (readonly string[])[], Hooks>();
+
+function hooksOf(names: KernelTables['kfuncHooks']): Hooks {
+  if (!names) return HOOKS;
+  let hooks = hookNumbers.get(names);
+  if (!hooks) hookNumbers.set(names, (hooks = names.map((group) => group.map(programTypeOf))));
+  return hooks;
 }
 
 const named = new WeakMap<KfuncSets, ReadonlyMap<string, KfuncDef>>();
@@ -169,8 +189,8 @@ export function kfuncsByName(sets: KfuncSets): ReadonlyMap<string, KfuncDef> {
 }
 
 /** A kfunc of the kernel itself by name, whoever may call it. */
-export function kfuncByName(name: string): KfuncDef | undefined {
-  return kfuncsByName(rawKfuncSets).get(name);
+export function kfuncByName(name: string, tables = newestTables): KfuncDef | undefined {
+  return kfuncsByName(tables.kfuncSets).get(name);
 }
 
 /** The names of all kfuncs of the kernel itself. */
@@ -178,22 +198,31 @@ export function kfuncNames(): string[] {
   return [...kfuncsByName(rawKfuncSets).keys()];
 }
 
-const modifiable = new Map(
-  Object.entries(rawKfuncSets)
-    .filter(([, set]) => set.programs.includes('fmod_ret'))
-    .flatMap(([name, set]) => definitions(name, set))
-    .map((row) => [row.id, row.flags]),
-);
+const modifiable = new WeakMap<KfuncSets, ReadonlyMap<number, number>>();
+
+function modifiableIn(sets: KfuncSets): ReadonlyMap<number, number> {
+  let flags = modifiable.get(sets);
+  if (!flags) {
+    const rows = Object.entries(sets)
+      .filter(([, set]) => set.programs.includes('fmod_ret'))
+      .flatMap(([name, set]) => definitions(name, set));
+    modifiable.set(sets, (flags = new Map(rows.map((row) => [row.id, row.flags]))));
+  }
+  return flags;
+}
 
 /**
  * KF_* flags of a function whose return value fmod_ret programs may change because the kernel
  * registered it for that; undefined for others (names that start with `security_` are fine, too).
  */
-export function modifyReturnFlags(btfId: number): number | undefined {
-  return modifiable.get(btfId);
+export function modifyReturnFlags(btfId: number, tables = newestTables): number | undefined {
+  return modifiableIn(tables.kfuncSets).get(btfId);
 }
 
 /** Function that releases an object of the kernel struct `name` owned by a map value (kptr). */
-export function kptrDestructor(name: string): string | undefined {
+export function kptrDestructor(
+  name: string,
+  { kptrDestructors }: KernelTables = newestTables,
+): string | undefined {
   return Object.hasOwn(kptrDestructors, name) ? kptrDestructors[name] : undefined;
 }

@@ -1,4 +1,5 @@
 /** Arguments of helpers, one at a time, in the kernel's order of checks and words. */
+import { gates } from '../gates.ts';
 import { mapRules } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { checkAlignment } from '../mem/alignment.ts';
@@ -40,6 +41,7 @@ import {
   PTR_TO_STACK,
   PTR_TRUSTED,
   REF_OBJ_ID,
+  REG_SIZE,
   regAt,
   SCALAR_VALUE,
   SUBPROGNO,
@@ -281,7 +283,9 @@ export function checkFuncArgRegOff(
   argType: number,
 ): void {
   const type = w[r + TYPE]!;
-  if (arg.isRelease(argType)) {
+  if (!gates.trustedPointers) {
+    checkOlderOffset(env, w, r, regno, argType);
+  } else if (arg.isRelease(argType)) {
     // The dynptr is somewhere on the stack; what it holds is released.
     if (arg.isDynptr(argType) && type === PTR_TO_STACK) return;
     if (w[r + OFF] !== 0) env.reject('EINVAL', callMessages.zero_offset(regno));
@@ -289,4 +293,24 @@ export function checkFuncArgRegOff(
   } else if (!ANY_OFFSET.has(type)) {
     checkPtrOffReg(env, w, r, regno, FIXED_OFFSET.has(type));
   }
+}
+
+/** The same in older kernels: what is released may not have been moved only if it is an object. */
+function checkOlderOffset(
+  env: VerifierEnv,
+  w: Int32Array,
+  r: number,
+  regno: number,
+  argType: number,
+): void {
+  const type = w[r + TYPE]!;
+  const off = w[r + OFF]!;
+  if (type === PTR_TO_STACK && arg.isDynptr(argType) && off % REG_SIZE !== 0) {
+    env.reject('EINVAL', callMessages.dynptr_offset());
+  }
+  if (ANY_OFFSET.has(type) && baseType(argType) !== arg.ARG_PTR_TO_RINGBUF_MEM) return;
+  if (type === PTR_TO_BTF_ID && arg.isRelease(argType) && off !== 0) {
+    env.reject('EINVAL', callMessages.older_zero_offset(regno));
+  }
+  checkPtrOffReg(env, w, r, regno, type === PTR_TO_BTF_ID);
 }

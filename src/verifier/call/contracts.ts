@@ -1,7 +1,6 @@
 /** Contracts of `abi` compiled into the numbers the walk checks by. */
 import {
   constants,
-  HELPER_COUNT,
   helperContractFor,
   type ArgContract,
   type CallContract,
@@ -142,6 +141,7 @@ function callerOf(env: VerifierEnv): HelperCaller {
     bpf: env.bpfCapable,
     perfmon: capabilities.perfmon || capabilities.sysAdmin,
     sysAdmin: capabilities.sysAdmin,
+    tables: env.profile.tables,
     kconfig: (name) => env.profile.kconfig(name),
   };
 }
@@ -179,7 +179,7 @@ export function helperCaller(env: VerifierEnv): HelperCaller {
 
 /** The prototype of helper `id` for this program, or undefined if it may not call it. */
 export function helperPrototype(env: VerifierEnv, id: number): HelperPrototype | undefined {
-  if (id < 0 || id >= HELPER_COUNT) return undefined;
+  if (id < 0 || id >= env.profile.tables.helperCount) return undefined;
   const { caller, prototypes } = choicesOf(env);
   const known = prototypes[id];
   if (known !== undefined) return known ?? undefined;

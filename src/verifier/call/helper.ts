@@ -1,5 +1,5 @@
 /** Calls of helpers, in the kernel's order of checks and words (check_helper_call). */
-import { HELPER_COUNT, helperName, isAllowedHere } from '../../abi/index.ts';
+import { helperName, isAllowedHere } from '../../abi/index.ts';
 import { AUX_STORAGE_GET_ATOMIC, type VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { checkMemAccess } from '../mem/access.ts';
@@ -68,7 +68,7 @@ function helperText(id: number): string {
 }
 
 function findPrototype(env: VerifierEnv, id: number): HelperPrototype {
-  if (id < 0 || id >= HELPER_COUNT) {
+  if (id < 0 || id >= env.profile.tables.helperCount) {
     env.reject('EINVAL', callMessages.invalid_func(helperText(id), id));
   }
   const proto = helperPrototype(env, id);

@@ -29,6 +29,8 @@ export interface KfuncParam {
 /** A kernel function's contract in the form the walk checks it by. */
 export interface KfuncPrototype {
   readonly contract: CallContract;
+  /** `kfuncFlags` bits. */
+  readonly flags: number;
   readonly id: number;
   readonly name: string;
   /** BTF that has the function and its types: the kernel's or a module's. */
@@ -62,6 +64,7 @@ function prototypeOf(btf: Btf, def: KfuncDef, module?: string): KfuncPrototype {
     const proto = protoOf(btf, def.id)!;
     prototype = {
       contract,
+      flags: def.flags,
       id: def.id,
       name: def.name,
       btf,
@@ -82,7 +85,9 @@ export function calledKfunc(env: VerifierEnv, insn: number): KfuncPrototype | un
   const { imm, off } = env.code;
   if (imm[insn] === 0 || off[insn]! < 0) return undefined;
   if (off[insn] === 0) {
-    const def = kfuncsOf(env.programType, env.expectedAttachType).get(imm[insn]!);
+    const def = kfuncsOf(env.programType, env.expectedAttachType, env.profile.tables).get(
+      imm[insn]!,
+    );
     return def && prototypeOf(env.profile.btf(), def);
   }
   const module = moduleAt(env, off[insn]!);

@@ -1,3 +1,5 @@
+import { gates } from '../gates.ts';
+import { checkOlderKfuncArgs } from './kfunc-arguments-older.ts';
 import type { CallbackContract } from '../../abi/index.ts';
 import { btfWord, calledBtf, moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -10,6 +12,7 @@ import { checkReturnCode } from '../walk/return-code.ts';
 import { pushCallbackCall } from './callbacks.ts';
 import { releaseReference } from './effects.ts';
 import { checkKfuncArgs } from './kfunc-arguments.ts';
+import { checkOperationMask } from './operations.ts';
 import { calledKfunc } from './kfunc-prototype.ts';
 import { KfuncMeta } from './kfunc-meta.ts';
 import { markKfuncResult } from './kfunc-result.ts';
@@ -24,11 +27,18 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
   const meta = metaOf(env, insn);
   const { contract } = meta;
   if (contract.destructive && !env.capabilities.sysAdmin) {
-    env.reject('EACCES', kfuncMessages.destructive());
+    const words = gates.trustedPointers ? 'destructive' : 'destructive_older';
+    env.reject('EACCES', kfuncMessages[words]());
   }
-  if (contract.maySleep && !inSleepable(env))
-    env.reject('EACCES', kfuncMessages.sleepable(meta.name));
-  checkKfuncArgs(env, meta);
+  if (gates.trustedPointers) {
+    if (contract.maySleep && !inSleepable(env)) {
+      env.reject('EACCES', kfuncMessages.sleepable(meta.name));
+    }
+    if (env.strictOps) checkOperationMask(env, meta);
+    checkKfuncArgs(env, meta);
+  } else {
+    checkOlderKfuncArgs(env, meta);
+  }
   if (contract.callback) callBack(env, meta, contract.callback);
   if (meta.argBtf !== 0) noteObject(env, meta);
   enterOrLeaveRegion(env, meta);

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import type { VerifierEnv } from '../env.ts';
 import { typeText } from '../log/print-state.ts';
 import { btfIdsMatch } from '../mem/btf-struct-access.ts';
@@ -51,6 +52,7 @@ const MEMORY = [
   PTR_TO_BUF,
   PTR_TO_BTF_ID | PTR_TRUSTED,
 ];
+const NEWER_FLAGS = PTR_TRUSTED | MEM_RCU | MEM_ALLOC;
 const SCALARS = [SCALAR_VALUE];
 const VALUE_OR_OBJECT = [PTR_TO_MAP_VALUE, PTR_TO_BTF_ID | MEM_ALLOC];
 const PERCPU = PTR_TO_BTF_ID | MEM_PERCPU;
@@ -93,6 +95,17 @@ function compatibleTypes(): (readonly number[] | undefined)[] {
   return table;
 }
 
+/** Keys and values of maps were in less places. */
+const OLDER_MAP_DATA = MEMORY.slice(0, MEMORY.indexOf(PTR_TO_MEM));
+
+/** The same before pointers were trusted or not, and before programs had objects of their own. */
+const OLDER_COMPATIBLE = COMPATIBLE.map((types, argType) => {
+  if (argType === arg.ARG_PTR_TO_MAP_KEY || argType === arg.ARG_PTR_TO_MAP_VALUE) {
+    return OLDER_MAP_DATA;
+  }
+  return types?.filter((type) => !(type & NEWER_FLAGS));
+});
+
 /** A register's type without the flags that this argument does not mind. */
 function foldedType(type: number, argType: number, meta: CallMeta): number {
   let folded = type;
@@ -118,7 +131,7 @@ export function checkRegType(
   meta: CallMeta,
 ): void {
   const type = env.regs[regAt(regno) + TYPE]!;
-  const compatible = COMPATIBLE[baseType(argType)];
+  const compatible = (gates.trustedPointers ? COMPATIBLE : OLDER_COMPATIBLE)[baseType(argType)];
   if (!compatible) env.reject('EFAULT', callMessages.unsupported_arg(argType));
   if (!compatible.includes(foldedType(type, argType, meta))) {
     const expected = compatible.map(typeText);

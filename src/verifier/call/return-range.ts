@@ -1,4 +1,5 @@
-import { S32_MAX, S32_MIN, SMAX, SMIN } from '../state/layout.ts';
+import { hex64, tnumText } from '../log/numbers.ts';
+import { MASK, S32_MAX, S32_MIN, SMAX, SMIN, VALUE } from '../state/layout.ts';
 
 const MIN_HIGH = -0x8000_0000;
 const MAX_HIGH = 0x7fff_ffff;
@@ -43,4 +44,27 @@ export function foundRangeText(w: Int32Array, r: number): string {
   if (!lowest) words += ` smin=${text(w, r + SMIN)}`;
   if (!greatest) words += ` smax=${text(w, r + SMAX)}`;
   return words || ' unknown scalar value';
+}
+
+/** Bits that differ between the ends of a range, which begins at a multiple of its size. */
+const bitsOf = ({ min, max }: ReturnRange): number =>
+  min === max ? 0 : (1 << (32 - Math.clz32(min ^ max))) - 1;
+
+/** No known bit of the register is outside the range (tnum_in of tnum_range). */
+export function isWithinBits(range: ReturnRange, w: Int32Array, r: number): boolean {
+  const free = bitsOf(range);
+  const outside = (w[r + MASK]! & ~free) | w[r + MASK + 1]! | w[r + VALUE + 1]!;
+  return outside === 0 && ((w[r + VALUE]! ^ range.min) & ~free) === 0;
+}
+
+/** The range as known bits: '(0x0; 0x1)'. */
+export function bitsText(range: ReturnRange): string {
+  const free = bitsOf(range);
+  return `(${hex64(range.min & ~free, 0)}; ${hex64(free, 0)})`;
+}
+
+/** What is known of the value's bits, in words (the older verbose_invalid_scalar). */
+export function knownBitsText(w: Int32Array, r: number): string {
+  const isUnknown = (w[r + MASK]! & w[r + MASK + 1]!) === -1;
+  return isUnknown ? 'has unknown scalar value' : `has value ${tnumText(w, r + VALUE, r + MASK)}`;
 }

@@ -7,6 +7,7 @@ import type { Rejection } from '../reject.ts';
 import { markUnknown } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
 import { clearAllPacketPointers, clearCallerSavedRegs } from './effects.ts';
+import { noteOperationCall } from './operations.ts';
 import { enterFunction, passArguments } from './frame-entry.ts';
 
 /**
@@ -29,6 +30,7 @@ function callGlobal(env: VerifierEnv, subprog: number, mismatch: Rejection | und
   if (env.talking) env.say(words.assumed_valid(subprog, sub.name));
   if (sub.changesPacket) clearAllPacketPointers(env);
   sub.called = true;
+  if (env.strictOps) noteOperationCall(env, sub);
   clearCallerSavedRegs(env, env.regs);
   markUnknown(env, env.regs, 0);
   env.regs[SUBREG_DEF] = DEF_NOT_SUBREG;

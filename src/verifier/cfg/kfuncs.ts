@@ -53,7 +53,7 @@ function btfOf(env: VerifierEnv, off: number): Btf {
 
 function checkDevice(env: VerifierEnv, id: number): void {
   const { name } = env.profile.btf().type(id);
-  if (kfuncByName(name)?.set !== METADATA_SET) return;
+  if (kfuncByName(name, env.profile.tables)?.set !== METADATA_SET) return;
   if (!(env.input.flags & BPF_F_XDP_DEV_BOUND_ONLY)) {
     env.reject('EINVAL', kfuncMessages.device_bound());
   }

@@ -2,6 +2,7 @@
  * Finds special fields in a type by name and tag (btf_parse_fields and what it calls). The kernel
  * does this when a map is created or a BTF loaded; a type that breaks the rules fails there.
  */
+import { gates } from '../gates.ts';
 import type { Btf, BtfComposite, BtfDatasec, BtfType } from '../../btf/index.ts';
 import {
   BPF_GRAPH_ROOT,
@@ -81,6 +82,8 @@ const KPTR_TAGS: Readonly<Record<string, number>> = {
   kptr: BPF_KPTR_REF,
   percpu_kptr: BPF_KPTR_PERCPU,
 };
+/** Before a kptr was a referenced one unless it said otherwise. */
+const OLDER_KPTR_TAGS: typeof KPTR_TAGS = { kptr: BPF_KPTR_UNREF, kptr_ref: BPF_KPTR_REF };
 /** Kinds that an array may repeat. */
 const REPEATABLE = BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT;
 
@@ -246,7 +249,7 @@ export function findKptr(
   if (pointer.kind !== 'ptr') return undefined;
   const tag = btf.type(pointer.type);
   if (tag.kind !== 'type_tag') return undefined;
-  const kind = KPTR_TAGS[tag.name];
+  const kind = (gates.referencedKptrs ? KPTR_TAGS : OLDER_KPTR_TAGS)[tag.name];
   if (kind === undefined || btf.type(tag.type).kind === 'type_tag') throw new FieldError('EINVAL');
   const target = btf.resolved(tag.type);
   if (target.kind !== 'struct') throw new FieldError('EINVAL');

@@ -2,7 +2,7 @@
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
  * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
-import { constants, findKernelType, kptrDestructor } from '../../abi/index.ts';
+import { constants, findKernelType, kptrDestructor, type KernelTables } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { btfIndex } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -29,6 +29,8 @@ export * from './types.ts';
 
 const MAP_FIELDS =
   BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE;
+/** What map values had before programs could own objects. */
+const OLDER_MAP_FIELDS = BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR;
 const STRUCT_FIELDS =
   BPF_SPIN_LOCK |
   BPF_LIST_HEAD |
@@ -48,7 +50,9 @@ function kptrResolver(profile: KernelProfile) {
     if (!found) return { kernel: false, id: struct.id };
     const { module, id } = found;
     const destructors = module?.destructors ?? {};
-    const destructor = module ? destructors[struct.name] : kptrDestructor(struct.name);
+    const destructor = module
+      ? destructors[struct.name]
+      : kptrDestructor(struct.name, profile.tables);
     if (type === BPF_KPTR_REF && !destructor) throw new FieldError('ENOENT');
     return { kernel: true, id, ...(module && { module: module.btf() }) };
   };
@@ -71,14 +75,17 @@ function parse(profile: KernelProfile, btf: Btf, id: number, mask: number, size:
   }
 }
 
-const mapRecords = new WeakMap<VerifierMap, Parsed>();
+/** By kernel: they know different fields. */
+const mapRecords = new WeakMap<KernelTables, WeakMap<VerifierMap, Parsed>>();
 
 function parsedMap(profile: KernelProfile, map: VerifierMap): Parsed {
-  let parsed = mapRecords.get(map);
+  let records = mapRecords.get(profile.tables);
+  if (!records) mapRecords.set(profile.tables, (records = new WeakMap()));
+  let parsed = records.get(map);
   if (!parsed) {
     const { btf, valueTypeId } = map;
     parsed = btf && valueTypeId ? parseMap(profile, map, btf, valueTypeId) : NOTHING;
-    mapRecords.set(map, parsed);
+    records.set(map, parsed);
   }
   return parsed;
 }
@@ -87,7 +94,8 @@ function parsedMap(profile: KernelProfile, map: VerifierMap): Parsed {
 function parseMap(profile: KernelProfile, map: VerifierMap, btf: Btf, typeId: number): Parsed {
   const type = btf.resolved(typeId);
   if (type.kind !== 'struct' && type.kind !== 'datasec') return NOTHING;
-  const { record } = parse(profile, btf, type.id, MAP_FIELDS, map.valueSize);
+  const mask = profile.gates.trustedPointers ? MAP_FIELDS : OLDER_MAP_FIELDS;
+  const { record } = parse(profile, btf, type.id, mask, map.valueSize);
   if (!record) return NOTHING;
   const errno = mapTypeError(map, record.mask);
   return errno ? { record: undefined, errno } : { record, errno };
@@ -142,6 +150,7 @@ const structRecords = new WeakMap<Btf, ReadonlyMap<number, FieldRecord>>();
 
 /** Special fields of a struct that programs may allocate (btf_find_struct_meta). */
 export function structRecord(env: VerifierEnv, btf: Btf, typeId: number): FieldRecord | undefined {
+  if (!env.profile.gates.trustedPointers) return undefined;
   let records = structRecords.get(btf);
   if (!records) structRecords.set(btf, (records = collectStructs(env.profile, btf)));
   return records.get(typeId);

@@ -108,7 +108,8 @@ function functionTarget(env: VerifierEnv, target: Target): BtfFuncProto | undefi
     if (!maySleep(env, target)) env.reject('EINVAL', attach.not_sleepable(name));
   } else if (env.expectedAttachType === attachTypes.BPF_MODIFY_RETURN) {
     if (program) env.reject('EINVAL', attach.modifies_program());
-    const modifiable = modifyReturnFlags(id) !== undefined || name.startsWith('security_');
+    const modifiable =
+      modifyReturnFlags(id, env.profile.tables) !== undefined || name.startsWith('security_');
     if (!modifiable) env.reject('EINVAL', attach.not_modifiable(name));
   }
   return reliable ? proto : undefined;
@@ -128,9 +129,11 @@ const TYPE_RULES: ReadonlyMap<number, TypeRule> = new Map<number, TypeRule>([
 function maySleep(env: VerifierEnv, { id, name, program }: Target): boolean {
   switch (env.input.type) {
     case programs.BPF_PROG_TYPE_TRACING:
-      return !program && ((modifyReturnFlags(id) ?? 0) & kfuncFlags.SLEEPABLE) !== 0;
+      return (
+        !program && ((modifyReturnFlags(id, env.profile.tables) ?? 0) & kfuncFlags.SLEEPABLE) !== 0
+      );
     case programs.BPF_PROG_TYPE_LSM:
-      return lsmHook(name)?.sleepable === true;
+      return lsmHook(name, env.profile.tables)?.sleepable === true;
     default:
       return false;
   }
@@ -164,11 +167,16 @@ function checkTypeRules(env: VerifierEnv, { btf, id, name }: Target): void {
   }
   if (env.input.type === programs.BPF_PROG_TYPE_LSM) return checkLsmHook(env, id, name);
   const isTracing = env.input.type === programs.BPF_PROG_TYPE_TRACING;
-  if (isTracing && !env.input.attachProgram && inBtfSet('btf_id_deny', name)) env.reject('EINVAL');
+  if (isTracing && !env.input.attachProgram && inBtfSet('btf_id_deny', name, env.profile.tables))
+    env.reject('EINVAL');
   const afterwards =
     env.expectedAttachType === attachTypes.BPF_TRACE_FEXIT ||
     env.expectedAttachType === attachTypes.BPF_MODIFY_RETURN;
-  if (afterwards && !env.input.attachProgram && inBtfSet('noreturn_deny', name)) {
+  if (
+    afterwards &&
+    !env.input.attachProgram &&
+    inBtfSet('noreturn_deny', name, env.profile.tables)
+  ) {
     env.reject('EINVAL', attach.no_return());
   }
 }
@@ -176,8 +184,8 @@ function checkTypeRules(env: VerifierEnv, { btf, id, name }: Target): void {
 /** Mirrors bpf_lsm_verify_prog. */
 function checkLsmHook(env: VerifierEnv, id: number, name: string): void {
   if (!isGplCompatible(env.input.license)) env.reject('EINVAL', attach.lsm_license());
-  if (inBtfSet('bpf_lsm_disabled_hooks', name)) {
+  if (inBtfSet('bpf_lsm_disabled_hooks', name, env.profile.tables)) {
     env.reject('EINVAL', attach.disabled_hook(id, name));
   }
-  if (!lsmHook(name)) env.reject('EINVAL', attach.wrong_name(id, name));
+  if (!lsmHook(name, env.profile.tables)) env.reject('EINVAL', attach.wrong_name(id, name));
 }

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import {
   BPF_LDX,
   BPF_MEM,
@@ -30,22 +31,32 @@ const KNOWN_OPCODES: ReadonlySet<number> = new Set(
   INSN_TABLE.filter(({ kind, refused }) => kind !== 'internal' && !refused).map(({ op }) => op),
 );
 
+/** Those of cpu=v4 that also older kernels took in: long jumps. */
+const GOTOL = 0x06;
+const OLDER_OPCODES: ReadonlySet<number> = new Set(
+  INSN_TABLE.filter(({ op, cpu }) => KNOWN_OPCODES.has(op) && (cpu < 4 || op === GOTOL)).map(
+    ({ op }) => op,
+  ),
+);
+
 /**
  * Looks at every instruction once: opcodes, reserved fields, and what the pseudo loads name. Maps
  * are taken into `env.maps` in the order they are met. Mirrors resolve_pseudo_ldimm64.
  */
 export function resolvePseudoLoads(env: VerifierEnv): void {
   const { op, imm } = env.code;
+  const known = gates.cpuV4 ? KNOWN_OPCODES : OLDER_OPCODES;
   for (let i = 0; i < env.length; i++) {
     const code = op[i]!;
     if (classOf(code) === BPF_LDX) {
       const mode = code & MODE_BITS;
-      if ((mode !== BPF_MEM && mode !== BPF_MEMSX) || imm[i] !== 0) {
+      const isKnown = mode === BPF_MEM || (mode === BPF_MEMSX && gates.cpuV4);
+      if (!isKnown || imm[i] !== 0) {
         env.reject('EINVAL', load.ldx_reserved());
       }
     }
     if (code === LD_IMM64) resolveLoad(env, i++);
-    else if (!KNOWN_OPCODES.has(code)) env.reject('EINVAL', load.unknown_opcode(code));
+    else if (!known.has(code)) env.reject('EINVAL', load.unknown_opcode(code));
   }
 }
 

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import {
   BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_KFUNC_CALL,
@@ -18,6 +19,7 @@ import type { LineInfo, VerifierObserver } from '../types.ts';
 import { LogBuffer } from './buffer.ts';
 import { BPF_LOG_LEVEL, BPF_LOG_LEVEL2 } from './levels.ts';
 import { frameText } from './print-state.ts';
+import { olderFrameText } from './print-state-older.ts';
 
 /** Column where what an instruction did starts, and the tab width beyond it. */
 const STATE_COLUMN = 40;
@@ -61,7 +63,7 @@ export class LogObserver implements VerifierObserver {
   state(frame: number, all: boolean): void {
     if (this.level === 0) return;
     const env = this.#env;
-    this.buffer.addPieces(`${frameText(env, env.state.frameAt(frame), all)}\n`);
+    this.buffer.addPieces(`${shownFrame(env, env.state.frameAt(frame), all)}\n`);
     if (!all) env.scratchAll(false);
   }
 
@@ -74,7 +76,7 @@ export class LogObserver implements VerifierObserver {
   otherState(message: Message, frame: FuncState): void {
     if (this.level === 0) return;
     this.buffer.add(message.text);
-    this.buffer.addPieces(`${frameText(this.#env, frame, true)}\n`);
+    this.buffer.addPieces(`${shownFrame(this.#env, frame, true)}\n`);
   }
 
   functionStart(): void {
@@ -133,11 +135,13 @@ export class LogObserver implements VerifierObserver {
     if (this.level === 0) return;
     const line = lineOf(this.#env.input.lineInfo, insn);
     if (!line || line === this.#line) return;
-    if (this.#line && line.file === this.#line.file && line.line === this.#line.line) return;
+    const { namedLines } = gates;
+    const isSame = line.file === this.#line?.file && line.line === this.#line.line;
+    if (isSame && namedLines) return;
     this.buffer.add(prefix);
     this.buffer.add(line.text.trimStart());
     const name = line.file.slice(line.file.lastIndexOf('/') + 1);
-    this.buffer.add(` @ ${name}:${line.line}\n`);
+    this.buffer.add(namedLines ? ` @ ${name}:${line.line}\n` : '\n');
     this.#line = line;
   }
 
@@ -149,6 +153,11 @@ export class LogObserver implements VerifierObserver {
       constant: (code, i) => constantText(env, code, i),
     });
   }
+}
+
+/** A frame in the words of the kernel whose rules count. */
+function shownFrame(env: VerifierEnv, frame: FuncState, all: boolean): string {
+  return gates.shortLog ? frameText(env, frame, all) : olderFrameText(env, frame, all);
 }
 
 /** Blanks between an instruction's text and what it did. */

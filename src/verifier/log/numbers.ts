@@ -1,4 +1,5 @@
 /** Numbers as the log writes them: decimal within 16 bits, hexadecimal beyond. */
+import { gates } from '../gates.ts';
 
 const hex = (word: number) => (word >>> 0).toString(16);
 
@@ -24,6 +25,7 @@ export function signedText(low: number, high: number): string {
 
 /** A tnum (tnum_strn): its value if it has just one, else `(value; mask)`. */
 export function tnumText(w: Int32Array, value: number, mask: number): string {
-  if (w[mask] === 0 && w[mask + 1] === 0) return unsignedText(w[value]!, w[value + 1]!);
+  const isConstant = w[mask] === 0 && w[mask + 1] === 0;
+  if (isConstant && gates.shortLog) return unsignedText(w[value]!, w[value + 1]!);
   return `(${hex64(w[value]!, w[value + 1]!)}; ${hex64(w[mask]!, w[mask + 1]!)})`;
 }

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
   BPF_ADD_CONST,
@@ -99,11 +100,17 @@ const FLAG_WORDS: readonly (readonly [flag: number, word: string])[] = [
 /** The kernel's word for a register type (reg_type_str): 'map_value_or_null'. */
 export function typeText(type: number): string {
   let text = '';
-  for (const [flag, word] of FLAG_WORDS) if (type & flag) text += word;
+  for (const [flag, word] of FLAG_WORDS) {
+    if (type & flag) text = gates.allTypeFlags ? text + word : olderWord(flag, word);
+  }
   const base = baseType(type);
   text += TYPE_WORDS[base] ?? '?';
   if (type & PTR_MAYBE_NULL) text += base === PTR_TO_BTF_ID ? 'or_null_' : '_or_null';
   return text;
+}
+
+function olderWord(flag: number, word: string): string {
+  return flag === MEM_RINGBUF && !gates.ringbufWord ? 'alloc_' : word;
 }
 
 const DYNPTR_WORDS = ['<invalid>', 'local', 'ringbuf', 'skb', 'xdp'];
@@ -131,11 +138,13 @@ function livenessText(read: boolean, written: boolean): string {
   return read || written ? `_${read ? 'r' : ''}${written ? 'w' : ''}` : '';
 }
 
-function regLiveness(frame: FuncState, n: number): string {
+/** Marks of register `n`. */
+export function regLiveness(frame: FuncState, n: number): string {
   return livenessText(hasBit(frame.readRegs, n), frame.words[regAt(n) + LIVE] !== 0);
 }
 
-function slotLiveness(frame: FuncState, spi: number): string {
+/** Marks of slot `spi`. */
+export function slotLiveness(frame: FuncState, spi: number): string {
   const written = spi < 32 ? frame.writtenSlotsLow : frame.writtenSlotsHigh;
   return livenessText(frame.wasSlotRead(spi), hasBit(written, spi));
 }
@@ -143,7 +152,8 @@ function slotLiveness(frame: FuncState, spi: number): string {
 /** Bit `n` (modulo 32) of a mask. */
 const hasBit = (mask: number, n: number) => ((mask >> (n & 31)) & 1) !== 0;
 
-const isUnknown = (w: Int32Array, r: number) =>
+/** Nothing is known of the bits. */
+export const isUnknown = (w: Int32Array, r: number): boolean =>
   w[r + VALUE] === 0 && w[r + VALUE + 1] === 0 && w[r + MASK] === -1 && w[r + MASK + 1] === -1;
 
 /** One bound of a scalar: what it is called, its value, whether it says nothing. */
@@ -284,7 +294,8 @@ export function frameText(env: VerifierEnv, frame: FuncState, all: boolean): str
   return text;
 }
 
-function isSlotScratched(env: VerifierEnv, spi: number): boolean {
+/** The slot was touched since it was shown. */
+export function isSlotScratched(env: VerifierEnv, spi: number): boolean {
   const word = spi < 32 ? env.scratchedSlotsLow : env.scratchedSlotsHigh;
   return ((word >> (spi & 31)) & 1) === 1;
 }
@@ -303,7 +314,8 @@ function stackText(env: VerifierEnv, frame: FuncState, all: boolean): string {
   return text;
 }
 
-function slotChars(w: Int32Array, r: number): string {
+/** What each byte of a slot is, a letter each. */
+export function slotChars(w: Int32Array, r: number): string {
   let types = '';
   for (let i = 0; i < REG_SIZE; i++) types += SLOT_CHARS[slotType(w, r, i)] ?? '?';
   return types;
@@ -342,7 +354,8 @@ function iterSlotText(env: VerifierEnv, w: Int32Array, r: number): string {
   return `iter_${type}(ref_id=${w[r + REF_OBJ_ID]},state=${state},depth=${packed >>> 2})`;
 }
 
-function refsText(frame: FuncState): string {
+/** References that are held. */
+export function refsText(frame: FuncState): string {
   const ids: number[] = [];
   for (let i = 0; i < frame.refCount; i++) {
     const id = frame.refs[i * REF_WORDS + REF_ID]!;

@@ -1,4 +1,5 @@
 /** Contexts that are the arguments of a kernel (or BPF) function: BTF says what each is. */
+import { gates } from '../gates.ts';
 import { constants, inBtfSet } from '../../abi/index.ts';
 import { rawTracepointNulls } from '../../abi/generated/6.12/btf-sets.ts';
 import type { Btf, BtfFuncProto, BtfType } from '../../btf/index.ts';
@@ -76,13 +77,14 @@ function isScalarArgument(type: BtfType): boolean {
 
 /** Arguments are pointers the kernel vouches for (prog_args_trusted). */
 function hasTrustedArguments(env: VerifierEnv): boolean {
+  if (!gates.trustedPointers) return false;
   const attach = env.expectedAttachType;
   const type = env.programType;
   if (type === constants.BPF_PROG_TYPE_TRACING) {
     return attach === constants.BPF_TRACE_RAW_TP || attach === constants.BPF_TRACE_ITER;
   }
   if (type === constants.BPF_PROG_TYPE_LSM) {
-    return !inBtfSet('untrusted_lsm_hooks', env.attachName);
+    return !inBtfSet('untrusted_lsm_hooks', env.attachName, env.profile.tables);
   }
   return type === constants.BPF_PROG_TYPE_STRUCT_OPS;
 }
@@ -122,7 +124,9 @@ class ArgumentAccess {
       const typeName = type.name || NO_NAME;
       return refuse(env, contextMessages.not_pointer(func, arg, typeName, kindText(type)));
     }
-    if (size !== 8) return refuse(env, contextMessages.argument_size(func, size));
+    if (size !== 8 && gates.wholePointerArguments) {
+      return refuse(env, contextMessages.argument_size(func, size));
+    }
     if (this.isDeclaredBuffer()) return true;
     // Pointers to void and to numbers are numbers: nobody may walk on from them.
     if (type.type === 0 || btf.resolved(type.type).kind === 'int') return true;
@@ -144,7 +148,7 @@ class ArgumentAccess {
     const arg = this.env.contextArgs.find(({ offset }) => offset === this.off);
     if (!arg) return undefined;
     if (arg.btfId === 0) return refuse(this.env, contextMessages.no_btf_id(this.off));
-    this.value.type = arg.type;
+    this.value.type = gates.trustedPointers ? arg.type : arg.type & ~PTR_TRUSTED;
     this.value.btf = arg.btf;
     this.value.btfId = arg.btfId;
     return true;

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { mapRules } from '../../abi/index.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
@@ -31,16 +32,20 @@ import { trustOfMember } from './trust.ts';
 
 const walked = new WalkResult();
 
+function checkMayRead(env: VerifierEnv, btf: number, name: string): void {
+  if (!env.allowPtrLeaks) env.reject('EPERM', btfAccessMessages.not_capable(name));
+  if (isKernelBtf(env, btf) && !isGplCompatible(env.input.license)) {
+    env.reject('EINVAL', btfAccessMessages.not_gpl(name));
+  }
+}
+
 /** What no access through a BTF pointer may do, whatever is there. */
 function checkPointer(env: VerifierEnv, regno: number, off: number, access: Access): void {
   const w = env.regs;
   const r = regAt(regno);
   const type = w[r + TYPE]!;
   const name = btfTypeName(env, w[r + BTF]!, w[r + BTF_ID]!);
-  if (!env.allowPtrLeaks) env.reject('EPERM', btfAccessMessages.not_capable(name));
-  if (isKernelBtf(env, w[r + BTF]!) && !isGplCompatible(env.input.license)) {
-    env.reject('EINVAL', btfAccessMessages.not_gpl(name));
-  }
+  if (gates.btfNeedsCapability) checkMayRead(env, w[r + BTF]!, name);
   if (off < 0) env.reject('EACCES', btfAccessMessages.negative(regno, name, off));
   if (!tnumEqualsConst(w, r, 0, 0)) {
     const varOff = tnumText(w, r + VALUE, r + MASK);
@@ -115,7 +120,10 @@ export function accessMapPointer(
   if (name === undefined || id === undefined) {
     env.reject('ENOTSUPP', mapMessages.pointer_access(type));
   }
-  if (!env.allowPtrLeaks) env.reject('EPERM', btfAccessMessages.not_capable(name));
+  if (!env.allowPtrLeaks) {
+    const words = gates.btfNeedsCapability ? 'not_capable' : 'map_not_capable';
+    env.reject('EPERM', btfAccessMessages[words](name));
+  }
   if (off < 0) env.reject('EACCES', btfAccessMessages.map_negative(regno, name, off));
   if (access === 'write') env.reject('EACCES', btfAccessMessages.map_read_only(name));
   const found = btfStructAccess(env, btf, id, PTR_TO_BTF_ID, off, size, walked);

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { contextRules } from '../../abi/context/index.ts';
 import type { CallMeta } from '../call/meta.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -137,7 +138,9 @@ export function checkMemSizeReg(
   // With a variable size the call may fill less: then the memory must be initialised.
   const raw = tnumIsConst(w, r) ? meta : undefined;
   if (w[r + SMIN + 1]! < 0) env.reject('EACCES', memMessages.size_negative(regno));
-  if (unsignedAt(w, r + UMIN) === 0 && !zeroOk) {
+  if (unsignedAt(w, r + UMIN) === 0 && !gates.zeroSizeWords) {
+    checkHelperMemAccess(env, regno - 1, 0, access, zeroOk, raw);
+  } else if (unsignedAt(w, r + UMIN) === 0 && !zeroOk) {
     const [min, max] = [UMIN, UMAX].map((at) => signedText(w, r + at));
     env.reject('EACCES', memMessages.size_zero(regno, min!, max!));
   }

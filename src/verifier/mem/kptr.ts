@@ -1,4 +1,5 @@
 /** Pointers to kernel objects that map values hold (kptrs). */
+import { gates } from '../gates.ts';
 import { inBtfSet } from '../../abi/index.ts';
 import { BPF_LDX, BPF_MEM, BPF_ST, BPF_STX, classOf } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -44,7 +45,10 @@ function isRcuSafe(env: VerifierEnv, field: SpecialField): boolean {
   if (field.type === BPF_KPTR_PERCPU) return true;
   if (field.type !== BPF_KPTR_REF) return false;
   const { btf, btfId } = kptrTarget(env, field);
-  return !isKernelBtf(env, btf) || inBtfSet('rcu_protected_types', btfTypeName(env, btf, btfId));
+  return (
+    !isKernelBtf(env, btf) ||
+    inBtfSet('rcu_protected_types', btfTypeName(env, btf, btfId), env.profile.tables)
+  );
 }
 
 /** True if what the kptr points to can be in a list or tree (kptr_pointee_btf_record). */
@@ -55,6 +59,7 @@ function hasGraphNode(env: VerifierEnv, btf: number, btfId: number): boolean {
 
 /** Flags of the pointer that a load of the field gives (btf_ld_kptr_type). */
 function loadedFlags(env: VerifierEnv, field: SpecialField): number {
+  if (!gates.trustedPointers) return PTR_MAYBE_NULL | PTR_UNTRUSTED;
   if (!isRcuSafe(env, field) || !inRcuCs(env)) return PTR_MAYBE_NULL | PTR_UNTRUSTED;
   const { btf, btfId } = kptrTarget(env, field);
   let flags = PTR_MAYBE_NULL | MEM_RCU;

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import {
   BPF_ADD,
   BPF_AND,
@@ -115,6 +116,9 @@ export function checkStoreImm(env: VerifierEnv, insn: number): void {
   const to = env.code.dst[insn]!;
   checkRegArg(env, to, 'src');
   const type = typeOf(env, to);
+  if (type === PTR_TO_CTX && !gates.contextStoreImm) {
+    env.reject('EACCES', memMessages.context_store_imm(to, typeText(type)));
+  }
   const size = accessSize(env, insn);
   checkMemAccess(env, env.insnIdx, to, env.code.off[insn]!, size, 'write', -1, false, false);
   savePointerType(env, type, false);

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import type { VerifierEnv } from '../env.ts';
 import { tnumText } from '../log/numbers.ts';
 import { stackMessages } from '../messages/stack.ts';
@@ -61,11 +62,12 @@ export function checkStackBounds(
   if (errno !== undefined) {
     const words = accessWords(source, access);
     const varOff = tnumText(w, r + VALUE, r + MASK);
+    const variable = gates.shortLog ? 'variable_out_of_bounds' : 'variable_out_of_bounds_older';
     env.reject(
       errno,
       isFixed
         ? stackMessages.out_of_bounds(words, regno, off, size)
-        : stackMessages.variable_out_of_bounds(words, regno, varOff, off, size),
+        : stackMessages[variable](words, regno, varOff, off, size),
     );
   }
   growStack(env, frame, -(least + off));

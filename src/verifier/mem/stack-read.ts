@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { checkFastcallStackContract } from '../cfg/fastcall.ts';
 import type { VerifierEnv } from '../env.ts';
 import { stackMessages } from '../messages/stack.ts';
@@ -5,6 +6,7 @@ import { insnStackAccessFlags, pushInsnHistory } from '../precision/history.ts';
 import { markSlotRead } from '../prune/liveness.ts';
 import {
   LIVE,
+  PRECISE,
   REG_LIVE_WRITTEN,
   REG_SIZE,
   regAt,
@@ -81,6 +83,8 @@ function markStackRead(
   const d = regAt(dst);
   if (zeros) markConstZero(env, w, d);
   else markUnknown(env, w, d);
+  // What was found to be 0 was precise when it was stored.
+  if (zeros && !gates.linkedNarrowing) w[d + PRECISE] = 1;
   w[d + LIVE]! |= REG_LIVE_WRITTEN;
 }
 
@@ -100,15 +104,20 @@ function fillPartly(
   const s = slotAt(slot >> 3);
   const w = env.regs;
   const d = regAt(dst);
-  if (size <= spillSize(fw, s) && off % REG_SIZE === 0) {
+  const isFill = gates.partialFills ? size <= spillSize(fw, s) : size === spillSize(fw, s);
+  if (isFill && off % REG_SIZE === 0) {
     // What this instruction defines was settled when its operands were looked at.
     const subregDef = w[d + SUBREG_DEF]!;
     copyRegister(w, d, fw, s);
     w[d + SUBREG_DEF] = subregDef;
-    if (registerWidth(fw, s) > size * 8) clearScalarId(w, d);
+    if (gates.partialFills && registerWidth(fw, s) > size * 8) clearScalarId(w, d);
     return true;
   }
   checkReadable(env, fw, off, size, true);
+  if (!gates.partialFills) {
+    markUnknown(env, w, d);
+    return false;
+  }
   const allSpilled = countTypes(fw, s, slot, size, STACK_SPILL) === size;
   if (allSpilled && tnumEqualsConst(fw, s, 0, 0)) {
     markConstZero(env, w, d);

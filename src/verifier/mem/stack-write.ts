@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { BPF_MEM, BPF_ST } from '../../isa/index.ts';
 import { destroyIfDynptrStackSlot } from '../call/special/dynptr-slots.ts';
 import { checkFastcallStackContract } from '../cfg/fastcall.ts';
@@ -8,7 +9,9 @@ import { insnStackAccessFlags, pushInsnHistory } from '../precision/history.ts';
 import {
   baseType,
   CONST_PTR_TO_DYNPTR,
+  FRAME_POINTER,
   ID,
+  MASK,
   NOT_INIT,
   PTR_TO_STACK,
   PTR_TO_TP_BUFFER,
@@ -29,6 +32,7 @@ import {
 } from '../state/layout.ts';
 import type { FuncState } from '../state/state.ts';
 import { copyRegister, markKnownInt, regIsNull } from '../value/bounds.ts';
+import { isUnbounded } from '../value/sync.ts';
 import { tnumEqualsConst } from '../value/tnum.ts';
 import { assignScalarIdBeforeMov } from '../walk/linked-registers.ts';
 import { signedAt } from './offset.ts';
@@ -69,7 +73,8 @@ function spillRecord(frame: FuncState, spi: number, w: Int32Array, r: number, si
   if (size === REG_SIZE) frame.noteSlotWritten(spi);
   for (let i = 0; i < REG_SIZE; i++) {
     if (i >= REG_SIZE - size) setSlotType(fw, s, i, STACK_SPILL);
-    else markMisc(fw, s, i);
+    else if (gates.linkedNarrowing) markMisc(fw, s, i);
+    else if (slotType(fw, s, i) !== STACK_INVALID) setSlotType(fw, s, i, STACK_MISC);
   }
 }
 
@@ -83,7 +88,11 @@ function spillScalar(
   const w = env.regs;
   const r = regAt(value);
   const fits = registerWidth(w, r) <= 8 * size;
-  if (fits) assignScalarIdBeforeMov(env, w, r);
+  // Backtracking followed only slots that the frame pointer names.
+  if (!gates.linkedNarrowing && env.code.dst[env.insnIdx] !== FRAME_POINTER) {
+    markChainPrecision(env, value);
+  }
+  if (fits && gates.linkedNarrowing) assignScalarIdBeforeMov(env, w, r);
   spillRecord(frame, spi, w, r, size);
   if (!fits) frame.words[slotAt(spi) + ID] = 0;
 }
@@ -161,6 +170,19 @@ function noteSpeculativeStore(
   if (sanitize) env.aux.flags[insn]! |= AUX_SANITIZE_STACK_SPILL;
 }
 
+/** Older kernels forgot values that could be anything, and took zeros for data. */
+function isWorthSpilling(env: VerifierEnv, value: number): boolean {
+  if (gates.linkedNarrowing) return true;
+  const r = regAt(value);
+  return !regIsNull(env.regs, r) && !(isUnbounded(env.regs, r) && isUnknownBits(env.regs, r));
+}
+
+const isUnknownBits = (w: Int32Array, r: number): boolean =>
+  w[r + MASK] === -1 && w[r + MASK + 1] === -1;
+
+const isConstantKept = (env: VerifierEnv, insn: number): boolean =>
+  gates.linkedNarrowing || env.code.imm[insn] !== 0;
+
 /**
  * Writes `size` aligned bytes at the fixed offset `off` of a frame. Mirrors
  * check_stack_write_fixed_off.
@@ -177,7 +199,8 @@ export function writeStackAt(
   const spi = slot >> 3;
   const fw = frame.words;
   const s = slotAt(spi);
-  const holdsPointer = isSpilled(fw, s) && fw[s + TYPE] !== SCALAR_VALUE;
+  const holdsPointer =
+    isSpilled(fw, s) && (fw[s + TYPE] !== SCALAR_VALUE || !gates.linkedNarrowing);
   if (holdsPointer && size !== REG_SIZE && !env.allowPtrLeaks) {
     env.reject('EACCES', stackMessages.corrupts_spill());
   }
@@ -187,9 +210,9 @@ export function writeStackAt(
   env.scratchSlot(spi);
   const tracked = env.bpfCapable && off % REG_SIZE === 0;
   const type = value >= 0 ? env.regs[regAt(value) + TYPE]! : NOT_INIT;
-  if (tracked && value >= 0 && type === SCALAR_VALUE) {
+  if (tracked && value >= 0 && type === SCALAR_VALUE && isWorthSpilling(env, value)) {
     spillScalar(env, frame, spi, size, value);
-  } else if (tracked && value < 0 && storesConstant(env, insn)) {
+  } else if (tracked && value < 0 && storesConstant(env, insn) && isConstantKept(env, insn)) {
     spillConstant(env, frame, spi, size, insn);
   } else if (value >= 0 && isSpillable(type)) {
     spillPointer(env, frame, spi, size, value, insn);

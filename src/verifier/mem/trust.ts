@@ -1,4 +1,5 @@
 /** Whether a pointer read through another one may be trusted (check_ptr_to_btf_access's tables). */
+import { gates } from '../gates.ts';
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
@@ -47,6 +48,7 @@ export function trustOfMember(
   flags: number,
 ): number {
   const type = w[r + TYPE]!;
+  if (!gates.trustedPointers) return flags | (type & PTR_UNTRUSTED);
   if (type & PTR_UNTRUSTED) return PTR_UNTRUSTED;
   const withoutTrust = flags & ~(TRUSTED_MODIFIERS | MEM_RCU);
   if (!isTrustedReg(w, r) && !isRcuReg(w, r)) return withoutTrust;

@@ -4,6 +4,8 @@ import { defineMessages } from './message.ts';
 export const btfAccessMessages = defineMessages('btf_access', {
   not_capable: (type: string) =>
     `'struct ${type}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`,
+  map_not_capable: (type: string) =>
+    `${type} access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`,
   not_gpl: (type: string) =>
     `Cannot access kernel 'struct ${type}' from non-GPL compatible program`,
   negative: (reg: number, type: string, off: number) =>

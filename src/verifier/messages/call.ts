@@ -23,6 +23,8 @@ export const callMessages = defineMessages('call', {
   possibly_null: (regno: number) => `Possibly NULL pointer passed to helper arg${regno}`,
   btf_type: (regno: number, type: string, expected: string) =>
     `R${regno} is of type ${type} but ${expected} is expected`,
+  dynptr_offset: () => 'cannot pass in dynptr at an offset',
+  older_zero_offset: (reg: number) => `R${reg} must have zero offset when passed to release func`,
   zero_offset: (regno: number) =>
     `R${regno} must have zero offset when passed to release func or trusted arg to kfunc`,
   btf_id: (regno: number) => `Helper has invalid btf_id in R${regno}`,

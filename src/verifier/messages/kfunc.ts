@@ -12,6 +12,7 @@ export const kfuncMessages = defineMessages('kfunc', {
   not_allowed: (name: string) => `calling kernel function ${name} is not allowed`,
   device_bound: () => 'metadata kfuncs require device-bound program',
   destructive: () => 'destructive kfunc calls require CAP_SYS_BOOT capability',
+  destructive_older: () => 'destructive kfunc calls require CAP_SYS_BOOT capabilities',
   sleepable: (name: string) => `program must be sleepable to call sleepable kfunc ${name}`,
   callback_failed: (name: string, id: number) => `kfunc ${name}#${id} failed callback verification`,
   not_acquired: (name: string, id: number) =>

@@ -36,6 +36,8 @@ export const memMessages = defineMessages('mem', {
     `R${reg} invalid variable buffer offset: off=${off}, var_off=${varOff}`,
   different_pointers: () => 'same insn cannot be used with different pointers',
   atomic_size: () => 'invalid atomic operand size',
+  context_store_imm: (reg: number, type: string) =>
+    `BPF_ST stores into R${reg} ${type} is not allowed`,
   atomic_target: (reg: number, type: string) =>
     `BPF_ATOMIC stores into R${reg} ${type} is not allowed`,
   atomic_opcode: (imm: number) =>

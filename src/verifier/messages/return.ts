@@ -9,5 +9,9 @@ export const returns = defineMessages('return', {
     `${place} the register R${regno} is not a known value (${type})`,
   out_of_range: (place: string, register: string, found: string, min: number, max: number) =>
     `${place} the register ${register} has${found} should have been in [${min}, ${max}]`,
+  older_not_known: (place: string, regno: number, type: string) =>
+    `${place} the register R${regno} is not a known value (${type})`,
+  older_out_of_range: (place: string, register: string, found: string, range: string) =>
+    `At ${place} the register ${register} ${found} should have been in ${range}`,
   void_hook: () => "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!",
 });

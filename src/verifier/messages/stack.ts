@@ -28,6 +28,13 @@ export const stackMessages = defineMessages('stack', {
     off: number,
     size: number,
   ) => `invalid variable-offset${access} stack R${reg} var_off=${varOff} off=${off} size=${size}`,
+  variable_out_of_bounds_older: (
+    access: string,
+    reg: number,
+    varOff: string,
+    _off: number,
+    size: number,
+  ) => `invalid variable-offset${access} stack R${reg} var_off=${varOff} size=${size}`,
   zero_size: () => 'invalid zero-sized read',
   variable_unprivileged: (reg: number, indirect: string, varOff: string) =>
     `R${reg}${indirect} variable offset stack access prohibited for !root, var_off=${varOff}`,

@@ -1,4 +1,5 @@
 /** Arithmetic instructions (check_alu_op and adjust_reg_min_max_vals). */
+import { gates } from '../gates.ts';
 import { BPF_MAP_TYPE_ARENA } from '../../abi/generated/6.12/constants.ts';
 import {
   BPF_ADD,
@@ -105,7 +106,7 @@ function isPlainEnd(env: VerifierEnv, insn: number): boolean {
   const { src, off, imm } = env.code;
   if ((src[insn]! | off[insn]!) !== 0) return false;
   if (imm[insn] !== 16 && imm[insn] !== 32 && imm[insn] !== 64) return false;
-  return !is64(env, insn) || !hasSource(env, insn);
+  return !is64(env, insn) || (gates.cpuV4 && !hasSource(env, insn));
 }
 
 function checkMov(env: VerifierEnv, insn: number): void {
@@ -124,13 +125,14 @@ function checkMov(env: VerifierEnv, insn: number): void {
 
 /** Bits a move may take with sign extension; 0 takes all. */
 function isMovWidth(off: number, wide: boolean): boolean {
+  if (!gates.cpuV4) return off === 0;
   return off === 0 || off === 8 || off === 16 || (wide && off === 32);
 }
 
 function checkMovFields(env: VerifierEnv, insn: number): void {
   const off = env.code.off[insn]!;
   const imm = env.code.imm[insn]!;
-  if (is64(env, insn) && off === BPF_ADDR_SPACE_CAST) {
+  if (is64(env, insn) && off === BPF_ADDR_SPACE_CAST && gates.arena) {
     if (imm !== 1 && imm !== 1 << 16) env.reject('EINVAL', alu.cast_spaces());
     if (!hasArena(env)) env.reject('EINVAL', alu.cast_without_arena());
     return;
@@ -211,7 +213,8 @@ function mov32(env: VerifierEnv, insn: number): void {
   const off = env.code.off[insn]!;
   if (isPointerValue(env, src)) env.reject('EACCES', alu.partial_copy(src));
   if (w[s + TYPE] === SCALAR_VALUE) {
-    const same = off === 0 ? w[s + UMAX + 1] === 0 : fitsPositive(w, s, off);
+    const mayLink = gates.linkedNarrowing;
+    const same = !mayLink ? false : off === 0 ? w[s + UMAX + 1] === 0 : fitsPositive(w, s, off);
     copyLinked(env, w, d, s, same);
     markCopied(w, d, env.insnIdx + 1);
     if (off !== 0) coerceSubregToSizeSx(w, d, off >> 3);
@@ -235,7 +238,7 @@ function checkBinary(env: VerifierEnv, insn: number, op: number): void {
 
 function isPlainBinary(env: VerifierEnv, insn: number, op: number): boolean {
   const { src, off, imm } = env.code;
-  const signed = off[insn] === 1 && (op === BPF_MOD || op === BPF_DIV);
+  const signed = gates.cpuV4 && off[insn] === 1 && (op === BPF_MOD || op === BPF_DIV);
   if (off[insn] !== 0 && !signed) return false;
   return (hasSource(env, insn) ? imm[insn] : src[insn]) === 0;
 }
@@ -344,12 +347,15 @@ function adjustScalar(env: VerifierEnv, insn: number, sw: Int32Array, s: number,
   const alu32 = !is64(env, insn);
   if (isComputable(sw, s, op, alu32)) {
     if (isSanitized(op)) sanitizeScalarAlu(env, insn);
-    if ((op === BPF_AND || op === BPF_OR) && tnumIsConst(sw, s)) forkTruthValue(env, insn, d);
+    if ((op === BPF_AND || op === BPF_OR) && gates.forkedMasks && tnumIsConst(sw, s)) {
+      forkTruthValue(env, insn, d);
+    }
     scalarOp(w, d, sw, s, op, alu32);
   } else {
     markUnknown(env, w, d);
   }
-  if (op === BPF_ADD && !alu32 && env.bpfCapable) linkSum(env, insn, d, sw, s);
+  if (op === BPF_ADD && !alu32 && env.bpfCapable && gates.linkedHistory)
+    linkSum(env, insn, d, sw, s);
   else clearScalarId(w, d);
 }
 

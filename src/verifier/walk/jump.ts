@@ -1,4 +1,5 @@
 /** Conditional jumps and may_goto (check_cond_jmp_op). */
+import { gates } from '../gates.ts';
 import {
   BPF_JA,
   BPF_JCOND,
@@ -44,7 +45,12 @@ import {
   scalarBranchTaken,
 } from '../value/refine.ts';
 import { tnumEqualsConst } from '../value/tnum.ts';
-import { LinkedRegs, collectLinkedRegs, syncLinkedRegs } from './linked-registers.ts';
+import {
+  LinkedRegs,
+  collectLinkedRegs,
+  syncEqualScalars,
+  syncLinkedRegs,
+} from './linked-registers.ts';
 import { markPtrNotNull, markPtrOrNullRegs, regNotNull } from './null-marks.ts';
 import { hasSource, opOf } from './operands.ts';
 import { isPacketPointerAny, matchPacketPointers, packetBranchTaken } from './packet-range.ts';
@@ -168,6 +174,7 @@ function collectLinked(env: VerifierEnv, insn: number): void {
   const w = env.regs;
   const d = regAt(env.code.dst[insn]!);
   linked.count = 0;
+  if (!gates.linkedHistory) return;
   if (hasSource(env, insn)) {
     const s = regAt(env.code.src[insn]!);
     if (isLinked(w, s)) collectLinkedRegs(env.state, w[s + ID]!, linked);
@@ -237,6 +244,11 @@ function syncBothWays(env: VerifierEnv, other: VerifierState, r: number): void {
   const w = env.regs;
   const ow = other.frame.words;
   if (!isLinked(w, r) || w[r + ID] !== ow[r + ID]) return;
+  if (!gates.linkedHistory) {
+    syncEqualScalars(env.state, w, r);
+    syncEqualScalars(other, ow, r);
+    return;
+  }
   syncLinkedRegs(env.state, w, r, linked);
   syncLinkedRegs(other, ow, r, linked);
 }

@@ -2,6 +2,8 @@
  * Scalars that hold the same value, or values a constant apart, share an id: what a comparison
  * tells of one is true of all.
  */
+import { gates } from '../gates.ts';
+import { eachReg } from '../state/each-reg.ts';
 import type { VerifierEnv } from '../env.ts';
 import { isSpilled } from '../mem/slots.ts';
 import {
@@ -93,6 +95,10 @@ export class LinkedRegs {
  */
 export function assignScalarIdBeforeMov(env: VerifierEnv, w: Int32Array, s: number): void {
   if (w[s + TYPE] !== SCALAR_VALUE) return;
+  if (!gates.linkedNarrowing) {
+    if (w[s + ID] === 0) w[s + ID] = env.newId();
+    return;
+  }
   if ((w[s + ID]! & BPF_ADD_CONST) !== 0) clearScalarId(w, s);
   if (w[s + ID] === 0 && !tnumIsConst(w, s)) w[s + ID] = env.newId();
 }
@@ -146,6 +152,17 @@ export function syncLinkedRegs(
     if ((w === kw && r === k) || w[r + TYPE] !== SCALAR_VALUE) continue;
     if (idOf(w, r) === idOf(kw, k)) syncLinked(w, r, kw, k);
   }
+}
+
+/**
+ * What is known of record `(kw, k)` holds for every scalar of `state` with its id, of which older
+ * kernels kept no list (find_equal_scalars).
+ */
+export function syncEqualScalars(state: VerifierState, kw: Int32Array, k: number): void {
+  eachReg(state, (w, r) => {
+    const isEqual = w[r + TYPE] === SCALAR_VALUE && w[r + ID] === kw[k + ID];
+    if (isEqual && (w !== kw || r !== k)) copyRegister(w, r, kw, k);
+  });
 }
 
 function syncLinked(w: Int32Array, r: number, kw: Int32Array, k: number): void {

@@ -1,3 +1,4 @@
+import { gates } from '../gates.ts';
 import { helperContract } from '../../abi/index.ts';
 import {
   BPF_ABS,
@@ -235,7 +236,8 @@ function checkCall(env: VerifierEnv, insn: number, op: number): Step {
 function isAllowedUnderLock(env: VerifierEnv, insn: number): boolean {
   const { code } = env;
   if (code.src[insn] === 0) return helperContract(code.imm[insn]!)?.leaves === 'spin_lock';
-  return code.src[insn] === BPF_PSEUDO_CALL || (code.off[insn] === 0 && isGraphKfunc(env, insn));
+  if (code.src[insn] === BPF_PSEUDO_CALL) return gates.locksAcrossFunctions;
+  return code.off[insn] === 0 && isGraphKfunc(env, insn);
 }
 
 function checkExit(env: VerifierEnv, insn: number, op: number): Step {
@@ -261,7 +263,7 @@ function checkExit(env: VerifierEnv, insn: number, op: number): Step {
 /** What must not be open any more when the outermost function is left. */
 function endFunction(env: VerifierEnv, isThrow: boolean): void {
   const state = env.state;
-  if (isThrow || state.curframe === 0) {
+  if (isThrow || state.curframe === 0 || !gates.locksAcrossFunctions) {
     if (state.activeLock !== 0) {
       env.reject('EINVAL', isThrow ? flow.throw_under_lock() : flow.exit_under_lock());
     }

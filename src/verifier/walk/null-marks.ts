@@ -1,4 +1,5 @@
 /** Pointers that may be NULL, once they were compared with it. */
+import { gates } from '../gates.ts';
 import { mapRules } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
@@ -61,9 +62,19 @@ const NEVER_NULL = new Set([
   CONST_PTR_TO_MAP,
 ]);
 
+/** Of these older kernels knew it. */
+const OLDER_NEVER_NULL = new Set([
+  PTR_TO_SOCKET,
+  PTR_TO_TCP_SOCK,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_MAP_KEY,
+  PTR_TO_SOCK_COMMON,
+]);
+
 /** True if the pointer cannot be NULL (reg_not_null). */
 export function regNotNull(w: Int32Array, r: number): boolean {
   const type = w[r + TYPE]!;
+  if (!gates.trustedPointers) return OLDER_NEVER_NULL.has(type);
   if (mayBeNull(type)) return false;
   if (!slt(-BPF_MAX_VAR_OFF, -1, w[r + SMIN]!, w[r + SMIN + 1]!)) return false;
   if (!slt(w[r + SMAX]!, w[r + SMAX + 1]!, BPF_MAX_VAR_OFF, 0)) return false;

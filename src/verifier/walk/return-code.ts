@@ -1,10 +1,18 @@
+import { gates } from '../gates.ts';
 import { BPF_LSM_CGROUP, BPF_PROG_TYPE_LSM } from '../../abi/generated/6.12/constants.ts';
 import type { ReturnRange } from '../../abi/return-range.ts';
 import { returnRange, returnsNothing } from '../../abi/return-range.ts';
-import { foundRangeText, rangeContains } from '../call/return-range.ts';
+import {
+  bitsText,
+  foundRangeText,
+  isWithinBits,
+  knownBitsText,
+  rangeContains,
+} from '../call/return-range.ts';
 import type { VerifierEnv } from '../env.ts';
 import { typeText } from '../log/print-state.ts';
 import { isPointerValue } from '../mem/pointers.ts';
+import type { Message } from '../messages/message.ts';
 import { returns } from '../messages/return.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import { checkRegArg } from '../prune/liveness.ts';
@@ -38,7 +46,7 @@ export function checkReturnCode(env: VerifierEnv, regno: number, regName: string
     targetIsVoid,
     target: env.attachName,
   });
-  if (range === 'any') return;
+  if (range === 'any' || isFreeInOlder(env, range)) return;
   if (range === 'unsupported') env.reject('ENOTSUPP');
   enforce(env, regno, regName, range, 'At program exit');
 }
@@ -57,18 +65,60 @@ function enforce(
   range: ReturnRange,
   place: string,
 ): void {
+  const message = gates.returnRanges
+    ? outOfRange(env, regno, regName, range, place)
+    : outOfKnownBits(env, regno, regName, range, place);
+  if (!message) return;
+  if (!isVoidCgroupHook(env)) env.reject('EINVAL', message);
+  if (env.talking) env.say(message);
+  env.reject('EINVAL', returns.void_hook());
+}
+
+/** What is wrong with a value, or undefined. */
+function outOfRange(
+  env: VerifierEnv,
+  regno: number,
+  regName: string,
+  range: ReturnRange,
+  place: string,
+): Message | undefined {
   const w = env.regs;
   const r = regAt(regno);
   if (w[r + TYPE] !== SCALAR_VALUE) {
     env.reject('EINVAL', returns.not_known(place, regno, typeText(w[r + TYPE]!)));
   }
   markChainPrecision(env, regno);
-  if (rangeContains(range, w, r, range.bits32 === true)) return;
-  const found = foundRangeText(w, r);
-  const message = returns.out_of_range(place, regName, found, range.min, range.max);
-  if (!isVoidCgroupHook(env)) env.reject('EINVAL', message);
-  if (env.talking) env.say(message);
-  env.reject('EINVAL', returns.void_hook());
+  if (rangeContains(range, w, r, range.bits32 === true)) return undefined;
+  return returns.out_of_range(place, regName, foundRangeText(w, r), range.min, range.max);
+}
+
+/** How older kernels name the places. */
+const OLDER_PLACES: Readonly<Record<string, readonly [where: string, what: string]>> = {
+  'At async callback return': ['In async callback', 'async callback'],
+};
+
+/** The same before there were ranges. */
+function outOfKnownBits(
+  env: VerifierEnv,
+  regno: number,
+  regName: string,
+  range: ReturnRange,
+  place: string,
+): Message | undefined {
+  const w = env.regs;
+  const r = regAt(regno);
+  const [where, what] = OLDER_PLACES[place] ?? [place, 'program exit'];
+  if (w[r + TYPE] !== SCALAR_VALUE) {
+    env.reject('EINVAL', returns.older_not_known(where, regno, typeText(w[r + TYPE]!)));
+  }
+  if (isWithinBits(range, w, r)) return undefined;
+  return returns.older_out_of_range(what, regName, knownBitsText(w, r), bitsText(range));
+}
+
+/** What an LSM hook returns was not looked at. */
+function isFreeInOlder(env: VerifierEnv, range: ReturnRange | string): boolean {
+  if (gates.returnRanges || typeof range === 'string') return false;
+  return env.programType === BPF_PROG_TYPE_LSM && env.expectedAttachType !== BPF_LSM_CGROUP;
 }
 
 /** Programs of LSM hooks without value that run per cgroup have one value to return. */

@@ -1,4 +1,4 @@
-import { helperContract } from '../../../abi/index.ts';
+import { helperContract, operationsThatMay } from '../../../abi/index.ts';
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../isa/index.ts';
 import { BASE_TYPE_MASK, PTR_TO_CTX, TYPE } from '../../state/layout.ts';
 import { calledName, isCall } from '../insn.ts';
@@ -149,7 +149,19 @@ export const callCauses: CauseTable = {
   }),
   'kfunc.not_allowed': (s) => ({
     problem: `Programs of this type may not call ${text(s, 0)}().`,
-    advice: [`\`beeyard proto ${text(s, 0)}\` lists the program types that may.`],
+    advice: [
+      `\`beeyard proto ${text(s, 0)}\` lists the program types that may, ` +
+        '`beeyard kfuncs --prog` what this one may.',
+    ],
+  }),
+  'extension.kfunc_not_allowed': (s) => ({
+    problem:
+      `Linux 6.12 loads this program, but ${text(s, 0)}() fails when it runs in ${text(s, 1)}: ` +
+      `it wants ${text(s, 2)}, and there ${text(s, 3)} is set. sched_ext would stop the scheduler.`,
+    advice: [
+      `Call it in ${operationsThatMay(text(s, 0), s.env.profile.modules).join(', ')}.`,
+      '`beeyard kfuncs --prog TABLE.MEMBER` lists what an operation may call.',
+    ],
   }),
   'kfunc.possibly_null': (s) => ({
     problem: `Argument ${number(s, 0) + 1} may be NULL, and the function does not take NULL.`,

@@ -15,7 +15,8 @@ const TABLE: readonly LoaderWords[] = [
     code: 'loader.memlock',
     cause: 'privilege',
     regex: /RLIMIT_MEMLOCK|memlock|remove(?:_|Mem)lock|rlimit.*(?:increase|too low)/i,
-    problem: 'The memory a process may lock is too small for maps and programs (kernels before 5.11).',
+    problem:
+      'The memory a process may lock is too small for maps and programs (kernels before 5.11).',
     advice: [
       'Raise RLIMIT_MEMLOCK: `ulimit -l unlimited`, setrlimit(), LimitMEMLOCK=infinity in a unit.',
     ],
@@ -45,7 +46,8 @@ const TABLE: readonly LoaderWords[] = [
   {
     code: 'loader.btf_refused',
     cause: 'loader-or-btf',
-    regex: /Error loading (?:\.BTF into kernel|BTF:)|BTF is required, but is missing or corrupted|load btf: /i,
+    regex:
+      /Error loading (?:\.BTF into kernel|BTF:)|BTF is required, but is missing or corrupted|load btf: /i,
     problem: "The kernel refuses the object's own type information.",
     advice: [
       'Kernel and compiler differ in age: libbpf of the same age cleans up what old kernels do not ' +
@@ -55,14 +57,18 @@ const TABLE: readonly LoaderWords[] = [
   {
     code: 'loader.no_symbol',
     cause: 'loader-or-btf',
-    regex: /extern (?:\(\w+ ksym\) )?'([^']+)':? (?:\(strong\):? )?not (?:found|resolved)|extern \(\w+ ksym\) '[^']+': (?:not found|func_proto)/i,
+    regex:
+      /extern (?:\(\w+ ksym\) )?'([^']+)':? (?:\(strong\):? )?not (?:found|resolved)|extern \(\w+ ksym\) '[^']+': (?:not found|func_proto)/i,
     problem: 'A kernel function or variable the program names is not in this kernel.',
-    advice: ['Declare it `__weak` and ask bpf_ksym_exists() before using it, or use a newer kernel.'],
+    advice: [
+      'Declare it `__weak` and ask bpf_ksym_exists() before using it, or use a newer kernel.',
+    ],
   },
   {
     code: 'loader.map_refused',
     cause: 'map-not-compatible',
-    regex: /(?:failed to create|Error in bpf_create_map_xattr|map create:|creating map|bpf_create_map).*/i,
+    regex:
+      /(?:failed to create|Error in bpf_create_map_xattr|map create:|creating map|bpf_create_map).*/i,
     problem: 'A map could not be created, so no program was looked at.',
     advice: [
       'EPERM: privileges or RLIMIT_MEMLOCK. EINVAL: sizes, flags or a map type this kernel lacks. ' +
@@ -93,7 +99,8 @@ const TABLE: readonly LoaderWords[] = [
   {
     code: 'loader.eperm',
     cause: 'privilege',
-    regex: /operation not permitted|permission denied|\bEPERM\b|\bEACCES\b|-1\b.*(?:EPERM)|: -1\)?$|errno=1\b/i,
+    regex:
+      /operation not permitted|permission denied|\bEPERM\b|\bEACCES\b|-1\b.*(?:EPERM)|: -1\)?$|errno=1\b/i,
     problem: 'The loader lacks a privilege: the verifier has not even begun.',
     advice: [
       'Run as root, or with CAP_BPF and CAP_PERFMON (tracing) or CAP_NET_ADMIN (networking).',
@@ -116,7 +123,8 @@ const TABLE: readonly LoaderWords[] = [
   {
     code: 'loader.unknown_type',
     cause: 'loader-or-btf',
-    regex: /(?:missing|unrecognized|unknown).*(?:SEC|section|program type)|no such (?:program|section)/i,
+    regex:
+      /(?:missing|unrecognized|unknown).*(?:SEC|section|program type)|no such (?:program|section)/i,
     problem: 'The loader does not know what kind of program this is.',
     advice: ['Check the section name against the table of libbpf.'],
   },

@@ -8,7 +8,12 @@ import { dynptrMessages } from '../../messages/dynptr.ts';
 import { finish } from '../../messages/finish.ts';
 import { flow } from '../../messages/flow.ts';
 import { jump } from '../../messages/jump.ts';
-import { graphMessages, iterMessages, kfuncMessages, regionMessages } from '../../messages/kfunc.ts';
+import {
+  graphMessages,
+  iterMessages,
+  kfuncMessages,
+  regionMessages,
+} from '../../messages/kfunc.ts';
 import { load } from '../../messages/load.ts';
 import { lockMessages } from '../../messages/lock.ts';
 import { mapMessages } from '../../messages/map.ts';

@@ -15,13 +15,7 @@ import {
 } from '../../../isa/index.ts';
 import { VerifierEnv } from '../../env.ts';
 import type { Message } from '../../messages/message.ts';
-import {
-  MAX_REGS,
-  REG_SIZE,
-  REG_WORDS,
-  regAt,
-  SCALAR_VALUE,
-} from '../../state/layout.ts';
+import { MAX_REGS, REG_SIZE, REG_WORDS, regAt, SCALAR_VALUE } from '../../state/layout.ts';
 import type { LineInfo } from '../../types.ts';
 import { ADDS_NUMBER, PathRecorder, type Place } from '../trace.ts';
 import { fieldsOf } from './insn-text.ts';
