@@ -74,7 +74,7 @@ export function convertAccesses(draft: Draft): void {
   const context = kernelContext(env.programType);
   const knowsTimestampType = looksAtTimestampType(draft);
   const ends = epilogue && new Epilogue(draft, epilogue);
-  draft.rewrite((insn, _, subprog) => {
+  draft.rewrite((insn, subprog) => {
     if (subprog === 0 && ends && insn.op === (BPF_JMP | BPF_EXIT)) return ends.instead();
     return convertOne(draft, insn, context, knowsTimestampType);
   });
