@@ -4,9 +4,11 @@
  * made of it: a hash of that is recorded. The tests of the table (test_verifier) are asked about, too,
  * and compared. What differs is printed.
  *
- *   node scripts/corpus/record-xlated.mjs [--answers FILE] [--machines N] [--limit SECONDS]
+ *   node scripts/corpus/record-xlated.mjs [--only PATTERN] [--answers FILE] [--machines N]
+ *     [--limit SECONDS]
  *
- * FILE keeps the kernel's answers: if it is there, no machine is asked.
+ * PATTERN: names (OBJECT:PROGRAM, test_verifier:NUMBER) it matches. FILE keeps the kernel's answers: if
+ * it is there, no machine is asked.
  */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +18,7 @@ import { chooseAccelerator, missingTools } from '../vm/machine.mjs';
 import { askXlated } from '../vm/xlated.mjs';
 import { openBeeyard, unitName, unitsOf } from './beeyard.mjs';
 import { compiledSelftests } from './compile.mjs';
-import { capabilitiesOf, inputOf } from './judge.mjs';
+import { OTHER_CAPABILITIES, capabilitiesOf, inputOf } from './judge.mjs';
 import { legacyLoads, legacyTests } from './legacy.mjs';
 import { progress } from './progress.mjs';
 import { COLUMNS, FIXTURES, csvCell, recordName, recorded } from './recorded.mjs';
@@ -28,6 +30,7 @@ const MODES = ['privileged', 'unprivileged'];
 
 const { values: options } = parseArgs({
   options: {
+    only: { type: 'string', default: '' },
     answers: { type: 'string' },
     machines: { type: 'string', default: '2' },
     limit: { type: 'string', default: '3600' },
@@ -37,11 +40,16 @@ const { values: options } = parseArgs({
 const beeyard = await openBeeyard();
 const folder = await compiledSelftests();
 const rows = Object.fromEntries(MODES.map((mode) => [mode, recorded(mode)]));
-const groups = readdirSync(folder)
-  .filter((file) => file.endsWith('.o'))
-  .flatMap((file) => MODES.map((mode) => questionsOf(file, mode)))
+const only = new RegExp(options.only);
+const objects = readdirSync(folder).filter(
+  (file) => file.endsWith('.o') && !OTHER_CAPABILITIES.has(file),
+);
+const groups = [
+  ...objects.flatMap((file) => MODES.map((mode) => questionsOf(file, mode))),
+  ...tableQuestions(),
+]
+  .map((group) => group.filter(({ name }) => only.test(name)))
   .filter((group) => group.length > 0);
-groups.push(...tableQuestions());
 const answers = options.answers && existsSync(options.answers) ? readAnswers() : await ask();
 compareAll();
 for (const mode of MODES) writeRows(mode);

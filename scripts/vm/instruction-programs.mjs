@@ -34,6 +34,7 @@ const PROGRAMS = [
     name: 'a far jump',
     text: 'r0 = *(u32 *)(r1 + 0)\nif r0 == 3 goto +1\ngotol +2\nr0 = 7\nr0 = r0\nexit',
   },
+  { name: 'number of the CPU and time', text: 'call 8\ncall 118\ncall 5\ncall 7\nr0 = 0\nexit' },
   { name: 'the first instruction is counted', text: 'may_goto +1\ngoto -2\nr0 = 0\nexit' },
   {
     name: 'counted in two functions',
