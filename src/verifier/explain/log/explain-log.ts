@@ -1,7 +1,8 @@
 import type { KernelProfile } from '../../../abi/index.ts';
 import type { Message } from '../../messages/message.ts';
 import { causeOf } from '../causes.ts';
-import { explanationOf, stepsOf, wantedPlaces } from '../explain.ts';
+import { explanationOf, stepsOf, wantedPlaces, withEnds } from '../explain.ts';
+import { callsOnTheWay } from '../lineage.ts';
 import type { ExplainedInsn, Explanation } from '../types.ts';
 import { cleanLog } from './clean.ts';
 import { type LogLine, readLine } from './lines.ts';
@@ -68,12 +69,14 @@ function explained(message: Message, walk: RebuiltWalk): Explanation {
   const { path } = walk;
   const cause = causeOf({ message, env: path.env, path });
   const steps = stepsOf(cause, path);
+  const calls = callsOnTheWay(path, cause.since ? [] : steps);
   const texts = new Map<number, string>();
-  for (const [serial, place] of wantedPlaces(cause.subject, steps, path)) {
+  for (const [serial, place] of wantedPlaces(cause.subject, [...steps, ...calls], path)) {
     texts.set(serial, walk.valueOf(place, serial - 1));
   }
   const insn = path.insns[path.length - 1] ?? -1;
-  const explanation = explanationOf({ insn }, message, cause, steps, path, { texts });
+  const history = withEnds(steps, calls, path, texts);
+  const explanation = explanationOf({ insn }, message, cause, history, path, { texts });
   const asLogged = <T extends ExplainedInsn>(one: T): T => ({
     ...one,
     text: walk.texts.get(one.insn) ?? '',
