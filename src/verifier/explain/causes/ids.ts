@@ -67,7 +67,7 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'call.packet_access call.trampoline_only call.func_ip_program call.lsm_void_retval',
   'kfunc-not-allowed':
     'kfunc.not_gpl kfunc.not_allowed kfunc.device_bound kfunc.css_task kfunc.no_packet_write ' +
-    'kfunc.remove_in_callback',
+    'kfunc.remove_in_callback extension.kfunc_not_allowed extension.kfunc_not_portable',
   'too-complex':
     'flow.too_large flow.jumps_too_complex flow.async_jumps_too_complex call.loop_limit',
   'infinite-loop': 'flow.back_edge',
