@@ -19,6 +19,12 @@ const SINCE = {
   referencedKptrs: '6.4',
   /** A pointer argument must be loaded whole. */
   wholePointerArguments: '6.12',
+  /** What must be precise is followed through calls, and in every frame at once. */
+  framedPrecision: '6.4',
+  /** Functions may call themselves as far as the graph goes: the call stack's limit ends it. */
+  callsMayLoop: '6.4',
+  /** That a program's type must not call a helper is said so; earlier the helper was unknown. */
+  helperNotForType: '6.8',
   /** Locks may be held when one of the program's own functions returns. */
   locksAcrossFunctions: '6.7',
   /** The log tells values short: constants without a mask, no `off=0`, decimal or hexadecimal. */
@@ -41,6 +47,8 @@ const SINCE = {
   forkedMasks: '6.12',
   /** What a program returns is held against ranges; earlier against known bits. */
   returnRanges: '6.8',
+  /** Global functions are verified when something calls them, and named. */
+  lazyGlobals: '6.8',
   /** That a size may be 0 has words of its own. */
   zeroSizeWords: '6.8',
   /** BPF_F_TEST_REG_INVARIANTS */

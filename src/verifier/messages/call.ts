@@ -3,6 +3,7 @@ import { defineMessages } from './message.ts';
 /** What calls of helpers say: which may be called, what their arguments must be. */
 export const callMessages = defineMessages('call', {
   invalid_func: (name: string, id: number) => `invalid func ${name}#${id}`,
+  unknown_func: (name: string, id: number) => `unknown func ${name}#${id}`,
   wrong_program_type: (name: string, id: number) =>
     `program of this type cannot use helper ${name}#${id}`,
   gpl_only: () => 'cannot call GPL-restricted function from non-GPL compatible program',
