@@ -15,8 +15,14 @@ const SINCE = {
   btfNeedsCapability: '6.2',
   /** Constants may be stored to the context. */
   contextStoreImm: '6.3',
+  /** Two states' registers are compared up to the numbers of their ids, spilled ones too. */
+  relatedStates: '6.3',
   /** A __kptr is a referenced one; earlier it was __kptr_ref, and __kptr meant __kptr_untrusted. */
   referencedKptrs: '6.4',
+  /** OR, XOR and MUL of two unknown numbers have bounds. */
+  unknownOperands: '6.11',
+  /** States are kept before the history of jumps grows long. */
+  shortHistory: '6.12',
   /** A pointer argument must be loaded whole. */
   wholePointerArguments: '6.12',
   /** What must be precise is followed through calls, and in every frame at once. */
@@ -25,6 +31,8 @@ const SINCE = {
   callsMayLoop: '6.4',
   /** That a program's type must not call a helper is said so; earlier the helper was unknown. */
   helperNotForType: '6.8',
+  /** States of a loop are compared to the bit, and some are kept whatever heuristics say. */
+  loopStates: '6.7',
   /** Locks may be held when one of the program's own functions returns. */
   locksAcrossFunctions: '6.7',
   /** The log tells values short: constants without a mask, no `off=0`, decimal or hexadecimal. */
@@ -49,6 +57,8 @@ const SINCE = {
   returnRanges: '6.8',
   /** Global functions are verified when something calls them, and named. */
   lazyGlobals: '6.8',
+  /** Ranges of two numbers are compared, and deduced from each other until nothing is new. */
+  comparedRanges: '6.8',
   /** That a size may be 0 has words of its own. */
   zeroSizeWords: '6.8',
   /** BPF_F_TEST_REG_INVARIANTS */

@@ -52,7 +52,10 @@ function checkCallbackReturn(env: VerifierEnv, callee: FuncState): void {
   if (!gates.returnRanges) {
     if (isWithinBits(range, w, 0)) return;
     const bits = knownBitsText(w, 0);
-    env.reject('EINVAL', returns.older_out_of_range('callback return', 'R0', bits, bitsText(range)));
+    env.reject(
+      'EINVAL',
+      returns.older_out_of_range('callback return', 'R0', bits, bitsText(range)),
+    );
   }
   if (rangeContains(range, w, 0, false)) return;
   const found = foundRangeText(w, 0);

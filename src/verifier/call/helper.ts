@@ -80,7 +80,9 @@ function findPrototype(env: VerifierEnv, id: number): HelperPrototype {
   }
   const proto = helperPrototype(env, id);
   if (!proto) {
-    const words = gates.helperNotForType ? callMessages.wrong_program_type : callMessages.unknown_func;
+    const words = gates.helperNotForType
+      ? callMessages.wrong_program_type
+      : callMessages.unknown_func;
     env.reject('EINVAL', words(helperText(id), id));
   }
   return proto;

@@ -44,8 +44,7 @@ export const precision = defineMessages('precision', {
   forced_slot: (frame: number, off: number) =>
     `force_precise: frame${frame}: forcing fp${off} to be precise`,
   bug_regs: (mask: number) => `BUG regs ${hex(mask)}`,
-  bug_slots: (low: number, high: number) =>
-    `BUG stack slots ${hex64(low, high)}`,
+  bug_slots: (low: number, high: number) => `BUG stack slots ${hex64(low, high)}`,
   bug_enter: (frame: number) => `BUG subprog enter from frame ${frame}`,
   bug_exit: (frame: number) => `BUG subprog exit from frame ${frame}`,
   bug_entry: (subprog: number, regs: number, low: number, high: number) =>

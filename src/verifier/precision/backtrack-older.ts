@@ -30,6 +30,7 @@ import { isSubprogCall } from '../cfg/calls.ts';
 import type { VerifierEnv } from '../env.ts';
 import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { precision } from '../messages/precision.ts';
+import { prune } from '../messages/prune.ts';
 import {
   FRAME_POINTER,
   REG_SIZE,
@@ -53,12 +54,18 @@ export function backtrackEachOlder(env: VerifierEnv): void {
   const regs = wanted.regs.slice();
   const slots = [wanted.slotsLow.slice(), wanted.slotsHigh.slice()];
   wanted.reset();
-  for (let frame = 0; frame <= frames; frame++) {
+  for (let frame = frames; frame >= 0; frame--) {
     for (let n = 0; n < FRAME_POINTER; n++) {
-      if ((regs[frame]! >> n) & 1) backtrackOlder(env, frame, n, -1);
+      if (!((regs[frame]! >> n) & 1)) continue;
+      if (env.logLevel & BPF_LOG_LEVEL2) env.say(prune.propagating(frame, [`r${n}`]));
+      backtrackOlder(env, frame, n, -1);
     }
+    const { words } = env.state.frameAt(frame);
     for (let spi = 0; spi < 64; spi++) {
-      if ((slots[spi >> 5]![frame]! >> (spi & 31)) & 1) backtrackOlder(env, frame, -1, spi);
+      if (!((slots[spi >> 5]![frame]! >> (spi & 31)) & 1)) continue;
+      const name = `fp${-(spi + 1) * REG_SIZE}`;
+      if (env.logLevel & BPF_LOG_LEVEL2) env.say(prune.propagating(frame, [name]));
+      if (isSpilledScalar(words, spi)) backtrackOlder(env, frame, -1, spi);
     }
   }
 }
@@ -99,7 +106,12 @@ function follow(env: VerifierEnv, frame: number): void {
 }
 
 /** Goes back to the first instruction of `state`; false where backtracking does not know. */
-function overState(env: VerifierEnv, state: VerifierState, last: number, isFirst: boolean): boolean {
+function overState(
+  env: VerifierEnv,
+  state: VerifierState,
+  last: number,
+  isFirst: boolean,
+): boolean {
   const { history } = env;
   const start = state.historyStart;
   let end = state.historyEnd;
@@ -132,11 +144,7 @@ function markWanted(env: VerifierEnv, frame: FuncState): boolean | undefined {
   for (let spi = 0; spi < 64; spi++) {
     if (!wanted.hasSlot(wanted.frame, spi)) continue;
     if (spi >= frame.slots) return undefined;
-    const r = slotAt(spi);
-    const isScalar =
-      slotType(frame.words, r, REG_SIZE - 1) === STACK_SPILL &&
-      frame.words[r + TYPE] === SCALAR_VALUE;
-    if (!isScalar) wanted.clearSlot(wanted.frame, spi);
+    if (!isSpilledScalar(frame.words, spi)) wanted.clearSlot(wanted.frame, spi);
     else if (markSlotPrecise(frame, spi)) news = true;
   }
   if (env.logLevel & BPF_LOG_LEVEL2) {
@@ -146,6 +154,11 @@ function markWanted(env: VerifierEnv, frame: FuncState): boolean | undefined {
     env.observer?.otherState?.(words, frame);
   }
   return news;
+}
+
+function isSpilledScalar(w: Int32Array, spi: number): boolean {
+  const r = slotAt(spi);
+  return slotType(w, r, REG_SIZE - 1) === STACK_SPILL && w[r + TYPE] === SCALAR_VALUE;
 }
 
 /** Every scalar of every checkpoint before `state` is precise (mark_all_scalars_precise). */
