@@ -9,6 +9,8 @@ const SINCE = {
   allTypeFlags: '6.2',
   /** Memory of a ring buffer is called so; earlier 'alloc_mem'. */
   ringbufWord: '6.2',
+  /** A write over a dynptr destroys it. */
+  dynptrOverwrites: '6.2',
   /** Pointers are trusted, protected by RCU, or not; programs own objects. */
   trustedPointers: '6.2',
   /** Pointers to types of BTF are read only with CAP_PERFMON, kernel types by GPL programs. */

@@ -3,6 +3,7 @@
  * touch. The two slots of one share an id; slices (PTR_TO_MEM of bpf_dynptr_data) remember it.
  */
 import type { VerifierEnv } from '../../env.ts';
+import { gates } from '../../gates.ts';
 import { dynptrText } from '../../log/print-state.ts';
 import { checkMemAccess } from '../../mem/access.ts';
 import { dynptrMessages } from '../../messages/dynptr.ts';
@@ -42,6 +43,7 @@ import { markKnownZero } from '../../value/bounds.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
 import { ARG_PTR_TO_DYNPTR, DYNPTR_TYPE_FLAG_MASK } from '../arg-types.ts';
 import { acquireReference, releaseReference } from '../effects.ts';
+import { processDynptrOlder } from './dynptr-older.ts';
 import { destroyIfDynptrStackSlot, isRefcounted, resetSlots } from './dynptr-slots.ts';
 
 /** Slots a dynptr takes on the stack. */
@@ -56,7 +58,7 @@ export const SPI_UNTRACKED = -2;
 const ALL_DYNPTR = STACK_DYNPTR * 0x0101_0101;
 
 /** The frame a stack pointer points into. */
-function frameOf(env: VerifierEnv, w: Int32Array, r: number): FuncState {
+export function frameOf(env: VerifierEnv, w: Int32Array, r: number): FuncState {
   return env.state.frameAt(w[r + FRAMENO]!);
 }
 
@@ -122,7 +124,7 @@ export function dynptrTypeFlag(dynptrType: number): number {
   }
 }
 
-function markDynptr(
+export function markDynptr(
   w: Int32Array,
   r: number,
   dynptrType: number,
@@ -223,7 +225,7 @@ function isInitialized(env: VerifierEnv, w: Int32Array, r: number): boolean {
   return isWholeDynptrSlot(words, spi) && isWholeDynptrSlot(words, spi - 1);
 }
 
-function isWholeDynptrSlot(words: Int32Array, spi: number): boolean {
+export function isWholeDynptrSlot(words: Int32Array, spi: number): boolean {
   const types = slotAt(spi) + SLOT_TYPES;
   return words[types] === ALL_DYNPTR && words[types + 1] === ALL_DYNPTR;
 }
@@ -277,6 +279,10 @@ export function processDynptrFunc(
   argType: number,
   cloneRefObjId: number,
 ): void {
+  if (!gates.dynptrOverwrites) {
+    processDynptrOlder(env, regno, insn, argType);
+    return;
+  }
   const r = regAt(regno);
   const type = env.regs[r + TYPE]!;
   if (type !== PTR_TO_STACK && type !== CONST_PTR_TO_DYNPTR) {
