@@ -25,6 +25,8 @@ const SINCE = {
   functionAddresses: '6.4',
   /** A __kptr is a referenced one; earlier it was __kptr_ref, and __kptr meant __kptr_untrusted. */
   referencedKptrs: '6.4',
+  /** The number of a CPU is below that of all. */
+  cpuNumberRange: '6.10',
   /** One call may visit now this map, now that. */
   forEachOfAnyMap: '6.10',
   /** OR, XOR and MUL of two unknown numbers have bounds. */

@@ -22,7 +22,10 @@ export function resolveKernelSymbol(env: VerifierEnv, insn: number): void {
   const symbol = btf.type(id);
   if (symbol.kind === 'func' && gates.functionAddresses)
     return set(env, insn, PTR_TO_MEM | MEM_RDONLY, 0);
-  if (symbol.kind !== 'var') env.reject('EINVAL', load.symbol_kind(id));
+  if (symbol.kind !== 'var') {
+    const reason = gates.functionAddresses ? load.symbol_kind : load.symbol_no_variable;
+    env.reject('EINVAL', reason(id));
+  }
   const resolved = btf.resolved(symbol.type);
   const composite = resolved.kind === 'struct' || resolved.kind === 'union';
   if (isPerCpu(btf, id)) set(env, insn, PTR_TO_BTF_ID | MEM_PERCPU, symbol.type);
