@@ -21,6 +21,8 @@ const EXAMPLES = [
   'examples/firewall-ts/firewall.bpf.ts',
   'examples/typed-import/ratelimit.bpf.c',
   'examples/quantiles/quantiles.bpf.c',
+  'examples/classifier/wildcard.bpf.c',
+  'examples/classifier/classifier.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -1,12 +1,12 @@
 /**
  * Compiles the AssemblyScript of this repository and writes what is made by listing folders.
  *
- *   src/runtime/{core,maps,helpers}   → src/runtime/generated/runtime.ts        (base64, not committed)
+ *   src/runtime/{core,maps,helpers,kfuncs} → src/runtime/generated/runtime.ts   (base64, not committed)
  *   src/engine/interpreter/core       → src/engine/interpreter/generated/interpreter.ts
  *   src/abi/maps/<type>.ts            → src/abi/maps/index.ts                    (committed)
  *
- * Every exported function of a file in src/runtime/maps and src/runtime/helpers becomes an export of
- * the module, so adding a map type or a helper means adding a file. Nothing is done when the inputs
+ * Every exported function of a file in src/runtime/{maps,helpers,kfuncs} becomes an export of the
+ * module, so adding a map type, a helper or a kernel function means adding a file. Nothing is done when the inputs
  * are unchanged. `--force` compiles anyway; `--check` only says whether something would change.
  */
 import { createHash } from 'node:crypto';
@@ -83,10 +83,11 @@ const staticEnd = { runtime: 'INTERPRETER_STATIC_DATA', interpreter: 'REGIONS' }
 const modules = [
   {
     name: 'runtime',
-    inputs: () => ['core', 'maps', 'helpers'].flatMap((folder) => sources(`src/runtime/${folder}`)),
+    inputs: () =>
+      ['core', 'maps', 'helpers', 'kfuncs'].flatMap((folder) => sources(`src/runtime/${folder}`)),
     entry() {
       const exported = ['src/runtime/core/instance.ts', 'src/runtime/core/exports.ts']
-        .concat(sources('src/runtime/maps'), sources('src/runtime/helpers'))
+        .concat(...['maps', 'helpers', 'kfuncs'].map((folder) => sources(`src/runtime/${folder}`)))
         .filter((file) => existsSync(join(root, file)));
       const lines = exported.map((file) => `export * from '../${file.slice(0, -'.ts'.length)}';`);
       writeFileSync(join(cache, 'runtime-entry.ts'), `${lines.join('\n')}\n`);

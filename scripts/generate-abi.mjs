@@ -260,6 +260,19 @@ function readPrograms(files, selectors, read) {
   return { programs, used };
 }
 
+/** Operations that a program's calls of map helpers become. */
+const CALLED_OPS = [
+  'map_lookup_elem',
+  'map_update_elem',
+  'map_delete_elem',
+  'map_push_elem',
+  'map_pop_elem',
+  'map_peek_elem',
+  'map_redirect',
+  'map_for_each_callback',
+  'map_lookup_percpu_elem',
+];
+
 /** Map type → operations it has, and the struct behind a pointer to such a map. */
 function readMapOps(files, read) {
   const found = new Map();
@@ -268,16 +281,27 @@ function readMapOps(files, read) {
     for (const [, name, body] of text.matchAll(
       /const struct bpf_map_ops\s+(\w+)\s*=\s*\{([^}]*)\}/g,
     )) {
-      const ops = [...body.matchAll(/\.(map_\w+)\s*=\s*&?(\w+)/g)];
-      found.set(name, { ops: ops.map((match) => match[1]).sort(), id: idOf(ops) });
+      const ops = [...withMacros(body, text).matchAll(/\.(map_\w+)\s*=\s*&?(\w+)/g)];
+      const calls = ops.filter(([, op]) => CALLED_OPS.includes(op)).map(([, ...pair]) => pair);
+      const names = ops.map((match) => match[1]).sort();
+      found.set(name, { ops: names, calls: calls.sort(), id: idOf(ops) });
     }
   }
   const structs = prototypes.scanBtfIds(files);
   const table = stripComments(read('include/linux/bpf_types.h'));
   const rows = [...table.matchAll(/BPF_MAP_TYPE\((BPF_\w+),\s*(\w+)\)/g)];
   return rows.map(([, type, name]) => {
-    const { ops, id } = found.get(name);
-    return { type, ops: ops.filter((op) => op !== 'map_btf_id'), struct: structs.get(`${id}[0]`) };
+    const { ops, calls, id } = found.get(name);
+    const named = ops.filter((op) => op !== 'map_btf_id');
+    return { type, ops: named, calls, struct: structs.get(`${id}[0]`) };
+  });
+}
+
+/** Macros like BATCH_OPS(htab) stand for several members; they are defined in the same file. */
+function withMacros(body, text) {
+  return body.replaceAll(/\b(\w+_OPS)\((\w+)\)/g, (call, name) => {
+    const definition = new RegExp(`#define ${name}\\(\\w+\\)((?:.*\\\\\n)*.*)`).exec(text);
+    return definition ? definition[1].replaceAll('\\\n', ' ').replaceAll('_name##', '') : call;
   });
 }
 
@@ -455,6 +479,8 @@ function renderMapOps(rows) {
     'export interface RawMapType {',
     '  /** Members of its `struct bpf_map_ops` that are set. */',
     '  readonly ops: readonly string[];',
+    '  /** Functions behind those that calls of map helpers become. */',
+    '  readonly calls: Readonly<Record<string, string>>;',
     '  /** Struct of the kernel a pointer to such a map points to. */',
     '  readonly struct?: string;',
     '}',
@@ -462,8 +488,9 @@ function renderMapOps(rows) {
     '/** Map types by BPF_MAP_TYPE_* name. */',
     'export const rawMapTypes: Readonly<Record<string, RawMapType>> = {',
   ];
-  for (const { type, ops, struct } of rows) {
+  for (const { type, ops, calls, struct } of rows) {
     lines.push(`  ${type}: {`, '    ops: [', ...ops.map((op) => `      '${op}',`), '    ],');
+    lines.push('    calls: {', ...calls.map(([op, name]) => `      ${op}: '${name}',`), '    },');
     if (struct) lines.push(`    struct: '${struct}',`);
     lines.push('  },');
   }

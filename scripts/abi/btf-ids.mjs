@@ -76,7 +76,7 @@ function flaggedSets(words, btf, named, registered) {
 }
 
 /** Set → where it is registered, through the `struct btf_kfunc_id_set` that points to it. */
-function registrations(files) {
+export function registrations(files) {
   const found = new Map();
   for (const [, raw] of files) {
     const text = stripComments(raw);

@@ -93,6 +93,8 @@ export function structOps(files) {
       const write = member(ops, 'btf_struct_access');
       const writable = write && writableStruct(text, write);
       const helpers = member(ops, 'get_func_proto');
+      const prologues = moduleCode(text, member(ops, 'gen_prologue'));
+      const epilogues = moduleCode(text, member(ops, 'gen_epilogue'));
       found[member(body, 'name')] = {
         supported: [
           ...[...stubs.matchAll(/\.(\w+)\s*=/g)].map((match) => match[1]),
@@ -100,19 +102,45 @@ export function structOps(files) {
         ],
         ...(helpers && { helpers }),
         ...(writable && { writable }),
-        ...epiloguesOf(text, member(ops, 'gen_epilogue')),
+        ...(prologues && { prologues }),
+        ...(epilogues && { epilogues }),
       };
     }
   }
   return found;
 }
 
-/** Members whose programs get instructions put behind them: those the function names. */
-function epiloguesOf(text, name) {
-  if (!name) return {};
+/** What a function puts around programs of the members it names: `{ members, code }`. */
+function moduleCode(text, name) {
+  if (!name) return undefined;
   const start = text.search(new RegExp(`\\b${name}\\(struct bpf_insn`));
-  const condition = text.slice(start, text.indexOf('return 0', start));
-  return { epilogues: [...condition.matchAll(/"(\w+)"/g)].map((match) => match[1]) };
+  const body = text.slice(start, text.indexOf('\n}', start));
+  const condition = body.slice(0, body.indexOf('return 0'));
+  const emitted = [...body.matchAll(/\*insn\+\+ = (BPF_\w+)(?:\(([^;]*)\))?;/g)];
+  return {
+    members: [...condition.matchAll(/"(\w+)"/g)].map((match) => match[1]),
+    code: emitted.map(([, macro, words]) => EMITTED[macro](...argumentsOf(words))),
+  };
+}
+
+/** The kernel's text of what its macros make. */
+const EMITTED = {
+  BPF_LDX_MEM: (_, dst, src, off) => `${dst} = *(u64 *)(${src} + ${off})`,
+  BPF_STX_MEM: (_, dst, src, off) => `*(u64 *)(${dst} + ${off}) = ${src}`,
+  BPF_ALU64_IMM: (operation, dst, imm) => `${dst} ${OPERATORS[operation]} ${imm}`,
+  BPF_MOV64_REG: (dst, src) => `${dst} = ${src}`,
+  BPF_EXIT_INSN: () => 'exit',
+};
+const OPERATORS = { BPF_ADD: '+=', BPF_MUL: '*=' };
+
+/** Registers, numbers, members of structs; where the context is kept. */
+function argumentsOf(words) {
+  const known = words
+    .replaceAll(/offsetof\(struct (\w+), (\w+)\)/g, '$1.$2')
+    .replaceAll('BPF_REG_FP', 'r10')
+    .replaceAll(/BPF_REG_(\d+)/g, 'r$1')
+    .replaceAll('ctx_stack_off', 'CONTEXT');
+  return known.split(',').map((word) => word.trim());
 }
 
 /** Members that a loop from the first to the last of a row fills: 'tramp_1' … 'tramp_40'. */

@@ -78,8 +78,8 @@ const VALUES = {
   retval_unpriv: (spec, value) => (mark(spec, UNPRIVILEGED).retval = value),
   expect_msg: (spec, value) => mark(spec, PRIVILEGED).messages.push(counted(value)),
   expect_msg_unpriv: (spec, value) => mark(spec, UNPRIVILEGED).messages.push(counted(value)),
-  expect_xlated: (spec, value) => mark(spec, PRIVILEGED).xlated.push(counted(value)),
-  expect_xlated_unpriv: (spec, value) => mark(spec, UNPRIVILEGED).xlated.push(counted(value)),
+  expect_xlated: (spec, value) => mark(spec, PRIVILEGED).xlated.push(value),
+  expect_xlated_unpriv: (spec, value) => mark(spec, UNPRIVILEGED).xlated.push(value),
 };
 
 const WORDS = {
@@ -123,6 +123,11 @@ function finish(spec) {
   privileged.failure ??= false;
   unprivileged.failure ??= privileged.failure;
   unprivileged.retval ??= privileged.retval;
+  for (const side of [privileged, unprivileged]) {
+    // Lines of a program: their order counts, which is that of their numbers.
+    side.xlated.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+    side.xlated = side.xlated.map(counted);
+  }
   if (unprivileged.messages.length === 0) unprivileged.messages = privileged.messages;
   if (unprivileged.xlated.length === 0) unprivileged.xlated = privileged.xlated;
   spec.skipped = spec.arches !== 0 && (spec.arches & ARCHES.X86_64) === 0;

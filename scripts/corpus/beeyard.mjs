@@ -14,12 +14,14 @@ export async function openBeeyard(kernel = KERNEL) {
     { parseBtf },
     { verify, verifierInput },
     abi,
+    { decodeCode, kernelText },
   ] = await Promise.all([
     load('src/object/index.ts'),
     load('src/object/resolve-externs.ts'),
     load('src/btf/index.ts'),
     load('src/verifier/index.ts'),
     load('src/abi/index.ts'),
+    load('src/isa/index.ts'),
   ]);
   return {
     parseObject,
@@ -29,6 +31,8 @@ export async function openBeeyard(kernel = KERNEL) {
     parseBtf,
     verify,
     verifierInput,
+    decodeCode,
+    kernelText,
     helperName: abi.helperName,
     enums: abi.enums,
     profile: await profileOf(abi, kernel),

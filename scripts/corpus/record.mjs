@@ -10,7 +10,7 @@ import { openBeeyard, unitsOf } from './beeyard.mjs';
 import { compiledSelftests } from './compile.mjs';
 import { CUT, logHash } from './normal.mjs';
 import { firstMissing } from './patterns.mjs';
-import { COLUMNS, FIXTURES, csvCell, parseCsv, recordName } from './recorded.mjs';
+import { COLUMNS, FIXTURES, csvCell, parseCsv, recordName, recorded } from './recorded.mjs';
 
 const [mode, ...folders] = process.argv.slice(2);
 if (!['privileged', 'unprivileged'].includes(mode) || folders.length === 0) {
@@ -81,6 +81,10 @@ kept.sort((a, b) => compare(a.object, b.object) || compare(a.program, b.program)
 function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+// What record-xlated.mjs filled in stays.
+const before = existsSync(join(FIXTURES, recordName(mode))) ? recorded(mode) : new Map();
+for (const row of kept) row.xlated = before.get(row.object)?.get(row.program)?.xlated;
 
 let last = '';
 const lines = kept.map((row) => {

@@ -17,6 +17,7 @@ export const COLUMNS = [
   'mark_read',
   'stack',
   'log',
+  'xlated',
   'note',
   'unsaid',
   'reason',
@@ -30,8 +31,10 @@ export const recordName = (mode) =>
 export function recorded(mode) {
   const objects = new Map();
   let object = '';
-  for (const cells of parseCsv(readFileSync(join(FIXTURES, recordName(mode)), 'utf8')).slice(1)) {
-    const row = Object.fromEntries(COLUMNS.map((name, i) => [name, cells[i] ?? '']));
+  const [head, ...lines] = parseCsv(readFileSync(join(FIXTURES, recordName(mode)), 'utf8'));
+  const places = COLUMNS.map((name) => [name, head.indexOf(name)]);
+  for (const cells of lines) {
+    const row = Object.fromEntries(places.map(([name, at]) => [name, cells[at] ?? '']));
     // An object's name stands once, on its first row.
     object = row.object || object;
     row.object = object;

@@ -28,6 +28,18 @@ export const METRICS = [
     (r) => r.statistics,
   ],
   ['stack', 'stack depths, programs the kernel accepts', accepted('stack'), (r) => r.stack],
+  [
+    'xlated',
+    'rewritten program as the kernel shows it',
+    (r) => r.xlated !== undefined,
+    (r) => r.xlated,
+  ],
+  [
+    'patterns',
+    'subtests with patterns of the rewritten program: all found',
+    (r) => r.patterns !== undefined,
+    ({ patterns }) => patterns.met === patterns.all,
+  ],
   ['log', 'level-2 log to the byte', (r) => r.log !== undefined, (r) => r.log],
 ];
 

@@ -22,9 +22,12 @@
 #include <unistd.h>
 
 void prepare(void); /* boot.c */
+int open_object(uint32_t kind); /* objects.c */
 
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
-enum kind { SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA };
+enum kind {
+	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT,
+};
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
 
@@ -311,6 +314,77 @@ static void map_arena(const struct arena *arena)
 		perror("arena");
 }
 
+/* One array of a program's info: how many bytes, then these. */
+static void add_array(const void *bytes, uint32_t size)
+{
+	add(&size, sizeof(size));
+	add(bytes, size);
+}
+
+/*
+ * A program as the kernel made it, from its BPF_OBJ_GET_INFO_BY_FD: instructions, ids of its maps,
+ * func_info, line_info.
+ */
+static long xlated(const uint32_t *what)
+{
+	struct bpf_prog_info sizes = {}, info = {};
+	union bpf_attr attr = {};
+	void *insns, *ids, *functions, *lines;
+	long result;
+
+	attr.info.bpf_fd = handles[what[0]];
+	attr.info.info_len = sizeof(sizes);
+	attr.info.info = (uint64_t)&sizes;
+	result = bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+	if (result)
+		return result;
+	info.xlated_prog_len = sizes.xlated_prog_len;
+	info.nr_map_ids = sizes.nr_map_ids;
+	info.nr_func_info = sizes.nr_func_info;
+	info.nr_line_info = sizes.nr_line_info;
+	info.func_info_rec_size = sizes.func_info_rec_size;
+	info.line_info_rec_size = sizes.line_info_rec_size;
+	insns = calloc(1, info.xlated_prog_len + 1);
+	ids = calloc(info.nr_map_ids + 1, sizeof(uint32_t));
+	functions = calloc(info.nr_func_info + 1, sizes.func_info_rec_size + 1);
+	lines = calloc(info.nr_line_info + 1, sizes.line_info_rec_size + 1);
+	if (!insns || !ids || !functions || !lines)
+		stop("xlated");
+	info.xlated_prog_insns = (uint64_t)insns;
+	info.map_ids = (uint64_t)ids;
+	info.func_info = (uint64_t)functions;
+	info.line_info = (uint64_t)lines;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)&info;
+	result = bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+	if (!result) {
+		add_array(insns, info.xlated_prog_len);
+		add_array(ids, info.nr_map_ids * sizeof(uint32_t));
+		add_array(functions, info.nr_func_info * info.func_info_rec_size);
+		add_array(lines, info.nr_line_info * info.line_info_rec_size);
+	}
+	free(insns);
+	free(ids);
+	free(functions);
+	free(lines);
+	return result;
+}
+
+/* What is in a file: its path ends with a NUL. */
+static long file_bytes(const char *path)
+{
+	static char piece[65536];
+	int fd = open(path, O_RDONLY);
+	ssize_t size;
+
+	if (fd < 0)
+		return -errno;
+	while ((size = read(fd, piece, sizeof(piece))) > 0)
+		add(piece, size);
+	close(fd);
+	return size;
+}
+
 static void carry_out(uint32_t index, const struct command *command)
 {
 	const char *body = (const char *)(command + 1);
@@ -328,15 +402,25 @@ static void carry_out(uint32_t index, const struct command *command)
 	case ARENA:
 		map_arena((const void *)body);
 		break;
+	case OBJECT:
+		handles[index] = open_object(*(const uint32_t *)body);
+		answer(index, handles[index]);
+		break;
+	case FILE_BYTES:
+		answer(index, file_bytes(body));
+		break;
 	case DUMP:
-	case RECORDS: {
+	case RECORDS:
+	case XLATED: {
 		bool there = handles[*(const uint32_t *)body] >= 0;
 		long result = -ECANCELED;
 
 		if (there && command->kind == DUMP)
 			result = dump((const void *)body);
-		else if (there)
+		else if (there && command->kind == RECORDS)
 			result = records((const void *)body);
+		else if (there)
+			result = xlated((const void *)body);
 		answer(index, result);
 		break;
 	}

@@ -4,7 +4,18 @@
  */
 
 const MAGIC = 0x4e4c5042;
-const KIND = { syscall: 1, close: 2, capabilities: 3, dump: 4, records: 5, arena: 6 };
+const KIND = {
+  syscall: 1,
+  close: 2,
+  capabilities: 3,
+  dump: 4,
+  records: 5,
+  arena: 6,
+  xlated: 7,
+  file: 8,
+  object: 9,
+};
+const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
 const TEXT = 4;
@@ -54,9 +65,14 @@ export class Plan {
     return this.#add(KIND.syscall, parts, { attr: attr.length, buffers: out.length });
   }
 
-  /** Closes what the commands from `first` up to here gave. */
-  closeFrom(first) {
-    this.#add(KIND.close, [words(first, this.length)], undefined);
+  /** Closes what the commands from `first` up to here (or before `end`) gave. */
+  closeFrom(first, end = this.length) {
+    this.#add(KIND.close, [words(first, end)], undefined);
+  }
+
+  /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
+  open(kind) {
+    return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
   }
 
   /** From here on: with all capabilities, or without those that BPF asks for. */
@@ -84,6 +100,16 @@ export class Plan {
     return this.#add(KIND.records, [words(map, size)], { buffers: 0 });
   }
 
+  /** A program's info: instructions as the kernel made them; see `readXlated`. */
+  xlated(program) {
+    return this.#add(KIND.xlated, [words(program, 0)], { buffers: 0 });
+  }
+
+  /** What is in a file of the machine. */
+  file(path) {
+    return this.#add(KIND.file, [padded(Buffer.from(`${path}\0`))], { buffers: 0 });
+  }
+
   #add(kind, parts, answer) {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     this.#parts.push(words(kind, size), ...parts);
@@ -109,6 +135,18 @@ export class Plan {
     }
     return { attr: bytes.subarray(0, shape.attr), buffers };
   }
+}
+
+/** The arrays in the answer to `Plan.xlated`: `{ insns, mapIds, functionInfo, lineInfo }`, as bytes. */
+export function readXlated(data) {
+  const arrays = [];
+  for (let at = 0; at < data.length; ) {
+    const size = data.readUInt32LE(at);
+    arrays.push(data.subarray(at + 4, at + 4 + size));
+    at += 4 + size;
+  }
+  const [insns, mapIds, functionInfo, lineInfo] = arrays;
+  return { insns, mapIds, functionInfo, lineInfo };
 }
 
 /** Takes answers out of a stream of bytes. */

@@ -5,12 +5,12 @@ import { Plan } from './plan.mjs';
 /**
  * `groups`: questions that go to the same machine together; `ask(plan, group)` adds their commands and
  * notes in each question which they are (`commands`); `answered(question, answers)` gets the answers
- * by command. Resolves to what went wrong, in lines.
+ * by command, `given(command, answer)` each as it comes. Resolves to what went wrong, in lines.
  */
-export async function askMachines(groups, { machines, ask, answered, ...limits }) {
+export async function askMachines(groups, { machines, ask, answered, given, ...limits }) {
   const shares = shareOut(groups, machines).filter((share) => share.length > 0);
   const troubles = await Promise.all(
-    shares.map((share) => askMachine(share, { ask, answered, limits })),
+    shares.map((share) => askMachine(share, { ask, answered, also: given, limits })),
   );
   return troubles.flat();
 }
@@ -26,7 +26,7 @@ function shareOut(groups, machines) {
   return shares.map((share) => share.groups);
 }
 
-async function askMachine(groups, { ask, answered, limits }) {
+async function askMachine(groups, { ask, answered, also, limits }) {
   const plan = new Plan();
   for (const group of groups) ask(plan, group);
   const open = new Map();
@@ -36,6 +36,7 @@ async function askMachine(groups, { ask, answered, limits }) {
     for (const command of waiting.left) open.set(command, waiting);
   }
   const given = (command, answer) => {
+    also?.(command, answer);
     const waiting = open.get(command);
     if (!waiting) return;
     open.delete(command);

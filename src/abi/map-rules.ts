@@ -2,10 +2,14 @@
  * What the verifier asks of a map type: which helpers take it, who may use it, what is behind its
  * pointers (kernel/bpf/verifier.c: check_map_func_compatibility, check_map_prog_compatibility).
  */
+import { extensionMapTypes } from './extensions.ts';
 import { BPF_F_RDONLY_PROG } from './generated/6.12/constants.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
 import { helperId } from './names.ts';
+
+/** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
+export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
 
 export interface MapRules {
   /** The only helpers that take it; undefined: all that are not bound to other types. */
@@ -18,14 +22,22 @@ export interface MapRules {
   readonly notInPrograms?: true;
   /** Programs may hold the address of its value (map_direct_value_addr). */
   readonly directValue: boolean;
+  /** User space may map its memory. */
+  readonly mmap: boolean;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
+  /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Struct of the kernel's BTF a pointer to the map points to. */
   readonly struct: string | undefined;
   /** What bpf_map_lookup_elem returns when it is not a value. */
   readonly lookup?: 'map' | 'socket' | 'xdp_sock';
   /** Flags the kernel adds by itself (dev_map_init_map: values of device maps are its own). */
   readonly addedFlags: number;
+  /** Batch commands the type has (without: ENOTSUPP). */
+  readonly batch: { readonly [Command in BatchCommand]: boolean };
+  /** Batches go bucket by bucket, and a position in the map is a bucket's number, not a key. */
+  readonly batchBuckets: boolean;
   /** bpf_map_peek_elem does not fill the value: it asks whether the map holds it. */
   readonly peekAsks?: true;
 }
@@ -132,13 +144,23 @@ const PREFIX = 'BPF_MAP_TYPE_';
 const DEVICE_MAP = 'bpf_dtab';
 
 function rulesOf(name: string): MapRules {
-  const { ops, struct } = rawMapTypes[PREFIX + name]!;
+  const { ops, calls, struct } = rawMapTypes[PREFIX + name]!;
   const helpers = HELPERS[name];
   const lookup = LOOKUPS[name];
+  const batch = (command: BatchCommand) => ops.includes(`map_${command}_batch`);
   return {
+    batch: {
+      lookup: batch('lookup'),
+      lookup_and_delete: batch('lookup_and_delete'),
+      update: batch('update'),
+      delete: batch('delete'),
+    },
+    batchBuckets: batch('lookup_and_delete'),
     sleepable: SLEEPABLE.has(name),
     directValue: ops.includes('map_direct_value_addr'),
+    mmap: ops.includes('map_mmap'),
     forEach: ops.includes('map_for_each_callback'),
+    calls,
     struct,
     addedFlags: struct === DEVICE_MAP ? BPF_F_RDONLY_PROG : 0,
     ...(helpers && { helpers }),
@@ -152,12 +174,26 @@ function rulesOf(name: string): MapRules {
 const typeId = (name: string): number =>
   enums.bpf_map_type[(PREFIX + name) as keyof typeof enums.bpf_map_type];
 
-const byType: ReadonlyMap<number, MapRules> = new Map(
-  Object.keys(rawMapTypes).map((key) => {
+/** Maps that Linux does not have: all programs may use them, with the map helpers. */
+const EXTENSION: MapRules = {
+  sleepable: false,
+  directValue: false,
+  calls: {},
+  forEach: false,
+  struct: 'bpf_map',
+  mmap: false,
+  batch: { lookup: false, lookup_and_delete: false, update: false, delete: false },
+  batchBuckets: false,
+  addedFlags: 0,
+};
+
+const byType: ReadonlyMap<number, MapRules> = new Map([
+  ...Object.keys(rawMapTypes).map((key): [number, MapRules] => {
     const name = key.slice(PREFIX.length);
     return [typeId(name), rulesOf(name)];
   }),
-);
+  ...Object.values(extensionMapTypes).map((id): [number, MapRules] => [id, EXTENSION]),
+]);
 
 const byHelper: ReadonlyMap<number, ReadonlySet<number>> = new Map(
   Object.entries(MAPS).map(([helper, types]) => [

@@ -3,19 +3,50 @@ import { KernelError } from '../base/index.ts';
 import { openBtf } from '../btf/index.ts';
 import type { Btf, BtfKind } from '../btf/index.ts';
 import { enums } from './generated/6.12/enums.ts';
-import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
-import { type KfuncDef, kfuncsIn } from './calls/kfunc-sets.ts';
+import { type RawKfuncSet, rawKfuncSets } from './generated/6.12/kfuncs.ts';
+import type { CallContract } from './calls/contract.ts';
+import { type KfuncDef, kfuncsByName, kfuncsIn } from './calls/kfunc-sets.ts';
+import { kfuncContract } from './calls/kfuncs.ts';
+
+/** Masks that say which operation may call which kernel function (enum scx_kf_mask). */
+export interface OperationMasks {
+  /** Single bits by the kernel's word. */
+  readonly words: Readonly<Record<string, number>>;
+  /** What is set while the kernel is in an operation; 0: nothing is locked. */
+  readonly members: Readonly<Record<string, number>>;
+  /** Functions that want one of these bits to be set, or (`unlocked`) none at all. */
+  readonly kfuncs: Readonly<Record<string, OperationDemand>>;
+}
+
+export interface OperationDemand {
+  readonly mask: number;
+  readonly unlocked?: boolean;
+}
 
 /** A table of operations that programs may fill (struct bpf_struct_ops of a module). */
 export interface ModuleStructOps {
   /** Members that have a function to stand in: programs can be attached there. */
   readonly supported: readonly string[];
+  /** Members whose program may sleep; undefined: all of them. */
+  readonly sleepable?: readonly string[];
+  /** What its operations may call at run time; undefined: what their type may. */
+  readonly masks?: OperationMasks;
   /** Function that tells which helpers programs may call; none without it. */
   readonly helpers?: string;
   /** Struct of the module that programs may write to. */
   readonly writable?: string;
-  /** Members whose programs get instructions put behind them, which need the context again. */
-  readonly epilogues?: readonly string[];
+  /** Instructions that are put before programs, and in the place of their ends. */
+  readonly prologues?: ModuleCode;
+  /** They may need the context again, which is kept for them. */
+  readonly epilogues?: ModuleCode;
+}
+
+/** Instructions a module puts around programs (gen_prologue, gen_epilogue). */
+export interface ModuleCode {
+  /** Members of the struct whose programs get them. */
+  readonly members: readonly string[];
+  /** The kernel's text, one each; `+ CONTEXT` is where the context is kept on the stack. */
+  readonly code: readonly string[];
 }
 
 /** What a module registers when it is loaded. */
@@ -58,6 +89,19 @@ export function moduleKfuncsOf(
   attachType = 0,
 ): ReadonlyMap<number, KfuncDef> {
   return kfuncsIn(module.kfuncs, programType, attachType);
+}
+
+/** The contract of a kernel function by its id in the BTF of the kernel or of a module. */
+export function kfuncById(
+  kernel: KernelTypes,
+  id: number,
+  moduleName?: string,
+): CallContract | undefined {
+  const module = kernel.modules.find(({ name }) => name === moduleName);
+  const byName = kfuncsByName(module ? module.kfuncs : rawKfuncSets);
+  const btf = module?.btf() ?? kernel.btf();
+  const def = id < btf.count ? byName.get(btf.type(id).name) : undefined;
+  return def?.id === id ? kfuncContract(btf, def, module?.name) : undefined;
 }
 
 /** A type of the kernel or of a module. */

@@ -79,11 +79,26 @@ export interface MapTypeDef {
   readonly perCpu?: boolean;
   /** Takes map_extra (every other type answers EINVAL when it is not 0). */
   readonly extra?: boolean;
+  /** Its key's type describes fields (`wildcardFields`), which the runtime is told. */
+  readonly fields?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
-  readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket';
+  readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
+  /** The value begins with the ifindex of a network device. */
+  readonly namesDevice?: boolean;
+  /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
+  readonly keyIs?: OwnerKind;
+  /** BTF types of key and value must be given. */
+  readonly needsTypes?: boolean;
+  /** The value is a struct of the kernel's, which must be named. */
+  readonly needsKernelType?: boolean;
+  /** BPF_MAP_FREEZE answers ENOTSUPP. */
+  readonly neverFrozen?: boolean;
   /** Names of the flag bits it takes, for messages: value → BPF_F_* name. */
   readonly notes?: string;
 }
+
+/** Kernel objects that own values of local storage maps. */
+export type OwnerKind = 'task' | 'inode' | 'socket' | 'cgroup';
 
 /** What is known of every program type, implemented or not. */
 export interface ProgramTypeFacts {

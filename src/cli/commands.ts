@@ -21,6 +21,13 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+/** Read by kernel-parts.ts. */
+const WITH: OptionDef = {
+  type: 'string',
+  value: 'FEATURE',
+  choices: ['sched_ext'],
+  help: "the kernel is built with it, too, which Debian's is not",
+};
 const PROG = 'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';
 
 /**
@@ -99,8 +106,20 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'the loader has only these: bpf,perfmon,net_admin,sys_admin; all (default), none',
       },
       unpriv: { type: 'boolean', help: 'the loader has no capability (same as --caps none)' },
+      portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      counterexample: {
+        type: 'boolean',
+        help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
+      },
+      out: { type: 'string', value: 'FILE.pcap', help: 'write the packets found to a capture' },
+      profile: { type: 'boolean', help: 'say which lines cost how much, and why' },
+      'strict-ops': {
+        type: 'boolean',
+        help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
+      },
+      with: WITH,
     },
     details:
       'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
@@ -110,6 +129,12 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
+      ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
+      [
+        'beeyard verify scheduler.bpf.o --with sched_ext --strict-ops',
+        'calls that would stop the scheduler, before it runs',
+      ],
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
@@ -149,15 +174,49 @@ export const COMMANDS: readonly CommandDef[] = [
   {
     path: ['proto'],
     summary: 'show what a helper, kfunc or function demands',
-    operands: 'NAME | OBJ:FUNCTION',
-    count: [1, 1],
-    options: {},
+    operands: '[NAME | OBJ:FUNCTION]',
+    count: [0, 1],
+    options: {
+      all: { type: 'boolean', help: 'every helper and kfunc there is' },
+      with: WITH,
+    },
     examples: [
       ['beeyard proto bpf_map_update_elem', 'a helper'],
       ['beeyard proto bpf_task_from_pid', 'a kfunc'],
       ['beeyard proto firewall.bpf.o:count', 'a global function of an object'],
+      ['beeyard proto --all -j > calls.json', 'the contracts of all calls, for programs'],
     ],
     load: () => import('./proto.ts'),
+  },
+  {
+    path: ['kfuncs'],
+    summary: 'list which kernel functions programs may call, and why not the others',
+    operands: '',
+    count: [0, 0],
+    options: {
+      prog: {
+        type: 'string',
+        value: 'PLACE',
+        help: 'seen from there: a section name, a program type, or TABLE.MEMBER of a struct_ops',
+      },
+      all: {
+        type: 'boolean',
+        help: 'also name those that may not be called, each with its reason',
+      },
+      with: WITH,
+    },
+    details:
+      'Linux registers sets of functions for types of programs; a set may have a filter, some ' +
+      'functions want a sleepable program or CAP_SYS_BOOT, and functions of sched_ext check when ' +
+      'they run which operation calls them. All of that decides here; of modules it is said that ' +
+      'they must be loaded. Without --prog: every function, its flags, and who may call it.',
+    examples: [
+      ['beeyard kfuncs --prog sched_ext_ops.dispatch', 'what a scheduler may call to dispatch'],
+      ['beeyard kfuncs --prog lsm/file_open --all', 'and why not the others'],
+      ['beeyard kfuncs --prog xdp -j', 'as JSON'],
+      ['beeyard kfuncs', 'all there are'],
+    ],
+    load: () => import('./kfuncs.ts'),
   },
   {
     path: ['resolve'],
@@ -244,10 +303,17 @@ export const COMMANDS: readonly CommandDef[] = [
       linum: { type: 'boolean', help: 'show file and line of the source' },
       visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
       file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
+      loaded: { type: 'boolean', help: 'as handed to the kernel: not verified, not rewritten' },
+      unpriv: { type: 'boolean', help: 'as it is when the loader has no capability' },
     },
-    details: `The code as it is loaded: no kernel has rewritten anything in it yet. ${PROG}`,
+    details:
+      'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the ' +
+      'context as loads from structs of the kernel, map lookups and some helpers in place of ' +
+      'their calls. Names stand where a kernel has addresses, numbers of its functions and ids ' +
+      `of maps. Ends with 1 if a program would not be loaded. ${PROG}`,
     examples: [
       ['beeyard prog dump xlated firewall.bpf.o', 'every program of the object'],
+      ['beeyard prog dump xlated x.bpf.o run --loaded', 'before the kernel has a hand in it'],
       ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
       ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
     ],

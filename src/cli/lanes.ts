@@ -108,6 +108,7 @@ export async function bootLanes(
   const engine = await cachingEngine(options.engine, options.env);
   const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, ...fuel };
   const { machine, network } = await bootMachine(settings);
+  machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));

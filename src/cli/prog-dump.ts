@@ -1,10 +1,18 @@
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject, writeBytes } from './files.ts';
-import { type CliIo, styleFor } from './io.ts';
+import { type CliIo, type Style, styleFor } from './io.ts';
+import type { ObjectFile } from '../object/index.ts';
 import { type NumberedProgram, numberedPrograms, takePrograms } from './prog-choice.ts';
 import { dotGraph } from './prog-graph.ts';
-import { jsonListing, listingOf, type ListingOptions, plainListing } from './prog-listing.ts';
+import {
+  jsonListing,
+  type Listing,
+  listingOf,
+  type ListingOptions,
+  plainListing,
+} from './prog-listing.ts';
+import { isRefusal, xlatedListing } from './prog-xlated.ts';
 import { headerJson } from './prog-show.ts';
 import { didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';
@@ -17,9 +25,14 @@ interface DumpOptions extends ListingOptions {
   readonly file: string | undefined;
 }
 
+/** A program and what it is listed as. */
+interface Shown extends NumberedProgram {
+  readonly listing: Listing;
+}
+
 /**
- * `beeyard prog dump xlated`: the listing bpftool prints, of the code as it is loaded: no kernel
- * has rewritten anything in it.
+ * `beeyard prog dump xlated`: the listing bpftool prints, of the code as Linux rewrites it once it
+ * is verified; with `--loaded` of the code as it is handed to the kernel.
  */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const object = readObject(call.operands[0]!, io);
@@ -27,30 +40,62 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const { chosen, named } = takePrograms(await numberedPrograms(object), words, WORDS);
   const options = dumpOptions(call, words);
   checkOptions(call, chosen, options);
-  const listing = ({ program }: NumberedProgram) => listingOf(program, object.btf);
+  const { shown, refused } = await listAll(call, object, chosen);
+  for (const error of refused) {
+    if (chosen.length === 1) throw error;
+    io.err(`${error.message}\n`);
+  }
+  const first = shown[0]?.listing;
   if (options.file !== undefined) {
-    writeBytes(options.file, chosen[0]!.program.insns, io);
+    writeBytes(options.file, first!.program.insns, io);
     if (call.json) io.out('null\n');
   } else if (options.visual) {
-    io.out(dotGraph(listing(chosen[0]!), options));
+    io.out(dotGraph(first!, options));
   } else if (call.json) {
     const json = named
-      ? jsonListing(listing(chosen[0]!), options)
-      : chosen.map((one) => ({
+      ? jsonListing(first!, options)
+      : shown.map((one) => ({
           ...headerJson(one, object),
-          insns: jsonListing(listing(one), options),
+          insns: jsonListing(one.listing, options),
         }));
     io.out(`${toJson(json, call.flag('pretty'))}\n`);
   } else {
-    const style = styleFor(io.color);
-    const texts = chosen.map((one) => {
-      const { section, name } = one.program;
-      const heading = chosen.length > 1 ? `${style.bold(`${section}: ${name}`)}\n` : '';
-      return heading + plainListing(listing(one), options, style);
-    });
-    io.out(texts.join('\n'));
+    io.out(texts(shown, options, styleFor(io.color), chosen.length > 1));
   }
-  return EXIT.ok;
+  return refused.length > 0 ? EXIT.finding : EXIT.ok;
+}
+
+function texts(shown: readonly Shown[], options: DumpOptions, style: Style, many: boolean): string {
+  const all = shown.map(({ program: { section, name }, listing }) => {
+    const heading = many ? `${style.bold(`${section}: ${name}`)}\n` : '';
+    return heading + plainListing(listing, options, style);
+  });
+  return all.join('\n');
+}
+
+/** Listings, and why there are none of some. */
+async function listAll(
+  call: CommandCall,
+  object: ObjectFile,
+  chosen: readonly NumberedProgram[],
+): Promise<{ readonly shown: readonly Shown[]; readonly refused: readonly Error[] }> {
+  const unprivileged = call.flag('unpriv');
+  if (call.flag('loaded') && unprivileged) throw usageError("'--unpriv' is about what is verified");
+  const shown: Shown[] = [];
+  const refused: Error[] = [];
+  for (const one of chosen) {
+    if (call.flag('loaded')) {
+      shown.push({ ...one, listing: listingOf(one.program, object.btf) });
+      continue;
+    }
+    try {
+      shown.push({ ...one, listing: await xlatedListing(object, one.program, { unprivileged }) });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      refused.push(error);
+    }
+  }
+  return { shown, refused };
 }
 
 /** The options as words (bpftool's) or flags (ours). */

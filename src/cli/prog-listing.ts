@@ -1,7 +1,7 @@
 import { helperName } from '../abi/names.ts';
 import type { Btf } from '../btf/index.ts';
 import { BPF_PSEUDO_CALL, type Code, decodeCode, insnSlots, kernelText } from '../isa/index.ts';
-import type { ProgramSpec, Relocation, SourceLine } from '../object/index.ts';
+import type { FunctionSpec, ProgramSpec, Relocation, SourceLine } from '../object/index.ts';
 import type { Style } from './io.ts';
 import { signature } from './signature.ts';
 import { hex } from './values.ts';
@@ -25,17 +25,25 @@ export interface Listing {
 
 export function listingOf(program: ProgramSpec, btf: Btf | undefined): Listing {
   const code = decodeCode(program.insns);
-  const typed = program.functions.map(({ start, name, btfId }): [number, string] => {
-    const words = btf && btfId > 0 ? signature(btf, btfId) : undefined;
-    return [start, words ?? name];
-  });
   return {
     program,
     code,
     text: textOf(program, code),
-    proto: new Map(typed),
+    proto: protosOf(program.functions, btf),
     lines: new Map(program.lines.map((one) => [one.insn, one])),
   };
+}
+
+/** Declarations by the instruction functions start at. */
+export function protosOf(
+  functions: readonly FunctionSpec[],
+  btf: Btf | undefined,
+): ReadonlyMap<number, string> {
+  const typed = functions.map(({ start, name, btfId }): [number, string] => {
+    const words = btf && btfId > 0 ? signature(btf, btfId) : undefined;
+    return [start, words ?? name];
+  });
+  return new Map(typed);
 }
 
 function textOf(program: ProgramSpec, code: Code): (insn: number) => string {

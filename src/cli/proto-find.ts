@@ -41,6 +41,16 @@ function kfuncOf(name: string, kernel: KernelProfile): CallContract | undefined 
   return undefined;
 }
 
+/** The contracts of all helpers, of the kernel's kfuncs, and of those of its modules. */
+export function allContracts(kernel: KernelProfile): CallContract[] {
+  const helpers = Array.from({ length: HELPER_COUNT }, (_, id) => helperContract(id));
+  const own = kfuncNames().map((name) => kfuncContract(kernel.btf(), kfuncByName(name)!));
+  const others = kernel.modules.flatMap(({ name, kfuncs, btf }) =>
+    [...kfuncsByName(kfuncs).values()].map((def) => kfuncContract(btf(), def, name)),
+  );
+  return [...helpers.filter((contract) => contract !== undefined), ...own, ...others];
+}
+
 /** Every helper and kfunc there is. */
 export function allCallNames({ modules }: KernelProfile): string[] {
   const helpers = Array.from({ length: HELPER_COUNT }, (_, id) => `bpf_${helperName(id)}`);

@@ -1,10 +1,13 @@
 /** The three forms of `beeyard verify`'s answer. */
 import { basename } from 'node:path';
-import { explanationText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
+import { wrapText } from '../base/index.ts';
+import { counterexampleData, counterexampleText } from '../tools/counterexample/index.ts';
+import { diagnosisText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
 import type { CliIo, Style } from './io.ts';
 import { styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
+import { profileText } from './verify-profile.ts';
 import type { VerifiedProgram } from './verify.ts';
 
 const COLUMNS = [
@@ -33,9 +36,15 @@ export function writeText(programs: readonly VerifiedProgram[], io: CliIo, logs:
 function detail(one: VerifiedProgram, io: CliIo, logs: boolean): string {
   if (one.bug) return `this is a bug in beeyard, please report it:\n${one.bug.stack}\n`;
   if (one.refusal) return `the loader: ${one.refusal.message}\n`;
-  const log = one.result && (logs || !one.result.ok) ? one.result.log : '';
-  if (!one.explanation) return log;
-  return `${log}\n${explanationText(one.explanation, io.columns)}`;
+  const texts = [one.result && (logs || !one.result.ok) ? one.result.log : ''];
+  if (one.diagnosis) texts.push(`${diagnosisText(one.diagnosis, io.columns)}\n`);
+  if (one.counterexample) {
+    const lines = counterexampleText(one.counterexample);
+    const wrapped = lines.flatMap((line) => wrapText(line, io.columns, '', '    '));
+    texts.push(`${wrapped.join('\n')}\n`);
+  }
+  if (one.profile) texts.push(profileText(one.profile, io));
+  return texts.filter((text) => text !== '').join('\n');
 }
 
 /** Files are named only when there are several. */
@@ -100,7 +109,8 @@ export function writeJson(programs: readonly VerifiedProgram[], io: CliIo, prett
   io.out(`${toJson(programs.map(jsonOf), pretty)}\n`);
 }
 
-function jsonOf({ file, program, input, result, refusal, bug, explanation }: VerifiedProgram) {
+function jsonOf({ file, program, input, result, refusal, bug, ...rest }: VerifiedProgram) {
+  const { diagnosis, counterexample, profile } = rest;
   return {
     file,
     name: program.name,
@@ -113,7 +123,9 @@ function jsonOf({ file, program, input, result, refusal, bug, explanation }: Ver
     ...(refusal ? { error: refusal.message } : {}),
     ...(bug ? { error: bug.stack ?? bug.message } : {}),
     ...(result ? { stats: statsOf(result), log: result.log } : {}),
-    ...(explanation ? { explanation } : {}),
+    ...diagnosis,
+    ...(counterexample ? { counterexample: counterexampleData(counterexample) } : {}),
+    ...(profile ? { profile } : {}),
   };
 }
 

@@ -1,20 +1,24 @@
-import { type KernelVersion, loadTargetKernel } from '../abi/index.ts';
-import { basename } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { KernelError } from '../base/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import {
-  type Explanation,
-  explain,
+  type CostProfile,
+  type Diagnosis,
+  diagnose,
   type KernelProfile,
+  profileCost,
   type VerifierCapabilities,
   type VerifierInput,
   verifierInput,
   verify,
   type VerifyResult,
 } from '../verifier/index.ts';
+import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
+import { kernelOf } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
@@ -28,14 +32,23 @@ export interface VerifiedProgram {
   readonly input?: VerifierInput;
   readonly refusal?: KernelError;
   readonly bug?: Error;
-  readonly explanation?: Explanation;
+  /** With --explain, of what was rejected. */
+  readonly diagnosis?: Diagnosis;
+  /** With --counterexample, of what was rejected. */
+  readonly counterexample?: Counterexample;
+  /** With --profile. */
+  readonly profile?: CostProfile;
 }
 
 /** How programs are verified. */
 interface Settings {
   readonly logLevel: number;
   readonly capabilities: VerifierCapabilities;
+  readonly portable: boolean;
   readonly explain: boolean;
+  readonly counterexample: boolean;
+  readonly profile: boolean;
+  readonly strictOps: boolean;
 }
 
 /** What `--caps` takes: Linux's names without CAP_. */
@@ -51,16 +64,21 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const settings: Settings = {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
-    explain: call.flag('explain'),
+    portable: call.flag('portable'),
+    explain: call.flag('explain') || call.flag('counterexample'),
+    counterexample: call.flag('counterexample'),
+    profile: call.flag('profile'),
+    strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const kernel = (call.text('kernel') ?? '6.12') as KernelVersion;
-  const profile = await loadTargetKernel(kernel);
+  const profile = await kernelOf(call);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;
-    programs.push(verifyProgram(file, object, program, profile, settings));
+    const one = verifyProgram(file, object, program, profile, settings);
+    programs.push(settings.counterexample ? await withInput(one, object) : one);
   }
+  await writeFound(programs, call.text('out'), io);
   if (call.json) writeJson(programs, io, call.flag('pretty'));
   else if (call.flag('csv')) writeCsv(programs, io);
   else writeText(programs, io, settings.logLevel > 0);
@@ -120,6 +138,42 @@ function capabilities(names: readonly string[]): VerifierCapabilities {
   };
 }
 
+/** Adds the input that makes a rejected program go wrong, or what the search for it showed. */
+async function withInput(one: VerifiedProgram, object: Chosen['object']): Promise<VerifiedProgram> {
+  const { diagnosis, input, program } = one;
+  if (!diagnosis || !input) return one;
+  const { searchInput } = await import('./counterexample.ts');
+  const counterexample = await searchInput(object, program, input, diagnosis.explanation);
+  return { ...one, counterexample };
+}
+
+/** --out: the packets that were found, as a capture. */
+async function writeFound(
+  programs: readonly VerifiedProgram[],
+  path: string | undefined,
+  io: CliIo,
+): Promise<void> {
+  if (path === undefined) return;
+  const found = programs.flatMap((one) => one.counterexample ?? []);
+  const { captureOf } = await import('./counterexample.ts');
+  writeFileSync(resolve(io.cwd, path), captureOf(found));
+}
+
+/** Sources named by line info, if they lie where it says, or beside the object. */
+function sourceBeside(object: string): (file: string) => string | undefined {
+  return (file) => {
+    const places = [file, join(dirname(object), basename(file))];
+    for (const place of places) {
+      try {
+        return readFileSync(place, 'utf8');
+      } catch {
+        // It may have been compiled elsewhere.
+      }
+    }
+    return undefined;
+  };
+}
+
 /** As libbpf does: without a log first, and again with one when it is rejected. */
 function verifyProgram(
   file: string,
@@ -128,15 +182,18 @@ function verifyProgram(
   profile: KernelProfile,
   settings: Settings,
 ): VerifiedProgram {
-  const { logLevel, capabilities } = settings;
+  const { logLevel, capabilities, portable, strictOps } = settings;
   try {
     const objectName = basename(file).split('.')[0]!;
     const input = verifierInput(object, program, profile, { objectName });
-    const first = verify(input, profile, { logLevel, capabilities });
-    if (first.ok) return { file, program, input, result: first };
-    const result = logLevel === 0 ? verify(input, profile, { logLevel: 1, capabilities }) : first;
-    const explanation = settings.explain && explain(input, profile, { capabilities });
-    return { file, program, input, result, ...(explanation ? { explanation } : {}) };
+    const rules = { capabilities, portable, strictOps };
+    const first = verify(input, profile, { ...rules, logLevel });
+    const cost = settings.profile && { profile: profileCost(input, profile, rules) };
+    if (first.ok) return { file, program, input, result: first, ...cost };
+    const result = logLevel === 0 ? verify(input, profile, { ...rules, logLevel: 1 }) : first;
+    if (!settings.explain) return { file, program, input, result, ...cost };
+    const diagnosis = diagnose(input, profile, { ...rules, sourceText: sourceBeside(file) });
+    return { file, program, input, result, ...cost, ...(diagnosis ? { diagnosis } : {}) };
   } catch (error) {
     if (error instanceof KernelError) return { file, program, refusal: error };
     return { file, program, bug: error instanceof Error ? error : new Error(String(error)) };

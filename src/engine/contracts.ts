@@ -1,4 +1,4 @@
-import { type ArgContract, type CallContract, helperContract } from '../abi/index.ts';
+import type { ArgContract, CallContract } from '../abi/index.ts';
 import {
   CONTRACT_ARGUMENT_SIZE,
   CONTRACT_CALLBACK,
@@ -70,15 +70,18 @@ const STRUCT_SIZES: Readonly<Partial<Record<ArgContract['kind'], number>>> = {
 const records = new WeakMap<WebAssembly.Table, Map<string, number>>();
 
 /**
- * Address of the record that `check_call` checks calls of helper `id` with, or 0 if Linux has no
- * contract for it (then nothing is checked). Made once per runtime, kind of context and helper.
+ * Address of the record that `check_call` checks calls of `id` with, or 0 if Linux has no contract
+ * for it (then nothing is checked). Made once per runtime, number and contract.
  */
-export function contractAddress(runtime: Runtime, id: number, programType?: number): number {
+export function contractAddress(
+  runtime: Runtime,
+  id: number,
+  contract: CallContract | undefined,
+): number {
   let known = records.get(runtime.table);
   if (!known) records.set(runtime.table, (known = new Map()));
-  const contract = helperContract(id, programType);
   if (!contract) return 0;
-  const key = `${id}:${contract.prototype}`;
+  const key = `${id}:${contract.prototype ?? contract.name}`;
   let address = known.get(key);
   if (address === undefined) known.set(key, (address = writeContract(runtime, id, contract)));
   return address;

@@ -1,4 +1,4 @@
-import { helperName } from '../abi/index.ts';
+import { calleeName } from './callee.ts';
 import { BugError } from '../base/index.ts';
 import type { SourceLine } from '../object/types.ts';
 import {
@@ -69,6 +69,8 @@ export interface FaultFacts {
   readonly source: SourceLine | undefined;
   /** Helper id when a call was refused, else 0. */
   readonly helper: number;
+  /** What was called, in words. */
+  readonly callee: string;
   /** 1..5 when a helper's argument was refused, else 0. */
   readonly argument: number;
   /** The address in words: 'packet+0x22, packet ends at +0x22'. */
@@ -148,6 +150,7 @@ export function readFault(
   const image = images.get(id);
   const insn = view.getUint32(block + C_FAULT_INSN, true);
   const address = view.getBigUint64(block + C_FAULT_ADDRESS, true);
+  const helper = view.getUint32(block + C_FAULT_HELPER, true);
   return new ProgramFaultError({
     kind,
     program: image?.name ?? `program ${id}`,
@@ -156,7 +159,8 @@ export function readFault(
     size: view.getUint32(block + C_FAULT_SIZE, true),
     write: view.getUint32(block + C_FAULT_WRITE, true) !== 0,
     source: image && sourceLineAt(image, insn),
-    helper: view.getUint32(block + C_FAULT_HELPER, true),
+    helper,
+    callee: calleeName(image, helper),
     argument: view.getUint32(block + C_FAULT_ARGUMENT, true),
     place: placeOf(runtime, address, image),
   });
@@ -208,6 +212,7 @@ function faultWithoutRecord(kind: FaultKind, image: ProgramImage, cause: unknown
       write: false,
       source: undefined,
       helper: 0,
+      callee: '',
       argument: 0,
       place: 'an address outside memory',
     },
@@ -252,7 +257,7 @@ function explain(facts: FaultFacts): string {
     case 'bad helper argument':
       return refusal(facts);
     case 'no such helper':
-      return `${calledHelper(facts.helper)} is not available`;
+      return `${facts.callee} is not available`;
     case 'too many iterations':
       return 'too many iterations';
     case 'stack exhausted':
@@ -267,13 +272,7 @@ function bytes(size: number): string {
 }
 
 function refusal(facts: FaultFacts): string {
-  const helper = calledHelper(facts.helper);
-  return `${helper} refuses argument ${facts.argument}: ${argumentText(facts)}`;
-}
-
-function calledHelper(id: number): string {
-  const name = helperName(id);
-  return name === undefined ? `helper ${id}` : `helper ${id} (bpf_${name})`;
+  return `${facts.callee} refuses argument ${facts.argument}: ${argumentText(facts)}`;
 }
 
 function argumentText(facts: FaultFacts): string {

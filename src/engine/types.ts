@@ -1,3 +1,4 @@
+import type { CallContract } from '../abi/index.ts';
 import type { SourceLine } from '../object/types.ts';
 import type { Runtime } from '../runtime/types.ts';
 
@@ -6,7 +7,8 @@ import type { Runtime } from '../runtime/types.ts';
  *
  * `insns` keeps src_reg marks: 1 = map handle, 2 = map value (both ld_imm64 halves hold the tagged
  * 64-bit pointer), 4 = callback (imm counts instructions relative to the next one), calls with src
- * 1 likewise. Helper calls (src 0) hold the helper id.
+ * 1 likewise. Helper calls (src 0) hold the helper id, calls of kernel functions (src 2) the place
+ * in `kfuncs`.
  */
 export interface ProgramImage {
   readonly name: string;
@@ -15,6 +17,8 @@ export interface ProgramImage {
   /** A number unique in the machine; named by faults. */
   readonly id: number;
   readonly insns: Uint8Array;
+  /** Kernel functions it calls: calls with src 2 have the place in this list in imm. */
+  readonly kfuncs?: readonly CallContract[];
   readonly functions: readonly { readonly name: string; readonly start: number }[];
   readonly lines: readonly SourceLine[];
   readonly context: {

@@ -1,9 +1,17 @@
-import type { ProgramTypeDef } from '../abi/index.ts';
+import {
+  type CallContract,
+  type KernelProfile,
+  kfuncById,
+  type ProgramTypeDef,
+} from '../abi/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
 import type { MapRelocation, ProgramSpec, RelocatedProgram } from '../object/index.ts';
+import { BPF_PSEUDO_KFUNC_CALL, decodeCode, encodeCode } from '../isa/index.ts';
 import { M_VALUE_TAG, M_VALUES, REGION_MAP_HANDLE, TAG_BASE } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
 
+/** BPF_JMP | BPF_CALL */
+const CALL = 0x85;
 /** Marks of ld_imm64 in its source register (BPF_PSEUDO_*). */
 const PSEUDO_MAP = 1;
 const PSEUDO_MAP_VALUE = 2;
@@ -11,16 +19,18 @@ const PSEUDO_MAP_VALUE = 2;
 /** What the linker asks a machine. */
 export interface LinkTarget {
   readonly runtime: Runtime;
+  /** Has the kernel functions that calls name by BTF id. */
+  readonly kernel?: KernelProfile | undefined;
   /** Address of the header of a map of the object. */
   mapAddress(name: string): number;
 }
 
 /** What of a relocated program is linked. */
-type Relocated = Pick<RelocatedProgram, 'insns' | 'relocations'>;
+type Relocated = Pick<RelocatedProgram, 'insns' | 'relocations' | 'modules'>;
 
 /**
- * The relocated program with every pseudo load of a map resolved: what an engine compiles. Throws
- * KernelError for a map the machine does not have.
+ * The relocated program with every pseudo load of a map and every call of a kernel function
+ * resolved: what an engine compiles. Throws KernelError for a map the machine does not have.
  */
 export function link(
   spec: ProgramSpec,
@@ -31,15 +41,41 @@ export function link(
 ): ProgramImage {
   const insns = relocated.insns.slice();
   for (const relocation of relocated.relocations) resolve(insns, relocation, target);
+  const kfuncs = target.kernel ? bindKfuncs(insns, relocated.modules, target.kernel) : [];
   return {
     name: spec.name,
     id,
     insns,
+    ...(kfuncs.length > 0 && { kfuncs }),
     functions: spec.functions.map(({ name, start }) => ({ name, start })),
     lines: spec.lines,
     programType: type.id,
     context: type.context,
   };
+}
+
+/** Calls of kernel functions get the place of their contract in the list that is returned. */
+function bindKfuncs(
+  insns: Uint8Array,
+  modules: readonly string[],
+  kernel: KernelProfile,
+): CallContract[] {
+  const code = decodeCode(insns);
+  const places = new Map<string, number>();
+  const kfuncs: CallContract[] = [];
+  for (let i = 0; i < code.length; i++) {
+    if (code.op[i] !== CALL || code.src[i] !== BPF_PSEUDO_KFUNC_CALL) continue;
+    const [id, module] = [code.imm[i]!, code.off[i]!];
+    const key = `${module}:${id}`;
+    if (!places.has(key)) {
+      const contract = kfuncById(kernel, id, modules[module - 1]);
+      if (!contract) continue;
+      places.set(key, kfuncs.push(contract) - 1);
+    }
+    code.set(i, CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, places.get(key)!);
+  }
+  if (kfuncs.length > 0) insns.set(encodeCode(code));
+  return kfuncs;
 }
 
 function resolve(insns: Uint8Array, relocation: MapRelocation, target: LinkTarget): void {

@@ -13,7 +13,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
-import { relocated, verifyProgram } from './rules.ts';
+import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
@@ -52,6 +52,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly programs = new Set<MachineProgram>();
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
+  readonly #offers: Offers;
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
@@ -63,6 +64,7 @@ export class Machine implements Kernel, ProgramHost {
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
     });
+    this.#offers = offersOf(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -94,6 +96,8 @@ export class Machine implements Kernel, ProgramHost {
       maxEntries: spec.maxEntries,
       flags: spec.flags,
       extra: spec.extra,
+      ...(spec.fields ? { fields: spec.fields } : {}),
+      ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);
@@ -130,12 +134,13 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
-    const adapted = relocated(spec, object, this.settings.rules);
+    const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
     const id = this.#nextProgram++;
     const { kconfig } = adapted;
     const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
+      kernel: this.settings.rules,
       mapAddress: (name) =>
         name === kconfig?.name
           ? this.#configuration(kconfig).runtimeMap.address

@@ -2,16 +2,25 @@ import type { KernelProfile } from '../abi/index.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import {
+  essentialName,
+  type ExternSpec,
   type MapSpec,
   type ObjectFile,
   type ProgramSpec,
   type RelocatedProgram,
   relocateProgram,
 } from '../object/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import { explain, explanationText, verify, verifierInput } from '../verifier/index.ts';
 
-/** This machine has no kernel functions or variables: programs see a kernel without them. */
-const offers = (): boolean => false;
+/** Which of the kernel's functions and variables a machine has: programs see no others. */
+export type Offers = (symbol: ExternSpec) => boolean;
+
+/** Kernel functions with a body, and no variables. The same function for all its programs. */
+export function offersOf(runtime: Runtime): Offers {
+  return ({ kind, name }) =>
+    kind === 'ksym_function' && runtime.kfuncFunction(essentialName(name)) !== undefined;
+}
 
 /**
  * The program as this machine runs it: adapted to the types and the configuration of the kernel
@@ -21,6 +30,7 @@ export function relocated(
   spec: ProgramSpec,
   object: ObjectFile,
   rules: KernelProfile | undefined,
+  offers: Offers,
 ): RelocatedProgram {
   try {
     return relocateProgram(object, spec, rules, { offers });

@@ -1,3 +1,4 @@
+import { mapTypes, wildcardFields } from '../abi/index.ts';
 import type { Btf, BtfComposite, BtfMember } from '../btf/index.ts';
 import { mapTypeWord } from './map-types.ts';
 import type { MapSpec } from './types.ts';
@@ -50,7 +51,15 @@ export class MapDefinition {
   read(): MapSpec {
     for (const member of this.#struct.members) this.#readMember(member);
     if (this.#fields.typeId === 0) this.#fail('no type is given');
-    return { name: this.#name, type: mapTypeWord(this.#fields.typeId), ...this.#fields };
+    const { typeId, keyTypeId } = this.#fields;
+    const described = mapTypes.find(({ id }) => id === typeId)?.fields;
+    const keyFields = described ? wildcardFields(this.#btf, keyTypeId) : undefined;
+    return {
+      name: this.#name,
+      type: mapTypeWord(typeId),
+      ...this.#fields,
+      ...(keyFields && { fields: keyFields }),
+    };
   }
 
   #fail(reason: string): never {

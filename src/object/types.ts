@@ -1,3 +1,4 @@
+import type { WildcardField } from '../abi/index.ts';
 import type { Btf, CoreRelocationKind } from '../btf/index.ts';
 
 /**
@@ -114,6 +115,8 @@ export interface MapSpec {
   readonly numaNode?: number;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** Of a wildcard map: what its key's type says. */
+  readonly fields?: readonly WildcardField[];
   /** Template of map-in-map. */
   readonly inner?: MapSpec;
   /**

@@ -1,4 +1,10 @@
-export { ringbufConsume, ringbufWakeups } from './host/maps-ringbuf.ts';
+export {
+  ringbufConsume,
+  ringbufWakeups,
+  type UserRecord,
+  userRingReserve,
+} from './host/maps-ringbuf.ts';
+export { OwnerGone, storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
   type PerfHandlers,
@@ -6,5 +12,6 @@ export {
   perfEventsOpen,
 } from './host/perf.ts';
 export { missingHelpers } from './missing.ts';
+export { missingKfuncs } from './missing-kfuncs.ts';
 export { createRuntime } from './runtime.ts';
 export type * from './types.ts';

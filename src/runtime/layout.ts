@@ -64,6 +64,10 @@ export const G_CURRENT_UID_GID = 648;
 export const G_CURRENT_COMM = 656;
 /** u64: id of the current task's cgroup (0 = the root, whose id is 1). */
 export const G_CGROUP_ID = 672;
+/** u32: the owners of local storage by number and by address (core/owner.ts), their lock. */
+export const G_OWNERS = 704;
+export const G_OWNER_ID = 708;
+export const G_OWNER_LOCK = 712;
 
 // ---- Regions ------------------------------------------------------------------------------
 /** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */
@@ -150,6 +154,13 @@ export const C_REDIRECT_KIND = 160;
 export const C_REDIRECT_INDEX = 164;
 export const C_REDIRECT_MAP = 168;
 export const C_REDIRECT_FLAGS = 172;
+/**
+ * u64 x 2: tagged pointers to what bpf_get_local_storage returns, shared and per CPU. The hook of a
+ * cgroup program sets them before it runs (cgroup_storage_enter).
+ */
+export const C_LOCAL_STORAGE = 224;
+/** u32: address of the stack that bpf_get_stackid sees (CALLCHAIN_*), or 0. */
+export const C_CALLCHAIN = 240;
 /** 16 region records. */
 export const CPU_REGIONS = 256;
 /** Interpreter: registers r0..r10 and frames, 4 KiB. */
@@ -255,8 +266,10 @@ export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
 /** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
 export const M_CPU_STRIDE = 124;
-/** Type's own fields from here to M_SPIN_LOCK. */
+/** Type's own fields from here to M_DESCRIPTOR. */
 export const M_PRIVATE = 128;
+/** u32: address of a block that describes the key (wildcard), or 0; the type frees it. */
+export const M_DESCRIPTOR = 244;
 /** u32: offset of the value's bpf_spin_lock plus 1, or 0: copies leave those 4 bytes alone. */
 export const M_SPIN_LOCK = 248;
 /** u32 META_*: what counts when this map is put into a map of maps. Set by the type's create. */
@@ -412,6 +425,24 @@ export const DYNPTR_TYPE_SHIFT = 28;
 export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
+
+/** Helper ids from here up stand for kernel functions: this plus the place in the image's list. */
+export const KFUNC_ID = 0x40000000;
+/**
+ * A stack: u32 number of kernel addresses, of user addresses, then as many u64, innermost first.
+ */
+export const CALLCHAIN_KERNEL = 0;
+export const CALLCHAIN_USER = 4;
+export const CALLCHAIN_ADDRESSES = 8;
+
+/** Kinds of owners (OWNER_KIND of a record); what else is in it is core/owner.ts's. */
+export const OWNER_TASK = 1;
+export const OWNER_INODE = 2;
+export const OWNER_SOCKET = 3;
+export const OWNER_CGROUP = 4;
+export const OWNER_ID = 8;
+/** u32: address of the kernel object programs point to. */
+export const OWNER_OBJECT = 16;
 
 /** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
 export const REDIRECT_NONE = 0;

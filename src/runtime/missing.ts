@@ -9,7 +9,6 @@ const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine l
 const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
 const NO_SYMBOLS = 'needs variables of a running kernel (ksyms)';
 const NO_TIMERS = 'timers are events of the machine and come with its scheduler';
-const NO_STORAGE = 'map types bound to a kernel object (socket, cgroup) are not implemented';
 
 export const missingHelpers: Readonly<Record<string, string>> = {
   // The engines compile it: control does not come back from the callee.
@@ -25,12 +24,6 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   timer_set_callback: NO_TIMERS,
   timer_start: NO_TIMERS,
   timer_cancel: NO_TIMERS,
-  cgrp_storage_get: NO_STORAGE,
-  cgrp_storage_delete: NO_STORAGE,
-  sk_storage_get: NO_STORAGE,
-  sk_storage_delete: NO_STORAGE,
-  skb_under_cgroup: 'cgroup arrays are not implemented',
-  user_ringbuf_drain: 'user ring buffers are not implemented',
   skb_get_xfrm_state: 'the machine has no IPsec',
   sk_assign: NO_SOCKETS,
   skc_to_tcp6_sock: NO_SOCKETS,

@@ -1,17 +1,21 @@
 import { helperContract } from '../abi/calls/helpers.ts';
+import { kfuncByName } from '../abi/calls/kfunc-sets.ts';
 import { mapTypes } from '../abi/maps/index.ts';
-import type { MapTypeDef } from '../abi/types.ts';
+import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
+import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { MemoryOwner } from './host/owner.ts';
 import {
   GLOBALS,
   G_CLOCK,
   G_CPUS,
   MAP_MAGIC,
+  M_DESCRIPTOR,
   M_INNER,
   M_MAGIC,
   M_SPIN_LOCK,
@@ -22,9 +26,11 @@ import type {
   HostHelper,
   HostServices,
   MapDefinition,
+  OwnerOptions,
   Runtime,
   RuntimeMap,
   RuntimeOptions,
+  RuntimeOwner,
 } from './types.ts';
 
 const MAX_CPUS = 64;
@@ -79,6 +85,7 @@ class LinearRuntime implements Runtime {
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
   readonly #wrapped = new Map<string, HelperBody>();
+  readonly #givenKfuncs = new Map<string, HelperBody>();
   #u8: Uint8Array = new Uint8Array();
   #i32: Int32Array = new Int32Array();
   #u32: Uint32Array = new Uint32Array();
@@ -163,6 +170,7 @@ class LinearRuntime implements Runtime {
       extra = 0n,
       inner,
       spinLock,
+      fields,
     } = definition;
     const facts = factsByType.get(type);
     if (!facts?.runtime) throw kernelError('EINVAL', `map '${name}': no map type ${type}`);
@@ -170,10 +178,16 @@ class LinearRuntime implements Runtime {
     const address = this.#call('map_new', type, keySize, valueSize, maxEntries, flags, extra) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
+    const members = typeof definition.kernelType === 'object' && definition.kernelType.members;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    const descriptor = fields ? this.#describe(address, fields) : 0;
     const result = this.#call(`${facts.runtime}_create`, address);
-    if (result !== 0) this.#call('map_discard', address);
+    if (result !== 0) {
+      if (descriptor !== 0) this.release(descriptor);
+      this.#call('map_discard', address);
+    }
     expectSuccess(result, `map '${name}' (${facts.name})`);
+    if (members) this.u8().set(members, this.#call('struct_ops_mask', address) >>> 0);
     try {
       return this.#register(new HostMap(this, facts, definition, address));
     } catch (error) {
@@ -181,6 +195,15 @@ class LinearRuntime implements Runtime {
       this.#call('map_discard', address);
       throw error;
     }
+  }
+
+  /** Puts what a map's key looks like where its type finds it. */
+  #describe(map: number, fields: readonly WildcardField[]): number {
+    const words = wildcardDescriptor(fields);
+    const block = this.allocate(words.byteLength, 16);
+    this.u32().set(words, block >>> 2);
+    this.u32()[(map + M_DESCRIPTOR) >>> 2] = block;
+    return block;
   }
 
   mapAt(address: number): RuntimeMap | undefined {
@@ -196,6 +219,10 @@ class LinearRuntime implements Runtime {
     return this.#register(
       new HostMap(this, facts, readDefinition(this, address, facts.id), address),
     );
+  }
+
+  createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
+    return new MemoryOwner(this, kind, options);
   }
 
   #register(map: RuntimeMap): RuntimeMap {
@@ -246,6 +273,26 @@ class LinearRuntime implements Runtime {
       : { fn, arity: fn!.length };
     this.#wrapped.set(name, body);
     return body;
+  }
+
+  kfuncFunction(name: string): unknown {
+    return this.#kfunc(name)?.fn;
+  }
+
+  kfuncArity(name: string): number {
+    return this.#kfunc(name)?.arity ?? 0;
+  }
+
+  /** Exports are bodies of kernel functions only under names of such. */
+  #kfunc(name: string): HelperBody | undefined {
+    const given = this.#givenKfuncs.get(name);
+    if (given) return given;
+    const fn = kfuncByName(name) && this.exports[name];
+    return fn && { fn, arity: fn.length };
+  }
+
+  setHostKfunc(name: string, arity: number, body: HostHelper): void {
+    this.#givenKfuncs.set(name, { fn: wrapHostHelper(this, arity, body), arity });
   }
 
   setHostHelper(id: number, arity: number, body: HostHelper): void {

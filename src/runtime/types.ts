@@ -1,3 +1,7 @@
+import type { BatchCommand } from '../abi/map-rules.ts';
+import type { OwnerKind } from '../abi/types.ts';
+import type { WildcardField } from '../abi/wildcard.ts';
+
 /**
  * The host side of the runtime, as the engine and the machine see it. One Runtime is one linear
  * memory with one instance of the AssemblyScript module per CPU worker. Layout: ./layout.ts.
@@ -26,7 +30,66 @@ export interface MapDefinition {
   readonly inner?: RuntimeMap;
   /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
   readonly spinLock?: number;
-  /** Program may only read (BPF_F_RDONLY_PROG semantics for .rodata come through flags). */
+  /** Of a wildcard map: the fields of its keys. */
+  readonly fields?: readonly WildcardField[];
+  /** BTF types of key and value; 0 or absent: none. Only local storage insists on them. */
+  readonly keyTypeId?: number;
+  readonly valueTypeId?: number;
+  /** Their sizes in bytes, which must be those of key and value. */
+  readonly types?: { readonly key: number; readonly value: number };
+  /** struct_ops: the kernel's struct that the value is; 'unknown' if the kernel has none. */
+  readonly kernelType?: KernelStruct | 'unknown';
+}
+
+/** A struct of the kernel that is a map's value. */
+export interface KernelStruct {
+  readonly size: number;
+  /** A byte per byte of it: 0 in the holes between members, which must stay zero. */
+  readonly members?: Uint8Array;
+}
+
+/** A kernel object that values of local storage belong to, as the runtime knows it. */
+export interface RuntimeOwner extends Disposable {
+  readonly kind: OwnerKind;
+  /** What bpf(2) names it by, in place of a file descriptor: key of its values. */
+  readonly number: number;
+  /** Address of its record, and of the object itself, which is what programs point to. */
+  readonly address: number;
+  readonly object: number;
+  readonly alive: boolean;
+  /** It dies: its storage is freed, and it leaves the maps it was put into. */
+  free(): void;
+}
+
+export interface OwnerOptions {
+  /** Address of the object in linear memory; default: a block of its own. */
+  readonly object?: number;
+  /** The cgroup above a cgroup. */
+  readonly parent?: RuntimeOwner;
+}
+
+/** A mapping of a map's memory (mmap): array with BPF_F_MMAPABLE, or arena. */
+export interface MapView extends Disposable {
+  readonly size: number;
+  /** The bytes themselves, no copy. Ask again after anything that may grow memory. */
+  bytes(): Uint8Array;
+}
+
+/** One batch command: see BPF_MAP_LOOKUP_BATCH and kin. */
+export interface MapBatch {
+  /** Keys one behind the other, `count` of them; a lookup writes them. */
+  readonly keys: Uint8Array;
+  /** Values likewise (`userValueSize` each). */
+  readonly values?: Uint8Array;
+  /** How many to do; then, how many were done. */
+  count: number;
+  /** Where a lookup begins: what the one before left in `next`. Absent: at the beginning. */
+  readonly start?: Uint8Array | undefined;
+  /** Where a lookup may go on; a key, or 4 bytes (hashes). */
+  readonly next?: Uint8Array;
+  /** Default 0. */
+  readonly elemFlags?: number;
+  readonly flags?: number;
 }
 
 /** A map living in a Runtime's memory. All methods are the bpf(2) side: copies, kernel errnos. */
@@ -50,11 +113,15 @@ export interface RuntimeMap {
    */
   setObject(key: Uint8Array, word: number, id: number, flags?: number): number;
   delete(key: Uint8Array): number;
-  lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
+  lookupAndDelete(key: Uint8Array, out: Uint8Array, flags?: number): number;
+  /** A batch command: 0 or a negative errno; `batch.count` says how far it came. */
+  batch(command: BatchCommand, batch: MapBatch): number;
   /** First key if `key` is undefined. */
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
   /** BPF_MAP_FREEZE: no more updates from outside. Returns 0 or a negative errno. */
   freeze(): number;
+  /** Throws KernelError as mmap(2) of the map does. `write` default true. */
+  mmap(options?: { readonly write?: boolean }): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
   free(): void;
@@ -81,6 +148,8 @@ export interface Runtime {
   /** Throws KernelError with the kernel's errno. */
   createMap(definition: MapDefinition): RuntimeMap;
   mapAt(address: number): RuntimeMap | undefined;
+  /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
+  createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
   /** Puts a function into the table, returns its slot. */
   addFunction(fn: unknown): number;
   /**
@@ -93,6 +162,12 @@ export interface Runtime {
   helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
   helperArity(id: number, programType?: number): number;
+  /** Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none. */
+  kfuncFunction(name: string): unknown;
+  /** Number of i64 parameters it takes. */
+  kfuncArity(name: string): number;
+  /** Gives or replaces the JavaScript body of a kernel function. */
+  setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
   /** Clock of bpf_ktime_get_ns. */
@@ -107,6 +182,8 @@ export interface HostServices {
   trace?: (text: string) => void;
   /** Network devices by ifindex. */
   readonly devices: Map<number, HostDevice>;
+  /** Maps may name devices that are not here: those of the network a capture is from. */
+  foreignDevices?: boolean;
   /** Routes and neighbours that bpf_fib_lookup sees. */
   routes: readonly HostRoute[];
   neighbours: readonly HostNeighbour[];

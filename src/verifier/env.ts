@@ -67,6 +67,8 @@ export class InsnAux {
   /** bpf_loop calls: 0 unseen, 1 fit for inlining with subprogram `loopCallback`, -1 not fit. */
   readonly loopInline: Int8Array;
   readonly loopCallback: Int32Array;
+  /** Calls of kernel functions that make, take or give away an allocated object. */
+  readonly objects = new Map<number, ObjectFacts>();
   /** Calls: spill/fill pairs around them in a bpf_fastcall pattern. */
   readonly fastcallSpills: Uint8Array;
 
@@ -87,6 +89,13 @@ export class InsnAux {
     this.loopCallback = new Int32Array(count);
     this.fastcallSpills = new Uint8Array(count);
   }
+}
+
+/** An allocated object in a call: its type, and where its node is in what takes it. */
+export interface ObjectFacts {
+  readonly btf: Btf;
+  readonly id: number;
+  readonly offset: number;
 }
 
 /** `InsnAux.map` of a call that is reached with different maps. */
@@ -137,6 +146,8 @@ export class Subprog {
   /** Its BTF does not match what it does. */
   unreliable = false;
   called = false;
+  /** From where it is called (operations.ts); only kept for strict struct_ops. */
+  contexts = 0;
   verified = false;
 
   constructor(start: number) {
@@ -174,6 +185,8 @@ export class VerifierEnv {
   readonly kfuncs = new Set<number>();
   /** Subprogram that catches bpf_throw, or -1. */
   exceptionCallback = -1;
+  /** Bytes of stack by function before the rewriting passes took more. */
+  walkedStackDepths: readonly number[] = [];
   /** Bytes of stack by function as the last log lines tell them, once the passes are through. */
   finalStackDepths: readonly number[] | undefined = undefined;
   /** True once func_info was taken over (prog->aux->func_info). */
@@ -203,6 +216,8 @@ export class VerifierEnv {
   readonly bypassSpecV1: boolean;
   readonly bypassSpecV4: boolean;
   readonly bpfCapable: boolean;
+  /** Also ask what 6.12 only asks when operations run (`VerifyOptions.strictOps`). */
+  strictOps = false;
   strictAlignment = false;
   testStateFreq = false;
   testRegInvariants = false;

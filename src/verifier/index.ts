@@ -18,6 +18,19 @@
  * ```
  */
 export { type KernelProfile, loadKernelProfile, openKernelProfile } from '../abi/profile.ts';
+export { type CauseId, causeIds, causeMeaning } from './explain/cause-ids.ts';
+export { diagnose } from './explain/diagnose.ts';
+export { profileCost } from './explain/cost/profile.ts';
+export type {
+  ComparisonCost,
+  CostProfile,
+  FunctionCost,
+  LineCost,
+  LoopCost,
+  MissCost,
+  MissKind,
+  PairCost,
+} from './explain/cost/types.ts';
 export { explain } from './explain/explain.ts';
 export type {
   Diagnosis,
@@ -26,7 +39,7 @@ export type {
   SourceFix,
   VerifiedFix,
 } from './explain/types.ts';
-export { explanationText } from './explain/render.ts';
+export { diagnosisText, explanationText } from './explain/render.ts';
 export { verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {
@@ -42,5 +55,7 @@ export type {
   VerifierStats,
   VerifyOptions,
   VerifyResult,
+  Xlated,
+  XlatedSubprogram,
 } from './types.ts';
 export { verify } from './verify.ts';

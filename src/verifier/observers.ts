@@ -46,6 +46,7 @@ export function composeObservers(
       second.pruned?.(from, to, resumed);
     },
     ...composeBranches(first, second),
+    ...composePruning(first, second),
     backtracking: (message, insn) => {
       first.backtracking?.(message, insn);
       second.backtracking?.(message, insn);
@@ -54,9 +55,36 @@ export function composeObservers(
       first.otherState?.(message, frame);
       second.otherState?.(message, frame);
     },
+    rejected: (insn) => first.rejected?.(insn) === true || second.rejected?.(insn) === true,
     functionDone: (ok) => {
       first.functionDone?.(ok);
       second.functionDone?.(ok);
+    },
+  };
+}
+
+/** Made only if somebody listens: these come more often than instructions. */
+function composePruning(
+  first: VerifierObserver,
+  second: VerifierObserver,
+): Pick<VerifierObserver, 'kept' | 'missed' | 'covered' | 'marked'> {
+  if (!first.missed && !second.missed) return {};
+  return {
+    kept: (insn) => {
+      first.kept?.(insn);
+      second.kept?.(insn);
+    },
+    missed: (old) => {
+      first.missed?.(old);
+      second.missed?.(old);
+    },
+    covered: (old) => {
+      first.covered?.(old);
+      second.covered?.(old);
+    },
+    marked: (checkpoint) => {
+      first.marked?.(checkpoint);
+      second.marked?.(checkpoint);
     },
   };
 }

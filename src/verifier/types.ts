@@ -2,7 +2,7 @@ import type { KernelProfile } from '../abi/profile.ts';
 import type { Btf } from '../btf/index.ts';
 import type { VerifierEnv } from './env.ts';
 import type { Message } from './messages/message.ts';
-import type { FuncState } from './state/state.ts';
+import type { FuncState, VerifierState } from './state/state.ts';
 
 /**
  * A program as BPF_PROG_LOAD gets it, and all the verifier may see of what it names. Plain data;
@@ -98,8 +98,17 @@ export interface VerifyOptions {
    * 2 GiB; what Linux accepts of its own selftests needs at most a tenth of that.
    */
   readonly stateMemory?: number;
+  /** Refuse what Linux does not have (extensions of beeyard). Default: no. */
+  readonly portable?: boolean;
+  /**
+   * Extension: programs of struct_ops may only call kernel functions that work in their operation,
+   * also through functions and callbacks. Linux 6.12 loads the others and fails when they run.
+   */
+  readonly strictOps?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
+  /** Rewrite the program, if it is accepted, as Linux does: see `Xlated`. Default: no. */
+  readonly xlated?: boolean;
   /** Sees the walk as it happens. */
   readonly observer?: VerifierObserver;
 }
@@ -119,6 +128,46 @@ export interface VerifyResult {
   readonly log: string;
   readonly stats: VerifierStats;
   readonly facts: VerifierFacts;
+  /** With `xlated: true`, of accepted programs. */
+  readonly xlated?: Xlated;
+}
+
+/**
+ * An accepted program as Linux 6.12 keeps it on x86-64 with the JIT compiler on, and shows it with
+ * BPF_OBJ_GET_INFO_BY_FD (`bpftool prog dump xlated`): dead code is gone, fields of contexts are
+ * those of the kernel's structs, some calls are a few instructions. Addresses of the kernel are 0,
+ * as its readers without privileges see them; `calls` and `addresses` have names for them.
+ *
+ * @example
+ * const { xlated } = verify(input, kernel, { xlated: true });
+ * const code = decodeCode(xlated!.insns);
+ * xlated!.calls.get(3);      // '__htab_map_lookup_elem'
+ * xlated!.origin[3];         // 2: made for instruction 2 of the program
+ */
+export interface Xlated {
+  /**
+   * In wire format. A load of a map has its place in `maps`, from 1, where Linux has the map's id;
+   * a call of a function of the program has the distance in off and the function's number in imm.
+   */
+  readonly insns: Uint8Array;
+  /** Instruction of the program each was made for, or -1. */
+  readonly origin: Int32Array;
+  /** Functions in their order; the last may be one that nobody wrote (name ''). */
+  readonly subprograms: readonly XlatedSubprogram[];
+  /** Source lines, at the instructions where they begin now. */
+  readonly lines: readonly LineInfo[];
+  readonly maps: readonly VerifierMap[];
+  /** Functions of the kernel that calls go to, by instruction. */
+  readonly calls: ReadonlyMap<number, string>;
+  /** What ld_imm64 load an address of, by instruction: a symbol of the kernel, or what it made. */
+  readonly addresses: ReadonlyMap<number, string>;
+}
+
+export interface XlatedSubprogram {
+  /** First instruction. */
+  readonly start: number;
+  /** As its BTF has it, or ''. */
+  readonly name: string;
 }
 
 /** The figures of the kernel's last log line. */
@@ -208,6 +257,14 @@ export interface VerifierObserver {
   resumed?(from: number, to: number): void;
   /** The path ends here because an equivalent state is known to be safe. */
   pruned?(from: number, to: number, resumed: boolean): void;
+  /** A copy of the running state is kept at `insn`: it may cover states that come there later. */
+  kept?(insn: number): void;
+  /** `old`, which was kept at the same instruction, does not cover the running state. */
+  missed?(old: VerifierState): void;
+  /** `old` covers the running state; marks are taken over from it next, and then comes `pruned`. */
+  covered?(old: VerifierState): void;
+  /** Backtracking made precise in a checkpoint what `env.backtrack` asks for now. */
+  marked?(checkpoint: VerifierState): void;
   /** A branch was put aside; returns a number handed to `popped`. */
   pushed?(): number;
   popped?(mark: number): void;
@@ -215,6 +272,11 @@ export interface VerifierObserver {
   backtracking?(message: Message, insn: number): void;
   /** A frame of another state is shown behind `message`. */
   otherState?(message: Message, frame: FuncState): void;
+  /**
+   * The path was rejected at instruction `insn`. True: the walk leaves it and goes on with the
+   * others, as explanations do that look for further errors.
+   */
+  rejected?(insn: number): boolean;
   /** A function was walked through; `ok` if without a rejection. */
   functionDone?(ok: boolean): void;
 }

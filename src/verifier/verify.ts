@@ -1,4 +1,11 @@
-import { constants, errnos, programRules, takesAttachType } from '../abi/index.ts';
+import {
+  constants,
+  errnos,
+  isExtensionMap,
+  mapTypeName,
+  programRules,
+  takesAttachType,
+} from '../abi/index.ts';
 import { BugError, FormatError, KernelError } from '../base/index.ts';
 import { checkFunctionInfo, checkFunctionInfoEarly } from './btf/function-info.ts';
 import { checkLineInfo } from './btf/line-info.ts';
@@ -10,6 +17,7 @@ import { FactCollector } from './facts/collector.ts';
 import { insnFacts } from './facts/facts.ts';
 import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
+import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { gates, useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
@@ -17,6 +25,7 @@ import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
 import { LogObserver } from './log/log.ts';
 import { flow } from './messages/flow.ts';
+import { load } from './messages/load.ts';
 import { composeObservers } from './observers.ts';
 import { Rejection } from './reject.ts';
 import type {
@@ -70,6 +79,7 @@ export function verify(
       logLevel,
       ...(options.stateMemory === undefined ? {} : { stateMemory: options.stateMemory }),
     });
+    if (options.portable) checkPortable(env);
     checkLength(env);
     checkPrivileges(env);
     checkAttachType(env);
@@ -77,6 +87,7 @@ export function verify(
     return unread(input, asRejection(error));
   }
   setFlags(env);
+  env.strictOps = options.strictOps === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);
@@ -95,6 +106,7 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
+    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
   };
 }
 
@@ -148,6 +160,13 @@ function walkFunctions(env: VerifierEnv): void {
   if (!gates.lazyGlobals) doCheckSubprogs(env);
   doCheckMain(env);
   if (gates.lazyGlobals) doCheckSubprogs(env);
+}
+
+/** A kernel would not even make such maps. */
+function checkPortable(env: VerifierEnv): void {
+  const map = env.input.maps.find(({ type }) => isExtensionMap(type));
+  if (!map) return;
+  throw new Rejection('EINVAL', load.extension(map.name, mapTypeName(map.type)));
 }
 
 /** bpf_prog_load looks at the length before anything else. */
@@ -234,7 +253,7 @@ function unread(input: VerifierInput, rejection: Rejection): VerifyResult {
   return {
     ...verdict(rejection),
     insn: -1,
-    log: '',
+    log: rejection.reason ? `${rejection.reason.text}\n` : '',
     stats: {
       processed: 0,
       maxStatesPerInsn: 0,

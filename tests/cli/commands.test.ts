@@ -76,7 +76,8 @@ describe('beeyard prog', () => {
   });
 
   it('disassembles with source lines, symbols and helper names', async () => {
-    const { out } = await beeyard(['prog', 'dump', 'xlated', NET, 'by_length', '--linum']);
+    const args = ['prog', 'dump', 'xlated', NET, 'by_length', '--linum', '--loaded'];
+    const { out } = await beeyard(args);
     expect(out).toMatch(/^int by_length\(struct xdp_md \* ctx\):$/m);
     expect(out).toMatch(
       /^; total_bytes \+= length; \[file:.*net\.bpf\.c line_num:\d+ line_col:\d+\]$/m,
@@ -84,6 +85,15 @@ describe('beeyard prog', () => {
     expect(out).toMatch(/^ +\d+: \(18\) r\d = map\[counts\]$/m);
     expect(out).toMatch(/^ +\d+: \(85\) call bpf_map_lookup_elem#1$/m);
     expect(out).toMatch(/^ +\d+: \(95\) exit$/m);
+  });
+
+  it('shows programs as Linux keeps them', async () => {
+    const { out } = await beeyard(['prog', 'dump', 'xlated', NET, 'by_length']);
+    expect(out).toMatch(/^ +\d+: \(79\) r\d = \*\(u64 \*\)\(r1 \+8\)$/m);
+    expect(out).not.toMatch(/call bpf_map_lookup_elem/);
+    const unprivileged = await beeyard(['prog', 'dump', 'xlated', NET, 'by_length', '--unpriv']);
+    expect(unprivileged.code).toBe(1);
+    expect(unprivileged.err).toMatch(/EPERM/);
   });
 
   it('shows the bytes of instructions', async () => {

@@ -171,7 +171,8 @@ describe('the tag of a program', () => {
 });
 
 describe('prog dump xlated', () => {
-  const dump = (...words: string[]) => beeyard(['prog', 'dump', 'xlated', SUBPROGRAMS, ...words]);
+  const dump = (...words: string[]) =>
+    beeyard(['prog', 'dump', 'xlated', '--loaded', SUBPROGRAMS, ...words]);
 
   it('takes options as words or flags', async () => {
     const words = await dump('id', '1', 'opcodes', 'linum');

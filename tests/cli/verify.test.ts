@@ -79,6 +79,20 @@ describe('beeyard verify', () => {
     expect(one!.explanation.problem.length).toBeGreaterThan(20);
   });
 
+  it('tells where the cost is', async () => {
+    const args = ['verify', NET, '--prog', 'second', '--profile'];
+    const { out, code } = await beeyard(args);
+    expect(code).toBe(0);
+    expect(out).toMatch(/Cost by source line\n +insns +share +states +where +source\n/);
+    expect(out).toMatch(/ [0-9.]+ % +█+/);
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    const [one] = (await beeyard([...args, '-j'])).json<
+      { stats: { insns: number }; profile: { lines: { processed: number }[] } }[]
+    >();
+    const sum = one!.profile.lines.reduce((all, { processed }) => all + processed, 0);
+    expect(sum).toBe(one!.stats.insns);
+  });
+
   it('takes privileges away', async () => {
     const of = async (...args: string[]) => {
       const run = await beeyard(['verify', NET, '--prog', 'second', '-j', ...args]);

@@ -108,7 +108,7 @@ export class World {
     const options = { checks: true };
     const target = interpreterEngine.load({ ...image, insns }, this.#runtime, options);
     const bytes = (n: number) => new Uint8Array(Uint32Array.of(n).buffer);
-    if (this.#programs.update(bytes(1), bytes(target.entry)) !== 0) throw new Error('prog_array');
+    if (this.#programs.setObject(bytes(1), target.entry, 1) !== 0) throw new Error('prog_array');
   }
 
   #reset(stack: number): void {

@@ -42,11 +42,14 @@ function definitionOf(type: number): MapDefinition {
     return Math.min(Math.max(range.min, wish), range.max);
   };
   const { maxEntries } = facts;
-  const entries = facts.runtime === 'ringbuf' ? 4096 : size(maxEntries, 4);
-  const flags = facts.runtime === 'lpm_trie' ? 1 : 0;
+  const entries = facts.runtime!.endsWith('ringbuf') ? 4096 : size(maxEntries, 4);
+  const flags = facts.needsFlags ?? 0;
   const keySize = size(facts.keySize, 8);
   const valueSize = size(facts.valueSize, 8);
-  return { name: facts.name, type, keySize, valueSize, maxEntries: entries, flags };
+  const types = facts.needsTypes ? { keyTypeId: 1, valueTypeId: 1 } : {};
+  const kernel = facts.needsKernelType ? { kernelType: { size: valueSize } } : {};
+  const sizes = { keySize, valueSize, maxEntries: entries };
+  return { name: facts.name, type, ...sizes, flags, ...types, ...kernel };
 }
 
 const pointer = (high: number, low: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low);

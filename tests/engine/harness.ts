@@ -133,7 +133,7 @@ export class Lab {
   setSlots(map: RuntimeMap, entries: readonly number[]): void {
     const bytes = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
     entries.forEach((entry, i) => {
-      if (entry !== 0 && map.update(bytes(i), bytes(entry)) !== 0) {
+      if (entry !== 0 && map.setObject(bytes(i), entry, 1) !== 0) {
         throw new Error('prog_array refuses an entry');
       }
     });

@@ -27,6 +27,7 @@ export const EXIST = 2;
 export const NO_PREALLOC = 1;
 export const NO_COMMON_LRU = 2;
 export const ZERO_SEED = 64;
+export const MMAPABLE = 1024;
 
 export const typeId = (name: string): number => mapTypes.find((type) => type.name === name)!.id;
 
@@ -59,6 +60,19 @@ const usual: Record<string, Partial<MapDefinition>> = {
   stack: { keySize: 0 },
   bloom_filter: { keySize: 0 },
   ringbuf: { keySize: 0, valueSize: 0, maxEntries: 4096 },
+  user_ringbuf: { keySize: 0, valueSize: 0, maxEntries: 4096 },
+  arena: { keySize: 0, valueSize: 0, flags: MMAPABLE },
+  stack_trace: {},
+  cgroup_array: { valueSize: 4 },
+  cgroup_storage: { maxEntries: 0, keySize: 16 },
+  percpu_cgroup_storage: { maxEntries: 0, keySize: 16 },
+  struct_ops: { valueSize: 128, maxEntries: 1, kernelType: { size: 128 } },
+  ...Object.fromEntries(
+    ['sk', 'inode', 'task', 'cgrp'].map((kind) => [
+      `${kind}_storage`,
+      { maxEntries: 0, flags: NO_PREALLOC, keyTypeId: 1, valueTypeId: 1 },
+    ]),
+  ),
 };
 
 /** 0, or the negative errno that making the map ends in. */

@@ -298,4 +298,21 @@ describe('memory of helpers', () => {
     );
     expect(load('r4 = *(u32 *)(r1 + 0); r4 &= 15; r4 += 1')).toBe('ok');
   });
+
+  it('leaves bytes of unknown value, in whole slots and in parts of them', () => {
+    const text = `
+      *(u64 *)(r10 -24) = 0
+      *(u64 *)(r10 -16) = r1
+      r3 = r10
+      r3 += -20
+      r2 = 0
+      r4 = 13
+      call 26
+      r0 = 0
+      exit`;
+    const after = 'R0_w=scalar() fp-8=???????m fp-16_w=mmmmmmmm fp-24_w=mmmmmmmm';
+    expect(verify(inputOf(text), profile, { logLevel: 2 }).log).toContain(after);
+    const unprivileged = verify(inputOf(text), profile, { capabilities: UNPRIVILEGED });
+    expect(unprivileged.reason?.text).toBe('attempt to corrupt spilled pointer on stack');
+  });
 });

@@ -1,7 +1,12 @@
-// `node tests/verifier/rejected-build.mjs` rebuilds the committed object next to this file.
+// `node tests/verifier/rejected-build.mjs` rebuilds the committed objects next to this file.
 import { writeFileSync } from 'node:fs';
 import { compileBpf } from '../../examples/build.mjs';
 
-const source = 'tests/verifier/rejected.bpf.c';
-const flags = ['-Wno-unused-parameter', '-Wno-unused-variable'];
-writeFileSync(new URL('rejected.bpf.o', import.meta.url), compileBpf(source, { flags }));
+const sources = {
+  rejected: ['-Wno-unused-parameter', '-Wno-unused-variable'],
+  'strict-ops': ['-Wno-unused-parameter'],
+};
+for (const [name, flags] of Object.entries(sources)) {
+  const object = compileBpf(`tests/verifier/${name}.bpf.c`, { flags });
+  writeFileSync(new URL(`${name}.bpf.o`, import.meta.url), object);
+}

@@ -6,6 +6,7 @@
 import { helperPrototypeContract, helperRow, helperSelector } from './helpers.ts';
 import * as constants from '../generated/6.12/constants.ts';
 import { enums } from '../generated/6.12/enums.ts';
+import { rawPrototypes } from '../generated/6.12/prototypes.ts';
 import { inBtfSet } from '../lsm.ts';
 import { helperName } from '../names.ts';
 import type { KernelTables } from '../tables.ts';
@@ -255,6 +256,13 @@ export function helperContractFor(caller: HelperCaller, id: number): CallContrac
   return prototype === undefined
     ? undefined
     : helperPrototypeContract(id, prototype, caller.tables);
+}
+
+/** The kernel's function behind helper `id` for this program; undefined if it may not call it. */
+export function helperFunction(caller: HelperCaller, id: number): string | undefined {
+  const selector = selectorOf(caller);
+  const prototype = selector && prototypeName(caller, selector, id);
+  return prototype === undefined ? undefined : rawPrototypes[prototype]?.func;
 }
 
 const SK_STORAGE_ATTACH = [constants.BPF_TRACE_ITER, constants.BPF_TRACE_RAW_TP] as number[];

@@ -89,7 +89,8 @@ export function kfuncFilter(set: RawKfuncSet): KfuncFilter | undefined {
   return set.filter === undefined ? undefined : FILTERS[set.filter]!;
 }
 
-function passes(filter: KfuncFilter, type: number, attachType: number): boolean {
+/** The filter lets programs of that type and expected attach type through. */
+export function passesFilter(filter: KfuncFilter, type: number, attachType: number): boolean {
   if (filter.types && !filter.types.includes(type)) return false;
   return filter.attach?.some((name) => enums.bpf_attach_type[name] === attachType) ?? true;
 }
@@ -98,7 +99,7 @@ type Hooks = readonly (readonly number[])[];
 
 function setIsFor(set: RawKfuncSet, type: number, attachType: number, hooks: Hooks): boolean {
   const filter = kfuncFilter(set);
-  return (!filter || passes(filter, type, attachType)) && isRegistered(set, type, hooks);
+  return (!filter || passesFilter(filter, type, attachType)) && isRegistered(set, type, hooks);
 }
 
 /** Programs of the type may call what is in the set, but for its filter. */

@@ -3,7 +3,7 @@ import type { ContextDef, FieldRule } from './rules.ts';
 import { ANY, DOUBLE, WORD, registerTypes } from './rules.ts';
 
 /** x86-64 `struct pt_regs`: 21 registers. */
-const PT_REGS = 21 * 8;
+export const PT_REGS = 21 * 8;
 /** PERF_MAX_TRACE_SIZE. */
 const TRACE_MAX = 8192;
 /** MAX_BPF_FUNC_ARGS, 8 bytes each. */

@@ -10,4 +10,5 @@ export const devmap: MapTypeDef = {
   keySize: 4,
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: U32_MAX },
+  namesDevice: true,
 };

@@ -10,4 +10,5 @@ export const devmapHash: MapTypeDef = {
   keySize: 4,
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: 0x80000000, tooBig: 'EINVAL' },
+  namesDevice: true,
 };

@@ -10,5 +10,5 @@ export const xskmap: MapTypeDef = {
   keySize: 4,
   valueSize: 4,
   maxEntries: { min: 1, max: U32_MAX },
-  valueIs: 'socket',
+  valueIs: 'xsk',
 };

@@ -1,13 +1,13 @@
 import {
   BPF_PSEUDO_FUNC,
   type Code,
-  decodeCode,
   type InsnInfo,
   insnInfo,
   LD_IMM64 as WIDE,
 } from '../../isa/index.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { REGION_FUNCTION, TAG_BASE } from '../../runtime/layout.ts';
+import { calleeOf, readCode } from '../callee.ts';
 import { contractAddress } from '../contracts.ts';
 import { isExecutable } from '../executable.ts';
 import type { ProgramImage } from '../types.ts';
@@ -42,7 +42,7 @@ export interface Plan {
 
 /** Cuts the code into functions and gives every instruction its place. Never fails. */
 export function planProgram(image: ProgramImage, probes: Probes): Plan {
-  const code = decodeCode(image.insns);
+  const code = readCode(image);
   const callbacks = targetsOf(code, isCallbackLoad);
   const calls = targetsOf(code, isLocalCall);
   const named = image.functions.map((f) => f.start);
@@ -136,11 +136,11 @@ function collectHelpers(code: Code, image: ProgramImage, runtime: Runtime, check
     const info = insnInfo(code.op[i]!, code.off[i], code.src[i], code.imm[i]);
     const id = code.imm[i]!;
     if (info?.kind !== 'call_helper' || id === TAIL_CALL || helpers.has(id)) continue;
-    const type = image.programType;
+    const { fn, arity, contract } = calleeOf(image, runtime, id);
     helpers.set(id, {
-      slot: runtime.helperSlot(id, type),
-      arity: runtime.helperArity(id, type),
-      contract: checks ? contractAddress(runtime, id, type) : 0,
+      slot: fn === undefined ? -1 : runtime.addFunction(fn),
+      arity,
+      contract: checks ? contractAddress(runtime, id, contract) : 0,
     });
   }
   return helpers;

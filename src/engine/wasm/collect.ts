@@ -1,11 +1,5 @@
-import { type ArgContract, helperContract } from '../../abi/index.ts';
-import {
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_VALUE,
-  type Code,
-  decodeCode,
-  LD_IMM64,
-} from '../../isa/index.ts';
+import type { ArgContract, CallContract } from '../../abi/index.ts';
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, type Code, LD_IMM64 } from '../../isa/index.ts';
 import {
   M_CPU_STRIDE,
   M_KEY_SIZE,
@@ -29,6 +23,7 @@ import {
   TAG_BASE,
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
+import { calleeOf, readCode } from '../callee.ts';
 import type { ProgramImage } from '../types.ts';
 import {
   type ArgumentFacts,
@@ -46,7 +41,7 @@ const OTHER_LOOKUPS: ReadonlySet<string> = new Set(['array_of_maps', 'hash_of_ma
 
 /** Gathers from a runtime what compiling `image` for it depends on. */
 export function collectFacts(image: ProgramImage, runtime: Runtime): Facts {
-  const code = decodeCode(image.insns);
+  const code = readCode(image);
   const maps = new Map<number, MapFacts>();
   const helpers: Record<number, HelperFacts> = {};
   const functions = new Set<string>();
@@ -121,22 +116,26 @@ function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
 }
 
 function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperFacts | undefined {
-  const fn = runtime.helperFunction(id, image.programType);
+  const { fn, arity, contract } = calleeOf(image, runtime, id);
   if (fn === undefined) return undefined;
-  const contract = helperContract(id, image.programType);
   const args = contract?.args ?? [];
   // JavaScript bodies may run programs; runtime functions only call back when they take a callback.
   const isRuntime = isExport(runtime, fn);
   return {
-    arity: runtime.helperArity(id, image.programType),
+    arity,
     changesPacket: contract === undefined || contract.changesPacket === true,
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
-    keepsPointers: contract === undefined || args.some((argument) => KEPT_KINDS.has(argument.kind)),
+    keepsPointers: contract === undefined || keepsPointers(contract),
     checked: contract !== undefined,
   };
+}
+
+/** What a kernel function does with a pointer (give it back, keep it) its contract does not say. */
+function keepsPointers({ callee, args }: CallContract): boolean {
+  return callee === 'kfunc' || args.some(({ kind }) => KEPT_KINDS.has(kind));
 }
 
 /** Helpers with such arguments hand pointers on to callbacks, or keep them. */

@@ -1,5 +1,5 @@
 import { FormatError } from '../../base/index.ts';
-import { decodeCode } from '../../isa/index.ts';
+import { readCode } from '../callee.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
 import { defineBatch, defineCallback, defineRun } from './entries.ts';
 import { type Facts, World } from './facts.ts';
@@ -35,7 +35,7 @@ export function compileToWasm(
   options: CompileOptions,
   facts: Facts,
 ): CompiledModule {
-  const code = decodeCode(image.insns);
+  const code = readCode(image);
   if (code.length === 0) throw new FormatError('BPF code', 0, 'a program has no instructions');
   const program = analyseProgram(code, image.functions);
   const world = new World(image, options, facts);

@@ -3,6 +3,7 @@ import { INSN_SIZE, LD_IMM64 } from '../../isa/index.ts';
 import { C_BATCH_INDEX, C_STACK_END, C_STACK_TOP } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { addCallback } from '../callbacks.ts';
+import { type Callee, calleeOf } from '../callee.ts';
 import { contractAddress } from '../contracts.ts';
 import { faultFrom, imagesOf, ProgramFaultError } from '../fault.ts';
 import { restoreRun, saveRun } from '../run-state.ts';
@@ -50,12 +51,9 @@ class Linker {
       case 'runtime':
         return this.runtime.exports[name] as WebAssembly.ImportValue;
       case 'helper':
-        return this.runtime.helperFunction(
-          Number(name),
-          this.image.programType,
-        ) as WebAssembly.ImportValue;
+        return this.callee(name).fn as WebAssembly.ImportValue;
       case 'contract':
-        return global(contractAddress(this.runtime, Number(name), this.image.programType));
+        return global(contractAddress(this.runtime, Number(name), this.callee(name).contract));
       case 'slot': {
         const slot = new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
         this.slots.set(name, slot);
@@ -63,6 +61,10 @@ class Linker {
       }
     }
     throw new BugError(`a compiled module imports ${space}.${name}`);
+  }
+
+  private callee(id: string): Callee {
+    return calleeOf(this.image, this.runtime, Number(id));
   }
 
   private environment(name: string, metadata: ModuleMetadata): WebAssembly.ImportValue {

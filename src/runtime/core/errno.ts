@@ -23,3 +23,5 @@ export const EALREADY: i64 = -114;
 export const EAFNOSUPPORT: i64 = -97;
 export const ENETDOWN: i64 = -100;
 export const EBADMSG: i64 = -74;
+export const ENODATA: i64 = -61;
+export const EINPROGRESS: i64 = -115;

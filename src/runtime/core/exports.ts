@@ -5,3 +5,6 @@ export { map_new, map_discard } from './map';
 export { check_call } from './contracts';
 export { packet_load } from './packet_load';
 export { siphash } from './siphash';
+export { owner_free, owner_new, owner_object, storage_value } from './storage';
+export { cgroup_storage_link, cgroup_storage_unlink } from './cgroup-storage';
+export { hash_bucket_keys, hash_buckets } from './hash';

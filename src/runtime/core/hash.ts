@@ -513,3 +513,24 @@ export function hashForEach(map: u32, slot: u32, ctx: u64, flags: u64, KEY: u32,
   }
   return seen;
 }
+
+// ---- Buckets from outside: batch operations and statistics ------------------------------------
+
+/** Number of buckets. */
+export function hash_buckets(map: u32): u32 {
+  return load<u32>(map, H_MASK) + 1;
+}
+
+/** Copies up to `most` keys of a bucket to `out`, in chain order; returns how many it has. */
+export function hash_bucket_keys(map: u32, bucket: u32, out: u32, most: u32): u32 {
+  const size = load<u32>(map, M_KEY_SIZE);
+  const key = load<u32>(map, H_VALUE) - roundUp8(size);
+  let node = loadLink(load<u32>(map, H_BUCKETS) + (bucket << 2));
+  let count: u32 = 0;
+  while (isNode(node)) {
+    if (count < most) copyBytes(out + count * size, node + key, size);
+    count++;
+    node = loadLink(node);
+  }
+  return count;
+}

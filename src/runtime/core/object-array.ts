@@ -4,7 +4,7 @@
  * function table, a map's header, a handle of the machine; 0 = empty), and what a lookup answers.
  */
 import { M_MAX_ENTRIES, M_STRIDE, M_VALUES } from '../layout';
-import { E2BIG, EINVAL, ENOENT, ENOMEM } from './errno';
+import { E2BIG, EBADF, EINVAL, ENOENT, ENOMEM } from './errno';
 import { heap_alloc } from './memory';
 import { BPF_ANY } from './uapi';
 
@@ -32,6 +32,7 @@ export function objectUpdate(map: u32, key: u32, value: u32, flags: u32): i32 {
   if (flags != BPF_ANY) return <i32>EINVAL;
   const entry = objectEntry(map, key);
   if (entry == 0) return <i32>E2BIG;
+  if (load<u32>(value) == 0) return <i32>EBADF;
   store<u32>(entry, load<u32>(value, 4), 4);
   store<u32>(entry, load<u32>(value));
   return 0;
@@ -51,4 +52,14 @@ export function objectLookup(map: u32, key: u32, out: u32): i32 {
   if (entry == 0 || load<u32>(entry) == 0) return <i32>ENOENT;
   store<u32>(out, load<u32>(entry, 4));
   return 0;
+}
+
+/** Takes an object that is no more out of every entry. */
+export function objectForget(map: u32, word: u32): void {
+  const start = load<u32>(map, M_VALUES);
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = start + i * ENTRY;
+    if (load<u32>(entry) == word) store<u64>(entry, 0);
+  }
 }

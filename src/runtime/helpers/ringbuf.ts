@@ -1,16 +1,20 @@
 /** Ring buffer helpers (kernel/bpf/ringbuf.c). The map type does the work; here are the errnos. */
-import { BPF_MAP_TYPE_RINGBUF } from '../../abi/generated/6.12/constants';
+import {
+  BPF_MAP_TYPE_RINGBUF,
+  BPF_MAP_TYPE_USER_RINGBUF,
+} from '../../abi/generated/6.12/constants';
 import { DYNPTR_DATA, DYNPTR_MAX_SIZE, DYNPTR_RINGBUF, M_TYPE, R_OWNER } from '../layout';
 import { E2BIG, EINVAL } from '../core/errno';
 import { regionRecord } from '../core/regions';
+import { RB_BASE } from '../core/ring-pages';
 import {
-  RB_BASE,
   ringbuf_discard,
   ringbuf_output,
   ringbuf_query,
   ringbuf_reserve,
   ringbuf_submit,
 } from '../maps/ringbuf';
+import { user_ringbuf_drain } from '../maps/user_ringbuf';
 import { dynptrClear, dynptrSet } from './dynptr';
 
 const BUSY: u32 = 0x80000000;
@@ -79,4 +83,10 @@ export function bpf_ringbuf_discard_dynptr(pointer: u64, flags: u64): u64 {
   bpf_ringbuf_discard(load<u64>(<u32>pointer, DYNPTR_DATA), flags);
   dynptrClear(<u32>pointer);
   return 0;
+}
+
+/** Calls back with each record user space has written; returns how many it has seen. */
+export function bpf_user_ringbuf_drain(map: u64, callback: u64, ctx: u64, flags: u64): u64 {
+  if (load<u32>(<u32>map, M_TYPE) != BPF_MAP_TYPE_USER_RINGBUF) return EINVAL;
+  return user_ringbuf_drain(<u32>map, <u32>callback, ctx, flags);
 }

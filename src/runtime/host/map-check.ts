@@ -1,3 +1,4 @@
+import { BPF_F_VTYPE_BTF_OBJ_FD } from '../../abi/generated/6.12/constants.ts';
 import type { MapTypeDef, SizeRange } from '../../abi/types.ts';
 import type { MapDefinition } from '../types.ts';
 import { kernelError } from './errno.ts';
@@ -14,6 +15,7 @@ export function checkMapDefinition(definition: MapDefinition, facts: MapTypeDef)
     throw kernelError(code, `map '${definition.name}' (${facts.name}): ${what}`);
   };
   if (definition.extra && !facts.extra) refuse('EINVAL', `takes no map_extra`);
+  typesGiven(definition, facts, refuse);
   if (both(definition.flags, BPF_F_ACCESS_USER)) refuse('EINVAL', 'read-only and write-only');
   const unknown = definition.flags & ~facts.flags;
   if (unknown !== 0) refuse('EINVAL', `does not take flags 0x${unknown.toString(16)}`);
@@ -32,6 +34,28 @@ export function checkMapDefinition(definition: MapDefinition, facts: MapTypeDef)
   }
   for (const [what, size, range] of sizes) {
     if (tooBig(size, range)) refuse('E2BIG', `${what} ${size} is too big`);
+  }
+  const { types, keySize, valueSize } = definition;
+  if (types && (types.key !== keySize || types.value !== valueSize)) {
+    refuse('EINVAL', `the types have ${types.key} and ${types.value} bytes`);
+  }
+}
+
+/** BTF types of key and value, or the kernel's struct that is the value. */
+function typesGiven(
+  { keyTypeId = 0, valueTypeId = 0, kernelType, valueSize, flags }: MapDefinition,
+  facts: MapTypeDef,
+  refuse: (code: string, what: string) => never,
+): void {
+  if (keyTypeId !== 0 && valueTypeId === 0) refuse('EINVAL', 'has a type for keys only');
+  if (facts.needsTypes && keyTypeId === 0) refuse('EINVAL', 'needs types of key and value');
+  if (kernelType && !facts.needsKernelType) refuse('EINVAL', 'holds no struct of the kernel');
+  if (!facts.needsKernelType) return;
+  if (!kernelType) refuse('EINVAL', 'needs the type of the kernel’s struct');
+  if (flags & BPF_F_VTYPE_BTF_OBJ_FD) refuse('EINVAL', 'no kernel module has the struct');
+  if (kernelType === 'unknown') refuse('ENOTSUPP', 'the kernel has no such table of functions');
+  else if (kernelType!.size !== valueSize) {
+    refuse('EINVAL', `the struct has ${kernelType!.size} bytes, not ${valueSize}`);
   }
 }
 

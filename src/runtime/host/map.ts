@@ -1,3 +1,11 @@
+import { type BatchCommand, mapRules } from '../../abi/map-rules.ts';
+import {
+  BPF_F_LOCK,
+  BPF_F_MMAPABLE,
+  BPF_F_RDONLY,
+  BPF_F_RDONLY_PROG,
+  BPF_F_WRONLY,
+} from '../../abi/generated/6.12/constants.ts';
 import type { MapTypeDef } from '../../abi/types.ts';
 import { assert } from '../../base/index.ts';
 import {
@@ -9,15 +17,22 @@ import {
   M_STRIDE,
   M_VALUES,
   M_VALUE_SIZE,
+  M_VALUE_TAG,
+  REGIONS,
+  REGION_SIZE,
+  R_END,
+  R_START,
+  TAG_BASE,
 } from '../layout.ts';
-import type { MapDefinition, Runtime, RuntimeMap } from '../types.ts';
-import { EBUSY, EINVAL, ENOTSUPP, EPERM } from './errno.ts';
+import type { MapBatch, MapDefinition, MapView, Runtime, RuntimeMap } from '../types.ts';
+import { EBUSY, EINVAL, ENOTSUPP, EPERM, kernelError } from './errno.ts';
+import { doBatch } from './map-batch.ts';
 
 type Operation = (...args: number[]) => number;
 
-const BPF_F_LOCK = 4;
-const BPF_F_RDONLY = 1 << 3;
-const BPF_F_WRONLY = 1 << 4;
+/** What a value may be that only setObject can put into a map. */
+const UNNUMBERED = new Set(['program', 'perf_event', 'xsk']);
+
 const unsupported: Operation = () => -ENOTSUPP;
 
 /**
@@ -32,6 +47,9 @@ export class HostMap implements RuntimeMap {
   readonly #runtime: Runtime;
   /** Values are file descriptors for bpf(2); here {word, id}. */
   readonly #holdsObjects: boolean;
+  readonly #facts: MapTypeDef;
+  /** Writable views of its memory. */
+  #writers = 0;
   readonly #key: number;
   readonly #next: number;
   readonly #value: number;
@@ -46,6 +64,7 @@ export class HostMap implements RuntimeMap {
     this.address = address;
     this.prefix = facts.runtime!;
     this.#runtime = runtime;
+    this.#facts = facts;
     this.#holdsObjects = facts.valueIs !== undefined;
     const { keySize, valueSize } = definition;
     this.userValueSize = facts.perCpu ? roundUp8(valueSize) * runtime.options.cpus : valueSize;
@@ -68,8 +87,9 @@ export class HostMap implements RuntimeMap {
   }
 
   lookup(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    if (flags !== 0 && flags !== BPF_F_LOCK) return -EINVAL;
     if (this.definition.flags & BPF_F_WRONLY) return -EPERM;
-    if (!this.#mayRead(flags)) return -EINVAL;
+    if (!this.#lockable(flags)) return -EINVAL;
     this.#putKey(key);
     // Some types (bloom_filter) look up what the caller put into the value.
     this.#putValue(out.subarray(0, this.userValueSize));
@@ -80,21 +100,22 @@ export class HostMap implements RuntimeMap {
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
     if (!this.#writable()) return -EPERM;
-    if (flags < 0 || flags > 0xffffffff) return -EINVAL;
+    if (!this.#lockable(flags)) return -EINVAL;
     this.#putKey(key);
     this.#putValue(value);
-    if (this.#holdsObjects) this.#putWord(4, this.#word(0));
-    return this.#update(this.address, this.#key, this.#value, flags);
+    if (this.#holdsObjects) this.#putHandle();
+    if (this.#facts.namesDevice) this.#putDevice();
+    return this.#update(this.address, this.#key, this.#value, flagWord(flags));
   }
 
   setObject(key: Uint8Array, word: number, id: number, flags = 0): number {
     assert(this.#holdsObjects, `map '${this.definition.name}' holds no objects`);
     if (!this.#writable()) return -EPERM;
-    if (flags < 0 || flags > 0xffffffff) return -EINVAL;
+    if (!this.#lockable(flags)) return -EINVAL;
     this.#putKey(key);
     this.#putWord(0, word);
     this.#putWord(4, id);
-    return this.#update(this.address, this.#key, this.#value, flags);
+    return this.#update(this.address, this.#key, this.#value, flagWord(flags));
   }
 
   delete(key: Uint8Array): number {
@@ -104,8 +125,9 @@ export class HostMap implements RuntimeMap {
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    if (flags !== 0 && flags !== BPF_F_LOCK) return -EINVAL;
     if (!this.#writable() || this.definition.flags & BPF_F_WRONLY) return -EPERM;
-    if (!this.#mayRead(flags)) return -EINVAL;
+    if (!this.#lockable(flags)) return -EINVAL;
     this.#putKey(key);
     const result = this.#lookupAndDelete(this.address, this.#key, this.#value, 0);
     if (result === 0) this.#take(this.#value, out, this.userValueSize);
@@ -120,6 +142,49 @@ export class HostMap implements RuntimeMap {
     return result;
   }
 
+  batch(command: BatchCommand, batch: MapBatch): number {
+    const { flags } = this.definition;
+    if (command.startsWith('lookup') && flags & BPF_F_WRONLY) return -EPERM;
+    if (command !== 'lookup' && !this.#writable()) return -EPERM;
+    const rules = mapRules(this.definition.type)!;
+    if (!rules.batch[command]) return -ENOTSUPP;
+    const { elemFlags = 0 } = batch;
+    if ((elemFlags !== 0 && elemFlags !== BPF_F_LOCK) || !this.#lockable(elemFlags)) return -EINVAL;
+    return doBatch(this.#runtime, this, command, batch, rules.batchBuckets);
+  }
+
+  mmap({ write = true }: { readonly write?: boolean } = {}): MapView {
+    const { flags, spinLock, name } = this.definition;
+    const refuse = (code: string): never => {
+      throw kernelError(code, `cannot map the memory of map '${name}'`);
+    };
+    if (flags & BPF_F_WRONLY || (write && flags & BPF_F_RDONLY)) refuse('EACCES');
+    if (!mapRules(this.definition.type)!.mmap || spinLock !== undefined) refuse('ENOTSUPP');
+    if (write && this.#header(M_FROZEN) !== 0) refuse('EPERM');
+    if (write && flags & BPF_F_RDONLY_PROG) refuse('EACCES');
+    if (!(flags & BPF_F_MMAPABLE)) refuse('EINVAL');
+    return this.#view(write);
+  }
+
+  #view(write: boolean): MapView {
+    const record = (REGIONS + (this.#header(M_VALUE_TAG) - (TAG_BASE >>> 0)) * REGION_SIZE) >>> 2;
+    const start = this.#runtime.u32()[record + R_START / 4]!;
+    const size = this.#runtime.u32()[record + R_END / 4]! - start;
+    let open = true;
+    if (write) this.#writers++;
+    return {
+      size,
+      bytes: () => {
+        if (open) return this.#runtime.u8().subarray(start, start + size);
+        throw kernelError('EFAULT', `the view of map '${this.definition.name}' is closed`);
+      },
+      [Symbol.dispose]: () => {
+        if (open && write) this.#writers--;
+        open = false;
+      },
+    };
+  }
+
   valueBytes(index: number): Uint8Array {
     assert(index < this.definition.maxEntries, `value ${index} of '${this.definition.name}'`);
     const start = this.#header(M_VALUES) + index * this.#header(M_STRIDE);
@@ -128,7 +193,9 @@ export class HostMap implements RuntimeMap {
 
   /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */
   freeze(): number {
-    if (this.#header(M_FROZEN) !== 0) return -EBUSY;
+    if (this.#facts.neverFrozen || this.definition.spinLock !== undefined) return -ENOTSUPP;
+    if (!this.#writable()) return -EPERM;
+    if (this.#writers > 0) return -EBUSY;
     this.#runtime.u32()[(this.address + M_FROZEN) >>> 2] = 1;
     return 0;
   }
@@ -144,9 +211,9 @@ export class HostMap implements RuntimeMap {
     return this.#runtime.u32()[(this.address + offset) >>> 2]!;
   }
 
-  /** Reads take no flags but BPF_F_LOCK, and that only when there is a lock. */
-  #mayRead(flags: number): boolean {
-    return flags === 0 || (flags === BPF_F_LOCK && this.definition.spinLock !== undefined);
+  /** BPF_F_LOCK is for values with a lock. */
+  #lockable(flags: number): boolean {
+    return (flags & BPF_F_LOCK) === 0 || this.definition.spinLock !== undefined;
   }
 
   #writable(): boolean {
@@ -155,6 +222,24 @@ export class HostMap implements RuntimeMap {
 
   #word(offset: number): number {
     return this.#runtime.u32()[(this.#value + offset) >>> 2]!;
+  }
+
+  /**
+   * A number as a value: of an owner or the address of a map. Programs, perf events and XDP sockets
+   * have no numbers that the runtime knows: those come by setObject.
+   */
+  #putHandle(): void {
+    if (this.userValueSize === 8 && this.#word(4) !== 0) this.#putWord(0, 0xffffffff);
+    if (UNNUMBERED.has(this.#facts.valueIs!)) this.#putWord(0, 0);
+    this.#putWord(4, this.#word(0));
+  }
+
+  /** An ifindex must be that of a device, where there are any; none has a negative one. */
+  #putDevice(): void {
+    const { devices, foreignDevices } = this.#runtime.host;
+    const ifindex = this.#word(0);
+    const strict = devices.size > 0 && !foreignDevices;
+    if (strict && ifindex !== 0 && !devices.has(ifindex)) this.#putWord(0, 0xffffffff);
   }
 
   #putWord(offset: number, word: number): void {
@@ -192,6 +277,11 @@ export function readDefinition(runtime: Runtime, address: number, type: number):
     maxEntries: word(M_MAX_ENTRIES),
     flags: word(M_FLAGS),
   };
+}
+
+/** Flags as the runtime takes them: beyond 32 bits there are none, so another unknown one does. */
+function flagWord(flags: number): number {
+  return flags < 0 || flags > 0xffffffff ? 0x80000000 : flags;
 }
 
 function roundUp8(size: number): number {

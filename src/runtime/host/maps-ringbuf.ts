@@ -34,3 +34,34 @@ export function ringbufConsume(
 export function ringbufWakeups(runtime: Runtime, map: RuntimeMap): number {
   return (runtime.exports['ringbuf_wakeups'] as Numeric)(map.address) >>> 0;
 }
+
+/** Room in a user ring buffer that is being written: see `userRingReserve`. */
+export interface UserRecord {
+  /** The bytes themselves; ask again after anything that may grow memory. */
+  bytes(): Uint8Array;
+  /** Programs may have it. */
+  submit(): void;
+  /** Programs must skip it. */
+  discard(): void;
+}
+
+/**
+ * Room for a record of `size` bytes in a user ring buffer, or a negative errno: -E2BIG when it can
+ * never fit, -ENOSPC when programs have to take something out first. Records that come later are
+ * not seen before this one is submitted or discarded.
+ */
+export function userRingReserve(
+  runtime: Runtime,
+  map: RuntimeMap,
+  size: number,
+): UserRecord | number {
+  const reserve = runtime.exports['user_ringbuf_reserve'] as (...args: number[]) => bigint;
+  const commit = runtime.exports['user_ringbuf_commit'] as Numeric;
+  const start = Number(reserve(map.address, size));
+  if (start < 0) return start;
+  return {
+    bytes: () => runtime.u8().subarray(start, start + size),
+    submit: () => void commit(map.address, start, 0),
+    discard: () => void commit(map.address, start, 1),
+  };
+}

@@ -66,6 +66,8 @@ export function devmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i
   if (flags > <u32>BPF_EXIST) return <i32>EINVAL;
   if (index >= load<u32>(map, M_MAX_ENTRIES)) return <i32>E2BIG;
   if (flags == <u32>BPF_NOEXIST) return <i32>EEXIST;
+  // No device has such a number: the host says so.
+  if (load<i32>(value) < 0) return <i32>EINVAL;
   const size = load<u32>(map, M_VALUE_SIZE);
   // A program without a device makes no sense.
   if (load<u32>(value) == 0 && size == 8 && load<i32>(value, 4) > 0) return <i32>EINVAL;

@@ -15,7 +15,7 @@ import {
   OP_SYS_UPDATE,
 } from '../layout';
 import { copyBytes } from '../core/copy';
-import { E2BIG, EEXIST, EINVAL, ENOENT } from '../core/errno';
+import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_VALUE,
   bucketOf,
@@ -50,7 +50,9 @@ export function devmap_hash_create(map: u32): i32 {
   setOp(map, OP_SYS_LOOKUP, devmap_hash_sys_lookup.index);
   setOp(map, OP_SYS_UPDATE, devmap_hash_sys_update.index);
   setOp(map, OP_SYS_DELETE, devmap_hash_sys_delete.index);
-  return plainTableCreate(map, KEY);
+  const error = plainTableCreate(map, KEY);
+  // Here Linux has no limit but its memory.
+  return error == E2BIG ? <i32>ENOMEM : error;
 }
 
 export function devmap_hash_free(map: u32): void {
@@ -114,6 +116,8 @@ export function devmap_hash_sys_update(map: u32, key: u32, value: u32, flags: u3
 function put(map: u32, key: u32, value: u32, flags: u32): i32 {
   const old = find(map, key);
   if (old != 0 && flags == <u32>BPF_NOEXIST) return <i32>EEXIST;
+  // No device has such a number: the host says so.
+  if (load<i32>(value) < 0) return <i32>EINVAL;
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
   if (node == 0) return <i32>E2BIG;
   store<u32>(node + KEY, load<u32>(key));

@@ -1,14 +1,5 @@
 /**
- * BPF_MAP_TYPE_RINGBUF (kernel/bpf/ringbuf.c). In memory, in pages of 4 KiB, as Linux maps it:
- *
- *   page 0   ours: header of the map, wake-up count, reservation regions
- *   page 1   u64 consumer position
- *   page 2   u64 producer position, u64 pending position
- *   page 3…  data, max_entries bytes, then as much room again
- *
- * A record is {u32 length | BUSY | DISCARD, u32 page offset} and its bytes, at a multiple of 8. One
- * that begins near the end of the data goes on in the room behind it, where Linux maps the data a
- * second time, so records are always in one piece for programs and readers.
+ * BPF_MAP_TYPE_RINGBUF (kernel/bpf/ringbuf.c); core/ring-pages.ts says how it lies in memory.
  *
  * Every reservation gets a region of its own while there is a free one of SLOTS, so that checked
  * code cannot leave its record; further ones get the region of all data.
@@ -16,8 +7,6 @@
 import {
   M_LOCK,
   M_MAX_ENTRIES,
-  M_PRIVATE,
-  M_VALUES,
   OP_FREE,
   OP_NEXT_KEY,
   OP_SYS_DELETE,
@@ -31,45 +20,38 @@ import {
   TAG_BASE,
 } from '../layout';
 import { copyBytes } from '../core/copy';
-import { EAGAIN, EINVAL, ENOMEM, ENOTSUPP } from '../core/errno';
+import { EAGAIN, EINVAL, ENOTSUPP } from '../core/errno';
 import { loadLink, lock, storeLink, unlock } from '../core/lock';
-import { setOp, valuePointer, valueRegion } from '../core/map';
-import { heap_alloc, heap_free } from '../core/memory';
+import { setOp, valuePointer } from '../core/map';
+import { heap_free } from '../core/memory';
 import { region_free, region_new, region_set, tagged } from '../core/regions';
-
-/** u32: address of page 0. */
-export const RB_BASE = M_PRIVATE;
-const PAGE: u32 = 4096;
-const B_MAP: u32 = 0;
-/** u32: how often a reader would have been woken. */
-const B_WAKEUPS: u32 = 4;
-const B_SLOTS: u32 = 16;
-const B_CONSUMER: u32 = 4096;
-const B_PRODUCER: u32 = 8192;
-const B_PENDING: u32 = 8200;
-const B_DATA: u32 = 12288;
+import {
+  BUSY,
+  B_CONSUMER,
+  B_DATA,
+  B_MAP,
+  B_PENDING,
+  B_PRODUCER,
+  B_SLOTS,
+  B_WAKEUPS,
+  DISCARD,
+  HEADER,
+  PAGE,
+  RB_BASE,
+  recordSize,
+  ringPages,
+} from '../core/ring-pages';
 
 const SLOTS: u32 = 8;
-const HEADER: u64 = 8;
-const BUSY: u32 = 0x80000000;
-const DISCARD: u32 = 0x40000000;
 const MAX_RECORD: u64 = 0x3fffffff;
 
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
 
 export function ringbuf_create(map: u32): i32 {
-  const size = load<u32>(map, M_MAX_ENTRIES);
-  const total = <u64>B_DATA + <u64>size * 2;
-  const base: u32 = total > 0xe0000000 ? 0 : heap_alloc(<u32>total, PAGE);
-  const data = base + B_DATA;
-  if (base == 0 || !valueRegion(map, data, data + size * 2, 0, 0)) {
-    heap_free(base);
-    return <i32>ENOMEM;
-  }
-  store<u32>(map, base, RB_BASE);
-  store<u32>(map, data, M_VALUES);
-  store<u32>(base, map, B_MAP);
+  const error = ringPages(map);
+  if (error != 0) return error;
+  const base = load<u32>(map, RB_BASE);
   for (let i: u32 = 0; i < SLOTS; i++) {
     const id = region_new();
     if (id != 0) region_set(id, 0, 0, 0, 0, 0, map);
@@ -106,11 +88,6 @@ export function ringbuf_sys_delete(map: u32, key: u32): i32 {
 }
 
 // ---- Producing --------------------------------------------------------------------------------
-
-/** Bytes a record with this length word takes. @inline */
-function recordSize(word: u32): u64 {
-  return (<u64>(word & ~(BUSY | DISCARD)) + HEADER + 7) & ~7;
-}
 
 /** Moves the pending position past finished records; returns it. */
 function advancePending(base: u32, mask: u64): u64 {

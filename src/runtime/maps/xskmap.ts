@@ -17,7 +17,7 @@ import {
   OP_SYS_UPDATE,
 } from '../layout';
 import { arrayNextKey } from '../core/array';
-import { E2BIG, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../core/errno';
+import { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../core/errno';
 import { handleOf, setOp } from '../core/map';
 import { heap_free } from '../core/memory';
 import { objectArrayCreate, objectEntry } from '../core/object-array';
@@ -73,6 +73,7 @@ export function xskmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i
   if (flags > <u32>BPF_EXIST) return <i32>EINVAL;
   const entry = objectEntry(map, key);
   if (entry == 0) return <i32>E2BIG;
+  if (load<u32>(value) == 0) return <i32>EBADF;
   const old = load<u32>(entry);
   if (old != 0 && old == load<u32>(value)) return 0;
   if (old != 0 && flags == <u32>BPF_NOEXIST) return <i32>EEXIST;

@@ -5,9 +5,21 @@ import { gates } from '../gates.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { checkMemAccess } from '../mem/access.ts';
 import { inRcuCs, inSleepable } from '../mem/pointers.ts';
+import { pointedFrame } from '../mem/slots.ts';
+import { writeStackBytes } from '../mem/stack-write.ts';
 import { callMessages, referenceMessages } from '../messages/call.ts';
 import { eachReg } from '../state/each-reg.ts';
-import { MEM_ALLOC, MEM_PERCPU, MEM_RCU, REF_OBJ_ID, regAt, TYPE } from '../state/layout.ts';
+import {
+  MEM_ALLOC,
+  MEM_PERCPU,
+  MEM_RCU,
+  OFF,
+  PTR_TO_STACK,
+  REF_OBJ_ID,
+  regAt,
+  TYPE,
+  VALUE,
+} from '../state/layout.ts';
 import { releaseReferenceState } from '../state/references.ts';
 import { regIsNull } from '../value/bounds.ts';
 import { isDynptr } from './arg-types.ts';
@@ -40,9 +52,7 @@ export function checkHelperCall(env: VerifierEnv, insn: number): void {
   for (let i = 0; i < 5; i++) checkFuncArg(env, i, meta, proto, insn);
   recordMap(env, proto, meta, insn);
   recordKey(env, proto, meta, insn);
-  for (let i = 0; i < meta.accessSize; i++) {
-    checkMemAccess(env, insn, meta.regno, i, 1, 'write', -1, false, false);
-  }
+  if (meta.accessSize > 0) writeRawMemory(env, insn, meta);
   if (meta.releaseRegno !== 0) releaseArgument(env, proto, meta);
   const { state } = env;
   const { curframe } = state;
@@ -52,6 +62,20 @@ export function checkHelperCall(env: VerifierEnv, insn: number): void {
   state.curframe = curframe;
   finishCall(env, insn, proto, meta, special);
   state.curframe += entered;
+}
+
+/** What the call writes to the stack, at a fixed place that was checked. */
+function writeRawMemory(env: VerifierEnv, insn: number, { regno, accessSize }: CallMeta): void {
+  const w = env.regs;
+  const r = regAt(regno);
+  if (env.bypassSpecV4 && w[r + TYPE] === PTR_TO_STACK) {
+    const min = (w[r + OFF]! + w[r + VALUE]!) | 0;
+    writeStackBytes(env, pointedFrame(env, w, r), min, min + accessSize, insn);
+    return;
+  }
+  for (let i = 0; i < accessSize; i++) {
+    checkMemAccess(env, insn, regno, i, 1, 'write', -1, false, false);
+  }
 }
 
 function finishCall(

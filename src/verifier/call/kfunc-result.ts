@@ -167,6 +167,7 @@ function markNewObject(env: VerifierEnv, meta: KfuncMeta): void {
   const type = id < btf.count ? btf.type(id) : undefined;
   if (type?.kind !== 'struct') env.reject('EINVAL', kfuncMessages.type_id_struct());
   if (isPerCpu) checkPerCpuObject(env, btf, type);
+  env.aux.objects.set(meta.insn, { btf, id, offset: 0 });
   const flags = MEM_ALLOC | (isPerCpu ? MEM_PERCPU : 0);
   markObject(env, PTR_TO_BTF_ID | flags, PROGRAM_BTF, id);
 }

@@ -6,12 +6,13 @@ import type { VerifierEnv } from '../env.ts';
 import { inSleepable } from '../mem/pointers.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
 import { Rejection } from '../reject.ts';
-import { CALLER_SAVED_REGS, REF_OBJ_ID, regAt } from '../state/layout.ts';
+import { CALLER_SAVED_REGS, OFF, REF_OBJ_ID, regAt } from '../state/layout.ts';
 import { markNotInit } from '../value/bounds.ts';
 import { checkReturnCode } from '../walk/return-code.ts';
 import { pushCallbackCall } from './callbacks.ts';
 import { releaseReference } from './effects.ts';
 import { checkKfuncArgs } from './kfunc-arguments.ts';
+import { checkOperationMask } from './operations.ts';
 import { calledKfunc } from './kfunc-prototype.ts';
 import { KfuncMeta } from './kfunc-meta.ts';
 import { markKfuncResult } from './kfunc-result.ts';
@@ -33,11 +34,13 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
     if (contract.maySleep && !inSleepable(env)) {
       env.reject('EACCES', kfuncMessages.sleepable(meta.name));
     }
+    if (env.strictOps) checkOperationMask(env, meta);
     checkKfuncArgs(env, meta);
   } else {
     checkOlderKfuncArgs(env, meta);
   }
   if (contract.callback) callBack(env, meta, contract.callback);
+  if (meta.argBtf !== 0) noteObject(env, meta);
   enterOrLeaveRegion(env, meta);
   release(env, meta);
   const { inserted } = meta.proto;
@@ -74,6 +77,13 @@ function release(env: VerifierEnv, meta: KfuncMeta): void {
   const id = env.regs[regAt(meta.releaseRegno) + REF_OBJ_ID]!;
   if (releaseReference(env, id)) return;
   env.reject('EINVAL', kfuncMessages.not_acquired(meta.name, meta.id));
+}
+
+/** What the rewriting passes want to know of an object that is given to the call. */
+function noteObject(env: VerifierEnv, meta: KfuncMeta): void {
+  const { inserted } = meta.proto;
+  const offset = inserted < 0 ? 0 : env.regs[regAt(inserted + 1) + OFF]!;
+  env.aux.objects.set(meta.insn, { btf: env.btfAt(meta.argBtf), id: meta.argBtfId, offset });
 }
 
 /** The object belongs to the list or tree now; pointers to it no longer own it. */

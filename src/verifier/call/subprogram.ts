@@ -9,6 +9,7 @@ import type { FuncState } from '../state/state.ts';
 import { markUnknown } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
 import { clearAllPacketPointers, clearCallerSavedRegs } from './effects.ts';
+import { noteOperationCall } from './operations.ts';
 import { enterFunction, passArguments } from './frame-entry.ts';
 
 /**
@@ -47,6 +48,7 @@ export function believeGlobal(env: VerifierEnv, subprog: number): void {
   }
   if (sub.changesPacket) clearAllPacketPointers(env);
   sub.called = true;
+  if (env.strictOps) noteOperationCall(env, sub);
   clearCallerSavedRegs(env, env.regs);
   markUnknown(env, env.regs, 0);
   env.regs[SUBREG_DEF] = DEF_NOT_SUBREG;

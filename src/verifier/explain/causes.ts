@@ -1,23 +1,17 @@
-import type { VerifierEnv } from '../env.ts';
-import type { Message } from '../messages/message.ts';
+import type { CauseId } from './cause-ids.ts';
 import { callCauses } from './causes/calls.ts';
-import type { Cause, CauseTable } from './causes/cause.ts';
+import type { Cause, CauseTable, Situation } from './causes/cause.ts';
 import { flowCauses } from './causes/flow.ts';
+import { causeIdOf } from './causes/ids.ts';
 import { memoryCauses } from './causes/memory.ts';
-import type { PathRecorder } from './trace.ts';
+import { plainCause } from './causes/plain-cause.ts';
 
 /** Explained rejections, by the code of the kernel's message. */
 export const causes: CauseTable = { ...memoryCauses, ...flowCauses, ...callCauses };
 
-/** What a rejection means. Rejections nobody has written an explanation for show their history. */
-export function causeOf(message: Message, env: VerifierEnv, path: PathRecorder): Cause {
-  const known = causes[message.code];
-  if (known) return known({ message, env, path });
-  const regno = /^R(\d+) /.exec(message.text)?.[1];
-  const frame = path.frames[path.length - 1] ?? 0;
-  return {
-    problem: `The kernel says: ${message.text}`,
-    ...(regno !== undefined && { subject: { frame, register: Number(regno), slot: 0 } }),
-    advice: [],
-  };
+/** What a rejection means. Messages nobody has written words for show the kernel's. */
+export function causeOf(situation: Situation): Cause & { readonly id: CauseId } {
+  const { code } = situation.message;
+  const cause = causes[code]?.(situation) ?? plainCause(situation);
+  return { ...cause, id: cause.id ?? causeIdOf(code) };
 }

@@ -28,6 +28,9 @@ import type { VerifierObserver } from '../types.ts';
 /** Steps of the path that are kept; older ones are of no use to a reader. */
 const MAX_STEPS = 1 << 20;
 
+/** Messages that are kept; what a rejection is about stands in the last few. */
+const MAX_MESSAGES = 64;
+
 /** A place that holds a value: a register, or an 8-byte stack slot, of one frame. */
 export interface Place {
   readonly frame: number;
@@ -54,17 +57,32 @@ export class PathRecorder implements VerifierObserver {
   readonly frames: number[] = [];
   /** Stack slot a load or store goes to: frame * 64 + slot, NO_SLOT, or ADDS_NUMBER. */
   readonly slots: number[] = [];
-  /** Every message said, in order. */
+  /** The last messages said, in order. */
   readonly messages: Message[] = [];
   env!: VerifierEnv;
+  /** False if the program was refused before it was read. */
+  isStarted = false;
+  /** How often the walk looked at each instruction. */
+  counts = new Uint32Array(0);
+  /** Records of each frame when the walk was rejected. */
+  last: readonly Int32Array[] = [];
   #serial = 0;
 
   start(env: VerifierEnv): void {
     this.env = env;
+    this.isStarted = true;
+    this.counts = new Uint32Array(env.length);
   }
 
   message(message: Message): void {
-    if (this.messages.length < 64) this.messages.push(message);
+    this.messages.push(message);
+    if (this.messages.length >= 2 * MAX_MESSAGES) this.messages.splice(0, MAX_MESSAGES);
+  }
+
+  functionDone(ok: boolean): void {
+    if (ok) return;
+    const { frames } = this.env.state;
+    this.last = frames.flatMap((frame) => (frame ? [frame.words.slice(0, frame.usedWords)] : []));
   }
 
   functionStart(): void {
@@ -74,6 +92,7 @@ export class PathRecorder implements VerifierObserver {
   insn(): void {
     const env = this.env;
     this.#serial++;
+    this.counts[env.insnIdx]!++;
     if (this.insns.length >= MAX_STEPS) this.#cutTo(0);
     this.insns.push(env.insnIdx);
     this.serials.push(this.#serial);
@@ -141,6 +160,11 @@ export class ValueRecorder implements VerifierObserver {
 
   start(env: VerifierEnv): void {
     this.#env = env;
+  }
+
+  /** False if there is nothing to look at. */
+  get isAsked(): boolean {
+    return this.#wanted.size > 0;
   }
 
   message(): void {}

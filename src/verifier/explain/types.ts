@@ -1,9 +1,12 @@
 import type { LineInfo, VerifierStats } from '../types.ts';
+import type { CauseId } from './cause-ids.ts';
 import type { LineageStep } from './lineage.ts';
 
 /** Why a program was rejected, for people. */
 export interface Explanation {
-  /** Code of the kernel's message: 'mem.…'. */
+  /** The kind of mistake: stable, see `causeMeaning`. */
+  readonly cause: CauseId;
+  /** Code of the kernel's message: 'mem.…'; 'errno.EPERM' where the kernel says nothing. */
   readonly code: string;
   /** The kernel's own words. */
   readonly kernel: string;
@@ -11,6 +14,11 @@ export interface Explanation {
   readonly problem: string;
   /** Where: the instruction and the source line it came from. */
   readonly at: ExplainedInsn;
+  /**
+   * Where the author should change something; often the same. The instruction that made the value
+   * unusable, acquired what is not released, took the lock that stays held, or added the index.
+   */
+  readonly blame: ExplainedInsn;
   /** The value that matters and what is known of it there. */
   readonly subject: ExplainedValue | undefined;
   /** How that value came to be, oldest first. */
@@ -57,18 +65,18 @@ export interface Diagnosis {
 export interface MissingFact {
   /** Where it must hold: before this instruction. */
   readonly at: ExplainedInsn;
-  /** The value it is about, and what is known of it. */
-  readonly subject: ExplainedValue;
+  /** The value it is about, and what is known of it; undefined for facts of the whole state. */
+  readonly subject: ExplainedValue | undefined;
   /** 'R2 ≤ 63', 'R1 is not NULL', 'fp-8 is written'. */
   readonly needs: string;
   /** 'R2 ≤ 255'; '' if nothing is. */
   readonly known: string;
-  /** True if the whole program passes with this one fact. */
+  /** True if the whole program passes with this one fact, and there was room to find out. */
   readonly enough: boolean;
 }
 
-/** A change after which the verifier says yes: tried, not guessed. */
-export interface VerifiedFix {
+/** One change of a program. */
+export interface FixPart {
   /** Stable name of the kind: 'null-check', 'bounds-check', 'mask', 'zero-init', 'release'. */
   readonly kind: string;
   /** What to do, in one sentence. */
@@ -78,6 +86,12 @@ export interface VerifiedFix {
   readonly insns: readonly string[];
   /** The same in the source, where line info tells the place. */
   readonly source: SourceFix | undefined;
+}
+
+/** A change after which the verifier says yes: tried, not guessed. */
+export interface VerifiedFix extends FixPart {
+  /** Further changes that go with it; without them the program is rejected elsewhere. */
+  readonly also: readonly FixPart[];
   /** Of the verification that passed. */
   readonly stats: VerifierStats;
 }

@@ -17,9 +17,10 @@ const CONTEXT_POINTER = 8;
 /**
  * What the passes that rewrite an accepted program still refuse, and what they do to the depths of
  * stacks. Mirrors those effects of optimize_bpf_loop, opt_remove_dead_code, convert_ctx_accesses
- * and do_misc_fixups; the rewriting itself is not done.
+ * and do_misc_fixups; rewrite.ts does the rewriting, for those who want to see it.
  */
 export function finishProgram(env: VerifierEnv): void {
+  env.walkedStackDepths = env.subprogs.map(({ stackDepth }) => stackDepth);
   for (const [index, subprog] of env.subprogs.entries()) growForLoop(env, index, subprog);
   const alive = [...env.subprogs.entries()].filter(([index]) => isReached(env, index));
   const depths = (): number[] => alive.map(([, { stackDepth }]) => stackDepth);
@@ -57,8 +58,8 @@ function growForEpilogue(env: VerifierEnv): void {
   if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) return;
   const module = attachModule(env);
   const struct = module?.btf().type(env.input.attachBtfId).name ?? '';
-  const members = module?.structOps[struct]?.epilogues ?? [];
-  if (members.includes(env.attachName)) env.subprogs[0]!.stackDepth += CONTEXT_POINTER;
+  const epilogue = module?.structOps[struct]?.epilogues;
+  if (epilogue?.members.includes(env.attachName)) env.subprogs[0]!.stackDepth += CONTEXT_POINTER;
 }
 
 /** A counter limits how often may_goto jumps. */

@@ -1,48 +1,10 @@
+import { memberMaySleep, structOpsTable } from '../../abi/index.ts';
 import type { Btf, BtfComposite, BtfFuncProto, BtfType } from '../../btf/index.ts';
 import type { ContextArg, VerifierEnv } from '../env.ts';
 import { attachKernelBtf, attachModule, btfWord } from '../btf/modules.ts';
 import { attach } from '../messages/attach.ts';
 import { PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED } from '../state/layout.ts';
 import { isGplCompatible } from './program-kinds.ts';
-
-/** What the kernel's code says of a table of operations, beyond its struct. */
-interface StructOps {
-  /** Members that have a function to stand in: programs can be attached there. */
-  readonly supported: ReadonlySet<string>;
-  /** Members whose program may sleep; undefined: all of them. */
-  readonly sleepable?: ReadonlySet<string>;
-}
-
-/** The tables the kernel itself has (struct bpf_struct_ops). */
-const STRUCT_OPS: Readonly<Record<string, StructOps>> = {
-  tcp_congestion_ops: {
-    supported: new Set([
-      'ssthresh',
-      'cong_avoid',
-      'set_state',
-      'cwnd_event',
-      'in_ack_event',
-      'pkts_acked',
-      'min_tso_segs',
-      'cong_control',
-      'undo_cwnd',
-      'sndbuf_expand',
-      'init',
-      'release',
-    ]),
-  },
-  bpf_dummy_ops: {
-    supported: new Set(['test_1', 'test_2', 'test_sleepable']),
-    sleepable: new Set(['test_sleepable']),
-  },
-};
-
-function factsOf(env: VerifierEnv, name: string): StructOps | undefined {
-  const module = attachModule(env);
-  if (!module) return Object.hasOwn(STRUCT_OPS, name) ? STRUCT_OPS[name] : undefined;
-  const ops = Object.hasOwn(module.structOps, name) ? module.structOps[name] : undefined;
-  return ops && { supported: new Set(ops.supported) };
-}
 
 /** The program is one operation of a table of the kernel. Mirrors check_struct_ops_btf_id. */
 export function checkStructOps(env: VerifierEnv): void {
@@ -51,15 +13,14 @@ export function checkStructOps(env: VerifierEnv): void {
   if (attachBtfId === 0) env.reject('ENOTSUPP');
   const btf = attachKernelBtf(env);
   const struct = btf.type(attachBtfId);
-  const facts = factsOf(env, struct.name);
+  const facts = structOpsTable(struct.name, attachModule(env));
   if (!facts || struct.kind !== 'struct') {
     return env.reject('ENOTSUPP', attach.struct_ops_id(attachBtfId));
   }
   const { member, proto } = operation(env, btf, struct);
-  const mayNotSleep = facts.sleepable && !facts.sleepable.has(member);
   const unsupported = attach.struct_ops_unsupported(member, struct.name);
-  if (!facts.supported.has(member)) env.reject('ENOTSUPP', unsupported);
-  if (mayNotSleep && env.sleepable) env.reject('EINVAL', unsupported);
+  if (!facts.supported.includes(member)) env.reject('ENOTSUPP', unsupported);
+  if (env.sleepable && !memberMaySleep(facts, member)) env.reject('EINVAL', unsupported);
   env.attachProto = proto.id;
   env.attachName = member;
   env.attachBtf = btfWord(env, attachModule(env));

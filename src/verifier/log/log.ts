@@ -206,7 +206,7 @@ function constantText(env: VerifierEnv, code: Code, i: number): string | undefin
 }
 
 /** Name of a called kernel function; bpf-to-bpf calls show their distance. */
-function calleeText(env: VerifierEnv, code: Code, i: number): string | undefined {
+export function calleeText(env: VerifierEnv, code: Code, i: number): string | undefined {
   if (code.src[i] !== BPF_PSEUDO_KFUNC_CALL) return undefined;
   try {
     return calledBtf(env, code.off[i]!)?.type(code.imm[i]!).name;

@@ -7,6 +7,7 @@ import { stackMessages } from '../messages/stack.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import { insnStackAccessFlags, pushInsnHistory } from '../precision/history.ts';
 import {
+  fillSlotTypes,
   baseType,
   CONST_PTR_TO_DYNPTR,
   FRAME_POINTER,
@@ -221,6 +222,27 @@ export function writeStackAt(
     return;
   }
   pushInsnHistory(env, insnStackAccessFlags(frame.frameno, spi));
+}
+
+/**
+ * A call writes the bytes from `min` to before `max`, byte by byte. Only the first one of a slot
+ * changes more than its own type; so it is, at least, where stores are not watched for Spectre v4.
+ */
+export function writeStackBytes(
+  env: VerifierEnv,
+  frame: FuncState,
+  min: number,
+  max: number,
+  insn: number,
+): void {
+  for (let off = min; off < max; ) {
+    writeStackAt(env, frame, off, 1, -1, insn);
+    const end = Math.min(max, (off | (REG_SIZE - 1)) + 1);
+    const s = slotAt(spiOf(off));
+    if (end - off === REG_SIZE) fillSlotTypes(frame.words, s, STACK_MISC);
+    else for (let i = off + 1; i < end; i++) setSlotType(frame.words, s, (-i - 1) % 8, STACK_MISC);
+    off = end;
+  }
 }
 
 /**

@@ -8,6 +8,8 @@ export const load = defineMessages('load', {
   unknown_opcode: (op: number) => `unknown opcode ${op.toString(16).padStart(2, '0')}`,
   no_fd_array: () => 'fd_idx without fd_array is invalid',
   no_map: (fd: number) => `fd ${fd} is not pointing to valid bpf_map`,
+  extension: (map: string, type: string) =>
+    `map '${map}' has type ${type}, which Linux does not have (an extension of beeyard)`,
   too_many_maps: (limit: number) =>
     `The total number of maps per program has reached the limit of ${limit}`,
   value_offset: (offset: number) => `direct value offset of ${offset} is not allowed`,

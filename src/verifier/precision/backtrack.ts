@@ -119,6 +119,7 @@ function markWanted(env: VerifierEnv, state: VerifierState): void {
     const { regs, slotsLow, slotsHigh } = wanted;
     env.observer?.otherState?.(precision.parent(i, regs[i]!, slotsLow[i]!, slotsHigh[i]!), frame);
   }
+  env.observer?.marked?.(state);
 }
 
 function markRegs(env: VerifierEnv, frame: FuncState, frameno: number): void {

@@ -71,6 +71,7 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
         takeOver(env, checkpoint, current);
         return true;
       }
+      env.observer?.missed?.(checkpoint.state);
       if (outcome === MISS_ON_PATH && !forced && !isFarEnough(env, 20, 100, false)) add = false;
       if (add) checkpoint.misses++;
       if (isUseless(env, checkpoint, insn)) {
@@ -83,7 +84,10 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
   }
   if (env.maxStatesPerInsn < count) env.maxStatesPerInsn = count;
   if (!env.bpfCapable && count > COMPLEXITY_LIMIT_STATES) return false;
-  if (add) keepState(env, bucket, insn, current);
+  if (add) {
+    keepState(env, bucket, insn, current);
+    env.observer?.kept?.(insn);
+  }
   return false;
 }
 
@@ -241,6 +245,7 @@ function rejectLoop(
 
 function takeOver(env: VerifierEnv, checkpoint: Checkpoint, current: VerifierState): void {
   checkpoint.hits++;
+  env.observer?.covered?.(checkpoint.state);
   propagateLiveness(env, checkpoint.state, current);
   if (env.aux.flags[env.insnIdx]! & AUX_JMP_POINT) pushInsnHistory(env, 0);
   propagatePrecision(env, checkpoint.state);

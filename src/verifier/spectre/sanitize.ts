@@ -29,11 +29,12 @@ import { tnumIsConst } from '../value/tnum.ts';
 import { ult32 } from '../value/u64.ts';
 
 // Bits of InsnAux.aluState.
-const BPF_ALU_SANITIZE_SRC = 1 << 0;
+export const BPF_ALU_SANITIZE_SRC = 1 << 0;
 const BPF_ALU_SANITIZE_DST = 1 << 1;
-const BPF_ALU_NEG_VALUE = 1 << 2;
-const BPF_ALU_NON_POINTER = 1 << 3;
-const BPF_ALU_IMMEDIATE = 1 << 4;
+export const BPF_ALU_SANITIZE = BPF_ALU_SANITIZE_SRC | BPF_ALU_SANITIZE_DST;
+export const BPF_ALU_NEG_VALUE = 1 << 2;
+export const BPF_ALU_NON_POINTER = 1 << 3;
+export const BPF_ALU_IMMEDIATE = 1 << 4;
 
 /** How far the pointer may move, as known before the operation (struct bpf_sanitize_info). */
 export interface AluWindow {

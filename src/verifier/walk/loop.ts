@@ -39,6 +39,7 @@ import { checkAtomic, checkLoad, checkStoreImm, checkStoreReg } from '../mem/loa
 import { flow } from '../messages/flow.ts';
 import { pushInsnHistory } from '../precision/history.ts';
 import { isStateVisited } from '../prune/visited.ts';
+import { Rejection } from '../reject.ts';
 import { sanitizeMarkSeen } from '../spectre/sanitize.ts';
 import { popBranch, updateBranchCounts } from '../state/branches.ts';
 import { checkAlu } from './alu.ts';
@@ -56,15 +57,29 @@ type Step = typeof NEXT | typeof JUMPED | typeof RETURNED | typeof ENDED;
 
 /**
  * Walks every path from `env.insnIdx` on with `env.state`, until none is left (do_check). Throws
- * `Rejection`.
+ * `Rejection`, unless the observer wants to see the other paths.
  */
 export function doCheck(env: VerifierEnv): void {
+  let previous = -1;
+  for (;;) {
+    try {
+      walkPaths(env, previous);
+      return;
+    } catch (error) {
+      if (!(error instanceof Rejection) || !env.observer?.rejected?.(env.insnIdx)) throw error;
+      if (!nextPath(env)) return;
+      previous = env.prevInsnIdx;
+    }
+  }
+}
+
+function walkPaths(env: VerifierEnv, start: number): void {
   const { aux, length } = env;
   // Whether the log shows all registers before the next instruction. Only level 2 does, and below
   // it stays set: words about pruned paths depend on it.
   let showState = false;
   let resumed = false;
-  let previous = -1;
+  let previous = start;
   for (;;) {
     env.history.current = -1;
     env.prevInsnIdx = previous;

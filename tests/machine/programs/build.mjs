@@ -1,9 +1,9 @@
-// `node tests/machine/programs/build.mjs` rebuilds the committed object next to this file.
+// `node tests/machine/programs/build.mjs` rebuilds the committed objects next to this file.
 import { writeFileSync } from 'node:fs';
 import { compileBpf } from '../../../examples/build.mjs';
 
-const source = 'tests/machine/programs/net.bpf.c';
-writeFileSync(
-  new URL('net.bpf.o', import.meta.url),
-  compileBpf(source, { flags: ['-Wno-unused-parameter'] }),
-);
+for (const name of ['net', 'kfuncs']) {
+  const source = `tests/machine/programs/${name}.bpf.c`;
+  const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });
+  writeFileSync(new URL(`${name}.bpf.o`, import.meta.url), object);
+}

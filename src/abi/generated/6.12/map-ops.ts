@@ -3,6 +3,8 @@
 export interface RawMapType {
   /** Members of its `struct bpf_map_ops` that are set. */
   readonly ops: readonly string[];
+  /** Functions behind those that calls of map helpers become. */
+  readonly calls: Readonly<Record<string, string>>;
   /** Struct of the kernel a pointer to such a map points to. */
   readonly struct?: string;
 }
@@ -32,6 +34,12 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'array_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_array_elem',
+      map_lookup_elem: 'array_map_lookup_elem',
+      map_update_elem: 'array_map_update_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_PERCPU_ARRAY: {
@@ -54,6 +62,13 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'array_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_array_elem',
+      map_lookup_elem: 'percpu_array_map_lookup_elem',
+      map_lookup_percpu_elem: 'percpu_array_map_lookup_percpu_elem',
+      map_update_elem: 'array_map_update_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_PROG_ARRAY: {
@@ -74,6 +89,10 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_release_uref',
       'map_seq_show_elem',
     ],
+    calls: {
+      map_delete_elem: 'fd_array_map_delete_elem',
+      map_lookup_elem: 'fd_array_map_lookup_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_PERF_EVENT_ARRAY: {
@@ -91,6 +110,10 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_meta_equal',
       'map_release',
     ],
+    calls: {
+      map_delete_elem: 'fd_array_map_delete_elem',
+      map_lookup_elem: 'fd_array_map_lookup_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_CGROUP_ARRAY: {
@@ -107,6 +130,10 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_mem_usage',
       'map_meta_equal',
     ],
+    calls: {
+      map_delete_elem: 'fd_array_map_delete_elem',
+      map_lookup_elem: 'fd_array_map_lookup_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_CGRP_STORAGE: {
@@ -123,6 +150,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_owner_storage_ptr',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bpf_cgrp_storage_delete_elem',
+      map_lookup_elem: 'bpf_cgrp_storage_lookup_elem',
+      map_update_elem: 'bpf_cgrp_storage_update_elem',
+    },
     struct: 'bpf_local_storage_map',
   },
   BPF_MAP_TYPE_CGROUP_STORAGE: {
@@ -137,6 +169,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_seq_show_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'cgroup_storage_delete_elem',
+      map_lookup_elem: 'cgroup_storage_lookup_elem',
+      map_update_elem: 'cgroup_storage_update_elem',
+    },
     struct: 'bpf_cgroup_storage_map',
   },
   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: {
@@ -151,6 +188,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_seq_show_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'cgroup_storage_delete_elem',
+      map_lookup_elem: 'cgroup_storage_lookup_elem',
+      map_update_elem: 'cgroup_storage_update_elem',
+    },
     struct: 'bpf_cgroup_storage_map',
   },
   BPF_MAP_TYPE_HASH: {
@@ -158,20 +200,30 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_alloc',
       'map_alloc_check',
       'map_check_btf',
+      'map_delete_batch',
       'map_delete_elem',
       'map_for_each_callback',
       'map_free',
       'map_gen_lookup',
       'map_get_next_key',
+      'map_lookup_and_delete_batch',
       'map_lookup_and_delete_elem',
+      'map_lookup_batch',
       'map_lookup_elem',
       'map_mem_usage',
       'map_meta_equal',
       'map_release_uref',
       'map_seq_show_elem',
       'map_set_for_each_callback_args',
+      'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'htab_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_hash_elem',
+      map_lookup_elem: 'htab_map_lookup_elem',
+      map_update_elem: 'htab_map_update_elem',
+    },
     struct: 'bpf_htab',
   },
   BPF_MAP_TYPE_PERCPU_HASH: {
@@ -179,20 +231,31 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_alloc',
       'map_alloc_check',
       'map_check_btf',
+      'map_delete_batch',
       'map_delete_elem',
       'map_for_each_callback',
       'map_free',
       'map_gen_lookup',
       'map_get_next_key',
+      'map_lookup_and_delete_batch',
       'map_lookup_and_delete_elem',
+      'map_lookup_batch',
       'map_lookup_elem',
       'map_lookup_percpu_elem',
       'map_mem_usage',
       'map_meta_equal',
       'map_seq_show_elem',
       'map_set_for_each_callback_args',
+      'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'htab_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_hash_elem',
+      map_lookup_elem: 'htab_percpu_map_lookup_elem',
+      map_lookup_percpu_elem: 'htab_percpu_map_lookup_percpu_elem',
+      map_update_elem: 'htab_percpu_map_update_elem',
+    },
     struct: 'bpf_htab',
   },
   BPF_MAP_TYPE_LRU_HASH: {
@@ -200,12 +263,15 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_alloc',
       'map_alloc_check',
       'map_check_btf',
+      'map_delete_batch',
       'map_delete_elem',
       'map_for_each_callback',
       'map_free',
       'map_gen_lookup',
       'map_get_next_key',
+      'map_lookup_and_delete_batch',
       'map_lookup_and_delete_elem',
+      'map_lookup_batch',
       'map_lookup_elem',
       'map_lookup_elem_sys_only',
       'map_mem_usage',
@@ -213,8 +279,15 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_release_uref',
       'map_seq_show_elem',
       'map_set_for_each_callback_args',
+      'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'htab_lru_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_hash_elem',
+      map_lookup_elem: 'htab_lru_map_lookup_elem',
+      map_update_elem: 'htab_lru_map_update_elem',
+    },
     struct: 'bpf_htab',
   },
   BPF_MAP_TYPE_LRU_PERCPU_HASH: {
@@ -222,19 +295,30 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_alloc',
       'map_alloc_check',
       'map_check_btf',
+      'map_delete_batch',
       'map_delete_elem',
       'map_for_each_callback',
       'map_free',
       'map_get_next_key',
+      'map_lookup_and_delete_batch',
       'map_lookup_and_delete_elem',
+      'map_lookup_batch',
       'map_lookup_elem',
       'map_lookup_percpu_elem',
       'map_mem_usage',
       'map_meta_equal',
       'map_seq_show_elem',
       'map_set_for_each_callback_args',
+      'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'htab_lru_map_delete_elem',
+      map_for_each_callback: 'bpf_for_each_hash_elem',
+      map_lookup_elem: 'htab_lru_percpu_map_lookup_elem',
+      map_lookup_percpu_elem: 'htab_lru_percpu_map_lookup_percpu_elem',
+      map_update_elem: 'htab_lru_percpu_map_update_elem',
+    },
     struct: 'bpf_htab',
   },
   BPF_MAP_TYPE_LPM_TRIE: {
@@ -252,6 +336,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_update_batch',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'trie_delete_elem',
+      map_lookup_elem: 'trie_lookup_elem',
+      map_update_elem: 'trie_update_elem',
+    },
     struct: 'lpm_trie',
   },
   BPF_MAP_TYPE_STACK_TRACE: {
@@ -266,6 +355,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_meta_equal',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'stack_map_delete_elem',
+      map_lookup_elem: 'stack_map_lookup_elem',
+      map_update_elem: 'stack_map_update_elem',
+    },
     struct: 'bpf_stack_map',
   },
   BPF_MAP_TYPE_ARRAY_OF_MAPS: {
@@ -285,6 +379,10 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_mem_usage',
       'map_update_batch',
     ],
+    calls: {
+      map_delete_elem: 'fd_array_map_delete_elem',
+      map_lookup_elem: 'array_of_map_lookup_elem',
+    },
     struct: 'bpf_array',
   },
   BPF_MAP_TYPE_HASH_OF_MAPS: {
@@ -292,6 +390,7 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_alloc',
       'map_alloc_check',
       'map_check_btf',
+      'map_delete_batch',
       'map_delete_elem',
       'map_fd_get_ptr',
       'map_fd_put_ptr',
@@ -299,9 +398,16 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_free',
       'map_gen_lookup',
       'map_get_next_key',
+      'map_lookup_and_delete_batch',
+      'map_lookup_batch',
       'map_lookup_elem',
       'map_mem_usage',
+      'map_update_batch',
     ],
+    calls: {
+      map_delete_elem: 'htab_map_delete_elem',
+      map_lookup_elem: 'htab_of_map_lookup_elem',
+    },
     struct: 'bpf_htab',
   },
   BPF_MAP_TYPE_INODE_STORAGE: {
@@ -318,6 +424,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_owner_storage_ptr',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bpf_fd_inode_storage_delete_elem',
+      map_lookup_elem: 'bpf_fd_inode_storage_lookup_elem',
+      map_update_elem: 'bpf_fd_inode_storage_update_elem',
+    },
     struct: 'bpf_local_storage_map',
   },
   BPF_MAP_TYPE_TASK_STORAGE: {
@@ -334,6 +445,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_owner_storage_ptr',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bpf_pid_task_storage_delete_elem',
+      map_lookup_elem: 'bpf_pid_task_storage_lookup_elem',
+      map_update_elem: 'bpf_pid_task_storage_update_elem',
+    },
     struct: 'bpf_local_storage_map',
   },
   BPF_MAP_TYPE_DEVMAP: {
@@ -350,6 +466,12 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_redirect',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'dev_map_delete_elem',
+      map_lookup_elem: 'dev_map_lookup_elem',
+      map_redirect: 'dev_map_redirect',
+      map_update_elem: 'dev_map_update_elem',
+    },
     struct: 'bpf_dtab',
   },
   BPF_MAP_TYPE_DEVMAP_HASH: {
@@ -366,6 +488,12 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_redirect',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'dev_map_hash_delete_elem',
+      map_lookup_elem: 'dev_map_hash_lookup_elem',
+      map_redirect: 'dev_hash_map_redirect',
+      map_update_elem: 'dev_map_hash_update_elem',
+    },
     struct: 'bpf_dtab',
   },
   BPF_MAP_TYPE_SK_STORAGE: {
@@ -384,6 +512,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_owner_storage_ptr',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bpf_fd_sk_storage_delete_elem',
+      map_lookup_elem: 'bpf_fd_sk_storage_lookup_elem',
+      map_update_elem: 'bpf_fd_sk_storage_update_elem',
+    },
     struct: 'bpf_local_storage_map',
   },
   BPF_MAP_TYPE_CPUMAP: {
@@ -399,6 +532,12 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_redirect',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'cpu_map_delete_elem',
+      map_lookup_elem: 'cpu_map_lookup_elem',
+      map_redirect: 'cpu_map_redirect',
+      map_update_elem: 'cpu_map_update_elem',
+    },
     struct: 'bpf_cpu_map',
   },
   BPF_MAP_TYPE_XSKMAP: {
@@ -416,6 +555,12 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_redirect',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'xsk_map_delete_elem',
+      map_lookup_elem: 'xsk_map_lookup_elem',
+      map_redirect: 'xsk_map_redirect',
+      map_update_elem: 'xsk_map_update_elem',
+    },
     struct: 'xsk_map',
   },
   BPF_MAP_TYPE_SOCKMAP: {
@@ -432,6 +577,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_release_uref',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'sock_map_delete_elem',
+      map_lookup_elem: 'sock_map_lookup',
+      map_update_elem: 'sock_map_update_elem',
+    },
     struct: 'bpf_stab',
   },
   BPF_MAP_TYPE_SOCKHASH: {
@@ -448,6 +598,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_release_uref',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'sock_hash_delete_elem',
+      map_lookup_elem: 'sock_hash_lookup',
+      map_update_elem: 'sock_map_update_elem',
+    },
     struct: 'bpf_shtab',
   },
   BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: {
@@ -461,6 +616,10 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_mem_usage',
       'map_meta_equal',
     ],
+    calls: {
+      map_delete_elem: 'reuseport_array_delete_elem',
+      map_lookup_elem: 'reuseport_array_lookup_elem',
+    },
     struct: 'reuseport_array',
   },
   BPF_MAP_TYPE_QUEUE: {
@@ -478,6 +637,14 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_push_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'queue_stack_map_delete_elem',
+      map_lookup_elem: 'queue_stack_map_lookup_elem',
+      map_peek_elem: 'queue_map_peek_elem',
+      map_pop_elem: 'queue_map_pop_elem',
+      map_push_elem: 'queue_stack_map_push_elem',
+      map_update_elem: 'queue_stack_map_update_elem',
+    },
     struct: 'bpf_queue_stack',
   },
   BPF_MAP_TYPE_STACK: {
@@ -495,6 +662,14 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_push_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'queue_stack_map_delete_elem',
+      map_lookup_elem: 'queue_stack_map_lookup_elem',
+      map_peek_elem: 'stack_map_peek_elem',
+      map_pop_elem: 'stack_map_pop_elem',
+      map_push_elem: 'queue_stack_map_push_elem',
+      map_update_elem: 'queue_stack_map_update_elem',
+    },
     struct: 'bpf_queue_stack',
   },
   BPF_MAP_TYPE_STRUCT_OPS: {
@@ -509,6 +684,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_seq_show_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bpf_struct_ops_map_delete_elem',
+      map_lookup_elem: 'bpf_struct_ops_map_lookup_elem',
+      map_update_elem: 'bpf_struct_ops_map_update_elem',
+    },
     struct: 'bpf_struct_ops_map',
   },
   BPF_MAP_TYPE_RINGBUF: {
@@ -524,6 +704,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_poll',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'ringbuf_map_delete_elem',
+      map_lookup_elem: 'ringbuf_map_lookup_elem',
+      map_update_elem: 'ringbuf_map_update_elem',
+    },
     struct: 'bpf_ringbuf_map',
   },
   BPF_MAP_TYPE_BLOOM_FILTER: {
@@ -542,6 +727,14 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_push_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'bloom_map_delete_elem',
+      map_lookup_elem: 'bloom_map_lookup_elem',
+      map_peek_elem: 'bloom_map_peek_elem',
+      map_pop_elem: 'bloom_map_pop_elem',
+      map_push_elem: 'bloom_map_push_elem',
+      map_update_elem: 'bloom_map_update_elem',
+    },
     struct: 'bpf_bloom_filter',
   },
   BPF_MAP_TYPE_USER_RINGBUF: {
@@ -557,6 +750,11 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_poll',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'ringbuf_map_delete_elem',
+      map_lookup_elem: 'ringbuf_map_lookup_elem',
+      map_update_elem: 'ringbuf_map_update_elem',
+    },
     struct: 'bpf_ringbuf_map',
   },
   BPF_MAP_TYPE_ARENA: {
@@ -577,6 +775,14 @@ export const rawMapTypes: Readonly<Record<string, RawMapType>> = {
       'map_push_elem',
       'map_update_elem',
     ],
+    calls: {
+      map_delete_elem: 'arena_map_delete_elem',
+      map_lookup_elem: 'arena_map_lookup_elem',
+      map_peek_elem: 'arena_map_peek_elem',
+      map_pop_elem: 'arena_map_pop_elem',
+      map_push_elem: 'arena_map_push_elem',
+      map_update_elem: 'arena_map_update_elem',
+    },
     struct: 'bpf_arena',
   },
 };

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Kernel functions that any program of Linux 6.12 may call, and loops over its iterators. Written
+ * for beeyard.
+ */
+#ifndef BEEYARD_KFUNCS_H
+#define BEEYARD_KFUNCS_H
+
+#include <beeyard/bpf.h>
+
+struct bpf_iter_num {
+  __u64 __opaque[1];
+} __attribute__((aligned(8)));
+
+struct bpf_iter_bits {
+  __u64 __opaque[2];
+} __attribute__((aligned(8)));
+
+int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
+int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
+void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
+
+int bpf_iter_bits_new(struct bpf_iter_bits *it, const __u64 *unsafe_ptr__ign,
+                      __u32 nr_words) __weak __ksym;
+int *bpf_iter_bits_next(struct bpf_iter_bits *it) __weak __ksym;
+void bpf_iter_bits_destroy(struct bpf_iter_bits *it) __weak __ksym;
+
+void bpf_rcu_read_lock(void) __weak __ksym;
+void bpf_rcu_read_unlock(void) __weak __ksym;
+void bpf_preempt_disable(void) __weak __ksym;
+void bpf_preempt_enable(void) __weak __ksym;
+
+#define KFUNC_JOIN_(a, b) a##b
+#define KFUNC_JOIN(a, b) KFUNC_JOIN_(a, b)
+
+/* The iterator goes with the block, also where break or return leave it. */
+#define KFUNC_ITERATOR_(kind, name, ...)                                                           \
+  struct bpf_iter_##kind name __attribute__((aligned(8), cleanup(bpf_iter_##kind##_destroy))),     \
+      *KFUNC_JOIN(name, _p) __attribute__((unused)) = (bpf_iter_##kind##_new(&name, __VA_ARGS__),  \
+                                                       (struct bpf_iter_##kind *)0)
+
+/* bpf_for(i, 0, 10) { ... } with an int i: the verifier walks the body, not each round. */
+#define bpf_for(i, start, end)                                                                     \
+  for (KFUNC_ITERATOR_(num, KFUNC_JOIN(it_, __LINE__), (start), (end)),                            \
+       *KFUNC_JOIN(at_, __LINE__);                                                                 \
+       (KFUNC_JOIN(at_, __LINE__) =                                                                \
+            (struct bpf_iter_num *)bpf_iter_num_next(&KFUNC_JOIN(it_, __LINE__))) &&               \
+       ((i) = *(int *)KFUNC_JOIN(at_, __LINE__), (i) >= (start) && (i) < (end));)
+
+/* bpf_repeat(10) { ... } */
+#define bpf_repeat(times)                                                                          \
+  for (KFUNC_ITERATOR_(num, KFUNC_JOIN(it_, __LINE__), 0, (times));                                \
+       bpf_iter_num_next(&KFUNC_JOIN(it_, __LINE__));)
+
+#endif

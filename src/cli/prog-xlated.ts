@@ -1,0 +1,119 @@
+/** Programs as Linux shows them once they are loaded: rewritten by its verifier. */
+import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
+import { helperName } from '../abi/names.ts';
+import { KernelError, VerifierError } from '../base/index.ts';
+import {
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  type Code,
+  decodeCode,
+  kernelText,
+} from '../isa/index.ts';
+import type { FunctionSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import { verifierInput, verify, type Xlated } from '../verifier/index.ts';
+import { type Listing, protosOf } from './prog-listing.ts';
+
+/** Loads with all capabilities, or with none. */
+interface Loader {
+  readonly unprivileged: boolean;
+}
+
+/**
+ * The listing of a program as the kernel keeps it. Throws KernelError where the loader refuses it,
+ * VerifierError where the verifier does.
+ */
+export async function xlatedListing(
+  object: ObjectFile,
+  program: ProgramSpec,
+  loader: Loader,
+): Promise<Listing> {
+  const xlated = rewritten(object, program, await loadKernelProfile(), loader);
+  const functions = functionsOf(xlated, program);
+  const lines = xlated.lines.map((line) => ({ ...line }));
+  const shown = { ...program, insns: xlated.insns, functions, lines };
+  const code = decodeCode(xlated.insns);
+  return {
+    program: shown,
+    code,
+    text: textOf(code, xlated, functions),
+    proto: protosOf(functions, object.btf),
+    lines: new Map(lines.map((one) => [one.insn, one])),
+  };
+}
+
+const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
+
+function rewritten(
+  object: ObjectFile,
+  program: ProgramSpec,
+  kernel: KernelProfile,
+  { unprivileged }: Loader,
+): Xlated {
+  const input = verifierInput(object, program, kernel, { withoutBtf: unprivileged });
+  const rights = unprivileged ? { capabilities: NONE } : {};
+  const result = verify(input, kernel, { xlated: true, logLevel: 1, ...rights });
+  if (result.xlated) return result.xlated;
+  const { errnoName, errno, reason, log } = result;
+  throw new VerifierError({
+    program: program.name,
+    code: errnoName,
+    errno: -errno,
+    reason: reason?.text ?? log.trim().split('\n')[0] ?? '',
+    log,
+    explanation: '--loaded shows it as the loader would hand it to the kernel',
+  });
+}
+
+/** True of what a program may be refused with. */
+export const isRefusal = (error: unknown): error is KernelError | VerifierError =>
+  error instanceof KernelError || error instanceof VerifierError;
+
+function functionsOf({ insns, subprograms }: Xlated, program: ProgramSpec): FunctionSpec[] {
+  return subprograms.map(({ start, name }, i) => {
+    const known = program.functions.find((one) => one.name === (name || program.name));
+    const end = subprograms[i + 1]?.start ?? insns.length / 8;
+    return { name, btfId: 0, global: false, ...known, start, size: end - start };
+  });
+}
+
+function textOf(
+  code: Code,
+  xlated: Xlated,
+  functions: readonly FunctionSpec[],
+): (insn: number) => string {
+  const symbols = {
+    // Only tail calls still have a helper's number.
+    helper: (id: number) => (id === 0 ? undefined : helperName(id) && `bpf_${helperName(id)}`),
+    callee: (_: unknown, at: number) =>
+      code.src[at] === BPF_PSEUDO_CALL ? calledFunction(code, at, functions) : xlated.calls.get(at),
+    constant: (_: unknown, at: number) => constantText(code, xlated, at),
+  };
+  // What has no number of its own has one where the kernel is.
+  return (insn) => {
+    const text = kernelText(code, insn, symbols);
+    return xlated.calls.has(insn) ? text.replace(/#0$/, '') : text;
+  };
+}
+
+const signed = (distance: number): string => (distance < 0 ? `${distance}` : `+${distance}`);
+
+function calledFunction(code: Code, at: number, functions: readonly FunctionSpec[]): string {
+  const name = functions[code.imm[at]!]?.name;
+  return signed(code.off[at]!) + (name ? `#${name}` : '');
+}
+
+function constantText(code: Code, { maps, addresses }: Xlated, at: number): string | undefined {
+  const imm = code.imm[at]!;
+  switch (code.src[at]) {
+    case BPF_PSEUDO_MAP_FD:
+      return `map[${maps[imm - 1]!.name}]`;
+    case BPF_PSEUDO_MAP_VALUE:
+      return `map[${maps[imm - 1]!.name}][0]+${code.imm[at + 1]! >>> 0}`;
+    case BPF_PSEUDO_FUNC:
+      return `subprog[${signed(imm)}]`;
+    default:
+      return addresses.get(at);
+  }
+}

@@ -1,0 +1,54 @@
+/** What the calls of an image go to: helpers by id, kernel functions by place in its list. */
+import { type CallContract, helperContract, helperName } from '../abi/index.ts';
+import { BPF_PSEUDO_KFUNC_CALL, type Code, decodeCode } from '../isa/index.ts';
+import { KFUNC_ID } from '../runtime/layout.ts';
+import type { Runtime } from '../runtime/types.ts';
+import type { ProgramImage } from './types.ts';
+
+/** BPF_JMP | BPF_CALL */
+const CALL = 0x85;
+
+/** The instructions, calls of kernel functions made calls of helpers with ids from KFUNC_ID. */
+export function readCode(image: ProgramImage): Code {
+  const code = decodeCode(image.insns);
+  for (let i = 0; i < code.length; i++) {
+    if (code.op[i] !== CALL || code.src[i] !== BPF_PSEUDO_KFUNC_CALL) continue;
+    if (!image.kfuncs?.[code.imm[i]!]) continue;
+    code.src[i] = 0;
+    code.imm[i] = KFUNC_ID + code.imm[i]!;
+  }
+  return code;
+}
+
+/** A helper or kernel function as calls find it. */
+export interface Callee {
+  /** wasm function (i64 x arity) -> i64; undefined: there is no body. */
+  readonly fn: unknown;
+  readonly arity: number;
+  /** Undefined: Linux has no such helper. */
+  readonly contract: CallContract | undefined;
+}
+
+/** What id `id` of `readCode` stands for on a runtime. */
+export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Callee {
+  const kfunc = image.kfuncs?.[id - KFUNC_ID];
+  if (kfunc) {
+    const { name } = kfunc;
+    const arity = runtime.kfuncArity(name);
+    return { fn: runtime.kfuncFunction(name), arity, contract: kfunc };
+  }
+  const type = image.programType;
+  return {
+    fn: runtime.helperFunction(id, type),
+    arity: runtime.helperArity(id, type),
+    contract: helperContract(id, type),
+  };
+}
+
+/** 'helper 1 (bpf_map_lookup_elem)', 'kernel function bpf_iter_num_new'. */
+export function calleeName(image: ProgramImage | undefined, id: number): string {
+  const kfunc = image?.kfuncs?.[id - KFUNC_ID];
+  if (kfunc) return `kernel function ${kfunc.name}`;
+  const name = helperName(id);
+  return name === undefined ? `helper ${id}` : `helper ${id} (bpf_${name})`;
+}

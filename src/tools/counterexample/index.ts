@@ -1,0 +1,3 @@
+export { counterexampleData, counterexampleText } from './report.ts';
+export { findCounterexample } from './search.ts';
+export type { Counterexample, RunInput, SearchOptions, Subject } from './types.ts';
