@@ -1,6 +1,6 @@
 /**
- * Backtracking before it followed calls: one frame at a time, the stack only where r10 names it, and
- * at the first call or exit every scalar of the checkpoints before becomes precise
+ * Backtracking before it followed calls: one frame at a time, the stack only where r10 names it,
+ * and at the first call or exit every scalar of the checkpoints before becomes precise
  * (__mark_chain_precision of 6.1).
  */
 import {

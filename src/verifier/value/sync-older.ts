@@ -1,7 +1,7 @@
 /**
- * The parts of a register's knowledge before ranges were deduced from each other in full: one round,
- * signed and unsigned only where the sign is known, 32 bits and 64 bits through the known bits alone
- * (reg_bounds_sync of 6.1). Numbers of any size, for clarity: this is no hot code.
+ * The parts of a register's knowledge before ranges were deduced from each other in full: one
+ * round, signed and unsigned only where the sign is known, 32 bits and 64 bits through the known
+ * bits alone (reg_bounds_sync of 6.1). Numbers of any size, for clarity: this is no hot code.
  */
 import {
   MASK,

@@ -31,7 +31,7 @@ import {
   frameOf,
   isWholeDynptrSlot,
   markDynptr,
-} from './dynptr.ts';
+} from './dynptr-parts.ts';
 import { isRefcounted } from './dynptr-slots.ts';
 
 /** Stack slot the fixed offset names, or -1 (get_spi, is_spi_bounds_valid). */
