@@ -21,6 +21,18 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+/** Read by map-hash.ts. */
+const MAP_HASH: OptionDef = {
+  type: 'string',
+  value: 'NAME',
+  choices: ['jhash', 'xxh32', 'xxh3', 'siphash', 'murmur3'],
+  help: "hash of hash maps' keys: jhash (as Linux, default), xxh32, xxh3, siphash, murmur3",
+};
+const SEED: OptionDef = {
+  type: 'string',
+  value: 'N',
+  help: 'seed of the machine, so of its hash maps and random numbers (default 0)',
+};
 /** Read by kernel-parts.ts. */
 const WITH: OptionDef = {
   type: 'string',
@@ -66,6 +78,8 @@ export const COMMANDS: readonly CommandDef[] = [
       top: { type: 'boolean', help: 'show the hottest source lines' },
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
+      'map-hash': MAP_HASH,
+      seed: SEED,
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
@@ -357,11 +371,8 @@ export const COMMANDS: readonly CommandDef[] = [
     operands: 'OBJ MAP KEYS',
     count: [3, 3],
     options: {
-      seed: {
-        type: 'string',
-        value: 'N',
-        help: 'seed of the hash, through the machine (default 0)',
-      },
+      seed: SEED,
+      'map-hash': MAP_HASH,
     },
     details:
       'KEYS is a file with a key a line: numbers, addresses, structs as JSON. They are hashed as ' +

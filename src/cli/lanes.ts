@@ -16,6 +16,7 @@ import {
   SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
+import type { MapHash } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
@@ -41,6 +42,9 @@ export interface LaneOptions {
   readonly profile: boolean;
   readonly globals: Readonly<Record<string, BtfInput>>;
   readonly fuel: number | undefined;
+  readonly mapHash: MapHash;
+  /** Of the seeds of hash maps and of random numbers. */
+  readonly seed: number;
   /** False: programs run unseen by the verifier, with checks. */
   readonly verify: boolean;
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
@@ -106,7 +110,9 @@ export async function bootLanes(
     if (trace.count++ < KEEP) trace.first.push(line);
   };
   const engine = await cachingEngine(options.engine, options.env);
-  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, ...fuel };
+  const { seed, mapHash } = options;
+  const shared = cpus > 1;
+  const settings = { engine, cpus, profile, onTrace, shared, verify, seed, mapHash, ...fuel };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });

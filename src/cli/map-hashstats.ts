@@ -6,6 +6,7 @@ import { EXIT, usageError } from './exit.ts';
 import { readBytes, readObject } from './files.ts';
 import { parseValue } from './inputs.ts';
 import { type CliIo, styleFor } from './io.ts';
+import { mapHashOf, seedOf } from './map-hash.ts';
 import { didYouMean } from './suggest.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
@@ -23,8 +24,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   if (!names.includes(name!)) {
     throw usageError(`the object has no map '${name}'${didYouMean(name!, names)}`);
   }
-  const seed = call.count('seed', 0, 0, Number.MAX_SAFE_INTEGER);
-  const { machine } = await bootMachine({ engine: 'interpreter', seed });
+  const mapHash = mapHashOf(call);
+  const { machine } = await bootMachine({ engine: 'interpreter', seed: seedOf(call), mapHash });
   const { maps } = loadObject(machine, { ...object, programs: [] });
   const map = maps.get(name!) as MachineMap;
   const typed = new MapOf(map, object.btf, machine.cpus);

@@ -1,5 +1,6 @@
 import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
+import type { MapHash } from '../runtime/index.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
 import { Network } from './net/network.ts';
@@ -11,6 +12,11 @@ export interface MachineOptions<Device extends string = string> {
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
+  /**
+   * How hash, percpu_hash, lru_hash, lru_percpu_hash and hash_of_maps hash keys. Default: as Linux
+   * does, 'jhash'; only then do keys come in Linux's order.
+   */
+  readonly mapHash?: MapHash;
   /** Network devices by name; every machine has `lo` too. */
   readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */

@@ -5,6 +5,7 @@ export {
   userRingReserve,
 } from './host/maps-ringbuf.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone, storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
