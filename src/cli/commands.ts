@@ -376,10 +376,43 @@ export const COMMANDS: readonly CommandDef[] = [
     },
     details:
       'KEYS is a file with a key a line: numbers, addresses, structs as JSON. They are hashed as ' +
-      'Linux does it (jhash). With BPF_F_ZERO_SEED they fall alike on every machine, also on ' +
-      'Linux.',
+      'Linux does it (jhash), or by --map-hash. With BPF_F_ZERO_SEED they fall alike on every ' +
+      'machine, also on Linux.',
     examples: [['beeyard map hashstats firewall.bpf.o flows keys.txt', 'chains and lookups']],
     load: () => import('./map-hashstats.ts'),
+  },
+  {
+    path: ['map', 'collide'],
+    summary: 'find keys that a hash map puts into one bucket',
+    operands: 'OBJ MAP',
+    count: [2, 2],
+    options: {
+      count: { type: 'string', value: 'N', help: 'how many keys (default 16)' },
+      field: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME=RANGE',
+        help: 'values of a field of the key: 80, 1024-65535, 10.0.0.0/8; all if not said',
+      },
+      bucket: { type: 'string', value: 'N', help: "which bucket (default: the first key's)" },
+      seed: SEED,
+      'map-hash': MAP_HASH,
+      out: { type: 'string', short: 'o', value: 'FILE.pcap', help: 'write packets with such keys' },
+    },
+    details:
+      'Whoever knows the seed of a hash can make every look-up walk one long chain. Tries keys ' +
+      'whose fields lie in the ranges given, the last field first. Keys are printed in hex. For ' +
+      'packets, fields must be called like source and destination address and port, and ' +
+      'protocol, and hold what stands in the packet. Keys for a map with BPF_F_ZERO_SEED collide ' +
+      'in Linux, too. Ends with 1 if there are fewer keys than wanted.',
+    examples: [
+      ['beeyard map collide lb.bpf.o flows --count 1000 -j', 'keys as JSON'],
+      [
+        'beeyard map collide lb.bpf.o flows --field saddr=10.0.0.0/8 --out x.pcap',
+        'packets; give them to `beeyard run` with the same --seed',
+      ],
+    ],
+    load: () => import('./map-collide.ts'),
   },
   {
     path: ['btf', 'dump', 'file'],

@@ -54,7 +54,7 @@ function fill(map: MapOf, text: string): number {
 }
 
 function report(map: MapOf, stats: HashStats, refused: number, io: CliIo): void {
-  const { buckets, keys, chains, compared, expected } = stats;
+  const { buckets, keys, chains, compared, expected, longest, longestExpected } = stats;
   const rows = chains.map((count, length) => [
     String(length),
     grouped(count),
@@ -62,11 +62,16 @@ function report(map: MapOf, stats: HashStats, refused: number, io: CliIo): void 
     percent(poisson(keys / buckets, length)),
   ]);
   io.out(formatTable(COLUMNS, rows, io.columns, styleFor(io.color).dim, 0));
-  const longest = chains.length - 1;
   io.out(
     `\n${map.name}: ${grouped(keys)} keys in ${grouped(buckets)} buckets, at most ${longest} ` +
       `in one; a lookup compares ${compared.toFixed(2)} keys (${expected.toFixed(2)} by chance)\n`,
   );
+  if (longest > longestExpected)
+    io.out(
+      `More than ${longestExpected} in one is no chance: these keys collide with this seed.\n`,
+    );
+  else if (compared > 1.3)
+    io.out(`max_entries ${grouped(stats.suggestedEntries)} would have two buckets for each key.\n`);
   if (refused > 0)
     io.out(`${grouped(refused)} keys found no room: max_entries is ${map.spec.maxEntries}\n`);
 }

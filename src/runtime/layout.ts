@@ -288,6 +288,18 @@ export const HASH_XXH3 = 2;
 export const HASH_SIPHASH = 3;
 export const HASH_MURMUR3 = 4;
 
+/**
+ * A field of keys that hash_collide tries: u32 offset in the key, u32 bytes, u32 1 = big endian;
+ * u64 first value, last value, and the one whose turn it is.
+ */
+export const F_OFFSET = 0;
+export const F_BYTES = 4;
+export const F_BIG = 8;
+export const F_FROM = 16;
+export const F_LAST = 24;
+export const F_NOW = 32;
+export const KEY_FIELD_SIZE = 40;
+
 // ---- Contexts: the public part is the kernel's UAPI struct, ours follows -----------------------
 /** struct xdp_md (24 bytes), then ours. */
 export const XDP_DATA = 0;

@@ -28,6 +28,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/typed-import',
     'examples/quantiles',
     'examples/classifier',
+    'examples/hash-collisions',
     'bench/programs',
     'tests/tools',
   ];

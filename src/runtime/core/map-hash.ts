@@ -2,14 +2,7 @@
  * Hashes that a map's keys may go through in place of Linux's jhash (M_HASH). Of 64 bits the low
  * half counts.
  */
-import {
-  HASH_MURMUR3,
-  HASH_SIPHASH,
-  HASH_XXH3,
-  HASH_XXH32,
-  M_HASH,
-  M_PRIVATE,
-} from '../layout';
+import { HASH_MURMUR3, HASH_SIPHASH, HASH_XXH3, HASH_XXH32, M_HASH, M_PRIVATE } from '../layout';
 import { JHASH_INITVAL, jhash } from './jhash';
 import { murmur3 } from './murmur3';
 import { siphashBytes } from './siphash';

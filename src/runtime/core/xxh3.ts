@@ -14,32 +14,16 @@ const P64_4: u64 = 0x85ebca77c2b2ae63;
 const P64_5: u64 = 0x27d4eb2f165667c5;
 
 const SECRET_SIZE: u32 = 192;
-const SECRET = <u32>memory.data<u64>([
-  0xbe4ba423396cfeb8,
-  0x1cad21f72c81017c,
-  0xdb979083e96dd4de,
-  0x1f67b3b7a4a44072,
-  0x78e5c0cc4ee679cb,
-  0x2172ffcc7dd05a82,
-  0x8e2443f7744608b8,
-  0x4c263a81e69035e0,
-  0xcb00c391bb52283c,
-  0xa32e531b8b65d088,
-  0x4ef90da297486471,
-  0xd8acdea946ef1938,
-  0x3f349ce33f76faa8,
-  0x1d4f0bc7c7bbdcf9,
-  0x3159b4cd4be0518a,
-  0x647378d9c97e9fc8,
-  0xc3ebd33483acc5ea,
-  0xeb6313faffa081c5,
-  0x49daf0b751dd0d17,
-  0x9e68d429265516d3,
-  0xfca1477d58be162b,
-  0xce31d07ad1b8f88f,
-  0x280416958f3acb45,
-  0x7e404bbbcafbd7af,
-]);
+const SECRET = <u32>(
+  memory.data<u64>([
+    0xbe4ba423396cfeb8, 0x1cad21f72c81017c, 0xdb979083e96dd4de, 0x1f67b3b7a4a44072,
+    0x78e5c0cc4ee679cb, 0x2172ffcc7dd05a82, 0x8e2443f7744608b8, 0x4c263a81e69035e0,
+    0xcb00c391bb52283c, 0xa32e531b8b65d088, 0x4ef90da297486471, 0xd8acdea946ef1938,
+    0x3f349ce33f76faa8, 0x1d4f0bc7c7bbdcf9, 0x3159b4cd4be0518a, 0x647378d9c97e9fc8,
+    0xc3ebd33483acc5ea, 0xeb6313faffa081c5, 0x49daf0b751dd0d17, 0x9e68d429265516d3,
+    0xfca1477d58be162b, 0xce31d07ad1b8f88f, 0x280416958f3acb45, 0x7e404bbbcafbd7af,
+  ])
+);
 
 /** A word of a key; in pieces, see keyWord. @inline */
 export function keyWord64(at: u32): u64 {
@@ -133,7 +117,7 @@ function upTo240(at: u32, size: u32, seed: u64): u64 {
 
 /** Word of the secret that the seed makes. */
 function seededSecret(offset: u32, seed: u64): u64 {
-  const bits = <u64>(offset & 7) << 3;
+  const bits = (<u64>(offset & 7)) << 3;
   offset &= ~7;
   const low = secret(offset) + (offset & 8 ? 0 - seed : seed);
   if (bits == 0) return low;
@@ -142,9 +126,7 @@ function seededSecret(offset: u32, seed: u64): u64 {
 }
 
 /** First states of the eight lanes. */
-const LANES = <u32>(
-  memory.data<u64>([P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1])
-);
+const LANES = <u32>memory.data<u64>([P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1]);
 const STRIPE: u32 = 64;
 const STRIPES_OF_BLOCK: u32 = 16;
 

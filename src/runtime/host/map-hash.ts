@@ -1,10 +1,4 @@
-import {
-  HASH_JHASH,
-  HASH_MURMUR3,
-  HASH_SIPHASH,
-  HASH_XXH3,
-  HASH_XXH32,
-} from '../layout.ts';
+import { HASH_JHASH, HASH_MURMUR3, HASH_SIPHASH, HASH_XXH3, HASH_XXH32 } from '../layout.ts';
 import type { MapHash } from '../types.ts';
 
 const NUMBERS: Readonly<Record<MapHash, number>> = {
