@@ -1,3 +1,4 @@
+import type { OwnKfunc } from '../abi/index.ts';
 import { loadObject } from '../client/index.ts';
 import type { BtfInput } from '../btf/index.ts';
 import type { KernelMap, KernelRecord } from '../kernel/index.ts';
@@ -47,6 +48,8 @@ export interface LaneOptions {
   readonly seed: number;
   /** False: programs run unseen by the verifier, with checks. */
   readonly verify: boolean;
+  /** Kernel functions of the user's own; only with one CPU. */
+  readonly kfuncs: readonly OwnKfunc[];
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -110,9 +113,9 @@ export async function bootLanes(
     if (trace.count++ < KEEP) trace.first.push(line);
   };
   const engine = await cachingEngine(options.engine, options.env);
-  const { seed, mapHash } = options;
-  const shared = cpus > 1;
-  const settings = { engine, cpus, profile, onTrace, shared, verify, seed, mapHash, ...fuel };
+  const { seed, mapHash, kfuncs } = options;
+  const given = { cpus, profile, onTrace, verify, seed, mapHash, kfuncs, ...fuel };
+  const settings = { engine, shared: cpus > 1, ...given };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });
