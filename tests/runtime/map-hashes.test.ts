@@ -101,6 +101,23 @@ describe.each(mapHashes)('maps of keys hashed by %s', (mapHash) => {
   });
 });
 
+it.each(mapHashes)('hash_of_maps hashed by %s keeps its template', (mapHash) => {
+  const machine = createRuntime({ cpus: 1, mapHash });
+  const sizes = { keySize: 4, valueSize: 4, flags: 0 };
+  const inner = machine.createMap({ name: 'i', type: 1, maxEntries: 8, ...sizes });
+  const outer = machine.createMap({ name: 'o', type: 13, maxEntries: 64, ...sizes, inner });
+  const [key, out] = [new Uint8Array(4), new Uint8Array(4)];
+  for (let i = 0; i < 64; i++) {
+    key[3] = i;
+    expect(outer.setObject(key, inner.address, inner.id)).toBe(0);
+  }
+  expect(walk(outer, 4)).toBe(64);
+  expect(outer.lookup(key, out)).toBe(0);
+  expect(out[0]).toBe(inner.id);
+  const wrong = machine.createMap({ name: 'w', type: 1, maxEntries: 8, ...sizes, valueSize: 8 });
+  expect(outer.setObject(key, wrong.address, wrong.id)).toBe(-22);
+});
+
 function walk(map: ReturnType<typeof runtime.createMap>, keySize: number): number {
   const next = new Uint8Array(keySize);
   let key: Uint8Array | undefined;
