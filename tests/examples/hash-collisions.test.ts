@@ -61,6 +61,7 @@ it('says what it cannot do', async () => {
   const wide = await collide(OBJECT, 'flows', '--field', 'sport=1-70000');
   expect(wide.err).toMatch(/'1-70000' is no range/);
   expect(wide.code).toBe(2);
+  expect((await collide(OBJECT, 'flows', '--bucket', '65536')).err).toMatch(/65536 buckets/);
   const fixed = ['saddr=10.0.0.1', 'daddr=10.0.0.2', 'sport=5', 'dport=1-9', 'protocol=6'];
   const few = await collide(OBJECT, 'flows', ...fixed.flatMap((one) => ['--field', one]));
   expect(few.code).toBe(1);

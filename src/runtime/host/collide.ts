@@ -41,7 +41,8 @@ export interface Collisions {
 
 /**
  * Finds keys that a hash map puts into one bucket, by trying: the map's hash and seed are known
- * here, so about `buckets` tries give a key. Throws KernelError EINVAL for maps that are no hashes.
+ * here, so about `buckets` tries give a key. Throws KernelError EINVAL for maps that are no
+ * hashes and buckets they do not have.
  */
 export function collidingKeys(
   runtime: Runtime,
@@ -63,6 +64,8 @@ export function collidingKeys(
     const start = firstKey(keySize, ranges);
     runtime.u8().set(start, key);
     const bucket = search.bucket ?? call('hash_bucket_of', map.address, key);
+    const buckets = call('hash_buckets', map.address);
+    if (bucket >= buckets) throw kernelError('EINVAL', `map '${name}' has ${buckets} buckets`);
     const most = Number(bigMin(BigInt(tries), combinations(ranges)));
     let [found, tried] = [0, 0];
     while (found < count && tried < most) {
@@ -79,7 +82,7 @@ export function collidingKeys(
     const keys = Array.from({ length: found }, (_, i) =>
       bytes.subarray(i * keySize, (i + 1) * keySize),
     );
-    return { bucket, buckets: call('hash_buckets', map.address), keys, tried };
+    return { bucket, buckets, keys, tried };
   } finally {
     for (const block of [key, fields, out]) runtime.release(block);
   }

@@ -14,7 +14,8 @@ export function isPadding({ name }: KeyField): boolean {
   return /^_*(pad|padding|reserved|unused|zero|hole)\d*(\[\d+\])?$/i.test(name.split('.').at(-1)!);
 }
 
-const MAX_ELEMENTS = 64;
+/** More are left out: they stay zero. */
+const MAX_FIELDS = 256;
 
 /**
  * The numbers a key consists of. Types named __be16, __be32, __be64 say that they are big endian.
@@ -47,7 +48,7 @@ function collect(
     if (first) collect(btf, first.type, name === '' ? first.name : name, offset, false, fields);
   } else if (type.kind === 'array') {
     const size = btf.sizeOf(type.type);
-    for (let i = 0; i < Math.min(type.count, MAX_ELEMENTS); i++) {
+    for (let i = 0; i < type.count && fields.length < MAX_FIELDS; i++) {
       collect(btf, type.type, `${name}[${i}]`, offset + i * size, bigEndian, fields);
     }
   } else if (type.kind === 'int' || type.kind === 'enum' || type.kind === 'enum64') {
