@@ -101,6 +101,12 @@ describe.each(mapHashes)('maps of keys hashed by %s', (mapHash) => {
   });
 });
 
+it('refuses names of no hash', () => {
+  const machine = createRuntime({ cpus: 1, mapHash: 'md5' as MapHash });
+  const map = { name: 'm', type: 1, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 };
+  expect(() => machine.createMap(map)).toThrow(/'md5'.*EINVAL/);
+});
+
 it.each(mapHashes)('hash_of_maps hashed by %s keeps its template', (mapHash) => {
   const machine = createRuntime({ cpus: 1, mapHash });
   const sizes = { keySize: 4, valueSize: 4, flags: 0 };

@@ -48,7 +48,7 @@ function collect(
     if (first) collect(btf, first.type, name === '' ? first.name : name, offset, false, fields);
   } else if (type.kind === 'array') {
     const size = btf.sizeOf(type.type);
-    for (let i = 0; i < type.count && fields.length < MAX_FIELDS; i++) {
+    for (let i = 0; i < Math.min(type.count, MAX_FIELDS) && fields.length < MAX_FIELDS; i++) {
       collect(btf, type.type, `${name}[${i}]`, offset + i * size, bigEndian, fields);
     }
   } else if (type.kind === 'int' || type.kind === 'enum' || type.kind === 'enum64') {
