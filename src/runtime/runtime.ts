@@ -8,6 +8,7 @@ import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
+import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
 import { MemoryOwner } from './host/owner.ts';
 import {
@@ -16,6 +17,7 @@ import {
   G_CPUS,
   MAP_MAGIC,
   M_DESCRIPTOR,
+  M_HASH,
   M_INNER,
   M_MAGIC,
   M_SPIN_LOCK,
@@ -180,6 +182,9 @@ class LinearRuntime implements Runtime {
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
     const members = typeof definition.kernelType === 'object' && definition.kernelType.members;
     if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    if (facts.hashed) {
+      this.u32()[(address + M_HASH) >>> 2] = mapHashNumber(this.options.mapHash ?? 'jhash');
+    }
     const descriptor = fields ? this.#describe(address, fields) : 0;
     const result = this.#call(`${facts.runtime}_create`, address);
     if (result !== 0) {
