@@ -44,6 +44,7 @@ export {
   Program,
   type Queue,
   type RecordMap,
+  StaticKey,
   type TypedObject,
 } from './client/index.ts';
 export type * from './kernel/index.ts';

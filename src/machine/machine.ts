@@ -15,6 +15,7 @@ import { createRuntime, type Runtime } from '../runtime/index.ts';
 import { link } from './link.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
@@ -88,6 +89,9 @@ export class Machine implements Kernel, ProgramHost {
       const text = `map '${spec.name}': this machine has no maps of type ${type}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    if (inner instanceof KeyMap) {
+      throw new KernelError('EINVAL', 22, `map '${spec.name}': static keys are in no other map`);
+    }
     const map = this.runtime.createMap({
       name: spec.name,
       type: spec.typeId,
@@ -100,7 +104,8 @@ export class Machine implements Kernel, ProgramHost {
       ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
-    const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);
+    const Kind = facts.staticKey ? KeyMap : MachineMap;
+    const made = new Kind(spec, facts, map, recordReader(this.runtime, map), this.#pins);
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
     return made;
@@ -147,23 +152,31 @@ export class Machine implements Kernel, ProgramHost {
           : this.#addressOf(maps, name, spec),
     });
     const { engine, profile, fuel } = this.settings;
-    const code = engine.load(image, this.runtime, {
+    const options = {
       checks: !verification,
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
-    });
+    };
+    const place = { runtime: this.runtime, mapNamed: (name: string) => this.#mapOf(maps, name, spec) };
+    const code = loadCode(spec, image, place, (generation) =>
+      engine.load(generation, this.runtime, options),
+    );
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
   }
 
   #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
+    return this.#mapOf(maps, name, spec).runtimeMap.address;
+  }
+
+  #mapOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): MachineMap {
     const map = maps.get(name) as MachineMap | undefined;
     if (!map) {
       throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
     }
     const { address } = map.runtimeMap;
-    if (this.#byAddress.get(address) === map) return address;
+    if (this.#byAddress.get(address) === map) return map;
     throw new KernelError('EBADF', 9, `map '${name}' is one of another machine`);
   }
 
@@ -189,7 +202,9 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   unload(program: MachineProgram): void {
-    if (this.programs.delete(program)) program.code.dispose();
+    if (!this.programs.delete(program)) return;
+    for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
+    program.code.dispose();
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */
