@@ -157,7 +157,10 @@ export class Machine implements Kernel, ProgramHost {
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     };
-    const place = { runtime: this.runtime, mapNamed: (name: string) => this.#mapOf(maps, name, spec) };
+    const place = {
+      runtime: this.runtime,
+      mapNamed: (name: string) => this.#mapOf(maps, name, spec),
+    };
     const code = loadCode(spec, image, place, (generation) =>
       engine.load(generation, this.runtime, options),
     );

@@ -144,7 +144,8 @@ export function linkedBranches(
         failIn(section, 8 * branch.insn, `a static branch leaves '${fn.name}'`);
       }
       linked.push({ ...branch, insn: start + insn, target: start + target });
-      if (linked.length > most) throw new FormatError('ELF', 0, 'programs repeat too many branches');
+      if (linked.length > most)
+        throw new FormatError('ELF', 0, 'programs repeat too many branches');
     }
   }
   return linked.sort((a, b) => a.insn - b.insn);

@@ -174,7 +174,7 @@ export interface Xlated {
   /** What ld_imm64 load an address of, by instruction: a symbol of the kernel, or what it made. */
   readonly addresses: ReadonlyMap<number, string>;
   /** Static branches where they are now, ascending; in `insns` every key is off. */
-  readonly staticBranches: readonly VerifierBranch[];
+  readonly staticBranches: readonly (VerifierBranch & { readonly key: string })[];
 }
 
 export interface XlatedSubprogram {

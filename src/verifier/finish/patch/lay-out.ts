@@ -13,7 +13,7 @@ import {
 import { patchStaticBranch } from '../../../object/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { ARENA_MAP } from '../../load/program-kinds.ts';
-import type { VerifierBranch, VerifierMap, Xlated, XlatedSubprogram } from '../../types.ts';
+import type { VerifierMap, Xlated, XlatedSubprogram } from '../../types.ts';
 import type { Draft } from './draft.ts';
 import type { Address, Insn } from './insn.ts';
 import { BPF_PROBE_MEM, BPF_PROBE_MEM32 } from './probe.ts';
@@ -35,9 +35,11 @@ export function layOut(draft: Draft): Xlated {
   for (const [i, { address }] of insns.entries()) {
     if (address) setAddress(code, i, address, env, places);
   }
-  const staticBranches = insns.flatMap((insn, i): VerifierBranch[] => {
+  const staticBranches = insns.flatMap((insn, i): Xlated['staticBranches'] => {
     const target = insn.branch && places.target(insn);
-    return target === undefined ? [] : [{ ...insn.branch!, insn: i, target }];
+    return target === undefined
+      ? []
+      : [{ ...insn.branch!, insn: i, target, key: env.input.maps[insn.branch!.map]!.name }];
   });
   for (const branch of staticBranches) patchStaticBranch(code, branch, false);
   const named = <T>(of: (insn: Insn) => T | undefined): ReadonlyMap<number, T> =>
