@@ -23,6 +23,7 @@ const EXAMPLES = [
   'examples/quantiles/quantiles.bpf.c',
   'examples/classifier/wildcard.bpf.c',
   'examples/classifier/classifier.bpf.c',
+  'examples/static-keys/tracing.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

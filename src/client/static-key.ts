@@ -6,7 +6,8 @@ const KEY = new Uint8Array(4);
 
 /**
  * A switch of programs (an extension, include/beeyard/static_key.h): every branch on it, in every
- * program, is compiled as the key is now. Invocations that run while it changes finish as they began.
+ * program, is compiled as the key is now. Invocations that run while it changes finish as they
+ * began.
  *
  * ```ts
  * using loaded = await host.load(filter);

@@ -55,8 +55,8 @@ export interface ProgramSpec {
 }
 
 /**
- * A static branch (include/beeyard/static_key.h). In the object its key is off: `goto +0`, or for an
- * inverse one the jump to `target`.
+ * A static branch (include/beeyard/static_key.h). In the object its key is off: `goto +0`, or for
+ * an inverse one the jump to `target`.
  */
 export interface StaticBranchSpec {
   readonly insn: number;

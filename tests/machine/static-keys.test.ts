@@ -202,13 +202,48 @@ describe('what is refused', () => {
   async function load(branches: readonly object[], verified: boolean, change = changes[0]![2]) {
     const [program] = object.programs;
     const code = decodeCode(
-      Uint8Array.from([
-        ...[0xb7, 0, 0, 0, 0, 0, 0, 0],
-        ...[0x05, 0, 0, 0, 0, 0, 0, 0],
-        ...[0x95, 0, 0, 0, 0, 0, 0, 0],
-        ...[0xb7, 0, 0, 0, 1, 0, 0, 0],
-        ...[0x05, 0, 0xfd, 0xff, 0, 0, 0, 0],
-      ]),
+      Uint8Array.of(
+        0xb7,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0x05,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0x95,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0xb7,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0x05,
+        0,
+        0xfd,
+        0xff,
+        0,
+        0,
+        0,
+        0,
+      ),
     );
     change?.(code);
     const staticBranches = branches as (typeof good)[];
@@ -267,7 +302,7 @@ describe('the verifier', () => {
 });
 
 test('linked objects: code and table move together', async () => {
-  const inputs = ['static-keys.bpf.o', 'static-keys-lib.bpf.o'].map((name) => ({
+  const inputs = ['static-keys.bpf.o', 'link/static-keys.bpf.o'].map((name) => ({
     name,
     bytes: fixture(name),
   }));
