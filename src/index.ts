@@ -16,17 +16,26 @@ import { bootMachine, type MachineOptions } from './machine/index.ts';
 export {
   type KernelProfile,
   type KernelVersion,
+  kfunc,
+  type KfuncArg,
+  type KfuncContext,
+  type KfuncOptions,
+  kfuncSpelling,
+  type KfuncView,
   loadKernelProfile,
   loadTargetKernel,
+  type OwnKfunc,
   type ProfileOptions,
   type TargetKernel,
   targetKernelOf,
+  withSchedExt,
 } from './abi/index.ts';
 export * from './base/index.ts';
 export {
   type Address,
   type AddressPrefix,
   type AnyObject,
+  type Arena,
   type Globals,
   Host,
   type Input,
@@ -46,6 +55,7 @@ export {
   type RecordMap,
   StaticKey,
   type TypedObject,
+  type UserRing,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
@@ -60,6 +70,8 @@ export {
   parseObject,
   type ProgramSpec,
 } from './object/index.ts';
+
+export { OwnerGone } from './runtime/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<Device extends string = string>(

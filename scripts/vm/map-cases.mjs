@@ -65,6 +65,12 @@ export const TYPES = {
   arena: { keySize: 0, valueSize: 0, maxEntries: 4, flags: MMAPABLE },
 };
 
+/** Types whose values may hold a lock: one of 8 bytes, the lock, one of 4 bytes. */
+const LOCKABLE = new Set(
+  'hash array sk_storage inode_storage task_storage cgrp_storage'.split(' '),
+);
+const LOCKED = { valueSize: 16, keyType: 'int', valueType: 'locked' };
+
 const KEY_SIZES = [0, 1, 2, 3, 4, 5, 8, 12, 16, 20, 24, 64, 260, 261, 512, 513, 4 << 20];
 const VALUE_SIZES = [
   0,
@@ -129,6 +135,7 @@ export function creations(usual) {
     ...(usual.keyType
       ? [{ keyType: undefined, valueType: undefined }, { keyType: 'long' }, { keyType: undefined }]
       : []),
+    ...(usual.keySize === 4 ? [LOCKED, { ...LOCKED, flags: usual.flags | 128 }] : []),
     ...(usual.inner ? [{ inner: false }] : []),
     ...(usual.kernelType ? [{ kernelType: undefined }, { kernelType: 'task_struct' }] : []),
     { kernelType: 'bpf_struct_ops_bpf_dummy_ops' },
@@ -266,6 +273,8 @@ export function runs(type, usual) {
     },
     { name: 'batches', steps: batches },
     ...accessRuns({ update, lookup, next, take, remove, freeze }, usual, { a, v, w, batches }),
+    ...(usual.flags === ZERO_SEED && !usual.inner ? [4, 8, 13, 16, 40].map(orderOfMany) : []),
+    ...(LOCKABLE.has(type) ? [lockRun({ update, lookup, take, freeze }, { a, b })] : []),
     ...(usual.owner || usual.holds === 'socket' || usual.holds === 'cgroup'
       ? [ownerRun({ update, lookup, next }, { a, b, v, w })]
       : []),
@@ -290,6 +299,33 @@ function accessRuns({ update, lookup, next, take, remove, freeze }, usual, { a, 
       freeze,
     ],
   }));
+}
+
+/** Values with a lock in them: BPF_F_LOCK is taken, the lock itself reads as zero. */
+function lockRun({ update, lookup, take, freeze }, { a, b }) {
+  const [v, w] = [0x11, 0x22].map((byte) => hex(Buffer.alloc(16, byte)));
+  return {
+    name: 'locks',
+    changes: LOCKED,
+    steps: [
+      update(a, v),
+      update(a, w, 4),
+      lookup(a),
+      lookup(a, 4),
+      lookup(a, 5),
+      update(b, v, 4),
+      update(b, w, 5),
+      update(b, w, 6),
+      update(b, w, 7),
+      lookup(b),
+      take(a, 4),
+      ...batchSteps(a, b, b, v, w).filter(
+        ({ elemFlags, op }) => elemFlags === 4 && op !== 'delete_batch',
+      ),
+      freeze,
+      update(a, v),
+    ],
+  };
 }
 
 /** What a map holds of an object that is closed. */
@@ -326,6 +362,26 @@ function orderSteps(type, { keySize, owner }, value) {
     { op: 'update', key: keys[2], value, flags: 0 },
     ...all,
   ];
+}
+
+/** Where every key of many leads to, with the hash not seeded. */
+function orderOfMany(keySize) {
+  const keys = Array.from({ length: 60 }, (_, i) => {
+    const key = Buffer.alloc(keySize);
+    for (let at = 0; at < keySize; at++) key[at] = (i * 37 + at * (i % 7)) & 255;
+    return hex(key);
+  });
+  const value = hex(Buffer.alloc(8, 0x11));
+  return {
+    name: `order of ${keySize}-byte keys`,
+    changes: { keySize, maxEntries: 64 },
+    steps: [
+      ...keys.map((key) => ({ op: 'update', key, value, flags: 0 })),
+      { op: 'delete', key: keys[7] },
+      { op: 'update', key: keys[9], value, flags: 2 },
+      ...[null, ...keys].map((key) => ({ op: 'next', key })),
+    ],
+  };
 }
 
 /** More than max_entries. */

@@ -21,6 +21,11 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+const KFUNCS: OptionDef = {
+  type: 'string',
+  value: 'FILE',
+  help: 'kernel functions of your own: a module that exports what kfunc() made',
+};
 /** Read by kernel-parts.ts. */
 const WITH: OptionDef = {
   type: 'string',
@@ -67,6 +72,7 @@ export const COMMANDS: readonly CommandDef[] = [
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      kfuncs: KFUNCS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -109,6 +115,7 @@ export const COMMANDS: readonly CommandDef[] = [
       portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      sarif: { type: 'boolean', help: 'SARIF 2.1.0, for code scanning' },
       counterexample: {
         type: 'boolean',
         help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
@@ -120,6 +127,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
       },
       with: WITH,
+      kfuncs: KFUNCS,
     },
     details:
       'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
@@ -129,6 +137,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify *.bpf.o --sarif > bpf.sarif', 'rejections for code scanning'],
       ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
       ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
       [
@@ -138,6 +147,24 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
+  },
+  {
+    path: ['explain'],
+    summary: "explain a kernel's verifier log, without the object",
+    operands: 'LOG...',
+    count: [1, 100],
+    options: {},
+    details:
+      'Reads a log as it was pasted or written by a loader (libbpf, cilium/ebpf, bcc, aya, ' +
+      'systemd; kernels 5.x to 7.x), with time stamps and other words around it, cut at either ' +
+      'end, and says in plain words what is wrong, where, how it came to that and what would ' +
+      'help. Also tells loads apart that failed before the verifier. - is standard input. Ends ' +
+      'with 1 if the program was rejected, with 3 if nothing was recognised.',
+    examples: [
+      ['beeyard explain verifier.log', 'a file'],
+      ['bpftool prog load x.bpf.o /sys/fs/bpf/x 2>&1 | beeyard explain -', 'what a loader says'],
+    ],
+    load: () => import('./explain.ts'),
   },
   {
     path: ['matrix'],
@@ -201,7 +228,7 @@ export const COMMANDS: readonly CommandDef[] = [
       },
       all: {
         type: 'boolean',
-        help: 'also name those that may not be called, each with its reason',
+        help: 'also name the others, each with its reason',
       },
       with: WITH,
     },
@@ -217,6 +244,33 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard kfuncs', 'all there are'],
     ],
     load: () => import('./kfuncs.ts'),
+  },
+  {
+    path: ['kfunc', 'define'],
+    summary: 'print kernel functions of your own as C header, kernel module or BTF',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {
+      output: {
+        type: 'string',
+        short: 'o',
+        value: 'WHAT',
+        choices: ['header', 'stub', 'btf'],
+        help: 'C header for programs (default), kernel module in C, or the types',
+      },
+      name: { type: 'string', value: 'NAME', help: 'of the module (default own_kfuncs)' },
+      portable: { type: 'boolean', help: 'refuse what Linux 6.12 has no words for' },
+    },
+    details:
+      'FILE is a module of JavaScript (TypeScript where Node runs it) that exports what kfunc() ' +
+      'of beeyard made: functions described argument by argument, with bodies that a machine ' +
+      'runs when programs call them. What the kernel cannot be told, such as two arguments that ' +
+      'are released, is said on standard error.',
+    examples: [
+      ['beeyard kfunc define kfuncs.mjs > kfuncs.h', 'the header programs include'],
+      ['beeyard kfunc define kfuncs.mjs -o stub > kfuncs.c', 'a kernel module to fill in'],
+    ],
+    load: () => import('./kfunc-define.ts'),
   },
   {
     path: ['resolve'],
@@ -356,6 +410,25 @@ export const COMMANDS: readonly CommandDef[] = [
     options: { global: GLOBALS },
     examples: [['beeyard map dump firewall.bpf.o .rodata', 'the read-only globals']],
     load: () => import('./map-dump.ts'),
+  },
+  {
+    path: ['map', 'hashstats'],
+    summary: 'show how keys fall into the buckets of a hash map',
+    operands: 'OBJ MAP KEYS',
+    count: [3, 3],
+    options: {
+      seed: {
+        type: 'string',
+        value: 'N',
+        help: 'seed of the hash, through the machine (default 0)',
+      },
+    },
+    details:
+      'KEYS is a file with a key a line: numbers, addresses, structs as JSON. They are hashed as ' +
+      'Linux does it (jhash). With BPF_F_ZERO_SEED they fall alike on every machine, also on ' +
+      'Linux.',
+    examples: [['beeyard map hashstats firewall.bpf.o flows keys.txt', 'chains and lookups']],
+    load: () => import('./map-hashstats.ts'),
   },
   {
     path: ['btf', 'dump', 'file'],

@@ -18,10 +18,11 @@ import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
-import { kernelOf } from './kernel-parts.ts';
+import { kernelWithKfuncs } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
+import { writeSarif } from './verify-sarif.ts';
 
 /** What came of one program. */
 export interface VerifiedProgram {
@@ -65,13 +66,13 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
     portable: call.flag('portable'),
-    explain: call.flag('explain') || call.flag('counterexample'),
+    explain: ['explain', 'counterexample', 'sarif'].some((one) => call.flag(one)),
     counterexample: call.flag('counterexample'),
     profile: call.flag('profile'),
     strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const profile = await kernelOf(call);
+  const profile = await kernelWithKfuncs(call, io);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;
@@ -79,7 +80,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     programs.push(settings.counterexample ? await withInput(one, object) : one);
   }
   await writeFound(programs, call.text('out'), io);
-  if (call.json) writeJson(programs, io, call.flag('pretty'));
+  if (call.flag('sarif')) writeSarif(programs, io, call.flag('pretty'));
+  else if (call.json) writeJson(programs, io, call.flag('pretty'));
   else if (call.flag('csv')) writeCsv(programs, io);
   else writeText(programs, io, settings.logLevel > 0);
   return exitCode(programs, io);

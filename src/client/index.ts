@@ -9,6 +9,7 @@ export type {
   Address,
   AddressPrefix,
   AnyObject,
+  Arena,
   Input,
   Ipv4,
   Ipv4Prefix,
@@ -18,4 +19,5 @@ export type {
   Queue,
   RecordMap,
   TypedObject,
+  UserRing,
 } from './typed.ts';

@@ -19,7 +19,7 @@ import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
-import { useGates } from './gates.ts';
+import { gates, useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { bindStaticBranches } from './load/static-branches.ts';
@@ -89,6 +89,7 @@ export function verify(
   }
   setFlags(env);
   env.strictOps = options.strictOps === true;
+  env.portable = options.portable === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);
@@ -107,7 +108,9 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
-    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
+    ...(options.xlated && profile.gates.rewriting && !rejection && !isCut
+      ? { xlated: rewriteProgram(env) }
+      : {}),
   };
 }
 
@@ -141,16 +144,28 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
   checkSubprogs,
   checkFunctionInfo,
   checkLineInfo,
-  resolvePseudoLoads,
-  checkCfg,
-  checkAttachTarget,
+  resolveTargets,
   markFastcallPatterns,
-  doCheckMain,
-  doCheckSubprogs,
+  walkFunctions,
   removeFastcallSpills,
   checkMaxStackDepth,
   finishProgram,
 ];
+
+/** What the program names, and its control flow. */
+function resolveTargets(env: VerifierEnv): void {
+  if (!gates.lateAttachTarget) checkAttachTarget(env);
+  resolvePseudoLoads(env);
+  checkCfg(env);
+  if (gates.lateAttachTarget) checkAttachTarget(env);
+}
+
+/** Global functions come last where only those that are called are walked. */
+function walkFunctions(env: VerifierEnv): void {
+  if (!gates.lazyGlobals) doCheckSubprogs(env);
+  doCheckMain(env);
+  if (gates.lazyGlobals) doCheckSubprogs(env);
+}
 
 /** A kernel would not even make such maps. */
 function checkPortable(env: VerifierEnv): void {

@@ -59,7 +59,7 @@ export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
 function fixLines(fix: VerifiedFix, index: number, width: number): string[] {
   const parts = [fix, ...fix.also];
   const lines = parts.flatMap((part, i) => {
-    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried: it passes): `;
+    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried on the instructions: it passes): `;
     return [...wrapText(`${head}${part.title}`, width), ...changeLines(part)];
   });
   return lines;
@@ -110,9 +110,10 @@ function placeLines(at: ExplainedInsn, width: number): string[] {
   return at.line ? [sourceLine(at.line, width), ...insn] : insn;
 }
 
-/** '  net.bpf.c:12  if (i < 10)', cut to the width. */
+/** '  net.bpf.c:12  if (i < 10)', cut to the width; old logs do not tell file and line. */
 function sourceLine({ file, line, text }: LineInfo, width: number): string {
-  const whole = `  ${baseName(file)}:${line}  ${text.trim().replace(/\s+/g, ' ')}`;
+  const place = line > 0 ? `${baseName(file)}:${line}  ` : '';
+  const whole = `  ${place}${text.trim().replace(/\s+/g, ' ')}`;
   return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
 }
 

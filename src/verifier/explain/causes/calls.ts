@@ -174,6 +174,12 @@ export const callCauses: CauseTable = {
       '`beeyard kfuncs --prog TABLE.MEMBER` lists what an operation may call.',
     ],
   }),
+  'extension.kfunc_not_portable': (s) => ({
+    problem:
+      `${text(s, 0)}() is defined with properties of single arguments (or operations) that ` +
+      'Linux has no suffix and no flag for.',
+    advice: ['`beeyard kfunc define FILE` says which; without --portable it is loaded here.'],
+  }),
   'kfunc.possibly_null': (s) => ({
     problem: `${argumentName(s, number(s, 0) + 1)} may be NULL, and the function takes no NULL.`,
     subject: register(s, number(s, 0) + 1),
