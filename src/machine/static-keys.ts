@@ -5,6 +5,7 @@ import {
   type ProgramImage,
   SwitchedCode,
 } from '../engine/index.ts';
+import type { BatchCommand, MapBatch } from '../kernel/index.ts';
 import { decodeCode } from '../isa/index.ts';
 import { type ProgramSpec, staticBranchProblem } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -29,19 +30,30 @@ export class KeyMap extends MachineMap {
     return value.some((byte) => byte !== 0);
   }
 
-  /** Either all programs switch or, when one cannot be compiled, none. */
   override update(key: Uint8Array, value: Uint8Array, flags = 0): number {
+    return this.#follow(() => super.update(key, value, flags));
+  }
+
+  override batch(command: BatchCommand, batch: MapBatch): number {
+    return this.#follow(() => super.batch(command, batch));
+  }
+
+  /** Does what may change the key. All programs switch or, when one cannot be compiled, none. */
+  #follow(change: () => number): number {
     const before = new Uint8Array(4);
     this.lookup(ZERO, before);
-    const result = super.update(key, value, flags);
-    if (result < 0) return result;
+    const was = this.on;
+    const result = change();
+    if (this.on === was) return result;
     try {
       for (const { code, place } of this.#bindings) code.prepare(place, this.on);
     } catch (error) {
       super.update(ZERO, before);
+      for (const { code, place } of this.#bindings) code.prepare(place, was);
       throw error;
+    } finally {
+      for (const { code } of this.#bindings) code.commit();
     }
-    for (const { code } of this.#bindings) code.commit();
     return result;
   }
 

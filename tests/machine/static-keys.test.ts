@@ -64,6 +64,10 @@ describe.each(setups)('static keys on %s', (_, options, file) => {
     expect(map('key1').update(u32(0), u32(0), 1)).toBe(-17);
     expect(map('key1').delete(u32(0))).toBe(-22);
     expect(run('many_keys')).toBe(7);
+    const batch = { keys: u32(0), values: u32(0), count: 1 };
+    expect([map('key1').batch('update', batch), run('many_keys')]).toEqual([0, 6]);
+    expect(map('key1').update(u32(0), u32(1))).toBe(0);
+    expect(() => map('key1').mmap({ write: true })).toThrow();
     map('key1').freeze();
     expect(() => loaded.key('key1').disable()).toThrow(/EPERM/);
     expect(run('many_keys')).toBe(7);
