@@ -5,7 +5,6 @@ import {
   type ProgramImage,
   SwitchedCode,
 } from '../engine/index.ts';
-import type { BatchCommand, MapBatch } from '../kernel/index.ts';
 import { decodeCode } from '../isa/index.ts';
 import { type ProgramSpec, staticBranchProblem } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -30,20 +29,12 @@ export class KeyMap extends MachineMap {
     return value.some((byte) => byte !== 0);
   }
 
+  /** All programs switch or, when one cannot be compiled, none. There are no batches of keys. */
   override update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.#follow(() => super.update(key, value, flags));
-  }
-
-  override batch(command: BatchCommand, batch: MapBatch): number {
-    return this.#follow(() => super.batch(command, batch));
-  }
-
-  /** Does what may change the key. All programs switch or, when one cannot be compiled, none. */
-  #follow(change: () => number): number {
     const before = new Uint8Array(4);
     this.lookup(ZERO, before);
     const was = this.on;
-    const result = change();
+    const result = super.update(key, value, flags);
     if (this.on === was) return result;
     try {
       for (const { code, place } of this.#bindings) code.prepare(place, this.on);
