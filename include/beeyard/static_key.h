@@ -53,20 +53,21 @@
   ".quad 1b, %l[away], %c0, " #flags "\n"                                                          \
   ".popsection\n"
 
+/* Macros, so that listings show the line that asks. */
+#define BPF_STATIC_BRANCH_(jump, flags, key, taken)                                                \
+  ({                                                                                               \
+    __label__ away;                                                                                \
+    int on_ = taken;                                                                               \
+    asm goto("1: " BPF_STATIC_GOTO_ jump "\n" BPF_STATIC_RECORD_(flags) : : "i"(key) : : away);    \
+    on_ = !taken;                                                                                  \
+  away:                                                                                            \
+    on_;                                                                                           \
+  })
+
 /* `goto +0` until the key is on. */
-static __attribute__((always_inline)) inline int bpf_static_branch_unlikely(const void *key) {
-  asm goto("1: " BPF_STATIC_GOTO_ "+0\n" BPF_STATIC_RECORD_(0) : : "i"(key) : : away);
-  return 0;
-away:
-  return 1;
-}
+#define bpf_static_branch_unlikely(key) BPF_STATIC_BRANCH_("+0", 0, key, 1)
 
 /* A jump until the key is on. */
-static __attribute__((always_inline)) inline int bpf_static_branch_likely(const void *key) {
-  asm goto("1: " BPF_STATIC_GOTO_ "%l[away]\n" BPF_STATIC_RECORD_(1) : : "i"(key) : : away);
-  return 1;
-away:
-  return 0;
-}
+#define bpf_static_branch_likely(key) BPF_STATIC_BRANCH_("%l[away]", 1, key, 0)
 
 #endif

@@ -96,6 +96,16 @@ describe('beeyard prog', () => {
     expect(unprivileged.err).toMatch(/EPERM/);
   });
 
+  it('shows static branches as their keys make them', async () => {
+    const object = fixturePath('static-keys.bpf.o');
+    const dump = (...rest: string[]) =>
+      beeyard(['prog', 'dump', 'xlated', object, 'inverse', ...rest]);
+    expect((await dump()).out).toMatch(/ 0: \(05\) goto pc\+7 ; static key 'key1' is off$/m);
+    const on = await dump('--key', 'key1');
+    expect(on.out).toMatch(/ 0: \(05\) goto pc\+0 ; static key 'key1' is on$/m);
+    expect((await dump('--key', 'key4')).err).toMatch(/no static key 'key4' .*did you mean/);
+  });
+
   it('shows the bytes of instructions', async () => {
     const { out } = await beeyard(['prog', 'dump', 'xlated', NET, 'to_port', '--opcodes']);
     expect(out).toMatch(/: \(95\) exit\n +95 00 00 00 00 00 00 00\n/);

@@ -31,7 +31,7 @@ describe('the table of static branches', () => {
     const { programs } = parseObject(good);
     const one = (name: string) => programs.find((program) => program.name === name);
     expect(one('one_key')!.staticBranches).toEqual([
-      { insn: 3, target: 7, key: 'key1', inverse: false },
+      { insn: 0, target: 8, key: 'key1', inverse: false },
     ]);
     expect(one('functions')!.staticBranches!.map(({ key, inverse }) => [key, inverse])).toEqual([
       ['key1', false],
