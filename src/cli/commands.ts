@@ -256,7 +256,7 @@ export const COMMANDS: readonly CommandDef[] = [
         short: 'o',
         value: 'WHAT',
         choices: ['header', 'stub', 'btf'],
-        help: 'C header for programs (default), kernel module in C, or the types',
+        help: 'header (default), stub (a kernel module), or btf',
       },
       name: { type: 'string', value: 'NAME', help: 'of the module (default own_kfuncs)' },
       portable: { type: 'boolean', help: 'refuse what Linux 6.12 has no words for' },
