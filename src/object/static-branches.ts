@@ -57,21 +57,12 @@ interface Table {
 }
 
 function readTable(place: Table): [section: number, StaticBranchSpec][] {
-  const { source, table } = place;
-  const { elf } = source;
+  const { table } = place;
+  const { elf } = place.source;
   if (table.data.length % RECORD_SIZE !== 0) {
     failIn(table, table.data.length, `${table.data.length} bytes: no multiple of ${RECORD_SIZE}`);
   }
-  const relocations = new Map<number, ElfRelocation>();
-  for (const each of elf.sections) {
-    if ((each.type !== SHT_REL && each.type !== SHT_RELA) || each.info !== table.index) continue;
-    for (const relocation of readRelocations(elf, each)) {
-      const { offset } = relocation;
-      const isAddress = offset % 8 === 0 && offset % RECORD_SIZE < FLAGS;
-      if (!isAddress || relocations.has(offset)) failIn(table, offset, 'a relocation too many');
-      relocations.set(offset, relocation);
-    }
-  }
+  const relocations = addressRelocations(place);
   const reader = new ByteReader(table.data, 'ELF', elf.littleEndian);
   const branches: [number, StaticBranchSpec][] = [];
   for (let at = 0; at < table.data.length; at += RECORD_SIZE) {
@@ -91,6 +82,21 @@ function readTable(place: Table): [section: number, StaticBranchSpec][] {
     branches.push([jump!.section, branch]);
   }
   return branches;
+}
+
+/** Relocations of the table by their place: one for each address, none of the flags. */
+function addressRelocations({ source: { elf }, table }: Table): Map<number, ElfRelocation> {
+  const relocations = new Map<number, ElfRelocation>();
+  for (const each of elf.sections) {
+    if ((each.type !== SHT_REL && each.type !== SHT_RELA) || each.info !== table.index) continue;
+    for (const relocation of readRelocations(elf, each)) {
+      const { offset } = relocation;
+      const isAddress = offset % 8 === 0 && offset % RECORD_SIZE < FLAGS;
+      if (!isAddress || relocations.has(offset)) failIn(table, offset, 'a relocation too many');
+      relocations.set(offset, relocation);
+    }
+  }
+  return relocations;
 }
 
 interface Address {

@@ -113,6 +113,7 @@ class CfgWalk {
     return false;
   }
 
+  /** A static branch (an extension): a jump for one state of its key, nothing for the other. */
   #visitStatic(insn: number, target: number): boolean {
     this.#mark(insn, AUX_PRUNE_POINT);
     if (this.#edge(insn, insn + 1, FALLTHROUGH)) return true;
