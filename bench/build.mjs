@@ -7,10 +7,9 @@ import { compileBpf, root } from '../examples/build.mjs';
 import { programs } from './programs.mjs';
 
 const { values } = parseArgs({ options: { cpu: { type: 'string', default: 'v3' } } });
-/** Of sections with programs of their own. */
-const others = [{ name: 'map_keys' }];
-
-for (const { name } of [...programs, ...others]) {
+/** Objects of sections of their own. */
+const others = ['map_keys', 'static_keys'];
+for (const name of [...programs.map((one) => one.name), ...others]) {
   const bytes = compileBpf(`bench/programs/${name}.bpf.c`, { cpu: values.cpu });
   writeFileSync(join(root, 'bench', 'programs', `${name}.bpf.o`), bytes);
 }

@@ -15,6 +15,7 @@ import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
 import * as quantiles from './sections/quantiles.mjs';
+import * as staticKeys from './sections/static-keys.mjs';
 import * as verifier from './sections/verifier.mjs';
 import * as wildcard from './sections/wildcard.mjs';
 
@@ -24,6 +25,7 @@ const SECTIONS = {
   quantiles,
   wildcard,
   hashes,
+  'static-keys': staticKeys,
   entry,
   compile,
   objects,
@@ -33,8 +35,9 @@ const SECTIONS = {
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, quantiles, wildcard, hashes, entry,
-                     compile, objects, verifier, cli (default: all)
+  --section NAME,…   programs, packets, quantiles, wildcard, hashes,
+                     static-keys, entry, compile, objects, verifier, cli
+                     (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)
   --rounds N         rounds over all sides (default 3)

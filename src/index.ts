@@ -53,6 +53,7 @@ export {
   Program,
   type Queue,
   type RecordMap,
+  StaticKey,
   type TypedObject,
   type UserRing,
 } from './client/index.ts';

@@ -5,6 +5,8 @@
 export const extensionMapTypes = {
   /** include/beeyard/wildcard.h */
   BPF_MAP_TYPE_WILDCARD: 0xbee1,
+  /** include/beeyard/static_key.h */
+  BPF_MAP_TYPE_STATIC_KEY: 0xbee2,
 } as const;
 
 const numbers: ReadonlySet<number> = new Set(Object.values(extensionMapTypes));

@@ -83,6 +83,8 @@ export interface MapTypeDef {
   readonly extra?: boolean;
   /** Its key's type describes fields (`wildcardFields`), which the runtime is told. */
   readonly fields?: boolean;
+  /** Jumps of programs are bound to it, and programs may not use it in any other way. */
+  readonly staticKey?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
   /** The value begins with the ifindex of a network device. */

@@ -373,6 +373,12 @@ export const COMMANDS: readonly CommandDef[] = [
       file: { type: 'string', value: 'FILE', help: 'write the instructions as they are' },
       loaded: { type: 'boolean', help: 'as handed to the kernel: not verified, not rewritten' },
       unpriv: { type: 'boolean', help: 'as it is when the loader has no capability' },
+      key: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME',
+        help: 'as it is while this static key is on (an extension)',
+      },
     },
     details:
       'The code as Linux 6.12.117 keeps it after verifying it: no dead code, fields of the ' +

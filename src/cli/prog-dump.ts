@@ -81,6 +81,7 @@ async function listAll(
 ): Promise<{ readonly shown: readonly Shown[]; readonly refused: readonly Error[] }> {
   const unprivileged = call.flag('unpriv');
   if (call.flag('loaded') && unprivileged) throw usageError("'--unpriv' is about what is verified");
+  const loader = { unprivileged, keys: staticKeys(call, object) };
   const shown: Shown[] = [];
   const refused: Error[] = [];
   for (const one of chosen) {
@@ -89,13 +90,22 @@ async function listAll(
       continue;
     }
     try {
-      shown.push({ ...one, listing: await xlatedListing(object, one.program, { unprivileged }) });
+      shown.push({ ...one, listing: await xlatedListing(object, one.program, loader) });
     } catch (error) {
       if (!isRefusal(error)) throw error;
       refused.push(error);
     }
   }
   return { shown, refused };
+}
+
+/** The static keys that are on. */
+function staticKeys(call: CommandCall, { maps }: ObjectFile): readonly string[] {
+  const named = call.list('key');
+  const keys = maps.filter(({ type }) => type === 'static_key').map(({ name }) => name);
+  const unknown = named.find((name) => !keys.includes(name));
+  if (unknown === undefined) return named;
+  throw usageError(`there is no static key '${unknown}'${didYouMean(unknown, keys)}`);
 }
 
 /** The options as words (bpftool's) or flags (ours). */

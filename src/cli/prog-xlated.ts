@@ -9,15 +9,23 @@ import {
   BPF_PSEUDO_MAP_VALUE,
   type Code,
   decodeCode,
+  encodeCode,
   kernelText,
 } from '../isa/index.ts';
-import type { FunctionSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import {
+  type FunctionSpec,
+  type ObjectFile,
+  patchStaticBranch,
+  type ProgramSpec,
+} from '../object/index.ts';
 import { verifierInput, verify, type Xlated } from '../verifier/index.ts';
 import { type Listing, protosOf } from './prog-listing.ts';
 
 /** Loads with all capabilities, or with none. */
 interface Loader {
   readonly unprivileged: boolean;
+  /** Static keys that are on. */
+  readonly keys?: readonly string[];
 }
 
 /**
@@ -34,10 +42,13 @@ export async function xlatedListing(
   const lines = xlated.lines.map((line) => ({ ...line }));
   const shown = { ...program, insns: xlated.insns, functions, lines };
   const code = decodeCode(xlated.insns);
+  const on = new Set(loader.keys);
+  for (const branch of xlated.staticBranches) patchStaticBranch(code, branch, on.has(branch.key));
+  shown.insns = encodeCode(code);
   return {
     program: shown,
     code,
-    text: textOf(code, xlated, functions),
+    text: textOf(code, xlated, functions, on),
     proto: protosOf(functions, object.btf),
     lines: new Map(lines.map((one) => [one.insn, one])),
   };
@@ -82,6 +93,7 @@ function textOf(
   code: Code,
   xlated: Xlated,
   functions: readonly FunctionSpec[],
+  on: ReadonlySet<string>,
 ): (insn: number) => string {
   const symbols = {
     // Only tail calls still have a helper's number.
@@ -90,9 +102,12 @@ function textOf(
       code.src[at] === BPF_PSEUDO_CALL ? calledFunction(code, at, functions) : xlated.calls.get(at),
     constant: (_: unknown, at: number) => constantText(code, xlated, at),
   };
+  const keys = new Map(xlated.staticBranches.map(({ insn, key }) => [insn, key]));
   // What has no number of its own has one where the kernel is.
   return (insn) => {
     const text = kernelText(code, insn, symbols);
+    const key = keys.get(insn);
+    if (key !== undefined) return `${text} ; static key '${key}' is ${on.has(key) ? 'on' : 'off'}`;
     return xlated.calls.has(insn) ? text.replace(/#0$/, '') : text;
   };
 }

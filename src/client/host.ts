@@ -1,11 +1,13 @@
+import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
-import type { Kernel, KernelDevice } from '../kernel/index.ts';
+import type { Kernel, KernelDevice, KernelMap } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
 import { MapOf } from './map.ts';
 import { Program } from './program.ts';
+import { StaticKey } from './static-key.ts';
 import type { AnyObject, Input, ObjectShape, TypedObject, WritableName } from './typed.ts';
 
 /** An object file: imported, parsed, its bytes, or (in Node) its path. */
@@ -28,6 +30,8 @@ export interface LoadedObject<Shape extends ObjectShape = AnyObject> extends Dis
   readonly globals: Globals<Shape['globals']>;
   /** Programs this kernel cannot run, with why. */
   readonly refused: ReadonlyMap<string, KernelError | VerifierError>;
+  /** One of its static keys (an extension). Throws KernelError: ENOENT, EINVAL for another map. */
+  key(name: keyof Shape['maps'] & string): StaticKey;
 }
 
 /** The global variables of a loaded object. */
@@ -83,6 +87,7 @@ export class Host<Device extends string = string> implements Disposable {
       maps: mapsByName,
       globals: liveGlobals(object, mapsByName),
       refused,
+      key: (name) => keyOf(maps.get(name), name),
       [Symbol.dispose]() {
         for (const program of programs.values()) program.close();
         for (const map of owned) map.close();
@@ -96,6 +101,13 @@ export class Host<Device extends string = string> implements Disposable {
   [Symbol.dispose](): void {
     for (const loaded of this.#loaded.splice(0)) loaded[Symbol.dispose]();
   }
+}
+
+function keyOf(map: KernelMap | undefined, name: string): StaticKey {
+  if (!map) throw new KernelError('ENOENT', 2, `there is no map '${name}'`);
+  const isKey = mapTypes.find(({ id }) => id === map.spec.typeId)?.staticKey === true;
+  if (!isKey) throw new KernelError('EINVAL', 22, `map '${name}' is no static key`);
+  return new StaticKey(map);
 }
 
 /** What modules made of object files have on their bytes (src/import). */

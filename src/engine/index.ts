@@ -1,2 +1,3 @@
 export * from './fault.ts';
+export { type KeyedBranch, SwitchedCode } from './generations.ts';
 export * from './types.ts';

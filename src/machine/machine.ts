@@ -23,6 +23,7 @@ import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '..
 import { link } from './link.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
@@ -100,6 +101,9 @@ export class Machine implements Kernel, ProgramHost {
       const text = `map '${spec.name}': this machine has no maps of type ${type}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    if (inner instanceof KeyMap) {
+      throw new KernelError('EINVAL', 22, `map '${spec.name}': static keys are in no other map`);
+    }
     const kernelType = facts.needsKernelType
       ? kernelStructOf(spec, this.settings.rules)
       : undefined;
@@ -119,7 +123,8 @@ export class Machine implements Kernel, ProgramHost {
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
-    const made = new MachineMap(
+    const Kind = facts.staticKey ? KeyMap : MachineMap;
+    const made = new Kind(
       this.runtime,
       known,
       facts,
@@ -177,23 +182,34 @@ export class Machine implements Kernel, ProgramHost {
           : this.#addressOf(maps, name, spec),
     });
     const { engine, profile, fuel } = this.settings;
-    const code = engine.load(image, this.runtime, {
+    const options = {
       checks: !verification || usesUnbounded(adapted, maps),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
-    });
+    };
+    const place = {
+      runtime: this.runtime,
+      mapNamed: (name: string) => this.#mapOf(maps, name, spec),
+    };
+    const code = loadCode(spec, image, place, (generation) =>
+      engine.load(generation, this.runtime, options),
+    );
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
   }
 
   #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
+    return this.#mapOf(maps, name, spec).runtimeMap.address;
+  }
+
+  #mapOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): MachineMap {
     const map = maps.get(name) as MachineMap | undefined;
     if (!map) {
       throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
     }
     const { address } = map.runtimeMap;
-    if (this.#byAddress.get(address) === map) return address;
+    if (this.#byAddress.get(address) === map) return map;
     throw new KernelError('EBADF', 9, `map '${name}' is one of another machine`);
   }
 
@@ -219,7 +235,9 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   unload(program: MachineProgram): void {
-    if (this.programs.delete(program)) program.code.dispose();
+    if (!this.programs.delete(program)) return;
+    for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
+    program.code.dispose();
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */

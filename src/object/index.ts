@@ -10,5 +10,7 @@ export type { MapRelocation, RelocatedProgram, RelocationOptions } from './reloc
 export { coreDecisions, relocateProgram } from './relocate.ts';
 export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
 export { SECTION_FORMS, sectionMeaning } from './sections.ts';
+export type { StaticBranch } from './static-branches.ts';
+export { patchStaticBranch, staticBranchProblem } from './static-branches.ts';
 export { programTag } from './tag.ts';
 export * from './types.ts';

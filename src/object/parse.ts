@@ -13,6 +13,7 @@ import { readTargets } from './relocations.ts';
 import { sectionMeaning } from './sections.ts';
 import type { Source } from './source.ts';
 import { readSource, sectionNamed, within } from './source.ts';
+import { linkedBranches, readStaticBranches, type StaticBranches } from './static-branches.ts';
 import type { ObjectFile, ProgramSpec } from './types.ts';
 
 /**
@@ -42,12 +43,13 @@ export function parseObject(bytes: Uint8Array): ObjectFile {
   const maps = types ? within(types, () => readMaps(source)) : readMaps(source);
   const targets = readTargets(source, sections, maps.places, externs);
   const index = new FunctionIndex(functions, targets);
+  const branches = readStaticBranches(source, sections, maps.places);
   noteUnhandled(source);
   return {
     littleEndian: source.elf.littleEndian,
     license: readLicense(source),
     version: readVersion(source),
-    programs: readPrograms(source, functions, index),
+    programs: readPrograms(source, functions, index, branches),
     maps: maps.specs,
     btf: source.btf,
     externs: [...externs.values()],
@@ -90,6 +92,7 @@ function readPrograms(
   source: Source,
   functions: readonly ObjectFunction[],
   index: FunctionIndex,
+  branches: StaticBranches,
 ): ProgramSpec[] {
   const debug = new DebugInfo(source);
   const callbacks = exceptionCallbacks(source);
@@ -105,6 +108,8 @@ function readPrograms(
     recordsLeft -= lines.length;
     const coreRelocations = debug.coreRelocations(parts, recordsLeft);
     recordsLeft -= coreRelocations.length;
+    const staticBranches = linkedBranches(branches, parts, recordsLeft);
+    recordsLeft -= staticBranches.length;
     return {
       name: main.name,
       section: main.home.section.name,
@@ -116,6 +121,7 @@ function readPrograms(
       lines,
       described: debug.describes(parts),
       coreRelocations,
+      ...(staticBranches.length > 0 && { staticBranches }),
     };
   });
 }

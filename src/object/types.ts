@@ -50,6 +50,21 @@ export interface ProgramSpec {
   readonly described: boolean;
   /** Places that depend on the layout of the kernel's types; `relocateProgram` applies them. */
   readonly coreRelocations: readonly CoreRelocationSpec[];
+  /** Jumps that static keys turn on and off (an extension), ascending. Only there if any are. */
+  readonly staticBranches?: readonly StaticBranchSpec[];
+}
+
+/**
+ * A static branch (include/beeyard/static_key.h). In the object its key is off: `goto +0`, or for
+ * an inverse one the jump to `target`.
+ */
+export interface StaticBranchSpec {
+  readonly insn: number;
+  readonly target: number;
+  /** Name of the map of type static_key. */
+  readonly key: string;
+  /** The jump is there while the key is off, not while it is on. */
+  readonly inverse: boolean;
 }
 
 /** A compile-once place: what instruction `insn` is to hold of a type of the kernel. */

@@ -13,6 +13,7 @@ import { StatePool } from './state/pool.ts';
 import type { FuncState, VerifierState } from './state/state.ts';
 import type {
   KernelProfile,
+  VerifierBranch,
   VerifierCapabilities,
   VerifierInput,
   VerifierMap,
@@ -181,6 +182,8 @@ export class VerifierEnv {
   /** BTFs in use, named by index plus 1 (BTF word of a record). See `btfAt`. */
   readonly btfs: (Btf | undefined)[];
   readonly subprogs: Subprog[] = [];
+  /** Static branches by their jump; undefined where there are none. */
+  staticBranches: ReadonlyMap<number, VerifierBranch> | undefined = undefined;
   /** Kernel functions the program calls, by BTF id. */
   readonly kfuncs = new Set<number>();
   /** Subprogram that catches bpf_throw, or -1. */

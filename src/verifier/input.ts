@@ -22,7 +22,7 @@ import { relocateProgram } from '../object/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import { btfLoads } from './btf/loadable.ts';
 import { attachTarget } from './input-attach.ts';
-import type { VerifierInput, VerifierMap } from './types.ts';
+import type { VerifierBranch, VerifierInput, VerifierMap } from './types.ts';
 
 /** What the loader adds to what stands in the object file. */
 export interface InputOptions {
@@ -93,11 +93,9 @@ export function verifierInput(
   const insns = relocated.insns.slice();
   if (options.withoutBtf) useOldestReads(insns);
   const btf = options.withoutBtf || !(object.btf && btfLoads(object.btf)) ? undefined : object.btf;
-  const maps = mapsInUse(
-    { object, btf, objectName: options.objectName ?? '' },
-    relocations,
-    kconfig,
-  );
+  const loader = { object, btf, objectName: options.objectName ?? '' };
+  const maps = mapsInUse(loader, relocations, kconfig);
+  const staticBranches = branchesOf(loader, program, maps);
   numberMaps(insns, relocations, maps);
   for (const { map } of maps.values()) checkMapType(map, profile);
   const expectedAttachType = attachTypeOf(program, type, profile);
@@ -116,6 +114,7 @@ export function verifierInput(
     insns,
     modules,
     maps: [...maps.values()].map(({ map }) => map),
+    ...(staticBranches && { staticBranches }),
     btf,
     functionInfo:
       btf && program.described
@@ -185,21 +184,37 @@ function checkMapType({ name, type }: VerifierMap, { tables, release }: KernelPr
   throw new KernelError('EINVAL', 22, words);
 }
 
+/** The static branches; their keys are maps that the program uses. */
+function branchesOf(
+  loader: Loader,
+  program: ProgramSpec,
+  maps: Map<string, UsedMap>,
+): VerifierBranch[] | undefined {
+  return program.staticBranches?.map(({ insn, target, inverse, key }) => {
+    if (!maps.has(key)) maps.set(key, useMap(loader, key, maps.size));
+    return { insn, target, inverse, map: maps.get(key)!.index };
+  });
+}
+
 /** Maps by name in the order the instructions name them first, as the kernel lists them. */
 function mapsInUse(
   loader: Loader,
   relocations: readonly MapRelocation[],
   kconfig: MapSpec | undefined,
 ): Map<string, UsedMap> {
-  const { object } = loader;
   const used = new Map<string, UsedMap>();
   for (const { map: name } of relocations.toSorted((a, b) => a.insn - b.insn)) {
     if (used.has(name)) continue;
-    const spec = name === kconfig?.name ? kconfig : object.maps.find((each) => each.name === name);
-    if (!spec) throw new KernelError('ENOENT', 2, `there is no map '${name}'`);
-    used.set(name, { index: used.size, map: definitionOf(loader, spec) });
+    used.set(name, useMap(loader, name, used.size, kconfig));
   }
   return used;
+}
+
+function useMap(loader: Loader, name: string, index: number, kconfig?: MapSpec): UsedMap {
+  const { maps } = loader.object;
+  const spec = name === kconfig?.name ? kconfig : maps.find((each) => each.name === name);
+  if (!spec) throw new KernelError('ENOENT', 2, `there is no map '${name}'`);
+  return { index, map: definitionOf(loader, spec) };
 }
 
 /** Puts the maps' indexes where a loader puts their file descriptors. */

@@ -32,10 +32,22 @@ export interface VerifierInput {
   /** Modules whose functions (`off` of the call) and variables the program uses (fd_array). */
   readonly modules?: readonly string[];
   readonly maps: readonly VerifierMap[];
+  /** Jumps that static keys turn on and off (an extension). */
+  readonly staticBranches?: readonly VerifierBranch[];
   /** The program's own BTF. */
   readonly btf: Btf | undefined;
   readonly functionInfo: readonly FunctionInfo[];
   readonly lineInfo: readonly LineInfo[];
+}
+
+/** A jump of the program that a static key turns on and off: in `insns` the key is off. */
+export interface VerifierBranch {
+  readonly insn: number;
+  readonly target: number;
+  /** The jump is there while the key is off, not while it is on. */
+  readonly inverse: boolean;
+  /** Index of the key in `maps`. */
+  readonly map: number;
 }
 
 /** A record of func_info: which function starts here. */
@@ -164,6 +176,8 @@ export interface Xlated {
   readonly calls: ReadonlyMap<number, string>;
   /** What ld_imm64 load an address of, by instruction: a symbol of the kernel, or what it made. */
   readonly addresses: ReadonlyMap<number, string>;
+  /** Static branches where they are now, ascending; in `insns` every key is off. */
+  readonly staticBranches: readonly (VerifierBranch & { readonly key: string })[];
 }
 
 export interface XlatedSubprogram {

@@ -22,6 +22,7 @@ import { checkMaxStackDepth } from './finish/stack-depth.ts';
 import { gates, useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
+import { bindStaticBranches } from './load/static-branches.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
 import { LogObserver } from './log/log.ts';
 import { flow } from './messages/flow.ts';
@@ -137,6 +138,7 @@ function walk(env: VerifierEnv): Rejection | undefined {
 }
 
 const PASSES: readonly ((env: VerifierEnv) => void)[] = [
+  bindStaticBranches,
   checkFunctionInfoEarly,
   addSubprogs,
   checkSubprogs,

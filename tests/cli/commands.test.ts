@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { BtfBuilder, parseBtf } from '../../src/btf/index.ts';
 import { parseObject } from '../../src/object/index.ts';
+import { fixturePath } from '../fixtures/read.ts';
 import { beeyard, NET, workFolder } from './helpers.ts';
 
 const files = workFolder();
@@ -94,6 +95,16 @@ describe('beeyard prog', () => {
     const unprivileged = await beeyard(['prog', 'dump', 'xlated', NET, 'by_length', '--unpriv']);
     expect(unprivileged.code).toBe(1);
     expect(unprivileged.err).toMatch(/EPERM/);
+  });
+
+  it('shows static branches as their keys make them', async () => {
+    const object = fixturePath('static-keys.bpf.o');
+    const dump = (...rest: string[]) =>
+      beeyard(['prog', 'dump', 'xlated', object, 'inverse', ...rest]);
+    expect((await dump()).out).toMatch(/ 0: \(05\) goto pc\+7 ; static key 'key1' is off$/m);
+    const on = await dump('--key', 'key1');
+    expect(on.out).toMatch(/ 0: \(05\) goto pc\+0 ; static key 'key1' is on$/m);
+    expect((await dump('--key', 'key4')).err).toMatch(/no static key 'key4'; did you mean/);
   });
 
   it('shows the bytes of instructions', async () => {

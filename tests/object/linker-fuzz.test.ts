@@ -20,6 +20,7 @@ const ROUNDS = 150;
 const sets = [
   ['app', 'library'],
   ['kernel-first', 'kernel-second'],
+  ['../static-keys.bpf.o', 'static-keys'],
 ];
 
 /** Links with the input at `broken` replaced; throws what is no `FormatError`. */

@@ -29,6 +29,7 @@ import { sockhash } from './sockhash.ts';
 import { sockmap } from './sockmap.ts';
 import { stack } from './stack.ts';
 import { stackTrace } from './stack_trace.ts';
+import { staticKey } from './static_key.ts';
 import { structOps } from './struct_ops.ts';
 import { taskStorage } from './task_storage.ts';
 import { userRingbuf } from './user_ringbuf.ts';
@@ -66,6 +67,7 @@ export const mapTypes: readonly MapTypeDef[] = [
   sockmap,
   stack,
   stackTrace,
+  staticKey,
   structOps,
   taskStorage,
   userRingbuf,

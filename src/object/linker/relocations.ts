@@ -1,6 +1,7 @@
 import type { ElfRelocation, ElfSymbol } from '../../elf/index.ts';
 import { encodeRelocations, failIn, readRelocations, SHF_EXECINSTR } from '../../elf/index.ts';
 import { BPF_CALL, BPF_JMP, INSN_SIZE } from '../../isa/index.ts';
+import { STATIC_BRANCHES } from '../static-branches.ts';
 import type { Input, InputSection } from './input.ts';
 import type { Output } from './output.ts';
 import { SYMTAB_INDEX } from './output.ts';
@@ -75,12 +76,18 @@ function moveAddend(
   { at, offset }: ElfRelocation,
   { section }: ElfSymbol,
 ): void {
-  if (!target.bytes || !(target.elf!.flags & SHF_EXECINSTR)) {
+  const isCode = (target.elf!.flags & SHF_EXECINSTR) !== 0;
+  const isTable = target.name === STATIC_BRANCHES && offset + 8 <= target.elf!.size;
+  if (!target.bytes || !(isCode || isTable)) {
     failIn(table.elf!, at - table.elf!.offset, 'an address of a whole section in data');
   }
   const moved = input.sections[section]!.offset;
   const view = new DataView(target.bytes.buffer, target.bytes.byteOffset + offset, INSN_SIZE);
   const little = input.elf.littleEndian;
+  if (isTable) {
+    view.setBigUint64(0, view.getBigUint64(0, little) + BigInt(moved), little);
+    return;
+  }
   const isCall = view.getUint8(0) === (BPF_JMP | BPF_CALL);
   view.setInt32(4, view.getInt32(4, little) + (isCall ? moved / INSN_SIZE : moved), little);
 }

@@ -107,9 +107,17 @@ class CfgWalk {
     const { code } = this.#env;
     if (op & BPF_X) this.#env.reject('EINVAL');
     const target = insn + 1 + (classOf(op) === BPF_JMP ? code.off[insn]! : code.imm[insn]!);
+    if (this.#env.staticBranches?.has(insn)) return this.#visitStatic(insn, target);
     if (this.#edge(insn, target, FALLTHROUGH)) return true;
     this.#mark(target, AUX_PRUNE_POINT | AUX_JMP_POINT | AUX_JUMP_TARGET);
     return false;
+  }
+
+  /** A static branch (an extension): a jump for one state of its key, nothing for the other. */
+  #visitStatic(insn: number, target: number): boolean {
+    this.#mark(insn, AUX_PRUNE_POINT);
+    if (this.#edge(insn, insn + 1, FALLTHROUGH)) return true;
+    return this.#edge(insn, target, BRANCH);
   }
 
   #visitBranch(insn: number): boolean {

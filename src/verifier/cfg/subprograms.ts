@@ -87,7 +87,8 @@ export function checkSubprogs(env: VerifierEnv): void {
     checkJumpTarget(env, i, env.subprogs[current]!.start, subprogEnd(env, current));
     if (i !== subprogEnd(env, current) - 1) continue;
     const op = env.code.op[i];
-    if (op !== EXIT_INSN && op !== JUMP_INSN && op !== LONG_JUMP_INSN) {
+    const isJump = op === JUMP_INSN || op === LONG_JUMP_INSN;
+    if (op !== EXIT_INSN && (!isJump || env.staticBranches?.has(i))) {
       env.reject('EINVAL', flow.last_insn());
     }
     current++;

@@ -137,6 +137,7 @@ class Flow {
     if (operation === BPF_CALL && classOf(op) === BPF_JMP) return this.#afterCall(insn, mask);
     if (operation === BPF_EXIT) return this.#afterExit(insn, mask);
     if (operation === BPF_JA) {
+      if (this.#env.staticBranches?.has(insn)) this.#to(insn + 1, mask);
       return this.#to(insn + 1 + (classOf(op) === BPF_JMP32 ? imm[insn]! : off[insn]!), mask);
     }
     const after = isBranch(this.#env, insn) ? this.#afterBranch(insn, op, mask) : mask;

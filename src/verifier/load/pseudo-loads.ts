@@ -20,6 +20,7 @@ import type { VerifierMap } from '../types.ts';
 import { resolveKernelSymbol } from './kernel-symbols.ts';
 import { checkMapProgramCompatibility } from './map-program.ts';
 import { ARENA_MAP, ARRAY_MAP, CGROUP_STORAGE_MAPS } from './program-kinds.ts';
+import { isStaticKey } from './static-branches.ts';
 
 const MODE_BITS = 0xe0;
 const MAX_USED_MAPS = 64;
@@ -130,6 +131,7 @@ function directValueRefusal(map: VerifierMap, offset: number): string | undefine
 
 /** What is checked once per map, when the program names it first. */
 function checkNewMap(env: VerifierEnv, map: VerifierMap, index: number): void {
+  if (isStaticKey(map.type)) env.reject('EINVAL', load.static_key_as_map(map.name));
   const sameType = env.maps.slice(0, index).some(({ type }) => type === map.type);
   if (CGROUP_STORAGE_MAPS.has(map.type) && sameType) {
     env.reject('EBUSY', load.cgroup_storage_twice());

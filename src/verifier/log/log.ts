@@ -147,11 +147,13 @@ export class LogObserver implements VerifierObserver {
 
   #insnText(insn: number): string {
     const env = this.#env;
-    return kernelText(env.code, insn, {
+    const text = kernelText(env.code, insn, {
       helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
       callee: (code, i) => calleeText(env, code, i),
       constant: (code, i) => constantText(env, code, i),
     });
+    const branch = env.staticBranches?.get(insn);
+    return branch ? `${text} ; static branch of '${env.input.maps[branch.map]!.name}'` : text;
   }
 }
 

@@ -10,6 +10,9 @@ export const load = defineMessages('load', {
   no_map: (fd: number) => `fd ${fd} is not pointing to valid bpf_map`,
   extension: (map: string, type: string) =>
     `map '${map}' has type ${type}, which Linux does not have (an extension of beeyard)`,
+  static_branch: (problem: string) => problem,
+  static_key: (map: string) => `map '${map}' is no static key`,
+  static_key_as_map: (map: string) => `map '${map}' is a static key and cannot be used as a map`,
   too_many_maps: (limit: number) =>
     `The total number of maps per program has reached the limit of ${limit}`,
   value_offset: (offset: number) => `direct value offset of ${offset} is not allowed`,

@@ -41,7 +41,7 @@ import { pushInsnHistory } from '../precision/history.ts';
 import { isStateVisited } from '../prune/visited.ts';
 import { Rejection } from '../reject.ts';
 import { sanitizeMarkSeen } from '../spectre/sanitize.ts';
-import { popBranch, updateBranchCounts } from '../state/branches.ts';
+import { popBranch, pushBranch, updateBranchCounts } from '../state/branches.ts';
 import { checkAlu } from './alu.ts';
 import { checkCondJump } from './jump.ts';
 import { checkLdAbs } from './ld-abs.ts';
@@ -198,7 +198,12 @@ function checkGoto(env: VerifierEnv, insn: number, op: number): Step {
   if (op & BPF_X || code.src[insn] !== 0 || code.dst[insn] !== 0 || other !== 0) {
     env.reject('EINVAL', flow.ja_reserved());
   }
-  env.insnIdx += 1 + (isShort ? code.off[insn]! : code.imm[insn]!);
+  const target = insn + 1 + (isShort ? code.off[insn]! : code.imm[insn]!);
+  if (env.staticBranches?.has(insn)) {
+    pushBranch(env, target, insn, false);
+    return NEXT;
+  }
+  env.insnIdx = target;
   return JUMPED;
 }
 

@@ -142,5 +142,6 @@ export function successors(env: VerifierEnv, insn: number): number[] {
   if (isExit(env, insn)) return [];
   if (!isJump(env, insn)) return [insn + insnSlots(env.code, insn)];
   if ((op & 0xf0) !== BPF_JA) return [insn + 1, insn + 1 + off[insn]!];
-  return [insn + 1 + (classOf(op) === BPF_JMP32 ? imm[insn]! : off[insn]!)];
+  const target = insn + 1 + (classOf(op) === BPF_JMP32 ? imm[insn]! : off[insn]!);
+  return env.staticBranches?.has(insn) ? [insn + 1, target] : [target];
 }

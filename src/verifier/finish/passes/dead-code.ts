@@ -43,8 +43,8 @@ export function removeDeadCode(draft: Draft): void {
   draft.remove((insn, next) => isNop(insn) && next !== undefined && draft.target(insn) === next);
 }
 
-const isNop = ({ op, dst, src, imm }: Insn): boolean =>
-  op === JUMP && dst === 0 && src === 0 && imm === 0;
+const isNop = ({ op, dst, src, imm, branch }: Insn): boolean =>
+  !branch && op === JUMP && dst === 0 && src === 0 && imm === 0;
 
 /**
  * In programs without privileges what no path reaches becomes a jump to itself

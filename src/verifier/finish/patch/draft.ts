@@ -139,10 +139,11 @@ export class Draft {
   }
 }
 
-function insnsOf({ code, aux }: VerifierEnv): Insn[] {
+function insnsOf({ code, aux, staticBranches }: VerifierEnv): Insn[] {
   return Array.from(code.op, (op, i) => {
     const insn = new Insn(op, code.dst[i]!, code.src[i]!, code.off[i]!, code.imm[i]!);
     insn.origin = insn.facts = i;
+    insn.branch = staticBranches?.get(i);
     insn.zext = (aux.flags[i]! & AUX_ZEXT_DST) !== 0;
     return insn;
   });

@@ -20,7 +20,7 @@ import {
   classOf,
   LD_IMM64,
 } from '../../../isa/index.ts';
-import type { LineInfo } from '../../types.ts';
+import type { LineInfo, VerifierBranch } from '../../types.ts';
 
 /** Register that no program can name: rewritten code keeps what it needs for a moment in it. */
 export const AX = 11;
@@ -50,6 +50,8 @@ export class Insn {
   line: LineInfo | undefined = undefined;
   /** Where a jump goes; while it is undefined, `off` counts within the patch it is in. */
   target: Insn | undefined = undefined;
+  /** A jump that a static key turns on and off: it stays, wherever it goes. */
+  branch: VerifierBranch | undefined = undefined;
   /** Calls of functions of the program: which (index in `env.subprogs`), or -1. */
   subprog = -1;
   /** Calls into the kernel: the function. */

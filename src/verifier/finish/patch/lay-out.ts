@@ -10,6 +10,7 @@ import {
   Code,
   encodeCode,
 } from '../../../isa/index.ts';
+import { patchStaticBranch } from '../../../object/index.ts';
 import type { VerifierEnv } from '../../env.ts';
 import { ARENA_MAP } from '../../load/program-kinds.ts';
 import type { VerifierMap, Xlated, XlatedSubprogram } from '../../types.ts';
@@ -34,6 +35,13 @@ export function layOut(draft: Draft): Xlated {
   for (const [i, { address }] of insns.entries()) {
     if (address) setAddress(code, i, address, env, places);
   }
+  const staticBranches = insns.flatMap((insn, i): Xlated['staticBranches'] => {
+    const target = insn.branch && places.target(insn);
+    return target === undefined
+      ? []
+      : [{ ...insn.branch!, insn: i, target, key: env.input.maps[insn.branch!.map]!.name }];
+  });
+  for (const branch of staticBranches) patchStaticBranch(code, branch, false);
   const named = <T>(of: (insn: Insn) => T | undefined): ReadonlyMap<number, T> =>
     new Map(
       insns.flatMap((insn, i): [number, T][] => {
@@ -49,6 +57,7 @@ export function layOut(draft: Draft): Xlated {
     maps: env.maps,
     calls: named(({ symbol }) => symbol),
     addresses: named(({ address }) => address && addressName(address, env)),
+    staticBranches,
   };
 }
 
@@ -70,6 +79,12 @@ class Places {
   /** What is not there any more stood at the end. */
   #at(insn: Insn): number {
     return this.#index.get(insn) ?? this.#draft.insns.length;
+  }
+
+  /** Where a jump goes. */
+  target(insn: Insn): number | undefined {
+    const target = this.#draft.target(insn);
+    return target && this.#at(target);
   }
 
   distances(insn: Insn, at: number): { readonly off: number; readonly imm: number } {
