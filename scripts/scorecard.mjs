@@ -6,6 +6,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { root } from './lib.mjs';
 
 const START = '<!-- scorecard: npm run scorecard -->';
@@ -57,8 +58,26 @@ function mapsRow(abi) {
   const all = Object.keys(abi.enums.bpf_map_type).filter(
     (name) => !/UNSPEC|MAX|DEPRECATED/.test(name),
   );
-  const done = abi.mapTypes.filter((type) => type.runtime);
+  const numbers = new Set(all.map((name) => abi.enums.bpf_map_type[name]));
+  const done = abi.mapTypes.filter((type) => type.runtime && numbers.has(type.id));
   return ['map types', `${done.length} of ${all.length}`, '`npm test -- tests/runtime`'];
+}
+
+/** What Linux answered to creations and commands of every map type. */
+function mapAnswersRow() {
+  const file = join(root, 'tests/fixtures/oracle/maps-6.12.117.json.gz');
+  const { types } = JSON.parse(gunzipSync(readFileSync(file)));
+  const known = Object.keys(JSON.parse(read('tests/fixtures/oracle/maps-known.json'))).length;
+  const count = types.reduce(
+    (sum, { create, runs }) =>
+      sum + create.length + runs.reduce((steps, run) => steps + run.steps.length, 0),
+    0,
+  );
+  return [
+    'commands on maps against Linux 6.12.117: results, errnos, order of keys',
+    `${grouped(count - known)} of ${grouped(count)}`,
+    '`npm test -- tests/runtime/maps.oracle.test.ts`',
+  ];
 }
 
 /** Geometric mean of side / native over results, by best samples; as text. */
@@ -193,6 +212,7 @@ export function scorecard(abi, { missingHelpers }) {
     helperRow(abi, missingHelpers, 'xdp', 'XDP'),
     helperRow(abi, missingHelpers, 'sched_cls', 'tc'),
     mapsRow(abi),
+    mapAnswersRow(),
     ...kernelRows(),
     ...benchRows(),
   ];

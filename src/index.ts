@@ -27,6 +27,7 @@ export {
   type Address,
   type AddressPrefix,
   type AnyObject,
+  type Arena,
   type Globals,
   Host,
   type Input,
@@ -45,6 +46,7 @@ export {
   type Queue,
   type RecordMap,
   type TypedObject,
+  type UserRing,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
@@ -59,6 +61,8 @@ export {
   parseObject,
   type ProgramSpec,
 } from './object/index.ts';
+
+export { OwnerGone } from './runtime/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<Device extends string = string>(

@@ -65,6 +65,12 @@ export const TYPES = {
   arena: { keySize: 0, valueSize: 0, maxEntries: 4, flags: MMAPABLE },
 };
 
+/** Types whose values may hold a lock: one of 8 bytes, the lock, one of 4 bytes. */
+const LOCKABLE = new Set(
+  'hash array sk_storage inode_storage task_storage cgrp_storage'.split(' '),
+);
+const LOCKED = { valueSize: 16, keyType: 'int', valueType: 'locked' };
+
 const KEY_SIZES = [0, 1, 2, 3, 4, 5, 8, 12, 16, 20, 24, 64, 260, 261, 512, 513, 4 << 20];
 const VALUE_SIZES = [
   0,
@@ -129,6 +135,7 @@ export function creations(usual) {
     ...(usual.keyType
       ? [{ keyType: undefined, valueType: undefined }, { keyType: 'long' }, { keyType: undefined }]
       : []),
+    ...(usual.keySize === 4 ? [LOCKED, { ...LOCKED, flags: usual.flags | 128 }] : []),
     ...(usual.inner ? [{ inner: false }] : []),
     ...(usual.kernelType ? [{ kernelType: undefined }, { kernelType: 'task_struct' }] : []),
     { kernelType: 'bpf_struct_ops_bpf_dummy_ops' },
@@ -266,6 +273,7 @@ export function runs(type, usual) {
     },
     { name: 'batches', steps: batches },
     ...accessRuns({ update, lookup, next, take, remove, freeze }, usual, { a, v, w, batches }),
+    ...(LOCKABLE.has(type) ? [lockRun({ update, lookup, take, freeze }, { a, b })] : []),
     ...(usual.owner || usual.holds === 'socket' || usual.holds === 'cgroup'
       ? [ownerRun({ update, lookup, next }, { a, b, v, w })]
       : []),
@@ -290,6 +298,33 @@ function accessRuns({ update, lookup, next, take, remove, freeze }, usual, { a, 
       freeze,
     ],
   }));
+}
+
+/** Values with a lock in them: BPF_F_LOCK is taken, the lock itself reads as zero. */
+function lockRun({ update, lookup, take, freeze }, { a, b }) {
+  const [v, w] = [0x11, 0x22].map((byte) => hex(Buffer.alloc(16, byte)));
+  return {
+    name: 'locks',
+    changes: LOCKED,
+    steps: [
+      update(a, v),
+      update(a, w, 4),
+      lookup(a),
+      lookup(a, 4),
+      lookup(a, 5),
+      update(b, v, 4),
+      update(b, w, 5),
+      update(b, w, 6),
+      update(b, w, 7),
+      lookup(b),
+      take(a, 4),
+      ...batchSteps(a, b, b, v, w).filter(
+        ({ elemFlags, op }) => elemFlags === 4 && op !== 'delete_batch',
+      ),
+      freeze,
+      update(a, v),
+    ],
+  };
 }
 
 /** What a map holds of an object that is closed. */

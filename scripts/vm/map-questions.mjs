@@ -43,6 +43,19 @@ export class MapQuestions {
     const int = { kind: 'int', bitOffset: 0, signed: true, char: false, bool: false };
     add('int', { ...int, name: 'int', size: 4, bits: 32 });
     add('long', { ...int, name: 'long', size: 8, bits: 64 });
+    const member = (memberName, type, bitOffset) => ({
+      name: memberName,
+      type,
+      bitOffset,
+      bitSize: 0,
+    });
+    const struct = (name, size, members) => add(name, { kind: 'struct', name, size, members });
+    struct('bpf_spin_lock', 4, [member('val', this.#types.int, 0)]);
+    struct('locked', 16, [
+      member('first', this.#types.long, 0),
+      member('lock', this.#types.bpf_spin_lock, 64),
+      member('last', this.#types.int, 96),
+    ]);
     const bytes = Buffer.from(builder.toBytes());
     const attr = Buffer.alloc(ELEMENT_SIZE);
     attr.writeUInt32LE(bytes.length, 16);

@@ -91,6 +91,15 @@ export interface MapTypeDef {
   readonly needsTypes?: boolean;
   /** The value is a struct of the kernel's, which must be named. */
   readonly needsKernelType?: boolean;
+  /**
+   * Programs reach its memory by numbers that the verifier does not bound: what Linux lets fault
+   * harmlessly has to be checked here.
+   */
+  readonly unbounded?: boolean;
+  /** Values may hold a bpf_spin_lock. */
+  readonly mayLock?: boolean;
+  /** Records go from user space to programs. */
+  readonly userWrites?: boolean;
   /** BPF_MAP_FREEZE answers ENOTSUPP. */
   readonly neverFrozen?: boolean;
   /** Names of the flag bits it takes, for messages: value → BPF_F_* name. */

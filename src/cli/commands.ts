@@ -352,6 +352,25 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./map-dump.ts'),
   },
   {
+    path: ['map', 'hashstats'],
+    summary: 'show how keys fall into the buckets of a hash map',
+    operands: 'OBJ MAP KEYS',
+    count: [3, 3],
+    options: {
+      seed: {
+        type: 'string',
+        value: 'N',
+        help: 'seed of the hash, through the machine (default 0)',
+      },
+    },
+    details:
+      'KEYS is a file with a key a line: numbers, addresses, structs as JSON. They are hashed as ' +
+      'Linux does it (jhash). With BPF_F_ZERO_SEED they fall alike on every machine, also on ' +
+      'Linux.',
+    examples: [['beeyard map hashstats firewall.bpf.o flows keys.txt', 'chains and lookups']],
+    load: () => import('./map-hashstats.ts'),
+  },
+  {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
     operands: 'FILE [root_id N]… [format raw|c|ts] [unsorted]',

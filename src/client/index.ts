@@ -8,6 +8,7 @@ export type {
   Address,
   AddressPrefix,
   AnyObject,
+  Arena,
   Input,
   Ipv4,
   Ipv4Prefix,
@@ -17,4 +18,5 @@ export type {
   Queue,
   RecordMap,
   TypedObject,
+  UserRing,
 } from './typed.ts';

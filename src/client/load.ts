@@ -151,8 +151,15 @@ function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
     value.set(spec.initialValue);
     check(map.update(new Uint8Array(spec.keySize), value), `fill map '${spec.name}'`);
   }
+  if (spec.type === 'arena' && spec.initialValue) fillArena(map, spec.initialValue);
   if (spec.dataSection === 'rodata') check(map.freeze(), `freeze map '${spec.name}'`);
   return map;
+}
+
+/** Globals in an arena are its first bytes. */
+function fillArena(map: KernelMap, bytes: Uint8Array): void {
+  using view = map.mmap();
+  view.bytes().set(bytes);
 }
 
 function check(result: number, what: string): void {

@@ -1,7 +1,7 @@
 import { errnoName } from '../abi/names.ts';
 import { KernelError } from '../base/index.ts';
-import { type Btf, type BtfInput, type BtfValue, decodeValue } from '../btf/index.ts';
-import type { KernelMap, KernelProgram } from '../kernel/index.ts';
+import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
+import type { KernelMap, KernelOwner, KernelProgram, MapView } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
 import type { Input } from './typed.ts';
@@ -88,6 +88,48 @@ export class MapOf<
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), target);
     this.#check(result, 'update');
     return this;
+  }
+
+  /** Puts a task, inode, socket or cgroup into a map of such. */
+  setOwner(key: Input<K> | KeyText | Uint8Array, owner: KernelOwner): this {
+    const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), owner);
+    this.#check(result, 'update');
+    return this;
+  }
+
+  /**
+   * The value of a task, inode, socket or cgroup in its local storage: its live bytes, which
+   * programs write while you look. Undefined if it has none. Throws OwnerGone once it has died.
+   */
+  storageOf(owner: KernelOwner): Uint8Array | undefined {
+    return this.kernelMap.storage(owner);
+  }
+
+  /**
+   * Shares the memory of an arena or of an array with BPF_F_MMAPABLE, as mmap(2) does.
+   *
+   * ```ts
+   * using view = maps.pages.view();
+   * view.bytes()[0] = 1; // programs see it
+   * ```
+   */
+  view(options: { readonly write?: boolean } = {}): MapView {
+    return this.kernelMap.mmap(options);
+  }
+
+  /**
+   * Writes a record into a user ring buffer, for bpf_user_ringbuf_drain. `type`: name of the struct
+   * it is. Throws KernelError ENOSPC until programs have made room, E2BIG if it can never fit.
+   */
+  produce(value: BtfInput | Uint8Array, type?: string): void {
+    const bytes =
+      type === undefined
+        ? (value as Uint8Array)
+        : encodeValue(this.btf!, this.#typeNamed(type), value as BtfInput);
+    const record = this.kernelMap.reserve(bytes.length);
+    if (typeof record === 'number') return this.#check(record, 'write to');
+    record.bytes().set(bytes);
+    record.submit();
   }
 
   has(key: Input<K> | KeyText | Uint8Array): boolean {

@@ -94,6 +94,12 @@ export type ObjectMap<K, KeyText extends string = never> = MapOf<K, number, KeyT
 /** A queue, stack or bloom filter: values without keys. */
 export type Queue<V> = MapBase & Pick<MapOf<undefined, V>, 'push' | 'pop'>;
 
+/** A user ring buffer: records go to programs. */
+export type UserRing = MapBase & Pick<MapOf, 'produce'>;
+
+/** An arena: memory that programs and user space share. */
+export type Arena = MapBase & Pick<MapOf, 'view'>;
+
 /**
  * A ring buffer or perf event array. `Records` are the structs of the object by name: what `type`
  * may be, and what the records then are.

@@ -10,6 +10,8 @@ export interface Kernel {
   readonly cpus: number;
   /** BPF_MAP_CREATE. Throws KernelError. */
   createMap(spec: MapSpec, inner?: KernelMap): KernelMap;
+  /** A new task, inode, socket or cgroup (below `parent`). */
+  createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
   loadProgram(
     spec: ProgramSpec,
@@ -36,10 +38,22 @@ export interface KernelMap {
   /**
    * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array.
    */
-  setObject(key: Uint8Array, object: KernelMap | KernelProgram, flags?: number): number;
+  setObject(
+    key: Uint8Array,
+    object: KernelMap | KernelProgram | KernelOwner,
+    flags?: number,
+  ): number;
   delete(key: Uint8Array): number;
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number;
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
+  /** A batch command: 0 or a negative errno (-ENOENT: a lookup has come to the end). */
+  batch(command: BatchCommand, batch: MapBatch): number;
+  /** Shares the memory of an arena or an array with BPF_F_MMAPABLE. Throws KernelError. */
+  mmap(options?: { readonly write?: boolean }): MapView;
+  /** Room for a record in a user ring buffer, or -E2BIG (never), -ENOSPC (not now). */
+  reserve(size: number): UserRecord | number;
+  /** The live bytes of an owner's value, no copy; undefined without one. Throws OwnerGone. */
+  storage(owner: KernelOwner): Uint8Array | undefined;
   /** BPF_MAP_FREEZE: no more changes from outside. Returns 0 or a negative errno. */
   freeze(): number;
   /** Takes what is in a ring buffer or perf event array, oldest first. Others: nothing. */
@@ -48,6 +62,50 @@ export interface KernelMap {
   readonly lost: number;
   /** Gives the map up; one that is pinned stays. */
   close(): void;
+}
+
+/** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
+export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
+
+/** What a batch command works on. Keys and values lie one behind the other. */
+export interface MapBatch {
+  readonly keys: Uint8Array;
+  readonly values?: Uint8Array;
+  /** How many to do; then, how many were done. */
+  count: number;
+  /** Where a lookup begins: what the one before left in `next`; absent: at the beginning. */
+  readonly start?: Uint8Array | undefined;
+  /** Where a lookup may go on: room for a key, or 4 bytes (hashes, which tell buckets). */
+  readonly next?: Uint8Array;
+  readonly elemFlags?: number;
+  readonly flags?: number;
+}
+
+/** Memory of a map that user space shares: mmap(2). Leaving the `using` block unmaps it. */
+export interface MapView extends Disposable {
+  readonly size: number;
+  /** The bytes themselves, no copy. Ask again after anything that may create or grow maps. */
+  bytes(): Uint8Array;
+}
+
+/** Room in a user ring buffer: write into `bytes()`, then give it to programs or not. */
+export interface UserRecord {
+  bytes(): Uint8Array;
+  submit(): void;
+  discard(): void;
+}
+
+/** Kernel objects that own values of local storage maps, and that maps of objects hold. */
+export type OwnerKind = 'task' | 'inode' | 'socket' | 'cgroup';
+
+/** A task, inode, socket or cgroup. Leaving the `using` block ends its life. */
+export interface KernelOwner extends Disposable {
+  readonly kind: OwnerKind;
+  /** Stands for it where Linux takes a file descriptor: key of its storage, value of maps. */
+  readonly number: number;
+  readonly alive: boolean;
+  /** It dies: its storage goes with it, and it leaves the maps that hold it. */
+  free(): void;
 }
 
 /** A record a program put out. */

@@ -1,4 +1,10 @@
-import { helperContract, type KernelProfile, programTypes } from '../abi/index.ts';
+import {
+  constants,
+  helperContract,
+  type KernelProfile,
+  type MapTypeDef,
+  programTypes,
+} from '../abi/index.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { Engine, LoadedCode } from '../engine/index.ts';
@@ -7,17 +13,20 @@ import type {
   Kernel,
   KernelLink,
   KernelMap,
+  KernelOwner,
+  OwnerKind,
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
-import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
-import { createRuntime, type Runtime } from '../runtime/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
+import { createRuntime, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
 import { link } from './link.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
+import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
@@ -88,22 +97,40 @@ export class Machine implements Kernel, ProgramHost {
       const text = `map '${spec.name}': this machine has no maps of type ${type}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    const kernelType = facts.needsKernelType
+      ? kernelStructOf(spec, this.settings.rules)
+      : undefined;
+    const valueSize = typeof kernelType === 'object' ? kernelType.size : spec.valueSize;
     const map = this.runtime.createMap({
       name: spec.name,
       type: spec.typeId,
       keySize: spec.keySize,
-      valueSize: spec.valueSize,
+      valueSize,
       maxEntries: spec.maxEntries,
       flags: spec.flags,
       extra: spec.extra,
       ...(spec.fields ? { fields: spec.fields } : {}),
       ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
+      ...(kernelType ? { kernelType } : {}),
+      ...lockOf(spec, facts),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
-    const made = new MachineMap(spec, facts, map, recordReader(this.runtime, map), this.#pins);
+    const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
+    const made = new MachineMap(
+      this.runtime,
+      known,
+      facts,
+      map,
+      recordReader(this.runtime, map),
+      this.#pins,
+    );
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
     return made;
+  }
+
+  createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
+    return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
   }
 
   pinMap(path: string, map: KernelMap): void {
@@ -148,7 +175,7 @@ export class Machine implements Kernel, ProgramHost {
     });
     const { engine, profile, fuel } = this.settings;
     const code = engine.load(image, this.runtime, {
-      checks: !verification,
+      checks: !verification || usesUnbounded(adapted, maps),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     });
@@ -204,6 +231,23 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+}
+
+/**
+ * The lock in values of a map. Linux refuses types with a lock where it cannot be, and loaders then
+ * leave the types out.
+ */
+function lockOf({ spinLock, flags }: MapSpec, { mayLock }: MapTypeDef): { spinLock?: number } {
+  const reachable = (flags & (constants.BPF_F_RDONLY_PROG | constants.BPF_F_WRONLY_PROG)) === 0;
+  return mayLock && reachable && spinLock !== undefined ? { spinLock } : {};
+}
+
+/** Whether a program uses a map whose memory the verifier does not keep it inside of. */
+function usesUnbounded(
+  { relocations }: RelocatedProgram,
+  maps: ReadonlyMap<string, KernelMap>,
+): boolean {
+  return relocations.some(({ map }) => (maps.get(map) as MachineMap | undefined)?.unbounded);
 }
 
 function makeLink(id: number, program: MachineProgram, detach: () => void): KernelLink {

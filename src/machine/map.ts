@@ -1,7 +1,22 @@
-import type { MapTypeDef } from '../abi/index.ts';
-import type { KernelMap, KernelProgram, KernelRecord } from '../kernel/index.ts';
+import { errnos, type MapTypeDef } from '../abi/index.ts';
+import type {
+  BatchCommand,
+  KernelMap,
+  KernelOwner,
+  KernelProgram,
+  KernelRecord,
+  MapBatch,
+  MapView,
+  UserRecord,
+} from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
-import type { RuntimeMap } from '../runtime/index.ts';
+import {
+  type Runtime,
+  type RuntimeMap,
+  type RuntimeOwner,
+  storageBytes,
+  userRingReserve,
+} from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
 import type { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
@@ -10,19 +25,25 @@ import type { RecordReader } from './records.ts';
 export class MachineMap implements KernelMap {
   readonly spec: MapSpec;
   readonly perCpu: boolean;
+  /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
+  readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
+  readonly #runtime: Runtime;
   readonly #records: RecordReader;
   readonly #pins: Pins;
 
   constructor(
+    runtime: Runtime,
     spec: MapSpec,
     facts: MapTypeDef,
     runtimeMap: RuntimeMap,
     records: RecordReader,
     pins: Pins,
   ) {
+    this.#runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
+    this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
     this.#pins = pins;
@@ -44,7 +65,9 @@ export class MachineMap implements KernelMap {
     return this.runtimeMap.update(key, value, flags);
   }
 
-  setObject(key: Uint8Array, object: KernelMap | KernelProgram, flags = 0): number {
+  setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
+    if ('number' in object)
+      return this.runtimeMap.setObject(key, object.number, object.number, flags);
     const word =
       object instanceof MachineMap
         ? object.runtimeMap.address
@@ -62,6 +85,23 @@ export class MachineMap implements KernelMap {
 
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number {
     return this.runtimeMap.nextKey(key, out);
+  }
+
+  batch(command: BatchCommand, batch: MapBatch): number {
+    return this.runtimeMap.batch(command, batch);
+  }
+
+  mmap(options?: { readonly write?: boolean }): MapView {
+    return this.runtimeMap.mmap(options);
+  }
+
+  reserve(size: number): UserRecord | number {
+    if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
+    return userRingReserve(this.#runtime, this.runtimeMap, size);
+  }
+
+  storage(owner: KernelOwner): Uint8Array | undefined {
+    return storageBytes(this.#runtime, this.runtimeMap, owner as RuntimeOwner);
   }
 
   freeze(): number {

@@ -1,3 +1,4 @@
+import { spinLockOf } from './spin-lock.ts';
 import { mapTypes, wildcardFields } from '../abi/index.ts';
 import type { Btf, BtfComposite, BtfMember } from '../btf/index.ts';
 import { mapTypeWord } from './map-types.ts';
@@ -52,6 +53,7 @@ export class MapDefinition {
     for (const member of this.#struct.members) this.#readMember(member);
     if (this.#fields.typeId === 0) this.#fail('no type is given');
     const { typeId, keyTypeId } = this.#fields;
+    const lock = spinLockOf(this.#btf, this.#fields.valueTypeId);
     const described = mapTypes.find(({ id }) => id === typeId)?.fields;
     const keyFields = described ? wildcardFields(this.#btf, keyTypeId) : undefined;
     return {
@@ -59,6 +61,7 @@ export class MapDefinition {
       type: mapTypeWord(typeId),
       ...this.#fields,
       ...(keyFields && { fields: keyFields }),
+      ...(lock !== undefined && { spinLock: lock }),
     };
   }
 

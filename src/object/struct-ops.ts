@@ -59,6 +59,7 @@ function readTable(
     valueTypeId: struct.id,
     initialValue: section.data.slice(offset, offset + struct.size),
     initialSlots,
+    kernelStruct: struct.name.replace(/___.*/, ''),
     ...(section.name.startsWith('?') && { autocreate: false as const }),
   };
 }

@@ -133,6 +133,10 @@ export interface MapSpec {
    * it are 0: see `initialSlots`), or the first bytes of an arena.
    */
   readonly initialValue?: Uint8Array;
+  /** Offset of the bpf_spin_lock in a value, where its type has one. */
+  readonly spinLock?: number;
+  /** struct_ops: name of the kernel's struct that the table is (without a flavour). */
+  readonly kernelStruct?: string;
   /** Made from a data section (max_entries 1, array). */
   readonly dataSection?: 'data' | 'rodata' | 'bss' | 'kconfig';
   readonly legacy?: boolean;

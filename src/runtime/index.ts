@@ -4,6 +4,7 @@ export {
   type UserRecord,
   userRingReserve,
 } from './host/maps-ringbuf.ts';
+export { type HashStats, hashStats } from './host/hash-stats.ts';
 export { OwnerGone, storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,

@@ -5,7 +5,6 @@
 
 /** Reason → names. */
 const REASONS: Readonly<Record<string, readonly string[]>> = {
-  'arenas are not implemented': ['bpf_arena_alloc_pages', 'bpf_arena_free_pages'],
   'the machine has no kernel structures to point to': [
     'bpf_cast_to_kern_ctx',
     'bpf_kfunc_call_memb_release',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isExtensionMap } from '../../src/abi/extensions.ts';
 import {
   type ArgContract,
   helperContract,
@@ -66,7 +67,7 @@ class HelperWorld {
     this.type = type;
     const inner = this.runtime.createMap(definitionOf(2));
     for (const { id, runtime } of mapTypes) {
-      if (runtime === undefined) continue;
+      if (runtime === undefined || isExtensionMap(id)) continue;
       const ofMaps = runtime.endsWith('_of_maps');
       this.maps.push(this.runtime.createMap({ ...definitionOf(id), ...(ofMaps && { inner }) }));
     }

@@ -62,7 +62,11 @@ const usual: Record<string, Partial<MapDefinition>> = {
   ringbuf: { keySize: 0, valueSize: 0, maxEntries: 4096 },
   user_ringbuf: { keySize: 0, valueSize: 0, maxEntries: 4096 },
   arena: { keySize: 0, valueSize: 0, flags: MMAPABLE },
-  stack_trace: {},
+  wildcard: {
+    keySize: 12,
+    flags: NO_PREALLOC,
+    fields: [{ name: 'f', kind: 'match', size: 4, element: 8, value: 8, second: undefined }],
+  },
   cgroup_array: { valueSize: 4 },
   cgroup_storage: { maxEntries: 0, keySize: 16 },
   percpu_cgroup_storage: { maxEntries: 0, keySize: 16 },

@@ -20,7 +20,7 @@ export interface AskedDefinition {
   readonly flags: number;
   readonly extra?: number;
   readonly keyType?: 'int' | 'long';
-  readonly valueType?: 'int' | 'long';
+  readonly valueType?: 'int' | 'long' | 'locked';
   readonly inner?: boolean;
   readonly kernelType?: string;
   readonly kernelSize?: number;
@@ -63,11 +63,12 @@ export function recordedTypes(): readonly RecordedType[] {
   return JSON.parse(gunzipSync(readFileSync(FILE)).toString('utf8')).types;
 }
 
-const SIZES = { int: 4, long: 8 };
+const SIZES = { int: 4, long: 8, locked: 16 };
+const LOCK_OFFSET = 8;
 const LO = { mtu: 65536, headerSize: 14, address: new Uint8Array(6), forwarding: false };
 
-export function newRuntime(): Runtime {
-  const runtime = createRuntime({ cpus: 1 });
+function newRuntime(shared = false): Runtime {
+  const runtime = createRuntime({ cpus: 1, shared });
   runtime.host.devices.set(1, LO);
   return runtime;
 }
@@ -87,6 +88,7 @@ function definitionOf(runtime: Runtime, type: string, asked: AskedDefinition): M
     keyTypeId: keyType ? 1 : 0,
     valueTypeId: valueType ? 2 : 0,
     ...(keyType && valueType && { types: { key: SIZES[keyType], value: SIZES[valueType] } }),
+    ...(valueType === 'locked' && { spinLock: LOCK_OFFSET }),
     ...(kernelType && {
       kernelType: kernelType.startsWith('bpf_struct_ops_') ? { size: kernelSize } : 'unknown',
     }),
@@ -119,8 +121,8 @@ export class Replay {
   readonly #owners: RuntimeOwner[] = [];
   readonly #inner: RuntimeMap[] = [];
 
-  constructor(type: string, asked: AskedDefinition) {
-    this.#runtime = newRuntime();
+  constructor(type: string, asked: AskedDefinition, shared: boolean) {
+    this.#runtime = newRuntime(shared);
     this.#asked = asked;
     this.map = this.#runtime.createMap(definitionOf(this.#runtime, type, asked));
     const kind = asked.owner ?? asked.holds;

@@ -15,4 +15,5 @@ export const arena: MapTypeDef = {
   valueSize: 0,
   maxEntries: { min: 1, max: 1 << 20 },
   extra: true,
+  unbounded: true,
 };

@@ -17,4 +17,5 @@ export const array: MapTypeDef = {
   keySize: 4,
   valueSize: { min: 1, max: INT_MAX },
   maxEntries: { min: 1, max: U32_MAX },
+  mayLock: true,
 };

@@ -13,4 +13,5 @@ export const cgrpStorage: MapTypeDef = {
   valueSize: { min: 1, max: STORAGE_MAX_VALUE_SIZE },
   maxEntries: 0,
   keyIs: 'cgroup',
+  mayLock: true,
 };

@@ -16,4 +16,5 @@ export const hash: MapTypeDef = {
   keySize: { min: 1, max: U32_MAX },
   valueSize: { min: 1, max: U32_MAX },
   maxEntries: { min: 1, max: U32_MAX },
+  mayLock: true,
 };

@@ -13,4 +13,5 @@ export const skStorage: MapTypeDef = {
   valueSize: { min: 1, max: STORAGE_MAX_VALUE_SIZE },
   maxEntries: 0,
   keyIs: 'socket',
+  mayLock: true,
 };

@@ -13,4 +13,5 @@ export const taskStorage: MapTypeDef = {
   valueSize: { min: 1, max: STORAGE_MAX_VALUE_SIZE },
   maxEntries: 0,
   keyIs: 'task',
+  mayLock: true,
 };

@@ -10,4 +10,5 @@ export const userRingbuf: MapTypeDef = {
   keySize: 0,
   valueSize: 0,
   maxEntries: { min: PAGE_SIZE, max: 0x80000000, powerOfTwo: true },
+  userWrites: true,
 };

@@ -8,6 +8,7 @@ import { recordTypes } from './records.ts';
 const IMPORTS = [
   'Address',
   'AddressPrefix',
+  'Arena',
   'Ipv4',
   'Ipv4Prefix',
   'MapOf',
@@ -17,6 +18,7 @@ const IMPORTS = [
   'Queue',
   'RecordMap',
   'TypedObject',
+  'UserRing',
 ];
 const RECORDS = 'Records';
 

@@ -25,6 +25,8 @@ export function mapType(
 ): string {
   const definition = definitions.get(map.typeId);
   const hasNoKeys = definition?.keySize === 0;
+  if (definition?.userWrites) return 'UserRing';
+  if (definition?.unbounded) return 'Arena';
   const hasRecords = (hasNoKeys && definition.valueSize === 0) || isPerf(definition?.valueIs);
   if (hasRecords) return `RecordMap<${btf ? records : '{}'}>`;
   const value = sideType(types, btf, map.valueTypeId, map.valueSize);

@@ -4,9 +4,17 @@
  * the object itself. When it dies, its storage dies with it.
  *
  *   u32 magic, kind, number, first element of storage, address of the object, next with the same
- *   hash of the number, next with the same hash of the address, parent (of a cgroup)
+ *   hash of the number, next with the same hash of the address, number of the parent (of a cgroup)
  */
-import { GLOBALS, G_OWNERS, G_OWNER_ID, G_OWNER_LOCK, OWNER_ID, OWNER_OBJECT } from '../layout';
+import {
+  GLOBALS,
+  G_OWNERS,
+  G_OWNER_ID,
+  G_OWNER_LOCK,
+  OWNER_CGROUP,
+  OWNER_ID,
+  OWNER_OBJECT,
+} from '../layout';
 import { lock, unlock } from './lock';
 import { heap_alloc, heap_free } from './memory';
 
@@ -18,7 +26,7 @@ const NEXT_OBJECT: u32 = 24;
 const PARENT: u32 = 28;
 const SIZE: u32 = 32;
 /** Bytes of an object that nobody else made. */
-const OBJECT_SIZE: u32 = 64;
+const OBJECT_SIZE: u32 = 256;
 
 /** Heads of chains: by number, then by object. */
 const CHAINS: u32 = 1024;
@@ -122,6 +130,8 @@ export function ownerByObject(object: u32, kind: u32): u32 {
 
 /** Whether a cgroup is `ancestor` or somewhere below it. */
 export function isBelow(cgroup: u32, ancestor: u32): bool {
-  while (cgroup != 0 && cgroup != ancestor) cgroup = load<u32>(cgroup, PARENT);
+  while (cgroup != 0 && cgroup != ancestor) {
+    cgroup = ownerByNumber(load<u32>(cgroup, PARENT), OWNER_CGROUP);
+  }
   return cgroup != 0;
 }

@@ -170,7 +170,10 @@ export function storageDelete(map: u32, object: u64, kind: u32): i64 {
 
 // ---- Owners -----------------------------------------------------------------------------------
 
-/** Address of a new owner of that kind, or 0; `object` 0: it gets an object of its own. */
+/**
+ * Address of a new owner of that kind, or 0; `object` 0: it gets an object of its own. `parent`:
+ * number of the cgroup above a cgroup, or 0.
+ */
 export function owner_new(kind: u32, object: u32, parent: u32): u32 {
   return ownerNew(kind, object, parent);
 }

@@ -39,6 +39,11 @@ export function checkMapDefinition(definition: MapDefinition, facts: MapTypeDef)
   if (types && (types.key !== keySize || types.value !== valueSize)) {
     refuse('EINVAL', `the types have ${types.key} and ${types.value} bytes`);
   }
+  if (definition.spinLock === undefined) return;
+  if (definition.flags & BPF_F_ACCESS_PROG) {
+    refuse('EACCES', 'a lock in values that programs may not read and write');
+  }
+  if (!facts.mayLock) refuse('EOPNOTSUPP', 'values cannot hold a lock');
 }
 
 /** BTF types of key and value, or the kernel's struct that is the value. */

@@ -146,8 +146,8 @@ export class HostMap implements RuntimeMap {
     const { flags } = this.definition;
     if (command.startsWith('lookup') && flags & BPF_F_WRONLY) return -EPERM;
     if (command !== 'lookup' && !this.#writable()) return -EPERM;
-    const rules = mapRules(this.definition.type)!;
-    if (!rules.batch[command]) return -ENOTSUPP;
+    const rules = mapRules(this.definition.type);
+    if (!rules?.batch[command]) return -ENOTSUPP;
     const { elemFlags = 0 } = batch;
     if ((elemFlags !== 0 && elemFlags !== BPF_F_LOCK) || !this.#lockable(elemFlags)) return -EINVAL;
     return doBatch(this.#runtime, this, command, batch, rules.batchBuckets);
@@ -159,7 +159,7 @@ export class HostMap implements RuntimeMap {
       throw kernelError(code, `cannot map the memory of map '${name}'`);
     };
     if (flags & BPF_F_WRONLY || (write && flags & BPF_F_RDONLY)) refuse('EACCES');
-    if (!mapRules(this.definition.type)!.mmap || spinLock !== undefined) refuse('ENOTSUPP');
+    if (!mapRules(this.definition.type)?.mmap || spinLock !== undefined) refuse('ENOTSUPP');
     if (write && this.#header(M_FROZEN) !== 0) refuse('EPERM');
     if (write && flags & BPF_F_RDONLY_PROG) refuse('EACCES');
     if (!(flags & BPF_F_MMAPABLE)) refuse('EINVAL');

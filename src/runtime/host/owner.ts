@@ -44,7 +44,7 @@ export class MemoryOwner implements RuntimeOwner {
   /** Throws KernelError ENOMEM. */
   constructor(runtime: Runtime, kind: OwnerKind, { object = 0, parent }: OwnerOptions) {
     const { exports } = runtime;
-    const address = (exports['owner_new'] as Numeric)(KINDS[kind], object, parent?.address ?? 0);
+    const address = (exports['owner_new'] as Numeric)(KINDS[kind], object, parent?.number ?? 0);
     if (address === 0) throw kernelError('ENOMEM', `no memory for another ${kind}`);
     this.#runtime = runtime;
     this.kind = kind;
