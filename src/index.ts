@@ -16,11 +16,19 @@ import { bootMachine, type MachineOptions } from './machine/index.ts';
 export {
   type KernelProfile,
   type KernelVersion,
+  kfunc,
+  type KfuncArg,
+  type KfuncContext,
+  type KfuncOptions,
+  kfuncSpelling,
+  type KfuncView,
   loadKernelProfile,
   loadTargetKernel,
+  type OwnKfunc,
   type ProfileOptions,
   type TargetKernel,
   targetKernelOf,
+  withSchedExt,
 } from './abi/index.ts';
 export * from './base/index.ts';
 export {

@@ -17,6 +17,7 @@ export { errnos } from './generated/6.12/errno.ts';
 export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './gates.ts';
 export * from './kernels.ts';
+export * from './define/index.ts';
 export * from './lsm.ts';
 export * from './versions.ts';
 export * from './map-rules.ts';

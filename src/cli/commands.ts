@@ -21,6 +21,11 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+const KFUNCS: OptionDef = {
+  type: 'string',
+  value: 'FILE',
+  help: 'kernel functions of your own: a module that exports what kfunc() made',
+};
 /** Read by kernel-parts.ts. */
 const WITH: OptionDef = {
   type: 'string',
@@ -67,6 +72,7 @@ export const COMMANDS: readonly CommandDef[] = [
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      kfuncs: KFUNCS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -120,6 +126,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'extension: refuse calls that an operation of a struct_ops may not make at run time',
       },
       with: WITH,
+      kfuncs: KFUNCS,
     },
     details:
       'Verifies as Linux 6.12.117 (or 6.1.192) does and prints its words: the log of every ' +
@@ -201,7 +208,7 @@ export const COMMANDS: readonly CommandDef[] = [
       },
       all: {
         type: 'boolean',
-        help: 'also name those that may not be called, each with its reason',
+        help: 'also name the others, each with its reason',
       },
       with: WITH,
     },
@@ -217,6 +224,33 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard kfuncs', 'all there are'],
     ],
     load: () => import('./kfuncs.ts'),
+  },
+  {
+    path: ['kfunc', 'define'],
+    summary: 'print kernel functions of your own as C header, kernel module or BTF',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {
+      output: {
+        type: 'string',
+        short: 'o',
+        value: 'WHAT',
+        choices: ['header', 'stub', 'btf'],
+        help: 'C header for programs (default), kernel module in C, or the types',
+      },
+      name: { type: 'string', value: 'NAME', help: 'of the module (default own_kfuncs)' },
+      portable: { type: 'boolean', help: 'refuse what Linux 6.12 has no words for' },
+    },
+    details:
+      'FILE is a module of JavaScript (TypeScript where Node runs it) that exports what kfunc() ' +
+      'of beeyard made: functions described argument by argument, with bodies that a machine ' +
+      'runs when programs call them. What the kernel cannot be told, such as two arguments that ' +
+      'are released, is said on standard error.',
+    examples: [
+      ['beeyard kfunc define kfuncs.mjs > kfuncs.h', 'the header programs include'],
+      ['beeyard kfunc define kfuncs.mjs -o stub > kfuncs.c', 'a kernel module to fill in'],
+    ],
+    load: () => import('./kfunc-define.ts'),
   },
   {
     path: ['resolve'],

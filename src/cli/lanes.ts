@@ -1,3 +1,4 @@
+import type { OwnKfunc } from '../abi/index.ts';
 import { loadObject } from '../client/index.ts';
 import type { BtfInput } from '../btf/index.ts';
 import type { KernelMap, KernelRecord } from '../kernel/index.ts';
@@ -43,6 +44,8 @@ export interface LaneOptions {
   readonly fuel: number | undefined;
   /** False: programs run unseen by the verifier, with checks. */
   readonly verify: boolean;
+  /** Kernel functions of the user's own; only with one CPU. */
+  readonly kfuncs: readonly OwnKfunc[];
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -99,14 +102,14 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { cpus, profile, globals, verify } = options;
+  const { cpus, profile, globals, verify, kfuncs } = options;
   const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
   const trace: TraceLog = { count: 0, first: [] };
   const onTrace = (line: string) => {
     if (trace.count++ < KEEP) trace.first.push(line);
   };
   const engine = await cachingEngine(options.engine, options.env);
-  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, ...fuel };
+  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, kfuncs, ...fuel };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { OwnKfunc } from '../abi/index.ts';
 import { MapOf } from '../client/index.ts';
 import type { EngineName, Ingress, PacketRunner } from '../machine/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
@@ -12,6 +13,7 @@ import { asUsage, parseGlobals, parseMapEntries } from './inputs.ts';
 import { IngressTable } from './ingress.ts';
 import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
+import { kfuncsOf } from './kfunc-file.ts';
 import { bootLanes, type RunMachine } from './lanes.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
@@ -47,6 +49,15 @@ function optionsOf(call: CommandCall): RunOptions {
   };
 }
 
+/** Functions of --kfuncs: their bodies are in this thread. */
+async function ownKfuncs(call: CommandCall, { cpus }: RunOptions, io: CliIo): Promise<OwnKfunc[]> {
+  const file = call.text('kfuncs');
+  if (file === undefined) return [];
+  if (cpus > 1) throw usageError('--kfuncs runs JavaScript on one CPU: not with --cpus');
+  if (call.flag('unverified')) throw usageError('--kfuncs wants the verifier: no --unverified');
+  return kfuncsOf(file, io);
+}
+
 /** `beeyard run`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const options = optionsOf(call);
@@ -65,6 +76,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     globals,
     fuel,
     verify: !call.flag('unverified'),
+    kfuncs: await ownKfuncs(call, options, io),
     inPlace: options.out === undefined,
     env: io.env,
   });

@@ -18,7 +18,7 @@ import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
-import { kernelOf } from './kernel-parts.ts';
+import { kernelWithKfuncs } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
@@ -71,7 +71,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     strictOps: call.flag('strict-ops'),
   };
   const chosen = choose(call, io);
-  const profile = await kernelOf(call);
+  const profile = await kernelWithKfuncs(call, io);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
     if (io.interrupt?.aborted) break;

@@ -52,7 +52,7 @@ const CHECKS: Readonly<Record<ArgContract['kind'], number>> = {
   list_node: CONTRACT_POINTER,
   rb_root: CONTRACT_POINTER,
   rb_node: CONTRACT_POINTER,
-  iterator: CONTRACT_POINTER,
+  iterator: CONTRACT_FIXED,
   allocated_object: CONTRACT_POINTER,
   refcounted_object: CONTRACT_POINTER,
   any: CONTRACT_SCALAR,
@@ -112,6 +112,8 @@ function writeArgument(
 
 /** Memory of unknown length can only be proven to exist. */
 function checkOf(argument: ArgContract, size: number | undefined): number {
+  // Whatever it is, the callee looks first.
+  if (argument.ignored) return CONTRACT_SCALAR;
   const check = CHECKS[argument.kind];
   if (check === CONTRACT_MEM && argument.sizeFrom === undefined) {
     return size === undefined ? CONTRACT_POINTER : CONTRACT_FIXED;
@@ -119,7 +121,13 @@ function checkOf(argument: ArgContract, size: number | undefined): number {
   return check === CONTRACT_FIXED && size === undefined ? CONTRACT_POINTER : check;
 }
 
-const WRITTEN: ReadonlySet<ArgContract['kind']> = new Set(['dynptr', 'spin_lock', 'timer', 'kptr']);
+const WRITTEN: ReadonlySet<ArgContract['kind']> = new Set([
+  'dynptr',
+  'spin_lock',
+  'timer',
+  'kptr',
+  'iterator',
+]);
 
 function flagsOf(argument: ArgContract, all: readonly ArgContract[]): number {
   // Whether the length may be 0 is said of the length.

@@ -1,5 +1,6 @@
-import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
+import { type KernelProfile, loadKernelProfile, type OwnKfunc } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
+import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
 import { Network } from './net/network.ts';
@@ -33,6 +34,8 @@ export interface MachineOptions<Device extends string = string> {
    * `loadKernelProfile({ types: 'slim' })` is a thirteenth of it.
    */
   readonly kernel?: KernelProfile;
+  /** Kernel functions of your own, which programs may call. */
+  readonly kfuncs?: readonly OwnKfunc[];
 }
 
 /** A machine with its network. */
@@ -47,9 +50,11 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
-  const rules =
+  const kernel =
     options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
+  const rules = withKfuncs(kernel, options.kfuncs ?? []);
   machine = new Machine({ ...options, rules, engine, subsystems: [network] });
+  if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {
     if (name !== 'lo') network.add(name, device);

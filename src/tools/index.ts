@@ -5,6 +5,7 @@ export {
   type SourceProblem,
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export { kfuncHeader, kfuncStub } from './kfunc/index.ts';
 export {
   isExact,
   LIKELY_VERSIONS,

@@ -216,6 +216,8 @@ export class VerifierEnv {
   readonly bypassSpecV1: boolean;
   readonly bypassSpecV4: boolean;
   readonly bpfCapable: boolean;
+  /** Refuse what only beeyard has (`VerifyOptions.portable`). */
+  portable = false;
   /** Also ask what 6.12 only asks when operations run (`VerifyOptions.strictOps`). */
   strictOps = false;
   strictAlignment = false;

@@ -88,6 +88,7 @@ export function verify(
   }
   setFlags(env);
   env.strictOps = options.strictOps === true;
+  env.portable = options.portable === true;
   env.verifyTarget = (target) => walkTarget(target, profile);
   env.observer?.start?.(env);
   const rejection = walk(env);

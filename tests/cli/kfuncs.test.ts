@@ -66,3 +66,55 @@ describe('beeyard proto --all', () => {
     expect((await beeyard(['proto', 'bpf_loop', '--all'])).code).toBe(2);
   });
 });
+
+describe('beeyard kfunc define', () => {
+  const file = 'tests/cli/own-kfuncs.mjs';
+
+  it('prints the header, and says what is not portable', async () => {
+    const { code, out, err } = await beeyard(['kfunc', 'define', file]);
+    expect(code).toBe(0);
+    expect(out).toContain('extern void put_both(struct task_struct *task_struct1, ');
+    expect(err).toBe('not portable: put_both: 2 arguments are released: KF_RELEASE takes one\n');
+  });
+
+  it('prints a kernel module, the types, and the definition as JSON', async () => {
+    const stub = await beeyard(['kfunc', 'define', file, '-o', 'stub', '--name', 'mine']);
+    expect(stub.out).toContain('register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &sum_set)');
+    expect(stub.out).toContain('module_init(mine_init);');
+    const btf = await beeyard(['kfunc', 'define', file, '-o', 'btf']);
+    expect(btf.out).toMatch(/FUNC 'sum' type_id=\d+ linkage=static/);
+    expect(btf.out).toContain("DECL_TAG 'kfunc:release'");
+    const answer = await beeyard(['kfunc', 'define', file, '-j']);
+    const { kfuncs } = answer.json<{ kfuncs: { name: string; params: string[] }[] }>();
+    expect(kfuncs.find(({ name }) => name === 'sum')?.params).toEqual(['buf1', 'size2__sz']);
+  });
+
+  it('refuses with --portable what Linux 6.12 has no words for', async () => {
+    const { code, out } = await beeyard(['kfunc', 'define', file, '--portable']);
+    expect([code, out]).toEqual([1, '']);
+  });
+
+  it('is what programs are verified with', async () => {
+    const example = 'examples/own-kfunc';
+    const object = `${example}/limit.bpf.o`;
+    expect((await beeyard(['verify', object])).out).toContain('not loaded (ESRCH)');
+    const answer = await beeyard(['verify', object, '--kfuncs', `${example}/kfuncs.mjs`]);
+    expect([answer.code, answer.err]).toEqual([0, '']);
+    const cpus = [
+      'run',
+      object,
+      '--pcap',
+      object,
+      '--kfuncs',
+      `${example}/kfuncs.mjs`,
+      '--cpus',
+      '2',
+    ];
+    expect((await beeyard(cpus)).err).toContain('one CPU');
+  });
+
+  it('refuses files that define nothing, and files that are none', async () => {
+    expect((await beeyard(['kfunc', 'define', 'scripts/lib.mjs'])).code).toBe(2);
+    expect((await beeyard(['kfunc', 'define', 'no/such/file.mjs'])).code).toBe(3);
+  });
+});

@@ -26,6 +26,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
   const folders = [
     'examples/firewall',
     'examples/typed-import',
+    'examples/own-kfunc',
     'examples/quantiles',
     'examples/classifier',
     'bench/programs',

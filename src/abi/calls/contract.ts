@@ -211,6 +211,10 @@ export interface CallContract {
   readonly allocatesStorage?: boolean;
   /** For XDP programs that are loaded for one device. */
   readonly deviceBound?: boolean;
+  /** It says of arguments what Linux has no words for (an extension). */
+  readonly extension?: boolean;
+  /** Of programs of struct_ops only these operations: 'sched_ext_ops.dispatch' (an extension). */
+  readonly operations?: readonly string[];
   /** What else the program must be, in words; see `isAllowedHere`, `isKfuncAllowedHere`. */
   readonly onlyIn?: string;
   /** The kernel's variable that holds the prototype (helpers have one per kind of context). */

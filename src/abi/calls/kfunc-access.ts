@@ -147,6 +147,11 @@ function conditions(contract: CallContract, place: KfuncPlace): Judgement {
     const why = `only in ${contract.onlyIn}`;
     return place.sleepable === 'possible' ? asks('only_in', why) : no('only_in', why);
   }
+  const { operations } = contract;
+  const here = place.operation && `${place.operation.table}.${place.operation.member}`;
+  if (operations && here && !operations.includes(here)) {
+    return no('filter', `only in ${operations.join(', ')}`);
+  }
   if (contract.destructive) return asks('capability', 'destructive: needs CAP_SYS_BOOT');
   if (contract.deviceBound) return asks('device', 'the program must be loaded for one device');
   return { callable: 'yes' };

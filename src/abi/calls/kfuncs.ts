@@ -8,6 +8,7 @@ import {
   BPF_PROG_TYPE_TRACING,
   BPF_TRACE_ITER,
 } from '../generated/6.12/constants.ts';
+import { KFUNC_TAG } from '../define/tag.ts';
 import { isContextStruct } from '../context/types.ts';
 import type { ArgContract, ArgKind, CallContract, ReturnContract, Trust } from './contract.ts';
 import { type KfuncDef, kfuncFlags } from './kfunc-sets.ts';
@@ -115,6 +116,7 @@ function addPointer(arg: Writable<ArgContract>, pointer: Pointer): void {
   if (arg.kind === 'btf_object' && isScalarStruct(btf, pointee, () => undefined)) {
     arg.memoryOk = true;
   }
+  if (arg.kind === 'iterator') arg.size = btf.sizeOf(pointee.id);
   if (arg.kind === 'mem' || arg.memoryOk) addMemory(arg, pointer);
   if (flags & kfuncFlags.RELEASE && arg.kind.endsWith('object')) arg.release = true;
 }
@@ -180,9 +182,34 @@ function addFlags(contract: Writable<CallContract>, flags: number): void {
   if (role) contract.iterator = role;
 }
 
+/** Tags `kfunc:…` of one's own kernel functions (define/), by parameter; -1 is the function. */
+function ownTags(btf: Btf, id: number): ReadonlyMap<number, readonly string[]> {
+  const found = new Map<number, string[]>();
+  for (let at = btf.firstOwnId; at < btf.count; at++) {
+    const tag = btf.type(at);
+    if (tag.kind !== 'decl_tag' || tag.type !== id || !tag.name.startsWith(KFUNC_TAG)) continue;
+    const names = found.get(tag.component) ?? [];
+    found.set(tag.component, [...names, tag.name.slice(KFUNC_TAG.length)]);
+  }
+  return found;
+}
+
+/** What suffixes and flags cannot say of one argument. */
+function withTags(arg: ArgContract, tags: readonly string[] | undefined): ArgContract {
+  if (!tags) return arg;
+  const release = tags.includes('release');
+  const trust = release || tags.includes('trusted') ? 'trusted' : 'rcu';
+  return { ...arg, trust, ...(release && { release }) };
+}
+
+const IN = 'in:';
+
 function readContract(btf: Btf, def: KfuncDef, module: string | undefined): CallContract {
   const proto = protoOf(btf, def.id)!;
-  const args = proto.params.map((_, i) => argumentOf(btf, proto.params, i, def.flags));
+  const tags = module === undefined ? undefined : ownTags(btf, def.id);
+  const args = proto.params.map((_, i) =>
+    withTags(argumentOf(btf, proto.params, i, def.flags), tags?.get(i)),
+  );
   const contract: Writable<CallContract> = {
     callee: 'kfunc',
     name: def.name,
@@ -194,6 +221,9 @@ function readContract(btf: Btf, def: KfuncDef, module: string | undefined): Call
   addFlags(contract, def.flags);
   if (def.set === METADATA_SET) contract.deviceBound = true;
   if (module === undefined) return withKfuncTraits(contract);
+  if (tags!.size > 0) contract.extension = true;
+  const operations = tags!.get(-1)?.filter((tag) => tag.startsWith(IN));
+  if (operations) contract.operations = operations.map((tag) => tag.slice(IN.length));
   return { ...contract, module };
 }
 

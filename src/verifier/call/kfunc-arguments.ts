@@ -26,7 +26,7 @@ import { recordOf } from '../fields/record.ts';
 import { checkFuncArgRegOff } from './arguments.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import type { KfuncParam } from './kfunc-prototype.ts';
-import { type KfuncArgKind, processKfuncArg } from './kfunc-process.ts';
+import { type KfuncArgKind, processKfuncArg, releases } from './kfunc-process.ts';
 
 /** Arguments a function can take in registers. */
 const MAX_ARGS = 5;
@@ -84,15 +84,25 @@ function checkPointer(env: VerifierEnv, arg: number, meta: KfuncMeta): KfuncArgK
   if (strict && maybeNull && !param.arg.nullable) {
     env.reject('EACCES', kfuncMessages.possibly_null(arg));
   }
+  if (meta.proto.releasesEach && param.arg.release) noteRelease(env, regno, meta);
   noteReference(env, regno, meta);
   const kind = kindOf(env, arg, meta);
   if (kind === 'null') return kind;
   if (kind === 'map') noteMap(env, regno, meta);
   if (strict && VOUCHED_FOR.has(kind)) checkTrust(env, regno, param);
-  const released = meta.contract.release && w[r + REF_OBJ_ID] !== 0;
+  const released = releases(env, arg, meta);
   checkFuncArgRegOff(env, w, r, regno, released ? OBJ_RELEASE : 0);
   processKfuncArg(env, arg, kind, meta);
   return kind;
+}
+
+/** An argument that is released on its own: it must own something. */
+function noteRelease(env: VerifierEnv, regno: number, meta: KfuncMeta): void {
+  if (env.regs[regAt(regno) + REF_OBJ_ID] === 0) {
+    env.reject('EINVAL', kfuncMessages.nothing_released(meta.name));
+  }
+  if (meta.releaseRegno === 0) meta.releaseRegno = regno;
+  else (meta.moreReleased ??= []).push(regno);
 }
 
 function noteReference(env: VerifierEnv, regno: number, meta: KfuncMeta): void {

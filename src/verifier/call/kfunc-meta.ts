@@ -15,6 +15,8 @@ export class KfuncMeta {
   refObjId = 0;
   /** Register whose reference the call takes over; 0: none. */
   releaseRegno = 0;
+  /** Further ones, of functions whose arguments are released one by one. */
+  moreReleased: number[] | undefined = undefined;
   /** Bytes of the memory that is returned; 0 not known. */
   returnedSize = 0;
   returnedReadOnly = false;

@@ -266,6 +266,12 @@ const NO_CAST_SUFFIX = '___init';
 const isNoCastAlias = (a: string, b: string) =>
   a === b + NO_CAST_SUFFIX || b === a + NO_CAST_SUFFIX;
 
+/** The call takes over the reference in this argument. */
+export function releases(env: VerifierEnv, arg: number, { contract, proto }: KfuncMeta): boolean {
+  const wanted = contract.release || (proto.releasesEach && contract.args[arg]!.release);
+  return wanted === true && env.regs[regAt(arg + 1) + REF_OBJ_ID] !== 0;
+}
+
 /** A pointer to a struct (process_kf_arg_ptr_to_btf_id). */
 function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfType): void {
   const w = env.regs;
@@ -281,7 +287,7 @@ function processBtf(env: VerifierEnv, arg: number, meta: KfuncMeta, wanted: BtfT
   const isObject = base === PTR_TO_BTF_ID;
   const btf = env.btfAt(isObject ? w[r + BTF]! : KERNEL_BTF);
   const id = isObject ? w[r + BTF_ID]! : known!;
-  const released = meta.contract.release && w[r + REF_OBJ_ID] !== 0;
+  const released = releases(env, arg, meta);
   const strict = released || isNoCastAlias(btf.type(id).name, wanted.name);
   const found = btf.resolved(id);
   const own = meta.proto.btf;

@@ -38,6 +38,8 @@ export interface KfuncPrototype {
   readonly params: readonly KfuncParam[];
   /** Index of the object that a list or tree takes over, or -1. */
   readonly inserted: number;
+  /** Arguments say themselves that they are released, not the whole call (an extension). */
+  readonly releasesEach: boolean;
   /** Result under modifiers and typedefs. */
   readonly result: BtfType;
 }
@@ -69,6 +71,7 @@ function prototypeOf(btf: Btf, def: KfuncDef, module?: string): KfuncPrototype {
       name: def.name,
       btf,
       params: proto.params.map(({ type }, i) => paramOf(btf, contract.args[i]!, type)),
+      releasesEach: !contract.release && contract.args.some((arg) => arg.release),
       inserted: contract.args.findIndex((arg) => arg.insert),
       result: btf.resolved(proto.returns),
     };

@@ -1,9 +1,11 @@
+import { type CallbackContract, constants } from '../../abi/index.ts';
 import { gates } from '../gates.ts';
 import { checkOlderKfuncArgs } from './kfunc-arguments-older.ts';
-import type { CallbackContract } from '../../abi/index.ts';
 import { btfWord, calledBtf, moduleAt } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
+import { structOpsName } from '../mem/btf-write.ts';
 import { inSleepable } from '../mem/pointers.ts';
+import { extension } from '../messages/extension.ts';
 import { kfuncMessages } from '../messages/kfunc.ts';
 import { Rejection } from '../reject.ts';
 import { CALLER_SAVED_REGS, OFF, REF_OBJ_ID, regAt } from '../state/layout.ts';
@@ -26,6 +28,10 @@ export function checkKfuncCall(env: VerifierEnv, insn: number): void {
   if (env.code.imm[insn] === 0) return;
   const meta = metaOf(env, insn);
   const { contract } = meta;
+  if (contract.extension && env.portable) {
+    env.reject('EINVAL', extension.kfunc_not_portable(meta.name));
+  }
+  if (contract.operations) checkOperations(env, meta, contract.operations);
   if (contract.destructive && !env.capabilities.sysAdmin) {
     const words = gates.trustedPointers ? 'destructive' : 'destructive_older';
     env.reject('EACCES', kfuncMessages[words]());
@@ -63,6 +69,13 @@ function metaOf(env: VerifierEnv, insn: number): KfuncMeta {
   return new KfuncMeta(proto, insn, btfWord(env, moduleAt(env, off)));
 }
 
+/** Of programs of struct_ops only some operations may call it. */
+function checkOperations(env: VerifierEnv, meta: KfuncMeta, operations: readonly string[]): void {
+  if (env.programType !== constants.BPF_PROG_TYPE_STRUCT_OPS) return;
+  const here = `${structOpsName(env)}.${env.attachName}`;
+  if (!operations.includes(here)) env.reject('EACCES', kfuncMessages.not_allowed(meta.name));
+}
+
 function callBack(env: VerifierEnv, meta: KfuncMeta, callback: CallbackContract): void {
   try {
     pushCallbackCall(env, meta.insn, meta.subprogno, callback);
@@ -74,7 +87,12 @@ function callBack(env: VerifierEnv, meta: KfuncMeta, callback: CallbackContract)
 
 function release(env: VerifierEnv, meta: KfuncMeta): void {
   if (meta.releaseRegno === 0) return;
-  const id = env.regs[regAt(meta.releaseRegno) + REF_OBJ_ID]!;
+  releaseOne(env, meta, meta.releaseRegno);
+  for (const regno of meta.moreReleased ?? []) releaseOne(env, meta, regno);
+}
+
+function releaseOne(env: VerifierEnv, meta: KfuncMeta, regno: number): void {
+  const id = env.regs[regAt(regno) + REF_OBJ_ID]!;
   if (releaseReference(env, id)) return;
   env.reject('EINVAL', kfuncMessages.not_acquired(meta.name, meta.id));
 }

@@ -6,4 +6,7 @@ export const extension = defineMessages('extension', {
   kfunc_not_allowed: (name: string, where: string, wanted: string, mask: string) =>
     `calling kernel function ${name} is not allowed in ${where}: it wants ${wanted}, not ${mask} ` +
     `(beeyard extension: strict-ops)`,
+  kfunc_not_portable: (name: string) =>
+    `calling kernel function ${name} is not allowed: Linux has no words for what it wants of its ` +
+    `arguments (beeyard extension)`,
 });

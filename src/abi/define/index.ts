@@ -1,0 +1,3 @@
+export { kfunc, kfuncSpelling, operationsOf } from './kfunc.ts';
+export { intSize, kfuncModule, programTypesOf } from './module.ts';
+export type * from './types.ts';

@@ -1,0 +1,2 @@
+export { kfuncHeader } from './header.ts';
+export { kfuncStub } from './stub.ts';
