@@ -289,6 +289,8 @@ HELPER_(131, void *, bpf_ringbuf_reserve, void *ring, __u64 size, __u64 flags);
 HELPER_(132, void, bpf_ringbuf_submit, void *data, __u64 flags);
 HELPER_(133, void, bpf_ringbuf_discard, void *data, __u64 flags);
 HELPER_(134, __u64, bpf_ringbuf_query, void *ring, __u64 flags);
+HELPER_(153, void *, bpf_per_cpu_ptr, const void *object, __u32 cpu);
+HELPER_(154, void *, bpf_this_cpu_ptr, const void *object);
 HELPER_(155, long, bpf_redirect_peer, __u32 ifindex, __u64 flags);
 HELPER_(160, __u64, bpf_ktime_get_coarse_ns, void);
 HELPER_(164, long, bpf_for_each_map_elem, void *map, void *callback, void *callback_ctx,
@@ -307,6 +309,7 @@ HELPER_(188, __u64, bpf_xdp_get_buff_len, struct xdp_md *ctx);
 HELPER_(189, long, bpf_xdp_load_bytes, struct xdp_md *ctx, __u32 offset, void *to, __u32 length);
 HELPER_(190, long, bpf_xdp_store_bytes, struct xdp_md *ctx, __u32 offset, void *from,
         __u32 length);
+HELPER_(194, void *, bpf_kptr_xchg, void *field, void *object);
 HELPER_(195, void *, bpf_map_lookup_percpu_elem, void *map, const void *key, __u32 cpu);
 HELPER_(208, __u64, bpf_ktime_get_tai_ns, void);
 

@@ -2,14 +2,15 @@
  * The contract of a kernel: types only. The machine is one implementation, Linux will be the
  * other.
  */
+import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export interface Kernel {
   readonly kind: 'simulated' | 'linux';
   /** Possible CPUs: values a per-CPU map has per key. */
   readonly cpus: number;
-  /** BPF_MAP_CREATE. Throws KernelError. */
-  createMap(spec: MapSpec, inner?: KernelMap): KernelMap;
+  /** BPF_MAP_CREATE. `btf` has the types of key and value. Throws KernelError. */
+  createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */

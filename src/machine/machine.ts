@@ -6,7 +6,9 @@ import {
   programTypes,
 } from '../abi/index.ts';
 import { mapTypes } from '../abi/maps/index.ts';
+import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
+import type { Btf } from '../btf/index.ts';
 import type { Engine, LoadedCode } from '../engine/index.ts';
 import type {
   AttachOptions,
@@ -21,6 +23,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { createRuntime, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
 import { link } from './link.ts';
+import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { Pins } from './pins.ts';
@@ -73,6 +76,7 @@ export class Machine implements Kernel, ProgramHost {
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
     });
+    if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
@@ -90,7 +94,7 @@ export class Machine implements Kernel, ProgramHost {
     this.runtime.clock = now;
   }
 
-  createMap(spec: MapSpec, inner?: KernelMap): MachineMap {
+  createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
     const facts = mapTypes.find((type) => type.id === spec.typeId);
     if (!facts) {
       const type = spec.type ?? `number ${spec.typeId}`;
@@ -101,6 +105,7 @@ export class Machine implements Kernel, ProgramHost {
       ? kernelStructOf(spec, this.settings.rules)
       : undefined;
     const valueSize = typeof kernelType === 'object' ? kernelType.size : spec.valueSize;
+    const special = btf && specialFields(spec, btf, this.settings.rules);
     const map = this.runtime.createMap({
       name: spec.name,
       type: spec.typeId,
@@ -113,6 +118,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(kernelType ? { kernelType } : {}),
       ...lockOf(spec, facts),
+      ...(special ? { special } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
@@ -168,6 +174,7 @@ export class Machine implements Kernel, ProgramHost {
     const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
       kernel: this.settings.rules,
+      objectTypes: (ids) => objectTypes(this.runtime, object.btf, ids),
       mapAddress: (name) =>
         name === kconfig?.name
           ? this.#configuration(kconfig).runtimeMap.address

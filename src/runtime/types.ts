@@ -1,6 +1,8 @@
+import type { FieldRecord, SpecialField } from '../abi/fields/types.ts';
 import type { BatchCommand } from '../abi/map-rules.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
+import type { ObjectTypes } from './host/objects.ts';
 
 /**
  * The host side of the runtime, as the engine and the machine see it. One Runtime is one linear
@@ -30,6 +32,8 @@ export interface MapDefinition {
   readonly inner?: RuntimeMap;
   /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
   readonly spinLock?: number;
+  /** Special fields of a value, the lock among them: copies leave them alone. */
+  readonly special?: FieldRecord;
   /** Of a wildcard map: the fields of its keys. */
   readonly fields?: readonly WildcardField[];
   /** BTF types of key and value; 0 or absent: none. Only local storage insists on them. */
@@ -124,7 +128,26 @@ export interface RuntimeMap {
   mmap(options?: { readonly write?: boolean }): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
+  /**
+   * The objects that a list, tree or kptr in the value of a key owns, in order, where their special
+   * fields read as zeros. Undefined: there is no such key, or no such field at `offset`.
+   */
+  owned(key: Uint8Array, offset: number): OwnedObjects | undefined;
   free(): void;
+}
+
+/** What a list, tree or kptr owns. */
+export interface OwnedObjects {
+  readonly field: SpecialField;
+  /** Addresses of the objects, in order. */
+  readonly addresses: readonly number[];
+}
+
+/** Objects of a program's type that are alive. */
+export interface LiveObjects {
+  readonly type: string;
+  readonly perCpu: boolean;
+  readonly count: number;
 }
 
 export interface Runtime {
@@ -162,14 +185,19 @@ export interface Runtime {
   helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
   helperArity(id: number, programType?: number): number;
-  /** Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none. */
-  kfuncFunction(name: string): unknown;
+  /**
+   * Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none.
+   * `objectTypes`: table of the program's types (objects.table), for those that make objects.
+   */
+  kfuncFunction(name: string, objectTypes?: number): unknown;
   /** Number of i64 parameters it takes. */
   kfuncArity(name: string): number;
   /** Gives or replaces the JavaScript body of a kernel function. */
   setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
+  /** Types of the objects that programs allocate. */
+  readonly objects: ObjectTypes;
   /** Clock of bpf_ktime_get_ns. */
   clock: bigint;
   /** What helpers in JavaScript ask of the machine around this runtime. */
