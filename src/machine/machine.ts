@@ -15,6 +15,7 @@ import type {
   Kernel,
   KernelLink,
   KernelMap,
+  LiveObjects,
   KernelOwner,
   OwnerKind,
   RunOptions,
@@ -137,6 +138,10 @@ export class Machine implements Kernel, ProgramHost {
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  liveObjects(): readonly LiveObjects[] {
+    return this.runtime.objects.live();
   }
 
   pinMap(path: string, map: KernelMap): void {

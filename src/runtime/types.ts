@@ -1,4 +1,4 @@
-import type { FieldRecord, SpecialField } from '../abi/fields/types.ts';
+import type { FieldRecord } from '../abi/fields/types.ts';
 import type { BatchCommand } from '../abi/map-rules.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
@@ -128,19 +128,27 @@ export interface RuntimeMap {
   mmap(options?: { readonly write?: boolean }): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
-  /**
-   * The objects that a list, tree or kptr in the value of a key owns, in order, where their special
-   * fields read as zeros. Undefined: there is no such key, or no such field at `offset`.
-   */
-  owned(key: Uint8Array, offset: number): OwnedObjects | undefined;
+  /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
+  owned(key: Uint8Array): OwningValue | undefined;
   free(): void;
 }
 
-/** What a list, tree or kptr owns. */
-export interface OwnedObjects {
-  readonly field: SpecialField;
-  /** Addresses of the objects, in order. */
-  readonly addresses: readonly number[];
+/** A map value or an object with what it owns. */
+export interface OwningValue {
+  /** Its bytes, special fields as zeros. */
+  readonly data: Uint8Array;
+  /** Its special fields by offset. */
+  readonly fields: readonly OwnedField[];
+}
+
+export interface OwnedField {
+  readonly offset: number;
+  /** 'plain' ones own nothing (locks, nodes, reference counts). */
+  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
+  /** Type of its objects in the BTF of the map's object. */
+  readonly typeId: number;
+  /** In order; of a per-CPU kptr the object's value on each CPU. */
+  readonly objects: readonly OwningValue[];
 }
 
 /** Objects of a program's type that are alive. */

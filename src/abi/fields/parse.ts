@@ -2,7 +2,13 @@
  * Finds special fields in a type by name and tag (btf_parse_fields and what it calls). The kernel
  * does this when a map is created or a BTF loaded; a type that breaks the rules fails there.
  */
-import { type Btf, type BtfComposite, type BtfDatasec, type BtfType, declTags } from '../../btf/index.ts';
+import {
+  type Btf,
+  type BtfComposite,
+  type BtfDatasec,
+  type BtfType,
+  declTags,
+} from '../../btf/index.ts';
 import {
   BPF_GRAPH_ROOT,
   BPF_KPTR,

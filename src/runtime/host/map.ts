@@ -30,13 +30,13 @@ import type {
   MapBatch,
   MapDefinition,
   MapView,
-  OwnedObjects,
+  OwningValue,
   Runtime,
   RuntimeMap,
 } from '../types.ts';
 import { EBUSY, EINVAL, ENOTSUPP, EPERM, kernelError } from './errno.ts';
 import { doBatch } from './map-batch.ts';
-import { ownedObjects } from './owned.ts';
+import { readOwner } from './owned.ts';
 
 type Operation = (...args: number[]) => number;
 type Lookup = (map: number, key: number) => bigint;
@@ -202,14 +202,13 @@ export class HostMap implements RuntimeMap {
     return this.#runtime.u8().subarray(start, start + this.#header(M_VALUE_SIZE));
   }
 
-  owned(key: Uint8Array, offset: number): OwnedObjects | undefined {
-    const field = this.definition.special?.fields.find((one) => one.offset === offset);
+  owned(key: Uint8Array): OwningValue | undefined {
     const lookup = this.#runtime.exports[`${this.prefix}_lookup`] as Lookup | undefined;
-    if (!field || !lookup) return undefined;
+    if (!lookup || this.#facts.perCpu) return undefined;
     this.#putKey(key);
     const value = Number(BigInt.asUintN(32, lookup(this.address, this.#key)));
-    if (value === 0) return undefined;
-    return { field, addresses: ownedObjects(this.#runtime, value + offset, field) };
+    const { valueSize, special } = this.definition;
+    return value === 0 ? undefined : readOwner(this.#runtime, value, valueSize, special);
   }
 
   /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */

@@ -52,6 +52,7 @@ export class ObjectTypes {
   kptr: (struct: BtfType, type: number) => KptrTarget = localKptr;
   readonly #runtime: Runtime;
   readonly #types = new WeakMap<Btf, Map<string, number>>();
+  readonly #parsed = new WeakMap<Btf, Map<number, FieldRecord | undefined | null>>();
   readonly #records = new WeakMap<FieldRecord, number>();
   readonly #known: KnownType[] = [];
 
@@ -97,7 +98,7 @@ export class ObjectTypes {
   #makeType(btf: Btf, id: number, perCpu: boolean): number {
     const type = btf.type(id) as BtfComposite;
     if (type.size > (perCpu ? MOST_BYTES_PER_CPU : MOST_BYTES)) return 0;
-    const record = this.#parse(btf, type);
+    const record = this.#parse(btf, id);
     if (record === null || (perCpu && record)) return 0;
     const fields = record ? this.record(record) : 0;
     const make = this.#runtime.exports['objects_type'] as (...words: number[]) => number;
@@ -107,10 +108,22 @@ export class ObjectTypes {
     return address;
   }
 
+  /** Special fields of a struct; undefined: it has none, or they break a rule. */
+  fieldsOf(btf: Btf, id: number): FieldRecord | undefined {
+    return this.#parse(btf, id) ?? undefined;
+  }
+
   /** Undefined: it has none; null: they break a rule. */
-  #parse(btf: Btf, type: BtfComposite): FieldRecord | undefined | null {
+  #parse(btf: Btf, id: number): FieldRecord | undefined | null {
+    let parsed = this.#parsed.get(btf);
+    if (!parsed) this.#parsed.set(btf, (parsed = new Map()));
+    if (!parsed.has(id)) parsed.set(id, this.#parseAnew(btf, id));
+    return parsed.get(id);
+  }
+
+  #parseAnew(btf: Btf, id: number): FieldRecord | undefined | null {
     try {
-      return parseFields(btf, type.id, STRUCT_FIELDS, type.size, this.kptr);
+      return parseFields(btf, id, STRUCT_FIELDS, btf.sizeOf(id), this.kptr);
     } catch (error) {
       if (error instanceof FieldError) return null;
       throw error;
