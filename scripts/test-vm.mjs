@@ -1,6 +1,6 @@
 /**
  * `npm run test:vm`: holds beeyard against a real Linux 6.12.117 that runs in QEMU. Every program of
- * the committed objects is loaded by both: verdict, errno, statistics, log. XDP and tc programs run on
+ * the committed objects is loaded by both: verdict, errno, statistics, log, what became of it. XDP and tc programs run on
  * some twenty packets: return values, packets, maps. The machine does what a plan of ours says: BTF,
  * maps, relocated instructions are handed over as beeyard made them, no libbpf is in between.
  */
@@ -14,9 +14,17 @@ import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
 import { testPackets } from './vm/packets.mjs';
-import { MOST_ASKED, ask, questionsOf, readObject } from './vm/questions.mjs';
-import { applyKnown, differencesText, keepLogs, share, tableRows } from './vm/report.mjs';
+import { MOST_ASKED, ask, generatedQuestions, questionsOf, readObject } from './vm/questions.mjs';
+import {
+  applyKnown,
+  differencesText,
+  keepLogs,
+  recordXlated,
+  share,
+  tableRows,
+} from './vm/report.mjs';
 import { askMachines } from './vm/session.mjs';
+import { Symbols } from './vm/xlated.mjs';
 
 const HELP = `usage: npm run test:vm -- [options] [OBJECT…]
   OBJECT          only objects whose path holds this text
@@ -26,6 +34,8 @@ const HELP = `usage: npm run test:vm -- [options] [OBJECT…]
                   emulated, Linux walks through some ten thousand a second)
   --keep FOLDER   write the kernel's log and ours of every program there
   --accel NAME    kvm or tcg (default: kvm where it works)
+  --record        note what the kernel made of each program in
+                  tests/fixtures/kernel/xlated.json
   --no-build      use dist/ as it is
   -v, --verbose   differences in full, also the known ones
   -j, --json      all results as JSON
@@ -39,6 +49,7 @@ const { values: options, positionals } = parseArgs({
     most: { type: 'string', default: String(MOST_ASKED) },
     keep: { type: 'string' },
     accel: { type: 'string' },
+    record: { type: 'boolean' },
     'no-build': { type: 'boolean' },
     verbose: { type: 'boolean', short: 'v' },
     json: { type: 'boolean', short: 'j' },
@@ -68,6 +79,7 @@ async function main() {
   const beeyard = await openBuilt();
   const objects = findObjects().map((path) => readObject(beeyard, path, relative(root, path)));
   const questions = objects.map((object) => questionsOf(beeyard, object, Number(options.most)));
+  if (positionals.length === 0) questions.push(generatedQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
 }
@@ -79,12 +91,19 @@ async function openBuilt() {
     { relocateProgram },
     { verify, verifierInput },
     abi,
+    isa,
     table,
   ] = await Promise.all(
-    ['index.js', 'object/index.js', 'verifier/index.js', 'abi/index.js', 'cli/table.js'].map(open),
+    'index object/index verifier/index abi/index isa/index cli/table'
+      .split(' ')
+      .map((path) => open(`${path}.js`)),
   );
   const profile = await abi.loadKernelProfile();
-  return { createMachine, parseObject, relocateProgram, verify, verifierInput, profile, ...table };
+  const { assemble, decodeCode, encodeCode } = isa;
+  const { contextRules, enums } = abi;
+  const built = { createMachine, parseObject, relocateProgram, verify, verifierInput };
+  const code = { assemble, decodeCode, encodeCode };
+  return { ...built, ...code, contextRules, enums, profile, ...table };
 }
 
 /** The committed objects. */
@@ -107,15 +126,17 @@ async function askAll(beeyard, groups, accelerator) {
   if (process.stderr.isTTY) process.stderr.write(`booting Linux (${accelerator}) …`);
   const results = [];
   let judging = Promise.resolve();
+  const symbols = new Symbols();
   const troubles = await askMachines(groups, {
     machines: Number(options.machines ?? Math.min(4, availableParallelism())),
     seconds: Number(options.limit),
     accelerator,
     ask: (plan, group) => ask(plan, beeyard, group, packets),
+    given: symbols.given,
     answered(question, answers) {
       bar.step(question.name);
       judging = judging.then(async () => {
-        const kernel = kernelAnswers(question, answers);
+        const kernel = kernelAnswers(question, answers, symbols);
         const result = await judge(beeyard, question, kernel, packets);
         if (options.keep) keepLogs(options.keep, result);
         delete result.logs;
@@ -133,6 +154,7 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
   const notAsked = applyKnown(results);
   // Of some objects only, most of the list is not asked.
   const unused = positionals.length > 0 ? [] : notAsked;
+  if (options.record) recordXlated(results);
   const checks = results.flatMap((one) => one.checks);
   const passed = checks.filter((one) => one.passed).length;
   const failed = checks.length - passed + unanswered + unused.length + troubles.length;

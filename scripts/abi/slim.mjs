@@ -2,8 +2,8 @@
  * The kernel's types cut down to what networking programs need (slim.btf): for browsers.
  *
  * Kept are, with the ids they have in the kernel's BTF:
- *   1. every type and function that the package's tables and the verifier name (contexts, BTF id
- *      lists, kernel functions, structs of maps, prototypes),
+ *   1. every type and function that the package's tables and the verifier name (contexts and what
+ *      their fields are, BTF id lists, kernel functions, structs of maps, prototypes),
  *      with the headers of packets and what is around them (HEADERS);
  *   2. what kernel functions take and return, and the types their pointers point to;
  *   3. whatever those contain by value, and the types of their pointers, but not what is behind them.
@@ -44,7 +44,12 @@ export function namesInSources(generated, folders) {
   for (const folder of folders) {
     for (const name of readdirSync(folder, { recursive: true })) {
       if (!name.endsWith('.ts') || name.includes('generated')) continue;
-      take(readFileSync(join(folder, name), 'utf8'), /'(\w+)'/g);
+      const text = readFileSync(join(folder, name), 'utf8');
+      take(text, /'(\w+)'/g);
+      // Paths of members: 'sk_buff.sk > sock_common.skc_family'.
+      for (const [, , path] of text.matchAll(/(['`])([^'`\n/]*\w\.\w[^'`\n/]*)\1/g)) {
+        take(path, /(\w+)\.\w/g);
+      }
     }
   }
   return names;

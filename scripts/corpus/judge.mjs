@@ -20,7 +20,7 @@ const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
 const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
 
 /** The recorded kernel was asked with more capabilities than the test driver leaves for these. */
-const OTHER_CAPABILITIES = new Set(['verifier_mtu.bpf.o']);
+export const OTHER_CAPABILITIES = new Set(['verifier_mtu.bpf.o']);
 
 /** What the test driver leaves of the capabilities (prog_tests/verifier.c). */
 export function capabilitiesOf(object, mode) {

@@ -242,6 +242,23 @@ export function* judgeLegacy(beeyard, file, from, to) {
   }
 }
 
+/** What each test without a module loads: `{ name, input, unprivileged, capabilities }`. */
+export function legacyLoads(beeyard, file) {
+  const lines = readFileSync(file, 'latin1').split('\n').filter(Boolean);
+  const shared = JSON.parse(lines[0]);
+  const mapTypes = btfOf(beeyard, shared.btfTypes, shared.btfStrings);
+  return lines.slice(1).flatMap((line, i) => {
+    const test = JSON.parse(line);
+    if (Object.keys(test.kfuncs).length > 0) return [];
+    return (isForEverybody(test) ? ['u', 'p'] : ['p']).map((mode) => ({
+      name: `test_verifier:${i}/${mode} ${test.name}`,
+      input: { ...inputOf(beeyard, test, mapTypes), modules: [] },
+      unprivileged: mode === 'u',
+      capabilities: CAPABILITIES[mode],
+    }));
+  });
+}
+
 /** How many tests a dump holds: a line each behind the first. */
 export const countLegacy = (file) =>
   readFileSync(file, 'latin1').split('\n').filter(Boolean).length - 1;

@@ -1,11 +1,14 @@
 /**
  * Fills the column `xlated` of tests/fixtures/kernel/selftests*.csv: asks Debian's kernel in QEMU for
  * every selftest program it accepts (but the longest, which take an emulated machine minutes) what it
- * made of it. Where that is what we make of it the hash is recorded; all else is printed.
+ * made of it: a hash of that is recorded. The tests of the table (test_verifier) are asked about, too,
+ * and compared. What differs is printed.
  *
- *   node scripts/corpus/record-xlated.mjs [--answers FILE] [--machines N] [--limit SECONDS]
+ *   node scripts/corpus/record-xlated.mjs [--only PATTERN] [--answers FILE] [--machines N]
+ *     [--limit SECONDS]
  *
- * FILE keeps the kernel's answers: if it is there, no machine is asked.
+ * PATTERN: names (OBJECT:PROGRAM, test_verifier:NUMBER) it matches. FILE keeps the kernel's answers: if
+ * it is there, no machine is asked.
  */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +18,8 @@ import { chooseAccelerator, missingTools } from '../vm/machine.mjs';
 import { askXlated } from '../vm/xlated.mjs';
 import { openBeeyard, unitName, unitsOf } from './beeyard.mjs';
 import { compiledSelftests } from './compile.mjs';
-import { capabilitiesOf, inputOf } from './judge.mjs';
+import { OTHER_CAPABILITIES, capabilitiesOf, inputOf } from './judge.mjs';
+import { legacyLoads, legacyTests } from './legacy.mjs';
 import { progress } from './progress.mjs';
 import { COLUMNS, FIXTURES, csvCell, recordName, recorded } from './recorded.mjs';
 import { formHash, kernelForm, ourForm } from './xlated.mjs';
@@ -26,6 +30,7 @@ const MODES = ['privileged', 'unprivileged'];
 
 const { values: options } = parseArgs({
   options: {
+    only: { type: 'string', default: '' },
     answers: { type: 'string' },
     machines: { type: 'string', default: '2' },
     limit: { type: 'string', default: '3600' },
@@ -35,9 +40,15 @@ const { values: options } = parseArgs({
 const beeyard = await openBeeyard();
 const folder = await compiledSelftests();
 const rows = Object.fromEntries(MODES.map((mode) => [mode, recorded(mode)]));
-const groups = readdirSync(folder)
-  .filter((file) => file.endsWith('.o'))
-  .flatMap((file) => MODES.map((mode) => questionsOf(file, mode)))
+const only = new RegExp(options.only);
+const objects = readdirSync(folder).filter(
+  (file) => file.endsWith('.o') && !OTHER_CAPABILITIES.has(file),
+);
+const groups = [
+  ...objects.flatMap((file) => MODES.map((mode) => questionsOf(file, mode))),
+  ...tableQuestions(),
+]
+  .map((group) => group.filter(({ name }) => only.test(name)))
   .filter((group) => group.length > 0);
 const answers = options.answers && existsSync(options.answers) ? readAnswers() : await ask();
 compareAll();
@@ -57,6 +68,18 @@ function questionsOf(file, mode) {
       throw error;
     }
   });
+}
+
+/** One group each: their maps are of many kinds. */
+function tableQuestions() {
+  return legacyLoads(beeyard, legacyTests())
+    .filter(({ input, capabilities }) => isAccepted(input, capabilities))
+    .map((question) => [question]);
+}
+
+function isAccepted(input, capabilities) {
+  const { ok, stats } = beeyard.verify(input, beeyard.profile, { capabilities });
+  return ok && stats.processed <= LONGEST;
 }
 
 function readUnits(file, own) {
@@ -91,14 +114,14 @@ async function ask() {
 function compareAll() {
   let equal = 0;
   const asked = groups.flat().filter(({ name }) => answers.has(name));
-  for (const { name, unit, input } of asked) {
-    const capabilities = capabilitiesOf(unit.file, unit.mode);
+  for (const { name, unit, input, ...question } of asked) {
+    const capabilities = question.capabilities ?? capabilitiesOf(unit.file, unit.mode);
     const { xlated } = beeyard.verify(input, beeyard.profile, { capabilities, xlated: true });
     const form = xlated && ourForm(beeyard, xlated);
     const theirs = xlated && kernelForm(beeyard, answers.get(name), xlated);
     if (xlated && form === theirs) equal++;
     else process.stdout.write(`${name}: ${xlated ? firstDifference(form, theirs) : 'rejected'}\n`);
-    if (theirs) unit.row.xlated = formHash(theirs);
+    if (theirs && unit) unit.row.xlated = formHash(theirs);
   }
   process.stdout.write(`${equal} of ${asked.length} programs are equal\n`);
 }

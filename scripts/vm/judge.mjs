@@ -1,19 +1,21 @@
 /** Holds our answers to a question against the kernel's. */
 import { compareLogs } from '../corpus/diff.mjs';
 import { normalized } from '../corpus/normal.mjs';
+import { formHash, kernelForm, ourForm } from '../corpus/xlated.mjs';
 import { kernelContents } from './contents.mjs';
 import { returnValueOf } from './load-commands.mjs';
 import { lastWords } from './verdicts.mjs';
 import { ENGINES, ourRuns, ourVerdict } from './ours.mjs';
 
 /** The aspects of a question, as the table counts them. */
-export const ASPECTS = ['verdict', 'statistics', 'log', 'runs', 'maps'];
+export const ASPECTS = ['verdict', 'statistics', 'log', 'xlated', 'runs', 'maps'];
 
 const statisticsLine = (log) => /^processed \d+ insns .*$/m.exec(log)?.[0] ?? '';
 
-/** What the kernel said: `{ errno, log, runs, maps }`. */
-export function kernelAnswers({ commands }, answers) {
+/** What the kernel said: `{ errno, log, xlated, runs, maps }`. */
+export function kernelAnswers({ commands }, answers, symbols) {
   const { result, buffers } = answers.get(commands.load);
+  const info = answers.get(commands.info);
   const runs = commands.runs?.map((command) => runText(answers.get(command)));
   const maps = commands.maps?.map(({ spec, commands: asked }) => [
     spec.name,
@@ -25,6 +27,7 @@ export function kernelAnswers({ commands }, answers) {
   return {
     errno: result < 0 ? -result : 0,
     log: buffers[0].toString('latin1') || failedMaps(commands, answers),
+    xlated: info.result === 0 ? symbols.read(info.data) : undefined,
     runs,
     maps: maps && Object.fromEntries(maps),
   };
@@ -49,7 +52,7 @@ function runText({ result, attr, buffers }) {
  */
 export async function judge(beeyard, question, kernel, packets) {
   const ours = ourVerdict(beeyard, question);
-  const checks = loadChecks(ours, kernel);
+  const checks = [...loadChecks(ours, kernel), ...xlatedChecks(beeyard, ours, kernel)];
   let refusal;
   for (const engine of kernel.runs && kernel.errno === 0 && ours.errno === 0 ? ENGINES : []) {
     const run = await ourRuns(beeyard, question, packets, engine);
@@ -71,6 +74,15 @@ function loadChecks(ours, kernel) {
     check('statistics', 'statistics', ...figures, (a, b) => [`${a}`, `kernel: ${b}`]),
     check('log', 'log', ourText, theirText, () => [compareLogs(ours.log, kernel.log)]),
   ];
+}
+
+/** The rewritten program; `hash` is what a test without a machine compares. */
+function xlatedChecks(beeyard, { xlated }, { xlated: answer }) {
+  if (!xlated || !answer) return [];
+  const mine = ourForm(beeyard, xlated);
+  const theirs = kernelForm(beeyard, answer, xlated);
+  const differs = () => [firstDifference(mine.split('\n'), theirs.split('\n'))];
+  return [{ ...check('xlated', 'xlated', mine, theirs, differs), hash: formHash(theirs) }];
 }
 
 function runChecks(ours, kernel, engine, packets) {

@@ -273,6 +273,7 @@ export function runs(type, usual) {
     },
     { name: 'batches', steps: batches },
     ...accessRuns({ update, lookup, next, take, remove, freeze }, usual, { a, v, w, batches }),
+    ...(usual.flags === ZERO_SEED && !usual.inner ? [4, 8, 13, 16, 40].map(orderOfMany) : []),
     ...(LOCKABLE.has(type) ? [lockRun({ update, lookup, take, freeze }, { a, b })] : []),
     ...(usual.owner || usual.holds === 'socket' || usual.holds === 'cgroup'
       ? [ownerRun({ update, lookup, next }, { a, b, v, w })]
@@ -361,6 +362,26 @@ function orderSteps(type, { keySize, owner }, value) {
     { op: 'update', key: keys[2], value, flags: 0 },
     ...all,
   ];
+}
+
+/** Where every key of many leads to, with the hash not seeded. */
+function orderOfMany(keySize) {
+  const keys = Array.from({ length: 60 }, (_, i) => {
+    const key = Buffer.alloc(keySize);
+    for (let at = 0; at < keySize; at++) key[at] = (i * 37 + at * (i % 7)) & 255;
+    return hex(key);
+  });
+  const value = hex(Buffer.alloc(8, 0x11));
+  return {
+    name: `order of ${keySize}-byte keys`,
+    changes: { keySize, maxEntries: 64 },
+    steps: [
+      ...keys.map((key) => ({ op: 'update', key, value, flags: 0 })),
+      { op: 'delete', key: keys[7] },
+      { op: 'update', key: keys[9], value, flags: 2 },
+      ...[null, ...keys].map((key) => ({ op: 'next', key })),
+    ],
+  };
 }
 
 /** More than max_entries. */

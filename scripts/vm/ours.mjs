@@ -7,11 +7,11 @@ export const ENGINES = ['wasm', 'interpreter'];
 
 export const capabilities = (unprivileged) => (unprivileged ? NONE : ALL);
 
-/** `{ errno, log }`; errno 0: it loads. */
+/** `{ errno, log, xlated }`; errno 0: it loads. */
 export function ourVerdict({ verify, profile }, { input, logLevel, unprivileged }) {
-  const options = { logLevel, capabilities: capabilities(unprivileged) };
-  const { errno, log } = verify(input, profile, options);
-  return { errno: -errno, log };
+  const options = { logLevel, capabilities: capabilities(unprivileged), xlated: true };
+  const { errno, log, xlated } = verify(input, profile, options);
+  return { errno: -errno, log, xlated };
 }
 
 /**

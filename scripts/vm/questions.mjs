@@ -7,6 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import { basename } from 'node:path';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
+import { contextPrograms } from './context-programs.mjs';
+import { instructionPrograms } from './instruction-programs.mjs';
+import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
   createMap,
@@ -75,6 +78,24 @@ export function questionsOf(beeyard, source, most = MOST_ASKED) {
   });
 }
 
+/** `{ name, input }` of each; `beeyard` has what the two files ask for. */
+export function generatedPrograms(beeyard) {
+  return [...contextPrograms(beeyard), ...instructionPrograms(beeyard)];
+}
+
+/** Programs of no object: every access to contexts that is allowed, instructions of all kinds. */
+export function generatedQuestions(beeyard) {
+  return generatedPrograms(beeyard).map(({ name, input }) => ({
+    file: name.split(':')[0],
+    name,
+    input,
+    program: { name, type: '' },
+    object: { maps: [] },
+    unprivileged: false,
+    logLevel: STATS | LEVEL1,
+  }));
+}
+
 /** Instructions it takes the verifier, counted up to one more than `most`. */
 function workOf({ verify, profile }, input, allowed, most) {
   let count = 0;
@@ -95,6 +116,7 @@ function workOf({ verify, profile }, input, allowed, most) {
 /** Adds the commands of questions about one object to a plan, and notes in each which they are. */
 export function ask(plan, beeyard, questions, packets) {
   const asked = questions.filter(({ input }) => input);
+  askForSymbols(plan);
   askTogether(plan, asked, (question, btf) => askOne(plan, beeyard, question, asked, btf, packets));
 }
 
@@ -134,7 +156,8 @@ class Setup {
 }
 
 /** Names of the input's maps, in their order. */
-function mapNames({ relocateProgram, profile }, { object, program }) {
+function mapNames({ relocateProgram, profile }, { object, program, input }) {
+  if (program.type === '') return input.maps.map(({ name }) => name);
   const { relocations } = relocateProgram(object, program, profile);
   const ordered = relocations.toSorted((a, b) => a.insn - b.insn);
   return [...new Set(ordered.map(({ map }) => map))];
@@ -144,13 +167,14 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
   const setup = new Setup(plan, beeyard, asked, btf);
   const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
   const created = setup.maps;
-  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created };
+  const info = askForXlated(plan, load, question.unprivileged);
+  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created, info };
   fillSlots(setup, question);
   const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
   const maps = question.object.maps
     .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
     .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
-  return { load, created, runs, maps };
+  return { load, created, info, runs, maps };
 }
 
 /** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */

@@ -1,5 +1,5 @@
 /** The table of `npm run test:vm`, its list of known differences, and what it leaves in a folder. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../lib.mjs';
 import { ASPECTS } from './judge.mjs';
@@ -25,6 +25,19 @@ export function applyKnown(results) {
     }
   }
   return Object.keys(known).filter((name) => !asked.has(name));
+}
+
+const XLATED = join(root, 'tests/fixtures/kernel/xlated.json');
+
+/** Notes what the kernel made of programs: a hash of each (see scripts/corpus/xlated.mjs). */
+export function recordXlated(results) {
+  const known = existsSync(XLATED) ? JSON.parse(readFileSync(XLATED, 'utf8')) : {};
+  for (const { question, checks } of results) {
+    const hash = checks.find((check) => check.hash)?.hash;
+    if (hash) known[question.name] = hash;
+  }
+  const sorted = Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(XLATED, `${JSON.stringify(Object.fromEntries(sorted), null, 1)}\n`);
 }
 
 /** Rows by object: how many of each aspect hold. */

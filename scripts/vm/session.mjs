@@ -57,5 +57,8 @@ async function runTwice(plan, given, limits) {
   return first.last < 0 && first.seconds < limits.seconds ? runPlan(plan, given, limits) : first;
 }
 
-const commandsOf = ({ load, created, runs = [], maps = [] }) =>
-  new Set([load, ...created.values(), ...runs, ...maps.flatMap(({ commands }) => commands)]);
+const commandsOf = ({ load, created, info, runs = [], maps = [] }) => {
+  const first = info === undefined ? [load] : [load, info];
+  const contents = maps.flatMap(({ commands }) => commands);
+  return new Set([...first, ...created.values(), ...runs, ...contents]);
+};

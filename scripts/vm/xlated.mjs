@@ -10,43 +10,70 @@ const CALL = 0x85;
 const INSN = 8;
 const LINE_RECORD = 16;
 
+/** Asks for what became of the program that the command `load` loads. */
+export function askForXlated(plan, load, unprivileged) {
+  // Instructions are shown to those only who may load programs.
+  plan.privileged(true);
+  const info = plan.xlated(load);
+  plan.privileged(!unprivileged);
+  return info;
+}
+
+const asking = new WeakSet();
+
+/** Asks for the kernel's symbols, once a plan. */
+export function askForSymbols(plan) {
+  if (!asking.has(plan)) plan.file('/proc/kallsyms');
+  asking.add(plan);
+}
+
+/** Names of the kernel's functions by their distance from where calls count, once they are known. */
+export class Symbols {
+  #names;
+
+  /** Takes every answer of a machine; they come before those of the programs. */
+  given = (_, answer) => {
+    if (!this.#names && answer.data?.includes(' T __bpf_call_base')) {
+      this.#names = readSymbols(answer.data);
+    }
+  };
+
+  /**
+   * What the kernel made of a program: `{ insns, maps, functions, lines, calls }`: wire format in
+   * base64; ids of maps; where functions and lines start; the kernel functions that calls go to,
+   * all names each has, by instruction.
+   */
+  read(data) {
+    return readAnswer(data, this.#names);
+  }
+}
+
 /**
  * Asks about `groups` of questions (`{ name, input, unprivileged }`, by object). Resolves to
- * `{ answers, troubles }`: by name what the kernel made of each program it accepted:
- * `{ insns, maps, functions, lines, calls }`: wire format in base64; ids of maps; where functions and
- * lines start; the kernel functions that calls go to, all names each has, by instruction.
+ * `{ answers, troubles }`: by name what the kernel made of each program it accepted (`Symbols.read`).
  */
 export async function askXlated(groups, limits, step) {
-  const found = new Map();
-  let symbols;
+  const answers = new Map();
+  const symbols = new Symbols();
   const troubles = await askMachines(groups, {
     ...limits,
     ask(plan, questions) {
       const asked = questions.filter(({ input }) => input && !notPlanned(input));
       if (asked.length === 0) return;
-      const file = plan.file('/proc/kallsyms');
+      askForSymbols(plan);
       askTogether(plan, asked, ({ input, unprivileged }, btf) => {
         const created = input.maps.map((map) => createMap(plan, map, btf));
         const load = loadProgram(plan, input, created, btf, { logLevel: 0, logSize: 0 });
-        // Instructions are shown to those only who may load programs.
-        plan.privileged(true);
-        const info = plan.xlated(load);
-        plan.privileged(!unprivileged);
-        return { load, created: new Map(), runs: [info], info, file };
+        return { load, created: new Map(), info: askForXlated(plan, load, unprivileged) };
       });
     },
-    answered(question, answers) {
+    answered(question, given) {
       step(question.name);
-      const { result, data } = answers.get(question.commands.info);
-      if (result === 0) found.set(question.name, { data: Buffer.from(data), question });
+      const { result, data } = given.get(question.commands.info);
+      if (result === 0) answers.set(question.name, symbols.read(data));
     },
-    given(command, answer) {
-      if (!symbols && answer.data?.includes(' T __bpf_call_base'))
-        symbols = readSymbols(answer.data);
-    },
+    given: symbols.given,
   });
-  const answers = new Map();
-  for (const [name, { data }] of found) answers.set(name, readAnswer(data, symbols));
   return { answers, troubles };
 }
 

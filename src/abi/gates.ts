@@ -43,6 +43,8 @@ const SINCE = {
   returnRanges: '6.8',
   /** That a size may be 0 has words of its own. */
   zeroSizeWords: '6.8',
+  /** How accepted programs are rewritten is known. */
+  rewriting: '6.12',
   /** BPF_F_TEST_REG_INVARIANTS */
   registerInvariants: '6.8',
 } as const;

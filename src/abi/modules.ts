@@ -3,10 +3,8 @@ import { KernelError } from '../base/index.ts';
 import { openBtf } from '../btf/index.ts';
 import type { Btf, BtfKind } from '../btf/index.ts';
 import { enums } from './generated/6.12/enums.ts';
-import { type RawKfuncSet, rawKfuncSets } from './generated/6.12/kfuncs.ts';
-import type { CallContract } from './calls/contract.ts';
-import { type KfuncDef, kfuncsByName, kfuncsIn } from './calls/kfunc-sets.ts';
-import { kfuncContract } from './calls/kfuncs.ts';
+import type { RawKfuncSet } from './generated/6.12/kfuncs.ts';
+import { type KfuncDef, kfuncsIn } from './calls/kfunc-sets.ts';
 
 /** Masks that say which operation may call which kernel function (enum scx_kf_mask). */
 export interface OperationMasks {
@@ -89,19 +87,6 @@ export function moduleKfuncsOf(
   attachType = 0,
 ): ReadonlyMap<number, KfuncDef> {
   return kfuncsIn(module.kfuncs, programType, attachType);
-}
-
-/** The contract of a kernel function by its id in the BTF of the kernel or of a module. */
-export function kfuncById(
-  kernel: KernelTypes,
-  id: number,
-  moduleName?: string,
-): CallContract | undefined {
-  const module = kernel.modules.find(({ name }) => name === moduleName);
-  const byName = kfuncsByName(module ? module.kfuncs : rawKfuncSets);
-  const btf = module?.btf() ?? kernel.btf();
-  const def = id < btf.count ? byName.get(btf.type(id).name) : undefined;
-  return def?.id === id ? kfuncContract(btf, def, module?.name) : undefined;
 }
 
 /** A type of the kernel or of a module. */

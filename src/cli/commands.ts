@@ -115,6 +115,7 @@ export const COMMANDS: readonly CommandDef[] = [
       portable: { type: 'boolean', help: 'refuse what Linux does not have (our extensions)' },
       csv: { type: 'boolean', help: "comma-separated, veristat's columns" },
       explain: { type: 'boolean', help: 'say in plain words what is wrong and what would help' },
+      sarif: { type: 'boolean', help: 'SARIF 2.1.0, for code scanning' },
       counterexample: {
         type: 'boolean',
         help: 'search an input that really goes wrong (xdp and tc programs); implies --explain',
@@ -136,6 +137,7 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify firewall.bpf.o', 'every program of the object'],
       ['beeyard verify x.bpf.o --prog drop --log-level 2', 'with the state at each instruction'],
       ['beeyard verify x.bpf.o --explain', 'rejections in plain words'],
+      ['beeyard verify *.bpf.o --sarif > bpf.sarif', 'rejections for code scanning'],
       ['beeyard verify x.bpf.o --counterexample --out bad.pcap', 'and the packet that shows it'],
       ['beeyard verify x.bpf.o --prog drop --profile', 'where a million instructions go'],
       [
@@ -145,6 +147,24 @@ export const COMMANDS: readonly CommandDef[] = [
       ['beeyard verify *.bpf.o --csv > now.csv', 'figures for veristat --compare'],
     ],
     load: () => import('./verify.ts'),
+  },
+  {
+    path: ['explain'],
+    summary: "explain a kernel's verifier log, without the object",
+    operands: 'LOG...',
+    count: [1, 100],
+    options: {},
+    details:
+      'Reads a log as it was pasted or written by a loader (libbpf, cilium/ebpf, bcc, aya, ' +
+      'systemd; kernels 5.x to 7.x), with time stamps and other words around it, cut at either ' +
+      'end, and says in plain words what is wrong, where, how it came to that and what would ' +
+      'help. Also tells loads apart that failed before the verifier. - is standard input. Ends ' +
+      'with 1 if the program was rejected, with 3 if nothing was recognised.',
+    examples: [
+      ['beeyard explain verifier.log', 'a file'],
+      ['bpftool prog load x.bpf.o /sys/fs/bpf/x 2>&1 | beeyard explain -', 'what a loader says'],
+    ],
+    load: () => import('./explain.ts'),
   },
   {
     path: ['matrix'],

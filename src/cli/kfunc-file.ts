@@ -1,7 +1,8 @@
 /** Kernel functions of one's own from a module of JavaScript. */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { kfuncSpelling, type OwnKfunc } from '../abi/index.ts';
+import { kfunc, kfuncSpelling, type OwnKfunc } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
 
@@ -21,9 +22,20 @@ export async function kfuncsOf(file: string, io: CliIo): Promise<OwnKfunc[]> {
   }
   const found = Object.values(exports).flat().filter(isKfunc);
   if (found.length === 0) throw usageError(`${file} exports nothing that kfunc() made`);
-  return found;
+  return found.map((own) => checked(own, file));
+}
+
+/** What was not made by kfunc() is looked at as if it was. */
+function checked(own: OwnKfunc, file: string): OwnKfunc {
+  try {
+    return { ...kfunc(own.name, { args: own.args, ...(own.ret && { ret: own.ret }) }), ...own };
+  } catch (error) {
+    if (error instanceof KernelError) throw new CliError(EXIT.finding, `${file}: ${error.message}`);
+    throw error;
+  }
 }
 
 function isKfunc(value: unknown): value is OwnKfunc {
-  return typeof value === 'object' && value !== null && 'name' in value && 'args' in value;
+  if (typeof value !== 'object' || value === null) return false;
+  return 'name' in value && 'args' in value && Array.isArray(value.args);
 }

@@ -22,6 +22,7 @@ import { kernelWithKfuncs } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { writeCsv, writeJson, writeText } from './verify-report.ts';
+import { writeSarif } from './verify-sarif.ts';
 
 /** What came of one program. */
 export interface VerifiedProgram {
@@ -65,7 +66,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     logLevel: call.count('log-level', 0, 0, 7),
     capabilities: capabilitiesOf(call),
     portable: call.flag('portable'),
-    explain: call.flag('explain') || call.flag('counterexample'),
+    explain: ['explain', 'counterexample', 'sarif'].some((one) => call.flag(one)),
     counterexample: call.flag('counterexample'),
     profile: call.flag('profile'),
     strictOps: call.flag('strict-ops'),
@@ -79,7 +80,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     programs.push(settings.counterexample ? await withInput(one, object) : one);
   }
   await writeFound(programs, call.text('out'), io);
-  if (call.json) writeJson(programs, io, call.flag('pretty'));
+  if (call.flag('sarif')) writeSarif(programs, io, call.flag('pretty'));
+  else if (call.json) writeJson(programs, io, call.flag('pretty'));
   else if (call.flag('csv')) writeCsv(programs, io);
   else writeText(programs, io, settings.logLevel > 0);
   return exitCode(programs, io);

@@ -30,6 +30,10 @@ export function withKfuncs(
     const text = 'kernel functions of your own need a machine that verifies programs';
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+  for (const { name } of kfuncs) {
+    if (kernel.btf().find('func', name) === undefined) continue;
+    throw new KernelError('EEXIST', 17, `kfunc '${name}': the kernel has one of that name`);
+  }
   return withModules(kernel, [kfuncModule(kernel.btf(), kfuncs, MODULE)]);
 }
 
@@ -108,8 +112,7 @@ function giveBack(call: HostCall, own: OwnKfunc, result: KfuncResult): void {
   if (!own.ret || result === undefined || result === null) return;
   if (typeof result === 'object') call.returnU64(BigInt(result.address));
   else if ('ptr' in own.ret) throw wrongResult(own, 'an object or null');
-  else if (typeof result === 'bigint') call.returnU64(result);
-  else call.returnInt(Number(result));
+  else call.returnU64(BigInt(result));
 }
 
 function wrongResult(own: OwnKfunc, wanted: string): KernelError {

@@ -107,7 +107,10 @@ export interface VerifyOptions {
   readonly strictOps?: boolean;
   /** Collect `facts.insns`: costs time and 400 bytes an instruction. Default: no. */
   readonly facts?: boolean;
-  /** Rewrite the program, if it is accepted, as Linux does: see `Xlated`. Default: no. */
+  /**
+   * Rewrite the program, if it is accepted, as Linux does: see `Xlated`. Of 6.12 only. Default: no.
+   * `verify` then throws KernelError where the profile has not the types to tell how (a slim one).
+   */
   readonly xlated?: boolean;
   /** Sees the walk as it happens. */
   readonly observer?: VerifierObserver;

@@ -107,7 +107,9 @@ export function verify(
       pointerType: env.aux.pointerType,
       ...(collector ? { insns: insnFacts(env, collector) } : {}),
     },
-    ...(options.xlated && !rejection && !isCut ? { xlated: rewriteProgram(env) } : {}),
+    ...(options.xlated && profile.gates.rewriting && !rejection && !isCut
+      ? { xlated: rewriteProgram(env) }
+      : {}),
   };
 }
 

@@ -132,6 +132,11 @@ describe('kfunc', () => {
     ],
     ['a program type', () => withOwn(kfunc('f', { programs: ['xpd'] })), "no programs 'xpd'"],
     ['a struct', () => withOwn(kfunc('f', { args: [{ ptr: 'nowhere' }] })), 'struct nowhere'],
+    ['a number there is not', () => kfunc('f', { args: [{ int: 'u24' as 'u8' }] }), "'u24'"],
+    ['a result there is not', () => kfunc('f', { ret: { int: 'u24' as 'u8' } }), 'to return'],
+    ['no kind', () => kfunc('f', { args: [{} as { string: true }] }), 'one of int, ptr'],
+    ['a size of none', () => kfunc('f', { args: [{ buf: true, size: 0 }] }), 'a size of 0'],
+    ['the same twice', () => withOwn(kfunc('f'), kfunc('f')), "'f' is there twice"],
     [
       "a struct of the kernel's",
       () => withOwn(kfunc('f', { args: [{ ptr: 'bucket' }], structs: { bucket: { a: 'u8' } } })),

@@ -144,6 +144,22 @@ describe.each(variants)('$name', (variant) => {
       expect(drain(lab, map)[0]).toBe(0n);
     });
 
+    it('wakes writers when it has taken something, unless told otherwise', () => {
+      const [lab, map] = fresh();
+      const wakeups = () =>
+        (lab.runtime.exports['user_ringbuf_wakeups'] as (map: number) => number)(map.address);
+      drain(lab, map);
+      expect(wakeups()).toBe(0);
+      drain(lab, map, 2);
+      expect(wakeups()).toBe(1);
+      put(lab, map, 1);
+      drain(lab, map, 1);
+      expect(wakeups()).toBe(1);
+      put(lab, map, 1);
+      drain(lab, map);
+      expect(wakeups()).toBe(2);
+    });
+
     it('refuses unknown flags and other maps', () => {
       const [lab, map] = fresh();
       expect(drain(lab, map, 4)[0]).toBe(-22n);

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { loadKernelProfile } from '../../src/abi/index.ts';
 import { parseBtf } from '../../src/btf/index.ts';
 import { parseObject, relocateProgram } from '../../src/object/index.ts';
-import { verifierInput, verify } from '../../src/verifier/index.ts';
+import { decodeCode } from '../../src/isa/index.ts';
+import { verifierInput, verify, type Xlated } from '../../src/verifier/index.ts';
 import { createMachine } from '../../src/index.ts';
 import { btfBytes } from '../../scripts/vm/btf-bytes.mjs';
 import { judge } from '../../scripts/vm/judge.mjs';
@@ -122,7 +123,8 @@ describe('a plan', () => {
 });
 
 describe('a kernel that says', () => {
-  const beeyard = { relocateProgram, verify, verifierInput, createMachine, parseObject, profile };
+  const built = { relocateProgram, verify, verifierInput, createMachine, parseObject, profile };
+  const beeyard = { ...built, decodeCode };
   const packets = testPackets();
   const plan = new Plan();
   const [question] = questionsOf(beeyard, {
@@ -133,9 +135,27 @@ describe('a kernel that says', () => {
   });
   ask(plan, beeyard, [question], packets);
 
+  /** Ids of maps begin at 70. */
+  const asKernelShows = ({ insns, maps, subprograms, lines, calls }: Xlated) => {
+    const shown = Buffer.from(insns);
+    for (let at = 0; at < shown.length; at += 8) {
+      const namesMap = shown[at] === 0x18 && [1, 2].includes(shown[at + 1]! >> 4);
+      if (namesMap) shown.writeInt32LE(69 + shown.readInt32LE(at + 4), at + 4);
+    }
+    return {
+      insns: shown.toString('base64'),
+      maps: maps.map((_, i) => 70 + i),
+      functions: subprograms.map(({ start }) => start),
+      lines: lines.map(({ insn }) => insn),
+      calls: Object.fromEntries([...calls].map(([insn, name]) => [insn, ['other_name', name]])),
+    };
+  };
+
   const differences = async (change: (kernel: Record<string, unknown>) => void) => {
+    const ours = ourVerdict(beeyard, question);
     const kernel = {
-      ...ourVerdict(beeyard, question),
+      ...ours,
+      xlated: asKernelShows(ours.xlated),
       ...(await ourRuns(beeyard, question, packets, 'wasm')),
     };
     change(kernel);
@@ -160,6 +180,14 @@ describe('a kernel that says', () => {
     expect(await differences((one) => ((one.runs as string[])[3] = 'errno 1'))).toEqual([
       'runs wasm',
       'runs interpreter',
+    ]);
+    const another = (one: Record<string, unknown>) => {
+      const shown = one.xlated as { lines: number[]; insns: string };
+      shown.insns = `${shown.insns.slice(0, 5)}B${shown.insns.slice(6)}`;
+    };
+    expect(await differences(another)).toEqual(['xlated']);
+    expect(await differences((one) => (one.xlated as { lines: number[] }).lines.pop())).toEqual([
+      'xlated',
     ]);
     const [map] = question.commands.maps;
     const { name } = map.spec;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createMachine } from '../../src/index.ts';
+import { createMachine, loadKernelProfile } from '../../src/index.ts';
 import { packet } from './helpers.ts';
 
 const object = new Uint8Array(readFileSync(join(import.meta.dirname, 'programs', 'kfuncs.bpf.o')));
@@ -41,6 +41,14 @@ describe.each(['wasm', 'interpreter'] as const)('kernel functions on %s', (engin
     expect(BigInt.asIntN(64, none!)).toBe(-22n);
     expect(BigInt.asIntN(64, nowhere!)).toBe(-14n);
     expect(BigInt.asIntN(64, large!)).toBe(-7n);
+  });
+
+  it('has them with the slim types of browsers', async () => {
+    const kernel = await loadKernelProfile({ types: 'slim' });
+    using host = await createMachine({ engine, kernel });
+    const { programs, refused } = await host.load(object);
+    expect(refused.get('nested')?.message).toBeUndefined();
+    expect(programs['nested']!.run({ data: packet(64) }).verdict).toBe('pass');
   });
 
   it('hides what it does not have', async () => {

@@ -28,7 +28,7 @@ const CASES = [
   ['map_without_null_check', 'mem.invalid_access', /R0 may be NULL/, 1],
   ['index_too_large', 'mem.max_outside', /reach byte 128 .* 64 bytes.* at most 60/, 4],
   ['reference_leaked', 'subprog.reference_leak', /is not released on this path/, 3],
-  ['context_written', 'context.invalid_access', /4 bytes at offset 100 of its context/, 0],
+  ['context_written', 'context.invalid_access', /has 24 bytes: offset 100 is behind it/, 0],
   ['number_as_pointer', 'mem.invalid_access', /R1 is used as a pointer.*plain number/, 1],
   ['endless', 'prune.infinite_loop', /may never end/, 0],
   ['return_out_of_range', 'return.out_of_range', /0 to 3/, 2],

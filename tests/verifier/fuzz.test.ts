@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Code, encodeCode, INSN_TABLE } from '../../src/isa/index.ts';
-import { verify } from '../../src/verifier/index.ts';
+import { Code, decodeCode, encodeCode, INSN_TABLE } from '../../src/isa/index.ts';
+import { verify, type Xlated } from '../../src/verifier/index.ts';
 import { inputOf, PRIVILEGED, profile, UNPRIVILEGED } from './programs.ts';
 
 /** Random numbers that are the same in every run (xorshift). */
@@ -77,12 +77,25 @@ function sensibleInsn(code: Code, i: number, end: number, random: Random): void 
 function verdictOf(code: Code, random: Random): string {
   const flags = [0, 1, 128][random(3)]!;
   const input = inputOf('exit', { insns: encodeCode(code), flags, type: pick(random, [1, 6]) });
-  const { ok, reason, errnoName } = verify(input, profile, {
+  const { ok, reason, errnoName, xlated } = verify(input, profile, {
     capabilities: random(3) ? PRIVILEGED : UNPRIVILEGED,
     logLevel: random(8) ? 0 : 1,
     stateMemory: 1 << 26,
+    xlated: true,
   });
+  expect(xlated !== undefined).toBe(ok);
+  if (xlated) expect(strayJumps(xlated)).toEqual([]);
   return ok ? 'ok' : (reason?.code ?? errnoName);
+}
+
+/** Jumps of a rewritten program that leave it. */
+function strayJumps({ insns }: Xlated): number[] {
+  const { op, off, length } = decodeCode(insns);
+  const isJump = (code: number) => [5, 6].includes(code & 7) && ![0x80, 0x90].includes(code & 0xf0);
+  return Array.from(op.keys()).filter((i) => {
+    const target = i + 1 + off[i]!;
+    return isJump(op[i]!) && (target < 0 || target >= length);
+  });
 }
 
 describe('any bytes', () => {

@@ -83,6 +83,7 @@ describe('strict struct_ops', () => {
   it('explains where the function may be called', () => {
     const why = explain(inputOf('bad_enqueue'), kernel, { strictOps: true })!;
     expect(why.code).toBe('extension.kfunc_not_allowed');
+    expect(why.cause).toBe('kfunc-not-allowed');
     expect(why.at.line?.text).toContain('scx_bpf_consume(QUEUE)');
     expect(why.advice[0]).toBe('Call it in sched_ext_ops.dispatch.');
   });

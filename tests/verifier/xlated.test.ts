@@ -1,6 +1,6 @@
 /** Programs as Linux rewrites them after the walk. */
 import { describe, expect, it } from 'vitest';
-import { enums, loadKernelProfile } from '../../src/abi/index.ts';
+import { enums, loadKernelProfile, loadTargetKernel } from '../../src/abi/index.ts';
 import {
   assemble,
   BPF_PSEUDO_MAP_FD,
@@ -25,6 +25,8 @@ const ARRAY: VerifierMap = {
   keyTypeId: 0,
   valueTypeId: 0,
 };
+
+const OPTIONS = { xlated: true };
 
 function input(text: string, rest: Partial<VerifierInput> = {}): VerifierInput {
   return {
@@ -88,6 +90,19 @@ describe('a rewritten program', () => {
     expect(text[3]).toBe('r0 = *(u64 *)(r1 +16)');
     expect(text[4]).toMatch(/^r0 = \*\(u32 \*\)\(r0 \+\d+\)$/);
     expect([...xlated.origin]).toEqual([0, 0, 0, 1, 1, 2]);
+  });
+
+  it('is the same by the slim types, where those tell', async () => {
+    const slim = await loadKernelProfile({ types: 'slim' });
+    const text = 'r0 = *(u32 *)(r1 + 48)\nr2 = *(u16 *)(r1 + 20)\nexit';
+    const [one, other] = [profile, slim].map((kernel) => verify(input(text), kernel, OPTIONS));
+    expect(one!.xlated!.insns).toEqual(other!.xlated!.insns);
+    expect(() => verify(input('call 8\nexit'), slim, OPTIONS)).toThrow(/no pcpu_hot/);
+  });
+
+  it('is not made by the rules of other kernels', async () => {
+    const older = await loadTargetKernel('6.1');
+    expect(verify(input('r0 = 0\nexit'), older, OPTIONS)).not.toHaveProperty('xlated');
   });
 
   it('gets its own copy of the packet before it writes to it', () => {

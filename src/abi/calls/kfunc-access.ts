@@ -1,6 +1,5 @@
 /** Every kernel function seen from one place: may a program there call it, and if not, why. */
 import type { RawKfuncSet } from '../generated/6.12/kfuncs.ts';
-import { rawKfuncSets } from '../generated/6.12/kfuncs.ts';
 import type { KernelModule } from '../modules.ts';
 import { attachTypeName, programTypeName } from '../names.ts';
 import type { KernelProfile } from '../profile.ts';
@@ -15,10 +14,12 @@ import { enums } from '../generated/6.12/enums.ts';
 import type { CallContract } from './contract.ts';
 import {
   definitions,
+  hooksOf,
   isRegistered,
   type KfuncDef,
   kfuncFilter,
   kfuncFlags,
+  kfuncsByName,
   passesFilter,
 } from './kfunc-sets.ts';
 import { isKfuncAllowedHere, kfuncContract } from './kfuncs.ts';
@@ -71,12 +72,12 @@ interface Entry {
 }
 
 /** All that can be called, by any program; those in several sets as often. */
-function entriesOf({ modules }: KernelProfile): Entry[] {
+function entriesOf({ modules, tables }: KernelProfile): Entry[] {
   const of = (sets: Readonly<Record<string, RawKfuncSet>>, module: KernelModule | undefined) =>
     Object.entries(sets)
       .filter(([, set]) => !set.programs.includes('fmod_ret'))
       .flatMap(([name, set]) => definitions(name, set).map((kfunc) => ({ set, kfunc, module })));
-  return [of(rawKfuncSets, undefined), ...modules.map((it) => of(it.kfuncs, it))].flat();
+  return [of(tables.kfuncSets, undefined), ...modules.map((it) => of(it.kfuncs, it))].flat();
 }
 
 /**
@@ -100,7 +101,8 @@ export function kfuncAccess(kernel: KernelProfile, place?: KfuncPlace): KfuncAcc
 type Judgement = Pick<KfuncAccess, 'callable' | 'obstacle' | 'why'>;
 
 function accessOf(kernel: KernelProfile, entries: Entry[], place: KfuncPlace | undefined) {
-  const here = place && entries.find(({ set }) => isRegistered(set, place.type));
+  const hooks = hooksOf(kernel.tables.kfuncHooks);
+  const here = place && entries.find(({ set }) => isRegistered(set, place.type, hooks));
   const { kfunc, module } = here ?? entries[0]!;
   const programs = [...new Set(entries.flatMap(({ set }) => programWords(set)))];
   const judgement: Judgement = !place
@@ -176,4 +178,17 @@ export function kfuncFlagWords(flags: number): string[] {
   return Object.entries(kfuncFlags)
     .filter(([, bit]) => flags & bit)
     .map(([word]) => word.toLowerCase());
+}
+
+/** The contract of a kernel function by its id in the BTF of the kernel or of a module. */
+export function kfuncById(
+  kernel: KernelProfile,
+  id: number,
+  moduleName?: string,
+): CallContract | undefined {
+  const module = kernel.modules.find(({ name }) => name === moduleName);
+  const byName = kfuncsByName(module ? module.kfuncs : kernel.tables.kfuncSets);
+  const btf = module?.btf() ?? kernel.btf();
+  const def = id < btf.count ? byName.get(btf.type(id).name) : undefined;
+  return def?.id === id ? kfuncContract(btf, def, module?.name) : undefined;
 }

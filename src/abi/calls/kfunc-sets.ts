@@ -167,7 +167,8 @@ export function kfuncsOf(
 
 const hookNumbers = new WeakMap<readonly (readonly string[])[], Hooks>();
 
-function hooksOf(names: KernelTables['kfuncHooks']): Hooks {
+/** Program types that share kernel functions, of a kernel's tables. */
+export function hooksOf(names: KernelTables['kfuncHooks']): Hooks {
   if (!names) return HOOKS;
   let hooks = hookNumbers.get(names);
   if (!hooks) hookNumbers.set(names, (hooks = names.map((group) => group.map(programTypeOf))));

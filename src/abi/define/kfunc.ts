@@ -38,6 +38,9 @@ export function kfunc<const Args extends readonly KfuncArg[] = readonly []>(
   const own: OwnKfunc = { ...rest, name, args, ...(body && { body: untyped }) };
   if (!C_NAME.test(name)) refuse(name, 'the name is not one of C');
   if (own.args.length > MAX_ARGS) refuse(name, `more than ${MAX_ARGS} arguments`);
+  if (own.ret && 'int' in own.ret && !INTS.test(own.ret.int)) {
+    refuse(name, `there is no number '${own.ret.int}' to return`);
+  }
   own.args.forEach((arg, i) => checkArgument(name, own.args, arg, i));
   return own;
 }
@@ -50,7 +53,20 @@ export const isNumber = (arg: KfuncArg): arg is KfuncNumber => 'int' in arg;
 export const isObject = (arg: KfuncArg): arg is KfuncObject => 'ptr' in arg;
 export const isBuffer = (arg: KfuncArg): arg is KfuncBuffer => 'buf' in arg;
 
+const KINDS = ['int', 'ptr', 'buf', 'string'];
+const INTS = /^(bool|[us](8|16|32|64))$/;
+
+/** Definitions may come from plain JavaScript. */
+function checkKind(name: string, arg: object, index: number): void {
+  const kinds = KINDS.filter((kind) => kind in arg);
+  if (kinds.length !== 1) refuse(name, `argument ${index} is one of ${KINDS.join(', ')}`);
+  if ('int' in arg && !INTS.test(String(arg.int))) {
+    refuse(name, `argument ${index}: there is no number '${String(arg.int)}'`);
+  }
+}
+
 function checkArgument(name: string, args: readonly KfuncArg[], arg: KfuncArg, index: number) {
+  checkKind(name, arg, index);
   if (arg.name !== undefined && !C_NAME.test(arg.name)) {
     refuse(name, `argument ${index}: '${arg.name}' is no name of C`);
   }
@@ -60,6 +76,9 @@ function checkArgument(name: string, args: readonly KfuncArg[], arg: KfuncArg, i
   if (!isBuffer(arg)) return;
   if ((arg.sizeArg === undefined) === (arg.size === undefined)) {
     refuse(name, `argument ${index}: a buffer has a sizeArg or a size`);
+  }
+  if (arg.size !== undefined && !(Number.isInteger(arg.size) && arg.size > 0)) {
+    refuse(name, `argument ${index}: a size of ${arg.size}`);
   }
   if (arg.sizeArg === undefined) return;
   const size = args[arg.sizeArg];

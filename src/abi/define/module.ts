@@ -43,6 +43,9 @@ export function kfuncModule(
   const types = new ModuleTypes(base);
   const sets: Record<string, RawKfuncSet> = {};
   for (const own of kfuncs) {
+    if (Object.hasOwn(sets, `${own.name}_ids`)) {
+      throw new KernelError('EEXIST', 17, `kfunc '${own.name}' is there twice`);
+    }
     const { flags } = kfuncSpelling(own);
     sets[`${own.name}_ids`] = {
       programs: programTypesOf(own),

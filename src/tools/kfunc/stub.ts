@@ -53,6 +53,7 @@ function definition(own: OwnKfunc): string[] {
   const result = !ret ? [] : [`\treturn ${'int' in ret ? '0' : 'NULL'};`];
   return [
     ...notPortable.map((words) => `/* not in Linux 6.12: ${words} */`),
+    ...(tagOf(-1) ? [tagOf(-1).trim()] : []),
     `__bpf_kfunc ${prototypeText(own, kernelInts, tagOf)}`,
     '{',
     ...result,

@@ -1,6 +1,7 @@
 import type { CauseId } from './cause-ids.ts';
 import type { Cause } from './causes/cause.ts';
 import type { ExplainedStep } from './types.ts';
+import { isPointerText } from './value-text.ts';
 
 type Steps = readonly ExplainedStep[];
 
@@ -34,8 +35,7 @@ function lastChange(steps: Steps): ExplainedStep | undefined {
 
 /** Where what was a pointer became a number; where the number was made, if it never was one. */
 function pointerLost(steps: Steps): ExplainedStep | undefined {
-  const isNumber = (step: ExplainedStep) => /^(scalar|-?\d|0x)/.test(step.value);
-  const last = steps.findLastIndex((step) => step.value !== '' && !isNumber(step));
+  const last = steps.findLastIndex(({ value }) => isPointerText(value));
   const after = steps.slice(last + 1).find((step) => step.kind !== 'tested');
   return after ?? lastChange(steps);
 }

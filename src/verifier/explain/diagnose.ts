@@ -18,7 +18,7 @@ const MOST_WALKS = 600;
 /** Times the instructions of the rejected walk itself that may be spent. */
 const TIMES_OWN = 60;
 
-/** Cuts instead of mending: the walk itself came to an end there. */
+/** Errors of walks that were given up: nothing can be tried on them. */
 const ENDS: readonly string[] = ['E2BIG', 'ENOMEM', 'ENOSPC'];
 
 /**
@@ -44,7 +44,9 @@ export function diagnose(
   const missing = search.mend(first);
   const others = missing === STUCK ? [] : search.others();
   const { explanation } = first;
-  const fixes = fixesFor(input, profile, options);
+  // A walk that came to no end is not mended by a check.
+  const isEndless = ENDS.includes(first.result.errnoName);
+  const fixes = isEndless ? [] : fixesFor(input, profile, options);
   return { explanation, missing: missing === STUCK ? undefined : missing, others, fixes };
 }
 

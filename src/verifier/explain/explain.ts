@@ -1,5 +1,6 @@
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
+import { MASK, PTR_TO_STACK, regAt, TYPE, VALUE } from '../state/layout.ts';
 import { composeObservers } from '../observers.ts';
 import type { KernelProfile, VerifierInput, VerifyOptions, VerifyResult } from '../types.ts';
 import { verify } from '../verify.ts';
@@ -9,12 +10,12 @@ import { causeOf } from './causes.ts';
 import type { Cause } from './causes/cause.ts';
 import { checksElsewhere, lateCheck } from './checks.ts';
 import { describe, placeName } from './insn.ts';
-import { type LineageStep, lineageOf, pathSince } from './lineage.ts';
+import { branchesOf, callsOnTheWay, type LineageStep, lineageOf, pathSince } from './lineage.ts';
 import { silentExplanation } from './silent.ts';
 import { stepText } from './step-text.ts';
 import { PathRecorder, type Place, ValueRecorder } from './trace.ts';
 import type { ExplainedStep, Explanation } from './types.ts';
-import { valueText } from './value-text.ts';
+import { isPointerText, valueText } from './value-text.ts';
 
 /** A rejection with all that was seen on the way there. */
 export interface Rejected {
@@ -59,10 +60,38 @@ export function rejectedBy(
   if (!reason || !path.isStarted) return silentlyRejected(input, result, path);
   const cause = causeOf({ message: reason, env: path.env, path });
   const steps = stepsOf(cause, path);
-  const values = new ValueRecorder(wantedPlaces(cause.subject, steps, path));
+  const calls = callsOnTheWay(path, cause.since ? [] : steps);
+  const values = new ValueRecorder(wantedPlaces(cause.subject, [...steps, ...calls], path));
   if (values.isAsked) verify(input, profile, { ...quiet, observer: watch(values) });
-  const explanation = explanationOf(result, reason, cause, steps, path, values);
+  const history = withEnds(steps, calls, path, values.texts);
+  const explanation = explanationOf(result, reason, cause, history, path, values);
   return { explanation, result, path, cause, steps };
+}
+
+/**
+ * The history with the calls in it that made a number of a pointer; `texts` are the values by
+ * number of the step.
+ */
+export function withEnds(
+  steps: readonly LineageStep[],
+  calls: readonly LineageStep[],
+  path: PathRecorder,
+  texts: ReadonlyMap<number, string>,
+): LineageStep[] {
+  let before = '';
+  const all = [...steps, ...calls].sort((a, b) => a.step - b.step);
+  return all.filter((step) => {
+    const value = texts.get(path.serials[step.step]!) ?? '';
+    const isEnd = isPointerText(before) && value !== '' && isWorse(value, before);
+    before = value || before;
+    return step.kind !== 'ended' || isEnd;
+  });
+}
+
+/** A pointer became a number, or one that the kernel does not vouch for. */
+function isWorse(value: string, before: string): boolean {
+  const isUntrusted = (text: string) => text.startsWith('untrusted_');
+  return !isPointerText(value) || (isUntrusted(value) && !isUntrusted(before));
 }
 
 function silentlyRejected(
@@ -75,7 +104,7 @@ function silentlyRejected(
   return { explanation, result, path: seen, cause: undefined, steps: [] };
 }
 
-/** The explanation from its parts; of the values only the texts by number of the step are looked at. */
+/** The explanation from its parts; of the values only the texts by number of step count. */
 export function explanationOf(
   result: Pick<VerifyResult, 'insn'>,
   reason: Message,
@@ -95,13 +124,32 @@ export function explanationOf(
     cause: cause.id,
     code: reason.code,
     kernel: reason.text,
-    problem: cause.problem,
+    problem: cause.problem + endText(steps),
     at,
-    blame: describe(env, bodyOf(env, cause.blame ?? blameOf(cause, at.insn, steps))),
+    blame: describe(env, cause.blame ?? bodyOf(env, blameOf(cause, at.insn, steps))),
     subject: place && { name: placeName(place), value: values.texts.get(lastSerial(path)) ?? '' },
     steps,
-    advice: cause.advice,
+    advice: endAdvice(steps) ?? cause.advice,
   };
+}
+
+/** Since when a pointer is none any more, if a call ended it. */
+function endText(steps: readonly ExplainedStep[]): string {
+  const end = steps.findLast(({ kind }) => kind === 'ended');
+  if (!end) return '';
+  const place = end.line ? `line ${end.line.line}` : `instruction ${end.insn}`;
+  const was = isPointerText(end.value) ? 'The kernel vouched for it' : 'It was a pointer';
+  return ` ${was} until the call in ${place}.`;
+}
+
+function endAdvice(steps: readonly ExplainedStep[]): string[] | undefined {
+  const end = steps.findLastIndex(({ kind }) => kind === 'ended');
+  if (end < 0) return undefined;
+  const before = steps.slice(0, end).findLast(({ value }) => value !== '')?.value ?? '';
+  if (before.startsWith('pkt')) {
+    return ['Read `data` and `data_end` from the context again after that call, and check again.'];
+  }
+  return ['Do not use it behind that call, or get it anew: what it points to may be gone.'];
 }
 
 function explainedSteps(
@@ -176,9 +224,27 @@ export function wantedPlaces(
 }
 
 /** The history of what a cause is about. */
-export function stepsOf({ subject, since }: Cause, path: PathRecorder): LineageStep[] {
+export function stepsOf(
+  { subject, since, id }: Cause & { readonly id: CauseId },
+  path: PathRecorder,
+): LineageStep[] {
   if (since) return pathSince(path, since.insn);
   if (!subject) return [];
   const steps = lineageOf(path, subject, path.length - 1);
-  return checksElsewhere(path, steps);
+  if (NEVER_WRITTEN.includes(id) && !steps.some(({ kind }) => kind === 'lost')) {
+    return branchesOf(path);
+  }
+  return isStackAddress(path, subject) ? [] : checksElsewhere(path, steps);
+}
+
+/** What was never written has no history but the way that led past it. */
+const NEVER_WRITTEN: readonly CauseId[] = ['uninitialised-register', 'stack-uninitialised'];
+
+/** True for the address of a local variable: how that was computed tells nothing. */
+function isStackAddress(path: PathRecorder, { frame, register }: Place): boolean {
+  const words = path.last[frame];
+  if (!words || register < 0) return false;
+  const r = regAt(register);
+  const isFixed = words[r + MASK] === 0 && words[r + MASK + 1] === 0;
+  return words[r + TYPE] === PTR_TO_STACK && words[r + VALUE] === 0 && isFixed;
 }

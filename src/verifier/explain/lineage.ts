@@ -15,6 +15,7 @@ import {
   BPF_X,
   classOf,
 } from '../../isa/index.ts';
+import { isCall } from './insn.ts';
 import { ADDS_NUMBER, type PathRecorder, type Place } from './trace.ts';
 
 /** What a step did to the value that is followed back. */
@@ -40,7 +41,9 @@ export type StepKind =
   | 'passed'
   | 'returned'
   /** A call made the register unusable. */
-  | 'lost';
+  | 'lost'
+  /** A call made the pointer in it useless: what it pointed to is gone. */
+  | 'ended';
 
 /** One step in the life of a value, oldest first in a lineage. */
 export interface LineageStep {
@@ -92,6 +95,41 @@ export function pathSince(path: PathRecorder, insn: number): LineageStep[] {
     else if (isBranch(path, step)) steps.push({ ...branchStep(path, step), place });
   }
   return steps.length > MAX_LINEAGE ? [steps[0]!, ...steps.slice(1 - MAX_LINEAGE)] : steps;
+}
+
+/** Calls looked at for whether they made a pointer useless: the last ones. */
+const MAX_CALLS = 200;
+
+/** Calls on the way of a value, each of which may have ended it. */
+export function callsOnTheWay(path: PathRecorder, steps: readonly LineageStep[]): LineageStep[] {
+  const found: LineageStep[] = [];
+  let next = steps.length - 1;
+  for (let step = path.length - 2; next >= 0 && found.length < MAX_CALLS; step--) {
+    const { step: made, place } = steps[next]!;
+    if (step <= made) {
+      next--;
+      step = made;
+      continue;
+    }
+    const insn = path.insns[step]!;
+    if (isCall(path.env, insn)) found.push({ kind: 'ended', step, insn, place });
+  }
+  return found;
+}
+
+/** Branches that a path without a value to follow is told by. */
+const MAX_BRANCHES = 5;
+
+/** The last branches of the path. */
+export function branchesOf(path: PathRecorder): LineageStep[] {
+  const steps: LineageStep[] = [];
+  for (let step = path.length - 2; step >= 0 && steps.length < MAX_BRANCHES; step--) {
+    if (!isBranch(path, step)) continue;
+    const register = path.env.code.dst[path.insns[step]!]!;
+    const place = { frame: path.frames[step]!, register, slot: 0 };
+    steps.push({ ...branchStep(path, step), place });
+  }
+  return steps.reverse();
 }
 
 function isBranch(path: PathRecorder, step: number): boolean {

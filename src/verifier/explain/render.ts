@@ -3,7 +3,6 @@ import type { LineInfo } from '../types.ts';
 import type {
   Diagnosis,
   ExplainedInsn,
-  ExplainedStep,
   Explanation,
   FixPart,
   MissingFact,
@@ -28,10 +27,11 @@ export function explanationText(explanation: Explanation, width = 100): string {
     const value = `${subject.name} is ${valueText(subject.value)} here`;
     lines.push(...wrapText(value, width, DEEP, DEEP));
   }
-  if (isElsewhere(blame, at)) lines.push('', 'Look here:', ...placeLines(blame, width));
+  const isTold = explanation.steps.some(({ insn }) => insn === blame.insn);
+  if (!isTold && isElsewhere(blame, at)) lines.push('', 'Look here:', ...placeLines(blame, width));
   if (explanation.steps.length > 0) {
-    lines.push('', subject ? `How ${subject.name} came to be:` : 'How it came to that:');
-    lines.push(...historyLines(explanation.steps, width));
+    lines.push('', headOf(explanation));
+    lines.push(...historyLines(explanation, width));
   }
   if (explanation.advice.length > 0) {
     lines.push('', 'What would make it pass:');
@@ -59,7 +59,7 @@ export function diagnosisText(diagnosis: Diagnosis, width = 100): string {
 function fixLines(fix: VerifiedFix, index: number, width: number): string[] {
   const parts = [fix, ...fix.also];
   const lines = parts.flatMap((part, i) => {
-    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried: it passes): `;
+    const head = i > 0 ? '  and: ' : `Fix ${index + 1} (tried on the instructions: it passes): `;
     return [...wrapText(`${head}${part.title}`, width), ...changeLines(part)];
   });
   return lines;
@@ -93,6 +93,11 @@ function otherLines(one: Explanation, width: number): string[] {
   return wrapText(`${place}: ${problem}`, width, '  - ', '    ');
 }
 
+function headOf({ subject, steps }: Explanation): string {
+  const isWay = !subject || steps.every(({ kind }) => kind === 'tested');
+  return isWay ? 'How it came to that:' : `How ${subject.name} came to be:`;
+}
+
 /** True if another line than that of the rejected instruction is to blame. */
 function isElsewhere(blame: ExplainedInsn, at: ExplainedInsn): boolean {
   return blame.insn !== at.insn && blame.line?.line !== at.line?.line;
@@ -105,13 +110,15 @@ function placeLines(at: ExplainedInsn, width: number): string[] {
   return at.line ? [sourceLine(at.line, width), ...insn] : insn;
 }
 
-/** '  net.bpf.c:12  if (i < 10)', cut to the width. */
+/** '  net.bpf.c:12  if (i < 10)', cut to the width; old logs do not tell file and line. */
 function sourceLine({ file, line, text }: LineInfo, width: number): string {
-  const whole = `  ${baseName(file)}:${line}  ${text.trim().replace(/\s+/g, ' ')}`;
+  const place = line > 0 ? `${baseName(file)}:${line}  ` : '';
+  const whole = `  ${place}${text.trim().replace(/\s+/g, ' ')}`;
   return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
 }
 
-function historyLines(steps: readonly ExplainedStep[], width: number): string[] {
+/** The steps by source line; `>` marks the one to blame. */
+function historyLines({ steps, blame }: Explanation, width: number): string[] {
   const left = steps.length - SHOWN_STEPS;
   const shown = left > 0 ? [steps[0]!, ...steps.slice(left + 1)] : steps;
   const lines: string[] = [];
@@ -121,7 +128,7 @@ function historyLines(steps: readonly ExplainedStep[], width: number): string[] 
     const source = step.line ? sourceLine(step.line, width) : '';
     if (source && source !== last) lines.push(source);
     last = source;
-    lines.push(`    ${step.insn}: ${step.text}`);
+    lines.push(`  ${step.insn === blame.insn ? '>' : ' '} ${step.insn}: ${step.text}`);
     const value = step.value ? `: ${valueText(step.value)}` : '';
     lines.push(...wrapText(`${step.what}${value}`, width, DEEP, DEEP));
   });

@@ -32,6 +32,11 @@ export function stepText(env: VerifierEnv, step: LineageStep, refined: boolean):
     }
     case 'late':
       return `${name} is tested after the use`;
+    case 'ended': {
+      const called = calledName(env, step.insn);
+      const call = called ? `the call of ${called}()` : 'the call';
+      return `after ${call} the pointer in ${name} is no longer good`;
+    }
     case 'passed':
       return `${name} is passed to the function`;
     case 'returned':

@@ -71,7 +71,7 @@ export interface MissingFact {
   readonly needs: string;
   /** 'R2 ≤ 255'; '' if nothing is. */
   readonly known: string;
-  /** True if the whole program passes with this one fact. */
+  /** True if the whole program passes with this one fact, and there was room to find out. */
   readonly enough: boolean;
 }
 

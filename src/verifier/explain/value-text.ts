@@ -54,3 +54,8 @@ function rangeText(facts: ReadonlyMap<string, string>): string {
   if (isWide && min === DEFAULTS['smin'] && max === DEFAULTS['smax']) return '';
   return `${min} to ${max}`;
 }
+
+/** True if a value in the log's words is a pointer: no number, and not nothing. */
+export function isPointerText(text: string): boolean {
+  return text !== '' && !/^P?(scalar|-?\d|0x)/.test(text);
+}

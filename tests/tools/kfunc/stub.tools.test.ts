@@ -24,7 +24,7 @@ const twice: OwnKfunc[] = [
       { ptr: 'task_struct', release: true, name: 'b' },
     ],
     ret: { ptr: 'task_struct', acquire: true, nullable: true },
-    programs: ['syscall', 'tc'],
+    programs: ['syscall', 'tc', 'tcp_congestion_ops.init'],
   }),
   kfunc('mix', {
     args: [
@@ -109,7 +109,7 @@ describe.runIf(common && build && hasTool('gcc'))('a kernel module for Linux 6.1
 const PROGRAM = `
 #include <beeyard/bpf.h>
 #include "own.h"
-__u32 result;
+__u64 result;
 SEC("xdp") int use(struct xdp_md *ctx) {
   unsigned char bytes[4] = {1, 2, 3, 250};
   struct pair *pair = pair_new(40, 2);
@@ -141,10 +141,10 @@ describe.runIf(hasTool('clang-19'))('a header made of a definition', () => {
     }),
     kfunc('total', {
       args: [{ buf: true, sizeArg: 1 }, { int: 'u32' }, { string: true }],
-      ret: { int: 'u32' },
+      ret: { int: 'u64' },
       body: (_, bytes, size, text) => {
         seen.push(text);
-        return bytes.reduce((sum, byte) => sum + byte, size * 1000);
+        return bytes.reduce((sum, byte) => sum + byte, size * 1e9);
       },
     }),
   ];
@@ -167,7 +167,7 @@ describe.runIf(hasTool('clang-19'))('a header made of a definition', () => {
     using host = await createMachine({ engine, kfuncs });
     const { programs, globals } = await host.load(object);
     expect(programs['use']!.run({ data: new Uint8Array(64) }).verdict).toBe('pass');
-    expect(globals.get('result')).toBe(4256 + 42);
+    expect(globals.get('result')).toBe(4_000_000_256n + 42n);
     expect(seen).toEqual(['add', { left: 40, right: 2 }]);
   });
 

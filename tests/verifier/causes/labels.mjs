@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
  * @typedef {object} Label
  * @property {string} file name of the source, without `.bpf.c`
  * @property {string} program
- * @property {string} cause
+ * @property {string} cause the right one, or the first of several
+ * @property {readonly string[]} causes several, where opinions may differ
  * @property {string} fix kind of change that mends it, or 'none' if no small change does
  * @property {string} why 'source': the author's mistake; else 'lowering' (the compiler's doing) or
  *   'imprecise' (the verifier's limit)
@@ -39,6 +40,9 @@ export function labelsOf(file) {
   return starts.map((start, i) => labelOf(file, lines, start, starts[i + 1] ?? lines.length));
 }
 
+/** `SEC("xdp") int name(`, also with an attribute. */
+const PROGRAM = /^SEC\("[^"]*"\)(?: __attribute__\(\(\w+\)\))? (?:\w+ )+\*?(\w+)\(/gm;
+
 /**
  * @param {string} file
  * @param {readonly string[]} lines
@@ -49,15 +53,17 @@ export function labelsOf(file) {
 function labelOf(file, lines, start, end) {
   const words = new Map([...lines[start].matchAll(/(\w+)=(\S+)/g)].map((m) => [m[1], m[2]]));
   const part = lines.slice(start, end);
-  const program = [...part.join('\n').matchAll(/^SEC\(.*?\bint (\w+)\(/gms)].at(-1)?.[1];
+  const program = [...part.join('\n').matchAll(PROGRAM)].at(-1)?.[1];
   const marked = part.flatMap((line, i) => (/\/\/ <- (fault|blame)/.test(line) ? [i] : []));
   if (program === undefined || marked.length === 0) {
     throw new Error(`${file}.bpf.c:${start + 1}: half a label`);
   }
+  const causes = (words.get('cause') ?? '').split('|');
   return {
     file,
     program,
-    cause: words.get('cause') ?? '',
+    cause: causes[0] ?? '',
+    causes,
     fix: words.get('fix') ?? '',
     why: words.get('why') ?? 'source',
     caps: words.get('caps') ?? 'all',

@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
 import type { KernelProfile } from '../../../src/abi/index.ts';
-import { type ObjectFile, parseObject } from '../../../src/object/index.ts';
-import type { VerifierCapabilities, VerifierInput } from '../../../src/verifier/index.ts';
+import { parseObject } from '../../../src/object/index.ts';
+import type {
+  Explanation,
+  VerifierCapabilities,
+  VerifierInput,
+} from '../../../src/verifier/index.ts';
 import { verifierInput } from '../../../src/verifier/index.ts';
-import { folder, labelsOf } from './labels.mjs';
+import { caseMaker } from './judge.mjs';
+import type { labelsOf } from './labels.mjs';
 
 /** What an expert says of a program. */
 export type Label = ReturnType<typeof labelsOf>[number];
@@ -15,39 +19,30 @@ export interface Case {
   readonly capabilities: VerifierCapabilities;
 }
 
-const objects = new Map<string, ObjectFile>();
+const makers = new WeakMap<KernelProfile, ReturnType<typeof caseMaker>>();
 
-/** The object made of a source of the set. */
-export function objectOf(file: string): ObjectFile {
-  let object = objects.get(file);
-  if (!object) {
-    object = parseObject(readFileSync(new URL(`${file}.bpf.o`, folder)));
-    objects.set(file, object);
-  }
-  return object;
-}
-
+/** The program of a label, by the sources of the rooms. */
 export function caseOf(label: Label, profile: KernelProfile): Case {
-  const object = objectOf(label.file);
-  const program = object.programs.find((one) => one.name === label.program);
-  if (!program) throw new Error(`${label.file}.bpf.o has no program ${label.program}`);
-  const input = verifierInput(object, program, profile, { objectName: label.file });
-  return { label, input, capabilities: capabilitiesOf(label.caps) };
+  let make = makers.get(profile);
+  if (!make) {
+    make = caseMaker({ parseObject, verifierInput }, profile);
+    makers.set(profile, make);
+  }
+  return make(label) as Case;
 }
 
-function capabilitiesOf(caps: string): VerifierCapabilities {
-  const names = caps.split(',');
-  const has = (name: string) => caps === 'all' || names.includes(name);
-  return {
-    bpf: has('bpf'),
-    perfmon: has('perfmon'),
-    netAdmin: has('net_admin'),
-    sysAdmin: has('sys_admin'),
-  };
+/** The programs of several labels. */
+export function casesOf(labels: readonly Label[], profile: KernelProfile): Case[] {
+  return labels.map((label) => caseOf(label, profile));
 }
 
 /** 'packet-bounds/reads_at_once' */
 export const nameOf = ({ file, program }: Label): string => `${file}/${program}`;
+
+/** True if the explanation names a right cause. */
+export function isOneOf({ causes }: Label, explanation: Explanation | undefined): boolean {
+  return explanation !== undefined && causes.includes(explanation.cause);
+}
 
 /** Share of `part` in `all`, in percent. */
 export const percent = (part: number, all: number): number => (100 * part) / all;

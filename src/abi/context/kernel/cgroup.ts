@@ -72,5 +72,5 @@ export const perfEvent: KernelContext = {
     addr: { path: `${PERF}.data > perf_sample_data.addr` },
   },
   // The registers, where they were when the event came.
-  others: { path: `${PERF}.regs >`, width: 8, special: 'register' },
+  others: { path: `${PERF}.regs >`, width: 8, inside: true },
 };

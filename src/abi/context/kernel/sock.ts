@@ -82,9 +82,10 @@ export const sockOps: KernelContext = {
     args: { path: 'bpf_sock_ops_kern.replylong', width: 4, inside: true },
     ...addresses('bpf_sock_ops_kern.sk'),
     is_fullsock: { path: 'bpf_sock_ops_kern.is_fullsock' },
-    state: { path: 'bpf_sock_ops_kern.sk > sock_common.skc_state' },
     ...tcpOf(between('bpf_sock_ops', 'snd_cwnd', 'sacked_out')),
-    ...tcpOf(['bytes_received', 'bytes_acked', 'bpf_sock_ops_cb_flags', 'srtt_us']),
+    ...tcpOf(['bytes_received', 'bytes_acked']),
+    // These two stand among them, and are none.
+    state: { path: 'bpf_sock_ops_kern.sk > sock_common.skc_state' },
     rtt_min: { path: 'tcp_sock.rtt_min.s[0].v', special: 'sock_ops_tcp' },
     sk_txhash: { path: 'sock.sk_txhash', special: 'sock_ops_tcp' },
     sk: { path: 'bpf_sock_ops_kern.sk', special: 'sock_ops_sk' },

@@ -2,7 +2,6 @@
  * What a field of a context is in the kernel: how its rewriting passes get at it. Offsets and sizes
  * are not said here: they come from the kernel's BTF.
  */
-
 import type { StructField } from '../../generated/6.12/structs.ts';
 
 /** What is done with a value once it is loaded. */
@@ -35,8 +34,8 @@ export interface KernelField {
   readonly whole?: number;
   readonly after?: readonly AfterLoad[];
   /**
-   * Stores: 'direct' as long as the path has no pointer; 'scratch': a register is kept in this
-   * member of the first struct while it holds the pointer.
+   * Stores through pointers need a register for them: it is kept in this member of the first struct
+   * meanwhile.
    */
   readonly scratch?: string;
   /** It takes code of its own (finish/context/special.ts of the verifier). */
@@ -52,8 +51,7 @@ export type SpecialField =
   | 'sock_ops_sk'
   | 'sock_ops_hwtstamp'
   | 'sk_skb_data_end'
-  | 'zero'
-  | 'register';
+  | 'zero';
 
 /** Fields by name of the user's struct; `NAME+N` is the place N bytes behind the field's start. */
 export interface KernelContext {

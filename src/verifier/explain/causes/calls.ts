@@ -38,7 +38,7 @@ export const callCauses: CauseTable = {
   'call.reg_type': argumentType,
   'mem.helper_pointer': argumentType,
   'call.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0)} may be NULL here.`,
+    problem: `${argumentName(s, number(s, 0))} may be NULL here.`,
     subject: register(s, number(s, 0)),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -95,7 +95,8 @@ export const callCauses: CauseTable = {
     advice: ['Release each object exactly once, through the pointer the acquiring call returned.'],
   }),
   'dynptr.initialized': (s) => ({
-    problem: `Argument ${number(s, 0)} must be a dynptr that was set up before.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} must be a dynptr that was set up before.`,
+    subject: register(s, number(s, 0) + 1),
     advice: ['Call bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or a like function first.'],
   }),
   'dynptr.overwrites_referenced': () => ({
@@ -109,6 +110,16 @@ export const callCauses: CauseTable = {
       `${number(s, 4)}.`,
     subject: register(s, Number(text(s, 1).slice(1))),
     advice: ['Return one of the values the hook knows, on every path; limit what is computed.'],
+  }),
+  'return.older_out_of_range': (s) => ({
+    problem: `The program may return another value than its type allows: ${text(s, 3)}.`,
+    subject: register(s, Number(text(s, 1).slice(1))),
+    advice: ['Return one of the values the hook knows, on every path; limit what is computed.'],
+  }),
+  'return.older_not_known': (s) => ({
+    problem: `What is returned in R${number(s, 1)} is no number (${text(s, 2)}).`,
+    subject: register(s, number(s, 1)),
+    advice: ['Return one of the values the hook knows.'],
   }),
   'return.not_known': (s) => ({
     problem: `What is returned in R${number(s, 1)} is no number (${text(s, 2)}).`,
@@ -163,8 +174,14 @@ export const callCauses: CauseTable = {
       '`beeyard kfuncs --prog TABLE.MEMBER` lists what an operation may call.',
     ],
   }),
+  'extension.kfunc_not_portable': (s) => ({
+    problem:
+      `${text(s, 0)}() is defined with properties of single arguments (or operations) that ` +
+      'Linux has no suffix and no flag for.',
+    advice: ['`beeyard kfunc define FILE` says which; without --portable it is loaded here.'],
+  }),
   'kfunc.possibly_null': (s) => ({
-    problem: `Argument ${number(s, 0) + 1} may be NULL, and the function does not take NULL.`,
+    problem: `${argumentName(s, number(s, 0) + 1)} may be NULL, and the function takes no NULL.`,
     subject: register(s, number(s, 0) + 1),
     advice: ['Check the pointer before the call: `if (!p) return 0;`'],
   }),
@@ -254,7 +271,7 @@ function unknownHelper(s: Situation): Cause {
   };
 }
 
-/** A packet pointer as an argument: instead of the context, or of memory this helper may not see. */
+/** A packet pointer as an argument: instead of the context, or of memory the helper may see. */
 function packetArgument(s: Situation): Cause {
   const { env } = s;
   const contract = helperContract(env.code.imm[Math.max(lastInsn(s), 0)]!);
@@ -280,7 +297,9 @@ function argumentType(s: Situation): Cause {
   const mayBeNull = /_or_null|or_null_/.test(text(s, 1));
   return {
     ...(mayBeNull && { id: 'null-check-missing' as const }),
-    problem: `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be: ${words}.`,
+    problem:
+      `${argumentName(s, number(s, 0))} is ${kindText(text(s, 1))}, but must be` +
+      `${expectedText(words)}.`,
     subject: register(s, number(s, 0)),
     advice: [
       'Look at the order of the arguments and at where this one came from.',
@@ -288,6 +307,10 @@ function argumentType(s: Situation): Cause {
     ],
   };
 }
+
+/** Long lists of kinds mean memory. */
+const expectedText = (words: string) =>
+  /^fp$|\bfp\b.*\bmap_value\b/.test(words) ? ' a pointer to memory' : `: ${words}`;
 
 const kindText = (kind: string) => (kind === 'scalar' ? 'a number' : `of kind ${kind}`);
 
@@ -318,8 +341,9 @@ function referenceLeak(s: Situation): Cause {
   const insn = number(s, 1);
   const name = calledName(s.env, insn);
   const release = RELEASES.find(([pattern]) => pattern.test(name))?.[1];
+  const what = name ? `${name}()` : `instruction ${insn}`;
   return {
-    problem: `What ${name ? `${name}()` : `instruction ${insn}`} acquired is not released on this path.`,
+    problem: `What ${what} acquired is not released on this path.`,
     since: { insn, what: 'acquired here' },
     advice: [`Call ${release ?? 'its release function'} on every path, also before early returns.`],
   };
@@ -342,7 +366,8 @@ function brokenContract(s: Situation): Cause {
 /** What a message means that is not about a call. */
 const causeOfWords = (s: Situation): Cause => memoryCauses[s.message.code]?.(s) ?? plainCause(s);
 
-const NOISE = /^(precision|subprog\.(caller|callee)|prune|flow\.(validating|subprogram))/;
+const NOISE =
+  /^(precision|prune|subprog\.call(er|ee)$|flow\.(validating|subprogram|processed|time|stack))/;
 
 /** The function that needs the most stack: where it begins, and its first call of another. */
 function deepest({ env }: Situation): Pick<Cause, 'at' | 'blame'> {

@@ -16,13 +16,35 @@ export function contextAccess(s: Situation): Cause {
   const isWrite = cls === BPF_ST || cls === BPF_STX;
   const verb = isWrite ? 'write' : 'read';
   const base = isWrite ? env.code.dst[insn]! : env.code.src[insn]!;
+  const rules = contextRules(env.programType, env.expectedAttachType);
+  if (rules?.btf) return { ...noArgument(s, off), subject: register(s, base) };
   const struct = contextStruct(s);
+  if (struct && off >= struct.size) {
+    return {
+      problem:
+        `The context (struct ${struct.name}) has ${bytes(struct.size)}: offset ${off} is ` +
+        'behind it.',
+      subject: register(s, base),
+      advice: ['Is the function written for another program type? Use the context of this one.'],
+    };
+  }
   const field = struct && fieldAt(struct, off);
   const what = field ? `'${field}' of struct ${struct.name}` : `offset ${off} of its context`;
   return {
     problem: `This program type may not ${verb} ${bytes(size)} at ${what}.`,
     subject: register(s, base),
     advice: adviceFor(s, off, size, isWrite, struct),
+  };
+}
+
+/** Programs whose context is the arguments of a function. */
+function noArgument({ env }: Situation, off: number): Cause {
+  const name = env.attachName || 'what it attaches to';
+  return {
+    problem: `The program uses argument ${off / 8} (from 0) of ${name}, which is not there for it.`,
+    advice: [
+      'Compare with the prototype; the return value comes after the arguments, at fexit only.',
+    ],
   };
 }
 

@@ -9,12 +9,14 @@ const AREAS: Readonly<Record<string, CauseId>> = {
   call: 'helper-argument-type',
   context: 'context-access',
   dynptr: 'dynptr-or-iterator-protocol',
+  extension: 'kfunc-not-allowed',
   finish: 'invalid-instruction',
   flow: 'invalid-instruction',
   graph: 'special-field',
   iter: 'dynptr-or-iterator-protocol',
   jump: 'invalid-instruction',
   kfunc: 'helper-argument-type',
+  kfunc_older: 'helper-argument-type',
   load: 'loader-or-btf',
   lock: 'lock-or-section',
   map: 'special-field',
@@ -48,7 +50,8 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'alu.pointer_type alu.pointer_from_scalar ' +
     'alu.stack_subtraction flow.frame_pointer_read_only',
   'pointer-operator':
-    'alu.pointer_prohibited alu.pointer_and_pointer alu.pointer_32 alu.pointer_bitwise alu.pointer_operator ' +
+    'alu.pointer_prohibited alu.pointer_and_pointer alu.pointer_32 ' +
+    'alu.pointer_bitwise alu.pointer_operator ' +
     'alu.sign_extension',
   'helper-argument-type': 'mem.helper_pointer subprog.not_scalar subprog.no_callback_for_map',
   'stack-uninitialised':
@@ -57,13 +60,14 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'zero-length': 'mem.size_zero stack.zero_size',
   misaligned: 'mem.misaligned mem.misaligned_packet map.kptr_misaligned',
   'modified-context':
-    'mem.modified_pointer mem.variable_pointer mem.negative_offset call.zero_offset',
+    'mem.modified_pointer mem.variable_pointer mem.negative_offset call.zero_offset ' +
+    'call.older_zero_offset',
   'helper-not-available':
     'call.invalid_func call.wrong_program_type call.gpl_only call.not_in_probe ' +
     'call.packet_access call.trampoline_only call.func_ip_program call.lsm_void_retval',
   'kfunc-not-allowed':
     'kfunc.not_gpl kfunc.not_allowed kfunc.device_bound kfunc.css_task kfunc.no_packet_write ' +
-    'kfunc.remove_in_callback',
+    'kfunc.remove_in_callback extension.kfunc_not_allowed extension.kfunc_not_portable',
   'too-complex':
     'flow.too_large flow.jumps_too_complex flow.async_jumps_too_complex call.loop_limit',
   'infinite-loop': 'flow.back_edge',
@@ -75,7 +79,9 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'subprog.stack_combined',
   'reference-leak': 'subprog.reference_leak reference.tail_call_leak load.ld_abs_references ',
   'trust-lost': 'kfunc.not_trusted kfunc.not_rcu',
-  'dynptr-or-iterator-protocol': 'stack.dynptr_overwrite reference.unacquired_dynptr',
+  'dynptr-or-iterator-protocol':
+    'stack.dynptr_overwrite reference.unacquired_dynptr call.dynptr_offset ' +
+    'kfunc_older.dynptr_not_stack',
   'lock-or-section':
     'flow.calls_under_lock flow.exit_under_lock flow.exit_under_rcu ' +
     'flow.exit_without_preemption flow.throw_under_lock flow.throw_under_rcu ' +
@@ -96,14 +102,17 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'not-owned':
     'kfunc.not_acquired kfunc.not_referenced kfunc.not_refcounted_object kfunc.for_drop ' +
     'kfunc.for_percpu_drop kfunc.not_allocated kfunc.nothing_released dynptr.unowned ' +
-    'kfunc.remove_owning',
+    'kfunc.remove_owning kfunc_older.not_referenced',
   'special-field':
+    'kfunc_older.not_map_value kfunc_older.variable_offset kfunc_older.no_kptr ' +
+    'kfunc_older.not_double kfunc_older.wrong_kptr ' +
     'map_call.no_btf map_call.variable_offset map_call.no_timer map_call.wrong_offset ' +
     'map_call.different_map map_call.no_kptr map_call.not_at_kptr map_call.unreferenced_kptr ' +
     'lock.none kfunc.other_map kfunc.workqueue_offset kfunc.no_refcount ' +
     'kfunc.not_root_memory btf_access.special_field call.btf_id',
   'map-not-compatible':
-    'map.pointer_access load.no_direct_value call.no_direct_value load.struct_ops_map ' +
+    'map.pointer_access load.extension ' +
+    'load.no_direct_value call.no_direct_value load.struct_ops_map ' +
     'load.sleepable_map load.tracing_graph load.socket_spin_lock load.tracing_spin_lock ' +
     'load.tracing_timer load.tracing_wq',
   'constant-needed':
@@ -112,14 +121,15 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'dynptr.variable_offset graph.variable_offset',
   'format-string':
     'call.direct_value_failed call.not_terminated call.invalid_format kfunc.not_string',
-  'may-not-sleep': 'call.might_sleep kfunc.sleepable',
+  'may-not-sleep': 'call.might_sleep kfunc.sleepable kfunc_older.sleepable',
   privilege:
-    'flow.calls_need_capabilities load.arena_capability kfunc.destructive btf_access.not_capable',
+    'flow.calls_need_capabilities load.arena_capability kfunc.destructive ' +
+    'kfunc.destructive_older btf_access.not_capable btf_access.map_not_capable',
   speculation: 'stack.variable_unprivileged',
   'invalid-instruction':
     'load.ldx_reserved load.half_ld_imm64 load.unknown_ld_imm64 load.unknown_opcode ' +
     'load.ld_imm load.ld_imm64_reserved load.ld_abs_reserved mem.atomic_size ' +
-    'mem.atomic_opcode mem.atomic_target',
+    'mem.atomic_opcode mem.atomic_target mem.context_store_imm',
   'verifier-limit':
     'flow.too_many_subprograms load.too_many_maps kfunc.too_many kfunc.too_many_args ' +
     'btf_info.too_many_args call.unsupported_arg',

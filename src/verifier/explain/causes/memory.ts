@@ -204,7 +204,8 @@ function stackOutside(s: Situation): Cause {
     subject: register(s, regno),
     advice: isAbove
       ? [
-          'The variable is smaller than what is accessed: compare the size with sizeof, the index with the length.',
+          'The variable is smaller than what is accessed: compare the size with sizeof, the ' +
+            'index with the length.',
         ]
       : ['Move large variables to a per-CPU array map.', 'Check the index of arrays on the stack.'],
   };
@@ -221,12 +222,16 @@ function invalidAccess(s: Situation): Cause {
   const type = text(s, 1);
   const subject = register(s, number(s, 0));
   if (type === 'scalar' && isNull(s)) {
+    const steps = lineageOf(s.path, subject, s.path.length - 1);
+    const isTested = steps.some(({ kind }) => kind === 'tested');
     return {
       id: 'null-check-missing',
       problem: `${reg(s)} is NULL on this path, and is used as a pointer.`,
       subject,
       advice: [
-        'The check is there, but the path on which the pointer is NULL goes on: return from it.',
+        isTested
+          ? 'The check is there, but the path on which the pointer is NULL goes on: return there.'
+          : 'Put `if (!p) return 0;` before it is used.',
       ],
     };
   }

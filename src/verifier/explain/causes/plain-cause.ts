@@ -1,6 +1,7 @@
 import { plainHelpers, plainKfuncs, plainMaps, plainProtocols } from './plain/calls.ts';
 import { plainAttach, plainBtf, plainLoad } from './plain/load.ts';
 import { plainMemory } from './plain/memory.ts';
+import { plainOlder } from './plain/older.ts';
 import { plainFunctions, plainInsns, plainPrecision } from './plain/walk.ts';
 import type { PlainCauses } from './plain/words.ts';
 import type { Place } from '../trace.ts';
@@ -19,6 +20,7 @@ export const plainCauses: PlainCauses = {
   ...plainAttach,
   ...plainBtf,
   ...plainLoad,
+  ...plainOlder,
 };
 
 /** The cause by the message's words alone; the kernel's words where there are none of ours. */
@@ -32,10 +34,11 @@ export function plainCause(situation: Situation): Cause {
   return { problem: problem!, ...(subject && { subject }), advice };
 }
 
-/** `{0}` and its kind become the values of the message. */
+/** `{0}` becomes the message's first value, `{0+1}` that number and one. */
 function filled(words: string, args: readonly unknown[]): string {
-  return words.replace(/\{(\d)\}/g, (_, n) => {
+  return words.replace(/\{(\d)(\+1)?\}/g, (_, n, next) => {
     const value = args[Number(n)];
+    if (next) return String(Number(value) + 1);
     return Array.isArray(value) ? value.join(', ') : String(value);
   });
 }

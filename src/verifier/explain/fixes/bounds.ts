@@ -4,6 +4,7 @@ import {
   BPF_ALU64,
   BPF_AND,
   BPF_CALL,
+  BPF_JGE,
   BPF_JLE,
   BPF_JMP,
   BPF_JNE,
@@ -46,8 +47,11 @@ export const indexLimits: Maker = (failure, source) => {
   const pointer = registerIn(state, register);
   const [access, size] = accessOf(failure);
   const total = memoryEnd(failure, state, pointer);
-  const others = otherMoves(pointer, added.number);
-  return limitsFor(failure, source, added, total - size - pointer.off - access - others);
+  const { number } = added;
+  // A constant went into the fixed part.
+  const off = pointer.off - (number.isConstant ? Number(number.value) : 0) + access;
+  const most = total - size - off - otherMoves(pointer, number);
+  return limitsFor(failure, source, added, most, pointer.base === PTR_TO_STACK ? 0 : -off);
 };
 
 /** Makes candidates for a number without limits that is added to a pointer. */
@@ -93,17 +97,23 @@ function whereAdded(failure: Failure, register: number): Added | undefined {
     ({ insn }) => code.op[insn] === (BPF_ALU64 | BPF_ADD | BPF_X),
   );
   const states = failure.statesAt(history.map(({ step }) => step));
-  for (const { step, insn } of history.toReversed()) {
-    const state = states.get(step);
-    if (!state) continue;
-    const [dst, src] = [code.dst[insn]!, code.src[insn]!];
-    const isNumber = (n: number) => registerIn(state, n).type === SCALAR_VALUE;
-    if (isNumber(dst) === isNumber(src)) continue;
-    const number = isNumber(src) ? src : dst;
-    if (registerIn(state, number).isConstant) continue;
-    return { insn, register: number, number: registerIn(state, number), state, step };
-  }
-  return undefined;
+  const all = history.toReversed().flatMap((one) => addedAt(failure, one.insn, one.step, states));
+  return all.find(({ number }) => !number.isConstant) ?? all[0];
+}
+
+function addedAt(
+  { code }: Failure,
+  insn: number,
+  step: number,
+  states: ReadonlyMap<number, Snapshot>,
+): Added[] {
+  const state = states.get(step);
+  if (!state) return [];
+  const [dst, src] = [code.dst[insn]!, code.src[insn]!];
+  const isNumber = (n: number) => registerIn(state, n).type === SCALAR_VALUE;
+  if (isNumber(dst) === isNumber(src)) return [];
+  const register = isNumber(src) ? src : dst;
+  return [{ insn, register, number: registerIn(state, register), state, step }];
 }
 
 /** Offset and size of the access within what the pointer points at. */
@@ -164,6 +174,7 @@ function limitsFor(
   source: Source,
   { insn, register, state, step }: Added,
   most: number,
+  least = 0,
 ): Candidate[] {
   if (most < 0 || most > 0x7fff_ffff) return [];
   const element = step < 0 ? 1 : elementSize(failure, register, step);
@@ -173,18 +184,25 @@ function limitsFor(
   const leave = leaveInsns(failure, state);
   const candidates: Candidate[] = [];
   if (leave) {
-    const insns = guard((skip) => jumpImm(BPF_JLE, register, most, skip), leave);
+    const below = guard((skip) => jumpImm(BPF_JGE, register, least, skip), leave);
+    const above = guard((skip) => jumpImm(BPF_JLE, register, most, skip), leave);
+    const first = Math.ceil(least / element);
     candidates.push({
       kind: 'bounds-check',
-      title: `Leave if ${what} is ${count} or more.`,
+      title:
+        least > 0
+          ? `Leave if ${what} is less than ${first}, or ${count} or more.`
+          : `Leave if ${what} is ${count} or more.`,
       at: insn,
-      patch: before(insn, insns),
-      source: name ? checkSource(failure, source, insn, name, count, state) : undefined,
+      patch: before(insn, least > 0 ? [...below, ...above] : above),
+      source:
+        name && least <= 0 ? checkSource(failure, source, insn, name, count, state) : undefined,
     });
   }
   const mask = (2 ** Math.floor(Math.log2(count)) - 1) * element;
   const limit = [aluImm(BPF_AND, register, mask)];
-  if (mask > 0) candidates.push(maskOf(failure, source, insn, name, mask / element, limit));
+  if (mask > 0 && least <= 0)
+    candidates.push(maskOf(failure, source, insn, name, mask / element, limit));
   return candidates;
 }
 
@@ -211,14 +229,20 @@ function maskOf(
   insns: readonly Insn[],
 ): Candidate {
   const place = name && indexName(source, failure.insn) === name ? failure.insn : insn;
-  const isVariable = name !== undefined && /^\w+$/.test(name);
   return {
     kind: 'mask',
     title: `Mask ${name ? `\`${name}\`` : 'the index'} with ${mask}.`,
     at: insn,
     patch: before(insn, insns),
-    source: isVariable ? source.before(place, [`${name} &= ${mask};`]) : undefined,
+    source: name ? maskSource(source, place, name, mask) : undefined,
   };
+}
+
+/** The subscript is masked, not the variable: that may count a loop. */
+function maskSource(source: Source, insn: number, name: string, mask: number) {
+  const text = source.at(insn)?.text.trim() ?? '';
+  if (!text.includes(`[${name}]`)) return undefined;
+  return source.instead(insn, [text.replaceAll(`[${name}]`, `[${name} & ${mask}]`)]);
 }
 
 /** Bytes of an element: what the index was multiplied with on its way. */
@@ -259,8 +283,9 @@ function lengthRegister(
 ): number | undefined {
   if (code.op[insn] !== (BPF_JMP | BPF_CALL) || register >= 5) return undefined;
   const length = registerIn(state, register + 1);
-  const isLength = length.type === SCALAR_VALUE && !length.isConstant;
-  return isLength && registerIn(state, register).isConstant ? register + 1 : undefined;
+  return length.type === SCALAR_VALUE && registerIn(state, register).isConstant
+    ? register + 1
+    : undefined;
 }
 
 /** Makes candidates for a length that may be negative, zero or too large. */
@@ -277,6 +302,7 @@ function lengthLimits(failure: Failure, source: Source, register: number): Candi
   const notZero = guard((skip) => jumpImm(BPF_JNE, register, 0, skip), leave);
   const atMost = guard((skip) => jumpImm(BPF_JLE, register, most, skip), leave);
   const clamp = [jumpImm(BPF_JLE, register, most, 1), movImm(register, most)];
+  const isConstant = registerIn(state, register).isConstant;
   const mask = [aluImm(BPF_AND, register, 2 ** Math.floor(Math.log2(most + 1)) - 1)];
   const name = lengthName(failure, source, register);
   const say = name ? `\`${name}\`` : 'the length';
@@ -288,8 +314,13 @@ function lengthLimits(failure: Failure, source: Source, register: number): Candi
     source: check && name ? lengthSource(failure, source, state, check) : undefined,
   });
   const value = name && source.asUnsigned(insn, name);
+  if (isConstant) {
+    const less = [movImm(register, most)];
+    return room > 0 ? [make('clamp', `Ask for no more than ${most} bytes.`, less)] : [];
+  }
   return [
-    make('length-check', `Leave if ${say} is 0.`, notZero, `!${name}`),
+    // In C both ends are checked: the compiler may compute the length once more.
+    make('length-check', `Leave if ${say} is 0.`, notZero, `!${name} || ${value} > ${most}`),
     make('length-check', `Leave if ${say} is more than ${most}.`, atMost, `${value} > ${most}`),
     make(
       'length-check',

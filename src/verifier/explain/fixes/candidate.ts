@@ -30,6 +30,7 @@ export type Maker = (failure: Failure, source: Source) => Candidate[];
 export function newInsns({ patch }: Candidate): Insn[] {
   return [
     ...(patch?.insertions ?? []).flatMap(({ insns }) => insns),
+    ...(patch?.tails ?? []).flatMap(({ insns }) => insns),
     ...(patch?.detours ?? []).flatMap(({ insns }) => insns),
   ];
 }

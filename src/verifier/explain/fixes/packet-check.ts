@@ -10,7 +10,12 @@ import {
   BPF_W,
 } from '../../../isa/index.ts';
 import { helperContract } from '../../../abi/index.ts';
-import { PTR_TO_CTX, PTR_TO_PACKET, PTR_TO_PACKET_END } from '../../state/layout.ts';
+import {
+  PTR_TO_CTX,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_END,
+  PTR_TO_PACKET_META,
+} from '../../state/layout.ts';
 import { before, type Candidate, type Maker } from './candidate.ts';
 import { type Failure, historyOf, said } from './failure.ts';
 import { addImm, aluImm, type Insn, jumpReg, load, movReg, store } from './insns.ts';
@@ -33,6 +38,12 @@ const PACKET_FIELDS: Readonly<Record<string, { start: number; end: number; size:
 /** Offsets into packets stay below this (MAX_PACKET_OFF). */
 const MAX_PACKET_OFF = 0xffff;
 
+/** What ends the memory a pointer leads to: the packet ends metadata. */
+const END_OF: Readonly<Record<number, number>> = {
+  [PTR_TO_PACKET]: PTR_TO_PACKET_END,
+  [PTR_TO_PACKET_META]: PTR_TO_PACKET,
+};
+
 const fieldsOf = ({ env }: Failure) =>
   PACKET_FIELDS[programTypeFacts.find(({ id }) => id === env.programType)?.struct ?? ''];
 
@@ -44,7 +55,7 @@ export const packetChecks: Maker = (failure, source) => {
   const [off, size, register] = bounds.args.map(Number) as [number, number, number];
   const pointer = registerIn(state, register);
   const leave = leaveInsns(failure, state);
-  if (pointer.base !== PTR_TO_PACKET || !leave) return [];
+  if (!END_OF[pointer.base] || !leave) return [];
   const check = checkInsns(failure, register, off + size - pointer.off, leave);
   if (!check) return [];
   const limit = limitMoved(failure, register, pointer, off + size, leave);
@@ -68,10 +79,15 @@ function checkInsns(
   leave: readonly Insn[],
 ): Insertion[] | undefined {
   const { insn, state } = failure;
-  const end = holderOf(state!, ({ base }) => base === PTR_TO_PACKET_END);
+  const lastBase = END_OF[registerIn(state!, register).base]!;
+  const isMeta = lastBase === PTR_TO_PACKET;
+  const end = holderOf(
+    state!,
+    ({ base, off, isConstant }) => base === lastBase && (!isMeta || (isConstant && off === 0)),
+  );
   const inRegister = end !== undefined && end.register >= 0;
   const keep = [register, ...(inRegister ? [end.register] : [])];
-  const context = end ? undefined : contextHolder(failure);
+  const context = end || !fieldsOf(failure) ? undefined : contextHolder(failure);
   if (!end && !context) return undefined;
   const scratch = scratchRegisters(failure, insn, inRegister ? 1 : 2, [
     ...keep,
@@ -81,23 +97,22 @@ function checkInsns(
   const [sum, last] = [scratch.registers[0]!, scratch.registers[1] ?? end!.register];
   const insns: Insn[] = [...scratch.save];
   if (end && !inRegister) insns.push(fetch(last, end));
-  if (context) insns.push(...context.load(last, 'end'));
+  if (context) insns.push(...context.load(last, isMeta ? 'start' : 'end'));
   insns.push(movReg(sum, register), addImm(sum, distance));
   insns.push(...guard((skip) => jumpReg(BPF_JLE, sum, last, skip), leave), ...scratch.restore);
   return [...(context?.keep ?? []), { at: insn, insns, jumps: 'enter' }];
 }
 
-interface ContextHolder {
+export interface ContextHolder {
   readonly holder: Holder;
   readonly keep: readonly Insertion[];
   load(register: number, field: 'start' | 'end'): Insn[];
 }
 
 /** Where the context is at the failing instruction; kept on the stack from the start if nowhere. */
-function contextHolder(failure: Failure): ContextHolder | undefined {
+export function contextHolder(failure: Failure): ContextHolder | undefined {
   const fields = fieldsOf(failure);
   const state = failure.state!;
-  if (!fields) return undefined;
   const found = holderOf(
     state,
     ({ base, off, isConstant, value }) =>
@@ -108,7 +123,7 @@ function contextHolder(failure: Failure): ContextHolder | undefined {
     keep,
     load: (register, field) => [
       fetch(register, holder),
-      load(fields.size, register, register, fields[field]),
+      load(fields?.size ?? BPF_W, register, register, fields?.[field] ?? 0),
     ],
   });
   if (found) return use(found, []);
@@ -168,6 +183,7 @@ function endNames(failure: Failure, source: Source): EndNames {
 function checkSource(failure: Failure, source: Source, pointer: Known, needed: number) {
   const { insn, state } = failure;
   const out = leaveText(failure, source, insn, state);
+  if (pointer.base !== PTR_TO_PACKET) return undefined;
   const names = endNames(failure, source);
   const text = source.at(insn)?.text ?? '';
   const end = endText(failure, source, names);

@@ -38,8 +38,15 @@ export interface Detour {
   readonly insns: readonly Insn[];
 }
 
+/** Instructions behind the last one of the function that ends at `end`. */
+export interface Tail {
+  readonly end: number;
+  readonly insns: readonly Insn[];
+}
+
 export interface Patch {
   readonly insertions?: readonly Insertion[];
+  readonly tails?: readonly Tail[];
   readonly detours?: readonly Detour[];
 }
 
@@ -139,7 +146,7 @@ interface Stub {
 /** Detours over a jump become stubs at the end of the function; others are insertions. */
 function settle(code: Code, starts: readonly number[], patch: Patch) {
   const insertions = [...(patch.insertions ?? [])];
-  const stubs: Stub[] = [];
+  const stubs: Stub[] = (patch.tails ?? []).map((tail) => ({ ...tail, from: -1 }));
   for (const { from, to, insns } of patch.detours ?? []) {
     if (jumpTarget(code, from) === to) {
       const end = starts.find((start) => start > from) ?? code.length;

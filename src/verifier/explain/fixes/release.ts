@@ -1,20 +1,20 @@
 import { BPF_ADD, BPF_CALL, BPF_DW, BPF_JEQ, BPF_JMP } from '../../../isa/index.ts';
 import { PTR_MAYBE_NULL } from '../../state/layout.ts';
 import type { SourceFix } from '../types.ts';
-import { before, behind, type Candidate, instead, type Maker } from './candidate.ts';
+import { behind, type Candidate, type Maker } from './candidate.ts';
 import { argument, type Failure } from './failure.ts';
-import { aluImm, callHelper, type Insn, jumpImm, load, movImm, movReg, store } from './insns.ts';
+import { aluImm, type Insn, jumpImm, load, movReg, store } from './insns.ts';
 import { fetch, functionAt } from './leave.ts';
 import type { Patch } from './patch.ts';
-import { callKfunc, type Release, releaseOf } from './release-calls.ts';
+import { type Release, releaseOf } from './release-calls.ts';
 import { freeStack, savedAround } from './scratch.ts';
 import { heldBy, holderOf, registerIn, type Snapshot } from './snapshot.ts';
-import { argumentsOf, assignedName, ifThen, type Source, withoutComments } from './source.ts';
+import { assignedName, ifThen, type Source, withoutComments } from './source.ts';
 
 /** Places on the way to the exit that are tried. */
-const MOST_PLACES = 10;
-const SPIN_LOCK = 93;
-const SPIN_UNLOCK = 94;
+const MOST_PLACES = 8;
+/** Steps back from the exit at which what was acquired is looked for. */
+const MOST_LOOKED_AT = 40;
 
 /** Gives back what was acquired, on the way to the exit that leaks it. */
 export const releases: Maker = (failure, source) => {
@@ -25,12 +25,19 @@ export const releases: Maker = (failure, source) => {
   const since = path.insns.lastIndexOf(acquired);
   if (!release || since < 0) return [];
   const steps = placesBack(failure, since);
-  const states = failure.statesAt([since, ...steps]);
+  const keep = release.onStack ? undefined : freeStack(failure, failure.insn, 8);
+  const looked = Array.from({ length: MOST_LOOKED_AT }, (_, i) => path.length - 2 - i);
+  const states = failure.statesAt([since, ...steps, ...looked.filter((step) => step > since)]);
   const candidates: Candidate[] = [];
-  for (const step of steps) {
+  const seen = lastHeld(failure, states, steps, id);
+  for (const step of seen === undefined ? steps : [...steps, seen]) {
     const state = states.get(step);
     const made = state && releaseAt(failure, step, state, states.get(since), id, release, acquired);
-    if (!made) continue;
+    if (!made) {
+      if (state && keep !== undefined)
+        candidates.push(kept(failure, source, step, state, release, keep));
+      continue;
+    }
     candidates.push({
       kind: 'release',
       title: `Call ${release.name}() before this path leaves.`,
@@ -43,8 +50,52 @@ export const releases: Maker = (failure, source) => {
   return candidates;
 };
 
+/** The last step before which something still holds it. */
+function lastHeld(
+  { path }: Failure,
+  states: ReadonlyMap<number, Snapshot>,
+  steps: readonly number[],
+  id: number,
+): number | undefined {
+  const held = [...states].filter(
+    ([step, state]) =>
+      step < path.length && holderOf(state, ({ reference }) => reference === id) !== undefined,
+  );
+  const last = Math.max(...held.map(([step]) => step), -1);
+  return last < 0 || steps.includes(last) ? undefined : last;
+}
+
+/** What was acquired is put on the stack at once, and released from there. */
+function kept(
+  failure: Failure,
+  source: Source,
+  step: number,
+  state: Snapshot,
+  release: Release,
+  off: number,
+): Candidate {
+  const { path } = failure;
+  const acquired = argument(failure, 1);
+  const to = path.insns[step]!;
+  const saved = savedAround(failure, to, state) ?? { save: [], restore: [] };
+  const give = [load(BPF_DW, 1, 10, off), ...release.insns];
+  const insns = [...saved.save, ...give, ...saved.restore];
+  const since = path.insns.lastIndexOf(acquired);
+  return {
+    kind: 'release',
+    title: `Call ${release.name}() before this path leaves.`,
+    at: to,
+    patch: {
+      insertions: behind(acquired, [store(BPF_DW, 10, off, 0)]).insertions!,
+      detours: [{ from: path.insns[step - 1]!, to, insns }],
+    },
+    shown: give,
+    source: releaseSource(failure, source, acquired, since, release, false),
+  };
+}
+
 /** Steps to release before: the exit, then where branches were taken, back to the acquisition. */
-function placesBack({ path, code }: Failure, since: number): number[] {
+export function placesBack({ path, code }: Failure, since: number): number[] {
   const last = path.length - 1;
   const steps = [last];
   for (let i = last - 1; i > since + 1 && steps.length < MOST_PLACES; i--) {
@@ -115,7 +166,11 @@ function releaseSource(
   const name = release.onStack ? onStack : assignedName(text);
   if (!name) return undefined;
   const call = `${release.name}(${name}${release.more});`;
-  return beforeReturn(failure, source, since, mayBeNull ? ifThen(name, call) : [call]);
+  // Paths on which nothing was acquired may leave by the same return.
+  const isChecked = new RegExp(`^if\\s*\\(!${name}\\)`);
+  const isKnown = failure.input.lineInfo.some((one) => isChecked.test(one.text.trim()));
+  const guarded = mayBeNull || !(isKnown || release.onStack);
+  return beforeReturn(failure, source, since, guarded ? ifThen(name, call) : [call]);
 }
 
 /** Lines before the `return` by which the path leaves. */
@@ -167,116 +222,3 @@ function underIf(
     lines: [`${outer}{`, ...body, next, `${outer}}`],
   };
 }
-
-/** Ends the section (spin lock, RCU, preemption) that the program leaves open. */
-export const sectionEnds: Maker = (failure, source) => {
-  const { reason, state, path } = failure;
-  if (!state) return [];
-  if (reason.code.endsWith('under_lock')) return unlocks(failure, source);
-  const name = reason.code.endsWith('under_rcu') ? 'bpf_rcu_read_unlock' : 'bpf_preempt_enable';
-  const call = callKfunc(name);
-  const last = path.length - 1;
-  const saved = savedAround(failure, failure.insn, state);
-  if (!call || !saved || last < 1) return [];
-  const insns = [...saved.save, call, ...saved.restore];
-  return [
-    {
-      kind: 'end-section',
-      title: `Call ${name}() before this path leaves.`,
-      at: failure.insn,
-      patch: { detours: [{ from: path.insns[last - 1]!, to: failure.insn, insns }] },
-      shown: [call],
-      source: beforeReturn(failure, source, 0, [`${name}();`]),
-    },
-  ];
-};
-
-/** The lock is kept on the stack where it is taken, and released before the failing instruction. */
-function unlocks(failure: Failure, source: Source): Candidate[] {
-  const { path, code, insn, state } = failure;
-  const isLock = (at: number) =>
-    code.op[at] === (BPF_JMP | BPF_CALL) && code.src[at] === 0 && code.imm[at] === SPIN_LOCK;
-  const step = path.insns.findLastIndex((at) => isLock(at));
-  const off = freeStack(failure, insn, 8);
-  const sameFrame = path.frames[step] === path.frames[path.length - 1];
-  const saved = savedAround(failure, insn, state!);
-  if (step < 0 || off === undefined || !saved || !sameFrame) return [];
-  const keep = before(path.insns[step]!, [store(BPF_DW, 10, off, 1)]).insertions!;
-  const unlock = [load(BPF_DW, 1, 10, off), callHelper(SPIN_UNLOCK)];
-  const lock = [load(BPF_DW, 1, 10, off), callHelper(SPIN_LOCK)];
-  const text = source.at(path.insns[step]!)?.text ?? '';
-  const given = argumentsOf(text, 'bpf_spin_lock')?.[0];
-  const detour = {
-    from: path.insns[path.length - 2]!,
-    to: insn,
-    insns: [...saved.save, ...unlock, ...saved.restore],
-  };
-  const release: Candidate = {
-    kind: 'unlock',
-    title: 'Call bpf_spin_unlock() before this path goes on.',
-    at: insn,
-    patch: { insertions: keep, detours: [detour] },
-    shown: unlock,
-    source: given
-      ? failure.reason.code === 'flow.exit_under_lock'
-        ? beforeReturn(failure, source, step, [`bpf_spin_unlock(${given});`])
-        : undefined
-      : undefined,
-  };
-  if (code.op[insn] !== (BPF_JMP | BPF_CALL)) return [release];
-  return [aroundCall(failure, source, keep, unlock, lock, off, given), release];
-}
-
-/** Releases the lock for the time of a call. */
-function aroundCall(
-  failure: Failure,
-  source: Source,
-  keep: NonNullable<ReturnType<typeof before>['insertions']>,
-  unlock: readonly Insn[],
-  lock: readonly Insn[],
-  off: number,
-  given: string | undefined,
-): Candidate {
-  const { insn, state } = failure;
-  const given5 = [1, 2, 3, 4, 5].filter((n) => registerIn(state!, n).base !== 0);
-  const put = given5.map((n, i) => store(BPF_DW, 10, off + 8 * (i + 1), n));
-  const get = given5.map((n, i) => load(BPF_DW, n, 10, off + 8 * (i + 1)));
-  const again = [store(BPF_DW, 10, off + 8, 0), ...lock, load(BPF_DW, 0, 10, off + 8)];
-  const line = source.at(insn);
-  const text = line?.text.trim() ?? '';
-  const isWhole = text.endsWith(';') && !/^(return|if|for|while)\b/.test(text);
-  return {
-    kind: 'unlock',
-    title: 'Release the lock for the call.',
-    at: insn,
-    patch: {
-      insertions: [
-        ...keep,
-        ...before(insn, [...put, ...unlock, ...get]).insertions!,
-        ...behind(insn, again).insertions!,
-      ],
-    },
-    shown: [...unlock, ...lock],
-    source:
-      given && isWhole
-        ? source.instead(insn, [`bpf_spin_unlock(${given});`, text, `bpf_spin_lock(${given});`])
-        : undefined,
-  };
-}
-
-/** A call that has no partner (a second release, an unlock of nothing) is left out. */
-export const callRemovals: Maker = ({ insn, code }, source) => {
-  if (code.op[insn] !== (BPF_JMP | BPF_CALL)) return [];
-  const text = source.at(insn)?.text.trim() ?? '';
-  const isWhole = /^\w+\(.*\);$/.test(text);
-  return [
-    {
-      kind: 'remove',
-      title: 'Leave the call out: there is nothing for it to do on this path.',
-      at: insn,
-      patch: instead(insn, [movImm(0, 0)]),
-      removes: true,
-      source: isWhole ? source.instead(insn, ['']) : undefined,
-    },
-  ];
-};

@@ -11,8 +11,12 @@ import { MAKERS } from './makers.ts';
 import { applyPatch } from './patch.ts';
 import type { Source } from './source.ts';
 
+/** Instructions processed from which on a walk is a long one. */
+const LONG_WALK = 500_000;
 /** Changes put together at most. */
 const MOST_PARTS = 4;
+/** The same change at copies of one line: loops that the compiler unrolled. */
+const MOST_REPEATS = 16;
 /** Changes that got further, but not through, that are followed. */
 const MOST_FOLLOWED = 3;
 
@@ -48,6 +52,8 @@ export class FixSearch {
   readonly #world: World;
   #tries: number;
   #budget: number;
+  /** Instructions one try may walk. */
+  #each = LONG_WALK;
   /** Instruction the program as it came was rejected at. */
   #fault = 0;
 
@@ -63,6 +69,10 @@ export class FixSearch {
     const failure = failureOf(input, profile, options);
     if (!failure) return [];
     this.#fault = failure.insn;
+    // A program that is too large is mended only by what makes the walk a short one.
+    const isLong = failure.walked >= LONG_WALK;
+    this.#each = isLong ? LONG_WALK / 4 : LONG_WALK;
+    if (isLong) this.#budget = Math.min(this.#budget, LONG_WALK);
     const start = { input, parts: [], weight: 0, at: (insn: number) => insn, removes: false };
     const found = this.#mend(failure, start);
     const different = found.filter((one, i) => !found.slice(0, i).some(isSame(one)));
@@ -83,7 +93,8 @@ export class FixSearch {
         found.push({ changed: next, fix: fixOf(next.parts, result.stats) });
       } else if (!result.ok && result.reason && result.insn >= 0) further.push(next);
     }
-    if (found.length > 0 || changed.parts.length + 1 >= MOST_PARTS) return found;
+    if (found.length > 0 || linesOf(changed) >= MOST_PARTS || changed.parts.length >= MOST_REPEATS)
+      return found;
     return this.#follow(failure, further);
   }
 
@@ -103,7 +114,7 @@ export class FixSearch {
 
   #verify(input: VerifierInput) {
     const { profile, options } = this.#world;
-    const observer = new Limit(this.#budget);
+    const observer = new Limit(Math.min(this.#budget, this.#each));
     const { observer: _, ...plain } = options;
     const result = verify(input, profile, { ...plain, logLevel: 0, observer });
     this.#budget -= result.stats.processed;
@@ -183,9 +194,29 @@ function weightOf(candidate: Candidate, fault: number, count: number): number {
 }
 
 function fixOf(parts: readonly FixPart[], stats: VerifiedFix['stats']): VerifiedFix {
-  const [first, ...also] = parts as [FixPart, ...FixPart[]];
-  return { ...first, also, stats };
+  const [first, ...also] = parts.filter((part, i) => !parts.slice(0, i).some(isCopy(part))) as [
+    FixPart,
+    ...FixPart[],
+  ];
+  // Half of a change would be wrong in C.
+  const isWhole = parts.every(({ source }) => source !== undefined);
+  if (isWhole || also.length === 0) return { ...first, also, stats };
+  const bare = also.map((part) => ({ ...part, source: undefined }));
+  return { ...first, source: undefined, also: bare, stats };
 }
+
+/** The same change of the same line, at another of the instructions made of it. */
+const isCopy =
+  (part: FixPart) =>
+  (other: FixPart): boolean =>
+    part.kind === other.kind &&
+    part.at.line !== undefined &&
+    part.at.line.line === other.at.line?.line &&
+    part.at.line.file === other.at.line.file;
+
+/** Places in the source that were changed. */
+const linesOf = ({ parts }: Changed): number =>
+  parts.filter((part, i) => !parts.slice(0, i).some(isCopy(part))).length + 1;
 
 /** Two fixes that a reader could not tell apart. */
 const isSame =

@@ -60,7 +60,7 @@ function onJump(op: number, n: number, isDst: boolean, readsSource: boolean): Us
 }
 
 /** Instructions that may come next within the function. */
-function nextOf(code: Code, i: number): number[] {
+export function nextOf(code: Code, i: number): number[] {
   const op = code.op[i]!;
   const operation = op & 0xf0;
   const isJump = classOf(op) === BPF_JMP || classOf(op) === BPF_JMP32;

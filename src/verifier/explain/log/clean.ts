@@ -7,13 +7,15 @@ const PREFIXES: readonly RegExp[] = [
   // syslog and journalctl: 'Jan  2 10:11:12 host systemd[1]: '
   /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[\w.-]+ )?[\w.@/-]+(?:\[\d+\])?: /,
   // ISO time, as journalctl -o short-iso and log libraries have it
-  /^\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?:? (?:[\w.-]+ [\w.@/-]+\[\d+\]: )?/,
+  /^\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?:? /,
+  // host and program, once the time is gone
+  /^[\w.-]+ [\w.@/-]+\[\d+\]: /,
   // dmesg: '[  123.456789] '
   /^\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? /,
   // a quotation in a mail or an issue
   /^(?:> ?|\| )+/,
   /^libbpf: (?=\d+: |; |processed \d|R\d+ |func#\d|from \d+ to )/,
-  /^(?:\[?(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR)\]?|level=\w+)[: ] ?(?=\d+: |; |processed \d|R\d+ )/,
+  /^(?:\[?(?:TRACE|DEBUG|INFO|WARN|ERROR)\]?|level=\w+)[: ] ?(?=\d+: |; |processed \d|R\d+ )/,
 ];
 
 /** Begin and end of a log between other words of its loader. */
@@ -33,7 +35,7 @@ export interface CleanLog {
  * verifier needs them.
  */
 export function cleanLog(text: string): CleanLog {
-  const lines = linesOf(text).map(withoutPrefix);
+  const lines = linesOf(text).map(withoutPrefix).flatMap(apart);
   const begin = lines.findLastIndex((line) => BEGIN.test(line));
   if (begin < 0) return { lines: lines.filter((line) => !END.test(line)), around: [] };
   const end = lines.findIndex((line, i) => i > begin && END.test(line));
@@ -52,6 +54,14 @@ function linesOf(text: string): string[] {
   if (written < 3 || written <= lines.length) return lines;
   const spoken = plain.replaceAll('\\t', '\t').replaceAll('\\"', '"').replaceAll('\\r', '');
   return spoken.split(/\r\n|\\n|\n|\r/);
+}
+
+/** cilium/ebpf puts a log's last lines into one: 'load program: denied: A: B (9 lines omitted)'. */
+function apart(line: string): string[] {
+  const said = /\bload program: [^:]+: (.+)$/.exec(line)?.[1];
+  if (said === undefined) return [line];
+  const words = said.replace(/ \((?:truncated|\d+ lines?(?:\(s\))? omitted).*\)$/, '');
+  return [line, ...words.split(': ')];
 }
 
 function withoutPrefix(line: string): string {

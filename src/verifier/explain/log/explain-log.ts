@@ -1,7 +1,9 @@
 import type { KernelProfile } from '../../../abi/index.ts';
 import type { Message } from '../../messages/message.ts';
 import { causeOf } from '../causes.ts';
-import { explanationOf, stepsOf, wantedPlaces } from '../explain.ts';
+import { explanationOf, stepsOf, wantedPlaces, withEnds } from '../explain.ts';
+import { callsOnTheWay } from '../lineage.ts';
+import type { PathRecorder } from '../trace.ts';
 import type { ExplainedInsn, Explanation } from '../types.ts';
 import { cleanLog } from './clean.ts';
 import { type LogLine, readLine } from './lines.ts';
@@ -54,6 +56,8 @@ export function explainLog(text: string, profile: KernelProfile): ExplainedLog {
   return { verdict: 'unknown', explanation: undefined, processed, notes };
 }
 
+/** Code of words that no table has. */
+const UNKNOWN = 'log.unknown';
 const FAILED = /fail|error|denied|invalid|not permitted/i;
 
 /** The words that rejected it: the last the kernel said, as far as they are known. */
@@ -61,19 +65,21 @@ function reasonOf({ words, path }: RebuiltWalk): Message | undefined {
   const known = words.findLast(({ message }) => message !== undefined)?.message;
   if (known || path.length === 0) return known;
   const text = words.find((one) => !/^(?:libbpf|Error|ERROR)\b/.test(one.text))?.text;
-  return text === undefined ? undefined : { code: 'log.unknown', text, args: [] };
+  return text === undefined ? undefined : { code: UNKNOWN, text, args: [] };
 }
 
 function explained(message: Message, walk: RebuiltWalk): Explanation {
   const { path } = walk;
-  const cause = causeOf({ message, env: path.env, path });
+  const cause = soundCause(message, path);
   const steps = stepsOf(cause, path);
+  const calls = callsOnTheWay(path, cause.since ? [] : steps);
   const texts = new Map<number, string>();
-  for (const [serial, place] of wantedPlaces(cause.subject, steps, path)) {
+  for (const [serial, place] of wantedPlaces(cause.subject, [...steps, ...calls], path)) {
     texts.set(serial, walk.valueOf(place, serial - 1));
   }
   const insn = path.insns[path.length - 1] ?? -1;
-  const explanation = explanationOf({ insn }, message, cause, steps, path, { texts });
+  const history = withEnds(steps, calls, path, texts);
+  const explanation = explanationOf({ insn }, message, cause, history, path, { texts });
   const asLogged = <T extends ExplainedInsn>(one: T): T => ({
     ...one,
     text: walk.texts.get(one.insn) ?? '',
@@ -84,6 +90,17 @@ function explained(message: Message, walk: RebuiltWalk): Explanation {
     blame: asLogged(explanation.blame),
     steps: explanation.steps.map(asLogged),
   };
+}
+
+/** A line that was cut or changed on its way may have letters where numbers belong. */
+function soundCause(message: Message, path: PathRecorder) {
+  const cause = causeOf({ message, env: path.env, path });
+  const { subject, since, at, blame, problem } = cause;
+  const numbers = [subject?.register, subject?.slot, since?.insn, at, blame];
+  const areWhole = numbers.every((one) => one === undefined || Number.isInteger(one));
+  if (areWhole && !/\b(?:NaN|undefined)\b/.test(problem)) return cause;
+  const plain = { code: UNKNOWN, text: message.text, args: [] };
+  return { ...causeOf({ message: plain, env: path.env, path }), id: cause.id };
 }
 
 function notesOf({ path, processed, hasStates }: RebuiltWalk): string[] {

@@ -43,12 +43,16 @@ const FROM = /^from (\d+) to (\d+)(?: \(speculative execution\))?: ?(.*)$/;
 const STATE = /^(?:\d+: )?((?:frame\d+: ?)?(?:R\d+(?:_\w+)?=|fp-\d+(?:_\w+)?=).*)$/;
 const PROCESSED = /^processed (\d+) insns/;
 /** Precision, statistics and other notes that tell nothing of a rejection. */
-const NOISE =
-  /^(?:last_idx |regs=|parent (?:didn't|already) |mark_precise|frame ?\d+: (?:regs=|propagating|last_idx|parent)|propagating |verification time |stack depth |mark_read |max_states|func#\d+ @|Live regs|\d+: (?:safe)?$|BPF program load log|arg tracking|Subprog \d+:)/;
+const NOISE = [
+  /^(?:last_idx |regs=|parent (?:didn't|already) |mark_precise|propagating |arg tracking)/,
+  /^frame ?\d+: (?:regs=|propagating|last_idx|parent)/,
+  /^(?:verification time |stack depth |mark_read |max_states|func#\d+ @|Live regs)/,
+  /^(?:\d+: (?:safe)?$|Subprog \d+:)/,
+];
 
 /** Reads one line; undefined for what says nothing. */
 export function readLine(line: string): LogLine | undefined {
-  if (line === '' || NOISE.test(line)) return undefined;
+  if (line === '' || NOISE.some((one) => one.test(line))) return undefined;
   return readInsn(line) ?? readState(line) ?? readOther(line);
 }
 

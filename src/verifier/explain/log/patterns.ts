@@ -46,7 +46,8 @@ const NO_REASONS: readonly string[] = [
 
 type Makers = Readonly<Record<string, (...args: never[]) => Message>>;
 
-const TABLES = [
+/** Every table of words a log may have. */
+export const messageTables = [
   alu,
   attach,
   btfAccessMessages,
@@ -79,7 +80,7 @@ const TABLES = [
 export interface Pattern {
   readonly code: string;
   readonly regex: RegExp;
-  /** What each argument is made from: a group of the regex, in its base and less this; or a value. */
+  /** What each argument is made from: a group of the regex, in its base, less this; or a value. */
   readonly args: readonly Argument[];
   /** Letters that must be there as they are: of two patterns that fit, the more particular one. */
   readonly letters: number;
@@ -100,7 +101,7 @@ const STEP = 100_000;
  * does to it (adds one, writes it in hexadecimal) can be seen in the result.
  */
 function placeholder(n: number) {
-  const mark = `\u0001${n}\u0002`;
+  const mark = `«${n}»`;
   const text = () => mark;
   return {
     toString: text,
@@ -112,8 +113,8 @@ function placeholder(n: number) {
 
 const PLACEHOLDERS = Array.from({ length: ARGUMENTS }, (_, n) => placeholder(n));
 
-/** Marks, and the numbers that stand for arguments, give or take a little; also in hexadecimal. */
-const MARKS = /\u0001(\d)\u0002|4\d{7}|2[67][0-9a-f]{5}/g;
+/** Marks, and the numbers that stand for arguments, also a little more, or in hexadecimal. */
+const MARKS = /«(\d)»|4\d{7}|2[67][0-9a-f]{5}/g;
 
 /** Texts that depend on an argument being one of these get a pattern each. */
 const SPECIAL: readonly unknown[] = [false, 0, 1, ''];
@@ -121,7 +122,7 @@ const SPECIAL: readonly unknown[] = [false, 0, 1, ''];
 /** A pattern for each text of the verifier's tables. */
 export function buildPatterns(): Pattern[] {
   const patterns: Pattern[] = [];
-  for (const table of TABLES) {
+  for (const table of messageTables) {
     for (const make of Object.values(table)) patterns.push(...patternsOf(make));
   }
   return patterns
@@ -164,7 +165,7 @@ function patternOf(make: (...args: never[]) => Message, given: readonly unknown[
     args[n] = { group: ++groups, base, more };
     const before = text.slice(from, match.index);
     letters += before.length;
-    source += escaped(before) + (base === 0 ? '(.*?)' : base === 16 ? '([0-9a-f]+)' : '(-?\\d+)');
+    source += escaped(before) + GROUPS[NUMERIC.test(text.slice(0, match.index)) ? 10 : base];
     from = match.index + match[0].length;
   }
   const rest = text.slice(from);
@@ -172,6 +173,12 @@ function patternOf(make: (...args: never[]) => Message, given: readonly unknown[
   const regex = new RegExp(`^${source}${escaped(rest)}$`);
   return { code: message.code, regex, args, letters: letters + rest.length };
 }
+
+/** What an argument looks like: anything, or a number in that base. */
+const GROUPS = { 0: '(.*?)', 10: '(-?\\d+)', 16: '([0-9a-f]+)' };
+
+/** Behind these stand numbers. */
+const NUMERIC = /(?:\bR|\barg#?|\binsn |(?<!var_)\b(?:off|size|id|r|depth)[= ]|func#|Processed )$/;
 
 /** Which argument a mark stands for, in which base, and how much the text added to it. */
 function meaningOf(match: RegExpExecArray): [n: number, base: 10 | 16 | 0, more: number] {

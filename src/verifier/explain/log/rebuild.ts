@@ -15,7 +15,19 @@ import {
 } from '../../../isa/index.ts';
 import { VerifierEnv } from '../../env.ts';
 import type { Message } from '../../messages/message.ts';
-import { MAX_REGS, REG_SIZE, REG_WORDS, regAt, SCALAR_VALUE } from '../../state/layout.ts';
+import {
+  MAX_REGS,
+  MAX_STACK,
+  REG_SIZE,
+  REG_WORDS,
+  regAt,
+  SCALAR_VALUE,
+  setSlotType,
+  slotAt,
+  STACK_BASE,
+  STACK_SPILL,
+  TYPE,
+} from '../../state/layout.ts';
 import type { LineInfo } from '../../types.ts';
 import { ADDS_NUMBER, PathRecorder, type Place } from '../trace.ts';
 import { fieldsOf } from './insn-text.ts';
@@ -43,6 +55,8 @@ type Values = Map<string, string>;
 /** JA +0: what stands where the log says nothing. */
 const UNKNOWN_OP = 0x05;
 const MAX_FRAMES = 8;
+/** Lines behind the last instruction that are looked at. */
+const MAX_WORDS = 2000;
 
 /** Puts the walk together again from the lines of a log. */
 export function rebuild(lines: readonly LogLine[], profile: KernelProfile): RebuiltWalk {
@@ -57,7 +71,8 @@ class Rebuilder {
   readonly #changes: Values[] = [];
   readonly #insns = new Map<number, InsnLine>();
   readonly #lines = new Map<number, LineInfo>();
-  readonly #words: { text: string; message: Message | undefined }[] = [];
+  /** Words since the last instruction: the others are of paths that went well. */
+  readonly #words: string[] = [];
   /** What is known now, by frame. */
   #now: Values[] = [new Map()];
   #frame = 0;
@@ -90,13 +105,14 @@ class Rebuilder {
         this.#processed = line.count;
         break;
       case 'words':
-        this.#words.push({ text: line.text, message: recognise(line.text) });
+        if (this.#words.length < MAX_WORDS) this.#words.push(line.text);
         break;
     }
   }
 
   #insn(line: InsnLine): void {
     this.#words.length = 0;
+    this.#forget();
     if (line.state?.frame !== undefined) this.#enter(line.state.frame);
     const { insn } = line;
     this.#insns.set(insn, line);
@@ -112,14 +128,13 @@ class Rebuilder {
     this.#changes.push(new Map());
     if (line.state) this.#show(line.state);
     if (line.next) this.#show(line.next);
-    if (line.op === (BPF_JMP | BPF_CALL) && !line.text.startsWith('call pc')) this.#forget(line);
   }
 
-  /** A call leaves r1 to r5 without a value. */
-  #forget({ state }: InsnLine): void {
-    for (let n = 1; n <= 5; n++) {
-      if (!state?.text.includes(`R${n}`)) this.#now[this.#frame]!.delete(`R${n}`);
-    }
+  /** A call that is behind us leaves r1 to r5 without a value. */
+  #forget(): void {
+    const before = this.#insns.get(this.#path.insns.at(-1) ?? -1);
+    if (before?.op !== (BPF_JMP | BPF_CALL) || before.text.startsWith('call pc')) return;
+    for (let n = 1; n <= 5; n++) this.#now[this.#frame]!.delete(`R${n}`);
   }
 
   /** The walk goes on behind an instruction it was at before. */
@@ -182,20 +197,32 @@ class Rebuilder {
 
   finish(profile: KernelProfile): RebuiltWalk {
     const path = this.#path;
-    path.env = this.#environment(profile);
+    const words = this.#words.map((text) => ({ text, message: recognise(text) }));
+    const messages = words.flatMap(({ message }) => (message ? [message] : []));
+    path.env = this.#environment(profile, messages);
     path.isStarted = true;
     path.counts = new Uint32Array(path.env.length);
     for (const insn of path.insns) path.counts[insn]!++;
-    path.messages.push(...this.#words.flatMap(({ message }) => (message ? [message] : [])));
+    path.messages.push(...messages);
     path.last = this.#now.map(recordsOf);
+    this.#correct();
     return {
       path,
       texts: new Map([...this.#insns].map(([insn, { text }]) => [insn, text])),
-      words: this.#words,
+      words,
       processed: this.#processed,
       hasStates: this.#hasStates,
       valueOf: (place, step) => this.#valueOf(place, step),
     };
+  }
+
+  /** Helpers that change packets make numbers of pointers without showing it. */
+  #correct(): void {
+    const { code, args } = this.#path.messages.at(-1) ?? { code: '', args: [] };
+    const words = this.#path.last[this.#frame];
+    if (code !== 'mem.invalid_access' || args[1] !== 'scalar' || !words) return;
+    const r = regAt(Number(args[0]) & 15);
+    if (words[r + TYPE] !== SCALAR_VALUE) fillRecord(words, r, 'scalar()');
   }
 
   #valueOf({ frame, register, slot }: Place, step: number): string {
@@ -207,8 +234,8 @@ class Rebuilder {
     return '';
   }
 
-  #environment(profile: KernelProfile): VerifierEnv {
-    const named = this.#words.flatMap(({ message }) => (message ? message.args : []));
+  #environment(profile: KernelProfile, messages: readonly Message[]): VerifierEnv {
+    const named = messages.flatMap(({ args }) => args);
     const insns = [...this.#insns.keys()];
     const length = insns.reduce((most, insn) => Math.max(most, insn + 2), mostNamed(named) + 1);
     const code = new Code(length);
@@ -230,9 +257,11 @@ class Rebuilder {
       functionInfo: [],
       lineInfo: [...this.#lines.values()].sort((a, b) => a.insn - b.insn),
     };
-    const all = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
+    // Only loaders without CAP_PERFMON hear of bytes that were not written.
+    const trusted = !messages.some(({ code }) => code.startsWith('stack.uninit_'));
+    const capabilities = { bpf: true, perfmon: trusted, netAdmin: true, sysAdmin: trusted };
     return new VerifierEnv(input, profile, {
-      capabilities: all,
+      capabilities,
       observer: undefined,
       logLevel: 0,
     });
@@ -245,13 +274,22 @@ function mostNamed(args: readonly unknown[]): number {
   return Math.max(0, ...numbers);
 }
 
+/** Records of registers and of pointers and numbers saved on the stack. */
 function recordsOf(values: Values): Int32Array {
-  const words = new Int32Array(MAX_REGS * REG_WORDS);
+  const words = new Int32Array(STACK_BASE + (MAX_STACK / REG_SIZE) * REG_WORDS);
   for (const [name, value] of values) {
-    const register = /^R(\d+)$/.exec(name)?.[1];
-    if (register !== undefined && Number(register) < MAX_REGS) {
-      fillRecord(words, regAt(Number(register)), value);
-    }
+    const match = /^(R|fp-)(\d+)$/.exec(name);
+    const n = Number(match?.[2]);
+    if (match?.[1] === 'R' && n < MAX_REGS) fillRecord(words, regAt(n), value);
+    else if (match?.[1] === 'fp-' && n > 0 && n <= MAX_STACK) fillSlot(words, n, value);
   }
   return words;
+}
+
+/** A slot that shows one character a byte holds no register. */
+function fillSlot(words: Int32Array, depth: number, value: string): void {
+  if (/^[?m0zdi]{8}$/.test(value)) return;
+  const r = slotAt(Math.floor((depth - 1) / REG_SIZE));
+  fillRecord(words, r, value);
+  for (let i = 0; i < REG_SIZE; i++) setSlotType(words, r, i, STACK_SPILL);
 }

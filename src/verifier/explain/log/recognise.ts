@@ -8,22 +8,17 @@ let patterns: readonly Pattern[] | undefined;
 const MAX_LINE = 1023;
 
 /**
- * The message that stands in a line, whatever kernel wrote it; undefined if it is none. Loaders put
- * several on one line, with ': ' between.
+ * The message that stands in a line, whatever kernel wrote it, also behind a loader's own words and
+ * ': '; undefined if there is none.
  */
 export function recognise(line: string): Message | undefined {
   if (line.length > MAX_LINE) return undefined;
-  for (const text of partsOf(line)) {
+  const cuts = [...line.matchAll(/: /g)].slice(0, 8).map(({ index }) => line.slice(index + 2));
+  for (const text of [line, ...cuts]) {
     const found = messageIn(text);
     if (found) return found;
   }
   return undefined;
-}
-
-/** The line, and what stands behind each ': ' of it. */
-function partsOf(line: string): string[] {
-  const cuts = [...line.matchAll(/: /g)].slice(0, 16).map(({ index }) => line.slice(index + 2));
-  return [line, ...cuts];
 }
 
 function messageIn(text: string): Message | undefined {

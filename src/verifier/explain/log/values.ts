@@ -24,7 +24,7 @@ import {
   VALUE,
 } from '../../state/layout.ts';
 
-/** How kernels before 6.3 called the limits of a number. */
+/** How kernels before 6.8 called the limits of a number. */
 const OLD_NAMES: Readonly<Record<string, string>> = {
   umin_value: 'umin',
   umax_value: 'umax',
@@ -34,6 +34,10 @@ const OLD_NAMES: Readonly<Record<string, string>> = {
   u32_max_value: 'umax32',
   s32_min_value: 'smin32',
   s32_max_value: 'smax32',
+  u32_min: 'umin32',
+  u32_max: 'umax32',
+  s32_min: 'smin32',
+  s32_max: 'smax32',
 };
 
 /** 'R1_w=ctx() fp-8=mmmm????' as pairs of a name ('R1', 'fp-8') and its value, in today's words. */

@@ -1,6 +1,6 @@
 import { BPF_ALU, BPF_ALU64, BPF_LSH, BPF_MUL, classOf } from '../../../isa/index.ts';
 import type { VerifierEnv } from '../../env.ts';
-import { typeText } from '../../log/print-state.ts';
+import { regText } from '../../log/print-state.ts';
 import {
   baseType,
   MAP,
@@ -18,6 +18,7 @@ import type { CauseId } from '../cause-ids.ts';
 import type { Rejected } from '../explain.ts';
 import { calledName, isCall } from '../insn.ts';
 import type { PathRecorder, Place } from '../trace.ts';
+import { valueText } from '../value-text.ts';
 import {
   type Bounds,
   boundsAt,
@@ -88,7 +89,6 @@ const MAKERS: Readonly<Partial<Record<CauseId, Maker>>> = {
   'stack-index': bothBounds,
   'pointer-offset-unbounded': bothBounds,
   'pointer-offset-too-large': bothBounds,
-  speculation: bothBounds,
   'negative-length': bothBounds,
   'length-unbounded': bothBounds,
   'zero-length': (s) => [...notZero(s), ...lengthBounds(s)],
@@ -281,7 +281,12 @@ function memory(s: Situated): Candidate[] {
 function kindKnown(env: VerifierEnv, n: number): string {
   const type = typeAt(env, n);
   if (type === SCALAR_VALUE) return `R${n} is a number`;
-  return type === NOT_INIT ? `nothing was written to R${n}` : `R${n} is ${typeText(type)}`;
+  if (type === NOT_INIT) return `nothing was written to R${n}`;
+  return `R${n} is ${kindAt(env, env.state.curframe, env.regs, n)}`;
+}
+
+function kindAt(env: VerifierEnv, frame: number, w: Int32Array, n: number): string {
+  return valueText(regText(env, frame, w, regAt(n)));
 }
 
 function anyNumber(s: Situated): Candidate[] {
@@ -418,7 +423,7 @@ function trusted(s: Situated): Candidate[] {
     if (isObject(env)) set(env, n);
   };
   const w = s.path.last[place.frame];
-  const known = w ? `R${n} is ${typeText(w[regAt(n) + TYPE]!)}` : '';
+  const known = w ? `R${n} is ${kindAt(s.path.env, place.frame, w, n)}` : '';
   const rcu = { needs: `R${n} is under RCU (or owned)`, known };
   const trust = { needs: `R${n} is owned, or trusted by the hook`, known };
   return [edit(s.insn, place, rcu, change(setRcu)), edit(s.insn, place, trust, change(setTrusted))];

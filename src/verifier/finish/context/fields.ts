@@ -54,7 +54,7 @@ interface Step {
   readonly nullable: boolean;
 }
 
-function stepsOf({ path, inside, special }: KernelField, within: number, access: Access): Step[] {
+function stepsOf({ path, inside }: KernelField, within: number, access: Access): Step[] {
   const parts = path.split(/ (>\??)(?: |$)/);
   const steps: Step[] = [];
   for (let i = 0; i < parts.length; i += 2) {
@@ -62,8 +62,7 @@ function stepsOf({ path, inside, special }: KernelField, within: number, access:
     steps.push({ ...place, nullable: parts[i + 1] === '>?' });
   }
   const last = steps.pop()!;
-  const distance = inside || special === 'register' ? within : 0;
-  return [...steps, { ...last, offset: last.offset + distance }];
+  return [...steps, { ...last, offset: last.offset + (inside ? within : 0) }];
 }
 
 /** Bytes of the last access on the way. */

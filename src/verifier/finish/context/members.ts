@@ -24,6 +24,14 @@ export function placeOf(btf: Btf, path: string): Place {
   return place;
 }
 
+/** A member of a variable that every CPU has: where it is in the CPU's area. */
+export function perCpuOffset(btf: Btf, variable: string, member: string): number {
+  const section = btf.type(btf.find('datasec', '.data..percpu') ?? 0);
+  const vars = section.kind === 'datasec' ? section.vars : [];
+  const start = vars.find(({ type }) => btf.type(type).name === variable)?.offset;
+  return (start ?? missing(variable)) + offsetOf(btf, `${variable}.${member}`);
+}
+
 /** Bytes from the start of the struct. */
 export const offsetOf = (btf: Btf, path: string): number => placeOf(btf, path).offset;
 

@@ -2,7 +2,6 @@
  * Calls of helpers that become a few instructions, or get arguments the program does not know of.
  */
 import { constants, errnos, helperId, mapRules } from '../../../abi/index.ts';
-import type { Btf } from '../../../btf/index.ts';
 import {
   BPF_ADD,
   BPF_AND,
@@ -28,7 +27,7 @@ import {
   type VerifierEnv,
 } from '../../env.ts';
 import type { VerifierMap } from '../../types.ts';
-import { offsetOf } from '../context/members.ts';
+import { perCpuOffset } from '../context/members.ts';
 import {
   alu32Imm,
   aluImm,
@@ -157,14 +156,6 @@ function guardTailCall(env: VerifierEnv, insn: Insn): Insn[] | undefined {
     alu32Imm(BPF_AND, 3, indexMask(map)),
     insn.copy(),
   ];
-}
-
-/** Where a variable that every CPU has is in its area. */
-function perCpuOffset(btf: Btf, name: string, member: string): number {
-  const section = btf.type(btf.find('datasec', '.data..percpu') ?? 0);
-  const vars = section.kind === 'datasec' ? section.vars : [];
-  const start = vars.find(({ type }) => btf.type(type).name === name)?.offset ?? 0;
-  return start + offsetOf(btf, `${name}.${member}`);
 }
 
 function functionArgument(): Insn[] {

@@ -40,7 +40,7 @@ const SAVED = 3 * 8;
 export function inlineLoops(draft: Draft): void {
   const { aux } = draft.env;
   const grown = new Set<number>();
-  draft.rewrite((insn, _, subprog) => {
+  draft.rewrite((insn, subprog) => {
     if (insn.facts < 0 || aux.loopInline[insn.facts] !== 1) return undefined;
     grown.add(subprog);
     const depth = Math.ceil(draft.stackDepths[subprog]! / 8) * 8 + SAVED;

@@ -1,19 +1,13 @@
-import { kernelContext, kernelSocket, uncloneVerdict } from '../../../abi/context/kernel/index.ts';
+import { kernelContext, kernelSocket } from '../../../abi/context/kernel/index.ts';
 import type { KernelContext } from '../../../abi/context/kernel/index.ts';
-import { helperId, structs } from '../../../abi/index.ts';
+import { structs } from '../../../abi/index.ts';
 import {
-  assemble,
   BPF_ALU64,
   BPF_AND,
   BPF_ATOMIC,
-  BPF_CALL,
   BPF_EXIT,
-  BPF_JA,
-  BPF_JEQ,
   BPF_JMP,
-  BPF_JMP32,
   BPF_LDX,
-  BPF_B,
   BPF_MEM,
   BPF_MEMSX,
   BPF_MOV,
@@ -21,11 +15,9 @@ import {
   BPF_ST,
   BPF_STX,
   BPF_X,
-  BPF_XOR,
   classOf,
 } from '../../../isa/index.ts';
-import { attachModule } from '../../btf/modules.ts';
-import { AUX_SANITIZE_STACK_SPILL, type VerifierEnv } from '../../env.ts';
+import { AUX_SANITIZE_STACK_SPILL } from '../../env.ts';
 import {
   MEM_ALLOC,
   PTR_TO_ARENA,
@@ -35,19 +27,8 @@ import {
 } from '../../state/layout.ts';
 import { accessOf, bytesOf } from '../context/access.ts';
 import { convert } from '../context/fields.ts';
-import { offsetOf } from '../context/members.ts';
 import type { Draft } from '../patch/draft.ts';
-import {
-  alu32Imm,
-  aluImm,
-  aluReg,
-  exit,
-  Insn,
-  jumpImm,
-  load,
-  movReg,
-  spill,
-} from '../patch/insn.ts';
+import { alu32Imm, aluImm, Insn } from '../patch/insn.ts';
 import {
   BPF_NOSPEC,
   BPF_PROBE_ATOMIC,
@@ -55,12 +36,9 @@ import {
   BPF_PROBE_MEM32,
   BPF_PROBE_MEMSX,
 } from '../patch/probe.ts';
+import { putAround } from './around.ts';
 
 const MODE_BITS = 0xe0;
-const CONTEXT_POINTER = 8;
-/** skb->cloned: the one bit of it (CLONED_MASK). */
-const CLONED = 1;
-const PULL_DATA = helperId('skb_pull_data')!;
 
 /**
  * Loads and stores of what programs see of contexts and sockets become those of the kernel's
@@ -69,96 +47,13 @@ const PULL_DATA = helperId('skb_pull_data')!;
  */
 export function convertAccesses(draft: Draft): void {
   const { env } = draft;
-  const epilogue = moduleCode(env, 'epilogues', -(draft.stackDepths[0]! + CONTEXT_POINTER));
-  addPrologue(draft, epilogue !== undefined);
+  const epilogue = putAround(draft);
   const context = kernelContext(env.programType);
   const knowsTimestampType = looksAtTimestampType(draft);
-  const ends = epilogue && new Epilogue(draft, epilogue);
-  draft.rewrite((insn, _, subprog) => {
-    if (subprog === 0 && ends && insn.op === (BPF_JMP | BPF_EXIT)) return ends.instead();
+  draft.rewrite((insn, subprog) => {
+    if (subprog === 0 && epilogue && insn.op === (BPF_JMP | BPF_EXIT)) return epilogue.instead();
     return convertOne(draft, insn, context, knowsTimestampType);
   });
-}
-
-function addPrologue(draft: Draft, keepContext: boolean): void {
-  const { env } = draft;
-  const made = [...(unclone(env) ?? moduleCode(env, 'prologues', 0) ?? [])];
-  if (keepContext) {
-    draft.stackDepths[0]! += CONTEXT_POINTER;
-    made.push(spill(1, -draft.stackDepths[0]!));
-  }
-  if (made.length > 0) draft.prepend(draft.insns[0]!, made);
-}
-
-/**
- * Before a program writes to a packet that others may look at it gets its own
- * (tc_cls_act_prologue).
- */
-function unclone(env: VerifierEnv): Insn[] | undefined {
-  const verdict = uncloneVerdict(env.programType);
-  if (!env.seenDirectWrite || verdict === undefined) return undefined;
-  const cloned = offsetOf(env.profile.btf(), 'sk_buff.__cloned_offset');
-  return [
-    load(BPF_B, 6, 1, cloned),
-    alu32Imm(BPF_AND, 6, CLONED),
-    jumpImm(BPF_JEQ, 6, 0, 7),
-    movReg(6, 1),
-    aluReg(BPF_XOR, 2, 2),
-    new Insn(BPF_JMP | BPF_CALL, 0, 0, 0, PULL_DATA),
-    jumpImm(BPF_JEQ, 0, 0, 2),
-    alu32Imm(BPF_MOV, 0, verdict),
-    exit(),
-    movReg(1, 6),
-  ];
-}
-
-/**
- * Instructions a module puts before or behind its programs; CONTEXT stands for where that is kept.
- */
-function moduleCode(
-  env: VerifierEnv,
-  where: 'prologues' | 'epilogues',
-  contextAt: number,
-): Insn[] | undefined {
-  const module = attachModule(env);
-  const struct = module?.btf().type(env.input.attachBtfId).name ?? '';
-  const found = module?.structOps[struct]?.[where];
-  if (!module || !found?.members.includes(env.attachName)) return undefined;
-  const types = module.btf();
-  const text = found.code.map((line) =>
-    line.replace(/\+ (CONTEXT|\w+\.\w+)/, (_, place) =>
-      signed(place === 'CONTEXT' ? contextAt : offsetOf(types, place)),
-    ),
-  );
-  const { code } = assemble(text.join('\n'));
-  return Array.from(
-    code.op,
-    (op, i) => new Insn(op, code.dst[i]!, code.src[i]!, code.off[i]!, code.imm[i]!),
-  );
-}
-
-const signed = (distance: number): string => (distance < 0 ? `- ${-distance}` : `+ ${distance}`);
-
-/** The first way out of a program gets the code; others jump there. */
-class Epilogue {
-  readonly #draft: Draft;
-  readonly #code: readonly Insn[];
-  #placed = false;
-
-  constructor(draft: Draft, code: readonly Insn[]) {
-    this.#draft = draft;
-    this.#code = code;
-  }
-
-  instead(): Insn[] {
-    if (!this.#placed) {
-      this.#placed = true;
-      return [...this.#code];
-    }
-    const jump = new Insn(BPF_JMP32 | BPF_JA, 0, 0, 0, 0);
-    jump.target = this.#draft.now(this.#code[0]!);
-    return [jump];
-  }
 }
 
 const TSTAMP_TYPE = structs['__sk_buff']!.fields.find(({ name }) => name === 'tstamp_type')!.offset;

@@ -56,7 +56,7 @@ export function fixInstructions(draft: Draft): void {
   if (env.seenException && env.exceptionCallback < 0) draft.append([movReg(0, 1), exit()]);
   const counted = new Set<number>();
   const depths = [...draft.stackDepths];
-  draft.rewrite((insn, _, subprog) => {
+  draft.rewrite((insn, subprog) => {
     if (insn.origin < 0) return undefined;
     if (castAddress(draft, insn)) return undefined;
     if (insn.isMayGoto) {

@@ -18,8 +18,6 @@ export class Draft {
   readonly #removed = new Map<number, Insn>();
   /** Bytes of stack by function, as the passes left them so far. */
   readonly stackDepths: number[];
-  /** A function that nobody wrote stands at the end. */
-  hiddenSubprog = false;
 
   constructor(env: VerifierEnv, stackDepths: readonly number[]) {
     this.env = env;
@@ -52,19 +50,17 @@ export class Draft {
   }
 
   /**
-   * Puts the instructions `patch` gives in the place of each that it answers for; `depth` is the
-   * stack of the function it is in. The last one gets the facts of what it replaces.
+   * Puts the instructions `patch` gives in the place of each that it gives some for. It is told the
+   * index of the function. The last one made gets the facts of what it replaces.
    */
-  rewrite(
-    patch: (insn: Insn, next: Insn | undefined, subprog: number) => Insn[] | undefined,
-  ): void {
+  rewrite(patch: (insn: Insn, subprog: number) => Insn[] | undefined): void {
     const { insns } = this;
     const out: Insn[] = [];
     let subprog = 0;
     const places = this.#places();
     for (const [i, insn] of insns.entries()) {
       subprog = places.get(insn) ?? subprog;
-      const made = patch(insn, insns[i + 1], subprog);
+      const made = patch(insn, subprog);
       if (made) out.push(...this.#settle(insn, made, insns[i + 1]));
       else out.push(insn);
     }
@@ -84,7 +80,6 @@ export class Draft {
     this.insns.push(...made);
     this.starts.push(made[0]);
     this.stackDepths.push(0);
-    this.hiddenSubprog = true;
   }
 
   /** Takes out what `isDead` says; what went there goes on behind it. */

@@ -253,7 +253,7 @@ export const plainKfuncs: PlainCauses = {
   'kfunc.two_buffer_sizes': ['Two arguments give the size of the result.', KERNEL_BUG],
   'kfunc.buffer_size_unknown': ['The size in R{0} must be a constant.', CONSTANT],
   'kfunc.buffer_size_large': ['The size in R{0} does not fit 32 bits.', 'Ask for less.'],
-  'kfunc.argument_kind': ['Argument {0} has a type ({1}) that programs cannot pass.', KERNEL_BUG],
+  'kfunc.argument_kind': ['Argument {0+1} has a type ({1}) that programs cannot pass.', KERNEL_BUG],
   'kfunc.two_references': ['Two arguments hold a reference.', KERNEL_BUG],
   'kfunc.not_map': ['R{0} must be a map.', 'Pass the address of the map (`&map`).'],
   'kfunc.other_map': [
@@ -261,19 +261,19 @@ export const plainKfuncs: PlainCauses = {
     'Pass the map the value with the bpf_wq was looked up in.',
   ],
   'kfunc.not_context': [
-    'Argument {0} must be the context of the program, but is {1}.',
+    'Argument {0+1} must be the context of the program, but is {1}.',
     'Pass `ctx` as the program got it.',
   ],
   'kfunc.for_drop': [
-    'Argument {0} was not made by bpf_obj_new(), so bpf_obj_drop() cannot free it.',
+    'Argument {0+1} was not made by bpf_obj_new(), so bpf_obj_drop() cannot free it.',
     'Drop only what bpf_obj_new() (or a removal from a list or tree) gave.',
   ],
   'kfunc.for_percpu_drop': [
-    'Argument {0} was not made by bpf_percpu_obj_new().',
+    'Argument {0+1} was not made by bpf_percpu_obj_new().',
     'Drop only what bpf_percpu_obj_new() gave.',
   ],
   'kfunc.not_allocated': [
-    'Argument {0} must be an object made by bpf_obj_new().',
+    'Argument {0+1} must be an object made by bpf_obj_new().',
     'Allocate the node with bpf_obj_new(typeof(*n)).',
   ],
   'kfunc.not_referenced': [
@@ -288,7 +288,7 @@ export const plainKfuncs: PlainCauses = {
     'Use a sleepable section (`.s`).',
   ],
   'kfunc.not_root_memory': [
-    'Argument {0} must be in a map value or an allocated object.',
+    'Argument {0+1} must be in a map value or an allocated object.',
     'Lists and trees live in map values (or globals) or in objects of bpf_obj_new().',
   ],
   'kfunc.remove_owning': [
@@ -300,43 +300,46 @@ export const plainKfuncs: PlainCauses = {
     'Only compare in that callback.',
   ],
   'kfunc.not_btf_pointer': [
-    'Argument {0} is {1}, but the function takes {2} or a socket.',
+    'Argument {0+1} is {1}, but the function takes {2} or a socket.',
     'Pass the kernel object itself; plain memory of the program will not do.',
     CHECK_NULL,
   ],
-  'kfunc.unsupported_pointer': ['Argument {1} of {0}() cannot be passed by programs.', KERNEL_BUG],
+  'kfunc.unsupported_pointer': [
+    'Argument {1+1} of {0}() cannot be passed by programs.',
+    KERNEL_BUG,
+  ],
   'kfunc.not_scalar_struct': [
-    'Argument {0} points to a type that holds pointers: the function takes plain data.',
-    'Pass memory of numbers only.',
+    'Argument {0+1} must be an object of the kernel ({1} {2}), not memory of the program.',
+    'Pass what a hook or another function of the kernel gave.',
   ],
   'kfunc.struct_nesting': ['The structs of the argument are nested too deep.', KERNEL_BUG],
   'kfunc.wrong_struct': [
-    'Argument {1} of {0}() must point to {2} {3}, but R{1}+1 points to {4} {5}.',
+    'Argument {1+1} of {0}() must point to {2} {3}, but R{1+1} points to {4} {5}.',
     'Pass an object of the type the function is for; bpf_rdonly_cast() does not make it trusted.',
   ],
-  'kfunc.no_size': ["The size of argument {0} ('{1} {2}') is not known.", 'Use a complete type.'],
+  'kfunc.no_size': ["The size of argument {0+1} ('{1} {2}') is not known.", 'Use a complete type.'],
   'kfunc.bad_memory': [
-    'Argument {0} is memory whose length is the next argument: that much may not be there.',
+    'Argument {0+1} is memory whose length is the next argument: that much may not be there.',
     'Limit the length to the size of the buffer, and give the buffer a value first.',
   ],
   'kfunc.not_function_pointer': [
-    'Argument {0} must be a function of the program.',
+    'Argument {0+1} must be a function of the program.',
     'Pass a static function by its name.',
   ],
   'kfunc.not_refcounted_object': [
-    'Argument {0} is no object that is (or was) owned.',
+    'Argument {0+1} is no object that is (or was) owned.',
     'Pass what bpf_obj_new(), bpf_list_*() or bpf_rbtree_*() gave.',
   ],
   'kfunc.no_refcount': [
-    'The type of argument {0} has no struct bpf_refcount.',
+    'The type of argument {0+1} has no struct bpf_refcount.',
     'Add `struct bpf_refcount ref;` to the struct.',
   ],
   'kfunc.not_string': [
-    'Argument {0} must be a constant string.',
+    'Argument {0+1} must be a constant string.',
     'Pass a literal or a `static const char []`.',
   ],
   'kfunc.not_map_value': [
-    'Argument {0} must be in a map value.',
+    'Argument {0+1} must be in a map value.',
     'Look the value up and pass `&value->field`.',
   ],
   'kfunc.workqueue_offset': [
@@ -384,7 +387,7 @@ export const plainProtocols: PlainCauses = {
     'Pass the address of the variable itself.',
   ],
   'dynptr.stack_pointer': [
-    'Argument {0} must be a dynptr: a local variable of type struct bpf_dynptr.',
+    'Argument {0+1} must be a dynptr: a local variable of type struct bpf_dynptr.',
     'Pass the address of such a variable.',
   ],
   'dynptr.uninitialized': [
@@ -396,7 +399,7 @@ export const plainProtocols: PlainCauses = {
     'Clone it with bpf_dynptr_clone() and change the clone.',
   ],
   'dynptr.wrong_type': [
-    'Argument {1} must be a dynptr of type {0}.',
+    'Argument {1+1} must be a dynptr of type {0}.',
     'Make it with the function for that type.',
   ],
   'dynptr.unowned': [
@@ -408,11 +411,11 @@ export const plainProtocols: PlainCauses = {
     'bpf_dynptr_from_mem() takes memory of map values.',
   ],
   'iter.not_on_stack': [
-    'Argument {0} must be an iterator: a local variable.',
+    'Argument {0+1} must be an iterator: a local variable.',
     'Pass the address of a local struct bpf_iter_….',
   ],
   'iter.invalid': [
-    'Argument {0} is no valid iterator.',
+    'Argument {0+1} is no valid iterator.',
     'Pass the address of the local variable that the new function got.',
   ],
   'iter.needs_rcu': [

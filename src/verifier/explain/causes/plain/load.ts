@@ -47,7 +47,7 @@ export const plainAttach: PlainCauses = {
   'attach.too_many_args': ['{0}() has {1} arguments: too many to attach to.', OTHER_TARGET],
   'attach.return_type': ['{0}() returns {1}, which cannot be traced.', OTHER_TARGET],
   'attach.variable_args': ['{0}() takes a variable number of arguments.', OTHER_TARGET],
-  'attach.arg_type': ['Argument {1} of {0}() is {2}, which cannot be traced.', OTHER_TARGET],
+  'attach.arg_type': ['Argument {1+1} of {0}() is {2}, which cannot be traced.', OTHER_TARGET],
   'attach.void_arg': ['{0}() has an argument of type void.', OTHER_TARGET],
   'attach.large_return': ['{0}() returns more than 8 bytes.', OTHER_TARGET],
   'attach.not_sleepable': [
@@ -76,15 +76,15 @@ export const plainAttach: PlainCauses = {
   'attach.not_global': ['{0}() is static: it cannot be replaced.', 'Make it global.'],
   'attach.arg_counts': ['{0}() has {1} arguments, {2}() has {3}.', SAME_PROTOTYPE],
   'attach.return_types': ['{1}() returns {0}, {3}() returns {2}.', SAME_PROTOTYPE],
-  'attach.arg_kinds': ['Argument {0} of {1}() is {2}, that of {3}() is {4}.', SAME_PROTOTYPE],
+  'attach.arg_kinds': ['Argument {0+1} of {1}() is {2}, that of {3}() is {4}.', SAME_PROTOTYPE],
   'attach.arg_sizes': [
-    'Argument {0} of {1}() has {2} bytes, that of {3}() has {4}.',
+    'Argument {0+1} of {1}() has {2} bytes, that of {3}() has {4}.',
     SAME_PROTOTYPE,
   ],
-  'attach.arg_unknown': ['Argument {0} of {1}() has a type that is not known.', SAME_PROTOTYPE],
-  'attach.arg_no_context': ['Argument {0} of {1}() must be the context.', SAME_PROTOTYPE],
+  'attach.arg_unknown': ['Argument {0+1} of {1}() has a type that is not known.', SAME_PROTOTYPE],
+  'attach.arg_no_context': ['Argument {0+1} of {1}() must be the context.', SAME_PROTOTYPE],
   'attach.arg_structs': [
-    'Argument {0}: {1}() takes struct {2}, {3}() takes struct {4}.',
+    'Argument {0+1}: {1}() takes struct {2}, {3}() takes struct {4}.',
     SAME_PROTOTYPE,
   ],
 };
@@ -137,29 +137,29 @@ export const plainBtf: PlainCauses = {
     'Return int, and give results back through a pointer argument.',
   ],
   'btf_info.tag_in_static': [
-    'Argument {0} of a static function has a tag (`__arg_…`).',
+    'Argument {0+1} of a static function has a tag (`__arg_…`).',
     'Tags are for global functions.',
   ],
-  'btf_info.tag_unknown': ['Argument {0} has a tag the kernel does not know.', 'Leave it away.'],
-  'btf_info.tag_combination': ['The tags of argument {0} exclude each other.', 'Use one.'],
-  'btf_info.tag_arena': ['`__arg_arena` of argument {0} stands alone.', 'Leave the others away.'],
-  'btf_info.tag_not_pointer': ['Argument {0} is tagged, but no pointer.', 'Leave the tag away.'],
+  'btf_info.tag_unknown': ['Argument {0+1} has a tag the kernel does not know.', 'Leave it away.'],
+  'btf_info.tag_combination': ['The tags of argument {0+1} exclude each other.', 'Use one.'],
+  'btf_info.tag_arena': ['`__arg_arena` of argument {0+1} stands alone.', 'Leave the others away.'],
+  'btf_info.tag_not_pointer': ['Argument {0+1} is tagged, but no pointer.', 'Leave the tag away.'],
   'btf_info.arg_size': [
-    "The size of argument {0} ('{1} {2}') is not known, so it cannot be verified.",
+    "The size of argument {0+1} ('{1} {2}') is not known, so it cannot be verified.",
     'Use a complete type, `__arg_ctx`, or make the function static.',
   ],
   'btf_info.arg_candidates': [
-    "The kernel type of argument {0} ('{1} {2}') was not found.",
+    "The kernel type of argument {0+1} ('{1} {2}') was not found.",
     'Compare with vmlinux.h of the kernel this is for.',
   ],
   'btf_info.arg_type': [
-    'Argument {0} of {2}() is {1}, which global functions cannot take.',
+    'Argument {0+1} of {2}() is {1}, which global functions cannot take.',
     'Pass it by its address, or make the function static.',
   ],
-  'btf_info.ctx_not_pointer': ['Argument {0} must be a pointer.', 'Take the context by pointer.'],
-  'btf_info.ctx_without_name': ['Argument {0} has no type name.', 'Name the context type.'],
-  'btf_info.ctx_void': ['Argument {0} must be `void *`.', 'Declare the context so.'],
-  'btf_info.ctx_struct': ['Argument {0} must be `struct {1} *`.', 'Declare the context so.'],
+  'btf_info.ctx_not_pointer': ['Argument {0+1} must be a pointer.', 'Take the context by pointer.'],
+  'btf_info.ctx_without_name': ['Argument {0+1} has no type name.', 'Name the context type.'],
+  'btf_info.ctx_void': ['Argument {0+1} must be `void *`.', 'Declare the context so.'],
+  'btf_info.ctx_struct': ['Argument {0+1} must be `struct {1} *`.', 'Declare the context so.'],
 };
 
 /** Causes about maps, variables and legacy loads that are looked at before the walk. */

@@ -90,7 +90,7 @@ export const plainMemory: PlainCauses = {
   ],
   'context.fmod_ret_type': ['A value of type {0} cannot be replaced.', 'Use fexit instead.'],
   'context.not_pointer': [
-    "Argument {1} ('{2}') of '{0}' is {3}, which cannot be read.",
+    "Argument {1+1} ('{2}') of '{0}' is {3}, which cannot be read.",
     'Use another argument.',
   ],
   'context.argument_size': [
@@ -98,7 +98,7 @@ export const plainMemory: PlainCauses = {
     'Read the whole argument and cast it; BPF_PROG() does that.',
   ],
   'context.no_btf_id': ['The type of the argument at offset {0} is not known.', KERNEL_BUG],
-  'context.not_struct': ["Argument {1} of '{0}' points to {2}, no struct.", READ_IT],
+  'context.not_struct': ["Argument {1+1} of '{0}' points to {2}, no struct.", READ_IT],
   'btf_access.not_capable': ['struct {0} is for CAP_PERFMON only.', 'Load with CAP_PERFMON.'],
   'btf_access.not_gpl': [
     "Kernel types such as 'struct {0}' are for GPL-compatible programs.",

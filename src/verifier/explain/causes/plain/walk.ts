@@ -143,7 +143,7 @@ export const plainFunctions: PlainCauses = {
   ],
   'subprog.not_scalar': ['R{0} must be a number here.', CALLEE],
   'subprog.expects_ctx': [
-    'Argument {0} of the global function must be the context.',
+    'Argument {0+1} of the global function must be the context.',
     'Pass `ctx` as the program got it.',
   ],
   'subprog.expects_arena': [

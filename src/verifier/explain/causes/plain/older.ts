@@ -1,0 +1,62 @@
+import type { PlainCauses } from './words.ts';
+
+/** Causes that only older kernels word like that, and those of what Linux does not have. */
+export const plainOlder: PlainCauses = {
+  'btf_access.map_not_capable': [
+    'Fields of {0} are for CAP_PERFMON only.',
+    'Load with CAP_PERFMON.',
+  ],
+  'call.dynptr_offset': [
+    'The dynptr is passed by an address that was moved.',
+    'Pass the address of the variable itself.',
+  ],
+  'call.older_zero_offset': [
+    'R{0} was moved: a releasing call takes the pointer exactly as it was returned.',
+    'Keep the original pointer in a variable of its own and pass that one.',
+  ],
+  'kfunc.destructive_older': ['The function may take the machine down.', 'Load with CAP_SYS_BOOT.'],
+  'kfunc_older.sleepable': [
+    '{0}() may sleep, but this program may not.',
+    'Use a sleepable section (`.s`) where the program type has one.',
+  ],
+  'kfunc_older.not_referenced': [
+    'R{0} must be an object that the program owns.',
+    'Pass what an acquiring function returned, and was not released since.',
+  ],
+  'kfunc_older.not_map_value': [
+    'The first argument must be a kptr field in a map value.',
+    'Look the value up and pass `&value->field`.',
+  ],
+  'kfunc_older.variable_offset': [
+    'The address of the kptr field is computed with a variable.',
+    'Pass `&value->field`.',
+  ],
+  'kfunc_older.no_kptr': [
+    'There is no kptr that owns its object at offset {0} of the map value.',
+    'Pass `&value->field` of the kptr.',
+  ],
+  'kfunc_older.not_double': [
+    'The first argument must be the address of a kptr.',
+    'Pass `&value->field`.',
+  ],
+  'kfunc_older.wrong_kptr': [
+    'The first argument of {0}() must be the address of a kptr to {1} {2}.',
+    'Pass a field of that type.',
+  ],
+  'kfunc_older.dynptr_not_stack': [
+    'Argument {0+1} must be a dynptr: a local variable of type struct bpf_dynptr.',
+    'Pass the address of such a variable.',
+  ],
+  'load.extension': [
+    "Map '{0}' has type {1}, which Linux does not have: it is an extension of beeyard.",
+    'Run the program in beeyard, or use a map type of Linux.',
+  ],
+  'mem.context_store_imm': [
+    'This kernel cannot store a constant to R{0} ({1}).',
+    'Store a variable, or compile for an older instruction set (`-mcpu=v3`).',
+  ],
+  'stack.variable_out_of_bounds_older': [
+    'An index into the stack may lead outside of it (R{1}).',
+    'Limit the index to the array before it is used.',
+  ],
+};
