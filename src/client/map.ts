@@ -73,9 +73,9 @@ export class MapOf<
   }
 
   /**
-   * The value of a key with the objects it owns in place: lists and trees as arrays in order, kptrs
-   * as their objects (left out when empty). Undefined: no such key. Throws KernelError EOPNOTSUPP where the
-   * kernel does not show them, or the object has no types.
+   * The value of a key with the objects it owns in place: lists and trees as arrays in order,
+   * kptrs as their objects (left out when empty). Undefined: no such key. Throws KernelError
+   * EOPNOTSUPP where the kernel does not show them, or the object has no types.
    *
    * ```ts
    * const { flows } = maps['.bss.A'].owned(0) as { flows: { bytes: bigint }[] };

@@ -5,8 +5,8 @@ type Holder = Record<string | number, BtfValue>;
 
 /**
  * A value with what it owns in place of its special fields: lists and trees are arrays of their
- * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU. Locks, nodes,
- * reference counts, empty kptrs and those to objects of the kernel are left out.
+ * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU. Locks,
+ * nodes, reference counts, empty kptrs and those to objects of the kernel are left out.
  */
 export function decodeOwner(btf: Btf, typeId: number, { data, fields }: OwningValue): BtfValue {
   const value = decodeValue(btf, typeId, data);
