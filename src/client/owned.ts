@@ -8,14 +8,25 @@ type Holder = Record<string | number, BtfValue>;
  * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU. Locks,
  * nodes, reference counts, empty kptrs and those to objects of the kernel are left out.
  */
-export function decodeOwner(btf: Btf, typeId: number, { data, fields }: OwningValue): BtfValue {
-  const value = decodeValue(btf, typeId, data);
-  for (const field of fields) place(btf, typeId, field.offset, value as Holder, field);
+export function decodeOwner(
+  btf: Btf,
+  typeId: number,
+  { data, fields }: OwningValue,
+  decode: Decode = decodeValue,
+): BtfValue {
+  const value = decode(btf, typeId, data);
+  for (const field of fields) {
+    place(btf, typeId, field.offset, value as Holder, () => ownedValue(btf, field, decode));
+  }
   return value;
 }
 
+type Decode = (btf: Btf, typeId: number, bytes: Uint8Array) => BtfValue;
+/** What a field owns, or undefined if there is nothing to show. */
+type Owned = () => BtfValue | undefined;
+
 /** Puts what a field owns to where it is in the value of a type. */
-function place(btf: Btf, typeId: number, offset: number, value: Holder, field: OwnedField): void {
+function place(btf: Btf, typeId: number, offset: number, value: Holder, field: Owned): void {
   const type = btf.resolved(typeId);
   if (type.kind === 'array') {
     const size = btf.sizeOf(type.type);
@@ -40,7 +51,7 @@ function descend(
   offset: number,
   value: Holder,
   key: string | number,
-  field: OwnedField,
+  field: Owned,
 ): void {
   const { kind, name } = btf.resolved(typeId);
   const inside = kind === 'array' || (kind === 'struct' && !name.startsWith('bpf_'));
@@ -48,13 +59,17 @@ function descend(
     place(btf, typeId, offset, value[key] as Holder, field);
     return;
   }
-  const owned = ownedValue(btf, field);
+  const owned = field();
   if (owned === undefined) delete value[key];
   else value[key] = owned;
 }
 
-function ownedValue(btf: Btf, { kind, typeId, objects }: OwnedField): BtfValue | undefined {
+function ownedValue(
+  btf: Btf,
+  { kind, typeId, objects }: OwnedField,
+  decode: Decode,
+): BtfValue | undefined {
   if (kind === 'plain') return undefined;
-  const values = objects.map((object) => decodeOwner(btf, typeId, object));
+  const values = objects.map((object) => decodeOwner(btf, typeId, object, decode));
   return kind === 'kptr' ? values[0] : values;
 }

@@ -429,6 +429,9 @@ export const DYNPTR_TYPE_SHIFT = 28;
 export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
+/** Over the packet: the pointer is that to the context. */
+export const DYNPTR_SKB = 3;
+export const DYNPTR_XDP = 4;
 
 /** Helper ids from here up stand for kernel functions: this plus the place in the image's list. */
 export const KFUNC_ID = 0x40000000;

@@ -53,17 +53,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_xdp_ct_lookup',
     'bpf_xdp_flow_lookup',
   ],
-  'dynptrs over packets and their slices are not implemented': [
-    'bpf_dynptr_adjust',
-    'bpf_dynptr_clone',
-    'bpf_dynptr_from_skb',
-    'bpf_dynptr_from_xdp',
-    'bpf_dynptr_is_null',
-    'bpf_dynptr_is_rdonly',
-    'bpf_dynptr_size',
-    'bpf_dynptr_slice',
-    'bpf_dynptr_slice_rdwr',
-  ],
   'counters of elements are not kept per CPU as Linux has them': ['bpf_map_sum_elem_count'],
   'the machine has no protocol stack that owns sockets': ['bpf_sk_assign_tcp_reqsk'],
   'the machine has no such tunnels': [
