@@ -12,7 +12,7 @@
 struct sender {
   struct bpf_rb_node by_bytes;
   struct bpf_refcount owners;
-  __u32 address;
+  __be32 address;
   __u32 dropped;
   __u64 bytes;
 };
@@ -24,7 +24,7 @@ struct entry {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 4096);
-  __type(key, __u32);
+  __type(key, __be32);
   __type(value, struct entry);
 } senders SEC(".maps");
 
@@ -88,7 +88,7 @@ SEC("xdp")
 int fair(struct xdp_md *ctx) {
   void *data = (void *)(long)ctx->data;
   void *end = (void *)(long)ctx->data_end;
-  __u32 address;
+  __be32 address;
   struct entry *entry;
   if (data + 34 > end || *(__u16 *)(data + 12) != ETH_P_IP)
     return XDP_PASS;

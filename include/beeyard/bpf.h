@@ -207,6 +207,10 @@ struct bpf_spin_lock {
 struct bpf_timer {
   __u64 __opaque[2];
 } __attribute__((aligned(8)));
+/* Opaque; on the stack. */
+struct bpf_dynptr {
+  __u64 __opaque[2];
+} __attribute__((aligned(8)));
 
 #endif /* the kernel's types */
 
@@ -311,6 +315,13 @@ HELPER_(190, long, bpf_xdp_store_bytes, struct xdp_md *ctx, __u32 offset, void *
         __u32 length);
 HELPER_(194, void *, bpf_kptr_xchg, void *field, void *object);
 HELPER_(195, void *, bpf_map_lookup_percpu_elem, void *map, const void *key, __u32 cpu);
+HELPER_(197, long, bpf_dynptr_from_mem, void *data, __u32 size, __u64 flags,
+        struct bpf_dynptr *ptr);
+HELPER_(201, long, bpf_dynptr_read, void *to, __u32 length, const struct bpf_dynptr *from,
+        __u32 offset, __u64 flags);
+HELPER_(202, long, bpf_dynptr_write, const struct bpf_dynptr *to, __u32 offset, void *from,
+        __u32 length, __u64 flags);
+HELPER_(203, void *, bpf_dynptr_data, const struct bpf_dynptr *ptr, __u32 offset, __u32 length);
 HELPER_(208, __u64, bpf_ktime_get_tai_ns, void);
 
 #endif /* __bpf__ */

@@ -30,6 +30,19 @@ void bpf_rcu_read_unlock(void) __weak __ksym;
 void bpf_preempt_disable(void) __weak __ksym;
 void bpf_preempt_enable(void) __weak __ksym;
 
+/* Dynptrs over packets: slices of them are in place, or copies in the buffer where they cannot be. */
+int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *ptr) __weak __ksym;
+int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *ptr) __weak __ksym;
+void *bpf_dynptr_slice(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+                       __u32 size) __weak __ksym;
+void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+                            __u32 size) __weak __ksym;
+int bpf_dynptr_adjust(const struct bpf_dynptr *ptr, __u32 start, __u32 end) __weak __ksym;
+_Bool bpf_dynptr_is_null(const struct bpf_dynptr *ptr) __weak __ksym;
+_Bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *ptr) __weak __ksym;
+__u32 bpf_dynptr_size(const struct bpf_dynptr *ptr) __weak __ksym;
+int bpf_dynptr_clone(const struct bpf_dynptr *ptr, struct bpf_dynptr *clone) __weak __ksym;
+
 #define KFUNC_JOIN_(a, b) a##b
 #define KFUNC_JOIN(a, b) KFUNC_JOIN_(a, b)
 
