@@ -3,6 +3,7 @@
  * answers of Linux, the RFC vectors, the tables of helpers and maps, and bench/results.json (which
  * holds what `npm run bench -- -j` printed). tests/docs.test.ts fails when the README says anything else.
  */
+import { allLabels } from '../tests/verifier/causes/labels.mjs';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -108,8 +109,28 @@ function kernelRows() {
     ['verifier: the same, all messages found', both('messages'), see],
     ['verifier: the five figures of accepted programs', both('statistics'), see],
     ['verifier: log of level 2, to the byte', both('log'), see],
+    ['verifier: the instructions as Linux rewrites them (xlated)', both('xlated'), see],
     ['verifier: table of `test_verifier` 6.12', share(legacy), see],
+    ['verifier: table of `test_verifier` 6.1, by the rules of 6.1', olderTable(), see],
     fuzzRow(),
+    explanationRow(),
+  ];
+}
+
+const olderTable = () => share(JSON.parse(read('tests/fixtures/kernel/scorecard-6.1.json')).legacy);
+
+/** Rejected programs of our own, with what an expert says of each beside it. */
+function explanationRow() {
+  const count = allLabels().filter(({ slow }) => !slow).length;
+  const gaps = JSON.parse(read('tests/verifier/causes/known-gaps.json'));
+  const right = (kind) => {
+    const part = (count - gaps[kind].length) / count;
+    return `${(Math.floor(part * 1000) / 10).toFixed(1)} %`;
+  };
+  return [
+    `explanations of ${grouped(count)} labelled rejections`,
+    `right cause ${right('cause')}, right line ${right('line')}, a fix that was tried ${right('fix')}`,
+    '`node scripts/explain-score.mjs`',
   ];
 }
 

@@ -2,7 +2,7 @@
 import { load } from '../corpus/source.mjs';
 import { btfBytes } from './btf-bytes.mjs';
 
-const { mapRules } = await load('src/abi/index.ts');
+const { isExtensionMap, mapRules } = await load('src/abi/index.ts');
 
 const COMMAND = {
   mapCreate: 0,
@@ -32,7 +32,8 @@ const BTF_FD = 48;
 const BTF_VALUE_TYPE = 56;
 
 /** Why a program cannot be put into a plan, or undefined. */
-export function notPlanned({ attachProgram, attachModule, modules }) {
+export function notPlanned({ attachProgram, attachModule, modules, maps }) {
+  if (maps.some(({ type }) => isExtensionMap(type))) return 'it uses an extension';
   if (attachProgram) return 'it attaches to another program';
   if (attachModule || modules?.length > 0) return 'it names a kernel module';
   return undefined;
@@ -71,8 +72,11 @@ export function askTogether(plan, asked, one) {
   plan.closeFrom(first);
 }
 
-/** Creates a map; of a data section that programs cannot write with its contents. */
-export function createMap(plan, map, btf) {
+/**
+ * Creates a map; of a data section that programs cannot write with its contents. `arenaBytes`: what
+ * an arena begins with.
+ */
+export function createMap(plan, map, btf, arenaBytes) {
   const references = [];
   if (map.inner) references.push({ at: 20, command: createMap(plan, map.inner, btf) });
   if (map.btf && btf) references.push({ at: BTF_FD, command: btf.command });
@@ -90,7 +94,7 @@ export function createMap(plan, map, btf) {
   attr.write(map.name, 28, NAME_LENGTH, 'latin1');
   attr.writeBigUInt64LE(map.extra, 64);
   const command = createAsLibbpf(plan, attr, references);
-  if (map.type === ARENA) plan.mapArena(command, map.maxEntries, map.extra);
+  if (map.type === ARENA) plan.mapArena(command, map.maxEntries, map.extra, arenaBytes);
   if (map.constantValue) {
     fillMap(plan, command, Buffer.alloc(map.keySize), map.constantValue, map.valueSize);
     const frozen = Buffer.alloc(ATTR_SIZE.mapFreeze);

@@ -59,6 +59,9 @@ struct dump {
 struct arena {
 	uint32_t map, pages;
 	uint64_t address;
+	/* What its first bytes are. */
+	uint32_t size;
+	uint8_t bytes[];
 };
 
 struct answer {
@@ -309,9 +312,13 @@ static void map_arena(const struct arena *arena)
 	size_t size = (size_t)arena->pages * sysconf(_SC_PAGESIZE);
 	int flags = MAP_SHARED | (arena->address ? MAP_FIXED : 0), fd = handles[arena->map];
 
-	if (fd >= 0 && mmap((void *)arena->address, size, PROT_READ | PROT_WRITE, flags, fd, 0) ==
-			       MAP_FAILED)
+	if (fd < 0)
+		return;
+	void *at = mmap((void *)arena->address, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (at == MAP_FAILED)
 		perror("arena");
+	else
+		memcpy(at, arena->bytes, arena->size);
 }
 
 /* One array of a program's info: how many bytes, then these. */

@@ -88,11 +88,15 @@ export class Plan {
     return this.#add(KIND.dump, parts, { buffers: 0 });
   }
 
-  /** Maps an arena of so many pages into memory; at `address` unless that is 0n. */
-  mapArena(map, pages, address) {
+  /**
+   * Maps an arena of so many pages into memory, at `address` unless that is 0n, and writes its
+   * first bytes.
+   */
+  mapArena(map, pages, address, bytes = Buffer.alloc(0)) {
     const place = Buffer.alloc(8);
     place.writeBigUInt64LE(address);
-    this.#add(KIND.arena, [words(map, pages), place], undefined);
+    const contents = padded(Buffer.concat([words(bytes.length), bytes]));
+    this.#add(KIND.arena, [words(map, pages), place, contents], undefined);
   }
 
   /** The records in a ring buffer of `size` bytes, as they are in its pages. */

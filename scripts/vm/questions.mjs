@@ -133,7 +133,7 @@ class Setup {
   map(name, definition, spec) {
     let command = this.maps.get(name);
     if (command !== undefined) return command;
-    command = createMap(this.plan, definition, this.btf);
+    command = createMap(this.plan, definition, this.btf, spec?.initialValue);
     this.maps.set(name, command);
     if (spec?.initialValue && spec.dataSection && !definition.constantValue) {
       fillMap(this.plan, command, Buffer.alloc(spec.keySize), spec.initialValue, spec.valueSize);

@@ -108,5 +108,5 @@ function readingOf(
   const types = new Set(programs.map(({ type }) => programTypeId(type ?? '')));
   const isContext = (target: number): boolean =>
     [...types].some((type) => type !== undefined && isContextType(kernel, btf, target, type));
-  return { global: func.linkage === 'global', isContext };
+  return { global: func.linkage === 'global', tagged: kernel.gates.argTags, isContext };
 }

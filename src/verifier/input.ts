@@ -3,6 +3,7 @@ import {
   constants,
   enums,
   helperId,
+  isExtensionMap,
   mapRules,
   mapTypeName,
   programTypeId,
@@ -179,7 +180,7 @@ interface Loader {
 
 /** BPF_MAP_CREATE of a type that the kernel has not got. */
 function checkMapType({ name, type }: VerifierMap, { tables, release }: KernelProfile): void {
-  if (type < tables.counts.mapTypes) return;
+  if (type < tables.counts.mapTypes || isExtensionMap(type)) return;
   const words = `map '${name}': Linux ${release} has no maps of type ${mapTypeName(type)}`;
   throw new KernelError('EINVAL', 22, words);
 }

@@ -19,7 +19,7 @@ import { removeFastcallSpills } from './finish/fastcall.ts';
 import { finishProgram } from './finish/fixups.ts';
 import { rewriteProgram } from './finish/rewrite.ts';
 import { checkMaxStackDepth } from './finish/stack-depth.ts';
-import { useGates } from './gates.ts';
+import { gates, useGates } from './gates.ts';
 import { checkAttachTarget } from './load/attach-target.ts';
 import { resolvePseudoLoads } from './load/pseudo-loads.ts';
 import { BPF_LOG_FIXED, BPF_LOG_STATS } from './log/levels.ts';
@@ -142,16 +142,28 @@ const PASSES: readonly ((env: VerifierEnv) => void)[] = [
   checkSubprogs,
   checkFunctionInfo,
   checkLineInfo,
-  resolvePseudoLoads,
-  checkCfg,
-  checkAttachTarget,
+  resolveTargets,
   markFastcallPatterns,
-  doCheckMain,
-  doCheckSubprogs,
+  walkFunctions,
   removeFastcallSpills,
   checkMaxStackDepth,
   finishProgram,
 ];
+
+/** What the program names, and its control flow. */
+function resolveTargets(env: VerifierEnv): void {
+  if (!gates.lateAttachTarget) checkAttachTarget(env);
+  resolvePseudoLoads(env);
+  checkCfg(env);
+  if (gates.lateAttachTarget) checkAttachTarget(env);
+}
+
+/** Global functions come last where only those that are called are walked. */
+function walkFunctions(env: VerifierEnv): void {
+  if (!gates.lazyGlobals) doCheckSubprogs(env);
+  doCheckMain(env);
+  if (gates.lazyGlobals) doCheckSubprogs(env);
+}
 
 /** A kernel would not even make such maps. */
 function checkPortable(env: VerifierEnv): void {

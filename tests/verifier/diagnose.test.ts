@@ -177,7 +177,7 @@ function messageCodes(): string[] {
 
 /** Words that come before or after the last ones, or between. */
 const NOT_LAST =
-  /^(?:precision\.(?!bug)|prune\.(?!infinite)|flow\.(?:subprogram|validating|function_safe|time|stack_depth|processed)$|subprog\.(?:caller|callee|exit_to|returning|assumed_valid)$|context\.(?:argument|may_be_error)$|\w+\.\w+_note$)/;
+  /^(?:precision\.(?!bug)|prune\.(?!infinite)|flow\.(?:subprogram|validating|function_safe|time|stack_depth|processed)$|subprog\.(?:caller|callee|exit_to|returning|assumed_valid|skipped)$|context\.(?:argument|may_be_error)$|\w+\.\w+_note$)/;
 
 describe('the causes', () => {
   it('have one line each', () => {

@@ -27,6 +27,8 @@ type Tag = (typeof TAGS)[number];
 export interface FunctionReading {
   /** Global functions are believed their prototype; of static ones only numbers are understood. */
   readonly global: boolean;
+  /** Tags of parameters say what they take. */
+  readonly tagged: boolean;
   /** Does a pointer to this type id mean the program's context? */
   isContext(target: number): boolean;
 }
@@ -58,7 +60,7 @@ export function functionParameter(
   index: number,
   reading: FunctionReading,
 ): ArgContract | ParameterFault {
-  const tags = tagsOf(btf, func, index);
+  const tags = reading.tagged ? tagsOf(btf, func, index) : [];
   if (typeof tags === 'string') return tags;
   const { name, type } = protoOf(btf, func.id)!.params[index]!;
   const resolved = btf.resolved(type);

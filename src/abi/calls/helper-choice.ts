@@ -118,6 +118,10 @@ const onlyIf =
   (caller) =>
     condition(caller) ? proto : undefined;
 
+/** The kernel has the prototype. */
+const knows = ({ tables }: HelperCaller, proto: string): boolean =>
+  Boolean(tables.prototypes[proto]);
+
 /** Kprobes: one prototype each for kprobe.multi, uprobe.multi and the rest. */
 const byProbe =
   (kprobes: string, uprobes: string, plain: string): Choice =>
@@ -125,7 +129,8 @@ const byProbe =
     const attach = caller.attachType;
     if (attach === constants.BPF_TRACE_KPROBE_MULTI) return kprobes;
     if (attach === constants.BPF_TRACE_KPROBE_SESSION) return kprobes;
-    return attach === constants.BPF_TRACE_UPROBE_MULTI ? uprobes : plain;
+    const isUprobes = attach === constants.BPF_TRACE_UPROBE_MULTI && knows(caller, uprobes);
+    return isUprobes ? uprobes : plain;
   };
 
 const lsmSockopt =

@@ -18,6 +18,7 @@ import {
   ARG_PTR_TO_MEM,
 } from '../call/arg-types.ts';
 import type { SubprogArg, VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { btfInfo } from '../messages/btf-info.ts';
 import { MEM_RDONLY, PTR_MAYBE_NULL, PTR_TRUSTED } from '../state/layout.ts';
 import { checkContextType, isContextType } from './context-type.ts';
@@ -53,13 +54,14 @@ export function prepareFunctionArgs(env: VerifierEnv, subprog: number): void {
   const programType = replaced?.input.type ?? env.input.type;
   const reading: FunctionReading = {
     global: sub.global,
+    tagged: gates.argTags,
     isContext: (target) => isContextType(env, btf, target, programType),
   };
   sub.args = params.map(({ type }, index) => {
     const arg = functionParameter(btf, func, index, reading);
     if (typeof arg === 'string') return refuse({ env, btf, func, index, type }, arg, sub.global);
     const target = pointeeOf(btf, type);
-    if (arg.kind === 'ctx' && isTaggedContext(btf, func, index)) {
+    if (reading.tagged && arg.kind === 'ctx' && isTaggedContext(btf, func, index)) {
       checkContextType(env, btf, target, index, programType);
     }
     return compile(arg, () => kernelTypeOf(env, btf, index, target));

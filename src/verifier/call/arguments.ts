@@ -129,7 +129,12 @@ function checkRelease(env: VerifierEnv, regno: number, argType: number): void {
     if (w[r + REF_OBJ_ID] !== 0 || regIsNull(w, r)) return;
     env.reject('EINVAL', referenceMessages.must_be_referenced(regno));
   }
-  if (w[r + TYPE] !== PTR_TO_STACK) env.reject('EINVAL', dynptrMessages.unowned());
+  if (w[r + TYPE] !== PTR_TO_STACK) {
+    const reason = gates.dynptrOverwrites
+      ? dynptrMessages.unowned()
+      : referenceMessages.unacquired_dynptr(regno);
+    env.reject('EINVAL', reason);
+  }
   const { words } = env.state.frameAt(w[r + FRAMENO]!);
   const spi = dynptrGetSpi(env, w, r);
   if (spi < 0 || words[slotAt(spi) + REF_OBJ_ID] === 0) {

@@ -7,6 +7,7 @@ import {
 } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { KERNEL_BTF } from '../env.ts';
+import { gates } from '../gates.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { pushAsyncCallback, pushBranch } from '../state/branches.ts';
 import {
@@ -26,9 +27,11 @@ import {
 import type { FuncState } from '../state/state.ts';
 import { markKnownZero, markNotInit } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
+import { clearCallerSavedRegs } from './effects.ts';
 import { enterFunction, passRegister } from './frame-entry.ts';
 import { markDynptrCallbackReg } from './special/dynptr.ts';
 import { passTreeNode } from './special/graph.ts';
+import { believeGlobal, startFunction } from './subprogram.ts';
 
 /**
  * Simulates a call of a callback: a path through it is put aside, and the walk goes on behind the
@@ -42,7 +45,12 @@ export function pushCallbackCall(
   contract: CallbackContract,
 ): void {
   const caller = env.state.frame;
-  matchArguments(env, subprogno, caller.words);
+  const mismatch = matchArguments(env, subprogno, caller.words);
+  if (!gates.callbackLoops && env.subprogs[subprogno]!.global) {
+    if (mismatch) env.reject(mismatch.errno, words.invalid_unnamed_args(subprogno));
+    believeGlobal(env, subprogno);
+    return;
+  }
   const sub = env.subprogs[subprogno]!;
   sub.isCallback = true;
   if (contract.when === 'asynchronous') {
@@ -54,6 +62,10 @@ export function pushCallbackCall(
     startCallback(env, caller, callee, contract);
     return;
   }
+  if (!gates.callbackLoops) {
+    walkOnce(env, insn, subprogno, contract);
+    return;
+  }
   const path = pushBranch(env, sub.start, insn, false);
   enterFunction(env, path, subprogno, insn, (_, from, callee) =>
     startCallback(env, from, callee, contract),
@@ -61,6 +73,21 @@ export function pushCallbackCall(
   path.callbackUnrollDepth++;
   path.frameAt(path.curframe - 1).callbackDepth++;
   caller.callbackDepth = 0;
+}
+
+/** The walk goes on in the callback, and behind the helper when that returns. */
+function walkOnce(
+  env: VerifierEnv,
+  insn: number,
+  subprogno: number,
+  contract: CallbackContract,
+): void {
+  const caller = env.state.frame;
+  enterFunction(env, env.state, subprogno, insn, (_, from, callee) =>
+    startCallback(env, from, callee, contract),
+  );
+  clearCallerSavedRegs(env, caller.words);
+  startFunction(env, caller, subprogno);
 }
 
 /** Hands the callback its arguments, and notes what it may return (set_callee_state_fn). */

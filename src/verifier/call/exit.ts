@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import type { Message } from '../messages/message.ts';
 import { returns } from '../messages/return.ts';
@@ -8,7 +9,13 @@ import { markRegRead } from '../prune/liveness.ts';
 import { previousEntry, widenImpreciseScalars } from '../prune/widen.ts';
 import { PTR_TO_STACK, REG_LIVE_READ64, REG_WORDS, SCALAR_VALUE, TYPE } from '../state/layout.ts';
 import { type FuncState, REF_CALLBACK, REF_ID, REF_INSN, REF_WORDS } from '../state/state.ts';
-import { foundRangeText, rangeContains } from './return-range.ts';
+import {
+  bitsText,
+  foundRangeText,
+  isWithinBits,
+  knownBitsText,
+  rangeContains,
+} from './return-range.ts';
 
 /**
  * The running frame returns to its caller: `env.insnIdx` becomes the caller's next instruction, or
@@ -22,7 +29,7 @@ export function prepareFuncExit(env: VerifierEnv): void {
   const caller = state.frameAt(state.curframe - 1);
   if (callee.inCallback) {
     checkCallbackReturn(env, callee);
-    env.insnIdx = callee.callsite;
+    env.insnIdx = gates.callbackLoops ? callee.callsite : callee.callsite + 1;
   } else {
     caller.words.set(callee.words.subarray(0, REG_WORDS), 0);
     caller.copyRefsFrom(callee);
@@ -30,7 +37,7 @@ export function prepareFuncExit(env: VerifierEnv): void {
   }
   showReturn(env, callee, caller);
   state.frames[state.curframe--] = undefined;
-  if (!callee.inCallback) return;
+  if (!callee.inCallback || !gates.callbackLoops) return;
   const before = previousEntry(env, state, env.insnIdx);
   if (before) widenImpreciseScalars(env, before, state);
 }
@@ -42,6 +49,14 @@ function checkCallbackReturn(env: VerifierEnv, callee: FuncState): void {
   markRegRead(env, w, 0, REG_LIVE_READ64);
   markChainPrecision(env, 0);
   const range = { min: callee.callbackReturnMin, max: callee.callbackReturnMax };
+  if (!gates.returnRanges) {
+    if (isWithinBits(range, w, 0)) return;
+    const bits = knownBitsText(w, 0);
+    env.reject(
+      'EINVAL',
+      returns.older_out_of_range('callback return', 'R0', bits, bitsText(range)),
+    );
+  }
   if (rangeContains(range, w, 0, false)) return;
   const found = foundRangeText(w, 0);
   const place = 'At callback return';

@@ -1,6 +1,7 @@
 /** Calls of helpers, in the kernel's order of checks and words (check_helper_call). */
 import { helperName, isAllowedHere } from '../../abi/index.ts';
 import { AUX_STORAGE_GET_ATOMIC, type VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { isGplCompatible } from '../load/program-kinds.ts';
 import { checkMemAccess } from '../mem/access.ts';
 import { inRcuCs, inSleepable } from '../mem/pointers.ts';
@@ -53,8 +54,14 @@ export function checkHelperCall(env: VerifierEnv, insn: number): void {
   recordKey(env, proto, meta, insn);
   if (meta.accessSize > 0) writeRawMemory(env, insn, meta);
   if (meta.releaseRegno !== 0) releaseArgument(env, proto, meta);
+  const { state } = env;
+  const { curframe } = state;
   const special = checkSpecial(env, insn, meta, proto);
+  // Where callbacks are walked once, theirs may run now; the result is the caller's.
+  const entered = state.curframe - curframe;
+  state.curframe = curframe;
   finishCall(env, insn, proto, meta, special);
+  state.curframe += entered;
 }
 
 /** What the call writes to the stack, at a fixed place that was checked. */
@@ -96,7 +103,12 @@ function findPrototype(env: VerifierEnv, id: number): HelperPrototype {
     env.reject('EINVAL', callMessages.invalid_func(helperText(id), id));
   }
   const proto = helperPrototype(env, id);
-  if (!proto) env.reject('EINVAL', callMessages.wrong_program_type(helperText(id), id));
+  if (!proto) {
+    const words = gates.helperNotForType
+      ? callMessages.wrong_program_type
+      : callMessages.unknown_func;
+    env.reject('EINVAL', words(helperText(id), id));
+  }
   return proto;
 }
 

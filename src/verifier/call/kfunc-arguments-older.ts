@@ -16,6 +16,7 @@ import { olderKfunc } from '../messages/kfunc-older.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import { Rejection } from '../reject.ts';
 import {
+  BPF_DYNPTR_TYPE_LOCAL,
   BTF,
   BTF_ID,
   OFF,
@@ -23,6 +24,7 @@ import {
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_MAP_VALUE,
+  PTR_TO_STACK,
   REF_OBJ_ID,
   regAt,
   SCALAR_VALUE,
@@ -35,6 +37,7 @@ import { isNumbers } from './kfunc-arguments.ts';
 import type { KfuncMeta } from './kfunc-meta.ts';
 import type { KfuncParam } from './kfunc-prototype.ts';
 import { CallMeta } from './meta.ts';
+import { dynptrTypeOlder, isDynptrOlder } from './special/dynptr-older.ts';
 
 /** Arguments a function can take in registers. */
 const MAX_ARGS = 5;
@@ -181,7 +184,10 @@ function checkMemory(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
   if (!isPlain(env, meta, pointee) && !isDynptr && !(sized && pointee.kind === 'void')) {
     env.reject('EINVAL', kfuncMessages.not_scalar_struct(arg, kind, name, sized));
   }
-  if (isDynptr) env.reject('EINVAL', olderKfunc.dynptr_not_stack(arg, kind, name));
+  if (isDynptr) {
+    checkDynptr(env, arg, kind, name);
+    return false;
+  }
   if (sized) {
     checkPair(env, arg);
     return true;
@@ -190,6 +196,21 @@ function checkMemory(env: VerifierEnv, arg: number, param: KfuncParam, meta: Kfu
   if (size === undefined) env.reject('EINVAL', kfuncMessages.no_size(arg, kind, name));
   checkWhole(env, arg + 1, size);
   return false;
+}
+
+/** Only of the program's own memory. */
+function checkDynptr(env: VerifierEnv, arg: number, kind: string, name: string): void {
+  const w = env.regs;
+  const r = regAt(arg + 1);
+  if (w[r + TYPE] !== PTR_TO_STACK) {
+    env.reject('EINVAL', olderKfunc.dynptr_not_stack(arg, kind, name));
+  }
+  if (!isDynptrOlder(env, w, r)) {
+    env.reject('EINVAL', olderKfunc.dynptr_not_initialized(arg, kind, name));
+  }
+  if (dynptrTypeOlder(env, w, r) !== BPF_DYNPTR_TYPE_LOCAL) {
+    env.reject('EINVAL', olderKfunc.dynptr_kind(arg, kind, name));
+  }
 }
 
 const isPlain = (env: VerifierEnv, { proto }: KfuncMeta, pointee: BtfType): boolean =>

@@ -1,6 +1,7 @@
 /** What the rewriting passes want to know of map calls: which map, which constant key. */
 import { constants, helperTakesMap } from '../../abi/index.ts';
 import { MAP_POISON, MAP_UNPRIV, type VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { mapCallMessages } from '../messages/call.ts';
 import { markChainPrecision } from '../precision/backtrack.ts';
 import { regAt, VALUE } from '../state/layout.ts';
@@ -29,6 +30,9 @@ export function recordMap(
   const unprivileged = env.bypassSpecV1 ? 0 : MAP_UNPRIV;
   const known = maps[insn]! & ~MAP_UNPRIV;
   const next = known === 0 || known === meta.map ? meta.map : MAP_POISON;
+  if (next === MAP_POISON && proto.callback && !gates.forEachOfAnyMap) {
+    env.reject('EINVAL', mapCallMessages.poisoned());
+  }
   maps[insn] = next | unprivileged | (maps[insn]! & MAP_UNPRIV);
 }
 

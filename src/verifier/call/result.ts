@@ -1,6 +1,7 @@
 /** What a helper returns, in r0. */
 import { mapRules } from '../../abi/index.ts';
 import { KERNEL_BTF, type VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import {
   BPF_KPTR_PERCPU,
   BPF_SPIN_LOCK,
@@ -216,7 +217,7 @@ function refineRange(env: VerifierEnv, proto: HelperPrototype, meta: CallMeta): 
     w[R0 + SMIN + 1] = -1;
     w[R0 + S32_MIN] = -MAX_ERRNO;
     syncBounds(w, R0);
-  } else if (proto.returnsCpu) {
+  } else if (proto.returnsCpu && gates.cpuNumberRange) {
     setRange(w, env.profile.cpus - 1);
     syncBounds(w, R0);
   }

@@ -1,6 +1,7 @@
 /** Helpers whose calls have rules of their own, beside what their contract says. */
 import { constants, hasTrampoline, HELPER_COUNT, helperId } from '../../abi/index.ts';
 import { AUX_PERCPU_ALLOC_PTR, type VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { typeText } from '../log/print-state.ts';
 import { callMessages, referenceMessages } from '../messages/call.ts';
@@ -69,6 +70,10 @@ function checkLocalStorage(env: VerifierEnv): void {
  */
 function checkLoop(env: VerifierEnv, insn: number, meta: CallMeta, proto: HelperPrototype): void {
   updateLoopInline(env, insn, meta.subprogno);
+  if (!gates.callbackLoops) {
+    pushCallbackCall(env, insn, meta.subprogno, proto.callback!);
+    return;
+  }
   markChainPrecision(env, 1);
   const { frame } = env;
   const umax = regAt(1) + UMAX;

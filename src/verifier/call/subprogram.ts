@@ -1,9 +1,11 @@
 import { findSubprog } from '../cfg/subprograms.ts';
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { DEF_NOT_SUBREG, SUBREG_DEF } from '../state/layout.ts';
 import type { Rejection } from '../reject.ts';
+import type { FuncState } from '../state/state.ts';
 import { markUnknown } from '../value/bounds.ts';
 import { matchArguments } from './argument-match.ts';
 import { clearAllPacketPointers, clearCallerSavedRegs } from './effects.ts';
@@ -26,8 +28,24 @@ function callGlobal(env: VerifierEnv, subprog: number, mismatch: Rejection | und
   const sub = env.subprogs[subprog]!;
   if (env.state.activeLock !== 0) env.reject('EINVAL', words.global_with_lock());
   if (env.state.activePreemptLock !== 0) env.reject('EINVAL', words.global_with_preempt());
-  if (mismatch) env.reject(mismatch.errno, words.invalid_args(subprog, sub.name));
-  if (env.talking) env.say(words.assumed_valid(subprog, sub.name));
+  if (mismatch) {
+    const reason = gates.lazyGlobals
+      ? words.invalid_args(subprog, sub.name)
+      : words.invalid_unnamed_args(subprog);
+    env.reject(mismatch.errno, reason);
+  }
+  believeGlobal(env, subprog);
+}
+
+/** What the walk does in place of a global function. */
+export function believeGlobal(env: VerifierEnv, subprog: number): void {
+  const sub = env.subprogs[subprog]!;
+  if (env.talking) {
+    const reason = gates.lazyGlobals
+      ? words.assumed_valid(subprog, sub.name)
+      : words.skipped(subprog);
+    env.say(reason);
+  }
   if (sub.changesPacket) clearAllPacketPointers(env);
   sub.called = true;
   if (env.strictOps) noteOperationCall(env, sub);
@@ -37,14 +55,18 @@ function callGlobal(env: VerifierEnv, subprog: number, mismatch: Rejection | und
 }
 
 function callStatic(env: VerifierEnv, insn: number, subprog: number): void {
-  const { state } = env;
-  const caller = state.frame;
-  enterFunction(env, state, subprog, insn, passArguments);
+  const caller = env.state.frame;
+  enterFunction(env, env.state, subprog, insn, passArguments);
   clearCallerSavedRegs(env, caller.words);
+  startFunction(env, caller, subprog);
+}
+
+/** The walk goes on in the frame that was just entered. */
+export function startFunction(env: VerifierEnv, caller: FuncState, subprog: number): void {
   env.insnIdx = env.subprogs[subprog]!.start - 1;
   if (!(env.logLevel & BPF_LOG_LEVEL)) return;
   env.say(words.caller());
   env.showState(caller.frameno, true);
   env.say(words.callee());
-  env.showState(state.curframe, true);
+  env.showState(env.state.curframe, true);
 }

@@ -20,6 +20,7 @@ import {
   AUX_PRUNE_POINT,
   type VerifierEnv,
 } from '../env.ts';
+import { gates } from '../gates.ts';
 import { flow } from '../messages/flow.ts';
 import { callsBack } from './callbacks.ts';
 import { isIterNextKfunc } from './kfuncs.ts';
@@ -137,7 +138,7 @@ class CfgWalk {
     const callback = callsBack(env, insn);
     if (callback === 'asynchronous') this.#mark(insn, AUX_PRUNE_POINT);
     // Callbacks are simulated until a state is found that was seen before: keep states there.
-    if (callback === 'synchronous') {
+    if (callback === 'synchronous' && gates.callbackLoops) {
       this.#mark(insn, AUX_CALLS_CALLBACK | AUX_FORCE_CHECKPOINT | AUX_PRUNE_POINT | AUX_JMP_POINT);
     }
     if (isHelperCall(env, insn) && helperContract(env.code.imm[insn]!)?.changesPacket) {
@@ -178,11 +179,18 @@ class CfgWalk {
       return true;
     }
     if ((states[to]! & 0xf0) === DISCOVERED) {
-      if (!env.bpfCapable) this.#rejectLoop(from, to);
+      if (!env.bpfCapable || !this.#mayLoop(from)) this.#rejectLoop(from, to);
       return false;
     }
     states[from] = DISCOVERED | edge;
     return false;
+  }
+
+  /** Jumps may go back. Calls only where the call stack's limit is what ends recursion. */
+  #mayLoop(from: number): boolean {
+    if (gates.callsMayLoop || isFuncPointer(this.#env, from)) return true;
+    const op = this.#env.code.op[from]!;
+    return (classOf(op) === BPF_JMP || classOf(op) === BPF_JMP32) && (op & 0xf0) !== BPF_CALL;
   }
 
   #rejectLoop(from: number, to: number): never {

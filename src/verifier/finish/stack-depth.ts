@@ -3,12 +3,14 @@ import { isThrowKfunc } from '../cfg/kfuncs.ts';
 import { isFuncPointer, isKfuncCall, isSubprogCall } from '../cfg/calls.ts';
 import { findSubprog, subprogEnd } from '../cfg/subprograms.ts';
 import type { Subprog, VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { load } from '../messages/load.ts';
 import { subprog as words } from '../messages/subprog.ts';
 import { MAX_CALL_FRAMES, MAX_STACK } from '../state/layout.ts';
 
-/** Bytes a JIT rounds a frame up to. */
+/** Bytes a frame is rounded up to: what the JIT does, and what an interpreter would need. */
 const STACK_ALIGN = 16;
+const COARSE_STACK_ALIGN = 32;
 /** Deeper callers may not combine calls with tail calls. */
 const TAIL_CALL_DEPTH = 256;
 
@@ -22,8 +24,10 @@ export function checkMaxStackDepth(env: VerifierEnv): void {
   }
 }
 
-const roundedDepth = ({ stackDepth }: Subprog): number =>
-  Math.ceil(stackDepth / STACK_ALIGN) * STACK_ALIGN;
+function roundedDepth({ stackDepth }: Subprog): number {
+  if (gates.fineStackDepth) return Math.ceil(stackDepth / STACK_ALIGN) * STACK_ALIGN;
+  return Math.ceil(Math.max(stackDepth, 1) / COARSE_STACK_ALIGN) * COARSE_STACK_ALIGN;
+}
 
 /** A walk through all that one function can call (check_max_stack_depth_subprog). */
 class CallChain {

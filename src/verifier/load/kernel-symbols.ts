@@ -1,6 +1,7 @@
 import type { Btf } from '../../btf/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { btfWord, moduleAt } from '../btf/modules.ts';
+import { gates } from '../gates.ts';
 import { load } from '../messages/load.ts';
 import { MEM_PERCPU, MEM_RDONLY, PTR_TO_BTF_ID, PTR_TO_MEM } from '../state/layout.ts';
 
@@ -19,8 +20,12 @@ export function resolveKernelSymbol(env: VerifierEnv, insn: number): void {
   env.aux.loadObject[insn] = btfWord(env, module);
   if (id < 0 || id >= btf.count) env.reject('ENOENT', load.symbol_id(id));
   const symbol = btf.type(id);
-  if (symbol.kind === 'func') return set(env, insn, PTR_TO_MEM | MEM_RDONLY, 0);
-  if (symbol.kind !== 'var') env.reject('EINVAL', load.symbol_kind(id));
+  if (symbol.kind === 'func' && gates.functionAddresses)
+    return set(env, insn, PTR_TO_MEM | MEM_RDONLY, 0);
+  if (symbol.kind !== 'var') {
+    const reason = gates.functionAddresses ? load.symbol_kind : load.symbol_no_variable;
+    env.reject('EINVAL', reason(id));
+  }
   const resolved = btf.resolved(symbol.type);
   const composite = resolved.kind === 'struct' || resolved.kind === 'union';
   if (isPerCpu(btf, id)) set(env, insn, PTR_TO_BTF_ID | MEM_PERCPU, symbol.type);

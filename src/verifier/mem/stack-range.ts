@@ -1,6 +1,7 @@
 import type { CallMeta } from '../call/meta.ts';
 import type { VerifierEnv } from '../env.ts';
 import { tnumText } from '../log/numbers.ts';
+import { gates } from '../gates.ts';
 import { stackMessages } from '../messages/stack.ts';
 import { markSlotRead } from '../prune/liveness.ts';
 import {
@@ -33,6 +34,7 @@ const indirectly = (source: AccessSource) => (source === 'helper' ? ' indirect' 
 
 /** Memory that a call fills must not hold dynptrs. */
 function checkNoDynptr(env: VerifierEnv, frame: FuncState, min: number, max: number): void {
+  if (!gates.dynptrOverwrites) return;
   for (let i = min; i < max; i++) {
     const slot = -i - 1;
     if (frame.allocatedStack <= slot) continue;

@@ -84,7 +84,10 @@ function markStackRead(
   if (zeros) markConstZero(env, w, d);
   else markUnknown(env, w, d);
   // What was found to be 0 was precise when it was stored.
-  if (zeros && !gates.linkedNarrowing) w[d + PRECISE] = 1;
+  if (zeros && !gates.linkedNarrowing) {
+    w[d + PRECISE] = 1;
+    env.frame.preciseRegs |= 1 << dst;
+  }
   w[d + LIVE]! |= REG_LIVE_WRITTEN;
 }
 

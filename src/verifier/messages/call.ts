@@ -3,6 +3,7 @@ import { defineMessages } from './message.ts';
 /** What calls of helpers say: which may be called, what their arguments must be. */
 export const callMessages = defineMessages('call', {
   invalid_func: (name: string, id: number) => `invalid func ${name}#${id}`,
+  unknown_func: (name: string, id: number) => `unknown func ${name}#${id}`,
   wrong_program_type: (name: string, id: number) =>
     `program of this type cannot use helper ${name}#${id}`,
   gpl_only: () => 'cannot call GPL-restricted function from non-GPL compatible program',
@@ -80,6 +81,8 @@ export const mapCallMessages = defineMessages('map_call', {
   wrong_offset: (offset: number, field: string, expected: number) =>
     `off ${offset} doesn't point to 'struct ${field}' that is at ${expected}`,
   two_maps: () => 'verifier bug. Two map pointers in a timer helper',
+  poisoned: () => 'tail_call abusing map_ptr',
+  no_kptr_in_map: (map: string) => `map '${map}' has no valid kptr`,
   no_kptr: (regno: number) => `R${regno} has no valid kptr`,
   not_at_kptr: (offset: number) => `off=${offset} doesn't point to kptr`,
   unreferenced_kptr: (offset: number) => `off=${offset} kptr isn't referenced kptr`,

@@ -53,8 +53,10 @@ export const flow = defineMessages('flow', {
   throw_without_preemption: () => 'bpf_throw cannot be used inside bpf_preempt_disable-ed region',
   exception_callback_arguments: () => 'exception cb only supports single integer argument',
   validating: (subprog: number, name: string) => `Validating ${name}() func#${subprog}...`,
-  function_safe: (subprog: number, name: string) =>
-    `Func#${subprog} ('${name}') is safe for any args that match its prototype`,
+  function_safe: (subprog: number, name: string | undefined) => {
+    const named = name === undefined ? '' : ` ('${name}')`;
+    return `Func#${subprog}${named} is safe for any args that match its prototype`;
+  },
   time: (microseconds: number) => `verification time ${microseconds} usec`,
   stack_depth: (depths: readonly number[]) => `stack depth ${depths.join('+')}`,
   processed: (stats: VerifierStats) =>

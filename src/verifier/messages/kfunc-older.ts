@@ -10,6 +10,10 @@ export const olderKfunc = defineMessages('kfunc_older', {
   not_double: () => 'arg#0 BTF type must be a double pointer',
   wrong_kptr: (func: string, kind: string, name: string) =>
     `kernel function ${func} args#0 expected pointer to ${kind} ${name}`,
+  dynptr_not_initialized: (arg: number, kind: string, name: string) =>
+    `arg#${arg} pointer type ${kind} ${name} must be valid and initialized`,
+  dynptr_kind: (arg: number, kind: string, name: string) =>
+    `arg#${arg} pointer type ${kind} ${name} points to unsupported dynamic pointer type`,
   dynptr_not_stack: (arg: number, kind: string, name: string) =>
     `arg#${arg} pointer type ${kind} ${name} not to stack`,
 });

@@ -21,6 +21,7 @@ export const load = defineMessages('load', {
   arena_capability: () => 'CAP_BPF and CAP_PERFMON are required to use arena',
   symbol_id: (id: number) => `ldimm64 insn specifies invalid btf_id ${id}.`,
   symbol_kind: (id: number) => `pseudo btf_id ${id} in ldimm64 isn't KIND_VAR or KIND_FUNC`,
+  symbol_no_variable: (id: number) => `pseudo btf_id ${id} in ldimm64 isn't KIND_VAR.`,
   symbol_btf: () => 'invalid module BTF object FD specified.',
   symbol_size: (name: string) => `ldimm64 unable to resolve the size of type '${name}': -22`,
   tracing_graph: () => 'tracing progs cannot use bpf_{list_head,rb_root} yet',

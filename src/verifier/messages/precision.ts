@@ -2,6 +2,9 @@ import { defineMessages } from './message.ts';
 
 const hex = (n: number): string => (n >>> 0).toString(16);
 
+const hex64 = (low: number, high: number): string =>
+  high ? hex(high) + hex(low).padStart(8, '0') : hex(low);
+
 /** A mask of registers: 'r0,r2'. */
 function regNames(mask: number): string {
   const names: string[] = [];
@@ -22,6 +25,12 @@ function slotNames(low: number, high: number): string {
 export const precision = defineMessages('precision', {
   range: (frame: number, last: number, first: number, subsequent: number) =>
     `mark_precise: frame${frame}: last_idx ${last} first_idx ${first} subseq_idx ${subsequent} `,
+  older_range: (last: number, first: number) => `last_idx ${last} first_idx ${first}`,
+  older_before: (regs: number, low: number, high: number, insn: number) =>
+    `regs=${hex(regs)} stack=${hex64(low, high)} before ${insn}: `,
+  older_parent: (isNew: boolean, regs: number, low: number, high: number) =>
+    `parent ${isNew ? "didn't have" : 'already had'} ` +
+    `regs=${hex(regs)} stack=${hex64(low, high)} marks:`,
   before: (frame: number, regs: number, low: number, high: number, insn: number) =>
     `mark_precise: frame${frame}: regs=${regNames(regs)} ` +
     `stack=${slotNames(low, high)} before ${insn}: `,
@@ -35,13 +44,12 @@ export const precision = defineMessages('precision', {
   forced_slot: (frame: number, off: number) =>
     `force_precise: frame${frame}: forcing fp${off} to be precise`,
   bug_regs: (mask: number) => `BUG regs ${hex(mask)}`,
-  bug_slots: (low: number, high: number) =>
-    `BUG stack slots ${high ? hex(high) + hex(low).padStart(8, '0') : hex(low)}`,
+  bug_slots: (low: number, high: number) => `BUG stack slots ${hex64(low, high)}`,
   bug_enter: (frame: number) => `BUG subprog enter from frame ${frame}`,
   bug_exit: (frame: number) => `BUG subprog exit from frame ${frame}`,
   bug_entry: (subprog: number, regs: number, low: number, high: number) =>
     `BUG backtracking func entry subprog ${subprog} reg_mask ${hex(regs)} ` +
-    `stack_mask ${high ? hex(high) + hex(low).padStart(8, '0') : hex(low)}`,
+    `stack_mask ${hex64(low, high)}`,
   bug_index: (insn: number) => `BUG backtracking idx ${insn}`,
   bug_slot: (slot: number, slots: number) =>
     `BUG backtracking (stack slot ${slot}, total slots ${slots})`,

@@ -17,6 +17,8 @@ export const subprog = defineMessages('subprog', {
     `Caller passes invalid args into func#${index} ('${name}')`,
   assumed_valid: (index: number, name: string) =>
     `Func#${index} ('${name}') is global and assumed valid.`,
+  invalid_unnamed_args: (index: number) => `Caller passes invalid args into func#${index}`,
+  skipped: (index: number) => `Func#${index} is global and valid. Skipping.`,
   caller: () => 'caller:',
   callee: () => 'callee:',
   no_callback_for_map: () => 'callback function not allowed for map',

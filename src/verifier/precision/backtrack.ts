@@ -1,9 +1,9 @@
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { precision } from '../messages/precision.ts';
 import {
   FRAME_POINTER,
-  PRECISE,
   REG_SIZE,
   regAt,
   SCALAR_VALUE,
@@ -12,11 +12,11 @@ import {
   STACK_SPILL,
   TYPE,
 } from '../state/layout.ts';
-import { type FuncState, MAIN_CALLSITE, type VerifierState } from '../state/state.ts';
+import type { FuncState, VerifierState } from '../state/state.ts';
 import { backtrackInsn } from './backtrack-insn.ts';
+import { backtrackEachOlder, backtrackOlder } from './backtrack-older.ts';
+import { markEntryArguments, markRegPrecise, markSlotPrecise } from './marks.ts';
 
-/** r1 to r5. */
-const ARGUMENTS = 0x3e;
 const EXHAUSTED = -2;
 
 /**
@@ -26,6 +26,10 @@ const EXHAUSTED = -2;
 export function markChainPrecision(env: VerifierEnv, regno: number): void {
   if (!env.bpfCapable) return;
   if (env.regs[regAt(regno) + TYPE] !== SCALAR_VALUE) env.reject('EFAULT');
+  if (!gates.framedPrecision) {
+    backtrackOlder(env, env.state.curframe, regno, -1);
+    return;
+  }
   env.backtrack.frame = env.state.curframe;
   env.backtrack.setReg(regno);
   backtrack(env);
@@ -35,7 +39,9 @@ export function markChainPrecision(env: VerifierEnv, regno: number): void {
 export function markChainPrecisionBatch(env: VerifierEnv): void {
   if (!env.bpfCapable) return;
   env.backtrack.frame = env.state.curframe;
-  if (!env.backtrack.empty) backtrack(env);
+  if (env.backtrack.empty) return;
+  if (gates.framedPrecision) backtrack(env);
+  else backtrackEachOlder(env);
 }
 
 function backtrack(env: VerifierEnv): void {
@@ -101,24 +107,6 @@ function isExhausted(entries: number, recorded: boolean): boolean {
   return entries === 0 || (entries === 1 && recorded);
 }
 
-/** The start of a function that is verified on its own: only its arguments can be left. */
-function markEntryArguments(env: VerifierEnv, state: VerifierState): void {
-  const wanted = env.backtrack;
-  const frame = state.frameAt(0);
-  const regs = wanted.regs[wanted.frame]!;
-  const isEntry = state.curframe === 0 && frame.subprogno > 0 && frame.callsite === MAIN_CALLSITE;
-  if (!isEntry || wanted.hasSlots || regs & ~ARGUMENTS) {
-    const { slotsLow, slotsHigh } = wanted;
-    const at = wanted.frame;
-    env.reject('EFAULT', precision.bug_entry(frame.subprogno, regs, slotsLow[at]!, slotsHigh[at]!));
-  }
-  for (let n = 1; n <= 5; n++) {
-    if (!wanted.hasReg(n)) continue;
-    wanted.clearReg(n);
-    markRegPrecise(frame, n);
-  }
-}
-
 /** Marks what is wanted in a checkpoint; what was marked or is no scalar is wanted no more. */
 function markWanted(env: VerifierEnv, state: VerifierState): void {
   const wanted = env.backtrack;
@@ -154,27 +142,6 @@ function markSlots(env: VerifierEnv, frame: FuncState, slots: number, base: numb
     if (!isSpill || !markSlotPrecise(frame, spi)) left &= ~(1 << bit);
   }
   return left;
-}
-
-/** Marks a register as precise; false if it was, or is no scalar. */
-function markRegPrecise(frame: FuncState, n: number): boolean {
-  if (!markPrecise(frame.words, regAt(n))) return false;
-  frame.preciseRegs |= 1 << n;
-  return true;
-}
-
-/** Marks what is spilled in slot `spi` as precise; false if it was, or is no scalar. */
-function markSlotPrecise(frame: FuncState, spi: number): boolean {
-  if (!markPrecise(frame.words, slotAt(spi))) return false;
-  if (spi < 32) frame.preciseSlotsLow |= 1 << spi;
-  else frame.preciseSlotsHigh |= 1 << (spi - 32);
-  return true;
-}
-
-function markPrecise(w: Int32Array, r: number): boolean {
-  if (w[r + TYPE] !== SCALAR_VALUE || w[r + PRECISE]) return false;
-  w[r + PRECISE] = 1;
-  return true;
 }
 
 /** Backtracking does not know: every scalar of every checkpoint is precise. */

@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import {
   BASE_TYPE_MASK,
   BPF_ADD_CONST,
@@ -25,6 +26,8 @@ import {
 } from '../state/layout.ts';
 import { rangeWithin } from '../value/bounds.ts';
 import { tnumIn } from '../value/tnum.ts';
+import { regSafeOlder } from './equal-older.ts';
+import { sameWords } from './equal-words.ts';
 import type { IdMap } from './idmap.ts';
 
 /**
@@ -35,20 +38,6 @@ export const NOT_EXACT = 0;
 export const EXACT = 1;
 export const RANGE_WITHIN = 2;
 export type Exactness = typeof NOT_EXACT | typeof EXACT | typeof RANGE_WITHIN;
-
-/** The first `count` words of two records are the same. */
-export function sameWords(
-  aw: Int32Array,
-  a: number,
-  bw: Int32Array,
-  b: number,
-  count: number,
-): boolean {
-  for (let i = 0; i < count; i++) {
-    if (aw[a + i] !== bw[b + i]) return false;
-  }
-  return true;
-}
 
 /** Equal but for the numbers of ids (regs_exact). */
 export function regsExact(
@@ -82,6 +71,7 @@ export function regSafe(
   exact: Exactness,
 ): boolean {
   const ids = env.ids;
+  if (!gates.relatedStates) return regSafeOlder(env, ow, o, cw, c);
   if (exact === EXACT) return regsExact(ow, o, cw, c, ids);
   const type = ow[o + TYPE]!;
   if (type === NOT_INIT && (exact === NOT_EXACT || cw[c + TYPE] === NOT_INIT)) return true;

@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import {
   BTF,
   BTF_ID,
@@ -105,7 +106,7 @@ function bytesSafe(
     if (exact !== NOT_EXACT && (!cw || old !== slotType(cw, r, i))) return false;
     if (old === STACK_INVALID || (old === STACK_MISC && env.allowUninitStack)) continue;
     if (!cw) return false;
-    const asScalars = scalarsSafe(env, ow, cw, r, exact);
+    const asScalars = gates.relatedStates ? scalarsSafe(env, ow, cw, r, exact) : undefined;
     if (asScalars !== undefined) return asScalars;
     const current = slotType(cw, r, i);
     if (old === STACK_MISC && current === STACK_ZERO) continue;
@@ -157,9 +158,9 @@ function contentSafe(
   type: number,
   exact: Exactness,
 ): boolean {
+  if (type === STACK_SPILL) return regSafe(env, ow, r, cw, r, exact);
+  if (!gates.relatedStates) return true;
   switch (type) {
-    case STACK_SPILL:
-      return regSafe(env, ow, r, cw, r, exact);
     case STACK_DYNPTR:
       return (
         ow[r + DYNPTR_TYPE] === cw[r + DYNPTR_TYPE] &&

@@ -1,4 +1,5 @@
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL2 } from '../log/levels.ts';
 import { prune } from '../messages/prune.ts';
 import { markChainPrecisionBatch } from '../precision/backtrack.ts';
@@ -50,7 +51,7 @@ export function propagatePrecision(env: VerifierEnv, old: VerifierState): void {
   for (let i = old.curframe; i >= 0; i--) {
     const names: string[] | undefined = env.logLevel & BPF_LOG_LEVEL2 ? [] : undefined;
     const found = collectPrecise(env, old.frames[i]!, i, names);
-    if (found && env.talking) env.say(prune.propagating(i, names ?? []));
+    if (found && env.talking && gates.framedPrecision) env.say(prune.propagating(i, names ?? []));
   }
   markChainPrecisionBatch(env);
 }

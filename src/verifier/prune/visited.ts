@@ -7,6 +7,7 @@ import {
   COMPLEXITY_LIMIT_STATES,
   type VerifierEnv,
 } from '../env.ts';
+import { gates } from '../gates.ts';
 import { prune } from '../messages/prune.ts';
 import { pushInsnHistory } from '../precision/history.ts';
 import { loopEntryOf, updateLoopEntry } from '../state/branches.ts';
@@ -31,7 +32,8 @@ import type { VerifierState } from '../state/state.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { cleanLiveStates } from './clean.ts';
 import { differsAt, statesEqual } from './equal.ts';
-import { EXACT, NOT_EXACT, RANGE_WITHIN, sameWords } from './equal-regs.ts';
+import { EXACT, NOT_EXACT, RANGE_WITHIN } from './equal-regs.ts';
+import { sameWords } from './equal-words.ts';
 import { keepState } from './keep.ts';
 import { propagateLiveness, propagatePrecision } from './propagate.ts';
 
@@ -51,11 +53,8 @@ type Outcome = typeof HIT | typeof MISS | typeof MISS_ON_PATH;
  */
 export function isStateVisited(env: VerifierEnv, insn: number): boolean {
   const current = env.state;
-  const forced =
-    env.testStateFreq ||
-    (env.aux.flags[insn]! & AUX_FORCE_CHECKPOINT) !== 0 ||
-    current.historyEnd - current.historyStart > LONG_HISTORY;
-  let add = forced || isFarEnough(env, 2, 8, true);
+  const forced = isForced(env, current, insn);
+  let add = forced || env.testStateFreq || isFarEnough(env, 2, 8, true);
   const bucket = env.checkpoints.bucket(insn, current.frame.callsite);
   cleanLiveStates(env, bucket, insn, current);
   current.signature = 0;
@@ -90,6 +89,16 @@ export function isStateVisited(env: VerifierEnv, insn: number): boolean {
     env.observer?.kept?.(insn);
   }
   return false;
+}
+
+/** The state is kept whatever the heuristics say. */
+function isForced(env: VerifierEnv, current: VerifierState, insn: number): boolean {
+  if (!gates.loopStates) return false;
+  return (
+    env.testStateFreq ||
+    (env.aux.flags[insn]! & AUX_FORCE_CHECKPOINT) !== 0 ||
+    (gates.shortHistory && current.historyEnd - current.historyStart > LONG_HISTORY)
+  );
 }
 
 /** Jumps and instructions since the last checkpoint: both (or either) are at least that many. */
@@ -168,7 +177,7 @@ function isIteratorActive(state: VerifierState): boolean {
 function isLooping(env: VerifierEnv, old: VerifierState, current: VerifierState): boolean {
   return (
     mayBeLooping(old, current) &&
-    statesEqual(env, old, current, EXACT) &&
+    statesEqual(env, old, current, gates.loopStates ? EXACT : NOT_EXACT) &&
     !iteratorDepthsDiffer(old, current) &&
     old.mayGotoDepth === current.mayGotoDepth &&
     old.callbackUnrollDepth === current.callbackUnrollDepth
@@ -227,6 +236,7 @@ function rejectLoop(
 ): never {
   const reason = prune.infinite_loop(insn);
   env.observer?.line?.(insn, '; ');
+  if (!gates.loopStates) env.reject('EINVAL', reason);
   env.say(reason);
   env.observer?.otherState?.(prune.current_state(), current.frame);
   env.observer?.otherState?.(prune.old_state(), old.frameAt(current.curframe));

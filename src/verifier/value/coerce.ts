@@ -1,4 +1,5 @@
 /** What narrow loads and moves do to a value: cut, zero-extended, sign-extended. */
+import { gates } from '../gates.ts';
 import {
   MASK,
   S32_MAX,
@@ -19,6 +20,7 @@ import {
   setValue,
   syncBounds,
 } from './bounds.ts';
+import { combine64Into32Older } from './sync-older.ts';
 import { tnumCast, tnumConst, tnumIsConst, tnumRange, tnumSubreg, tnumUnknown } from './tnum.ts';
 
 /** A 32-bit operation wrote it: the high half is 0 (zext_32_to_64). */
@@ -38,6 +40,10 @@ export function coerceToSize(w: Int32Array, r: number, size: number): void {
   w[r + UMIN] = w[r + SMIN] = min;
   w[r + UMAX] = w[r + SMAX] = max;
   w[r + UMIN + 1] = w[r + UMAX + 1] = w[r + SMIN + 1] = w[r + SMAX + 1] = 0;
+  if (!gates.comparedRanges) {
+    if (size < 4) combine64Into32Older(w, r);
+    return;
+  }
   if (size < 4) markUnbounded32(w, r);
   syncBounds(w, r);
 }

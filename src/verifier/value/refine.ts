@@ -14,6 +14,7 @@ import {
   BPF_X,
 } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import {
   MASK,
   S32_MAX,
@@ -29,6 +30,7 @@ import {
   VALUE,
 } from '../state/layout.ts';
 import { isConst, markUnbounded, sanityCheckBounds } from './bounds.ts';
+import { refineBranchesOlder } from './refine-older.ts';
 import { syncBounds } from './sync.ts';
 import { tnumIsConst, tnumOverlap, tnumSubregOverlap } from './tnum.ts';
 import { MIN32, slt, sle, ule, ult } from './u64.ts';
@@ -88,12 +90,26 @@ export function scalarBranchTaken(
   op: number,
   jmp32: boolean,
 ): number {
+  if (!gates.comparedRanges && !isComparable(w1, r1, w2, r2, op, jmp32)) return UNKNOWN;
   if (op === BPF_JEQ || op === BPF_JNE) {
     const equal = jmp32 ? equal32(w1, r1, w2, r2) : equal64(w1, r1, w2, r2);
     return op === BPF_JEQ || equal === UNKNOWN ? equal : 1 - equal;
   }
   if (op === BPF_JSET) return bitsTaken(w1, r1, w2, r2, jmp32);
   return jmp32 ? orderTaken32(w1, r1, w2, r2, op) : orderTaken64(w1, r1, w2, r2, op);
+}
+
+/** Before ranges were compared, one side had to be a constant; for equality, both. */
+function isComparable(
+  w1: Int32Array,
+  r1: number,
+  w2: Int32Array,
+  r2: number,
+  op: number,
+  jmp32: boolean,
+): boolean {
+  if (!isConst(w2, r2, jmp32)) return false;
+  return (op !== BPF_JEQ && op !== BPF_JNE) || isConst(w1, r1, jmp32);
 }
 
 function equal32(w1: Int32Array, r1: number, w2: Int32Array, r2: number): number {
@@ -447,6 +463,10 @@ export interface Comparison {
  * nothing.
  */
 export function refineBranches(env: VerifierEnv, of: Comparison, op: number, jmp32: boolean): void {
+  if (!gates.comparedRanges) {
+    refineBranchesOlder(of, op, FLIPPED[op]!, jmp32);
+    return;
+  }
   const { falseWords1, false1, falseWords2, false2 } = of;
   if (falseWords1[false1 + TYPE] !== SCALAR_VALUE) return;
   if (falseWords2[false2 + TYPE] !== SCALAR_VALUE) return;

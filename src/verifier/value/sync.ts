@@ -4,6 +4,7 @@
  * words that are compared unsigned the sign bit is flipped (`^ MIN32`), which makes signed
  * comparison do.
  */
+import { gates } from '../gates.ts';
 import {
   MASK,
   S32_MAX,
@@ -16,6 +17,7 @@ import {
   UMIN,
   VALUE,
 } from '../state/layout.ts';
+import { syncBoundsOlder } from './sync-older.ts';
 import { MAX32, MIN32, sle, slt, ule, ult } from './u64.ts';
 
 /** The kernel's number of deduction rounds. */
@@ -25,6 +27,10 @@ const DEDUCTION_ROUNDS = 3;
 export function syncBounds(w: Int32Array, r: number): void {
   const constant = (w[r + MASK]! | w[r + MASK + 1]!) === 0;
   if (constant ? isExact(w, r) : isUnknown(w, r)) return;
+  if (!gates.comparedRanges) {
+    syncBoundsOlder(w, r);
+    return;
+  }
   updateBounds(w, r);
   // Pointers that moved by a constant end here.
   if (constant && isExact(w, r)) return;

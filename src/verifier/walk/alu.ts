@@ -310,18 +310,23 @@ function isComputable(sw: Int32Array, s: number, op: number, alu32: boolean): bo
     case BPF_ADD:
     case BPF_SUB:
     case BPF_AND:
+      return true;
     case BPF_XOR:
     case BPF_OR:
     case BPF_MUL:
-      return true;
+      return gates.unknownOperands || isKnown(sw, s, alu32);
     case BPF_LSH:
     case BPF_RSH:
     case BPF_ARSH:
       if (sw[s + UMAX + 1] !== 0 || !ult32(sw[s + UMAX]!, alu32 ? 32 : 64)) return false;
-      return alu32 ? isKnown32(sw, s) : isKnown64(sw, s);
+      return isKnown(sw, s, alu32);
     default:
       return false;
   }
+}
+
+function isKnown(w: Int32Array, r: number, alu32: boolean): boolean {
+  return alu32 ? isKnown32(w, r) : isKnown64(w, r);
 }
 
 function isKnown32(w: Int32Array, r: number): boolean {

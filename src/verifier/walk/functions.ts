@@ -10,6 +10,7 @@ import {
 import { markDynptrCallbackReg } from '../call/special/dynptr.ts';
 import { prepareFunctionArgs } from '../btf/function-args.ts';
 import { KERNEL_BTF, type SubprogArg, type VerifierEnv } from '../env.ts';
+import { gates } from '../gates.ts';
 import { BPF_LOG_LEVEL } from '../log/levels.ts';
 import { flow } from '../messages/flow.ts';
 import { Rejection } from '../reject.ts';
@@ -56,10 +57,14 @@ export function doCheckSubprogs(env: VerifierEnv): void {
     found = false;
     for (let i = 1; i < env.subprogs.length; i++) {
       const subprog = env.subprogs[i]!;
-      if (!subprog.global || !subprog.called || subprog.verified) continue;
+      if (!subprog.global || subprog.verified) continue;
+      if (!subprog.called && gates.lazyGlobals) continue;
       env.insnIdx = subprog.start;
       walkFunction(env, i);
-      if (env.logLevel & BPF_LOG_LEVEL) env.say(flow.function_safe(i, subprog.name));
+      if (env.logLevel & BPF_LOG_LEVEL) {
+        const name = gates.lazyGlobals ? subprog.name : undefined;
+        env.say(flow.function_safe(i, name));
+      }
       subprog.verified = found = true;
     }
   }

@@ -196,7 +196,7 @@ function followBoth(env: VerifierEnv, insn: number, op: number, jmp32: boolean):
     const s = regAt(env.code.src[insn]!);
     syncBothWays(env, other, s);
     syncBothWays(env, other, regAt(env.code.dst[insn]!));
-    if (!jmp32) shareNonNull(env, insn, other, op);
+    if (!jmp32 && gates.comparedNullness) shareNonNull(env, insn, other, op);
   } else {
     syncBothWays(env, other, regAt(env.code.dst[insn]!));
   }

@@ -17,6 +17,7 @@ import {
   slotType,
   TYPE,
 } from '../../state/layout.ts';
+import { gates } from '../../gates.ts';
 import type { FuncState } from '../../state/state.ts';
 import { markNotInit } from '../../value/bounds.ts';
 import { markInvalid } from '../effects.ts';
@@ -40,7 +41,7 @@ export function resetSlots(env: VerifierEnv, frame: FuncState, spi: number): voi
  */
 export function destroyIfDynptrStackSlot(env: VerifierEnv, frame: FuncState, spi: number): void {
   const words = frame.words;
-  if (slotType(words, slotAt(spi), 0) !== STACK_DYNPTR) return;
+  if (slotType(words, slotAt(spi), 0) !== STACK_DYNPTR || !gates.dynptrOverwrites) return;
   const first = words[slotAt(spi) + DYNPTR_FIRST_SLOT] ? spi : spi + 1;
   if (isRefcounted(words[slotAt(first) + DYNPTR_TYPE]!)) {
     env.reject('EINVAL', dynptrMessages.overwrites_referenced());

@@ -3,6 +3,7 @@
  * touch. The two slots of one share an id; slices (PTR_TO_MEM of bpf_dynptr_data) remember it.
  */
 import type { VerifierEnv } from '../../env.ts';
+import { gates } from '../../gates.ts';
 import { dynptrText } from '../../log/print-state.ts';
 import { checkMemAccess } from '../../mem/access.ts';
 import { dynptrMessages } from '../../messages/dynptr.ts';
@@ -20,7 +21,6 @@ import {
   DYNPTR_TYPE_RINGBUF_FLAG,
   DYNPTR_TYPE_SKB_FLAG,
   DYNPTR_TYPE_XDP_FLAG,
-  FRAMENO,
   fillSlotTypes,
   ID,
   MEM_RDONLY,
@@ -30,7 +30,6 @@ import {
   REF_OBJ_ID,
   REG_SIZE,
   regAt,
-  SLOT_TYPES,
   STACK_DYNPTR,
   STACK_INVALID,
   slotAt,
@@ -38,27 +37,25 @@ import {
   VALUE,
 } from '../../state/layout.ts';
 import type { FuncState } from '../../state/state.ts';
-import { markKnownZero } from '../../value/bounds.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
-import { ARG_PTR_TO_DYNPTR, DYNPTR_TYPE_FLAG_MASK } from '../arg-types.ts';
+import { ARG_PTR_TO_DYNPTR } from '../arg-types.ts';
 import { acquireReference, releaseReference } from '../effects.ts';
+import { processDynptrOlder } from './dynptr-older.ts';
+import {
+  argToDynptrType,
+  BPF_DYNPTR_NR_SLOTS,
+  frameOf,
+  isWholeDynptrSlot,
+  markDynptr,
+} from './dynptr-parts.ts';
 import { destroyIfDynptrStackSlot, isRefcounted, resetSlots } from './dynptr-slots.ts';
 
-/** Slots a dynptr takes on the stack. */
-export const BPF_DYNPTR_NR_SLOTS = 2;
 const BPF_DYNPTR_SIZE = BPF_DYNPTR_NR_SLOTS * REG_SIZE;
 
 /** `stackObjectSpi`: the pointer cannot be one to such an object (the words were said). */
 export const SPI_INVALID = -1;
 /** `stackObjectSpi`: nothing is known of that part of the stack yet. */
 export const SPI_UNTRACKED = -2;
-
-const ALL_DYNPTR = STACK_DYNPTR * 0x0101_0101;
-
-/** The frame a stack pointer points into. */
-function frameOf(env: VerifierEnv, w: Int32Array, r: number): FuncState {
-  return env.state.frameAt(w[r + FRAMENO]!);
-}
 
 /**
  * First (deepest) stack slot of the `slots` slots long object the stack pointer points to, or
@@ -90,22 +87,6 @@ export function dynptrGetSpi(env: VerifierEnv, w: Int32Array, r: number): number
   return stackObjectSpi(env, w, r, 'dynptr', BPF_DYNPTR_NR_SLOTS);
 }
 
-/** Kind of dynptr an argument asks for; BPF_DYNPTR_TYPE_INVALID: all (arg_to_dynptr_type). */
-export function argToDynptrType(argType: number): number {
-  switch (argType & DYNPTR_TYPE_FLAG_MASK) {
-    case DYNPTR_TYPE_LOCAL_FLAG:
-      return BPF_DYNPTR_TYPE_LOCAL;
-    case DYNPTR_TYPE_RINGBUF_FLAG:
-      return BPF_DYNPTR_TYPE_RINGBUF;
-    case DYNPTR_TYPE_SKB_FLAG:
-      return BPF_DYNPTR_TYPE_SKB;
-    case DYNPTR_TYPE_XDP_FLAG:
-      return BPF_DYNPTR_TYPE_XDP;
-    default:
-      return BPF_DYNPTR_TYPE_INVALID;
-  }
-}
-
 /** The flag of a dynptr's kind in argument and register types (get_dynptr_type_flag). */
 export function dynptrTypeFlag(dynptrType: number): number {
   switch (dynptrType) {
@@ -120,20 +101,6 @@ export function dynptrTypeFlag(dynptrType: number): number {
     default:
       return 0;
   }
-}
-
-function markDynptr(
-  w: Int32Array,
-  r: number,
-  dynptrType: number,
-  firstSlot: boolean,
-  id: number,
-): void {
-  markKnownZero(w, r);
-  w[r + TYPE] = CONST_PTR_TO_DYNPTR;
-  w[r + ID] = id;
-  w[r + DYNPTR_TYPE] = dynptrType;
-  w[r + DYNPTR_FIRST_SLOT] = firstSlot ? 1 : 0;
 }
 
 /** A callback gets a dynptr in this register (mark_dynptr_cb_reg). */
@@ -223,11 +190,6 @@ function isInitialized(env: VerifierEnv, w: Int32Array, r: number): boolean {
   return isWholeDynptrSlot(words, spi) && isWholeDynptrSlot(words, spi - 1);
 }
 
-function isWholeDynptrSlot(words: Int32Array, spi: number): boolean {
-  const types = slotAt(spi) + SLOT_TYPES;
-  return words[types] === ALL_DYNPTR && words[types + 1] === ALL_DYNPTR;
-}
-
 /** Record of the dynptr a register stands for: its own, or the stack slot's; -1: none. */
 function dynptrRecord(env: VerifierEnv, w: Int32Array, r: number): number {
   if (w[r + TYPE] === CONST_PTR_TO_DYNPTR) return r;
@@ -277,6 +239,10 @@ export function processDynptrFunc(
   argType: number,
   cloneRefObjId: number,
 ): void {
+  if (!gates.dynptrOverwrites) {
+    processDynptrOlder(env, regno, insn, argType);
+    return;
+  }
   const r = regAt(regno);
   const type = env.regs[r + TYPE]!;
   if (type !== PTR_TO_STACK && type !== CONST_PTR_TO_DYNPTR) {

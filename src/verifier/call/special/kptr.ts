@@ -8,6 +8,7 @@ import {
   regRecord,
 } from '../../fields/record.ts';
 import { isAllocObject } from '../../mem/pointers.ts';
+import { gates } from '../../gates.ts';
 import { mapCallMessages } from '../../messages/call.ts';
 import { MAP, regAt, TYPE } from '../../state/layout.ts';
 import { tnumIsConst } from '../../value/tnum.ts';
@@ -27,7 +28,12 @@ export function processKptrFunc(env: VerifierEnv, regno: number, meta: CallMeta)
     env.reject('EINVAL', mapCallMessages.variable_offset(regno, 'kptr'));
   }
   const record = regRecord(env, w, r);
-  if (!hasField(record, BPF_KPTR)) env.reject('EINVAL', mapCallMessages.no_kptr(regno));
+  if (!hasField(record, BPF_KPTR)) {
+    const reason = gates.trustedPointers
+      ? mapCallMessages.no_kptr(regno)
+      : mapCallMessages.no_kptr_in_map(env.maps[meta.map - 1]!.name);
+    env.reject('EINVAL', reason);
+  }
   const offset = fixedOffset(w, r) | 0;
   const field = fieldAt(record, offset, BPF_KPTR);
   if (!field) env.reject('EACCES', mapCallMessages.not_at_kptr(offset));

@@ -63,7 +63,7 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'mem.modified_pointer mem.variable_pointer mem.negative_offset call.zero_offset ' +
     'call.older_zero_offset',
   'helper-not-available':
-    'call.invalid_func call.wrong_program_type call.gpl_only call.not_in_probe ' +
+    'call.invalid_func call.wrong_program_type call.unknown_func call.gpl_only call.not_in_probe ' +
     'call.packet_access call.trampoline_only call.func_ip_program call.lsm_void_retval',
   'kfunc-not-allowed':
     'kfunc.not_gpl kfunc.not_allowed kfunc.device_bound kfunc.css_task kfunc.no_packet_write ' +
@@ -81,7 +81,7 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'trust-lost': 'kfunc.not_trusted kfunc.not_rcu',
   'dynptr-or-iterator-protocol':
     'stack.dynptr_overwrite reference.unacquired_dynptr call.dynptr_offset ' +
-    'kfunc_older.dynptr_not_stack',
+    'kfunc_older.dynptr_not_stack kfunc_older.dynptr_not_initialized kfunc_older.dynptr_kind',
   'lock-or-section':
     'flow.calls_under_lock flow.exit_under_lock flow.exit_under_rcu ' +
     'flow.exit_without_preemption flow.throw_under_lock flow.throw_under_rcu ' +
@@ -98,12 +98,15 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
   'read-only':
     'mem.no_write mem.key_write packet.no_write map.write_forbidden map.read_forbidden ' +
     'map_call.write_forbidden call.may_write btf_access.read_only btf_access.map_read_only',
-  'merged-pointers': 'mem.different_pointers spectre.paths map_call.no_map finish.tail_call_maps',
+  'merged-pointers':
+    'mem.different_pointers spectre.paths map_call.no_map finish.tail_call_maps ' +
+    'map_call.poisoned',
   'not-owned':
     'kfunc.not_acquired kfunc.not_referenced kfunc.not_refcounted_object kfunc.for_drop ' +
     'kfunc.for_percpu_drop kfunc.not_allocated kfunc.nothing_released dynptr.unowned ' +
     'kfunc.remove_owning kfunc_older.not_referenced',
   'special-field':
+    'map_call.no_kptr_in_map ' +
     'kfunc_older.not_map_value kfunc_older.variable_offset kfunc_older.no_kptr ' +
     'kfunc_older.not_double kfunc_older.wrong_kptr ' +
     'map_call.no_btf map_call.variable_offset map_call.no_timer map_call.wrong_offset ' +

@@ -1,13 +1,7 @@
 /** In what two states differ: all of it, where pruning looks for the first difference only. */
 import type { VerifierEnv } from '../../env.ts';
-import {
-  EXACT,
-  type Exactness,
-  NOT_EXACT,
-  RANGE_WITHIN,
-  regSafe,
-  sameWords,
-} from '../../prune/equal-regs.ts';
+import { EXACT, type Exactness, NOT_EXACT, RANGE_WITHIN, regSafe } from '../../prune/equal-regs.ts';
+import { sameWords } from '../../prune/equal-words.ts';
 import { refsSafe, slotSafe } from '../../prune/equal-stack.ts';
 import { isMayGoto } from '../../cfg/cfg.ts';
 import { AUX_CALLS_CALLBACK, AUX_ITER_NEXT } from '../../env.ts';

@@ -47,6 +47,34 @@ export const plainOlder: PlainCauses = {
     'Argument {0+1} must be a dynptr: a local variable of type struct bpf_dynptr.',
     'Pass the address of such a variable.',
   ],
+  'kfunc_older.dynptr_not_initialized': [
+    'Argument {0+1} must be a dynptr that was made before.',
+    'Call bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or a like function first.',
+  ],
+  'kfunc_older.dynptr_kind': [
+    'Argument {0+1} must be a dynptr of memory of the program.',
+    'Make it with bpf_dynptr_from_mem().',
+  ],
+  'call.unknown_func': [
+    "Programs of this type (or this loader's privileges) do not have the helper {0}().",
+    '`beeyard matrix` tells which kernels have it.',
+  ],
+  'map_call.poisoned': [
+    'One call is reached with different maps, depending on the path.',
+    'Write one call per map, so that the compiler does not merge them.',
+  ],
+  'map_call.no_kptr_in_map': [
+    "Values of map '{0}' have no kptr field.",
+    'Declare the field `struct type __kptr_ref *p;` in the value type.',
+  ],
+  'subprog.invalid_unnamed_args': [
+    'What is passed to global function #{0} is not what its prototype says.',
+    'Pass what the parameters say: a context, numbers, or memory of that size.',
+  ],
+  'load.symbol_no_variable': [
+    'Type {0} is no variable; this kernel cannot load the address of a function.',
+    'Load with libbpf, and name variables only.',
+  ],
   'load.extension': [
     "Map '{0}' has type {1}, which Linux does not have: it is an extension of beeyard.",
     'Run the program in beeyard, or use a map type of Linux.',
