@@ -478,6 +478,8 @@ export const OBJECTS_FREE = 24;
 export const OBJECTS_NEXT_COUNT = 32;
 export const OBJECTS_LOCK = 36;
 export const OBJECTS_BYTES = 40;
+/** Bytes between objects that belong to none: checked code that runs over an end is caught. */
+export const OBJECT_GAP = 8;
 /** What bpf_obj_new_impl() looks types up in: u32 count, then u32 x 2 by BTF id: plain, per CPU. */
 export const OBJECT_TABLE_FIRST = 8;
 /** bpf_list_head: u64 first and last node; bpf_list_node: u64 next and previous, u32 its head. */

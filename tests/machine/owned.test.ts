@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { BtfDatasec } from '../../src/btf/index.ts';
 import { createMachine } from '../../src/index.ts';
+import type { Machine, MachineMap } from '../../src/machine/index.ts';
+import { TREE_LEFT, TREE_PARENT, TREE_RED, TREE_RIGHT } from '../../src/runtime/layout.ts';
 
 const object = new Uint8Array(readFileSync(join(import.meta.dirname, 'programs', 'owned.bpf.o')));
 
@@ -45,6 +48,15 @@ async function boot(engine: Engine, cpus = 1) {
   const result = (index = 0): number => Number(maps['results']!.get(index));
   const counts = (): Record<string, number> =>
     Object.fromEntries(host.kernel.liveObjects!().map(({ type, count }) => [type, count]));
+  const checkTree = () => {
+    const btf = loaded.object.btf!;
+    const section = btf.type(btf.find('datasec', '.bss.A')!) as BtfDatasec;
+    const root = section.vars.find(({ type }) => btf.type(type).name === 'numbers')!;
+    const { runtimeMap } = maps['.bss.A']!.kernelMap as MachineMap;
+    const view = (host.kernel as Machine).runtime.view();
+    const top = view.getUint32(runtimeMap.valueBytes(0).byteOffset + root.offset, true);
+    blackHeight(view, top, 0, true);
+  };
   return {
     host,
     loaded,
@@ -52,6 +64,7 @@ async function boot(engine: Engine, cpus = 1) {
     run,
     result,
     counts,
+    checkTree,
     [Symbol.dispose]: () => host[Symbol.dispose](),
   };
 }
@@ -61,6 +74,22 @@ function globals(maps: Awaited<ReturnType<typeof boot>>['maps']) {
   const { ages, numbers } = maps['.bss.A']!.owned(0) as unknown as Record<string, readonly Item[]>;
   const plain = (items: readonly Item[]): number[] => items.map(({ number }) => Number(number));
   return { ages: plain(ages!), numbers: plain(numbers!) };
+}
+
+/**
+ * Height in black nodes of a tree in linear memory. Throws if it is no red-black tree, or a link
+ * upwards is wrong.
+ */
+function blackHeight(view: DataView, node: number, above: number, aboveIsRed: boolean): number {
+  if (node === 0) return 0;
+  const red = view.getUint32(node + TREE_RED, true) !== 0;
+  expect(view.getUint32(node + TREE_PARENT, true)).toBe(above);
+  expect(red && aboveIsRed).toBe(false);
+  const [left, right] = [TREE_LEFT, TREE_RIGHT].map((side) =>
+    blackHeight(view, view.getUint32(node + side, true), node, red),
+  );
+  expect(left).toBe(right);
+  return left! + (red ? 0 : 1);
 }
 
 /** What the programs do, with arrays. */
@@ -120,6 +149,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
         const seen = globals(maps);
         expect(seen.ages).toEqual(model.ages.map(({ number }) => number));
         expect(seen.numbers).toEqual(model.tree.map(({ number }) => number));
+        machine.checkTree();
       }
     },
   );

@@ -1,7 +1,7 @@
 /**
  * Objects that programs allocate (bpf_obj_new). All objects of a type lie in slabs, each twice as
- * big as the one before, with a region each: checked code cannot leave an object, and any pointer
- * into one says by its tag which slab it is in, so which type it has and where it begins. A slab is
+ * big as the one before, with a region each: checked code cannot run over an object's ends, and any
+ * pointer into one says by its tag which slab it is in, so its type and where it begins. A slab is
  *
  *   u32 next slab, region, type, address of the states; the objects; a state byte for each
  *
@@ -19,6 +19,7 @@ import {
   OBJECTS_SIZE,
   OBJECTS_SLABS,
   OBJECTS_STRIDE,
+  OBJECT_GAP,
   REGION_F_OBJECTS,
   R_END,
   R_FLAGS,
@@ -43,7 +44,7 @@ const ALIVE: u8 = 1;
 export function objects_type(size: u32, copies: u32, fields: u32): u32 {
   const type = heap_alloc(OBJECTS_BYTES, 16);
   if (type == 0) return 0;
-  const stride = max<u32>(roundUp8(size), 8);
+  const stride = roundUp8(size) + OBJECT_GAP;
   store<u32>(type, size, OBJECTS_SIZE);
   store<u32>(type, stride, OBJECTS_STRIDE);
   store<u32>(type, stride * copies, OBJECTS_ITEM);

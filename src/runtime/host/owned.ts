@@ -8,7 +8,7 @@ import {
   type SpecialField,
 } from '../../abi/fields/types.ts';
 import type { BtfComposite } from '../../btf/index.ts';
-import { LIST_FIRST, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
+import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
 import type { OwnedField, OwningValue, Runtime } from '../types.ts';
 
 const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
@@ -60,7 +60,7 @@ function addressesOf(runtime: Runtime, at: number, field: SpecialField, size: nu
   if (type === BPF_LIST_HEAD) listNodes(runtime, first, nodes);
   else if (type === BPF_RB_ROOT) treeNodes(runtime, first, nodes);
   else if (type === BPF_KPTR_PERCPU) {
-    const stride = Math.ceil(size / 8) * 8;
+    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP;
     return Array.from({ length: runtime.options.cpus }, (_, cpu) => first + cpu * stride);
   }
   return nodes.map((node) => node - nodeOffset);
