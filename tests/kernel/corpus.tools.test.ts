@@ -5,9 +5,10 @@ import { expect, test } from 'vitest';
 const root = join(import.meta.dirname, '..', '..');
 const MINUTES = 60_000;
 
-function runCorpus(...options: string[]) {
-  const script = join(root, 'scripts', 'verify-corpus.mjs');
-  const args = [script, '--check', '--list', ...options];
+const runCorpus = (...options: string[]) => run('verify-corpus.mjs', '--list', ...options);
+
+function run(name: string, ...options: string[]) {
+  const args = [join(root, 'scripts', name), '--check', ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
@@ -32,5 +33,12 @@ test(
 test(
   'the tests of Linux 6.1 come out as its scoreboard says',
   () => expect(runCorpus('--kernel', '6.1')).toMatchObject({ status: 0 }),
+  45 * MINUTES,
+);
+
+/** What is rejected of them: a cause, a line, no surprise, and soon. */
+test(
+  "rejections of the kernel's own tests are explained",
+  () => expect(run('explain-corpus.mjs')).toMatchObject({ status: 0 }),
   45 * MINUTES,
 );
