@@ -207,10 +207,6 @@ struct bpf_spin_lock {
 struct bpf_timer {
   __u64 __opaque[2];
 } __attribute__((aligned(8)));
-/* Opaque; on the stack. */
-struct bpf_dynptr {
-  __u64 __opaque[2];
-} __attribute__((aligned(8)));
 
 #endif /* the kernel's types */
 
@@ -293,8 +289,6 @@ HELPER_(131, void *, bpf_ringbuf_reserve, void *ring, __u64 size, __u64 flags);
 HELPER_(132, void, bpf_ringbuf_submit, void *data, __u64 flags);
 HELPER_(133, void, bpf_ringbuf_discard, void *data, __u64 flags);
 HELPER_(134, __u64, bpf_ringbuf_query, void *ring, __u64 flags);
-HELPER_(153, void *, bpf_per_cpu_ptr, const void *object, __u32 cpu);
-HELPER_(154, void *, bpf_this_cpu_ptr, const void *object);
 HELPER_(155, long, bpf_redirect_peer, __u32 ifindex, __u64 flags);
 HELPER_(160, __u64, bpf_ktime_get_coarse_ns, void);
 HELPER_(164, long, bpf_for_each_map_elem, void *map, void *callback, void *callback_ctx,
@@ -313,15 +307,7 @@ HELPER_(188, __u64, bpf_xdp_get_buff_len, struct xdp_md *ctx);
 HELPER_(189, long, bpf_xdp_load_bytes, struct xdp_md *ctx, __u32 offset, void *to, __u32 length);
 HELPER_(190, long, bpf_xdp_store_bytes, struct xdp_md *ctx, __u32 offset, void *from,
         __u32 length);
-HELPER_(194, void *, bpf_kptr_xchg, void *field, void *object);
 HELPER_(195, void *, bpf_map_lookup_percpu_elem, void *map, const void *key, __u32 cpu);
-HELPER_(197, long, bpf_dynptr_from_mem, void *data, __u32 size, __u64 flags,
-        struct bpf_dynptr *ptr);
-HELPER_(201, long, bpf_dynptr_read, void *to, __u32 length, const struct bpf_dynptr *from,
-        __u32 offset, __u64 flags);
-HELPER_(202, long, bpf_dynptr_write, const struct bpf_dynptr *to, __u32 offset, void *from,
-        __u32 length, __u64 flags);
-HELPER_(203, void *, bpf_dynptr_data, const struct bpf_dynptr *ptr, __u32 offset, __u32 length);
 HELPER_(208, __u64, bpf_ktime_get_tai_ns, void);
 
 #endif /* __bpf__ */

@@ -8,6 +8,7 @@
 
 #include <beeyard/bpf.h>
 
+#if !defined(_UAPI__LINUX_BPF_H__) && !defined(__LINUX_BPF_H__)
 struct bpf_list_head {
   __u64 __opaque[2];
 } __attribute__((aligned(8)));
@@ -27,6 +28,7 @@ struct bpf_rb_node {
 struct bpf_refcount {
   __u32 __opaque[1];
 } __attribute__((aligned(4)));
+#endif
 
 /* Tags that say what a root holds, by which member, and which pointers own what they point to. */
 #define __contains(type, member) __attribute__((btf_decl_tag("contains:" #type ":" #member)))
@@ -34,6 +36,10 @@ struct bpf_refcount {
 #define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))
 /* A global in a section of its own: a lock and the roots it guards must be in the same one. */
 #define __private(name) SEC(".bss." #name) __hidden __attribute__((aligned(8)))
+
+HELPER_(153, void *, bpf_per_cpu_ptr, const void *object, __u32 cpu);
+HELPER_(154, void *, bpf_this_cpu_ptr, const void *object);
+HELPER_(194, void *, bpf_kptr_xchg, void *field, void *object);
 
 void *bpf_obj_new_impl(__u64 local_type_id, void *meta) __ksym;
 void bpf_obj_drop_impl(void *object, void *meta) __ksym;
