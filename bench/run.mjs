@@ -10,6 +10,7 @@ import { makePackets, writePackets } from './lib/packets.mjs';
 import * as cli from './sections/cli.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
+import * as hashes from './sections/hashes.mjs';
 import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
@@ -17,12 +18,23 @@ import * as quantiles from './sections/quantiles.mjs';
 import * as verifier from './sections/verifier.mjs';
 import * as wildcard from './sections/wildcard.mjs';
 
-const SECTIONS = { programs, packets, quantiles, wildcard, entry, compile, objects, verifier, cli };
+const SECTIONS = {
+  programs,
+  packets,
+  quantiles,
+  wildcard,
+  hashes,
+  entry,
+  compile,
+  objects,
+  verifier,
+  cli,
+};
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, quantiles, wildcard, entry, compile,
-                     objects, verifier, cli (default: all)
+  --section NAME,…   programs, packets, quantiles, wildcard, hashes, entry,
+                     compile, objects, verifier, cli (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)
   --rounds N         rounds over all sides (default 3)

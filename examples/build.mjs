@@ -25,6 +25,7 @@ const EXAMPLES = [
   'examples/fair/fair.bpf.c',
   'examples/classifier/wildcard.bpf.c',
   'examples/classifier/classifier.bpf.c',
+  'examples/hash-collisions/flows.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

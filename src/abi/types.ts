@@ -77,6 +77,8 @@ export interface MapTypeDef {
   readonly maxEntries: number | (SizeRange & { readonly powerOfTwo?: boolean });
   /** Values exist once per CPU (bpf(2) copies them all, each rounded up to 8 bytes). */
   readonly perCpu?: boolean;
+  /** It hashes its keys with a seed of its own, and our machines can hash them otherwise. */
+  readonly hashed?: boolean;
   /** Takes map_extra (every other type answers EINVAL when it is not 0). */
   readonly extra?: boolean;
   /** Its key's type describes fields (`wildcardFields`), which the runtime is told. */

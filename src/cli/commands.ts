@@ -21,6 +21,18 @@ const BASE_BTF: OptionDef = {
   value: 'FILE',
   help: 'the BTF that this one continues (of a kernel, for a module)',
 };
+/** Read by map-hash.ts. */
+const MAP_HASH: OptionDef = {
+  type: 'string',
+  value: 'NAME',
+  choices: ['jhash', 'xxh32', 'xxh3', 'siphash', 'murmur3'],
+  help: "hash of hash maps' keys: jhash (as Linux, default), xxh32, xxh3, siphash, murmur3",
+};
+const SEED: OptionDef = {
+  type: 'string',
+  value: 'N',
+  help: 'seed of the machine, so of its hash maps and random numbers (default 0)',
+};
 const KFUNCS: OptionDef = {
   type: 'string',
   value: 'FILE',
@@ -71,6 +83,8 @@ export const COMMANDS: readonly CommandDef[] = [
       top: { type: 'boolean', help: 'show the hottest source lines' },
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
+      'map-hash': MAP_HASH,
+      seed: SEED,
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
       kfuncs: KFUNCS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
@@ -256,7 +270,7 @@ export const COMMANDS: readonly CommandDef[] = [
         short: 'o',
         value: 'WHAT',
         choices: ['header', 'stub', 'btf'],
-        help: 'C header for programs (default), kernel module in C, or the types',
+        help: 'header (default), stub (a kernel module), or btf',
       },
       name: { type: 'string', value: 'NAME', help: 'of the module (default own_kfuncs)' },
       portable: { type: 'boolean', help: 'refuse what Linux 6.12 has no words for' },
@@ -411,18 +425,48 @@ export const COMMANDS: readonly CommandDef[] = [
     operands: 'OBJ MAP KEYS',
     count: [3, 3],
     options: {
-      seed: {
-        type: 'string',
-        value: 'N',
-        help: 'seed of the hash, through the machine (default 0)',
-      },
+      seed: SEED,
+      'map-hash': MAP_HASH,
     },
     details:
       'KEYS is a file with a key a line: numbers, addresses, structs as JSON. They are hashed as ' +
-      'Linux does it (jhash). With BPF_F_ZERO_SEED they fall alike on every machine, also on ' +
-      'Linux.',
+      'Linux does it (jhash), or by --map-hash. With BPF_F_ZERO_SEED they fall alike on every ' +
+      'machine, also on Linux.',
     examples: [['beeyard map hashstats firewall.bpf.o flows keys.txt', 'chains and lookups']],
     load: () => import('./map-hashstats.ts'),
+  },
+  {
+    path: ['map', 'collide'],
+    summary: 'find keys that a hash map puts into one bucket',
+    operands: 'OBJ MAP',
+    count: [2, 2],
+    options: {
+      count: { type: 'string', value: 'N', help: 'how many keys (default 16)' },
+      field: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME=RANGE',
+        help: 'values of a field of the key: 80, 1024-65535, 10.0.0.0/8; all if not said',
+      },
+      bucket: { type: 'string', value: 'N', help: "which bucket (default: the first key's)" },
+      seed: SEED,
+      'map-hash': MAP_HASH,
+      out: { type: 'string', short: 'o', value: 'FILE.pcap', help: 'write packets with such keys' },
+    },
+    details:
+      'Whoever knows the seed of a hash can make every look-up walk one long chain. Tries keys ' +
+      'whose fields lie in the ranges given, the last field first. Keys are printed in hex. For ' +
+      'packets, fields must be called like source and destination address and port, and ' +
+      'protocol, and hold what stands in the packet. Keys for a map with BPF_F_ZERO_SEED collide ' +
+      'in Linux, too. Ends with 1 if there are fewer keys than wanted.',
+    examples: [
+      ['beeyard map collide lb.bpf.o flows --count 1000 -j', 'keys as JSON'],
+      [
+        'beeyard map collide lb.bpf.o flows --field saddr=10.0.0.0/8 --out x.pcap',
+        'packets; give them to `beeyard run` with the same --seed',
+      ],
+    ],
+    load: () => import('./map-collide.ts'),
   },
   {
     path: ['btf', 'dump', 'file'],

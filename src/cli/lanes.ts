@@ -17,6 +17,7 @@ import {
   SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
+import type { MapHash } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
@@ -42,6 +43,9 @@ export interface LaneOptions {
   readonly profile: boolean;
   readonly globals: Readonly<Record<string, BtfInput>>;
   readonly fuel: number | undefined;
+  readonly mapHash: MapHash;
+  /** Of the seeds of hash maps and of random numbers. */
+  readonly seed: number;
   /** False: programs run unseen by the verifier, with checks. */
   readonly verify: boolean;
   /** Kernel functions of the user's own; only with one CPU. */
@@ -102,14 +106,16 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { cpus, profile, globals, verify, kfuncs } = options;
+  const { cpus, profile, globals, verify } = options;
   const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
   const trace: TraceLog = { count: 0, first: [] };
   const onTrace = (line: string) => {
     if (trace.count++ < KEEP) trace.first.push(line);
   };
   const engine = await cachingEngine(options.engine, options.env);
-  const settings = { engine, cpus, profile, onTrace, shared: cpus > 1, verify, kfuncs, ...fuel };
+  const { seed, mapHash, kfuncs } = options;
+  const given = { cpus, profile, onTrace, verify, seed, mapHash, kfuncs, ...fuel };
+  const settings = { engine, shared: cpus > 1, ...given };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });

@@ -6,6 +6,7 @@ import { EXIT, usageError } from './exit.ts';
 import { readBytes, readObject } from './files.ts';
 import { parseValue } from './inputs.ts';
 import { type CliIo, styleFor } from './io.ts';
+import { mapHashOf, seedOf } from './map-hash.ts';
 import { didYouMean } from './suggest.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
@@ -23,8 +24,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   if (!names.includes(name!)) {
     throw usageError(`the object has no map '${name}'${didYouMean(name!, names)}`);
   }
-  const seed = call.count('seed', 0, 0, Number.MAX_SAFE_INTEGER);
-  const { machine } = await bootMachine({ engine: 'interpreter', seed });
+  const mapHash = mapHashOf(call);
+  const { machine } = await bootMachine({ engine: 'interpreter', seed: seedOf(call), mapHash });
   const { maps } = loadObject(machine, { ...object, programs: [] });
   const map = maps.get(name!) as MachineMap;
   const typed = new MapOf(map, object.btf, machine.cpus);
@@ -53,7 +54,7 @@ function fill(map: MapOf, text: string): number {
 }
 
 function report(map: MapOf, stats: HashStats, refused: number, io: CliIo): void {
-  const { buckets, keys, chains, compared, expected } = stats;
+  const { buckets, keys, chains, compared, expected, longest, longestExpected } = stats;
   const rows = chains.map((count, length) => [
     String(length),
     grouped(count),
@@ -61,11 +62,16 @@ function report(map: MapOf, stats: HashStats, refused: number, io: CliIo): void 
     percent(poisson(keys / buckets, length)),
   ]);
   io.out(formatTable(COLUMNS, rows, io.columns, styleFor(io.color).dim, 0));
-  const longest = chains.length - 1;
   io.out(
     `\n${map.name}: ${grouped(keys)} keys in ${grouped(buckets)} buckets, at most ${longest} ` +
       `in one; a lookup compares ${compared.toFixed(2)} keys (${expected.toFixed(2)} by chance)\n`,
   );
+  if (longest > longestExpected)
+    io.out(
+      `More than ${longestExpected} in one is no chance: these keys collide with this seed.\n`,
+    );
+  else if (compared > 1.3)
+    io.out(`max_entries ${grouped(stats.suggestedEntries)} would have two buckets for each key.\n`);
   if (refused > 0)
     io.out(`${grouped(refused)} keys found no room: max_entries is ${map.spec.maxEntries}\n`);
 }

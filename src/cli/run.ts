@@ -15,6 +15,7 @@ import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
 import { kfuncsOf } from './kfunc-file.ts';
 import { bootLanes, type RunMachine } from './lanes.ts';
+import { mapHashOf, seedOf } from './map-hash.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
 import { closest } from './suggest.ts';
@@ -72,6 +73,8 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const machine = await bootLanes(object, spec.name, {
     engine: options.engine,
     cpus: options.cpus,
+    mapHash: mapHashOf(call),
+    seed: seedOf(call),
     profile: call.flag('top'),
     globals,
     fuel,

@@ -1,5 +1,6 @@
 import { type KernelProfile, loadKernelProfile, type OwnKfunc } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
+import type { MapHash } from '../runtime/index.ts';
 import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
@@ -12,6 +13,11 @@ export interface MachineOptions<Device extends string = string> {
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
+  /**
+   * How hash, percpu_hash, lru_hash, lru_percpu_hash and hash_of_maps hash keys. Default: as Linux
+   * does, 'jhash'; only then do keys come in Linux's order.
+   */
+  readonly mapHash?: MapHash;
   /** Network devices by name; every machine has `lo` too. */
   readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */

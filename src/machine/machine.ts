@@ -22,7 +22,7 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { createRuntime, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
@@ -41,6 +41,8 @@ export interface MachineSettings {
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
+  /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
+  readonly mapHash?: MapHash;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -76,6 +78,7 @@ export class Machine implements Kernel, ProgramHost {
       cpus: settings.cpus ?? 1,
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
+      ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);

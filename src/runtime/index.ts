@@ -4,7 +4,14 @@ export {
   type UserRecord,
   userRingReserve,
 } from './host/maps-ringbuf.ts';
+export {
+  type Collisions,
+  collidingKeys,
+  type CollisionSearch,
+  type KeyRange,
+} from './host/collide.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone, storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,

@@ -268,10 +268,12 @@ export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
 /** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
 export const M_CPU_STRIDE = 124;
-/** Type's own fields from here to M_DESCRIPTOR. */
+/** Type's own fields from here to M_FIELDS (map-in-map: its template behind it). */
 export const M_PRIVATE = 128;
 /** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
-export const M_FIELDS = 216;
+export const M_FIELDS = 212;
+/** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */
+export const M_HASH = 240;
 /** u32: address of a block that describes the key (wildcard), or 0; the type frees it. */
 export const M_DESCRIPTOR = 244;
 /** u32: offset of the value's bpf_spin_lock plus 1, or 0. */
@@ -282,6 +284,25 @@ export const M_META = 252;
 export const META_NEVER = 1;
 /** Its max_entries must be the template's. */
 export const META_ENTRIES = 2;
+
+/** Linux's own, jhash. */
+export const HASH_JHASH = 0;
+export const HASH_XXH32 = 1;
+export const HASH_XXH3 = 2;
+export const HASH_SIPHASH = 3;
+export const HASH_MURMUR3 = 4;
+
+/**
+ * A field of keys that hash_collide tries: u32 offset in the key, u32 bytes, u32 1 = big endian;
+ * u64 first value, last value, and the one whose turn it is.
+ */
+export const F_OFFSET = 0;
+export const F_BYTES = 4;
+export const F_BIG = 8;
+export const F_FROM = 16;
+export const F_LAST = 24;
+export const F_NOW = 32;
+export const KEY_FIELD_SIZE = 40;
 
 // ---- Contexts: the public part is the kernel's UAPI struct, ours follows -----------------------
 /** struct xdp_md (24 bytes), then ours. */

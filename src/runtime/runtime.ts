@@ -9,6 +9,7 @@ import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
+import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
 import { ObjectTypes } from './host/objects.ts';
 import { MemoryOwner } from './host/owner.ts';
@@ -19,6 +20,7 @@ import {
   MAP_MAGIC,
   M_DESCRIPTOR,
   M_FIELDS,
+  M_HASH,
   M_INNER,
   M_MAGIC,
   M_SPIN_LOCK,
@@ -191,6 +193,9 @@ class LinearRuntime implements Runtime {
     this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
     const record = special ?? (spinLock < 0 ? undefined : onlyLock(spinLock));
     if (record) this.u32()[(address + M_FIELDS) >>> 2] = this.objects.record(record);
+    if (facts.hashed) {
+      this.u32()[(address + M_HASH) >>> 2] = mapHashNumber(this.options.mapHash ?? 'jhash');
+    }
     const descriptor = fields ? this.#describe(address, fields) : 0;
     const result = this.#call(`${facts.runtime}_create`, address);
     if (result !== 0) {

@@ -15,9 +15,17 @@ export interface RuntimeOptions {
   readonly shared?: boolean;
   /** Seed of bpf_get_prandom_u32 and of hash maps without BPF_F_ZERO_SEED. */
   readonly seed?: number;
+  /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
+  readonly mapHash?: MapHash;
   /** Join an existing shared memory as CPU `cpu` instead of making one. */
   readonly join?: { readonly memory: WebAssembly.Memory; readonly cpu: number };
 }
+
+/**
+ * A hash of keys: Linux's jhash, XXH32, XXH3 (64 bits), SipHash-2-4, MurmurHash3 (x86, 32 bits). Of
+ * 64 bits the low half is used. The seed comes from the machine's; with BPF_F_ZERO_SEED it is 0.
+ */
+export type MapHash = 'jhash' | 'xxh32' | 'xxh3' | 'siphash' | 'murmur3';
 
 export interface MapDefinition {
   readonly name: string;

@@ -10,6 +10,9 @@ interface Stats {
   readonly keys: number;
   readonly chains: readonly number[];
   readonly refused: number;
+  readonly longest: number;
+  readonly longestExpected: number;
+  readonly suggestedEntries: number;
 }
 
 const keys = (count: number): string =>
@@ -22,6 +25,9 @@ it('counts keys per bucket, and those that found no room', async () => {
   expect(stats.chains.reduce((sum, one) => sum + one, 0)).toBe(1024);
   expect(stats.chains.reduce((sum, one, length) => sum + one * length, 0)).toBe(1024);
   expect(stats.chains[0]).toBeGreaterThan(300);
+  expect(stats.longest).toBe(stats.chains.length - 1);
+  expect(stats.longest).toBeLessThanOrEqual(stats.longestExpected);
+  expect(stats.suggestedEntries).toBe(2048);
   const other = ['map', 'hashstats', OBJECT, 'flows', path, '--seed', '9', '-j'];
   expect((await beeyard(other)).json<Stats>().chains).not.toEqual(stats.chains);
 });

@@ -30,6 +30,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/quantiles',
     'examples/fair',
     'examples/classifier',
+    'examples/hash-collisions',
     'bench/programs',
     'tests/tools',
   ];

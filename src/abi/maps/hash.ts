@@ -12,6 +12,7 @@ export const hash: MapTypeDef = {
   name: 'hash',
   id: 1,
   runtime: 'hash',
+  hashed: true,
   flags: BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_ACCESS_MASK | BPF_F_ZERO_SEED,
   keySize: { min: 1, max: U32_MAX },
   valueSize: { min: 1, max: U32_MAX },

@@ -12,6 +12,7 @@ export const hashOfMaps: MapTypeDef = {
   name: 'hash_of_maps',
   id: 13,
   runtime: 'hash_of_maps',
+  hashed: true,
   flags: BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_ACCESS_MASK | BPF_F_ZERO_SEED,
   keySize: { min: 1, max: U32_MAX },
   valueSize: 4,

@@ -13,6 +13,7 @@ export const lruHash: MapTypeDef = {
   name: 'lru_hash',
   id: 9,
   runtime: 'lru_hash',
+  hashed: true,
   flags:
     BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_NUMA_NODE | BPF_F_ACCESS_MASK | BPF_F_ZERO_SEED,
   keySize: { min: 1, max: U32_MAX },

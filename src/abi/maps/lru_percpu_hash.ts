@@ -13,6 +13,7 @@ export const lruPercpuHash: MapTypeDef = {
   name: 'lru_percpu_hash',
   id: 10,
   runtime: 'lru_percpu_hash',
+  hashed: true,
   flags: BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_ACCESS_MASK | BPF_F_ZERO_SEED,
   keySize: { min: 1, max: U32_MAX },
   valueSize: { min: 1, max: PCPU_MIN_UNIT_SIZE },

@@ -12,6 +12,7 @@ export const percpuHash: MapTypeDef = {
   name: 'percpu_hash',
   id: 5,
   runtime: 'percpu_hash',
+  hashed: true,
   flags: BPF_F_NO_PREALLOC | BPF_F_ACCESS_MASK | BPF_F_ZERO_SEED,
   keySize: { min: 1, max: U32_MAX },
   valueSize: { min: 1, max: PCPU_MIN_UNIT_SIZE },

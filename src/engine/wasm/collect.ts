@@ -1,7 +1,9 @@
 import type { ArgContract, CallContract } from '../../abi/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, type Code, LD_IMM64 } from '../../isa/index.ts';
 import {
+  HASH_JHASH,
   M_CPU_STRIDE,
+  M_HASH,
   M_KEY_SIZE,
   M_MAX_ENTRIES,
   M_STRIDE,
@@ -96,6 +98,7 @@ function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
     type: field(M_TYPE),
     prefix,
     keySize: field(M_KEY_SIZE),
+    usualHash: field(M_HASH) === HASH_JHASH,
     valueSize: field(M_VALUE_SIZE),
     maxEntries: field(M_MAX_ENTRIES),
     valueTag,

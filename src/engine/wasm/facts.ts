@@ -11,6 +11,8 @@ export interface MapFacts {
   /** Prefix of the runtime's functions for it. */
   readonly prefix: string;
   readonly keySize: number;
+  /** Its keys are hashed as Linux does it: what the functions for one key size rely on. */
+  readonly usualHash: boolean;
   readonly valueSize: number;
   readonly maxEntries: number;
   /** High half of pointers to its values (as i32). */
@@ -41,7 +43,7 @@ export interface MapFacts {
  */
 export function functionNames(map: MapFacts, operation: string): readonly string[] {
   const general = `${map.prefix}_${operation}`;
-  return [`${general}_${map.keySize}`, general];
+  return map.usualHash ? [`${general}_${map.keySize}`, general] : [general];
 }
 
 /** What checked code must know of one argument of a helper to prove it beforehand. */

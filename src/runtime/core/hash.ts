@@ -2,7 +2,7 @@
  * The hash table under hash, percpu_hash, lru_hash, lru_percpu_hash and hash_of_maps.
  *
  * As Linux does it (kernel/bpf/hashtab.c): a power of two of buckets, chains that grow at their
- * head, jhash. So keys come in Linux's order when the seed is zero. A node is
+ * head, jhash (or what M_HASH says). So keys come in Linux's order when the seed is zero. A node is
  *
  *   u32 next, u32 hash (link of the free list while free), [LRU links, value address], key, value
  *
@@ -14,10 +14,12 @@
 import {
   GLOBALS,
   G_RANDOM,
+  HASH_JHASH,
   M_COUNT,
   M_CPU_STRIDE,
   M_FIELDS,
   M_FLAGS,
+  M_HASH,
   M_KEY_SIZE,
   M_MAX_ENTRIES,
   M_PRIVATE,
@@ -31,6 +33,7 @@ import { fieldsFree } from './fields';
 import { cpu_number, random_next } from './instance';
 import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8, keyWord } from './jhash';
 import { addCount, loadLink, lock, storeLink, unlock } from './lock';
+import { H_SEED, otherHash } from './map-hash';
 import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
@@ -57,6 +60,14 @@ export const H_LOCKS = M_PRIVATE + 44;
 export const H_LRU = M_PRIVATE + 48;
 /** u64: added to a node's address it makes the tagged pointer to its value. */
 export const H_POINTER = M_PRIVATE + 56;
+
+/**
+ * u32: how to look a key up. Its size if jhash has a short way for it (4, 8, 16); JHASH_ANY for
+ * other sizes; OTHER_HASH.
+ */
+const H_WAY = M_PRIVATE + 80;
+const JHASH_ANY: u32 = 0;
+const OTHER_HASH: u32 = 1;
 
 export const NODE_NEXT: u32 = 0;
 export const NODE_HASH: u32 = 4;
@@ -91,13 +102,26 @@ export function hashCreate(map: u32, keyOffset: u32, inNode: u32, spare: u32): i
   const buckets = bucketCount(entries);
   // The kernel's 16-byte buckets must fit 4 GiB.
   if (buckets >= 0x10000000) return <i32>E2BIG;
-  const zero = (load<u32>(map, M_FLAGS) & BPF_F_ZERO_SEED) != 0;
-  const seed: u32 = zero ? 0 : <u32>random_next(GLOBALS + G_RANDOM);
   store<u32>(map, buckets - 1, H_MASK);
-  store<u32>(map, JHASH_INITVAL + keySize + seed, H_INIT);
+  seedHash(map, keySize);
   store<u32>(map, value, H_VALUE);
   store<u32>(map, stride, H_STRIDE);
   return allocate(map, buckets, nodesWanted(map, stride) + spare);
+}
+
+/** A seed for the keys' hash, and the way to it. */
+function seedHash(map: u32, keySize: u32): void {
+  const zero = (load<u32>(map, M_FLAGS) & BPF_F_ZERO_SEED) != 0;
+  const seed: u64 = zero ? 0 : random_next(GLOBALS + G_RANDOM);
+  store<u32>(map, JHASH_INITVAL + keySize + <u32>seed, H_INIT);
+  if (load<u32>(map, M_HASH) != HASH_JHASH) {
+    store<u32>(map, OTHER_HASH, H_WAY);
+    store<u64>(map, seed, H_SEED);
+    store<u64>(map, zero ? 0 : random_next(GLOBALS + G_RANDOM), H_SEED + 8);
+  } else {
+    const short = keySize == 4 || keySize == 8 || keySize == 16;
+    store<u32>(map, short ? keySize : JHASH_ANY, H_WAY);
+  }
 }
 
 function nodesWanted(map: u32, stride: u32): u32 {
@@ -218,16 +242,18 @@ function pair(low: u32, high: u32): u64 {
   return <u64>low | ((<u64>high) << 32);
 }
 
-/** Hash of a key whose size the caller knows. @inline */
-export function hashSized(map: u32, key: u32, size: u32): u32 {
-  const init = load<u32>(map, H_INIT);
-  if (size == 8) return jhash8(load<u32>(key), keyWord(key + 4), init);
-  if (size == 4) return jhash4(load<u32>(key), init);
-  return jhash(key, size, init);
+/** jhash of an 8-byte key. @inline */
+export function hashOf8(map: u32, key: u32): u32 {
+  return jhash8(load<u32>(key), keyWord(key + 4), load<u32>(map, H_INIT));
 }
 
 export function hashOf(map: u32, key: u32): u32 {
-  return hashSized(map, key, load<u32>(map, M_KEY_SIZE));
+  const way = load<u32>(map, H_WAY);
+  if (way == 8) return hashOf8(map, key);
+  const init = load<u32>(map, H_INIT);
+  if (way == 4) return jhash4(load<u32>(key), init);
+  const size = load<u32>(map, M_KEY_SIZE);
+  return way == OTHER_HASH ? otherHash(map, key, size) : jhash(key, size, init);
 }
 
 /** Walks on from the link at `at` to the node with the key or the end. @inline */
@@ -266,7 +292,7 @@ function findBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
 // Lookups need no lock. A chain that ends as another bucket's: the node under us moved there, so
 // the walk starts over.
 
-/** Node of a 4-byte key, or 0. @inline */
+/** Node of a 4-byte key, or 0. This one and the next two: only for jhash. @inline */
 export function findNode4(map: u32, key: u32, KEY: u32): u32 {
   const w0 = load<u32>(key);
   const bucket = jhash4(w0, load<u32>(map, H_INIT)) & load<u32>(map, H_MASK);
@@ -309,9 +335,8 @@ export function findNode16(map: u32, key: u32, KEY: u32): u32 {
   return 0;
 }
 
-/** Node of a key of any size, or 0. */
-export function findNodeBytes(map: u32, key: u32, size: u32, KEY: u32): u32 {
-  const hash = jhash(key, size, load<u32>(map, H_INIT));
+/** Node of a key of any size, or 0; `hash` is the key's. @inline */
+function findHashed(map: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
   const bucket = hash & load<u32>(map, H_MASK);
   const head = load<u32>(map, H_BUCKETS) + (bucket << 2);
   let node: u32;
@@ -322,12 +347,23 @@ export function findNodeBytes(map: u32, key: u32, size: u32, KEY: u32): u32 {
   return 0;
 }
 
+function findNodeBytes(map: u32, key: u32, KEY: u32): u32 {
+  const size = load<u32>(map, M_KEY_SIZE);
+  return findHashed(map, key, size, jhash(key, size, load<u32>(map, H_INIT)), KEY);
+}
+
+function findNodeOther(map: u32, key: u32, KEY: u32): u32 {
+  const size = load<u32>(map, M_KEY_SIZE);
+  return findHashed(map, key, size, otherHash(map, key, size), KEY);
+}
+
 /** Node of `key`, or 0. @inline */
 export function findNode(map: u32, key: u32, KEY: u32): u32 {
-  const size = load<u32>(map, M_KEY_SIZE);
-  if (size == 8) return findNode8(map, key, KEY);
-  if (size == 4) return findNode4(map, key, KEY);
-  return size == 16 ? findNode16(map, key, KEY) : findNodeBytes(map, key, size, KEY);
+  const way = load<u32>(map, H_WAY);
+  if (way == 8) return findNode8(map, key, KEY);
+  if (way == 4) return findNode4(map, key, KEY);
+  if (way == 16) return findNode16(map, key, KEY);
+  return way == JHASH_ANY ? findNodeBytes(map, key, KEY) : findNodeOther(map, key, KEY);
 }
 
 /** What a program gets for the value in a node; 0 for no node. @inline */
@@ -488,8 +524,12 @@ function keyOut(map: u32, node: u32, next: u32, KEY: u32): i32 {
 }
 
 /** Deletes from a table whose free nodes are its own (not an LRU's). @inline */
-export function hashDelete(map: u32, key: u32, size: u32, KEY: u32): i64 {
-  const hash = hashSized(map, key, size);
+export function hashDelete(map: u32, key: u32, KEY: u32): i64 {
+  return hashDeleteSized(map, key, load<u32>(map, M_KEY_SIZE), hashOf(map, key), KEY);
+}
+
+/** The same with size and hash given. @inline */
+export function hashDeleteSized(map: u32, key: u32, size: u32, hash: u32, KEY: u32): i64 {
   const word = lockOf(map, hash);
   lock(word);
   const at = findLink(bucketOf(map, hash), key, size, hash, KEY);

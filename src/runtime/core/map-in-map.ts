@@ -19,13 +19,13 @@ import {
 } from '../layout';
 import { EBADF, EINVAL, ENOTSUPP } from './errno';
 
-// Template, in the outer map's header, before M_SPIN_LOCK.
-const T_TYPE = 224;
-const T_KEY_SIZE = 228;
-const T_VALUE_SIZE = 232;
-const T_FLAGS = 236;
-const T_MAX_ENTRIES = 240;
-const T_META = 244;
+// Template, in the outer map's header, behind the table's fields and before M_HASH.
+const T_TYPE = 216;
+const T_KEY_SIZE = 220;
+const T_VALUE_SIZE = 224;
+const T_FLAGS = 228;
+const T_MAX_ENTRIES = 232;
+const T_META = 236;
 
 /** Copies the template named by M_INNER. */
 export function templateCreate(map: u32): i32 {

@@ -10,6 +10,15 @@ export interface HashStats {
   readonly keys: number;
   /** How many buckets have a chain of 0, 1, 2, … keys. */
   readonly chains: readonly number[];
+  /** Keys of the fullest bucket. */
+  readonly longest: number;
+  /** The same if keys fell into buckets by chance: likely no bucket has more. */
+  readonly longestExpected: number;
+  /**
+   * max_entries with two buckets for each key, so that a look-up compares 1.25 keys on average.
+   * (More do not help keys that were chosen to collide.)
+   */
+  readonly suggestedEntries: number;
   /** Keys compared by an average lookup of a key that is there. */
   readonly compared: number;
   /** The same if keys fell into buckets by chance: 1 + (keys - 1) / (2 × buckets). */
@@ -37,7 +46,29 @@ export function hashStats(runtime: Runtime, map: RuntimeMap): HashStats {
     buckets,
     keys,
     chains,
+    longest: chains.length - 1,
+    longestExpected: likelyLongest(keys, buckets),
+    suggestedEntries: suggestedEntries(keys),
     compared: keys === 0 ? 0 : compared / keys,
     expected: keys === 0 ? 0 : 1 + (keys - 1) / (2 * buckets),
   };
+}
+
+/** The power of two from twice the keys on: bucket numbers are such. */
+function suggestedEntries(keys: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, 2 * keys)));
+}
+
+/** Length that less than one bucket in a hundred tables like this exceeds (Poisson). */
+function likelyLongest(keys: number, buckets: number): number {
+  const mean = keys / buckets;
+  let share = Math.exp(-mean);
+  let rest = 1 - share;
+  let length = 0;
+  while (length < keys && rest * buckets > 0.01) {
+    length++;
+    share *= mean / length;
+    rest -= share;
+  }
+  return length;
 }

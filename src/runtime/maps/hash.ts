@@ -26,10 +26,12 @@ import {
   findNode4,
   findNode8,
   hashDelete,
+  hashDeleteSized,
   hashForEach,
   hashNextKey,
+  hashOf,
+  hashOf8,
   hashRelease,
-  hashSized,
   linkNode,
   lockOf,
   nodeFree,
@@ -85,20 +87,19 @@ export function hash_lookup_16(map: u32, key: u32): u64 {
  * changes. Only BPF_F_LOCK writes in place.
  */
 export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
-  return update(map, key, load<u32>(map, M_KEY_SIZE), value, flags);
+  return update(map, key, load<u32>(map, M_KEY_SIZE), hashOf(map, key), value, flags);
 }
 
 export function hash_update_8(map: u32, key: u32, value: u32, flags: u64): i64 {
-  return update(map, key, 8, value, flags);
+  return update(map, key, 8, hashOf8(map, key), value, flags);
 }
 
 /** @inline */
-function update(map: u32, key: u32, size: u32, value: u32, flags: u64): i64 {
+function update(map: u32, key: u32, size: u32, hash: u32, value: u32, flags: u64): i64 {
   if (flags != 0) {
     if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
     if (flags & BPF_F_LOCK && load<u32>(map, M_SPIN_LOCK) == 0) return EINVAL;
   }
-  const hash = hashSized(map, key, size);
   const word = lockOf(map, hash);
   lock(word);
   const error = put(map, key, size, value, flags, hash);
@@ -134,11 +135,11 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
 }
 
 export function hash_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+  return hashDelete(map, key, KEY);
 }
 
 export function hash_delete_8(map: u32, key: u32): i64 {
-  return hashDelete(map, key, 8, KEY);
+  return hashDeleteSized(map, key, 8, hashOf8(map, key), KEY);
 }
 
 export function hash_next_key(map: u32, key: u32, next: u32): i32 {

@@ -1,6 +1,5 @@
 /** BPF_MAP_TYPE_HASH_OF_MAPS (kernel/bpf/hashtab.c, map_in_map.c): the values are inner maps. */
 import {
-  M_KEY_SIZE,
   OP_DELETE,
   OP_FREE,
   OP_LOOKUP,
@@ -49,7 +48,7 @@ export function hash_of_maps_lookup(map: u32, key: u32): u64 {
 }
 
 export function hash_of_maps_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+  return hashDelete(map, key, KEY);
 }
 
 export function hash_of_maps_next_key(map: u32, key: u32, next: u32): i32 {
@@ -69,5 +68,5 @@ export function hash_of_maps_sys_update(map: u32, key: u32, value: u32, flags: u
 }
 
 export function hash_of_maps_sys_delete(map: u32, key: u32): i32 {
-  return <i32>hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+  return <i32>hashDelete(map, key, KEY);
 }

@@ -117,7 +117,7 @@ export function percpu_hash_update(map: u32, key: u32, value: u32, flags: u64): 
 }
 
 export function percpu_hash_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+  return hashDelete(map, key, KEY);
 }
 
 export function percpu_hash_next_key(map: u32, key: u32, next: u32): i32 {

@@ -113,7 +113,7 @@ function put(map: u32, key: u32, number: u32, flags: u64, hash: u32): i64 {
 }
 
 export function sockhash_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, load<u32>(map, M_KEY_SIZE), KEY);
+  return hashDelete(map, key, KEY);
 }
 
 export function sockhash_next_key(map: u32, key: u32, next: u32): i32 {

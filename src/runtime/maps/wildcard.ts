@@ -32,7 +32,6 @@ import {
   M_KEY_SIZE,
   M_LOCK,
   M_MAX_ENTRIES,
-  M_PRIVATE,
   M_VALUE_SIZE,
   OP_DELETE,
   OP_FREE,
@@ -49,58 +48,61 @@ import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from '../core/errno';
 import { lock, unlock } from '../core/lock';
 import { roundUp8, setOp, valuePointer, valueRegion } from '../core/map';
 import { heap_alloc, heap_free } from '../core/memory';
+import {
+  W_LANES,
+  W_STRIDE,
+  W_KEY,
+  W_VALUE,
+  W_NODES,
+  W_FRESH,
+  W_END,
+  W_FREE,
+  W_FREE_TAIL,
+  W_BUCKETS,
+  W_MASK,
+  W_TABLES,
+  W_ORDER,
+  W_TABLE_COUNT,
+  W_TABLE_SIZE,
+  W_RULE,
+  W_NEW_MASK,
+  W_SEQUENCE,
+  N_NEXT,
+  N_HASH,
+  N_TABLE,
+  N_SEQUENCE,
+  N_LANES,
+  T_BEST,
+  T_RULES,
+  T_MASKS,
+  RANGE,
+  K_TYPE,
+  K_PRIORITY,
+  TYPE_RULE,
+  TYPE_MATCH,
+  laneOf,
+  readPacket,
+  readRule,
+  sameRule,
+  covers,
+} from '../core/wildcard-lanes';
+import {
+  LINEAR,
+  hashOf,
+  bucketOf,
+  tableAt,
+  fits,
+  makeTable,
+  reorder,
+  dropTable,
+  chooseTable,
+  MAX_TABLES,
+} from '../core/wildcard-tables';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_NOEXIST } from '../core/uapi';
 
-const W_LANES = M_PRIVATE;
-const W_STRIDE = M_PRIVATE + 4;
-const W_KEY = M_PRIVATE + 8;
-const W_VALUE = M_PRIVATE + 12;
-const W_NODES = M_PRIVATE + 16;
-const W_FRESH = M_PRIVATE + 20;
-const W_END = M_PRIVATE + 24;
-/** Freed nodes, first in first out, linked through `next`. */
-const W_FREE = M_PRIVATE + 28;
-const W_FREE_TAIL = M_PRIVATE + 32;
-const W_BUCKETS = M_PRIVATE + 36;
-const W_MASK = M_PRIVATE + 40;
-/** Table records, and u32 addresses of those in use in order of their best priority. */
-const W_TABLES = M_PRIVATE + 44;
-const W_ORDER = M_PRIVATE + 48;
-const W_TABLE_COUNT = M_PRIVATE + 52;
-const W_TABLE_SIZE = M_PRIVATE + 56;
-/** Room for the lanes of the rule that is worked on, and for the mask of a new table. */
-const W_RULE = M_PRIVATE + 60;
-const W_NEW_MASK = M_PRIVATE + 64;
-const W_SEQUENCE = M_PRIVATE + 68;
-
-const N_NEXT: u32 = 0;
-const N_HASH: u32 = 4;
-const N_TABLE: u32 = 8;
-const N_SEQUENCE: u32 = 12;
-const N_LANES: u32 = 16;
-
-const T_BEST: u32 = 0;
-const T_RULES: u32 = 4;
-const T_SEED: u32 = 8;
-const T_MASKS: u32 = 16;
-
-/** Words of the descriptor. */
-const LANE_WORDS: u32 = 8;
-const PREFIX: u32 = 0;
-const RANGE: u32 = 1;
-const MATCH: u32 = 2;
-
-const K_TYPE: u32 = 0;
-const K_PRIORITY: u32 = 4;
-const K_FIELDS: u32 = 8;
-const TYPE_RULE: u32 = 0;
-const TYPE_MATCH: u32 = 1;
-
-const MAX_TABLES: u32 = 1024;
 /** Rules of one table behind one hash from which on a table with more bits is made. */
 const CROWDED: u32 = 8;
 const RESERVE: u64 = 0x20000000;
-const LINEAR: u64 = 1;
 
 export function wildcard_create(map: u32): i32 {
   const descriptor = load<u32>(map, M_DESCRIPTOR);
@@ -112,7 +114,6 @@ export function wildcard_create(map: u32): i32 {
   const value = key + roundUp8(load<u32>(map, M_KEY_SIZE));
   const stride = (value + roundUp8(load<u32>(map, M_VALUE_SIZE)) + 15) & ~15;
   const entries = load<u32>(map, M_MAX_ENTRIES);
-  // A node more, so that a rule can be looked at before it is known whether there is room.
   const size = <u64>stride * entries;
   if (size > RESERVE) return <i32>E2BIG;
   store<u32>(map, lanes, W_LANES);
@@ -167,238 +168,6 @@ function release(map: u32): void {
 export function wildcard_free(map: u32): void {
   release(map);
   heap_free(load<u32>(map, M_DESCRIPTOR));
-}
-
-// ---- Lanes ------------------------------------------------------------------------------------
-
-/** @inline */
-function laneOf(map: u32, lane: u32): u32 {
-  return load<u32>(map, M_DESCRIPTOR) + 4 + lane * (LANE_WORDS << 2);
-}
-
-/** A number in network order. */
-function big(at: u32, size: u32): u64 {
-  if (size == 4) return bswap<u32>(load<u32>(at));
-  if (size == 8) return bswap<u64>(load<u64>(at));
-  return size == 2 ? bswap<u16>(load<u16>(at)) : load<u8>(at);
-}
-
-/** A packet's fields as numbers, to `lanes`. */
-function readPacket(map: u32, key: u32, lanes: u32): void {
-  const count = load<u32>(map, W_LANES);
-  for (let i: u32 = 0; i < count; i++) {
-    const lane = laneOf(map, i);
-    const value = big(key + K_FIELDS + load<u32>(lane, 4), load<u32>(lane, 16));
-    store<u64>(lanes + (i << 3), value);
-  }
-}
-
-/** The first `prefix` bits of a field, as a mask of one of its lanes. */
-function maskOf(prefix: u32, before: u32, size: u32): u64 {
-  const bits = size << 3;
-  const set = prefix <= before ? 0 : min<u32>(prefix - before, bits);
-  if (set == 0) return 0;
-  return (u64.MAX_VALUE << (64 - set)) >> (64 - bits);
-}
-
-/** A rule's lanes to W_RULE; false if it makes no sense. */
-function readRule(map: u32, key: u32): bool {
-  const count = load<u32>(map, W_LANES);
-  const rule = key + K_FIELDS;
-  for (let i: u32 = 0; i < count; i++) {
-    const lane = laneOf(map, i);
-    const at = load<u32>(map, W_RULE) + (i << 4);
-    const size = load<u32>(lane, 16);
-    const value = big(rule + load<u32>(lane, 8), size);
-    if (load<u32>(lane) == RANGE) {
-      const most = big(rule + load<u32>(lane, 12), size);
-      if (value > most) return false;
-      store<u64>(at, value);
-      store<u64>(at, most, 8);
-      continue;
-    }
-    let mask = maskOf(size << 3, 0, size);
-    if (load<u32>(lane) == PREFIX) {
-      const prefix = load<u32>(rule + load<u32>(lane, 12));
-      if (prefix > load<u32>(lane, 24)) return false;
-      mask = maskOf(prefix, load<u32>(lane, 20), size);
-    } else if (load<u32>(lane) != MATCH && value == 0) {
-      mask = 0;
-    }
-    store<u64>(at, value & mask);
-    store<u64>(at, mask, 8);
-  }
-  return true;
-}
-
-function sameRule(map: u32, node: u32): bool {
-  const words = load<u32>(map, W_LANES) << 4;
-  const rule = load<u32>(map, W_RULE);
-  for (let i: u32 = 0; i < words; i += 8) {
-    if (load<u64>(node + N_LANES + i) != load<u64>(rule + i)) return false;
-  }
-  return true;
-}
-
-/** Does the rule of a node cover the packet? */
-function covers(map: u32, node: u32, packet: u32, count: u32): bool {
-  let lane = load<u32>(map, M_DESCRIPTOR) + 4;
-  let rule = node + N_LANES;
-  for (let i: u32 = 0; i < count; i++) {
-    const value = load<u64>(packet + (i << 3));
-    const first = load<u64>(rule);
-    const second = load<u64>(rule, 8);
-    if (load<u32>(lane) == RANGE) {
-      if (value < first || value > second) return false;
-    } else if ((value & second) != first) {
-      return false;
-    }
-    lane += LANE_WORDS << 2;
-    rule += 16;
-  }
-  return true;
-}
-
-// ---- Tables -----------------------------------------------------------------------------------
-
-/** @inline */
-function mix(state: u64, value: u64): u64 {
-  const product = (state ^ value) * 0x9e3779b97f4a7c15;
-  return product ^ (product >> 29);
-}
-
-/** Hash of what a table's masks leave of numbers that lie `step` bytes apart. */
-function hashOf(map: u32, table: u32, numbers: u32, step: u32): u32 {
-  const count = load<u32>(map, W_LANES);
-  let state = load<u64>(table, T_SEED);
-  for (let i: u32 = 0; i < count; i++) {
-    const mask = load<u64>(table + (i << 3), T_MASKS);
-    if (mask != 0) state = mix(state, load<u64>(numbers) & mask);
-    numbers += step;
-  }
-  return <u32>(state >> 32) ^ <u32>state;
-}
-
-/** @inline */
-function bucketOf(map: u32, hash: u32): u32 {
-  return load<u32>(map, W_BUCKETS) + ((hash & load<u32>(map, W_MASK)) << 2);
-}
-
-/** @inline */
-function tableAt(map: u32, place: u32): u32 {
-  return load<u32>(load<u32>(map, W_ORDER) + (place << 2));
-}
-
-/** May the rule in W_RULE lie in that table: has it all bits that the table hashes? */
-function fits(map: u32, table: u32): bool {
-  const count = load<u32>(map, W_LANES);
-  const rule = load<u32>(map, W_RULE);
-  for (let i: u32 = 0; i < count; i++) {
-    const mask = load<u64>(table + (i << 3), T_MASKS);
-    if (mask != 0 && (load<u64>(rule + (i << 4), 8) & mask) != mask) return false;
-  }
-  return true;
-}
-
-/** Would a rule lose too much in that table: it says something of a field the table leaves out? */
-function suits(map: u32, table: u32): bool {
-  const count = load<u32>(map, W_LANES);
-  const rule = load<u32>(map, W_RULE);
-  for (let i: u32 = 0; i < count; i++) {
-    const lane = laneOf(map, i);
-    const isFirst = load<u32>(lane, 20) == 0 && load<u32>(lane) != RANGE;
-    const left = load<u64>(table + (i << 3), T_MASKS) == 0;
-    if (isFirst && left && load<u64>(rule + (i << 4), 8) != 0) return false;
-  }
-  return true;
-}
-
-/** Bits of a new table for the rule in W_RULE: of prefixes, some are left for other rules. */
-function planTable(map: u32, key: u32): void {
-  const count = load<u32>(map, W_LANES);
-  const linear = load<u64>(map, M_EXTRA) == LINEAR;
-  for (let i: u32 = 0; i < count; i++) {
-    const lane = laneOf(map, i);
-    const kind = load<u32>(lane);
-    let mask: u64 = load<u64>(load<u32>(map, W_RULE) + (i << 4), 8);
-    if (linear || kind == RANGE) mask = 0;
-    else if (kind == PREFIX) {
-      const prefix = load<u32>(key + K_FIELDS + load<u32>(lane, 12));
-      mask = maskOf(prefix - (prefix >> 3), load<u32>(lane, 20), load<u32>(lane, 16));
-    }
-    store<u64>(load<u32>(map, W_NEW_MASK) + (i << 3), mask);
-  }
-}
-
-/** A table with the bits in W_NEW_MASK, or 0 if there are too many. */
-function makeTable(map: u32): u32 {
-  const count = load<u32>(map, W_TABLE_COUNT);
-  if (count == MAX_TABLES) return 0;
-  const size = load<u32>(map, W_TABLE_SIZE);
-  let table = load<u32>(map, W_TABLES);
-  while (load<u32>(table, T_RULES) != 0) table += size;
-  store<u32>(table, u32.MAX_VALUE, T_BEST);
-  store<u64>(table, mix(0x6265657961726421, <u64>table), T_SEED);
-  copyBytes(table + T_MASKS, load<u32>(map, W_NEW_MASK), load<u32>(map, W_LANES) << 3);
-  store<u32>(load<u32>(map, W_ORDER) + (count << 2), table);
-  store<u32>(map, count + 1, W_TABLE_COUNT);
-  return table;
-}
-
-/** Puts a table where its best priority belongs. */
-function reorder(map: u32, table: u32): void {
-  const order = load<u32>(map, W_ORDER);
-  const count = load<u32>(map, W_TABLE_COUNT);
-  let at: u32 = 0;
-  while (load<u32>(order + (at << 2)) != table) at++;
-  const best = load<u32>(table, T_BEST);
-  for (; at > 0 && load<u32>(tableAt(map, at - 1), T_BEST) > best; at--) {
-    store<u32>(order + (at << 2), tableAt(map, at - 1));
-  }
-  for (; at + 1 < count && load<u32>(tableAt(map, at + 1), T_BEST) < best; at++) {
-    store<u32>(order + (at << 2), tableAt(map, at + 1));
-  }
-  store<u32>(order + (at << 2), table);
-}
-
-function dropTable(map: u32, table: u32): void {
-  const order = load<u32>(map, W_ORDER);
-  const count = load<u32>(map, W_TABLE_COUNT) - 1;
-  let at: u32 = 0;
-  while (load<u32>(order + (at << 2)) != table) at++;
-  for (; at < count; at++) store<u32>(order + (at << 2), tableAt(map, at + 1));
-  store<u32>(map, count, W_TABLE_COUNT);
-}
-
-/** Bits that a table hashes. */
-function bitsOf(map: u32, table: u32): u32 {
-  const bytes = load<u32>(map, W_LANES) << 3;
-  let bits: u32 = 0;
-  for (let i: u32 = 0; i < bytes; i += 8) bits += <u32>popcnt<u64>(load<u64>(table + i, T_MASKS));
-  return bits;
-}
-
-/** The table for the rule in W_RULE: of those that suit it the one with most bits, or a new one. */
-function chooseTable(map: u32, key: u32): u32 {
-  const count = load<u32>(map, W_TABLE_COUNT);
-  let found: u32 = 0;
-  let most: i32 = -1;
-  for (let i: u32 = 0; i < count; i++) {
-    const table = tableAt(map, i);
-    if (!fits(map, table) || !suits(map, table)) continue;
-    const bits = <i32>bitsOf(map, table);
-    if (bits > most) {
-      most = bits;
-      found = table;
-    }
-  }
-  if (found != 0) return found;
-  if (load<u64>(map, M_EXTRA) == LINEAR && count > 0) return tableAt(map, 0);
-  planTable(map, key);
-  const made = makeTable(map);
-  if (made != 0) return made;
-  for (let i: u32 = 0; i < count; i++) if (fits(map, tableAt(map, i))) return tableAt(map, i);
-  return 0;
 }
 
 // ---- Nodes ------------------------------------------------------------------------------------
