@@ -22,6 +22,7 @@ const EXAMPLES = [
   'examples/typed-import/ratelimit.bpf.c',
   'examples/own-kfunc/limit.bpf.c',
   'examples/quantiles/quantiles.bpf.c',
+  'examples/fair/fair.bpf.c',
   'examples/classifier/wildcard.bpf.c',
   'examples/classifier/classifier.bpf.c',
   'examples/hash-collisions/flows.bpf.c',

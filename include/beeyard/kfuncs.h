@@ -30,6 +30,34 @@ void bpf_rcu_read_unlock(void) __weak __ksym;
 void bpf_preempt_disable(void) __weak __ksym;
 void bpf_preempt_enable(void) __weak __ksym;
 
+#if !defined(_UAPI__LINUX_BPF_H__) && !defined(__LINUX_BPF_H__)
+/* Opaque; on the stack. */
+struct bpf_dynptr {
+  __u64 __opaque[2];
+} __attribute__((aligned(8)));
+#endif
+
+HELPER_(197, long, bpf_dynptr_from_mem, void *data, __u32 size, __u64 flags,
+        struct bpf_dynptr *ptr);
+HELPER_(201, long, bpf_dynptr_read, void *to, __u32 length, const struct bpf_dynptr *from,
+        __u32 offset, __u64 flags);
+HELPER_(202, long, bpf_dynptr_write, const struct bpf_dynptr *to, __u32 offset, void *from,
+        __u32 length, __u64 flags);
+HELPER_(203, void *, bpf_dynptr_data, const struct bpf_dynptr *ptr, __u32 offset, __u32 length);
+
+/* Dynptrs over packets: slices of them are in place, or copies in the buffer where they cannot be. */
+int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *ptr) __weak __ksym;
+int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *ptr) __weak __ksym;
+void *bpf_dynptr_slice(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+                       __u32 size) __weak __ksym;
+void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+                            __u32 size) __weak __ksym;
+int bpf_dynptr_adjust(const struct bpf_dynptr *ptr, __u32 start, __u32 end) __weak __ksym;
+_Bool bpf_dynptr_is_null(const struct bpf_dynptr *ptr) __weak __ksym;
+_Bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *ptr) __weak __ksym;
+__u32 bpf_dynptr_size(const struct bpf_dynptr *ptr) __weak __ksym;
+int bpf_dynptr_clone(const struct bpf_dynptr *ptr, struct bpf_dynptr *clone) __weak __ksym;
+
 #define KFUNC_JOIN_(a, b) a##b
 #define KFUNC_JOIN(a, b) KFUNC_JOIN_(a, b)
 

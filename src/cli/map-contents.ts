@@ -1,6 +1,6 @@
 import { type Btf, type BtfValue, decodeValue } from '../btf/index.ts';
-import { MapOf } from '../client/index.ts';
-import type { KernelMap } from '../kernel/index.ts';
+import { decodeOwner, MapOf } from '../client/index.ts';
+import type { KernelMap, OwningValue } from '../kernel/index.ts';
 import { isFiller, prefixText, readable } from './values.ts';
 
 /** Entries looked at in one map: more would make the end of a run long. */
@@ -15,6 +15,8 @@ const OPAQUE = /^(prog_array|perf_event_array|array_of_maps|hash_of_maps|ringbuf
 interface RawEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** What it owns, if it has fields that may. */
+  readonly owner?: OwningValue | undefined;
 }
 
 /** One entry, decoded. */
@@ -61,7 +63,7 @@ export class MapContents {
       if (map.lookup(key, value) !== 0) continue;
       this.total++;
       if (hideZeros && value.every((byte) => byte === 0)) this.zeros++;
-      else this.#raw.push({ key, value: value.slice() });
+      else this.#raw.push({ key, value: value.slice(), owner: owningValue(map, key) });
     }
   }
 
@@ -77,9 +79,9 @@ export class MapContents {
   entries(limit = Infinity): DumpEntry[] {
     const inOrder = this.slotted && this.#raw.length <= limit;
     const raw = inOrder || limit === Infinity ? this.#raw : this.#ranked();
-    return raw.slice(0, limit).map(({ key, value }) => ({
+    return raw.slice(0, limit).map(({ key, value, owner }) => ({
       key: this.#decodeKey(key),
-      value: this.#decodeValue(value),
+      value: owner ? this.#decodeOwner(owner) : this.#decodeValue(value),
     }));
   }
 
@@ -115,6 +117,10 @@ export class MapContents {
     return decodeReadable(this.#btf, spec.keyTypeId, key);
   }
 
+  #decodeOwner(owner: OwningValue): BtfValue {
+    return decodeOwner(this.#btf!, this.map.spec.valueTypeId, owner, decodeReadable);
+  }
+
   #decodeValue(value: Uint8Array): BtfValue {
     const { valueTypeId, valueSize } = this.map.spec;
     if (!this.map.perCpu) return decodeReadable(this.#btf, valueTypeId, value);
@@ -124,6 +130,13 @@ export class MapContents {
       return decodeReadable(this.#btf, valueTypeId, one);
     });
   }
+}
+
+/** An entry that owns objects, or may: where values have no such fields there is none. */
+function owningValue(map: KernelMap, key: Uint8Array): OwningValue | undefined {
+  if (map.spec.valueTypeId === 0) return undefined;
+  const owner = map.owned?.(key);
+  return owner?.fields.some(({ kind }) => kind !== 'plain') ? owner : undefined;
 }
 
 /** Reads out a map; undefined for types that hold nothing to look at. */

@@ -16,10 +16,22 @@ export function flatten(value: BtfValue, name = ''): [string, BtfValue][] {
 export function cell(value: BtfValue | undefined, name = ''): string {
   if (value === undefined) return '';
   if (typeof value === 'bigint' || typeof value === 'number') return fieldNumber(value, name);
-  return typeof value === 'string' ? value : formatFlat(value);
+  return typeof value === 'string' ? value : formatFlat(shortened(value));
 }
 
 /** Keys are names more than amounts: their digits are not grouped. */
+/** Objects of a list or tree that a cell shows. */
+const MOST_OBJECTS = 4;
+
+/** A list or tree with many objects: the first ones, and how many more. */
+function shortened(value: BtfValue): BtfValue {
+  if (!Array.isArray(value) || value.length <= MOST_OBJECTS) return value;
+  const list = value as readonly BtfValue[];
+  if (typeof list[0] !== 'object') return value;
+  const more = (list.length - MOST_OBJECTS).toLocaleString('en-US');
+  return [...list.slice(0, MOST_OBJECTS), `… ${more} more`];
+}
+
 const keyCell = (value: BtfValue): string => (isNumber(value) ? String(value) : cell(value));
 
 const isNumber = (value: BtfValue | undefined) =>

@@ -3,6 +3,7 @@ export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
 export { type Globals, Host, type LoadedObject, type ObjectSource } from './host.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
+export { decodeOwner } from './owned.ts';
 export { Program } from './program.ts';
 export { StaticKey } from './static-key.ts';
 export type {

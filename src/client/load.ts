@@ -1,6 +1,6 @@
 import { errnoName } from '../abi/names.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
-import type { BtfInput } from '../btf/index.ts';
+import type { Btf, BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
@@ -76,7 +76,7 @@ function makeObjects(
     const spec = withEntries(written, kernel.cpus);
     const there = reused.find(spec);
     attempt(spec.name, refused, () => {
-      maps.set(spec.name, there ?? reused.share(createMap(kernel, spec)));
+      maps.set(spec.name, there ?? reused.share(createMap(kernel, spec, object.btf)));
     });
   }
   const leftOut = programsLeftOut(object);
@@ -143,9 +143,9 @@ function withEntries(written: MapSpec, cpus: number): MapSpec {
   return sized ? { ...written, maxEntries: cpus } : written;
 }
 
-function createMap(kernel: Kernel, spec: MapSpec): KernelMap {
-  const inner = spec.inner && kernel.createMap(spec.inner);
-  const map = kernel.createMap(spec, inner);
+function createMap(kernel: Kernel, spec: MapSpec, btf: Btf | undefined): KernelMap {
+  const inner = spec.inner && kernel.createMap(spec.inner, undefined, btf);
+  const map = kernel.createMap(spec, inner, btf);
   if (spec.initialValue && spec.dataSection) {
     const value = new Uint8Array(spec.valueSize);
     value.set(spec.initialValue);

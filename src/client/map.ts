@@ -4,6 +4,7 @@ import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from
 import type { KernelMap, KernelOwner, KernelProgram, MapView } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
+import { decodeOwner } from './owned.ts';
 import type { Input } from './typed.ts';
 
 /**
@@ -69,6 +70,24 @@ export class MapOf<
     if (result === ENOENT) return undefined;
     this.#check(result, 'look up in');
     return this.#decode(out) as V;
+  }
+
+  /**
+   * The value of a key with the objects it owns in place: lists and trees as arrays in order,
+   * kptrs as their objects (left out when empty). Undefined: no such key. Throws KernelError
+   * EOPNOTSUPP where the kernel does not show them, or the object has no types.
+   *
+   * ```ts
+   * const { flows } = maps['.bss.A'].owned(0) as { flows: { bytes: bigint }[] };
+   * ```
+   */
+  owned(key: Input<K> | KeyText | Uint8Array): BtfValue | undefined {
+    const { kernelMap, spec, btf } = this;
+    if (!kernelMap.owned || !btf || spec.valueTypeId === 0) {
+      throw new KernelError('EOPNOTSUPP', 95, `cannot see what map '${this.name}' owns`);
+    }
+    const found = kernelMap.owned(this.#keys.encode(key as BtfInput));
+    return found && decodeOwner(btf, spec.valueTypeId, found);
   }
 
   /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */

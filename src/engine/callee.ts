@@ -35,7 +35,7 @@ export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Cal
   if (kfunc) {
     const { name } = kfunc;
     const arity = runtime.kfuncArity(name);
-    return { fn: runtime.kfuncFunction(name), arity, contract: kfunc };
+    return { fn: runtime.kfuncFunction(name, image.objectTypes), arity, contract: kfunc };
   }
   const type = image.programType;
   return {

@@ -48,10 +48,10 @@ const CHECKS: Readonly<Record<ArgContract['kind'], number>> = {
   stack_mem: CONTRACT_SCALAR,
   arena: CONTRACT_SCALAR,
   workqueue: CONTRACT_FIXED,
-  list_head: CONTRACT_POINTER,
-  list_node: CONTRACT_POINTER,
-  rb_root: CONTRACT_POINTER,
-  rb_node: CONTRACT_POINTER,
+  list_head: CONTRACT_FIXED,
+  list_node: CONTRACT_FIXED,
+  rb_root: CONTRACT_FIXED,
+  rb_node: CONTRACT_FIXED,
   iterator: CONTRACT_FIXED,
   allocated_object: CONTRACT_POINTER,
   refcounted_object: CONTRACT_POINTER,
@@ -65,6 +65,10 @@ const STRUCT_SIZES: Readonly<Partial<Record<ArgContract['kind'], number>>> = {
   spin_lock: 4,
   timer: 16,
   kptr: 8,
+  list_head: 16,
+  list_node: 24,
+  rb_root: 16,
+  rb_node: 32,
 };
 
 const records = new WeakMap<WebAssembly.Table, Map<string, number>>();

@@ -19,6 +19,8 @@ export interface ProgramImage {
   readonly insns: Uint8Array;
   /** Kernel functions it calls: calls with src 2 have the place in this list in imm. */
   readonly kfuncs?: readonly CallContract[];
+  /** Table of the types of objects it makes (`Runtime.objects`). */
+  readonly objectTypes?: number;
   readonly functions: readonly { readonly name: string; readonly start: number }[];
   readonly lines: readonly SourceLine[];
   readonly context: {

@@ -2,14 +2,15 @@
  * The contract of a kernel: types only. The machine is one implementation, Linux will be the
  * other.
  */
+import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export interface Kernel {
   readonly kind: 'simulated' | 'linux';
   /** Possible CPUs: values a per-CPU map has per key. */
   readonly cpus: number;
-  /** BPF_MAP_CREATE. Throws KernelError. */
-  createMap(spec: MapSpec, inner?: KernelMap): KernelMap;
+  /** BPF_MAP_CREATE. `btf` has the types of key and value. Throws KernelError. */
+  createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
@@ -18,6 +19,8 @@ export interface Kernel {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
   ): KernelProgram;
+  /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
+  liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
   pinMap(path: string, map: KernelMap): void;
   /** BPF_OBJ_GET: the map pinned at a path, or undefined. */
@@ -56,6 +59,11 @@ export interface KernelMap {
   storage(owner: KernelOwner): Uint8Array | undefined;
   /** BPF_MAP_FREEZE: no more changes from outside. Returns 0 or a negative errno. */
   freeze(): number;
+  /**
+   * The value of a key and what it owns (lists, trees, kptrs). Undefined: there is no such key, or
+   * the kernel does not show it.
+   */
+  owned?(key: Uint8Array): OwningValue | undefined;
   /** Takes what is in a ring buffer or perf event array, oldest first. Others: nothing. */
   drain(): KernelRecord[];
   /** Records that found no room in a perf event array. */
@@ -106,6 +114,32 @@ export interface KernelOwner extends Disposable {
   readonly alive: boolean;
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
+}
+
+/** A map value or an object of a program with what it owns. */
+export interface OwningValue {
+  /** Its bytes, special fields as zeros. */
+  readonly data: Uint8Array;
+  /** Its special fields by offset. */
+  readonly fields: readonly OwnedField[];
+}
+
+/** A special field of a value: what it owns. */
+export interface OwnedField {
+  readonly offset: number;
+  /** 'plain' ones own nothing (locks, nodes, reference counts). */
+  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
+  /** Type of its objects in the BTF of the map's object. */
+  readonly typeId: number;
+  /** In order; of a per-CPU kptr the object's value on each CPU. */
+  readonly objects: readonly OwningValue[];
+}
+
+/** Objects of a program's type that are alive. */
+export interface LiveObjects {
+  readonly type: string;
+  readonly perCpu: boolean;
+  readonly count: number;
 }
 
 /** A record a program put out. */

@@ -12,6 +12,8 @@ import type { Runtime } from '../runtime/types.ts';
 
 /** BPF_JMP | BPF_CALL */
 const CALL = 0x85;
+/** Parameter of bpf_obj_new_impl and bpf_percpu_obj_new_impl. */
+const TYPE_ID = 'local_type_id__k';
 /** Marks of ld_imm64 in its source register (BPF_PSEUDO_*). */
 const PSEUDO_MAP = 1;
 const PSEUDO_MAP_VALUE = 2;
@@ -21,6 +23,8 @@ export interface LinkTarget {
   readonly runtime: Runtime;
   /** Has the kernel functions that calls name by BTF id. */
   readonly kernel?: KernelProfile | undefined;
+  /** The types of objects with these BTF ids, where programs find them. */
+  objectTypes?(ids: readonly number[]): number;
   /** Address of the header of a map of the object. */
   mapAddress(name: string): number;
 }
@@ -42,16 +46,24 @@ export function link(
   const insns = relocated.insns.slice();
   for (const relocation of relocated.relocations) resolve(insns, relocation, target);
   const kfuncs = target.kernel ? bindKfuncs(insns, relocated.modules, target.kernel) : [];
+  const makesObjects = kfuncs.some(({ args }) => args.some(({ name }) => name === TYPE_ID));
   return {
     name: spec.name,
     id,
     insns,
     ...(kfuncs.length > 0 && { kfuncs }),
+    ...(makesObjects && { objectTypes: target.objectTypes?.(numbersIn(insns)) ?? 0 }),
     functions: spec.functions.map(({ name, start }) => ({ name, start })),
     lines: spec.lines,
     programType: type.id,
     context: type.context,
   };
+}
+
+/** Numbers that instructions load: the verifier wants type ids to be among them. */
+function numbersIn(insns: Uint8Array): number[] {
+  const { length, imm } = decodeCode(insns);
+  return [...new Set(imm.subarray(0, length))].filter((number) => number > 0);
 }
 
 /** Calls of kernel functions get the place of their contract in the list that is returned. */

@@ -6,13 +6,16 @@ import {
   programTypes,
 } from '../abi/index.ts';
 import { mapTypes } from '../abi/maps/index.ts';
+import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
+import type { Btf } from '../btf/index.ts';
 import type { Engine, LoadedCode } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
   KernelLink,
   KernelMap,
+  LiveObjects,
   KernelOwner,
   OwnerKind,
   RunOptions,
@@ -21,6 +24,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
 import { link } from './link.ts';
+import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
@@ -77,6 +81,7 @@ export class Machine implements Kernel, ProgramHost {
       shared: settings.shared ?? false,
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
+    if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
@@ -94,7 +99,7 @@ export class Machine implements Kernel, ProgramHost {
     this.runtime.clock = now;
   }
 
-  createMap(spec: MapSpec, inner?: KernelMap): MachineMap {
+  createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
     const facts = mapTypes.find((type) => type.id === spec.typeId);
     if (!facts) {
       const type = spec.type ?? `number ${spec.typeId}`;
@@ -108,6 +113,7 @@ export class Machine implements Kernel, ProgramHost {
       ? kernelStructOf(spec, this.settings.rules)
       : undefined;
     const valueSize = typeof kernelType === 'object' ? kernelType.size : spec.valueSize;
+    const special = btf && specialFields(spec, btf, this.settings.rules);
     const map = this.runtime.createMap({
       name: spec.name,
       type: spec.typeId,
@@ -120,6 +126,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
       ...(kernelType ? { kernelType } : {}),
       ...lockOf(spec, facts),
+      ...(special ? { special } : {}),
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
@@ -139,6 +146,10 @@ export class Machine implements Kernel, ProgramHost {
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  liveObjects(): readonly LiveObjects[] {
+    return this.runtime.objects.live();
   }
 
   pinMap(path: string, map: KernelMap): void {
@@ -176,6 +187,7 @@ export class Machine implements Kernel, ProgramHost {
     const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
       kernel: this.settings.rules,
+      objectTypes: (ids) => objectTypes(this.runtime, object.btf, ids),
       mapAddress: (name) =>
         name === kconfig?.name
           ? this.#configuration(kconfig).runtimeMap.address

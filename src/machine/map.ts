@@ -7,6 +7,7 @@ import type {
   KernelRecord,
   MapBatch,
   MapView,
+  OwningValue,
   UserRecord,
 } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
@@ -81,6 +82,10 @@ export class MachineMap implements KernelMap {
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
     return this.runtimeMap.lookupAndDelete(key, out);
+  }
+
+  owned(key: Uint8Array): OwningValue | undefined {
+    return this.runtimeMap.owned(key);
   }
 
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number {

@@ -109,6 +109,8 @@ export const REGION_F_READ_ONLY = 1;
 export const REGION_F_WRITE_ONLY = 2;
 /** Writes must not touch R_GUARD_START .. R_GUARD_END: the packet pointers of a context. */
 export const REGION_F_GUARD = 4;
+/** Objects of one type of a program (OBJECTS_*), whose slab R_OWNER names. */
+export const REGION_F_OBJECTS = 8;
 
 // ---- CPU block (offsets from its base; one per CPU, 64 KiB) ---------------------------------
 export const CPU_BLOCK_SIZE = 0x10000;
@@ -266,13 +268,15 @@ export const OP_SYS_DELETE = 52;
 export const OP_SYS_LOOKUP_AND_DELETE = 56;
 /** u32: bytes from CPU n's values to CPU n+1's; 0 unless the map is per CPU. */
 export const M_CPU_STRIDE = 124;
-/** Type's own fields from here to M_HASH. */
+/** Type's own fields from here to M_FIELDS (map-in-map: its template behind it). */
 export const M_PRIVATE = 128;
+/** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
+export const M_FIELDS = 212;
 /** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */
 export const M_HASH = 240;
 /** u32: address of a block that describes the key (wildcard), or 0; the type frees it. */
 export const M_DESCRIPTOR = 244;
-/** u32: offset of the value's bpf_spin_lock plus 1, or 0: copies leave those 4 bytes alone. */
+/** u32: offset of the value's bpf_spin_lock plus 1, or 0. */
 export const M_SPIN_LOCK = 248;
 /** u32 META_*: what counts when this map is put into a map of maps. Set by the type's create. */
 export const M_META = 252;
@@ -446,6 +450,9 @@ export const DYNPTR_TYPE_SHIFT = 28;
 export const DYNPTR_READ_ONLY = -0x80000000;
 export const DYNPTR_LOCAL = 1;
 export const DYNPTR_RINGBUF = 2;
+/** Over the packet: the pointer is that to the context. */
+export const DYNPTR_SKB = 3;
+export const DYNPTR_XDP = 4;
 
 /** Helper ids from here up stand for kernel functions: this plus the place in the image's list. */
 export const KFUNC_ID = 0x40000000;
@@ -455,6 +462,57 @@ export const KFUNC_ID = 0x40000000;
 export const CALLCHAIN_KERNEL = 0;
 export const CALLCHAIN_USER = 4;
 export const CALLCHAIN_ADDRESSES = 8;
+
+/**
+ * Special fields of a map value or of an object: u32 number of fields, offset plus 1 of the spin
+ * lock and of the reference count (0: none), then FIELD_ENTRY bytes for each field, by offset.
+ */
+export const FIELDS_COUNT = 0;
+export const FIELDS_LOCK = 4;
+export const FIELDS_REFCOUNT = 8;
+export const FIELDS_FIRST = 16;
+export const FIELD_ENTRY = 16;
+/** u32 FIELD_IS_*, offset, bytes; what releases a kernel object: slot in the table plus 1, or 0. */
+export const FIELD_KIND = 0;
+export const FIELD_OFFSET = 4;
+export const FIELD_BYTES = 8;
+export const FIELD_DESTRUCTOR = 12;
+/** Nothing to release. */
+export const FIELD_IS_PLAIN = 0;
+export const FIELD_IS_LIST = 1;
+export const FIELD_IS_TREE = 2;
+/** A pointer that owns what it points to. */
+export const FIELD_IS_KPTR = 3;
+
+/**
+ * A type of objects (core/objects.ts): u32 bytes of an object, bytes from one CPU's to the next,
+ * bytes from one object to the next, its special fields (or 0), objects that are alive, first slab;
+ * u64 first free object; u32 objects of the next slab, lock.
+ */
+export const OBJECTS_SIZE = 0;
+export const OBJECTS_STRIDE = 4;
+export const OBJECTS_ITEM = 8;
+export const OBJECTS_FIELDS = 12;
+export const OBJECTS_LIVE = 16;
+export const OBJECTS_SLABS = 20;
+export const OBJECTS_FREE = 24;
+export const OBJECTS_NEXT_COUNT = 32;
+export const OBJECTS_LOCK = 36;
+export const OBJECTS_BYTES = 40;
+/** Bytes between objects that belong to none: checked code that runs over an end is caught. */
+export const OBJECT_GAP = 8;
+/** What bpf_obj_new_impl() looks types up in: u32 count, then u32 x 2 by BTF id: plain, per CPU. */
+export const OBJECT_TABLE_FIRST = 8;
+/** bpf_list_head: u64 first and last node; bpf_list_node: u64 next and previous, u32 its head. */
+export const LIST_FIRST = 0;
+export const LIST_LAST = 8;
+export const LIST_OWNER = 16;
+/** bpf_rb_root: u64 top; bpf_rb_node: u64 left, right and parent, u32 its root, u32 1 = red. */
+export const TREE_LEFT = 0;
+export const TREE_RIGHT = 8;
+export const TREE_PARENT = 16;
+export const TREE_OWNER = 24;
+export const TREE_RED = 28;
 
 /** Kinds of owners (OWNER_KIND of a record); what else is in it is core/owner.ts's. */
 export const OWNER_TASK = 1;

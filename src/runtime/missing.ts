@@ -7,7 +7,6 @@
 const NO_SOCKETS = 'the machine has no protocol stack that owns sockets';
 const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine lacks';
 const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
-const NO_SYMBOLS = 'needs variables of a running kernel (ksyms)';
 const NO_TIMERS = 'timers are events of the machine and come with its scheduler';
 
 export const missingHelpers: Readonly<Record<string, string>> = {
@@ -18,8 +17,6 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   task_pt_regs: NO_TASKS,
   get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
   snprintf_btf: 'prints kernel structures; the machine has none',
-  per_cpu_ptr: NO_SYMBOLS,
-  this_cpu_ptr: NO_SYMBOLS,
   timer_init: NO_TIMERS,
   timer_set_callback: NO_TIMERS,
   timer_start: NO_TIMERS,

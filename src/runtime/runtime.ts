@@ -1,5 +1,6 @@
 import { helperContract } from '../abi/calls/helpers.ts';
 import { kfuncByName } from '../abi/calls/kfunc-sets.ts';
+import { BPF_SPIN_LOCK, type FieldRecord } from '../abi/fields/types.ts';
 import { mapTypes } from '../abi/maps/index.ts';
 import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
@@ -10,6 +11,7 @@ import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { ObjectTypes } from './host/objects.ts';
 import { MemoryOwner } from './host/owner.ts';
 import {
   GLOBALS,
@@ -17,13 +19,14 @@ import {
   G_CPUS,
   MAP_MAGIC,
   M_DESCRIPTOR,
+  M_FIELDS,
   M_HASH,
   M_INNER,
   M_MAGIC,
   M_SPIN_LOCK,
   M_TYPE,
 } from './layout.ts';
-import { wrapHostHelper } from './trampoline.ts';
+import { bindLast, wrapHostHelper } from './trampoline.ts';
 import type {
   HostHelper,
   HostServices,
@@ -46,6 +49,9 @@ interface HelperBody {
   readonly fn: unknown;
   readonly arity: number;
 }
+
+/** Kernel functions whose last argument, which the verifier writes, is the program's types. */
+const NEEDS_TYPES: ReadonlySet<string> = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
 
 const modules = new Map<boolean, WebAssembly.Module>();
 
@@ -81,12 +87,14 @@ class LinearRuntime implements Runtime {
   readonly options: RuntimeOptions;
   readonly cpu: number;
   readonly cpuBlock: number;
+  readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly #maps = new Map<number, RuntimeMap>();
   readonly #slots = new Map<unknown, number>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
   readonly #wrapped = new Map<string, HelperBody>();
+  readonly #boundKfuncs = new Map<string, unknown>();
   readonly #givenKfuncs = new Map<string, HelperBody>();
   #u8: Uint8Array = new Uint8Array();
   #i32: Int32Array = new Int32Array();
@@ -171,7 +179,8 @@ class LinearRuntime implements Runtime {
       flags,
       extra = 0n,
       inner,
-      spinLock,
+      special,
+      spinLock = special?.spinLockOff ?? -1,
       fields,
     } = definition;
     const facts = factsByType.get(type);
@@ -181,7 +190,9 @@ class LinearRuntime implements Runtime {
     if (address === 0) throw kernelError('ENOMEM', `map '${name}': too many maps`);
     if (inner) this.u32()[(address + M_INNER) >>> 2] = inner.address;
     const members = typeof definition.kernelType === 'object' && definition.kernelType.members;
-    if (spinLock !== undefined) this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    this.u32()[(address + M_SPIN_LOCK) >>> 2] = spinLock + 1;
+    const record = special ?? (spinLock < 0 ? undefined : onlyLock(spinLock));
+    if (record) this.u32()[(address + M_FIELDS) >>> 2] = this.objects.record(record);
     if (facts.hashed) {
       this.u32()[(address + M_HASH) >>> 2] = mapHashNumber(this.options.mapHash ?? 'jhash');
     }
@@ -280,8 +291,18 @@ class LinearRuntime implements Runtime {
     return body;
   }
 
-  kfuncFunction(name: string): unknown {
-    return this.#kfunc(name)?.fn;
+  kfuncFunction(name: string, objectTypes = 0): unknown {
+    return NEEDS_TYPES.has(name) ? this.#bound(name, objectTypes) : this.#kfunc(name)?.fn;
+  }
+
+  #bound(name: string, objectTypes: number): unknown {
+    const key = `${name} ${objectTypes}`;
+    let fn = this.#boundKfuncs.get(key);
+    if (!fn) {
+      const body = this.#kfunc(name)!;
+      this.#boundKfuncs.set(key, (fn = bindLast(body.fn, body.arity, objectTypes)));
+    }
+    return fn;
   }
 
   kfuncArity(name: string): number {
@@ -315,6 +336,14 @@ class LinearRuntime implements Runtime {
   #call(name: string, ...args: (number | bigint)[]): number {
     return (this.exports[name] as Numeric)(...args);
   }
+}
+
+/** The special fields of a value that only has a lock. */
+function onlyLock(offset: number): FieldRecord {
+  const lock = { type: BPF_SPIN_LOCK, offset, size: 4, btf: undefined, btfId: 0 };
+  const fields = [{ ...lock, valueBtfId: 0, nodeOffset: 0 }];
+  const none = { timerOff: -1, wqOff: -1, refcountOff: -1 };
+  return { fields, mask: BPF_SPIN_LOCK, spinLockOff: offset, ...none };
 }
 
 function createMemory(shared: boolean): WebAssembly.Memory {

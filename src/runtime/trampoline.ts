@@ -85,6 +85,28 @@ export function wrapHostHelper(runtime: Runtime, arity: number, body: HostHelper
   ];
 }
 
+/**
+ * A function (i64 × arity) -> i64 that calls `fn` with a number in the place of its last argument,
+ * whatever the caller gives there.
+ */
+export function bindLast(fn: unknown, arity: number, value: number): unknown {
+  const body = [0];
+  for (let i = 0; i < arity - 1; i++) body.push(0x20, i);
+  body.push(0x41, ...signed(value), 0xad, 0x10, 0, 0x0b);
+  const module = new WebAssembly.Module(
+    new Uint8Array([
+      ...MAGIC,
+      ...section(1, [1, 0x60, arity, ...Array<number>(arity).fill(I64), 1, I64]),
+      ...section(2, [1, ...name('env'), ...name('body'), 0, 0]),
+      ...section(3, [1, 0]),
+      ...section(7, [1, ...name('call'), 0, 1]),
+      ...section(10, [1, ...unsigned(body.length), ...body]),
+    ]),
+  );
+  const imports = { env: { body: fn as WebAssembly.ImportValue } };
+  return new WebAssembly.Instance(module, imports).exports['call'];
+}
+
 class HostCallFrame implements HostCall {
   readonly runtime: Runtime;
   readonly #args: number;

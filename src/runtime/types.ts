@@ -1,6 +1,8 @@
+import type { FieldRecord } from '../abi/fields/types.ts';
 import type { BatchCommand } from '../abi/map-rules.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
+import type { ObjectTypes } from './host/objects.ts';
 
 /**
  * The host side of the runtime, as the engine and the machine see it. One Runtime is one linear
@@ -38,6 +40,8 @@ export interface MapDefinition {
   readonly inner?: RuntimeMap;
   /** Offset of the bpf_spin_lock in a value: copies leave it alone, BPF_F_LOCK takes it. */
   readonly spinLock?: number;
+  /** Special fields of a value, the lock among them: copies leave them alone. */
+  readonly special?: FieldRecord;
   /** Of a wildcard map: the fields of its keys. */
   readonly fields?: readonly WildcardField[];
   /** BTF types of key and value; 0 or absent: none. Only local storage insists on them. */
@@ -132,7 +136,34 @@ export interface RuntimeMap {
   mmap(options?: { readonly write?: boolean }): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
+  /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
+  owned(key: Uint8Array): OwningValue | undefined;
   free(): void;
+}
+
+/** A map value or an object with what it owns. */
+export interface OwningValue {
+  /** Its bytes, special fields as zeros. */
+  readonly data: Uint8Array;
+  /** Its special fields by offset. */
+  readonly fields: readonly OwnedField[];
+}
+
+export interface OwnedField {
+  readonly offset: number;
+  /** 'plain' ones own nothing (locks, nodes, reference counts). */
+  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
+  /** Type of its objects in the BTF of the map's object. */
+  readonly typeId: number;
+  /** In order; of a per-CPU kptr the object's value on each CPU. */
+  readonly objects: readonly OwningValue[];
+}
+
+/** Objects of a program's type that are alive. */
+export interface LiveObjects {
+  readonly type: string;
+  readonly perCpu: boolean;
+  readonly count: number;
 }
 
 export interface Runtime {
@@ -170,14 +201,19 @@ export interface Runtime {
   helperFunction(id: number, programType?: number): unknown;
   /** Number of i64 parameters that function takes. */
   helperArity(id: number, programType?: number): number;
-  /** Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none. */
-  kfuncFunction(name: string): unknown;
+  /**
+   * Body of a kernel function (kfunc) by its name, like a helper's; undefined: there is none.
+   * `objectTypes`: table of the program's types (objects.table), for those that make objects.
+   */
+  kfuncFunction(name: string, objectTypes?: number): unknown;
   /** Number of i64 parameters it takes. */
   kfuncArity(name: string): number;
   /** Gives or replaces the JavaScript body of a kernel function. */
   setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
+  /** Types of the objects that programs allocate. */
+  readonly objects: ObjectTypes;
   /** Clock of bpf_ktime_get_ns. */
   clock: bigint;
   /** What helpers in JavaScript ask of the machine around this runtime. */

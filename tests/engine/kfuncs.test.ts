@@ -9,9 +9,9 @@ import {
   loadKernelProfile,
   withModules,
 } from '../../src/abi/index.ts';
-import { BPF_PSEUDO_KFUNC_CALL, decodeCode, encodeCode } from '../../src/isa/index.ts';
 import type { ProgramImage } from '../../src/engine/types.ts';
-import { checkedVariants, faultOf, imageOf, Lab, variants } from './harness.ts';
+import { checkedVariants, faultOf, Lab, variants } from './harness.ts';
+import { imageWithKfuncs } from './kfunc-image.ts';
 
 const kernel = await loadKernelProfile();
 const own = withModules(kernel, [
@@ -32,23 +32,7 @@ function contractOf(name: string): CallContract {
   return kfuncById(own, module.btf().find('func', name)!, module.name)!;
 }
 
-/** A program text with `kfunc NAME` for calls of kernel functions. */
-function withKfuncs(text: string): ProgramImage {
-  const names: string[] = [];
-  const calls: number[] = [];
-  const plain = text.replace(/kfunc (\w+)/g, (_, name: string) => {
-    if (!names.includes(name)) names.push(name);
-    calls.push(names.indexOf(name));
-    return 'call 7777';
-  });
-  const image = imageOf(plain);
-  const code = decodeCode(image.insns);
-  for (let i = 0; i < code.length; i++) {
-    if (code.op[i] !== 0x85 || code.imm[i] !== 7777) continue;
-    code.set(i, 0x85, 0, BPF_PSEUDO_KFUNC_CALL, 0, calls.shift()!);
-  }
-  return { ...image, insns: encodeCode(code), kfuncs: names.map(contractOf) };
-}
+const withKfuncs = (text: string): ProgramImage => imageWithKfuncs(text, contractOf);
 
 /** Sum of the numbers of an iterator, times 2^32 plus how many there were. */
 const loop = (start: number, end: number): string => `

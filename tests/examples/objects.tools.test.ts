@@ -28,6 +28,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/typed-import',
     'examples/own-kfunc',
     'examples/quantiles',
+    'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',
     'bench/programs',
@@ -38,6 +39,8 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
   const lax: readonly [source: string, flags: string[]][] = [
     ['tests/machine/programs/net.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/kfuncs.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/owned.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/dynptr.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/strict-ops.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/rejected.bpf.c', ['-Wno-unused-parameter', '-Wno-unused-variable']],
   ];

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { constants } from '../../src/abi/index.ts';
 import type { Btf } from '../../src/btf/index.ts';
-import { FieldError, parseFields } from '../../src/verifier/fields/parse.ts';
+import { FieldError, parseFields } from '../../src/abi/fields/parse.ts';
 import {
   BPF_KPTR_REF,
   BPF_KPTR_UNREF,

@@ -2,11 +2,12 @@
  * Arrays of values: value i of CPU c is at M_VALUES + c * M_CPU_STRIDE + i * M_STRIDE. Engines
  * write that formula into compiled code; a plain array has M_CPU_STRIDE 0.
  */
-import { M_CPU_STRIDE, M_MAX_ENTRIES, M_SPIN_LOCK, M_STRIDE, M_VALUES } from '../layout';
+import { M_CPU_STRIDE, M_FIELDS, M_MAX_ENTRIES, M_SPIN_LOCK, M_STRIDE, M_VALUES } from '../layout';
 import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
+import { fieldsFree } from './fields';
 import { cpu_number } from './instance';
-import { roundUp8, valuePointer, valueRegion } from './map';
+import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from './uapi';
 
@@ -28,7 +29,16 @@ export function arrayAllocate(map: u32, element: u32, copies: u32): i32 {
   return 0;
 }
 
+/** What its values own goes with it. */
 export function arrayRelease(map: u32): void {
+  const fields = load<u32>(map, M_FIELDS);
+  if (fields != 0) {
+    const copies: u32 = load<u32>(map, M_CPU_STRIDE) == 0 ? 1 : cpuCount();
+    for (let cpu: u32 = 0; cpu < copies; cpu++) {
+      const entries = load<u32>(map, M_MAX_ENTRIES);
+      for (let i: u32 = 0; i < entries; i++) fieldsFree(fields, arrayValue(map, cpu, i));
+    }
+  }
   heap_free(load<u32>(map, M_VALUES));
 }
 

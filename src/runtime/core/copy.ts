@@ -1,5 +1,6 @@
 /** Copies of keys and values. Short ones are spelled out: memory.copy leaves compiled code. */
-import { M_SPIN_LOCK, M_VALUE_SIZE } from '../layout';
+import { M_FIELDS, M_SPIN_LOCK, M_VALUE_SIZE } from '../layout';
+import { copyAround, fieldsInit } from './fields';
 import { lock, unlock } from './lock';
 
 const SHORT: u32 = 128;
@@ -39,16 +40,12 @@ export function copyKey(to: u32, from: u32, size: u32): void {
   }
 }
 
-/** One value, without its spin lock (the kernel's copy_map_value). @inline */
+/** One value, without its special fields (the kernel's copy_map_value). @inline */
 export function copyValue(map: u32, to: u32, from: u32): void {
   const size = load<u32>(map, M_VALUE_SIZE);
-  const spin = load<u32>(map, M_SPIN_LOCK);
-  if (spin != 0) {
-    copyBytes(to, from, spin - 1);
-    copyBytes(to + spin + 3, from + spin + 3, size - spin - 3);
-  } else {
-    copyKey(to, from, size);
-  }
+  const fields = load<u32>(map, M_FIELDS);
+  if (fields != 0) copyAround(fields, to, from, size);
+  else copyKey(to, from, size);
 }
 
 /** BPF_F_LOCK: one value, while holding the spin lock in it. */
@@ -59,11 +56,11 @@ export function copyLocked(map: u32, to: u32, from: u32): void {
   unlock(spin);
 }
 
-/** A value for bpf(2): the place of the spin lock reads as zero. */
+/** A value for bpf(2): special fields read as zeros. */
 export function copyValueOut(map: u32, to: u32, from: u32): void {
   copyValue(map, to, from);
-  const spin = load<u32>(map, M_SPIN_LOCK);
-  if (spin != 0) store<u32>(to + spin - 1, 0);
+  const fields = load<u32>(map, M_FIELDS);
+  if (fields != 0) fieldsInit(fields, to);
 }
 
 /** Whether two keys are the same bytes. */

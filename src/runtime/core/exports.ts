@@ -8,5 +8,6 @@ export { siphash } from './siphash';
 export { owner_free, owner_new, owner_object, storage_value } from './storage';
 export { cgroup_storage_link, cgroup_storage_unlink } from './cgroup-storage';
 export { hash_bucket_keys, hash_buckets } from './hash';
+export { objects_type } from './objects';
 export { map_hash_of } from './map-hash';
 export { hash_bucket_of, hash_collide } from './collide';

@@ -17,6 +17,7 @@ import {
   HASH_JHASH,
   M_COUNT,
   M_CPU_STRIDE,
+  M_FIELDS,
   M_FLAGS,
   M_HASH,
   M_KEY_SIZE,
@@ -28,6 +29,7 @@ import {
 import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
 import { copyBytes, sameBytes } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
+import { fieldsFree } from './fields';
 import { cpu_number, random_next } from './instance';
 import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8, keyWord } from './jhash';
 import { addCount, loadLink, lock, storeLink, unlock } from './lock';
@@ -150,7 +152,13 @@ function allocate(map: u32, buckets: u32, nodes: u32): i32 {
   return 0;
 }
 
+/** What its values own goes with it: free nodes own nothing. */
 export function hashRelease(map: u32): void {
+  if (load<u32>(map, M_FIELDS) != 0) {
+    const stride = load<u32>(map, H_STRIDE);
+    const end = load<u32>(map, H_END);
+    for (let at = load<u32>(map, H_NODES); at < end; at += stride) nodeFree(map, at);
+  }
   heap_free(load<u32>(map, H_BUCKETS));
   heap_free(load<u32>(map, H_NODES));
   heap_free(load<u32>(map, H_EXTRA));
@@ -433,8 +441,24 @@ export function takeNode(map: u32): u32 {
   return node;
 }
 
+/** Releases what a node's value owns, on all CPUs if it has one on each. */
+export function nodeFree(map: u32, node: u32): void {
+  const fields = load<u32>(map, M_FIELDS);
+  if (fields == 0) return;
+  if (load<u32>(map, M_CPU_STRIDE) == 0) {
+    fieldsFree(fields, node + load<u32>(map, H_VALUE));
+    return;
+  }
+  const home = percpuHome(map, node);
+  const cpus = cpuCount();
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    fieldsFree(fields, home + cpu * load<u32>(map, M_CPU_STRIDE));
+  }
+}
+
 /** @inline */
 export function giveNode(map: u32, node: u32): void {
+  nodeFree(map, node);
   lock(map + H_FREE_LOCK);
   store<u32>(node, load<u32>(map, H_FREE), 4);
   store<u32>(map, node, H_FREE);

@@ -8,7 +8,7 @@
  * links at the same offsets as a node's. Nodes never used yet are the tail of the free list.
  */
 import { M_COUNT, M_FLAGS, M_MAX_ENTRIES } from '../layout';
-import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, unlinkNode } from './hash';
+import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, nodeFree, unlinkNode } from './hash';
 import { cpu_number } from './instance';
 import { lock, unlock } from './lock';
 import { cpuCount } from './map';
@@ -243,8 +243,10 @@ function evict(map: u32, node: u32): bool {
   lock(word);
   const found = unlinkNode(map, node, hash);
   unlock(word);
-  if (found) countChange(map, -1);
-  return found;
+  if (!found) return false;
+  nodeFree(map, node);
+  countChange(map, -1);
+  return true;
 }
 
 // ---- Aging ------------------------------------------------------------------------------------
@@ -494,6 +496,7 @@ export function lruTake(map: u32, hash: u32): u32 {
 /** Gives a node back that is in no chain any more (or never was). */
 export function lruGive(map: u32, node: u32): void {
   const state = stateOf(map);
+  nodeFree(map, node);
   countChange(map, -1);
   if (load<u32>(state, S_PERCPU) != 0) giveOwn(state, node);
   else giveCommon(state, node);

@@ -7,6 +7,7 @@
 import { M_SPIN_LOCK, OWNER_OBJECT } from '../layout';
 import { copyLocked, copyValue, copyValueOut } from './copy';
 import { EBADF, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from './errno';
+import { valueFree } from './fields';
 import { existsCheck } from './hash';
 import { heap_alloc, heap_free } from './memory';
 import {
@@ -83,6 +84,7 @@ function remove(element: u32): void {
   if (next != 0) store<u32>(next, previous, E_PREVIOUS);
   if (previous != 0) store<u32>(previous, next, E_NEXT);
   else store<u32>(map, next, ELEMENTS);
+  valueFree(map, <u32>load<u64>(element, E_VALUE));
   slabGive(map, load<u64>(element, E_VALUE));
   heap_free(element);
 }

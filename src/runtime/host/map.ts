@@ -9,11 +9,13 @@ import {
 import type { MapTypeDef } from '../../abi/types.ts';
 import { assert } from '../../base/index.ts';
 import {
+  M_FIELDS,
   M_FLAGS,
   M_FROZEN,
   M_ID,
   M_KEY_SIZE,
   M_MAX_ENTRIES,
+  M_SPIN_LOCK,
   M_STRIDE,
   M_VALUES,
   M_VALUE_SIZE,
@@ -24,11 +26,20 @@ import {
   R_START,
   TAG_BASE,
 } from '../layout.ts';
-import type { MapBatch, MapDefinition, MapView, Runtime, RuntimeMap } from '../types.ts';
+import type {
+  MapBatch,
+  MapDefinition,
+  MapView,
+  OwningValue,
+  Runtime,
+  RuntimeMap,
+} from '../types.ts';
 import { EBUSY, EINVAL, ENOTSUPP, EPERM, kernelError } from './errno.ts';
 import { doBatch } from './map-batch.ts';
+import { readOwner } from './owned.ts';
 
 type Operation = (...args: number[]) => number;
+type Lookup = (map: number, key: number) => bigint;
 
 /** What a value may be that only setObject can put into a map. */
 const UNNUMBERED = new Set(['program', 'perf_event', 'xsk']);
@@ -154,12 +165,12 @@ export class HostMap implements RuntimeMap {
   }
 
   mmap({ write = true }: { readonly write?: boolean } = {}): MapView {
-    const { flags, spinLock, name } = this.definition;
+    const { flags, name } = this.definition;
     const refuse = (code: string): never => {
       throw kernelError(code, `cannot map the memory of map '${name}'`);
     };
     if (flags & BPF_F_WRONLY || (write && flags & BPF_F_RDONLY)) refuse('EACCES');
-    if (!mapRules(this.definition.type)?.mmap || spinLock !== undefined) refuse('ENOTSUPP');
+    if (!mapRules(this.definition.type)?.mmap || this.#isSpecial) refuse('ENOTSUPP');
     if (write && this.#header(M_FROZEN) !== 0) refuse('EPERM');
     if (write && flags & BPF_F_RDONLY_PROG) refuse('EACCES');
     if (!(flags & BPF_F_MMAPABLE)) refuse('EINVAL');
@@ -191,9 +202,18 @@ export class HostMap implements RuntimeMap {
     return this.#runtime.u8().subarray(start, start + this.#header(M_VALUE_SIZE));
   }
 
+  owned(key: Uint8Array): OwningValue | undefined {
+    const lookup = this.#runtime.exports[`${this.prefix}_lookup`] as Lookup | undefined;
+    if (!lookup || this.#facts.perCpu) return undefined;
+    this.#putKey(key);
+    const value = Number(BigInt.asUintN(32, lookup(this.address, this.#key)));
+    const { valueSize, special } = this.definition;
+    return value === 0 ? undefined : readOwner(this.#runtime, value, valueSize, special);
+  }
+
   /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */
   freeze(): number {
-    if (this.#facts.neverFrozen || this.definition.spinLock !== undefined) return -ENOTSUPP;
+    if (this.#facts.neverFrozen || this.#isSpecial) return -ENOTSUPP;
     if (!this.#writable()) return -EPERM;
     if (this.#writers > 0) return -EBUSY;
     this.#runtime.u32()[(this.address + M_FROZEN) >>> 2] = 1;
@@ -207,13 +227,18 @@ export class HostMap implements RuntimeMap {
     (this.#runtime.exports['map_discard'] as Operation)(this.address);
   }
 
+  /** Values have special fields. */
+  get #isSpecial(): boolean {
+    return this.#header(M_FIELDS) !== 0;
+  }
+
   #header(offset: number): number {
     return this.#runtime.u32()[(this.address + offset) >>> 2]!;
   }
 
   /** BPF_F_LOCK is for values with a lock. */
   #lockable(flags: number): boolean {
-    return (flags & BPF_F_LOCK) === 0 || this.definition.spinLock !== undefined;
+    return (flags & BPF_F_LOCK) === 0 || this.#header(M_SPIN_LOCK) !== 0;
   }
 
   #writable(): boolean {

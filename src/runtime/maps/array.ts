@@ -26,6 +26,7 @@ import {
 } from '../core/array';
 import { copyLocked, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT } from '../core/errno';
+import { valueFree } from '../core/fields';
 import { setOp, valuePointer } from '../core/map';
 import { BPF_F_INNER_MAP, BPF_F_LOCK } from '../core/uapi';
 
@@ -63,6 +64,7 @@ export function array_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   const to = load<u32>(map, M_VALUES) + index * load<u32>(map, M_STRIDE);
   if (flags & BPF_F_LOCK) copyLocked(map, to, value);
   else copyValue(map, to, value);
+  valueFree(map, to);
   return 0;
 }
 

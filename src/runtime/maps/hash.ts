@@ -34,6 +34,7 @@ import {
   hashRelease,
   linkNode,
   lockOf,
+  nodeFree,
   plainTableCreate,
   pointerTo,
   replaceNode,
@@ -125,6 +126,7 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   if (old != 0) {
     replaceNode(bucket, node, hash, at, old);
+    nodeFree(map, old);
   } else {
     linkNode(bucket, node, hash);
     countChange(map, 1);

@@ -10,7 +10,7 @@ import {
   BPF_SPIN_LOCK,
   BPF_TIMER,
   BPF_WORKQUEUE,
-} from './types.ts';
+} from '../../abi/fields/types.ts';
 
 const FIELD_NAMES: Readonly<Record<number, string>> = {
   [BPF_SPIN_LOCK]: 'bpf_spin_lock',

@@ -2,61 +2,42 @@
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
  * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
-import { constants, findKernelType, kptrDestructor, type KernelTables } from '../../abi/index.ts';
+import { constants, type KernelTables } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { btfIndex } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import { isAllocObject } from '../mem/pointers.ts';
 import { BTF, BTF_ID, MAP, PTR_TO_MAP_VALUE, TYPE } from '../state/layout.ts';
 import type { KernelProfile, VerifierMap } from '../types.ts';
-import { ALLOC_FIELDS, FieldError, findKptr, type KptrTarget, parseFields } from './parse.ts';
+import { kptrResolver } from '../../abi/fields/kptr.ts';
+import {
+  ALLOC_FIELDS,
+  FieldError,
+  findKptr,
+  KPTR_TAGS,
+  OLDER_KPTR_TAGS,
+  parseFields,
+} from '../../abi/fields/parse.ts';
+import { gates } from '../gates.ts';
 import {
   BPF_KPTR,
-  BPF_KPTR_REF,
   BPF_LIST_HEAD,
-  BPF_LIST_NODE,
-  BPF_RB_NODE,
   BPF_RB_ROOT,
   BPF_REFCOUNT,
   BPF_SPIN_LOCK,
   BPF_TIMER,
   BPF_WORKQUEUE,
   type FieldRecord,
+  MAP_FIELDS,
   type SpecialField,
-} from './types.ts';
+  STRUCT_FIELDS,
+} from '../../abi/fields/types.ts';
 
-export * from './types.ts';
+export * from '../../abi/fields/types.ts';
 
-const MAP_FIELDS =
-  BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE;
 /** What map values had before programs could own objects. */
 const OLDER_MAP_FIELDS = BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR;
-const STRUCT_FIELDS =
-  BPF_SPIN_LOCK |
-  BPF_LIST_HEAD |
-  BPF_LIST_NODE |
-  BPF_RB_ROOT |
-  BPF_RB_NODE |
-  BPF_REFCOUNT |
-  BPF_KPTR;
-
-/**
- * What a kptr points to: by name in the kernel's BTF, else in the program's. The kernel must
- * know how to release what a referenced one holds (btf_parse_kptr).
- */
-function kptrResolver(profile: KernelProfile) {
-  return (struct: BtfType, type: number): KptrTarget => {
-    const found = findKernelType(profile, 'struct', struct.name);
-    if (!found) return { kernel: false, id: struct.id };
-    const { module, id } = found;
-    const destructors = module?.destructors ?? {};
-    const destructor = module
-      ? destructors[struct.name]
-      : kptrDestructor(struct.name, profile.tables);
-    if (type === BPF_KPTR_REF && !destructor) throw new FieldError('ENOENT');
-    return { kernel: true, id, ...(module && { module: module.btf() }) };
-  };
-}
+const tags = () => (gates.referencedKptrs ? KPTR_TAGS : OLDER_KPTR_TAGS);
 
 interface Parsed {
   readonly record: FieldRecord | undefined;
@@ -67,7 +48,7 @@ const NOTHING: Parsed = { record: undefined, errno: '' };
 
 function parse(profile: KernelProfile, btf: Btf, id: number, mask: number, size: number): Parsed {
   try {
-    const record = parseFields(btf, id, mask, size, kptrResolver(profile));
+    const record = parseFields(btf, id, mask, size, kptrResolver(profile), tags());
     return { record, errno: '' };
   } catch (error) {
     if (error instanceof FieldError) return { record: undefined, errno: error.errno };
@@ -180,7 +161,7 @@ function specialTypes(btf: Btf): ReadonlySet<number> {
 
 function isKptr(btf: Btf, type: BtfType): boolean {
   try {
-    return findKptr(btf, type) !== undefined;
+    return findKptr(btf, type, tags()) !== undefined;
   } catch (error) {
     if (error instanceof FieldError) return false;
     throw error;

@@ -2,8 +2,13 @@
  * Finds special fields in a type by name and tag (btf_parse_fields and what it calls). The kernel
  * does this when a map is created or a BTF loaded; a type that breaks the rules fails there.
  */
-import { gates } from '../gates.ts';
-import type { Btf, BtfComposite, BtfDatasec, BtfType } from '../../btf/index.ts';
+import {
+  type Btf,
+  type BtfComposite,
+  type BtfDatasec,
+  type BtfType,
+  declTags,
+} from '../../btf/index.ts';
 import {
   BPF_GRAPH_ROOT,
   BPF_KPTR,
@@ -43,6 +48,7 @@ interface Found {
 interface Search {
   readonly btf: Btf;
   readonly mask: number;
+  readonly tags: KptrTags;
   /** Bits of the kinds that may occur only once, as they are seen. */
   seen: number;
 }
@@ -53,6 +59,8 @@ export interface KptrTarget {
   /** BTF of the kernel's module that has the type. */
   readonly module?: Btf;
   readonly id: number;
+  /** The kernel's function that releases it. */
+  readonly destructor?: string;
 }
 
 const MAX_FIELDS = 11;
@@ -77,13 +85,15 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   bpf_refcount: { type: BPF_REFCOUNT, size: 4, align: 4, once: true },
 };
 const KPTR_SHAPE: Shape = { type: BPF_KPTR_REF, size: 8, align: 8 };
-const KPTR_TAGS: Readonly<Record<string, number>> = {
+/** What a kptr may be by the word of its tag. */
+export type KptrTags = Readonly<Record<string, number>>;
+export const KPTR_TAGS: KptrTags = {
   kptr_untrusted: BPF_KPTR_UNREF,
   kptr: BPF_KPTR_REF,
   percpu_kptr: BPF_KPTR_PERCPU,
 };
 /** Before a kptr was a referenced one unless it said otherwise. */
-const OLDER_KPTR_TAGS: typeof KPTR_TAGS = { kptr: BPF_KPTR_UNREF, kptr_ref: BPF_KPTR_REF };
+export const OLDER_KPTR_TAGS: KptrTags = { kptr: BPF_KPTR_UNREF, kptr_ref: BPF_KPTR_REF };
 /** Kinds that an array may repeat. */
 const REPEATABLE = BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT;
 
@@ -107,8 +117,9 @@ export function parseFields(
   mask: number,
   valueSize: number,
   kptr: (struct: BtfType, type: number) => KptrTarget,
+  tags: KptrTags = KPTR_TAGS,
 ): FieldRecord | undefined {
-  const found = findFields({ btf, mask, seen: 0 }, btf.type(typeId));
+  const found = findFields({ btf, mask, tags, seen: 0 }, btf.type(typeId));
   if (found.length === 0) return undefined;
   checkPlaces(found, valueSize);
   const fields = found.map((field) => fieldOf(btf, field, kptr));
@@ -229,7 +240,7 @@ function fieldAtPlace(
 ): Found | undefined {
   const { offset } = place;
   if (shape === KPTR_SHAPE) {
-    const kptr = findKptr(search.btf, type);
+    const kptr = findKptr(search.btf, type, search.tags);
     return kptr && { type: kptr.type, offset, typeId: kptr.typeId, node: '' };
   }
   if (type.kind !== 'struct' || type.size !== shape.size) return undefined;
@@ -244,12 +255,13 @@ function fieldAtPlace(
 export function findKptr(
   btf: Btf,
   type: BtfType,
+  tags: KptrTags = KPTR_TAGS,
 ): { readonly type: number; readonly typeId: number } | undefined {
   const pointer = type.kind === 'volatile' ? btf.type(type.type) : type;
   if (pointer.kind !== 'ptr') return undefined;
   const tag = btf.type(pointer.type);
   if (tag.kind !== 'type_tag') return undefined;
-  const kind = (gates.referencedKptrs ? KPTR_TAGS : OLDER_KPTR_TAGS)[tag.name];
+  const kind = tags[tag.name];
   if (kind === undefined || btf.type(tag.type).kind === 'type_tag') throw new FieldError('EINVAL');
   const target = btf.resolved(tag.type);
   if (target.kind !== 'struct') throw new FieldError('EINVAL');
@@ -257,7 +269,7 @@ export function findKptr(
 }
 
 function rootContents(btf: Btf, place: Place): { typeId: number; node: string } {
-  const values = tagValues(btf, place.owner, place.component, 'contains:');
+  const values = declTags(btf, place.owner, place.component, 'contains:');
   const split = values.length === 1 ? values[0]!.indexOf(':') : -1;
   if (split < 0) throw new FieldError('EINVAL');
   const typeId = btf.find('struct', values[0]!.slice(0, split));
@@ -265,28 +277,6 @@ function rootContents(btf: Btf, place: Place): { typeId: number; node: string } 
   const node = values[0]!.slice(split + 1);
   if (node === '') throw new FieldError('EINVAL');
   return { typeId, node };
-}
-
-const declarationTags = new WeakMap<Btf, Map<string, string[]>>();
-
-/** What stands after `key` in the declaration tags of a type, or of a member of it. */
-export function tagValues(btf: Btf, typeId: number, component: number, key: string): string[] {
-  let tags = declarationTags.get(btf);
-  if (!tags) declarationTags.set(btf, (tags = collectTags(btf)));
-  const all = tags.get(`${typeId}:${component}`) ?? [];
-  return all.filter((tag) => tag.startsWith(key)).map((tag) => tag.slice(key.length));
-}
-
-function collectTags(btf: Btf): Map<string, string[]> {
-  const tags = new Map<string, string[]>();
-  for (const type of btf.types) {
-    if (type.kind !== 'decl_tag') continue;
-    const key = `${type.type}:${type.component}`;
-    const list = tags.get(key);
-    if (list) list.push(type.name);
-    else tags.set(key, [type.name]);
-  }
-  return tags;
 }
 
 const sizeOf = (type: number): number =>
@@ -312,7 +302,9 @@ function fieldOf(
   if (type & BPF_KPTR) {
     const target = kptr(btf.type(found.typeId), type);
     const owner = target.kernel ? target.module : btf;
-    return { ...plain, btf: owner, btfId: target.id, valueBtfId: 0, nodeOffset: 0 };
+    const { destructor } = target;
+    const released = destructor === undefined ? {} : { destructor };
+    return { ...plain, btf: owner, btfId: target.id, valueBtfId: 0, nodeOffset: 0, ...released };
   }
   if (type & BPF_GRAPH_ROOT) {
     const nodeOffset = nodeOffsetIn(btf, found);

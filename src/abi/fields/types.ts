@@ -16,6 +16,18 @@ export const BPF_GRAPH_ROOT = BPF_RB_ROOT | BPF_LIST_HEAD;
 export const BPF_REFCOUNT = 1 << 9;
 export const BPF_WORKQUEUE = 1 << 10;
 
+/** What map values may have, and structs that programs allocate. */
+export const MAP_FIELDS =
+  BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE;
+export const STRUCT_FIELDS =
+  BPF_SPIN_LOCK |
+  BPF_LIST_HEAD |
+  BPF_LIST_NODE |
+  BPF_RB_ROOT |
+  BPF_RB_NODE |
+  BPF_REFCOUNT |
+  BPF_KPTR;
+
 /** One special field (struct btf_field). */
 export interface SpecialField {
   /** One BPF_* bit of above. */
@@ -29,6 +41,8 @@ export interface SpecialField {
   /** Roots of lists and trees: id of what they hold (in `btf`), and where its node is in it. */
   readonly valueBtfId: number;
   readonly nodeOffset: number;
+  /** kptrs to objects of the kernel: its function that releases them. */
+  readonly destructor?: string;
 }
 
 /** The special fields of one type (struct btf_record), by offset. */

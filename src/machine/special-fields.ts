@@ -1,0 +1,45 @@
+/** What of BTF makes map values and objects special: locks, lists, trees, kptrs. */
+import { constants, type KernelProfile } from '../abi/index.ts';
+import { kptrResolver, localKptr } from '../abi/fields/kptr.ts';
+import { FieldError, parseFields } from '../abi/fields/parse.ts';
+import { BPF_GRAPH_ROOT, type FieldRecord, MAP_FIELDS } from '../abi/fields/types.ts';
+import type { Btf } from '../btf/index.ts';
+import type { MapSpec } from '../object/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+
+const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = constants;
+/** Map types whose values may hold lists and trees (map_check_btf). */
+const ROOTED: ReadonlySet<string | undefined> = new Set(['array', 'hash', 'lru_hash']);
+
+/**
+ * The special fields of a map's values, or undefined if they have none: where Linux refuses the
+ * type of a value loaders leave it out.
+ */
+export function specialFields(
+  { type, flags, valueTypeId, valueSize }: MapSpec,
+  btf: Btf,
+  rules: KernelProfile | undefined,
+): FieldRecord | undefined {
+  const struct = valueTypeId === 0 ? undefined : btf.resolved(valueTypeId);
+  if (struct?.kind !== 'struct' && struct?.kind !== 'datasec') return undefined;
+  if (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) return undefined;
+  try {
+    const kptr = rules ? kptrResolver(rules) : localKptr;
+    const record = parseFields(btf, struct.id, MAP_FIELDS, valueSize, kptr);
+    return record && record.mask & BPF_GRAPH_ROOT && !ROOTED.has(type) ? undefined : record;
+  } catch (error) {
+    if (error instanceof FieldError) return undefined;
+    throw error;
+  }
+}
+
+/** Table of the structs of a program's BTF that are among these ids; 0: it has no BTF. */
+export function objectTypes(
+  runtime: Runtime,
+  btf: Btf | undefined,
+  ids: readonly number[],
+): number {
+  if (!btf) return 0;
+  const structs = ids.filter((id) => id < btf.count && btf.type(id).kind === 'struct');
+  return runtime.objects.table(btf, structs);
+}

@@ -1,0 +1,83 @@
+/** What map values and objects own as it is now: read from outside, nothing changes. */
+import {
+  BPF_KPTR_PERCPU,
+  BPF_KPTR_REF,
+  BPF_LIST_HEAD,
+  BPF_RB_ROOT,
+  type FieldRecord,
+  type SpecialField,
+} from '../../abi/fields/types.ts';
+import type { BtfComposite } from '../../btf/index.ts';
+import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
+import type { OwnedField, OwningValue, Runtime } from '../types.ts';
+
+const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
+  [BPF_LIST_HEAD]: 'list',
+  [BPF_RB_ROOT]: 'tree',
+  [BPF_KPTR_REF]: 'kptr',
+  [BPF_KPTR_PERCPU]: 'percpu_kptr',
+};
+/** Owners inside of owners; types allow a pointer to their own kind. */
+const DEPTH = 64;
+
+/** The value of `size` bytes at an address, and what it owns. */
+export function readOwner(
+  runtime: Runtime,
+  at: number,
+  size: number,
+  record: FieldRecord | undefined,
+  depth = 0,
+): OwningValue {
+  const data = runtime.u8().slice(at, at + size);
+  const fields = (record?.fields ?? []).map((field): OwnedField => {
+    data.fill(0, field.offset, field.offset + field.size);
+    const typeId = field.valueBtfId || field.btfId;
+    const kind = KINDS[field.type] ?? 'plain';
+    const objects = depth < DEPTH ? ownedBy(runtime, at + field.offset, field, depth) : [];
+    return { offset: field.offset, kind, typeId, objects };
+  });
+  return { data, fields };
+}
+
+function ownedBy(runtime: Runtime, at: number, field: SpecialField, depth: number): OwningValue[] {
+  const { btf, destructor } = field;
+  const id = field.valueBtfId || field.btfId;
+  if (!btf || id === 0 || destructor !== undefined) return [];
+  const { size } = btf.type(id) as BtfComposite;
+  const record = runtime.objects.fieldsOf(btf, id);
+  return addressesOf(runtime, at, field, size).map((address) =>
+    readOwner(runtime, address, size, record, depth + 1),
+  );
+}
+
+/** Of a per-CPU object: one for each CPU. */
+function addressesOf(runtime: Runtime, at: number, field: SpecialField, size: number): number[] {
+  const { type, nodeOffset } = field;
+  const first = pointer(runtime, at);
+  if (first === 0) return [];
+  if (type === BPF_KPTR_REF) return [first];
+  const nodes: number[] = [];
+  if (type === BPF_LIST_HEAD) listNodes(runtime, first, nodes);
+  else if (type === BPF_RB_ROOT) treeNodes(runtime, first, nodes);
+  else if (type === BPF_KPTR_PERCPU) {
+    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP;
+    return Array.from({ length: runtime.options.cpus }, (_, cpu) => first + cpu * stride);
+  }
+  return nodes.map((node) => node - nodeOffset);
+}
+
+/** Low half of the pointer at an address. */
+function pointer(runtime: Runtime, at: number): number {
+  return runtime.view().getUint32(at, true);
+}
+
+function listNodes(runtime: Runtime, first: number, into: number[]): void {
+  for (let node = first; node !== 0; node = pointer(runtime, node + LIST_FIRST)) into.push(node);
+}
+
+function treeNodes(runtime: Runtime, node: number, into: number[]): void {
+  if (node === 0) return;
+  treeNodes(runtime, pointer(runtime, node + TREE_LEFT), into);
+  into.push(node);
+  treeNodes(runtime, pointer(runtime, node + TREE_RIGHT), into);
+}
