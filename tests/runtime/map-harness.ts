@@ -70,6 +70,7 @@ const usual: Record<string, Partial<MapDefinition>> = {
   cgroup_array: { valueSize: 4 },
   cgroup_storage: { maxEntries: 0, keySize: 16 },
   percpu_cgroup_storage: { maxEntries: 0, keySize: 16 },
+  static_key: { valueSize: 4, maxEntries: 1 },
   struct_ops: { valueSize: 128, maxEntries: 1, kernelType: { size: 128 } },
   ...Object.fromEntries(
     ['sk', 'inode', 'task', 'cgrp'].map((kind) => [

@@ -17,7 +17,8 @@ test('the index of facts is the list of files (npm run build:wasm writes it)', (
 });
 
 test('every implementation has facts, and every fact its implementation', () => {
-  expect(files('runtime/maps')).toEqual(files('abi/maps'));
+  const runtimes = new Set(mapTypes.map(({ runtime }) => runtime!));
+  expect(files('runtime/maps')).toEqual([...runtimes].toSorted());
 });
 
 /** Header offsets of the operations: OP_LOOKUP → 'lookup'. */

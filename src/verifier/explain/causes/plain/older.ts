@@ -79,6 +79,18 @@ export const plainOlder: PlainCauses = {
     "Map '{0}' has type {1}, which Linux does not have: it is an extension of beeyard.",
     'Run the program in beeyard, or use a map type of Linux.',
   ],
+  'load.static_branch': [
+    'The table of static branches is wrong: {0}.',
+    'Write branches with the macros of <beeyard/static_key.h>, and link with `beeyard gen object`.',
+  ],
+  'load.static_key': [
+    "A static branch asks map '{0}', which is no static key.",
+    'Define keys with DEFINE_STATIC_KEY().',
+  ],
+  'load.static_key_as_map': [
+    "Map '{0}' is a static key: programs can only branch on it.",
+    'Switch it from outside, or use a global variable.',
+  ],
   'mem.context_store_imm': [
     'This kernel cannot store a constant to R{0} ({1}).',
     'Store a variable, or compile for an older instruction set (`-mcpu=v3`).',
