@@ -7,9 +7,16 @@ const LD_IMM64 = 0x18;
 
 describe.skipIf(!hasTool('llvm-objdump-19'))('llvm-objdump agrees', () => {
   test.each(fixtures)('on the code of each program of %s', (name) => {
-    const text = toolOutput('llvm-objdump-19', '-d', fixturePath(name))!;
-    for (const { section, name: program, insns, functions } of parseObject(fixture(name))
-      .programs) {
+    const { programs } = parseObject(fixture(name));
+    const known = new Set(
+      programs.flatMap((one) => [one.name, ...one.functions.map((part) => part.name)]),
+    );
+    // Of `asm goto` there are labels inside of functions.
+    const text = toolOutput('llvm-objdump-19', '-d', fixturePath(name))!.replaceAll(
+      /^[0-9a-f]+ <([^>]+)>:\n/gm,
+      (line, label: string) => (known.has(label) ? line : ''),
+    );
+    for (const { section, name: program, insns, functions } of programs) {
       const own = text.split(`Disassembly of section ${section}:`)[1]!.split('Disassembly')[0]!;
       const body = own.split(`<${program}>:`)[1]!.split('>:')[0]!;
       const rows = [...body.matchAll(/^ +\d+:\t((?:[0-9a-f]{2} )+)/gm)];
