@@ -2,7 +2,7 @@
 import { load } from '../corpus/source.mjs';
 import { btfBytes } from './btf-bytes.mjs';
 
-const { isExtensionMap, mapRules } = await load('src/abi/index.ts');
+const { mapRules } = await load('src/abi/index.ts');
 
 const COMMAND = {
   mapCreate: 0,
@@ -32,8 +32,7 @@ const BTF_FD = 48;
 const BTF_VALUE_TYPE = 56;
 
 /** Why a program cannot be put into a plan, or undefined. */
-export function notPlanned({ attachProgram, attachModule, modules, maps }) {
-  if (maps.some(({ type }) => isExtensionMap(type))) return 'it uses an extension';
+export function notPlanned({ attachProgram, attachModule, modules }) {
   if (attachProgram) return 'it attaches to another program';
   if (attachModule || modules?.length > 0) return 'it names a kernel module';
   return undefined;

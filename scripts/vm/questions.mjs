@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { basename } from 'node:path';
+import { load } from '../corpus/source.mjs';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
 import { contextPrograms } from './context-programs.mjs';
@@ -19,6 +20,8 @@ import {
   notPlanned,
   testRun,
 } from './load-commands.mjs';
+
+const { isExtensionMap } = await load('src/abi/index.ts');
 
 const LEVEL1 = 1;
 const LEVEL2 = 2;
@@ -60,10 +63,12 @@ export function readObject({ parseObject }, path, file) {
 export function questionsOf(beeyard, source, most = MOST_ASKED) {
   const { file, object, name, unprivileged, refusal: unread } = source;
   if (unread) return [{ file, name: file, refusal: unread }];
+  const extended = object.maps.some(({ typeId }) => isExtensionMap(typeId));
   return object.programs.map((program) => {
     const question = { file, name: `${file}:${program.name}`, object, program, unprivileged };
     try {
       if (!object.littleEndian) return { ...question, refusal: 'big endian' };
+      if (extended) return { ...question, refusal: 'its object uses an extension' };
       const options = { objectName: name, withoutBtf: unprivileged };
       const input = beeyard.verifierInput(object, program, beeyard.profile, options);
       const refusal = notPlanned(input);
