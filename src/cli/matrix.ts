@@ -10,8 +10,8 @@ import {
   requirementText,
 } from '../tools/index.ts';
 import type { CommandCall } from './command.ts';
+import { choosePrograms } from './choose-programs.ts';
 import { EXIT, usageError } from './exit.ts';
-import { readObject } from './files.ts';
 import { type CliIo, type Style, styleFor } from './io.ts';
 import { didYouMean } from './suggest.ts';
 import { formatTable, grouped } from './table.ts';
@@ -25,7 +25,7 @@ interface NamedRow extends MatrixRow {
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const versions = chosenVersions(call);
   const failOn = exactVersions(call);
-  const programs = choose(call, io);
+  const programs = choosePrograms(call, io);
   const profiles = await loadProfiles([...versions, ...failOn]);
   const rows: NamedRow[] = [];
   for (const { file, object, program } of programs) {
@@ -72,20 +72,6 @@ async function loadProfiles(versions: readonly string[]): Promise<Map<string, Ke
     [...wanted].map(async (version) => [version, await loadTargetKernel(version)] as const),
   );
   return new Map(loaded);
-}
-
-function choose(call: CommandCall, io: CliIo) {
-  const all = call.operands.flatMap((file) => {
-    const object = readObject(file, io);
-    return object.programs.map((program) => ({ file, object, program }));
-  });
-  const names = call.list('prog');
-  const known = all.map(({ program }) => program.name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw usageError(`there is no program '${name}'${didYouMean(name, known)}`);
-  }
-  return names.length > 0 ? all.filter(({ program }) => names.includes(program.name)) : all;
 }
 
 const COLUMNS = [

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KernelError } from '../base/index.ts';
-import type { ProgramSpec } from '../object/index.ts';
+import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
   type CostProfile,
   type Diagnosis,
@@ -16,8 +16,8 @@ import {
 } from '../verifier/index.ts';
 import type { Counterexample } from '../tools/counterexample/index.ts';
 import type { CommandCall } from './command.ts';
+import { choosePrograms } from './choose-programs.ts';
 import { EXIT, usageError } from './exit.ts';
-import { readObject } from './files.ts';
 import { kernelWithKfuncs } from './kernel-parts.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
@@ -71,7 +71,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     profile: call.flag('profile'),
     strictOps: call.flag('strict-ops'),
   };
-  const chosen = choose(call, io);
+  const chosen = choosePrograms(call, io);
   const profile = await kernelWithKfuncs(call, io);
   const programs: VerifiedProgram[] = [];
   for (const { file, object, program } of chosen) {
@@ -91,23 +91,6 @@ function exitCode(programs: readonly VerifiedProgram[], io: CliIo): number {
   if (programs.some(({ bug }) => bug)) return EXIT.bug;
   if (io.interrupt?.aborted) return EXIT.interrupted;
   return programs.every(({ result }) => result?.ok) ? EXIT.ok : EXIT.finding;
-}
-
-type Chosen = { file: string; object: ReturnType<typeof readObject>; program: ProgramSpec };
-
-/** The programs of the given files, or those named by --prog. */
-function choose(call: CommandCall, io: CliIo): Chosen[] {
-  const all = call.operands.flatMap((file) => {
-    const object = readObject(file, io);
-    return object.programs.map((program) => ({ file, object, program }));
-  });
-  const names = call.list('prog');
-  const known = all.map(({ program }) => program.name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw usageError(`there is no program '${name}'${didYouMean(name, known)}`);
-  }
-  return names.length > 0 ? all.filter(({ program }) => names.includes(program.name)) : all;
 }
 
 /** --caps and --unpriv as the privileges of the loader. */
@@ -141,7 +124,7 @@ function capabilities(names: readonly string[]): VerifierCapabilities {
 }
 
 /** Adds the input that makes a rejected program go wrong, or what the search for it showed. */
-async function withInput(one: VerifiedProgram, object: Chosen['object']): Promise<VerifiedProgram> {
+async function withInput(one: VerifiedProgram, object: ObjectFile): Promise<VerifiedProgram> {
   const { diagnosis, input, program } = one;
   if (!diagnosis || !input) return one;
   const { searchInput } = await import('./counterexample.ts');
@@ -179,7 +162,7 @@ function sourceBeside(object: string): (file: string) => string | undefined {
 /** As libbpf does: without a log first, and again with one when it is rejected. */
 function verifyProgram(
   file: string,
-  object: Chosen['object'],
+  object: ObjectFile,
   program: ProgramSpec,
   profile: KernelProfile,
   settings: Settings,
