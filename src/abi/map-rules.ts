@@ -2,14 +2,12 @@
  * What the verifier asks of a map type: which helpers take it, who may use it, what is behind its
  * pointers (kernel/bpf/verifier.c: check_map_func_compatibility, check_map_prog_compatibility).
  */
+import type { BatchCommand } from './map-commands.ts';
 import { extensionMapTypes } from './extensions.ts';
 import { BPF_F_RDONLY_PROG } from './generated/6.12/constants.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { rawMapTypes } from './generated/6.12/map-ops.ts';
 import { helperId } from './names.ts';
-
-/** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
-export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
 
 export interface MapRules {
   /** The only helpers that take it; undefined: all that are not bound to other types. */

@@ -2,8 +2,15 @@
  * The contract of a kernel: types only. The machine is one implementation, Linux will be the
  * other.
  */
+import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
+import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
+
+export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
+export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { OwnerKind } from '../abi/types.ts';
 
 export interface Kernel {
   readonly kind: 'simulated' | 'linux';
@@ -72,40 +79,6 @@ export interface KernelMap {
   close(): void;
 }
 
-/** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
-export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
-
-/** What a batch command works on. Keys and values lie one behind the other. */
-export interface MapBatch {
-  readonly keys: Uint8Array;
-  readonly values?: Uint8Array;
-  /** How many to do; then, how many were done. */
-  count: number;
-  /** Where a lookup begins: what the one before left in `next`; absent: at the beginning. */
-  readonly start?: Uint8Array | undefined;
-  /** Where a lookup may go on: room for a key, or 4 bytes (hashes, which tell buckets). */
-  readonly next?: Uint8Array;
-  readonly elemFlags?: number;
-  readonly flags?: number;
-}
-
-/** Memory of a map that user space shares: mmap(2). Leaving the `using` block unmaps it. */
-export interface MapView extends Disposable {
-  readonly size: number;
-  /** The bytes themselves, no copy. Ask again after anything that may create or grow maps. */
-  bytes(): Uint8Array;
-}
-
-/** Room in a user ring buffer: write into `bytes()`, then give it to programs or not. */
-export interface UserRecord {
-  bytes(): Uint8Array;
-  submit(): void;
-  discard(): void;
-}
-
-/** Kernel objects that own values of local storage maps, and that maps of objects hold. */
-export type OwnerKind = 'task' | 'inode' | 'socket' | 'cgroup';
-
 /** A task, inode, socket or cgroup. Leaving the `using` block ends its life. */
 export interface KernelOwner extends Disposable {
   readonly kind: OwnerKind;
@@ -114,32 +87,6 @@ export interface KernelOwner extends Disposable {
   readonly alive: boolean;
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
-}
-
-/** A map value or an object of a program with what it owns. */
-export interface OwningValue {
-  /** Its bytes, special fields as zeros. */
-  readonly data: Uint8Array;
-  /** Its special fields by offset. */
-  readonly fields: readonly OwnedField[];
-}
-
-/** A special field of a value: what it owns. */
-export interface OwnedField {
-  readonly offset: number;
-  /** 'plain' ones own nothing (locks, nodes, reference counts). */
-  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
-  /** Type of its objects in the BTF of the map's object. */
-  readonly typeId: number;
-  /** In order; of a per-CPU kptr the object's value on each CPU. */
-  readonly objects: readonly OwningValue[];
-}
-
-/** Objects of a program's type that are alive. */
-export interface LiveObjects {
-  readonly type: string;
-  readonly perCpu: boolean;
-  readonly count: number;
 }
 
 /** A record a program put out. */

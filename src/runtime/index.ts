@@ -1,7 +1,6 @@
 export {
   ringbufConsume,
   ringbufWakeups,
-  type UserRecord,
   userRingReserve,
 } from './host/maps-ringbuf.ts';
 export {

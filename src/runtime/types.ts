@@ -1,5 +1,5 @@
-import type { FieldRecord } from '../abi/fields/types.ts';
-import type { BatchCommand } from '../abi/map-rules.ts';
+import type { FieldRecord, OwningValue } from '../abi/fields/types.ts';
+import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { ObjectTypes } from './host/objects.ts';
@@ -80,30 +80,6 @@ export interface OwnerOptions {
   readonly parent?: RuntimeOwner;
 }
 
-/** A mapping of a map's memory (mmap): array with BPF_F_MMAPABLE, or arena. */
-export interface MapView extends Disposable {
-  readonly size: number;
-  /** The bytes themselves, no copy. Ask again after anything that may grow memory. */
-  bytes(): Uint8Array;
-}
-
-/** One batch command: see BPF_MAP_LOOKUP_BATCH and kin. */
-export interface MapBatch {
-  /** Keys one behind the other, `count` of them; a lookup writes them. */
-  readonly keys: Uint8Array;
-  /** Values likewise (`userValueSize` each). */
-  readonly values?: Uint8Array;
-  /** How many to do; then, how many were done. */
-  count: number;
-  /** Where a lookup begins: what the one before left in `next`. Absent: at the beginning. */
-  readonly start?: Uint8Array | undefined;
-  /** Where a lookup may go on; a key, or 4 bytes (hashes). */
-  readonly next?: Uint8Array;
-  /** Default 0. */
-  readonly elemFlags?: number;
-  readonly flags?: number;
-}
-
 /** A map living in a Runtime's memory. All methods are the bpf(2) side: copies, kernel errnos. */
 export interface RuntimeMap {
   readonly definition: MapDefinition;
@@ -139,31 +115,6 @@ export interface RuntimeMap {
   /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
   owned(key: Uint8Array): OwningValue | undefined;
   free(): void;
-}
-
-/** A map value or an object with what it owns. */
-export interface OwningValue {
-  /** Its bytes, special fields as zeros. */
-  readonly data: Uint8Array;
-  /** Its special fields by offset. */
-  readonly fields: readonly OwnedField[];
-}
-
-export interface OwnedField {
-  readonly offset: number;
-  /** 'plain' ones own nothing (locks, nodes, reference counts). */
-  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
-  /** Type of its objects in the BTF of the map's object. */
-  readonly typeId: number;
-  /** In order; of a per-CPU kptr the object's value on each CPU. */
-  readonly objects: readonly OwningValue[];
-}
-
-/** Objects of a program's type that are alive. */
-export interface LiveObjects {
-  readonly type: string;
-  readonly perCpu: boolean;
-  readonly count: number;
 }
 
 export interface Runtime {

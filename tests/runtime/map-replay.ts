@@ -1,7 +1,7 @@
 /** Replays what a real kernel was asked about maps (maps-6.12.117.json.gz) on a runtime. */
 import { gunzipSync } from 'node:zlib';
 import { readFileSync } from 'node:fs';
-import type { BatchCommand } from '../../src/abi/map-rules.ts';
+import type { BatchCommand } from '../../src/abi/map-commands.ts';
 import type { OwnerKind } from '../../src/abi/index.ts';
 import {
   createRuntime,

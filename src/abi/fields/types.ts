@@ -56,3 +56,29 @@ export interface FieldRecord {
   readonly wqOff: number;
   readonly refcountOff: number;
 }
+
+/** A map value or an object of a program with what it owns. */
+export interface OwningValue {
+  /** Its bytes, special fields as zeros. */
+  readonly data: Uint8Array;
+  /** Its special fields by offset. */
+  readonly fields: readonly OwnedField[];
+}
+
+/** A special field of a value: what it owns. */
+export interface OwnedField {
+  readonly offset: number;
+  /** 'plain' ones own nothing (locks, nodes, reference counts). */
+  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
+  /** Type of its objects in the BTF of the map's object. */
+  readonly typeId: number;
+  /** In order; of a per-CPU kptr the object's value on each CPU. */
+  readonly objects: readonly OwningValue[];
+}
+
+/** Objects of a program's type that are alive. */
+export interface LiveObjects {
+  readonly type: string;
+  readonly perCpu: boolean;
+  readonly count: number;
+}

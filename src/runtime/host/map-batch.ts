@@ -1,5 +1,5 @@
-import type { BatchCommand } from '../../abi/map-rules.ts';
-import type { MapBatch, Runtime, RuntimeMap } from '../types.ts';
+import type { BatchCommand, MapBatch } from '../../abi/map-commands.ts';
+import type { Runtime, RuntimeMap } from '../types.ts';
 import { EINVAL, ENOENT, ENOSPC } from './errno.ts';
 
 type Numeric = (...args: number[]) => number;

@@ -1,4 +1,6 @@
-import { type BatchCommand, mapRules } from '../../abi/map-rules.ts';
+import type { OwningValue } from '../../abi/fields/types.ts';
+import type { BatchCommand, MapBatch, MapView } from '../../abi/map-commands.ts';
+import { mapRules } from '../../abi/map-rules.ts';
 import {
   BPF_F_LOCK,
   BPF_F_MMAPABLE,
@@ -26,14 +28,7 @@ import {
   R_START,
   TAG_BASE,
 } from '../layout.ts';
-import type {
-  MapBatch,
-  MapDefinition,
-  MapView,
-  OwningValue,
-  Runtime,
-  RuntimeMap,
-} from '../types.ts';
+import type { MapDefinition, Runtime, RuntimeMap } from '../types.ts';
 import { EBUSY, EINVAL, ENOTSUPP, EPERM, kernelError } from './errno.ts';
 import { doBatch } from './map-batch.ts';
 import { readOwner } from './owned.ts';

@@ -1,3 +1,4 @@
+import type { UserRecord } from '../../abi/map-commands.ts';
 import type { Runtime, RuntimeMap } from '../types.ts';
 
 type Numeric = (...args: number[]) => number;
@@ -33,16 +34,6 @@ export function ringbufConsume(
 /** How often user space would have been woken by this ring buffer so far. */
 export function ringbufWakeups(runtime: Runtime, map: RuntimeMap): number {
   return (runtime.exports['ringbuf_wakeups'] as Numeric)(map.address) >>> 0;
-}
-
-/** Room in a user ring buffer that is being written: see `userRingReserve`. */
-export interface UserRecord {
-  /** The bytes themselves; ask again after anything that may grow memory. */
-  bytes(): Uint8Array;
-  /** Programs may have it. */
-  submit(): void;
-  /** Programs must skip it. */
-  discard(): void;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   BPF_RB_ROOT,
   type FieldRecord,
   STRUCT_FIELDS,
+  type LiveObjects,
 } from '../../abi/fields/types.ts';
 import type { Btf, BtfComposite, BtfType } from '../../btf/index.ts';
 import {
@@ -27,7 +28,7 @@ import {
   OBJECT_TABLE_FIRST,
   OBJECTS_LIVE,
 } from '../layout.ts';
-import type { LiveObjects, Runtime } from '../types.ts';
+import type { Runtime } from '../types.ts';
 import { kernelError } from './errno.ts';
 
 const KINDS: Readonly<Record<number, number>> = {

@@ -5,11 +5,13 @@ import {
   BPF_LIST_HEAD,
   BPF_RB_ROOT,
   type FieldRecord,
+  type OwnedField,
+  type OwningValue,
   type SpecialField,
 } from '../../abi/fields/types.ts';
 import type { BtfComposite } from '../../btf/index.ts';
 import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
-import type { OwnedField, OwningValue, Runtime } from '../types.ts';
+import type { Runtime } from '../types.ts';
 
 const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
   [BPF_LIST_HEAD]: 'list',
