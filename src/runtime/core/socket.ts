@@ -13,7 +13,7 @@ import {
   R_START,
   SOCKET_SIZE,
 } from '../layout';
-import { ENOENT, ENOSPC } from './errno';
+import { EBADF, EINVAL, ENOENT, ENOSPC } from './errno';
 import { cpu_block } from './instance';
 import { ownerByNumber } from './owner';
 import { tagged } from './regions';
@@ -21,6 +21,13 @@ import { tagged } from './regions';
 /** Whether there is a socket with that number. */
 export function isSocket(number: u32): bool {
   return ownerByNumber(number, OWNER_SOCKET) != 0;
+}
+
+/** The socket that bpf(2) gives as a value: its number, or a negative errno. */
+export function socketGiven(value: u32): i32 {
+  const number = load<i32>(value);
+  if (number < 0) return <i32>EINVAL;
+  return isSocket(number) ? number : <i32>EBADF;
 }
 
 /** What a program gets for a socket: a pointer to its record, or 0. */

@@ -16,7 +16,7 @@ import {
   OWNER_SOCKET,
 } from '../layout';
 import { copyKey } from '../core/copy';
-import { E2BIG, EBADF, EINVAL } from '../core/errno';
+import { E2BIG, EINVAL } from '../core/errno';
 import {
   H_BUCKETS,
   H_INIT,
@@ -43,7 +43,7 @@ import { JHASH_INITVAL } from '../core/jhash';
 import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { ownerByObject } from '../core/owner';
-import { cookieOut, isSocket, socketPointer } from '../core/socket';
+import { cookieOut, socketGiven, socketPointer } from '../core/socket';
 import { BPF_EXIST } from '../core/uapi';
 
 const KEY: u32 = 8;
@@ -125,9 +125,8 @@ export function sockhash_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i
 }
 
 export function sockhash_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
-  const number = load<u32>(value);
-  if (<i32>number < 0) return <i32>EINVAL;
-  return isSocket(number) ? <i32>update(map, key, number, flags) : <i32>EBADF;
+  const number = socketGiven(value);
+  return number < 0 ? number : <i32>update(map, key, number, flags);
 }
 
 export function sockhash_sys_delete(map: u32, key: u32): i32 {

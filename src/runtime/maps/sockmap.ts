@@ -16,13 +16,13 @@ import {
   OWNER_SOCKET,
 } from '../layout';
 import { arrayNextKey } from '../core/array';
-import { E2BIG, EBADF, EINVAL } from '../core/errno';
+import { E2BIG, EINVAL } from '../core/errno';
 import { existsCheck } from '../core/hash';
 import { setOp } from '../core/map';
 import { heap_free } from '../core/memory';
 import { objectArrayCreate, objectEntry, objectForget } from '../core/object-array';
 import { ownerByObject } from '../core/owner';
-import { cookieOut, isSocket, socketPointer } from '../core/socket';
+import { cookieOut, socketGiven, socketPointer } from '../core/socket';
 import { BPF_EXIST } from '../core/uapi';
 
 export function sockmap_create(map: u32): i32 {
@@ -83,9 +83,8 @@ export function sockmap_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i3
 }
 
 export function sockmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
-  const number = load<u32>(value);
-  if (<i32>number < 0) return <i32>EINVAL;
-  return isSocket(number) ? <i32>put(map, key, number, flags) : <i32>EBADF;
+  const number = socketGiven(value);
+  return number < 0 ? number : <i32>put(map, key, number, flags);
 }
 
 export function sockmap_sys_delete(map: u32, key: u32): i32 {

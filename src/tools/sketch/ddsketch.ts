@@ -1,4 +1,4 @@
-import { bucketCount, bucketRange } from './shape.ts';
+import { bucketValue } from './shape.ts';
 import type { Sketch } from './sketch.ts';
 
 /**
@@ -15,10 +15,8 @@ export function toDDSketch(sketch: Sketch, accuracy = 0.01): Uint8Array {
   const gamma = (1 + accuracy) / (1 - accuracy);
   const bins = new Map<number, number>();
   let zeros = 0;
-  const overflow = bucketCount(sketch.shape) - 1;
   for (const [bucket, count] of sketch.buckets()) {
-    const { low, high } = bucketRange(sketch.shape, bucket);
-    const value = bucket === overflow ? low : (2 * low * high) / (low + high || 1);
+    const value = bucketValue(sketch.shape, bucket);
     if (value === 0) zeros += count;
     else {
       const bin = Math.ceil(Math.log(value) / Math.log(gamma));

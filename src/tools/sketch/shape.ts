@@ -37,11 +37,14 @@ export function bucketCount({ precision, unitBits, highBits }: SketchShape): num
   return (highBits - unitBits - precision + 1) * 2 ** precision + 1;
 }
 
+/** The bucket that counts what is too large for the others. */
+export const overflowBucket = (shape: SketchShape): number => bucketCount(shape) - 1;
+
 /** The bucket that counts `value` (an integer from 0; bigint above 2^53). */
 export function bucketOf(shape: SketchShape, value: number | bigint): number {
   const { precision, unitBits, highBits } = shape;
   if (value < 0) throw new RangeError(`${value}: a sketch counts amounts from 0`);
-  if (value >= 2 ** highBits) return bucketCount(shape) - 1;
+  if (value >= 2 ** highBits) return overflowBucket(shape);
   const units = BigInt(value) >> BigInt(unitBits);
   const shift = Math.max(0, bitLength(units) - precision - 1);
   return shift * 2 ** precision + Number(units >> BigInt(shift));
@@ -52,11 +55,21 @@ const bitLength = (value: bigint): number => (value === 0n ? 0 : value.toString(
 /** Which values a bucket counts. */
 export function bucketRange(shape: SketchShape, bucket: number): SketchRange {
   const { precision, unitBits, highBits } = shape;
-  if (bucket === bucketCount(shape) - 1) return { low: 2 ** highBits, high: 2 ** 64 };
+  if (bucket === overflowBucket(shape)) return { low: 2 ** highBits, high: 2 ** 64 };
   const shift = Math.max(0, Math.floor(bucket / 2 ** precision) - 1);
   const width = 2 ** (shift + unitBits);
   const low = (bucket - shift * 2 ** precision) * width;
   return { low, high: low + width - 1 };
+}
+
+/**
+ * The value that stands for a bucket: the same part of itself away from its lowest and highest; of
+ * what is too large, the lowest.
+ */
+export function bucketValue(shape: SketchShape, bucket: number): number {
+  const { low, high } = bucketRange(shape, bucket);
+  if (bucket === overflowBucket(shape) || low === high) return low;
+  return Math.max(low, (2 * low * high) / (low + high));
 }
 
 /**

@@ -6,7 +6,9 @@ import {
   bucketCount,
   bucketOf,
   bucketRange,
+  bucketValue,
   checkShape,
+  overflowBucket,
   relativeError,
   shapeOfMap,
   type SketchShape,
@@ -102,7 +104,7 @@ export class Sketch {
     let seen = 0;
     let bucket = 0;
     while ((seen += this.#counts[bucket]!) < rank) bucket++;
-    return estimate(this.shape, bucket);
+    return { value: bucketValue(this.shape, bucket), ...bucketRange(this.shape, bucket) };
   }
 
   /** Share of values that are not above `value`: at least `low`, at most `high`. */
@@ -150,10 +152,10 @@ export class Sketch {
     }
     const shape = checkShape({ ...this.shape, precision });
     const counts = new Float64Array(bucketCount(shape));
-    const overflow = this.#counts.length - 1;
+    const overflow = overflowBucket(this.shape);
     for (const [bucket, count] of this.buckets()) {
       const { low } = bucketRange(this.shape, bucket);
-      counts[bucket === overflow ? counts.length - 1 : bucketOf(shape, low)]! += count;
+      counts[bucket === overflow ? overflowBucket(shape) : bucketOf(shape, low)]! += count;
     }
     return new Sketch(shape, counts);
   }
@@ -207,12 +209,4 @@ function countsOf(map: KernelMap, cpu: number | undefined): Float64Array {
     for (const value of wanted) counts[slot]! += Number(value);
   }
   return counts;
-}
-
-/** The value in a bucket's middle: the same part of itself away from its lowest and highest. */
-function estimate(shape: SketchShape, bucket: number): QuantileEstimate {
-  const { low, high } = bucketRange(shape, bucket);
-  const overflows = bucket === bucketCount(shape) - 1;
-  const middle = low + high === 0 ? 0 : (2 * low * high) / (low + high);
-  return { value: overflows || low === high ? low : Math.max(low, middle), low, high };
 }

@@ -1,6 +1,6 @@
 import type { WildcardField } from '../../abi/wildcard.ts';
 import type { Rule, WildcardRules } from './rules.ts';
-import { type Lane, laneMask, type LaneRule, lanesOf, tablesOf } from './tables.ts';
+import { hashedLanes, type Lane, laneMask, type LaneRule, lanesOf, tablesOf } from './tables.ts';
 
 /** Rules behind one hash at most: the loop over them has a bound. */
 const MAX_CHAIN = 64;
@@ -37,7 +37,7 @@ export function classifierSource(
   { name, valueSize = 8, maxRules = 100_000 }: ClassifierOptions,
 ): string {
   const lanes = lanesOf(fields);
-  const hashed = lanes.flatMap((lane, i) => (lane.hashed ? [i] : []));
+  const hashed = hashedLanes(lanes);
   const masked = hashed.map(
     (lane, i) => `  bucket.lanes[${i}] = search->lanes[${lane}] & table->masks[${i}];`,
   );
@@ -183,7 +183,7 @@ export function classifierContents(
   if (tables.length > MAX_TABLES) {
     throw new RangeError(`the rules need ${tables.length} tables, there are ${MAX_TABLES}`);
   }
-  const hashed = lanes.flatMap((lane, i) => (lane.hashed ? [i] : []));
+  const hashed = hashedLanes(lanes);
   const buckets: Entry[] = [];
   const rules: Entry[] = [];
   for (const [index, { masks, chains }] of tables.entries()) {

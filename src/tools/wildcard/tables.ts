@@ -50,6 +50,10 @@ export function lanesOf(fields: readonly WildcardField[]): Lane[] {
   );
 }
 
+/** Places of the lanes that are hashed. */
+export const hashedLanes = (lanes: readonly Lane[]): number[] =>
+  lanes.flatMap((lane, i) => (lane.hashed ? [i] : []));
+
 /** The first `prefix` bits of a field, as a mask of one of its lanes. */
 export function laneMask({ size, before }: Lane, prefix: number): bigint {
   const bits = size * 8;
@@ -124,8 +128,8 @@ function roomyMasks(lanes: readonly Lane[], { lanes: of }: LaneRules): bigint[] 
 
 /** Bits set in all lanes of a lane's field. */
 function prefixLength(lanes: readonly Lane[], of: readonly LaneRule[], { field }: Lane): number {
-  const masks = of.filter((_, i) => lanes[i]!.field === field).map(([, mask]) => mask);
-  return masks.join('') === '' ? 0 : masks.reduce((sum, mask) => sum + bitCount(mask), 0);
+  const own = of.filter((_, i) => lanes[i]!.field === field);
+  return own.reduce((sum, [, mask]) => sum + bitCount(mask), 0);
 }
 
 const bitCount = (mask: bigint): number => mask.toString(2).replaceAll('0', '').length;
