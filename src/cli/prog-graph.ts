@@ -1,13 +1,4 @@
-import {
-  BPF_CALL,
-  BPF_EXIT,
-  BPF_JA,
-  BPF_JMP,
-  BPF_JMP32,
-  classOf,
-  type Code,
-  insnSlots,
-} from '../isa/index.ts';
+import { BPF_JA, type Code, insnSlots, jumpTarget } from '../isa/index.ts';
 import type { FunctionSpec } from '../object/index.ts';
 import { insnsOf, type Listing, type ListingOptions } from './prog-listing.ts';
 
@@ -60,17 +51,6 @@ function functionGraph(
 
 const edge = (fn: number, from: number, to: number, style: string): string =>
   `\tfn_${fn}_bb_${from}:s -> fn_${fn}_bb_${to}:n [style=${style}, constraint=true];\n`;
-
-/** Where a jump leads, or undefined if the instruction is none. */
-function jumpTarget(code: Code, insn: number): number | undefined {
-  const op = code.op[insn]!;
-  const kind = classOf(op);
-  if (kind !== BPF_JMP && kind !== BPF_JMP32) return undefined;
-  const operation = op & 0xf0;
-  if (operation === BPF_EXIT || operation === BPF_CALL) return undefined;
-  const far = kind === BPF_JMP32 && operation === BPF_JA;
-  return insn + 1 + (far ? code.imm[insn]! : code.off[insn]!);
-}
 
 const isUnconditional = (code: Code, insn: number): boolean =>
   (code.op[insn]! & 0xf0) === BPF_JA && jumpTarget(code, insn) !== undefined;

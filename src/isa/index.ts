@@ -1,6 +1,7 @@
 export * from './assemble.ts';
 export * from './code.ts';
 export * from './disassemble.ts';
+export * from './flow.ts';
 export type { ConformanceGroup, InsnInfo, InsnKind } from './insn.ts';
 export * from './lookup.ts';
 export * from './opcodes.ts';

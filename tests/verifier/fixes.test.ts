@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KernelProfile, loadKernelProfile } from '../../src/abi/index.ts';
-import { decodeCode, encodeCode, kernelText } from '../../src/isa/index.ts';
+import { decodeCode, encodeCode, jumpTarget, kernelText } from '../../src/isa/index.ts';
 import { parseObject } from '../../src/object/index.ts';
 import { fixesFor } from '../../src/verifier/explain/fixes/fixes.ts';
 import { exitInsn, goTo, insnOf, movImm } from '../../src/verifier/explain/fixes/insns.ts';
-import { applyPatch, jumpTarget } from '../../src/verifier/explain/fixes/patch.ts';
+import { applyPatch } from '../../src/verifier/explain/fixes/patch.ts';
 import { FixSearch } from '../../src/verifier/explain/fixes/search.ts';
 import { applySourceFixes, Source } from '../../src/verifier/explain/fixes/source.ts';
 import { diagnose, diagnosisText, verifierInput, verify } from '../../src/verifier/index.ts';

@@ -13,6 +13,7 @@ import {
   BPF_STX,
   BPF_X,
   classOf,
+  isConditional,
 } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { baseType, PTR_TO_PACKET_END, regAt, TYPE } from '../state/layout.ts';
@@ -163,7 +164,7 @@ export function lateCheck(path: PathRecorder, insn: number, n: number, isPacket:
   const { env } = path;
   const ends = isPacket ? packetEnds(path) : [n];
   for (let at = insn; at < Math.min(insn + LATE, env.length) && ends.length > 0; at++) {
-    if (at > insn && isConditional(env, at) && uses(env, at, ends, isPacket)) return at;
+    if (at > insn && isConditional(env.code.op[at]!) && uses(env, at, ends, isPacket)) return at;
     const op = env.code.op[at]!;
     const isExit = op === (BPF_JMP | BPF_EXIT);
     if (isExit) return -1;
@@ -185,14 +186,6 @@ function packetEnds(path: PathRecorder): number[] {
   if (!words) return [];
   const all = Array.from({ length: 10 }, (_, n) => n);
   return all.filter((n) => baseType(words[regAt(n) + TYPE]!) === PTR_TO_PACKET_END);
-}
-
-function isConditional(env: VerifierEnv, insn: number): boolean {
-  const op = env.code.op[insn]!;
-  const cls = classOf(op);
-  const operation = op & 0xf0;
-  if (cls !== BPF_JMP && cls !== BPF_JMP32) return false;
-  return operation !== BPF_CALL && operation !== BPF_EXIT && operation !== BPF_JA;
 }
 
 function uses(env: VerifierEnv, insn: number, among: readonly number[], both: boolean): boolean {

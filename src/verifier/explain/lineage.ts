@@ -14,6 +14,7 @@ import {
   BPF_STX,
   BPF_X,
   classOf,
+  isConditional,
 } from '../../isa/index.ts';
 import { isCall } from './insn.ts';
 import { ADDS_NUMBER, type PathRecorder, type Place } from './trace.ts';
@@ -92,7 +93,8 @@ export function pathSince(path: PathRecorder, insn: number): LineageStep[] {
     const frame = path.frames[step]!;
     const place = { frame, register: path.env.code.dst[path.insns[step]!]!, slot: 0 };
     if (step === start) steps.push({ kind: 'made', step, insn, place });
-    else if (isBranch(path, step)) steps.push({ ...branchStep(path, step), place });
+    else if (isConditional(path.env.code.op[path.insns[step]!]!))
+      steps.push({ ...branchStep(path, step), place });
   }
   return steps.length > MAX_LINEAGE ? [steps[0]!, ...steps.slice(1 - MAX_LINEAGE)] : steps;
 }
@@ -124,20 +126,12 @@ const MAX_BRANCHES = 5;
 export function branchesOf(path: PathRecorder): LineageStep[] {
   const steps: LineageStep[] = [];
   for (let step = path.length - 2; step >= 0 && steps.length < MAX_BRANCHES; step--) {
-    if (!isBranch(path, step)) continue;
+    if (!isConditional(path.env.code.op[path.insns[step]!]!)) continue;
     const register = path.env.code.dst[path.insns[step]!]!;
     const place = { frame: path.frames[step]!, register, slot: 0 };
     steps.push({ ...branchStep(path, step), place });
   }
   return steps.reverse();
-}
-
-function isBranch(path: PathRecorder, step: number): boolean {
-  const op = path.env.code.op[path.insns[step]!]!;
-  const cls = classOf(op);
-  const operation = op & 0xf0;
-  const isPlain = operation === BPF_JA || operation === BPF_CALL || operation === BPF_EXIT;
-  return (cls === BPF_JMP || cls === BPF_JMP32) && !isPlain;
 }
 
 function branchStep(path: PathRecorder, step: number) {

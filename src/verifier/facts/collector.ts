@@ -6,7 +6,7 @@
  * nothing. What was seen behind that point need not hold for the values of the path that ended.
  * Such registers are noted here as loose, and `loose.ts` follows them through the program.
  */
-import { BPF_CALL, BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, classOf } from '../../isa/index.ts';
+import { isConditional } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { statesEqual } from '../prune/equal.ts';
 import { NOT_EXACT, RANGE_WITHIN } from '../prune/equal-regs.ts';
@@ -75,7 +75,7 @@ export class FactCollector implements VerifierObserver {
     if (this.#pointsToStack(env.code.dst[insn]!) || this.#pointsToStack(env.code.src[insn]!)) {
       this.touchesStack[insn] = 1;
     }
-    if (isBranch(env, insn)) this.#noteLinks(insn);
+    if (isConditional(env.code.op[insn]!)) this.#noteLinks(insn);
   }
 
   pruned(): void {
@@ -101,7 +101,7 @@ export class FactCollector implements VerifierObserver {
     const env = this.#env;
     this.reached[insn] = 1;
     const from = env.prevInsnIdx;
-    if (from < 0 || !isBranch(env, from)) return;
+    if (from < 0 || !isConditional(env.code.op[from]!)) return;
     if (insn === from + 1) this.edges[from]! |= WENT_ON;
     if (insn === from + 1 + env.code.off[from]!) this.edges[from]! |= JUMPED;
   }
@@ -135,15 +135,6 @@ export class FactCollector implements VerifierObserver {
     if (callsite + 1 < this.loose.length) this.loose[callsite + 1]! |= mask;
     if (mask & LOOSE_STACK) this.loose[this.#env.insnIdx]! |= LOOSE_STACK;
   }
-}
-
-/** A conditional jump on registers. */
-export function isBranch(env: VerifierEnv, insn: number): boolean {
-  const op = env.code.op[insn]!;
-  const operation = op & 0xf0;
-  const kind = classOf(op);
-  if (kind !== BPF_JMP && kind !== BPF_JMP32) return false;
-  return operation !== BPF_JA && operation !== BPF_CALL && operation !== BPF_EXIT;
 }
 
 function scalarId(w: Int32Array, r: number): number {

@@ -1,9 +1,10 @@
 /** What the walk learned of each instruction, for whoever wants to use it. */
+import { isConditional } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { typeText } from '../log/print-state.ts';
 import { NOT_INIT, SCALAR_VALUE } from '../state/layout.ts';
 import type { InsnFacts, RegisterFact } from '../types.ts';
-import { type FactCollector, isBranch, JUMPED, WENT_ON } from './collector.ts';
+import { type FactCollector, JUMPED, WENT_ON } from './collector.ts';
 import { looseRegisters } from './loose.ts';
 import { FACT_REGISTERS } from './record.ts';
 
@@ -25,7 +26,7 @@ function branchOf(
   { edges }: FactCollector,
   insn: number,
 ): ReturnType<InsnFacts['branch']> {
-  if (!isBranch(env, insn) || !edges[insn]) return undefined;
+  if (!isConditional(env.code.op[insn]!) || !edges[insn]) return undefined;
   if (edges[insn] === (WENT_ON | JUMPED)) return 'both';
   return edges[insn] === JUMPED ? 'always' : 'never';
 }

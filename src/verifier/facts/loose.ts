@@ -18,13 +18,14 @@ import {
   BPF_STX,
   BPF_X,
   classOf,
+  isConditional,
   LD_IMM64,
 } from '../../isa/index.ts';
 import { callsBack } from '../cfg/callbacks.ts';
 import { isSubprogCall } from '../cfg/calls.ts';
 import { findContainingSubprog, findSubprog } from '../cfg/subprograms.ts';
 import type { VerifierEnv } from '../env.ts';
-import { type FactCollector, isBranch, LOOSE_STACK } from './collector.ts';
+import { type FactCollector, LOOSE_STACK } from './collector.ts';
 
 /** r0 to r5, which calls overwrite, and r1 to r5, which they take. */
 const CALLER_SAVED = 0x3f;
@@ -140,7 +141,7 @@ class Flow {
       if (this.#env.staticBranches?.has(insn)) this.#to(insn + 1, mask);
       return this.#to(insn + 1 + (classOf(op) === BPF_JMP32 ? imm[insn]! : off[insn]!), mask);
     }
-    const after = isBranch(this.#env, insn) ? this.#afterBranch(insn, op, mask) : mask;
+    const after = isConditional(op) ? this.#afterBranch(insn, op, mask) : mask;
     this.#to(insn + 1, after);
     this.#to(insn + 1 + off[insn]!, after);
   }

@@ -1,12 +1,4 @@
-import {
-  BPF_CALL,
-  BPF_EXIT,
-  BPF_JA,
-  BPF_JMP,
-  BPF_JMP32,
-  classOf,
-  insnSlots,
-} from '../../../isa/index.ts';
+import { isJump, successors } from '../../../isa/index.ts';
 import { subprogEnd } from '../../cfg/subprograms.ts';
 import type { VerifierEnv } from '../../env.ts';
 import type { VerifierState } from '../../state/state.ts';
@@ -104,7 +96,7 @@ export class CostCollector implements VerifierObserver {
       const { subprogno } = state.frameAt(i);
       this.total[subprogno] = (this.total[subprogno] ?? 0) + 1;
     }
-    if (from >= 0 && from !== insn - 1 && isJump(this.env, from)) {
+    if (from >= 0 && from !== insn - 1 && isJump(this.env.code.op[from]!)) {
       bump(this.jumps, from * PAIR + insn);
     }
     const { subprogno, callsite } = state.frame;
@@ -119,29 +111,8 @@ function bump(counts: Map<number, number>, key: number): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** A jump within a function. */
-export function isJump(env: VerifierEnv, insn: number): boolean {
-  const op = env.code.op[insn]!;
-  const kind = classOf(op);
-  const operation = op & 0xf0;
-  return (
-    (kind === BPF_JMP || kind === BPF_JMP32) && operation !== BPF_CALL && operation !== BPF_EXIT
-  );
-}
-
-/** The instruction leaves its function. */
-export function isExit(env: VerifierEnv, insn: number): boolean {
-  const op = env.code.op[insn]!;
-  return classOf(op) === BPF_JMP && (op & 0xf0) === BPF_EXIT;
-}
-
-/** Where control goes from `insn` if it stays in the function. */
-export function successors(env: VerifierEnv, insn: number): number[] {
-  const { op: ops, off, imm } = env.code;
-  const op = ops[insn]!;
-  if (isExit(env, insn)) return [];
-  if (!isJump(env, insn)) return [insn + insnSlots(env.code, insn)];
-  if ((op & 0xf0) !== BPF_JA) return [insn + 1, insn + 1 + off[insn]!];
-  const target = insn + 1 + (classOf(op) === BPF_JMP32 ? imm[insn]! : off[insn]!);
-  return env.staticBranches?.has(insn) ? [insn + 1, target] : [target];
+/** Where control goes from `insn` if it stays in the function; of static branches both ways. */
+export function nextOf({ code, staticBranches }: VerifierEnv, insn: number): number[] {
+  const next = successors(code, insn);
+  return staticBranches?.has(insn) ? [insn + 1, ...next] : next;
 }

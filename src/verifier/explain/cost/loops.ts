@@ -3,7 +3,7 @@
  * within each, without the instruction where its rounds start, the loops inside it.
  */
 import { AUX_ITER_NEXT } from '../../env.ts';
-import { type CostCollector, PAIR, successors } from './collector.ts';
+import { type CostCollector, nextOf, PAIR } from './collector.ts';
 import { components } from './components.ts';
 
 export interface Loop {
@@ -55,7 +55,7 @@ class Flow {
     }
   }
 
-  readonly next = (insn: number): number[] => successors(this.#collector.env, insn);
+  readonly next = (insn: number): number[] => nextOf(this.#collector.env, insn);
 
   loop(body: readonly number[], outer: Loop | undefined): Loop {
     const { env, processed } = this.#collector;

@@ -11,13 +11,13 @@ import {
   BPF_STX,
   classOf,
   type Code,
+  successors,
 } from '../../../isa/index.ts';
 import { type Candidate, instead, type Maker } from './candidate.ts';
 import type { Failure } from './failure.ts';
 import { exitInsn, type Insn, movImm, movReg } from './insns.ts';
 import { passValue } from './leave.ts';
 import { functionStarts } from './patch.ts';
-import { nextOf } from './uses.ts';
 
 /** The instruction is taken out; what it would have loaded or returned is 0. */
 export const leavesOut =
@@ -72,7 +72,7 @@ export const deadCode: Maker = ({ code, input }) => {
     const at = waiting.pop()!;
     if (at >= code.length || reached.has(at)) continue;
     reached.add(at);
-    waiting.push(...nextOf(code, at));
+    waiting.push(...successors(code, at));
   }
   const isWide = (at: number) => code.op[at - 1] === 0x18 && reached.has(at - 1);
   const dead = Array.from({ length: code.length }, (_, at) => at).filter(

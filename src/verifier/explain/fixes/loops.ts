@@ -1,12 +1,4 @@
-import {
-  BPF_CALL,
-  BPF_EXIT,
-  BPF_JA,
-  BPF_JCOND,
-  BPF_JMP,
-  BPF_JMP32,
-  classOf,
-} from '../../../isa/index.ts';
+import { BPF_JA, BPF_JCOND, BPF_JMP, isJump } from '../../../isa/index.ts';
 import { before, type Maker } from './candidate.ts';
 import type { Failure } from './failure.ts';
 import { type Insn, jumpImm } from './insns.ts';
@@ -41,10 +33,7 @@ function loopHeads({ path, code, insn, reason }: Failure): number[] {
   for (let i = 1; i < path.length; i++) {
     const [from, to] = [path.insns[i - 1]!, path.insns[i]!];
     if (to > from || path.frames[i] !== path.frames[i - 1]) continue;
-    const op = code.op[from]!;
-    const isJump = classOf(op) === BPF_JMP || classOf(op) === BPF_JMP32;
-    const operation = op & 0xf0;
-    if (!isJump || operation === BPF_CALL || operation === BPF_EXIT) continue;
+    if (!isJump(code.op[from]!)) continue;
     rounds.set(to, (rounds.get(to) ?? 0) + 1);
   }
   return [...rounds].sort((a, b) => b[1] - a[1]).map(([head]) => head);

@@ -5,16 +5,15 @@
  */
 import {
   BPF_CALL,
-  BPF_EXIT,
-  BPF_JA,
   BPF_JMP,
-  BPF_JMP32,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
-  classOf,
   Code,
   decodeCode,
   encodeCode,
+  isJump,
+  isLongJump,
+  jumpTarget,
   LD_IMM64,
 } from '../../../isa/index.ts';
 import type { VerifierInput } from '../../types.ts';
@@ -167,24 +166,11 @@ export function functionStarts(code: Code, input: VerifierInput): number[] {
   return [...starts].sort((a, b) => a - b);
 }
 
-const isJumpClass = (op: number): boolean => classOf(op) === BPF_JMP || classOf(op) === BPF_JMP32;
-
 const isLocalCall = ({ op, src }: Code, i: number): boolean =>
   op[i] === (BPF_JMP | BPF_CALL) && src[i] === BPF_PSEUDO_CALL;
 
 const isCallbackLoad = ({ op, src }: Code, i: number): boolean =>
   op[i] === LD_IMM64 && src[i] === BPF_PSEUDO_FUNC;
-
-/** Where the jump at `i` leads if it is taken; undefined: no jump. */
-export function jumpTarget(code: Code, i: number): number | undefined {
-  const op = code.op[i]!;
-  if (!isJumpClass(op)) return undefined;
-  const operation = op & 0xf0;
-  if (operation === BPF_CALL || operation === BPF_EXIT) return undefined;
-  return i + 1 + (isLongJump(op) ? code.imm[i]! : code.off[i]!);
-}
-
-const isLongJump = (op: number): boolean => op === (BPF_JMP32 | BPF_JA);
 
 /** Writes a slot; false if its target is too far away. */
 function place(out: Code, { at, insn, from }: Slot, plan: Plan): boolean {
@@ -192,7 +178,7 @@ function place(out: Code, { at, insn, from }: Slot, plan: Plan): boolean {
   const target = targetOf(insn, from, plan);
   if (target !== undefined) {
     const distance = target - at - 1;
-    if (isJumpClass(insn.op) && !isLongJump(insn.op) && (insn.op & 0xf0) !== BPF_CALL) {
+    if (isJump(insn.op) && !isLongJump(insn.op)) {
       if (distance < -0x8000 || distance > 0x7fff) return false;
       off = distance;
     } else {
@@ -210,7 +196,7 @@ function targetOf(insn: Insn, from: number, plan: Plan): number | undefined {
   const isCall = insn.op === (BPF_JMP | BPF_CALL);
   const named = (isCall && insn.src === BPF_PSEUDO_CALL) || isCallback(insn);
   if (named) return plan.start[from + 1 + insn.imm];
-  if (isCall || !isJumpClass(insn.op) || (insn.op & 0xf0) === BPF_EXIT) return undefined;
+  if (!isJump(insn.op)) return undefined;
   const old = from + 1 + (isLongJump(insn.op) ? insn.imm : insn.off);
   return plan.detours.get(from) ?? plan.entry[old];
 }

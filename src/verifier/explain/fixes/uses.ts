@@ -6,8 +6,6 @@ import {
   BPF_CALL,
   BPF_EXIT,
   BPF_JA,
-  BPF_JMP,
-  BPF_JMP32,
   BPF_LD,
   BPF_LDX,
   BPF_MOV,
@@ -16,8 +14,8 @@ import {
   BPF_X,
   classOf,
   type Code,
+  successors,
 } from '../../../isa/index.ts';
-import { jumpTarget } from './patch.ts';
 
 interface Use {
   readonly reads: boolean;
@@ -59,17 +57,6 @@ function onJump(op: number, n: number, isDst: boolean, readsSource: boolean): Us
   return isDst || readsSource ? READS : NEITHER;
 }
 
-/** Instructions that may come next within the function. */
-export function nextOf(code: Code, i: number): number[] {
-  const op = code.op[i]!;
-  const operation = op & 0xf0;
-  const isJump = classOf(op) === BPF_JMP || classOf(op) === BPF_JMP32;
-  if (isJump && operation === BPF_EXIT) return [];
-  const target = jumpTarget(code, i);
-  if (target === undefined) return [i + (op === 0x18 ? 2 : 1)];
-  return operation === BPF_JA ? [target] : [i + 1, target];
-}
-
 /** From `insn` on, some path may read register `n` before it is written. */
 export function mayBeRead(code: Code, insn: number, n: number): boolean {
   const seen = new Set<number>();
@@ -80,7 +67,7 @@ export function mayBeRead(code: Code, insn: number, n: number): boolean {
     seen.add(at);
     const { reads, writes } = useOf(code, at, n);
     if (reads) return true;
-    if (!writes) waiting.push(...nextOf(code, at));
+    if (!writes) waiting.push(...successors(code, at));
   }
   return false;
 }
