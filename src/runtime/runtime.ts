@@ -5,6 +5,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
+import { EventQueue } from './events.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { hostHelpers } from './host/index.ts';
@@ -88,6 +89,7 @@ class LinearRuntime implements Runtime {
   readonly cpu: number;
   readonly cpuBlock: number;
   readonly objects: ObjectTypes = new ObjectTypes(this);
+  readonly events: EventQueue = new EventQueue(this);
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly #maps = new Map<number, RuntimeMap>();
   readonly #slots = new Map<unknown, number>();

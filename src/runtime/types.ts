@@ -2,6 +2,7 @@ import type { FieldRecord, OwningValue } from '../abi/fields/types.ts';
 import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
+import type { EventQueue } from './events.ts';
 import type { ObjectTypes } from './host/objects.ts';
 
 /**
@@ -167,6 +168,8 @@ export interface Runtime {
   readonly objects: ObjectTypes;
   /** Clock of bpf_ktime_get_ns. */
   clock: bigint;
+  /** What will happen when the clock moves on. */
+  readonly events: EventQueue;
   /** What helpers in JavaScript ask of the machine around this runtime. */
   readonly host: HostServices;
 }
