@@ -48,8 +48,10 @@ struct buffer {
 	uint32_t attr_offset, size, flags, size_at; /* bytes used: number at this offset of attr */
 };
 
+enum { ID = 1 };
+
 struct reference {
-	uint32_t place, offset, command, unused; /* a buffer's index or IN_ATTR */
+	uint32_t place, offset, command, kind; /* place: a buffer's index or IN_ATTR */
 };
 
 struct dump {
@@ -160,16 +162,30 @@ static void add_buffer(const struct buffer *buffer, const char *bytes, const cha
 	add(bytes, used);
 }
 
-/* Numbers of file descriptors into attr or buffers; false if one is missing. */
+/* The id of a program, map or link, which their infos have in the same place. */
+static int id_of(int fd)
+{
+	uint32_t info[4] = {};
+	union bpf_attr attr = {};
+
+	attr.info.bpf_fd = fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)info;
+	return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 ? -1 : (int)info[1];
+}
+
+/* Numbers of file descriptors, or ids, into attr or buffers; false if one is missing. */
 static bool resolve(const struct reference *references, uint32_t count, char *attr, char **memory)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		int fd = handles[references[i].command];
 		char *place = references[i].place == IN_ATTR ? attr : memory[references[i].place];
 
-		if (fd < 0)
+		int number = fd < 0 || references[i].kind != ID ? fd : id_of(fd);
+
+		if (number < 0)
 			return false;
-		memcpy(place + references[i].offset, &fd, sizeof(fd));
+		memcpy(place + references[i].offset, &number, sizeof(number));
 	}
 	return true;
 }
@@ -211,7 +227,7 @@ static void run_syscall(uint32_t index, const char *at)
 	}
 	/* Only these give file descriptors that later commands may name. */
 	if (head->number == BPF_MAP_CREATE || head->number == BPF_PROG_LOAD ||
-	    head->number == BPF_BTF_LOAD)
+	    head->number == BPF_BTF_LOAD || head->number == BPF_LINK_CREATE)
 		handles[index] = result;
 	answer(index, result);
 }

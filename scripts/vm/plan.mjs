@@ -21,6 +21,8 @@ const OUT = 2;
 const TEXT = 4;
 const NONE = 0xffffffff;
 const SKIP_ZEROS = 1;
+/** A reference to the id of an object, not to its file descriptor. */
+const ID = 1;
 const ALIGN = 8;
 const SECTION = 12;
 
@@ -47,8 +49,8 @@ export class Plan {
    * A system call. `attr`: bytes; `buffers`: `{ at, bytes }` to be read by the kernel, `{ at, size }`
    * to be written (`text`: up to its first NUL; `sizeAt`: as many bytes as attr says there), each with
    * the offset in attr that gets its address; `references`: `{ at, command, buffer }`: the file
-   * descriptor that a command gave goes to offset `at` of attr or of a buffer. `insteadOf`: a command
-   * that this one takes the place of when it failed.
+   * descriptor that a command gave (`id`: the id of what it gave) goes to offset `at` of attr or of a
+   * buffer. `insteadOf`: a command that this one takes the place of when it failed.
    */
   syscall(number, attr, buffers = [], references = [], insteadOf = NONE) {
     const counts = [attr.length, buffers.length, references.length];
@@ -58,8 +60,8 @@ export class Plan {
       parts.push(words(at, bytes?.length ?? size, flags, sizeAt ?? NONE));
       if (bytes) parts.push(padded(bytes));
     }
-    for (const { at, command, buffer } of references) {
-      parts.push(words(buffer ?? NONE, at, command, 0));
+    for (const { at, command, buffer, id } of references) {
+      parts.push(words(buffer ?? NONE, at, command, id ? ID : 0));
     }
     const out = buffers.filter(({ bytes }) => !bytes);
     return this.#add(KIND.syscall, parts, { attr: attr.length, buffers: out.length });
