@@ -75,9 +75,10 @@ export {
 export { OwnerGone } from './runtime/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
-export async function createMachine<Device extends string = string>(
-  options: MachineOptions<Device> = {},
-): Promise<Host<Device | 'lo'>> {
+export async function createMachine<
+  Device extends string = string,
+  Namespace extends string = string,
+>(options: MachineOptions<Device, Namespace> = {}): Promise<Host<Device | 'lo', Namespace | ''>> {
   const { machine, network } = await bootMachine(options);
-  return new Host(machine, network.devices);
+  return new Host(machine, network.devices, network);
 }

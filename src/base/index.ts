@@ -1,3 +1,4 @@
+export { formatAddress, parseAddress, parseIpv4 } from './address.ts';
 export * from './bytes.ts';
 export * from './errors.ts';
 export { sha1 } from './sha1.ts';
