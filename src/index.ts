@@ -50,6 +50,8 @@ export {
   type ObjectShape,
   type ObjectSource,
   type PerCpuMap,
+  pod,
+  type PodOptions,
   Program,
   type Queue,
   type RecordMap,
@@ -72,6 +74,7 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */

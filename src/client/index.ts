@@ -4,6 +4,7 @@ export { type Globals, Host, type LoadedObject, type ObjectSource } from './host
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
 export { decodeOwner } from './owned.ts';
+export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
 export { StaticKey } from './static-key.ts';
 export type {

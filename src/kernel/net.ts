@@ -38,6 +38,8 @@ export interface PeerOptions extends DeviceOptions {
   readonly name?: string;
   /** Namespace it lives in; default: that of the machine itself. */
   readonly namespace?: string;
+  /** Prefixes that are reached through this end, as routes of its namespace. */
+  readonly routes?: readonly string[];
   /** netkit: what happens to packets this end sends while no program decides. Default pass. */
   readonly policy?: NetkitPolicy;
   /** netkit: 'none' keeps mark and priority of packets that leave the namespace here. */

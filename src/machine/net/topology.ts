@@ -85,7 +85,7 @@ function makeVeth(
   const number = peerNet.numberFor(peer.name, peer.ifindex);
   const other = added(peerNet, new VethDevice(peerNet, peer.name, number, peer));
   one.join(other);
-  addAddresses(other, peer.addresses);
+  finishPeer(other, peer);
   return one;
 }
 
@@ -110,7 +110,7 @@ function makeNetkit(
   const otherEnd = { ...peer, mode, primary: !primary };
   const other = added(peerNet, new NetkitDevice(peerNet, peer.name, number, otherEnd));
   one.join(other);
-  addAddresses(other, peer.addresses);
+  finishPeer(other, peer);
   return one;
 }
 
@@ -134,6 +134,11 @@ function checkName(name: string): void {
 
 function addAddresses(device: Device, addresses: readonly string[] = []): void {
   for (const text of addresses) device.net.addAddress(device, text);
+}
+
+function finishPeer(device: Device, { addresses, routes = [] }: PeerOptions): void {
+  addAddresses(device, addresses);
+  for (const to of routes) device.net.addRoute({ to, device: device.name });
 }
 
 /** Takes a device away; the other end of a pair goes with it. */
