@@ -19,7 +19,7 @@ export type { DeviceOptions } from '../../kernel/index.ts';
 export interface DeviceTraits {
   readonly mtu: number;
   /** Hardware address if the options give none. */
-  readonly address: (ifindex: number) => Uint8Array;
+  readonly address: (ifindex: number, net: NetNamespace) => Uint8Array;
 }
 
 const VLAN_TAG = 4;
@@ -60,7 +60,7 @@ export abstract class Device implements NamespaceDevice {
     this.mtu = options.mtu ?? traits.mtu;
     this.address = options.address
       ? hardwareAddress(options.address, name)
-      : traits.address(ifindex);
+      : traits.address(ifindex, net);
     this.forwarding = options.forwarding ?? true;
     this.promisc = options.promisc ?? false;
     this.up = options.up ?? true;
@@ -136,9 +136,10 @@ export abstract class Device implements NamespaceDevice {
   }
 }
 
-/** 02:00:00:00:00:NN, unique in a namespace. */
-export function numberedAddress(ifindex: number): Uint8Array {
-  return Uint8Array.of(2, 0, 0, 0, ifindex >> 8, ifindex);
+/** 02:00:00:00:00:NN, in other namespaces 02:00:CC:CC:NN:NN: unique in the machine. */
+export function numberedAddress(ifindex: number, { cookie }: NetNamespace): Uint8Array {
+  const space = cookie - 1;
+  return Uint8Array.of(2, 0, space >> 8, space, ifindex >> 8, ifindex);
 }
 
 export const noAddress = (): Uint8Array => new Uint8Array(6);
