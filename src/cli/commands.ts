@@ -1,5 +1,6 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { netCommands } from './commands-net.ts';
 import { objectCommands } from './commands-objects.ts';
 import { verifyCommands } from './commands-verify.ts';
 
@@ -60,6 +61,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   ...verifyCommands,
   ...objectCommands,
+  ...netCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',

@@ -1,4 +1,9 @@
-import type { AnyDeviceOptions, NamespaceOptions, PeerOptions, RouteOptions } from '../kernel/index.ts';
+import type {
+  AnyDeviceOptions,
+  NamespaceOptions,
+  PeerOptions,
+  RouteOptions,
+} from '../kernel/index.ts';
 
 /** The node's address on the pods' links, if nothing else is said. */
 const GATEWAY = '169.254.1.1';
@@ -50,7 +55,10 @@ export function pod(options: PodOptions): NamespaceOptions {
   const made: AnyDeviceOptions =
     link === 'veth' ? { kind: link, ...common } : { kind: link, mode, ...policy, ...common };
   const routes = addresses.some((one) => !one.includes(':')) ? routes4(device, asks, gateway) : [];
-  return { devices: { [device]: made }, routes: [...routes, ...(has6 ? routes6(device, asks) : [])] };
+  return {
+    devices: { [device]: made },
+    routes: [...routes, ...(has6 ? routes6(device, asks) : [])],
+  };
 }
 
 const hostPrefix = (address: string) => `${address}/${address.includes(':') ? 128 : 32}`;

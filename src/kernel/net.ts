@@ -165,7 +165,7 @@ export type TraceStep =
   | { readonly kind: 'transmit'; readonly length: number }
   /** Over to the other end of a pair; `crosses`: into another namespace, marks are scrubbed. */
   | { readonly kind: 'peer'; readonly to: string; readonly crosses: boolean }
-  | { readonly kind: 'route'; readonly to: string; readonly device: string; readonly via?: string }
+  | { readonly kind: 'route'; readonly to: string; readonly out: string; readonly via?: string }
   | { readonly kind: 'forward'; readonly ttl: number }
   | { readonly kind: 'neighbour'; readonly state: 'asked' | 'resolved'; readonly address: string }
   | { readonly kind: 'deliver'; readonly to: string }
@@ -204,13 +204,15 @@ export interface TraceOptions {
 /** A trace that is on. Leaving the `using` block turns it off; what it has seen stays. */
 export interface NetworkTrace extends Disposable {
   readonly packets: readonly PacketTrace[];
-  clear(): void;
+  /** Takes the oldest packets out (default: all). */
+  take(count?: number): PacketTrace[];
   stop(): void;
 }
 
 /** What to tap: nothing given is every device of every namespace. */
 export interface CaptureOptions {
   readonly namespace?: string;
+  /** By name; without `namespace` one of the machine's own, or 'pod1/eth0'. */
   readonly device?: string;
   /** 'in': what comes up from the device, before tc. 'out': what goes down to it, after tc. */
   readonly direction?: 'in' | 'out' | 'both';

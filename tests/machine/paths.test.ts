@@ -456,7 +456,15 @@ describe('taps and bad input', () => {
     for (let i = 0; i < 3000; i++) {
       const packet = i % 2 ? frame(60 + random(60)) : new Uint8Array(random(120));
       for (let n = random(6); n > 0; n--) packet[random(packet.length)] = random(256);
-      if (i % 3 === 0 && packet.length > 14) packet.set([[8, 0], [8, 6], [0x86, 0xdd]][random(3)]!, 12);
+      if (i % 3 === 0 && packet.length > 14)
+        packet.set(
+          [
+            [8, 0],
+            [8, 6],
+            [0x86, 0xdd],
+          ][random(3)]!,
+          12,
+        );
       devices[i % devices.length]!.receive(packet);
       sent++;
     }
@@ -475,9 +483,15 @@ describe('taps and bad input', () => {
     [{ devices: { eth0: {}, eth1: { ifindex: 2 } } }, /EBUSY/],
     [{ routes: [{ to: '10.0.0.0/8', via: '10.9.9.9' }] }, /ENETUNREACH/],
     [{ routes: [{ to: '10.0.0.0/8', device: 'eth5' }] }, /ENODEV/],
-    [{ namespaces: { x: { devices: { eth0: { kind: 'veth', peer: { namespace: 'y' } } } } } }, /ENOENT/],
+    [
+      { namespaces: { x: { devices: { eth0: { kind: 'veth', peer: { namespace: 'y' } } } } } },
+      /ENOENT/,
+    ],
     [{ devices: { nk0: { kind: 'netkit', address: mac(1) } } }, /EOPNOTSUPP/],
-  ] as [MachineOptions, RegExp][])('refuses a topology that cannot be: %j', async (options, error) => {
-    await expect(createMachine(options)).rejects.toThrow(error);
-  });
+  ] as [MachineOptions, RegExp][])(
+    'refuses a topology that cannot be: %j',
+    async (options, error) => {
+      await expect(createMachine(options)).rejects.toThrow(error);
+    },
+  );
 });

@@ -29,7 +29,12 @@ describe.each([
       return 'pong';
     });
     using _client = client.listen({ protocol: 'udp' }, (one) => {
-      got.push([one.from, one.sourcePort, one.destinationPort, new TextDecoder().decode(one.payload)]);
+      got.push([
+        one.from,
+        one.sourcePort,
+        one.destinationPort,
+        new TextDecoder().decode(one.payload),
+      ]);
     });
     for (const [from, to] of [
       ['10.0.0.2', '10.0.0.3'],

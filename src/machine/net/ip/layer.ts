@@ -112,7 +112,7 @@ export class IpLayer {
     if (packet.trail) {
       const to = `${addressText(route.destination)}/${route.prefixLength}`;
       const via = route.gateway ? { via: addressText(route.gateway) } : {};
-      this.stack.tracer.add(packet, { kind: 'route', to, device: out.path, ...via });
+      this.stack.tracer.add(packet, { kind: 'route', to, out: out.path, ...via });
     }
     const mtu = route.mtu ?? out.mtu;
     if (packet.data.length - ETHERNET <= mtu) return this.toNextHop(packet, route.gateway, out);

@@ -39,8 +39,8 @@ export class Taps {
 }
 
 function fits(options: CaptureOptions, device: Device, direction: 'in' | 'out'): boolean {
-  const { namespace = device.namespace, device: name, direction: way = 'both' } = options;
+  const { namespace, device: name, direction: way = 'both' } = options;
   if (way !== 'both' && way !== direction) return false;
-  if (namespace !== device.namespace) return false;
-  return name === undefined || name === device.name || name === device.path;
+  if (namespace === undefined) return name === undefined || name === device.path;
+  return namespace === device.namespace && (name === undefined || name === device.name);
 }

@@ -72,7 +72,7 @@ export class Tracer {
     const stop = () => void this.#listeners.delete(listener);
     return {
       packets: listener.packets,
-      clear: () => void listener.packets.splice(0),
+      take: (count = listener.packets.length) => listener.packets.splice(0, count),
       stop,
       [Symbol.dispose]: stop,
     };
