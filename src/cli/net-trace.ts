@@ -40,15 +40,12 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     ? new JsonPrinter(io, call.flag('pretty'))
     : new PathPrinter(io);
   const reading = new CaptureFile(pcap, io);
+  const receiver = call.flag('send') ? (device.peer ?? device) : device;
+  const addressee = call.flag('to-device') ? receiver.address : undefined;
   const play = new Player(host, printer, trace);
   for await (const batch of reading.batches()) {
     for (let i = 0; i < batch.count && play.played < limit; i++) {
-      const packet = frameOf(
-        batch,
-        i,
-        reading,
-        call.flag('to-device') ? device.address : undefined,
-      );
+      const packet = frameOf(batch, i, reading, addressee);
       play.packet(batch, i, () =>
         call.flag('send') ? device.transmit(packet) : device.receive(packet),
       );

@@ -29,13 +29,16 @@ export interface PodOptions {
 }
 
 /**
- * A namespace as container runtimes make them: its own device, addresses of one host each, a default
- * route to the machine, and in the machine a route to the pod. Used in
+ * A namespace as container runtimes make them: its own device, addresses of one host each, a
+ * default route to the machine, and in the machine a route to the pod. Used in
  * `createMachine({ namespaces })` and `net.addNamespace`.
  *
  * @example
  * const host = await createMachine({
- *   namespaces: { web: pod({ address: '10.0.0.2' }), db: pod({ address: '10.0.0.3', link: 'veth' }) },
+ *   namespaces: {
+ *     web: pod({ address: '10.0.0.2' }),
+ *     db: pod({ address: '10.0.0.3', link: 'veth' }),
+ *   },
  * });
  * host.namespaces.web.send({ to: '10.0.0.3', port: 5432, protocol: 'tcp' });
  */

@@ -12,11 +12,19 @@ import type { HostDevice, HostRoute } from '../../runtime/types.ts';
 import type { Device } from './device.ts';
 import { Neighbours } from './ip/neighbours.ts';
 import { Receivers } from './ip/receivers.ts';
-import { hardwareAddress, ipAddress, ipPrefix, masked, routePrefix } from './ip/text.ts';
+import {
+  addressKey,
+  hardwareAddress,
+  ipAddress,
+  ipPrefix,
+  masked,
+  routePrefix,
+} from './ip/text.ts';
 import type { Stack } from './stack/stack.ts';
 
 /** Interface numbers count up from the loopback device's. */
 const LOOPBACK = 1;
+const EVERYONE = 0xffffffff;
 
 /** An address of a device. */
 interface LocalAddress {
@@ -38,6 +46,7 @@ export class NetNamespace implements KernelNamespace {
   readonly neighbours: Neighbours;
   readonly receivers = new Receivers();
   readonly #addresses: LocalAddress[] = [];
+  readonly #broadcasts = new Set<number | string>();
   /**
    * It has addresses or routes. Without any, devices are bare: packets that pass their programs go
    * no further, as nobody said where to.
@@ -101,6 +110,7 @@ export class NetNamespace implements KernelNamespace {
     const all = address.length * 8;
     this.configured = true;
     this.#addresses.push({ address, length, device });
+    if (all === 32 && length < 31) this.#broadcasts.add(addressKey(masked(address, length, 1)));
     const link = { ifindex: device.ifindex, source: address };
     const added: HostRoute[] = [
       { ...link, destination: address, prefixLength: all, type: 'local', table: LOCAL_TABLE },
@@ -179,13 +189,8 @@ export class NetNamespace implements KernelNamespace {
 
   /** Whether an IPv4 address is the broadcast address of one of its networks, or of all. */
   isBroadcast(address: Uint8Array): boolean {
-    if (address.every((byte) => byte === 255)) return true;
-    return this.#addresses.some(
-      (own) =>
-        own.address.length === 4 &&
-        own.length < 31 &&
-        sameBytes(masked(own.address, own.length, 1), address),
-    );
+    const key = addressKey(address);
+    return key === EVERYONE || this.#broadcasts.has(key);
   }
 
   isLocal(address: Uint8Array): boolean {
@@ -203,7 +208,3 @@ export class NetNamespace implements KernelNamespace {
 }
 
 const isLinkLocal = (address: Uint8Array) => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}

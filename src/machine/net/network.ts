@@ -142,7 +142,7 @@ export class Network implements Subsystem, KernelNetwork {
   removeNamespace(name: string): void {
     const found = this.namespace(name);
     if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");
-    for (const device of [...found.devices.values()]) removeDevice(device);
+    for (const device of found.devices.values()) removeDevice(device);
     this.#namespaces.delete(name);
   }
 

@@ -14,7 +14,8 @@ export class Receivers {
   deliver(datagram: Datagram): { answers: (Uint8Array | string)[]; taken: boolean } {
     const answers: (Uint8Array | string)[] = [];
     let taken = false;
-    for (const { options, receiver } of [...this.#all]) {
+    const now = Array.from(this.#all);
+    for (const { options, receiver } of now) {
       const { protocol = datagram.protocol, port = datagram.destinationPort } = options;
       if (protocol !== datagram.protocol || port !== datagram.destinationPort) continue;
       taken = true;

@@ -12,7 +12,7 @@ export interface Prefix {
   readonly length: number;
 }
 
-/** '10.0.0.1/24' with the host's bits; without a length it is all bits. Throws KernelError EINVAL. */
+/** '10.0.0.1/24' with the host's bits; without a length: all bits. Throws KernelError EINVAL. */
 export function ipPrefix(text: string): Prefix {
   const [host, length, ...rest] = text.split('/');
   const address = ipAddress(host!);
