@@ -1,4 +1,3 @@
-export { formatAddress, parseAddress, parseIpv4 } from './address.ts';
 export * from './bytes.ts';
 export * from './errors.ts';
 export { sha1 } from './sha1.ts';

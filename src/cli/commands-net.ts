@@ -55,7 +55,7 @@ export const netCommands: readonly CommandDef[] = [
       "words of Linux's enum skb_drop_reason. Without a topology there is one device without " +
       'addresses: packets that pass go no further. A topology is what createMachine() takes ' +
       '(devices, namespaces, routes, neighbours), with "attach": {PROG: DEVICE or a list} and ' +
-      '"maps": {MAP: [[KEY, VALUE], ...]}; a module may export setup({ host, programs, maps }) too.',
+      '"maps": {MAP: [[KEY, VALUE], ...]}; a module can export setup({ host, programs, maps }).',
     examples: [
       ['beeyard net trace --pcap in.pcap -a filter@eth0 x.bpf.o', 'one program at one device'],
       [

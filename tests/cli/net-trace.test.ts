@@ -120,7 +120,15 @@ describe('beeyard net trace', () => {
 
   it('needs no topology for one program at one device', async () => {
     const { code, out } = await beeyard([
-      ...['net', 'trace', '--pcap', capture, '--limit', '1', '-a', 'shorten@eth0', NET],
+      'net',
+      'trace',
+      '--pcap',
+      capture,
+      '--limit',
+      '1',
+      '-a',
+      'shorten@eth0',
+      NET,
     ]);
     expect(code).toBe(0);
     expect(out).toMatch(/xdp shorten \[\d+\]: tx; 42 → 38 bytes, changed /);

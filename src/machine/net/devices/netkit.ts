@@ -14,7 +14,7 @@ export interface NetkitEnd extends Omit<NetkitOptions, 'kind' | 'peer'> {
   readonly primary: boolean;
 }
 
-/** An end of a netkit pair (drivers/net/netkit.c): sending runs programs, the other end receives. */
+/** An end of a netkit pair (drivers/net/netkit.c): sending runs programs, the other receives. */
 export class NetkitDevice extends PairDevice {
   readonly kind = 'netkit';
   readonly mode: 'l2' | 'l3';

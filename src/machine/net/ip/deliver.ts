@@ -1,10 +1,10 @@
+import { foldChecksum, sumWords } from '../../../packet/index.ts';
 import type { Datagram } from '../../../kernel/index.ts';
 import type { Packet } from '../stack/packet.ts';
 import type { IpLayer } from './layer.ts';
 import { Reassembly } from './reassembly.ts';
 import { addressText } from './text.ts';
 import {
-  folded,
   ICMP,
   ICMPV6,
   type IpHeader,
@@ -13,7 +13,6 @@ import {
   put16,
   readIp,
   sealTransport,
-  sum16,
   TCP,
   u16,
   UDP,
@@ -89,17 +88,17 @@ function badTransport(data: Uint8Array, header: IpHeader): string | undefined {
       const none = u16(data, payload + 6) === 0 && version === 4;
       const length = u16(data, payload + 4);
       const sum = pseudoSum(header, protocol + length);
-      return none || folded(sum16(data, payload, payload + length, sum)) === 0
+      return none || foldChecksum(sumWords(data, payload, payload + length, sum)) === 0
         ? undefined
         : 'UDP_CSUM';
     }
     case TCP:
       if (size < TCP_HEADER) return 'PKT_TOO_SMALL';
-      return folded(sum16(data, payload, end, pseudo)) === 0 ? undefined : 'TCP_CSUM';
+      return foldChecksum(sumWords(data, payload, end, pseudo)) === 0 ? undefined : 'TCP_CSUM';
     case ICMP:
-      return folded(sum16(data, payload, end)) === 0 ? undefined : 'ICMP_CSUM';
+      return foldChecksum(sumWords(data, payload, end)) === 0 ? undefined : 'ICMP_CSUM';
     case ICMPV6:
-      return folded(sum16(data, payload, end, pseudo)) === 0 ? undefined : 'ICMP_CSUM';
+      return foldChecksum(sumWords(data, payload, end, pseudo)) === 0 ? undefined : 'ICMP_CSUM';
     default:
       return undefined;
   }

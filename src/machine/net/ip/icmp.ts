@@ -1,19 +1,10 @@
+import { foldChecksum, sumWords } from '../../../packet/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
 import { type Packet, PACKET_HOST } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { IpLayer } from './layer.ts';
-import {
-  ETHERNET,
-  folded,
-  ICMP,
-  ICMPV6,
-  type IpHeader,
-  ipFrame,
-  put16,
-  sealTransport,
-  sum16,
-} from './wire.ts';
+import { ETHERNET, ICMP, ICMPV6, type IpHeader, ipFrame, put16, sealTransport } from './wire.ts';
 
 /** Type and code of an error, for IPv4 and IPv6. */
 interface Kind {
@@ -120,7 +111,7 @@ export class Icmp {
     const ends = { source, destination: destination.slice() };
     if (version === 4) {
       put16(payload, 2, 0);
-      put16(payload, 2, folded(sum16(payload, 0, payload.length)));
+      put16(payload, 2, foldChecksum(sumWords(payload, 0, payload.length)));
     } else {
       sealTransport(payload, 2, ends, ICMPV6);
     }

@@ -1,3 +1,4 @@
+import { foldChecksum, sumWords } from '../../../packet/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { SendOptions } from '../../../kernel/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
@@ -8,13 +9,11 @@ import { traceMade } from './made.ts';
 import { ipAddress } from './text.ts';
 import {
   ETHERNET,
-  folded,
   ICMP,
   ICMPV6,
   ipFrame,
   put16,
   sealTransport,
-  sum16,
   TCP,
   UDP,
   udpPayload,
@@ -111,7 +110,7 @@ function echoRequest(protocol: number, ends: Ends, body: Uint8Array): Uint8Array
   put16(message, 4, 1);
   put16(message, 6, 1);
   message.set(body, 8);
-  if (protocol === ICMP) put16(message, 2, folded(sum16(message, 0, message.length)));
+  if (protocol === ICMP) put16(message, 2, foldChecksum(sumWords(message, 0, message.length)));
   else sealTransport(message, 2, ends, ICMPV6);
   return message;
 }

@@ -1,4 +1,5 @@
-import { KernelError, formatAddress, parseAddress } from '../../../base/index.ts';
+import { KernelError } from '../../../base/index.ts';
+import { formatAddress, parseAddress, parseMac } from '../../../packet/index.ts';
 
 /** An IPv4 or IPv6 address from text. Throws KernelError EINVAL. */
 export function ipAddress(text: string): Uint8Array {
@@ -36,13 +37,17 @@ export function masked(address: Uint8Array, length: number, fill: 0 | 1 = 0): Ui
 
 /** 6 bytes from bytes or '02:00:00:00:00:01'. Throws KernelError EINVAL. */
 export function hardwareAddress(given: Uint8Array | string, name: string): Uint8Array {
-  const valid = typeof given !== 'string' || /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(given);
-  const bytes =
-    typeof given === 'string'
-      ? Uint8Array.from(given.split(':'), (part) => Number.parseInt(part, 16))
-      : given;
-  if (valid && bytes.length === 6) return bytes;
+  const bytes = typeof given === 'string' ? macBytes(given) : given;
+  if (bytes?.length === 6) return bytes;
   throw new KernelError('EINVAL', 22, `${name}: '${given}' is no hardware address of 6 bytes`);
+}
+
+function macBytes(text: string): Uint8Array | undefined {
+  try {
+    return parseMac(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export const addressText = (bytes: Uint8Array): string => formatAddress(bytes);

@@ -1,4 +1,6 @@
 /** Headers as they stand in frames: reading, writing, checksums. */
+import { foldChecksum, sumWords } from '../../../packet/index.ts';
+
 export const ETHERNET = 14;
 export const ETH_IPV4 = 0x0800;
 export const ETH_ARP = 0x0806;
@@ -13,22 +15,6 @@ export const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) 
 export function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >> 8;
   bytes[at + 1] = value;
-}
-
-/** Sum of 16-bit words, not folded: of `from` up to `to`, an odd byte is a high one. */
-export function sum16(bytes: Uint8Array, from: number, to: number, start = 0): number {
-  let sum = start;
-  let at = from;
-  for (; at + 1 < to; at += 2) sum += (bytes[at]! << 8) | bytes[at + 1]!;
-  if (at < to) sum += bytes[at]! << 8;
-  return sum;
-}
-
-/** The Internet checksum of a sum. */
-export function folded(sum: number): number {
-  let rest = sum;
-  while (rest > 0xffff) rest = (rest & 0xffff) + Math.floor(rest / 0x10000);
-  return ~rest & 0xffff;
 }
 
 /** What IPv4 and IPv6 headers have in common, as offsets into the frame. */
@@ -54,7 +40,7 @@ export function readIpv4(data: Uint8Array): IpHeader | string {
   const size = (data[at]! & 15) * 4;
   if (data[at]! >> 4 !== 4 || size < 20) return 'IP_INHDR';
   if (data.length < at + size) return 'PKT_TOO_SMALL';
-  if (folded(sum16(data, at, at + size)) !== 0) return 'IP_CSUM';
+  if (foldChecksum(sumWords(data, at, at + size)) !== 0) return 'IP_CSUM';
   const total = u16(data, at + 2);
   if (data.length < at + total) return 'PKT_TOO_SMALL';
   if (total < size) return 'IP_INHDR';
@@ -110,13 +96,13 @@ export function readIp(data: Uint8Array): IpHeader | string {
 export function sealIpv4(data: Uint8Array): void {
   const size = (data[ETHERNET]! & 15) * 4;
   put16(data, ETHERNET + 10, 0);
-  put16(data, ETHERNET + 10, folded(sum16(data, ETHERNET, ETHERNET + size)));
+  put16(data, ETHERNET + 10, foldChecksum(sumWords(data, ETHERNET, ETHERNET + size)));
 }
 
 /** Sum of the pseudo header that UDP, TCP and ICMPv6 count in. */
 export function pseudoSum(header: Pick<IpHeader, 'source' | 'destination'>, rest: number): number {
   const { source, destination } = header;
-  return sum16(destination, 0, destination.length, sum16(source, 0, source.length, rest));
+  return sumWords(destination, 0, destination.length, sumWords(source, 0, source.length, rest));
 }
 
 /** What a packet is made of. */
@@ -170,7 +156,7 @@ type Ends = Pick<IpHeader, 'source' | 'destination'>;
 export function sealTransport(payload: Uint8Array, at: number, ends: Ends, protocol: number): void {
   put16(payload, at, 0);
   const pseudo = pseudoSum(ends, protocol + payload.length);
-  const sum = folded(sum16(payload, 0, payload.length, pseudo));
+  const sum = foldChecksum(sumWords(payload, 0, payload.length, pseudo));
   put16(payload, at, sum === 0 && protocol === UDP ? 0xffff : sum);
 }
 
