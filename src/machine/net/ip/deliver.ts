@@ -142,7 +142,8 @@ function reply(ip: IpLayer, packet: Packet, header: IpHeader, answer: Uint8Array
   const ends = { source, destination: header.source.slice() };
   const { data } = packet;
   const datagram = udpPayload(ends, u16(data, payload + 2), u16(data, payload), body);
-  const frame = ipFrame({ ...ends, protocol, ttl: TTL, payload: datagram });
+  const id = ip.nextId();
+  const frame = ipFrame({ ...ends, protocol, ttl: TTL, payload: datagram, id });
   ip.sendMade(net, frame, packet, 'answer of the listener');
 }
 
@@ -168,6 +169,12 @@ function reset(ip: IpLayer, packet: Packet, header: IpHeader): void {
   segment[13] = flags & ACK ? RST : RST | ACK;
   const ends = { source: header.destination.slice(), destination: header.source.slice() };
   sealTransport(segment, 16, ends, TCP);
-  const frame = ipFrame({ ...ends, protocol: TCP, ttl: TTL, payload: segment });
+  const frame = ipFrame({
+    ...ends,
+    protocol: TCP,
+    ttl: TTL,
+    payload: segment,
+    dontFragment: true,
+  });
   ip.sendMade(packet.device.net, frame, packet, 'TCP reset');
 }

@@ -26,6 +26,9 @@ const ECHO = 8;
 const ECHO6 = 128;
 const ECHO_REPLY6 = 129;
 const TTL = 64;
+/** Errors keep the type of service and get the precedence of the network's own control. */
+const TOS_BITS = 0x1e;
+const INTERNET_CONTROL = 0xc0;
 /** Errors are at most so long: IPv4 576 bytes in all, IPv6 the smallest MTU. */
 const ERROR_MAX4 = 576 - 20 - 8;
 const ERROR_MAX6 = 1280 - 40 - 8;
@@ -97,7 +100,8 @@ export class Icmp {
     payload[1] = code;
     put16(payload, 6, value);
     payload.set(quoted, 8);
-    this.#send(packet, header, source, payload, kind.what);
+    const tos = (packet.data[ETHERNET + 1]! & TOS_BITS) | INTERNET_CONTROL;
+    this.#send(packet, header, source, payload, { what: kind.what, tos });
   }
 
   #send(
@@ -105,7 +109,7 @@ export class Icmp {
     { version, source: destination }: IpHeader,
     source: Uint8Array,
     payload: Uint8Array,
-    what: string,
+    { what, tos }: { readonly what: string; readonly tos: number },
   ): void {
     const protocol = version === 4 ? ICMP : ICMPV6;
     const ends = { source, destination: destination.slice() };
@@ -115,7 +119,8 @@ export class Icmp {
     } else {
       sealTransport(payload, 2, ends, ICMPV6);
     }
-    const frame = ipFrame({ ...ends, protocol, ttl: TTL, payload });
+    const id = this.#ip.nextId();
+    const frame = ipFrame({ ...ends, protocol, ttl: TTL, payload, id, tos });
     this.#ip.sendMade(packet.device.net, frame, packet, what);
   }
 
@@ -130,7 +135,9 @@ export class Icmp {
     const source = net.isLocal(destination)
       ? destination.slice()
       : net.sourceFor(packet.device, destination.length);
-    if (source) this.#send(packet, header, source, body, 'ICMP echo reply');
+    const what = 'ICMP echo reply';
+    const tos = packet.data[ETHERNET + 1]!;
+    if (source) this.#send(packet, header, source, body, { what, tos });
     return true;
   }
 }

@@ -114,6 +114,8 @@ export interface IpParts {
   readonly payload: Uint8Array;
   readonly id?: number;
   readonly dontFragment?: boolean;
+  /** Type of service; IPv4 only. */
+  readonly tos?: number;
 }
 
 /** An Ethernet frame with an IP header around a payload. The hardware addresses stay zero. */
@@ -125,6 +127,7 @@ function ipv4Frame({ source, destination, protocol, ttl, payload, ...rest }: IpP
   const data = new Uint8Array(ETHERNET + 20 + payload.length);
   put16(data, 12, ETH_IPV4);
   data[ETHERNET] = 0x45;
+  data[ETHERNET + 1] = rest.tos ?? 0;
   put16(data, ETHERNET + 2, 20 + payload.length);
   put16(data, ETHERNET + 4, rest.id ?? 0);
   data[ETHERNET + 6] = rest.dontFragment ? 0x40 : 0;
