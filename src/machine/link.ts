@@ -54,6 +54,7 @@ export function link(
     ...(kfuncs.length > 0 && { kfuncs }),
     ...(makesObjects && { objectTypes: target.objectTypes?.(numbersIn(insns)) ?? 0 }),
     functions: spec.functions.map(({ name, start }) => ({ name, start })),
+    exceptionCallback: spec.functions.find(({ catches }) => catches)?.start,
     lines: spec.lines,
     programType: type.id,
     context: type.context,

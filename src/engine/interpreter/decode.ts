@@ -128,6 +128,7 @@ interface Helper {
   readonly slot: number;
   readonly arity: number;
   readonly contract: number;
+  readonly throws: boolean;
 }
 
 function collectHelpers(code: Code, image: ProgramImage, runtime: Runtime, checks: boolean) {
@@ -141,6 +142,7 @@ function collectHelpers(code: Code, image: ProgramImage, runtime: Runtime, check
       slot: fn === undefined ? -1 : runtime.addFunction(fn),
       arity,
       contract: checks ? contractAddress(runtime, id, contract) : 0,
+      throws: contract?.throws === true,
     });
   }
   return helpers;
@@ -298,12 +300,18 @@ class ProgramWriter {
     const id = this.plan.code.imm[i]!;
     if (id === TAIL_CALL) return this.record(i, this.checked(ops.TAIL_CALL));
     const helper = this.helpers.get(id)!;
+    if (helper.throws) return this.record(i, ops.THROW, { target: this.exceptionCallback() });
     if (helper.slot < 0) return this.record(i, ops.NO_HELPER);
     this.record(i, this.checked(ops.CALL_HELPER), {
       off: helper.contract,
       target: helper.slot,
       src: helper.arity,
     });
+  }
+
+  private exceptionCallback(): number {
+    const { exceptionCallback: insn } = this.image;
+    return insn === undefined ? 0 : this.addressOf(this.plan.recordOf[insn]!);
   }
 
   private wide(i: number): void {
