@@ -39,6 +39,10 @@ export interface ProgramTypeDef {
       readonly end: number;
       readonly meta?: number;
       /**
+       * Programs may not write it (may_access_direct_pkt_data).
+       */
+      readonly readOnly?: true;
+      /**
        * u32 with the offset of the network header from the packet's start (ours, not in the ABI).
        */
       readonly network?: number;

@@ -33,6 +33,7 @@ function definition(
   hidden: readonly string[],
   rules: Readonly<Record<string, Rule>>,
   verdicts: Readonly<Record<number, string>>,
+  readOnly = true,
 ): ProgramTypeDef {
   const fields = contextFields(
     '__sk_buff',
@@ -51,7 +52,8 @@ function definition(
   );
   const { packet, ...context } = schedCls.context;
   const bounds = { start: packet!.start, end: packet!.end, network: packet!.network! };
-  return { name, id, context: { ...context, fields, packet: bounds }, verdicts };
+  const access = readOnly ? { readOnly: true as const } : {};
+  return { name, id, context: { ...context, fields, packet: { ...bounds, ...access } }, verdicts };
 }
 
 /** SO_ATTACH_BPF: returns how many bytes the socket gets (net/core/filter.c, sk_filter_*). */
@@ -86,5 +88,6 @@ export const lightweightTunnels: readonly ProgramTypeDef[] = LIGHTWEIGHT_TUNNELS
     ['tstamp', 'hwtstamp', ...SOCKET],
     { ...PACKET, mark: WRITABLE, priority: WRITABLE },
     { 0: 'ok', 2: 'drop', 7: 'redirect', 128: 'reroute' },
+    name !== 'lwt_xmit',
   ),
 );
