@@ -118,9 +118,9 @@ export function leaveLocal(frame: u32): void {
 }
 
 /**
- * Gives up the frames above the program's own, `base`, which becomes that of the exception callback.
- * Returns false if there is nothing to unwind to: callbacks of helpers, and what the exception
- * callback throws.
+ * Gives up the frames above the program's own, `base`, which becomes the exception callback's.
+ * Returns false if there is nothing to unwind to: in callbacks of helpers, and in the exception
+ * callback.
  */
 export function unwind(regs: u32, base: u32, cookie: u64): bool {
   if (load<u32>(base, F_RETURN) == UNCAUGHT) return false;
