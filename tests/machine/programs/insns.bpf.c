@@ -24,3 +24,5 @@ int quiet(struct __sk_buff *skb) {
   if (verbose) traced++;
   return skb->mark > 3 ? TC_ACT_SHOT : TC_ACT_OK;
 }
+
+LICENSE("GPL");
