@@ -83,7 +83,7 @@ export const objectCommands: readonly CommandDef[] = [
         type: 'string',
         value: 'MAP=PROG[:N,…]',
         multiple: true,
-        help: 'load PROG and fill in instruction array MAP: places of instructions N or static branches',
+        help: 'load PROG; fill in instruction array MAP, for instructions N or static branches',
       },
     },
     examples: [

@@ -83,7 +83,7 @@ interface Loaded {
   readonly rules: KernelProfile | undefined;
 }
 
-/** Instruction arrays of a program that is to be loaded. Throws KernelError for those that cannot be. */
+/** Instruction arrays of a program that is to be loaded. Throws KernelError for what is none. */
 export function insnArrays(maps: readonly KernelMap[], { spec, adapted }: Loaded): InsnArrayMap[] {
   return maps.map((map) => {
     if (!(map instanceof InsnArrayMap)) {

@@ -12,7 +12,11 @@ test('the object says who catches', () => {
     name,
     functions.filter(({ catches }) => catches).map((one) => one.name),
   ]);
-  expect(Object.fromEntries(catching)).toEqual({ with_callback: ['caught'], without: [] });
+  expect(Object.fromEntries(catching)).toEqual({
+    with_callback: ['caught'],
+    far_away: ['caught'],
+    without: [],
+  });
 });
 
 describe.each(['wasm', 'interpreter'] as const)('programs that throw, on %s', (engine) => {
@@ -33,6 +37,13 @@ describe.each(['wasm', 'interpreter'] as const)('programs that throw, on %s', (e
       1006, 1020, 3, 5, 1008,
     ]);
     expect(globals.get('seen')).toBe(40n);
+  });
+
+  test('pass through functions that are called', async () => {
+    const { run, globals } = await start();
+    // 0 + … + 39 = 780, and 1 or 2 for each call.
+    expect([3, 11, 4].map((mark) => run('far_away', mark))).toEqual([1563, (11 + 781) & 7, 1563]);
+    expect(globals.get('seen')).toBe(11n + 781n);
   });
 
   test('return the cookie if nobody catches', async () => {

@@ -29,6 +29,21 @@ int with_callback(struct __sk_buff *skb) {
   return middle(skb) + 1000;
 }
 
+/* Too large to be expanded where it is called. */
+static __noinline int large(struct __sk_buff *skb, int more) {
+  volatile int sum = more;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 40; i++) sum += i;
+  if (skb->mark > 10) bpf_throw(skb->mark + sum);
+  return sum;
+}
+
+SEC("tc")
+__catch_with(caught)
+int far_away(struct __sk_buff *skb) {
+  return large(skb, 1) + large(skb, 2);
+}
+
 SEC("tc")
 int without(struct __sk_buff *skb) {
   return middle(skb) + 1000;
