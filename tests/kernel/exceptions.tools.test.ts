@@ -1,16 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createMachine, parseObject } from '../../src/index.ts';
-
-/** Compiled selftests of the kernel: `node scripts/verify-corpus.mjs` makes them. */
-const cache = process.env['BEEYARD_CACHE'] ?? join(homedir(), '.cache', 'beeyard');
-const folder = (existsSync(cache) ? readdirSync(cache) : [])
-  .filter((name) => /^selftests-[0-9a-f]+/.test(name))
-  .map((name) => join(cache, name))
-  .find((path) => existsSync(join(path, 'exceptions.bpf.o')));
-const objectOf = (name: string) => new Uint8Array(readFileSync(join(folder!, `${name}.bpf.o`)));
+import { selftest, selftests } from './selftests.ts';
 
 /** What Linux's prog_tests/exceptions.c wants of each program, without the prefix 'exception_'. */
 const RETURNS: Readonly<Record<string, number>> = {
@@ -41,9 +31,9 @@ function wanted(program: string): number {
 /** An IPv4 frame, as prog_tests hands it to programs. */
 const packet = Uint8Array.from({ length: 64 }, (_, k) => (k === 12 ? 8 : 0));
 
-describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('exceptions on %s', (engine) => {
-  const names = folder
-    ? parseObject(objectOf('exceptions'))
+describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('exceptions on %s', (engine) => {
+  const names = selftests
+    ? parseObject(selftest('exceptions'))
         .programs.map(({ name }) => name)
         .filter((name) => name !== 'exception_tail_call_target')
     : [];
@@ -57,7 +47,7 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('exceptions on %
 
   it('exceptions: every program returns what it should', async () => {
     using host = await createMachine({ engine });
-    const loaded = await host.load(objectOf('exceptions'));
+    const loaded = await host.load(selftest('exceptions'));
     expect([...loaded.refused.values()].map(({ message }) => message)).toEqual([]);
     loaded.maps['jmp_table']!.setObject(0, loaded.programs['exception_tail_call_target']!);
     const returned = names.map((name) => [
