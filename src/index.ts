@@ -41,6 +41,10 @@ export {
   type Input,
   type Ipv4,
   type Ipv4Prefix,
+  type Live,
+  type LiveArray,
+  type LiveScalar,
+  type LiveStruct,
   type LoadedObject,
   type LoadOptions,
   MapOf,
@@ -49,13 +53,17 @@ export {
   type ObjectMap,
   type ObjectShape,
   type ObjectSource,
+  openView,
   type PerCpuMap,
   Program,
   type Queue,
   type RecordMap,
+  type SharedView,
   StaticKey,
   type TypedObject,
   type UserRing,
+  type ViewOptions,
+  type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export type { EngineName, MachineOptions } from './machine/index.ts';
