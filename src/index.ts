@@ -54,6 +54,7 @@ export {
   type ObjectShape,
   type ObjectSource,
   openView,
+  OwnedList,
   type PerCpuMap,
   Program,
   type Queue,

@@ -14,7 +14,7 @@ export {
 } from './live/index.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
-export { decodeOwner } from './owned.ts';
+export { decodeOwner, OwnedList } from './owned.ts';
 export { Program } from './program.ts';
 export { StaticKey } from './static-key.ts';
 export type {

@@ -6,7 +6,7 @@ import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
 import { type Live, type LiveUnknown, type LiveViews, viewsFor } from './live/index.ts';
 import type { ViewOptions, WritableLive } from './live/index.ts';
-import { decodeOwner } from './owned.ts';
+import { decodeOwner, placeLists, rootsIn } from './owned.ts';
 import type { Input } from './typed.ts';
 
 /**
@@ -51,6 +51,8 @@ export class MapOf<
   readonly #values: Codec;
   readonly #cpus: number;
   readonly #live: LiveViews;
+  /** Offsets of lists and trees in values. */
+  readonly #roots: readonly number[];
   /** Types of the object the map came with. */
   readonly btf: Btf | undefined;
 
@@ -61,6 +63,8 @@ export class MapOf<
     this.name = spec.name;
     this.btf = btf;
     this.#live = viewsFor(kernelMap, btf);
+    const mayOwn = btf && spec.valueTypeId !== 0 && kernelMap.owned && !kernelMap.perCpu;
+    this.#roots = mayOwn ? rootsIn(btf, spec.valueTypeId, spec.valueSize) : [];
     this.#cpus = kernelMap.perCpu ? cpus : 1;
     const keys = codecFor(btf, spec.keyTypeId, spec.keySize);
     this.#keys = spec.type === 'lpm_trie' ? prefixCodec(keys, btf?.littleEndian ?? true) : keys;
@@ -73,7 +77,15 @@ export class MapOf<
     const result = this.kernelMap.lookup(this.#keys.encode(key as BtfInput), out);
     if (result === ENOENT) return undefined;
     this.#check(result, 'look up in');
-    return this.#decode(out) as V;
+    return this.#withLists(this.#decode(out), () => this.#keys.encode(key as BtfInput)) as V;
+  }
+
+  /** Lists and trees of a value can be read from it as long as its key is there. */
+  #withLists(value: unknown, key: () => Uint8Array): unknown {
+    const { kernelMap, spec, btf } = this;
+    if (this.#roots.length === 0) return value;
+    const read = () => kernelMap.owned?.(key());
+    return placeLists(btf!, spec.valueTypeId, value as BtfValue, this.#roots, read);
   }
 
   /**
@@ -253,7 +265,8 @@ export class MapOf<
     for (const key of this.rawKeys()) {
       // Somebody may have deleted it meanwhile: then it is skipped.
       if (this.kernelMap.lookup(key, out) !== 0) continue;
-      yield [this.#keys.decode(key) as K, this.#decode(out) as V];
+      const value = this.#withLists(this.#decode(out), () => key);
+      yield [this.#keys.decode(key) as K, value as V];
     }
   }
 
