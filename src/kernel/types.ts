@@ -9,7 +9,7 @@ import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
-export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
+export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
