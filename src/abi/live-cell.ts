@@ -1,7 +1,7 @@
 /**
- * A cell: where a live value is, for readers in any thread of one memory. Cells are never given back
- * to the heap, so that a reader that comes too late still reads a cell. Only integer constants: both
- * compilers read this file.
+ * A cell: where a live value is, for readers in any thread of one memory. Cells are never given
+ * back to the heap, so that a reader that comes too late still reads a cell. Only integer
+ * constants: both compilers read this file.
  *
  *   u32 address of the value, u32 generation (another one: the value is gone), u32 why it went
  */

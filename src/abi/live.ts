@@ -1,7 +1,7 @@
 import { KernelError } from '../base/index.ts';
 import { errnoNumber } from './names.ts';
 
-/** Where a live value is: enough to read it without its kernel, in any thread that shares memory. */
+/** Where a live value is: what any thread that shares memory needs to read it. */
 export interface LivePlace {
   readonly memory: WebAssembly.Memory;
   /** Address of its cell (live-cell.ts), and the generation of the cell while it lives. */

@@ -1,4 +1,4 @@
-/** What `beeyard run` says of objects that programs made: drawings, and what nobody owns at the end. */
+/** What `beeyard run` says of objects that programs made: drawings, and what leaked. */
 import { MapOf } from '../client/index.ts';
 import type { KernelMap, LiveObjects } from '../kernel/index.ts';
 import type { ObjectFile } from '../object/index.ts';

@@ -187,7 +187,7 @@ export class MapOf<
    * All values of local storage, live, by owner; the oldest owner first.
    *
    * ```ts
-   * for (const [task, v] of maps.tasks.live()) console.log(task.number, v.packets);
+   * for (const [task, v] of maps.tasks.live()) report(task.number, v.packets);
    * ```
    */
   *live(options: ViewOptions = {}): IterableIterator<[KernelOwner, Live<V>]> {

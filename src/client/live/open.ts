@@ -12,7 +12,7 @@ import type { Live } from './types.ts';
  * // thread A
  * worker.postMessage(maps.taskStorage.view(task).$share());
  * // thread B
- * parentPort.on('message', (shared) => console.log(openView(shared).$number('hits')));
+ * parentPort.on('message', (shared) => report(openView(shared).$number('hits')));
  * ```
  */
 export function openView<T>(shared: SharedView<T>): Live<T> {

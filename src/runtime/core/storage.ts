@@ -2,8 +2,8 @@
  * Local storage (kernel/bpf/bpf_local_storage.c): values that belong to a map and to an owner, and
  * go with whichever goes first. An element is on the lists of both:
  *
- *   u32 next of the owner, map, owner, next of the map, previous of the map, cell of those who look at
- *   the value live or 0, u64 the value
+ *   u32 next of the owner, map, owner, next of the map, previous of the map, cell of those who look
+ *   at the value live or 0, u64 the value
  */
 import { CELL_DELETED, CELL_MAP_FREED, CELL_OWNER_DIED } from '../../abi/live-cell';
 import { M_SPIN_LOCK, OWNER_ID, OWNER_OBJECT } from '../layout';
