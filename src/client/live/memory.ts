@@ -5,6 +5,8 @@ import { goneError, type LiveNames } from './gone.ts';
 /** Views of a memory that may grow, made again when it has. */
 class MemoryViews {
   readonly memory: WebAssembly.Memory;
+  /** Other threads may write while we read. Where none can, plain reads do, and are faster. */
+  readonly shared: boolean;
   bytes: Uint8Array = new Uint8Array();
   words: Uint32Array = new Uint32Array();
   longs: BigUint64Array = new BigUint64Array();
@@ -13,7 +15,17 @@ class MemoryViews {
 
   constructor(memory: WebAssembly.Memory) {
     this.memory = memory;
+    this.shared = isShared(memory);
     this.refresh();
+  }
+
+  word(index: number): number {
+    return this.shared ? Atomics.load(this.words, index) : this.words[index]!;
+  }
+
+  long(index: number, signed: boolean): bigint {
+    const longs = signed ? this.signed : this.longs;
+    return this.shared ? Atomics.load(longs, index) : longs[index]!;
   }
 
   refresh(): void {
@@ -51,7 +63,9 @@ export class LiveSource {
   readonly #views: MemoryViews;
   /** Where the value begins, from what the cell says. */
   readonly #start: number;
+  /** Index of the cell in words. */
   readonly #cell: number;
+  readonly #generation: number;
   #closed: Error | undefined;
   /** What else ends with the view. */
   onClose: (() => void) | undefined;
@@ -71,6 +85,7 @@ export class LiveSource {
     this.#views = viewsOf(place.memory);
     this.#start = start;
     this.#cell = place.cell >>> 2;
+    this.#generation = place.generation;
   }
 
   get start(): number {
@@ -95,9 +110,7 @@ export class LiveSource {
       const at = this.#locate(offset, 8);
       const views = this.#views;
       const value =
-        (at & 7) !== 0
-          ? unaligned(views.view, at, signed)
-          : Atomics.load(signed ? views.signed : views.longs, at >>> 3);
+        (at & 7) !== 0 ? unaligned(views.view, at, signed) : views.long(at >>> 3, signed);
       if (this.#settled(at - offset)) return value;
     }
   }
@@ -106,9 +119,11 @@ export class LiveSource {
   longNumber(offset: number, signed: boolean): number {
     for (;;) {
       const at = this.#locate(offset, 8);
-      const { words, view } = this.#views;
+      const views = this.#views;
       const value =
-        (at & 3) !== 0 ? Number(unaligned(view, at, signed)) : halves(words, at >>> 2, signed);
+        (at & 3) !== 0
+          ? Number(unaligned(views.view, at, signed))
+          : halves(views, at >>> 2, signed);
       if (this.#settled(at - offset)) return value;
     }
   }
@@ -147,7 +162,7 @@ export class LiveSource {
   #locate(offset: number, size: number): number {
     if (this.#closed) throw this.#closed;
     this.#ensure(this.place.cell + CELL_WHY);
-    const at = Atomics.load(this.#views.words, this.#cell) + this.#start + offset;
+    const at = this.#views.word(this.#cell) + this.#start + offset;
     this.#ensure(at + size);
     return at;
   }
@@ -160,20 +175,18 @@ export class LiveSource {
   #settled(from: number): boolean {
     if (!this.#isSame())
       throw goneError(this.names, this.#isDead() ? CELL_OWNER_DIED : this.#why());
-    return Atomics.load(this.#views.words, this.#cell) + this.#start === from;
+    return this.#views.word(this.#cell) + this.#start === from;
   }
 
   #isSame(): boolean {
-    const generation = Atomics.load(this.#views.words, this.#cell + CELL_GENERATION / 4);
-    return generation === this.place.generation;
+    return this.#views.word(this.#cell + CELL_GENERATION / 4) === this.#generation;
   }
 
   /** Known until the cell is used again: then 0. */
   #why(): number {
-    const { words } = this.#views;
-    const why = Atomics.load(words, this.#cell + CELL_WHY / 4);
-    const next = (this.place.generation + 1) >>> 0;
-    return Atomics.load(words, this.#cell + CELL_GENERATION / 4) === next ? why : 0;
+    const why = this.#views.word(this.#cell + CELL_WHY / 4);
+    const next = (this.#generation + 1) >>> 0;
+    return this.#views.word(this.#cell + CELL_GENERATION / 4) === next ? why : 0;
   }
 }
 
@@ -184,10 +197,15 @@ function unaligned(view: DataView, at: number, signed: boolean): bigint {
 const HIGH = 0x1_0000_0000;
 
 /** The high half before and after the low one: if they are the same, all three belong together. */
-function halves(words: Uint32Array, at: number, signed: boolean): number {
+function halves(views: MemoryViews, at: number, signed: boolean): number {
   for (;;) {
-    const high = Atomics.load(words, at + 1);
-    const low = Atomics.load(words, at);
-    if (Atomics.load(words, at + 1) === high) return (signed ? high | 0 : high) * HIGH + low;
+    const high = views.word(at + 1);
+    const low = views.word(at);
+    if (views.word(at + 1) === high) return (signed ? high | 0 : high) * HIGH + low;
   }
+}
+
+/** Memory that several threads may have. */
+export function isShared(memory: WebAssembly.Memory): boolean {
+  return typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;
 }

@@ -79,6 +79,10 @@ export class LiveNode {
     }
   }
 
+  static long(node: LiveNode, offset: number, signed: boolean): bigint {
+    return node.#source.long(node.#offset + offset, signed);
+  }
+
   /** The same for integers, without allocating. Throws KernelError EINVAL for others. */
   static number(node: LiveNode, { kind, offset, size, name }: LiveMember, from = 0): number {
     const at = node.#offset + from + offset;
@@ -221,15 +225,27 @@ function structClass(list: readonly LiveMember[]): NodeClass {
     Object.defineProperty(Class.prototype, name, {
       enumerable: true,
       configurable: true,
-      get(this: LiveNode) {
-        return LiveNode.get(this, member);
-      },
+      get: getterOf(member),
       set(this: LiveNode, value: BtfInput) {
         LiveNode.set(this, member, value);
       },
     });
   }
   return Class;
+}
+
+/** Counters are what people look at most: the way to them is short. */
+function getterOf(member: LiveMember): (this: LiveNode) => unknown {
+  const { kind, offset } = member;
+  if (kind.as !== 'long') {
+    return function (this: LiveNode) {
+      return LiveNode.get(this, member);
+    };
+  }
+  const { signed } = kind;
+  return function (this: LiveNode) {
+    return LiveNode.long(this, offset, signed);
+  };
 }
 
 function arrayClass(btf: Btf, typeId: number, count: number): NodeClass {

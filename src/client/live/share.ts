@@ -2,7 +2,7 @@ import type { LivePlace } from '../../abi/live.ts';
 import { KernelError } from '../../base/index.ts';
 import { type Btf, BtfBuilder, mapTypeIds } from '../../btf/index.ts';
 import type { LiveNames } from './gone.ts';
-import type { LiveSource } from './memory.ts';
+import { isShared, type LiveSource } from './memory.ts';
 
 /**
  * A view for another thread: structured clone takes it (`worker.postMessage`, `workerData`). Only
@@ -28,9 +28,7 @@ export function shareView(
   offset: number,
 ): SharedView {
   const { place, writable, names } = source;
-  const isShared =
-    typeof SharedArrayBuffer !== 'undefined' && place.memory.buffer instanceof SharedArrayBuffer;
-  if (!isShared) {
+  if (!isShared(place.memory)) {
     const text = 'only a machine made with { shared: true } has memory that threads can share';
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
