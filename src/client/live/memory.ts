@@ -1,4 +1,4 @@
-import { CELL_GENERATION, CELL_OWNER_DIED, CELL_WHY } from '../../abi/live-cell.ts';
+import { CELL_GENERATION, CELL_OWNER_DIED, CELL_SIZE, CELL_WHY } from '../../abi/live-cell.ts';
 import type { LivePlace } from '../../abi/live.ts';
 import { goneError, type LiveNames } from './gone.ts';
 
@@ -93,7 +93,7 @@ export class LiveSource {
   }
 
   get alive(): boolean {
-    this.#ensure(this.place.cell + CELL_WHY);
+    this.#ensure(this.place.cell + CELL_SIZE);
     return this.#closed === undefined && this.#isSame();
   }
 
@@ -161,7 +161,7 @@ export class LiveSource {
   /** Address of a byte of the value. */
   #locate(offset: number, size: number): number {
     if (this.#closed) throw this.#closed;
-    this.#ensure(this.place.cell + CELL_WHY);
+    this.#ensure(this.place.cell + CELL_SIZE);
     const at = this.#views.word(this.#cell) + this.#start + offset;
     this.#ensure(at + size);
     return at;

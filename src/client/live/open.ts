@@ -16,8 +16,8 @@ import type { Live } from './types.ts';
  * ```
  */
 export function openView<T>(shared: SharedView<T>): Live<T> {
-  const { place, names, writable, offset, typeId, btf } = shared;
-  const source = new LiveSource(place, offset, writable, names);
+  const { place, names, offset, typeId, btf } = shared;
+  const source = new LiveSource(place, offset, false, names);
   return makeNode(source, btfOf(btf), typeId, 0) as unknown as Live<T>;
 }
 

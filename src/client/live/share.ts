@@ -6,12 +6,12 @@ import { isShared, type LiveSource } from './memory.ts';
 
 /**
  * A view for another thread: structured clone takes it (`worker.postMessage`, `workerData`). Only
- * views of machines with `shared: true` can be sent.
+ * views of machines with `shared: true` can be sent. It is read-only there: nothing would stop a
+ * write from landing in memory that has just been given to somebody else.
  */
 export interface SharedView<T = unknown> {
   readonly place: LivePlace;
   readonly names: LiveNames;
-  readonly writable: boolean;
   /** Where the value is in the place, its type, and the types that it needs. */
   readonly offset: number;
   readonly typeId: number;
@@ -27,13 +27,13 @@ export function shareView(
   typeId: number,
   offset: number,
 ): SharedView {
-  const { place, writable, names } = source;
+  const { place, names } = source;
   if (!isShared(place.memory)) {
     const text = 'only a machine made with { shared: true } has memory that threads can share';
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
   const types = typesOf(btf, typeId);
-  return { place, names, writable, offset: source.start + offset, ...types };
+  return { place, names, offset: source.start + offset, ...types };
 }
 
 interface SentTypes {

@@ -8,7 +8,7 @@ export interface LiveBase<T> extends Disposable {
   readonly $alive: boolean;
   /** The value as it is now, as `get` decodes it; special fields are zeros. */
   $copy(): T;
-  /** For another thread, which opens it with `openView`. Machines with `shared: true` only. */
+  /** To read it in another thread, with `openView`. Machines with `shared: true` only. */
   $share(): SharedView<T>;
 }
 
