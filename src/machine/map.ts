@@ -1,10 +1,12 @@
 import { errnos, type MapTypeDef } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
   KernelMap,
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  LivePlace,
   MapBatch,
   MapView,
   OwningValue,
@@ -16,6 +18,8 @@ import {
   type RuntimeMap,
   type RuntimeOwner,
   storageBytes,
+  storageOwners,
+  storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
@@ -30,6 +34,8 @@ export class MachineMap implements KernelMap {
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
   protected readonly runtime: Runtime;
+  /** Values belong to owners of that kind. */
+  readonly #storesFor: string | undefined;
   readonly #records: RecordReader;
   readonly #pins: Pins;
 
@@ -44,6 +50,7 @@ export class MachineMap implements KernelMap {
     this.runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
+    this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
@@ -107,6 +114,21 @@ export class MachineMap implements KernelMap {
 
   storage(owner: KernelOwner): Uint8Array | undefined {
     return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  livePlace(owner: KernelOwner): LivePlace | undefined {
+    this.#wantStorage();
+    return storagePlace(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  liveOwners(): RuntimeOwner[] {
+    this.#wantStorage();
+    return storageOwners(this.runtime, this.runtimeMap);
+  }
+
+  #wantStorage(): void {
+    if (this.#storesFor) return;
+    throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {

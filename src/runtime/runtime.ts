@@ -93,6 +93,7 @@ class LinearRuntime implements Runtime {
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
+  readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
   readonly #slots = new Map<unknown, number>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
