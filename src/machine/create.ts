@@ -5,6 +5,7 @@ import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
 import { Network } from './net/network.ts';
+import type { TimerFault } from './timers.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
@@ -30,6 +31,11 @@ export interface MachineOptions<Device extends string = string> {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
+  /**
+   * Receives what ended a callback of a timer or work. Without it, `advance` throws it, and time
+   * goes on with the next call.
+   */
+  readonly onTimerFault?: (fault: TimerFault) => void;
   /**
    * Default true: programs must pass Linux 6.12's verifier to be loaded. With false they load
    * unseen, and every access is checked while they run.

@@ -9,7 +9,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { Engine, LoadedCode } from '../engine/index.ts';
+import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -33,6 +33,7 @@ import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
+import { type TimerFault, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
@@ -52,6 +53,11 @@ export interface MachineSettings {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
+  /**
+   * Receives what ended a timer's or work's callback. Without it `advance` throws it, and time goes
+   * on with the next call.
+   */
+  readonly onTimerFault?: (fault: TimerFault) => void;
   /** The kernel whose rules programs must keep; without one, programs run with checks instead. */
   readonly rules?: KernelProfile | undefined;
   readonly engine: Engine;
@@ -69,6 +75,9 @@ export class Machine implements Kernel, ProgramHost {
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
   readonly #offers: Offers;
+  readonly #timers: Timers;
+  /** Programs that are unloaded while timers still lead to them. */
+  readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
@@ -83,6 +92,8 @@ export class Machine implements Kernel, ProgramHost {
     });
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
+    this.#timers = new Timers(this.runtime, settings.onTimerFault);
+    this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -90,13 +101,38 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.options.cpus;
   }
 
-  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  /**
+   * Nanoseconds since the machine started: bpf_ktime_get_ns. Setting it lets time pass: timers that
+   * are due by then run first. It can be set back, and then nothing happens.
+   */
   get clock(): bigint {
     return this.runtime.clock;
   }
 
   set clock(now: bigint) {
+    if (now >= this.runtime.clock) this.#pass(Number(now));
     this.runtime.clock = now;
+  }
+
+  advance(nanoseconds: number | bigint): number {
+    return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  #pass(to: number): number {
+    const happened = this.runtime.events.advance(to);
+    this.#sweep();
+    return happened;
+  }
+
+  /** Timers that are armed and work that waits. */
+  get armedTimers(): number {
+    return this.#timers.pending;
+  }
+
+  /** Whether a loaded program may start timers: then it runs on one thread. */
+  usesTimers(): boolean {
+    for (const { code } of this.programs) if (usesTimers(code.image)) return true;
+    return false;
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
@@ -249,7 +285,17 @@ export class Machine implements Kernel, ProgramHost {
   unload(program: MachineProgram): void {
     if (!this.programs.delete(program)) return;
     for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
-    program.code.dispose();
+    this.#lingering.add(program.code);
+    this.#sweep();
+  }
+
+  /** Timers hold on to the program of their callback. */
+  #sweep(): void {
+    for (const code of this.#lingering) {
+      if (this.#timers.leadTo(code.image)) continue;
+      this.#lingering.delete(code);
+      code.dispose();
+    }
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */
