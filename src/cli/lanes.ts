@@ -15,11 +15,13 @@ import {
   type RingOptions,
   RunTotals,
   SharedBatch,
+  type TimerFault,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import type { MapHash } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
+import type { TimerFaultLog } from './timer-report.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
 import { QUEUE } from './worker-protocol.ts';
 
@@ -95,6 +97,10 @@ export interface RunMachine {
   collect(): void;
   readonly trace: TraceLog;
   readonly clones: CloneCounts;
+  /** Callbacks of timers that faulted. */
+  readonly timerFaults: TimerFaultLog;
+  /** Threads that run packets: one for programs with timers, however many CPUs there are. */
+  readonly threads: number;
   /** Executions per instruction of each loaded program, over all lanes. */
   counts(): Promise<ProgramCounts[]>;
   close(): Promise<void>;
@@ -112,9 +118,13 @@ export async function bootLanes(
   const onTrace = (line: string) => {
     if (trace.count++ < KEEP) trace.first.push(line);
   };
+  const timerFaults: TimerFaultLog = { count: 0, first: [] };
+  const onTimerFault = (fault: TimerFault) => {
+    if (timerFaults.count++ < KEEP) timerFaults.first.push(fault);
+  };
   const engine = await cachingEngine(options.engine, options.env);
   const { seed, mapHash, kfuncs } = options;
-  const given = { cpus, profile, onTrace, verify, seed, mapHash, kfuncs, ...fuel };
+  const given = { cpus, profile, onTrace, onTimerFault, verify, seed, mapHash, kfuncs, ...fuel };
   const settings = { engine, shared: cpus > 1, ...given };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
@@ -123,7 +133,8 @@ export async function bootLanes(
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
   const most = mostPackets(machine, new Map(buffers));
   const hook = network.hookOf(program);
-  const shape = ringShape(machine, options, most);
+  const threads = machine.usesTimers() ? 1 : cpus;
+  const shape = ringShape(machine, { ...options, cpus: threads }, most);
   const makeRing = () => new PacketRing(machine.runtime, hook, shape);
   const clones: CloneCounts = new Map();
   const onClone = (ifindex: number) => void clones.set(ifindex, (clones.get(ifindex) ?? 0) + 1);
@@ -132,7 +143,7 @@ export async function bootLanes(
     return 0;
   };
   const { workers, runners } =
-    cpus === 1
+    threads === 1
       ? { workers: [], runners: [new PacketRunner([new LocalLane(makeRing(), program.code)], 0)] }
       : await startWorkers(machine, program, { ...options, onTrace, onClone, shape, makeRing });
   const records = new Map<string, RecordLog>(
@@ -149,6 +160,8 @@ export async function bootLanes(
     records,
     trace,
     clones,
+    timerFaults,
+    threads,
     collect() {
       for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
     },

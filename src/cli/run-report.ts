@@ -9,6 +9,7 @@ import type { RecordLog, RunMachine } from './lanes.ts';
 import { decodeReadable, readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
 import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
+import { timersJson, timersText } from './timer-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
 import { hex, toJson } from './values.ts';
 
@@ -38,6 +39,7 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     verdictTable(report, width, style),
     redirectLines(report, style),
     faultLines(report, style),
+    timersText(report.machine, style),
     report.hot ? hotLines(report.hot, width, style) : '',
     writtenLine(report, style),
     traceLines(report, style),
@@ -323,6 +325,7 @@ export function reportJson(report: RunReport, pretty: boolean): string {
       .map(({ name, code, count }) => ({ verdict: name, code, packets: count })),
     redirects: redirectRows(machine).map(([target, packets]) => ({ target, packets })),
     faults: [...runner.totals.faults.values()].map(faultJson),
+    timers: machine.machine.usesTimers() ? timersJson(machine) : undefined,
     written,
     trace: machine.trace.first,
     hottest: report.hot?.map(hottestJson),

@@ -4,6 +4,7 @@ import type { OwnKfunc } from '../abi/index.ts';
 import { MapOf } from '../client/index.ts';
 import type { EngineName, Ingress, PacketRunner } from '../machine/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import { EndlessMoment } from '../runtime/index.ts';
 import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pcap/index.ts';
 import { CaptureFile, formatFor, OutputFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
@@ -19,6 +20,7 @@ import { mapHashOf, seedOf } from './map-hash.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
 import { closest } from './suggest.ts';
+import { timeOption } from './timer-report.ts';
 
 /** Fates of packets that go into the output file. */
 const SURVIVES = new Set(['pass', 'tx', 'redirect']);
@@ -32,6 +34,8 @@ interface RunOptions {
   readonly cpus: number;
   readonly engine: EngineName;
   readonly entries: number;
+  /** Nanoseconds that time goes on after the last packet. */
+  readonly time: number;
 }
 
 function optionsOf(call: CommandCall): RunOptions {
@@ -47,6 +51,7 @@ function optionsOf(call: CommandCall): RunOptions {
     cpus: call.count('cpus', 1, 1, 64),
     engine: (call.text('engine') ?? 'wasm') as EngineName,
     entries: call.count('entries', 8, 0, 1e6),
+    time: timeOption(call),
   };
 }
 
@@ -87,12 +92,13 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
     for (const text of object.notes) note(io, text);
     if (!machine.program.verified) sayNotVerified(spec, io);
-    if (options.cpus > 1) sayNoOrder(io);
+    if (machine.threads > 1) sayNoOrder(io);
+    else if (options.cpus > 1) sayOneThread(io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),
     );
     const state: RunState = { call, io, options, object, machine, ingress };
-    const report = await runCaptures(state);
+    const report = await runCaptures(state).catch(asFinding);
     const style = styleFor(io.color);
     if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
     else io.out(reportText(report, io.columns, style));
@@ -100,6 +106,11 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   } finally {
     await machine.close();
   }
+}
+
+/** Timers that start themselves with no delay are the program's mistake. */
+function asFinding(error: unknown): never {
+  throw error instanceof EndlessMoment ? new CliError(EXIT.finding, error.message) : error;
 }
 
 function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
@@ -111,6 +122,13 @@ function sayNoOrder(io: CliIo): void {
     'several CPUs: flows run side by side in no fixed order, so what they share can differ from ' +
     'run to run; the clock moves in steps of 10 ms, or of 256 packets where these take longer';
   note(io, text);
+}
+
+function sayOneThread(io: CliIo): void {
+  note(
+    io,
+    'the program uses timers: one thread runs all packets, as CPU 0, so that they are in order',
+  );
 }
 
 function note(io: CliIo, text: string): void {
@@ -208,6 +226,10 @@ async function runCaptures(state: RunState): Promise<RunReport> {
     await output?.close();
   }
   const milliseconds = performance.now() - start;
+  if (options.time > 0) {
+    machine.machine.advance(options.time);
+    machine.collect();
+  }
   sayProblem(first, io);
   if (io.interrupt?.aborted) note(io, 'interrupted: this is what ran until then');
   const written = options.out === undefined ? undefined : copier.counts(options.out);
@@ -424,5 +446,6 @@ function sayProblem({ path, problem, reader }: CaptureFile, io: CliIo): void {
 
 function exitCode(report: RunReport): number {
   if (report.capture.problem) return EXIT.input;
-  return report.machine.runner.totals.faults.size > 0 ? EXIT.finding : EXIT.ok;
+  const { runner, timerFaults } = report.machine;
+  return runner.totals.faults.size + timerFaults.count > 0 ? EXIT.finding : EXIT.ok;
 }

@@ -216,6 +216,7 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    this.#sweep();
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
     const id = this.#nextProgram++;

@@ -268,3 +268,34 @@ int queue(struct __sk_buff *skb) {
   bpf_wq_set_callback_impl(&value->work, at_once, 0, 0);
   return bpf_wq_start(&value->work, 0);
 }
+
+/* No verifier lets this one in. */
+static int wild(void *map, __u32 *key, struct element *value) {
+  __u64 *beyond = (__u64 *)value + value->number;
+  *beyond = 1;
+  return 0;
+}
+
+SEC("tc")
+int broken(struct __sk_buff *skb) {
+  struct element fresh = { .number = 1000 };
+  __u32 key = 3;
+  struct element *value = bpf_map_lookup_elem(&slots, &key);
+  if (!value) return 1;
+  bpf_map_update_elem(&slots, &key, &fresh, 0);
+  bpf_timer_init(&value->timer, &slots, 1);
+  bpf_timer_set_callback(&value->timer, wild);
+  return bpf_timer_start(&value->timer, 1000000, 0);
+}
+
+struct question {
+  __u32 number;
+  __u32 answer;
+};
+
+/* Answers in its context. */
+SEC("syscall")
+int call(struct question *question) {
+  question->answer = question->number * 2;
+  return bpf_ktime_get_ns() == 0 ? -1 : 7;
+}
