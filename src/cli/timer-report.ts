@@ -34,19 +34,29 @@ export function timeOption(call: CommandCall): number {
   throw usageError(`--for takes a time up to 100 days, such as 10s, 1.5ms or 2h, not '${text}'`);
 }
 
-export function timersText({ machine, timerFaults }: RunMachine, style: Style): string {
-  const { armedTimers, clock } = machine;
-  const faults = timerFaults.first
-    .slice(0, SHOWN)
-    .map((fault) => `  ${style.bad(fault.message)}\n`);
-  const more = timerFaults.count - faults.length;
-  const others = more > 0 ? `  ${style.dim(`… ${grouped(more)} more`)}\n` : '';
-  const heading = style.bad(style.bold('faults of timers'));
-  const faulted = faults.length > 0 ? `${heading}\n${faults.join('')}${others}` : '';
+export function timersText(run: RunMachine, style: Style): string {
+  const { armedTimers, clock } = run.machine;
+  const faulted = faultLines(run.timerFaults, style);
   if (armedTimers === 0) return faulted;
   const now = duration(Number(clock) / 1e6);
   const hint = style.dim('(--for TIME lets time go on)');
   return `${faulted}${style.bold('timers')} ${grouped(armedTimers)} still armed at ${now} ${hint}\n`;
+}
+
+/** Each place once, with how often and when first. */
+function faultLines({ count, first }: TimerFaultLog, style: Style): string {
+  if (count === 0) return '';
+  const places = new Map<string, TimerFault[]>();
+  for (const one of first) {
+    const key = `${one.map}:${one.fault.program}:${one.fault.insn}`;
+    places.set(key, [...(places.get(key) ?? []), one]);
+  }
+  const lines = [...places.values()].slice(0, SHOWN).map(([one, ...more]) => {
+    const often = more.length > 0 ? style.dim(` (and ${grouped(more.length)} times more)`) : '';
+    return `  ${style.bad(one!.message)}${often}\n`;
+  });
+  const heading = style.bad(style.bold('faults of timers'));
+  return `${heading} ${style.dim(`(${grouped(count)})`)}\n${lines.join('')}`;
 }
 
 export function timersJson({ machine, timerFaults }: RunMachine): object {

@@ -24,7 +24,11 @@ const HOUR = 3600e9;
 
 /** Both engines, verified and run with checks. */
 const KINDS = (['wasm', 'interpreter'] as const).flatMap((engine) =>
-  [true, false].map((verify) => ({ engine, verify, name: `${engine}${verify ? '' : ', checked'}` })),
+  [true, false].map((verify) => ({
+    engine,
+    verify,
+    name: `${engine}${verify ? '' : ', checked'}`,
+  })),
 );
 
 describe.each(KINDS)('timers on $name', ({ engine, verify }) => {
@@ -210,7 +214,9 @@ describe.each(['wasm', 'interpreter'] as const)('timers on %s', (engine) => {
     expect(returnValue).toBe(7);
     expect(after).toEqual(Uint8Array.of(21, 0, 0, 0, 42, 0, 0, 0));
     expect(() => programs['call']!.run({ data })).toThrow('see no packet');
-    expect(() => programs['call']!.run({ context: new Uint8Array(65536) })).toThrow('at most 65535');
+    expect(() => programs['call']!.run({ context: new Uint8Array(65536) })).toThrow(
+      'at most 65535',
+    );
     expect(() => programs['call']!.attach({})).toThrow('only run');
   });
 });
