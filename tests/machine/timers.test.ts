@@ -122,6 +122,7 @@ describe.each(KINDS)('timers on $name', ({ engine, verify }) => {
     const times = packets.map((_, i) => (i === 0 ? 0 : (now += random(3) * random(4000))));
     const alone = await oneByOne(packets, times);
     expect(new Set(alone).size).toBeGreaterThan(50);
+    expect(alone).toEqual(modelOf(packets, times));
     expect(await inBatches(packets, times)).toEqual(alone);
   });
 
@@ -220,6 +221,26 @@ describe.each(['wasm', 'interpreter'] as const)('timers on %s', (engine) => {
     expect(() => programs['call']!.attach({})).toThrow('only run');
   });
 });
+
+/** What `arm` returns, said again: timers fire in the order they are due, then were started. */
+function modelOf(packets: readonly Uint8Array[], times: readonly number[]): number[] {
+  const elements = new Map<number, { due: number; start: number; armed: boolean }>();
+  let order = 0n;
+  return packets.map((one, i) => {
+    const view = new DataView(one.buffer);
+    const key = view.getUint32(0, true);
+    const delay = view.getUint32(4, true);
+    const due = [...elements].filter(([, timer]) => timer.armed && timer.due <= times[i]!);
+    due.sort(([, a], [, b]) => a.due - b.due || a.start - b.start);
+    for (const [number, timer] of due) {
+      order = BigInt.asUintN(64, order * 10n + BigInt(number));
+      timer.armed = false;
+    }
+    if (delay === 0) return elements.delete(key) ? 0 : -2;
+    elements.set(key, { due: times[i]! + delay, start: i, armed: true });
+    return Number(BigInt.asIntN(32, order));
+  });
+}
 
 /** A stream of numbers below a bound (xorshift32). */
 function randomFrom(seed: number): (below: number) => number {
