@@ -58,7 +58,7 @@ export {
   type UserRing,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export type { EngineName, MachineOptions } from './machine/index.ts';
+export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
 export type { MapHash } from './runtime/index.ts';
 export {
   type CoreCandidate,

@@ -1,4 +1,4 @@
-/** What `beeyard run` has to do with time: `--for`, timers that are left, callbacks that faulted. */
+/** What `beeyard run` has to do with time: `--for`, timers left over, callbacks that faulted. */
 import type { TimerFault } from '../machine/index.ts';
 import { usageError } from './exit.ts';
 import type { CommandCall } from './command.ts';
@@ -40,7 +40,8 @@ export function timersText(run: RunMachine, style: Style): string {
   if (armedTimers === 0) return faulted;
   const now = duration(Number(clock) / 1e6);
   const hint = style.dim('(--for TIME lets time go on)');
-  return `${faulted}${style.bold('timers')} ${grouped(armedTimers)} still armed at ${now} ${hint}\n`;
+  const left = `${style.bold('timers')} ${grouped(armedTimers)} still armed at ${now} ${hint}\n`;
+  return faulted + left;
 }
 
 /** Each place once, with how often and when first. */

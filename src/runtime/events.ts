@@ -29,8 +29,8 @@ interface Entry extends PendingEvent {
 /**
  * What is going to happen in a machine, in the order of its clock. Nothing happens by itself: time
  * passes only in `advance`, and never while a program runs. Events of the same time come in the
- * order they were made, timers of programs (`follow`) before the others, so that the same inputs give
- * the same trace. Times are exact up to 2^53
+ * order they were made, timers of programs (`follow`) before the others, so that the same inputs
+ * give the same trace. Times are exact up to 2^53
  * nanoseconds, 104 days.
  *
  * @example
@@ -172,7 +172,7 @@ export class EventQueue {
   }
 }
 
-/** Thrown by `advance`: events without end at one time, a timer that starts itself with no delay. */
+/** Thrown by `advance`: events without end at one time, as a timer that starts itself at once. */
 export class EndlessMoment extends Error {
   override readonly name = 'EndlessMoment';
 

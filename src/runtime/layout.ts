@@ -503,9 +503,10 @@ export const FIELD_IS_TIMER = 4;
 export const FIELD_IS_WORK = 5;
 
 /**
- * A timer or work: u32 address of the field it belongs to, FIELD_IS_TIMER or FIELD_IS_WORK, its map,
- * the value it is in, slot of its callback (or 0), CLOCK_*, place in the heap plus 1 (0: not armed);
- * i64 clock at which it is due; u32 number of its start, the timers before and behind it, magic.
+ * A timer or work: u32 address of the field it belongs to, FIELD_IS_TIMER or FIELD_IS_WORK, its
+ * map, the value it is in, slot of its callback (or 0), CLOCK_*, place in the heap plus 1 (0: not
+ * armed); i64 clock at which it is due; u32 number of its start, the timers before and behind it,
+ * magic.
  */
 export const TIMER_FIELD = 0;
 export const TIMER_KIND = 4;

@@ -101,7 +101,7 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   builder.exportFunction('batch', index);
 }
 
-/** Leaves the batch before packet `i` if a timer is due first. `scaled`: where its time would be. */
+/** Leaves the batch before packet `i` if a timer is due first. `scaled`: where its time is. */
 function emitStop(
   module: ModuleContext,
   w: CodeWriter,

@@ -50,8 +50,10 @@ const FIRST_ROOM: u32 = 64;
 const GONE: u32 = 1;
 const LOCK: u32 = GLOBALS + G_TIMER_LOCK;
 
-/** What the field at an address stands for, or 0: nothing yet. Programs may not write fields, but
- * those nobody has verified can. */
+/**
+ * What the field at an address stands for, or 0: nothing yet. Programs may not write fields, but
+ * those nobody has verified can.
+ */
 export function timerAt(field: u32): u32 {
   const timer = load<u32>(field);
   if (timer < <u32>HEAP_START || (timer & 15) != 0) return 0;

@@ -22,7 +22,7 @@ const BPF_F_TIMER_CPU_PIN: u64 = 2;
 
 export function bpf_timer_init(timer: u64, map: u64, flags: u64): u64 {
   if (flags != CLOCK_MONOTONIC && flags != CLOCK_REALTIME && flags != CLOCK_BOOTTIME) return EINVAL;
-  const error = asyncInit(<u32>timer, <u32>map, FIELD_IS_TIMER);
+  const error = asyncInit(timer, <u32>map, FIELD_IS_TIMER);
   if (error == 0) store<u32>(timerAt(<u32>timer), <u32>flags, TIMER_CLOCK);
   return error;
 }
@@ -40,8 +40,7 @@ export function bpf_timer_start(timer: u64, nsecs: u64, flags: u64): u64 {
   return timerArm(found, due) ? 0 : ENOMEM;
 }
 
-/** How far the timer's clock is ahead. CLOCK_REALTIME is CLOCK_TAI until something sets leap
- * seconds. */
+/** How far its clock is ahead. CLOCK_REALTIME is CLOCK_TAI until something sets leap seconds. */
 function clockOffset(timer: u32): i64 {
   const clock = load<u32>(timer, TIMER_CLOCK);
   if (clock == <u32>CLOCK_REALTIME) return load<i64>(GLOBALS, G_TAI_OFFSET);

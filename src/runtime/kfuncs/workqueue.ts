@@ -5,7 +5,7 @@ import { EINVAL, ENOMEM } from '../core/errno';
 import { timerArm, timerAt } from '../core/timers';
 
 export function bpf_wq_init(wq: u64, map: u64, flags: u64): u64 {
-  return <u32>flags != 0 ? EINVAL : asyncInit(<u32>wq, <u32>map, FIELD_IS_WORK);
+  return <u32>flags != 0 ? EINVAL : asyncInit(wq, <u32>map, FIELD_IS_WORK);
 }
 
 export function bpf_wq_set_callback_impl(wq: u64, callback: u64, flags: u64, aux: u64): u64 {
