@@ -150,7 +150,7 @@ int work(struct __sk_buff *skb) {
   return 0;
 }
 
-/* ---- Callbacks --------------------------------------------------------------------------- */
+/* ---- Callbacks: programs that no test runs on a kernel whose time passes by itself --------- */
 
 __u64 fired, last_time, last_key, order;
 
@@ -183,8 +183,8 @@ static int bold(void *map, __u32 *key, struct element *value) {
   return 0;
 }
 
-SEC("tc")
-int callback(struct __sk_buff *skb) {
+SEC("syscall")
+int callback(void *context) {
   struct element fresh = {};
   __u32 key = 3, other = 1;
   struct element *slot = bpf_map_lookup_elem(&slots, &other);
@@ -201,13 +201,13 @@ int callback(struct __sk_buff *skb) {
   return bpf_timer_start(&value->timer, 1000, 0);
 }
 
-/* One timer per packet, due after as many nanoseconds as the packet's bytes 4 to 7 say. */
+/* One timer per packet made for it, due after as many nanoseconds as its bytes 4 to 7 say. */
 SEC("tc")
 int arm(struct __sk_buff *skb) {
   void *end = (void *)(long)skb->data_end;
   __u32 *words = (void *)(long)skb->data;
   struct element fresh = {};
-  if ((void *)(words + 3) > end) return 1;
+  if ((void *)(words + 3) > end || words[2] != 0x656d6974) return 1;
   __u32 key = words[0], delay = words[1];
   fresh.number = words[0];
   fired = order;
@@ -245,8 +245,8 @@ static int at_once(void *map, int *key, void *value) {
   return 0;
 }
 
-SEC("tc")
-int repeat(struct __sk_buff *skb) {
+SEC("syscall")
+int repeat(void *context) {
   struct element fresh = { .number = 5 };
   __u32 key = 3;
   struct element *value = bpf_map_lookup_elem(&slots, &key);
@@ -257,8 +257,8 @@ int repeat(struct __sk_buff *skb) {
   return bpf_timer_start(&value->timer, 1000000, 0);
 }
 
-SEC("tc")
-int queue(struct __sk_buff *skb) {
+SEC("syscall")
+int queue(void *context) {
   struct element fresh = { .number = 2 };
   __u32 key = 2;
   struct element *value = bpf_map_lookup_elem(&slots, &key);
