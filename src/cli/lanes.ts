@@ -122,9 +122,22 @@ export async function bootLanes(
   const onTimerFault = (fault: TimerFault) => {
     if (timerFaults.count++ < KEEP) timerFaults.first.push(fault);
   };
+  let collect = () => {};
+  const onTimer = () => collect();
   const engine = await cachingEngine(options.engine, options.env);
   const { seed, mapHash, kfuncs } = options;
-  const given = { cpus, profile, onTrace, onTimerFault, verify, seed, mapHash, kfuncs, ...fuel };
+  const given = {
+    cpus,
+    profile,
+    onTrace,
+    onTimer,
+    onTimerFault,
+    verify,
+    seed,
+    mapHash,
+    kfuncs,
+    ...fuel,
+  };
   const settings = { engine, shared: cpus > 1, ...given };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
@@ -149,6 +162,9 @@ export async function bootLanes(
   const records = new Map<string, RecordLog>(
     buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
   );
+  collect = () => {
+    for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
+  };
   return {
     machine,
     network,
@@ -162,9 +178,7 @@ export async function bootLanes(
     clones,
     timerFaults,
     threads,
-    collect() {
-      for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
-    },
+    collect,
     counts: () => totalCounts([...machine.programs], workers),
     async close() {
       for (const cpu of workers) await cpu.stop();

@@ -6,11 +6,11 @@ import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
 import { Network } from './net/network.ts';
 import { SystemCalls } from './syscall.ts';
-import type { TimerFault } from './timers.ts';
+import type { TimerListener } from './timers.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
-export interface MachineOptions<Device extends string = string> {
+export interface MachineOptions<Device extends string = string> extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -32,11 +32,6 @@ export interface MachineOptions<Device extends string = string> {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
-  /**
-   * Receives what ended a callback of a timer or work. Without it, `advance` throws it, and time
-   * goes on with the next call.
-   */
-  readonly onTimerFault?: (fault: TimerFault) => void;
   /**
    * Default true: programs must pass Linux 6.12's verifier to be loaded. With false they load
    * unseen, and every access is checked while they run.

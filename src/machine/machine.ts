@@ -33,12 +33,12 @@ import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
-import { type TimerFault, Timers } from './timers.ts';
+import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
 
-export interface MachineSettings {
+export interface MachineSettings extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -53,11 +53,6 @@ export interface MachineSettings {
   readonly fuel?: number;
   /** Receives what programs print with bpf_printk, line by line. */
   readonly onTrace?: (line: string) => void;
-  /**
-   * Receives what ended a timer's or work's callback. Without it `advance` throws it, and time goes
-   * on with the next call.
-   */
-  readonly onTimerFault?: (fault: TimerFault) => void;
   /** The kernel whose rules programs must keep; without one, programs run with checks instead. */
   readonly rules?: KernelProfile | undefined;
   readonly engine: Engine;
@@ -92,7 +87,7 @@ export class Machine implements Kernel, ProgramHost {
     });
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
-    this.#timers = new Timers(this.runtime, settings.onTimerFault);
+    this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }

@@ -49,15 +49,25 @@ export class TimerFault extends Error {
   }
 }
 
+/** Who hears of timers and work. */
+export interface TimerListener {
+  /** A callback has run: what it wrote into buffers may be taken out. */
+  readonly onTimer?: () => void;
+  /**
+   * What ended a callback. Without it `advance` throws it, and time goes on with the next call.
+   */
+  readonly onTimerFault?: (fault: TimerFault) => void;
+}
+
 /** The timers and the work in linear memory (runtime/core/timers.ts), as events of the machine. */
 export class Timers implements EventSource {
   readonly #runtime: Runtime;
-  readonly #onFault: ((fault: TimerFault) => void) | undefined;
+  readonly #listener: TimerListener;
   readonly #fire: (fuel: number) => void;
 
-  constructor(runtime: Runtime, onFault: ((fault: TimerFault) => void) | undefined) {
+  constructor(runtime: Runtime, listener: TimerListener) {
     this.#runtime = runtime;
-    this.#onFault = onFault;
+    this.#listener = listener;
     this.#fire = runtime.exports['timer_fire'] as (fuel: number) => void;
   }
 
@@ -81,11 +91,13 @@ export class Timers implements EventSource {
       this.#fire(NO_CALLBACK);
       return;
     }
+    const { onTimer, onTimerFault } = this.#listener;
     const fault = this.#call(owner);
+    onTimer?.();
     if (!fault) return;
     const told = new TimerFault(isWork ? 'work' : 'timer', map, this.#runtime.clock, fault);
-    if (!this.#onFault) throw told;
-    this.#onFault(told);
+    if (!onTimerFault) throw told;
+    onTimerFault(told);
   }
 
   /** Runs the first one's callback; what ended it, if a fault did. */

@@ -191,9 +191,11 @@ describe.each(['wasm', 'interpreter'] as const)('timers on %s', (engine) => {
 
   it('hands faults of callbacks to a listener', async () => {
     const faults: TimerFault[] = [];
+    let callbacks = 0;
     using host = await createMachine({
       engine,
       verify: false,
+      onTimer: () => callbacks++,
       onTimerFault: (fault) => faults.push(fault),
     });
     const { programs } = await host.load(object, { programs: ['broken'] });
@@ -205,6 +207,7 @@ describe.each(['wasm', 'interpreter'] as const)('timers on %s', (engine) => {
       ['timer', 'slots', 1_000_000n],
       ['timer', 'slots', 3_000_000n],
     ]);
+    expect(callbacks).toBe(2);
     expect(faults[0]!.fault.source?.text).toContain('*beyond = 1');
   });
 
