@@ -8,6 +8,7 @@ import {
   LinearStorage,
   LocalLane,
   type Machine,
+  type MachineOptions,
   type MachineProgram,
   type Network,
   PacketRing,
@@ -15,7 +16,6 @@ import {
   type RingOptions,
   RunTotals,
   SharedBatch,
-  type TimerFault,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import type { MapHash } from '../runtime/index.ts';
@@ -112,35 +112,16 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { cpus, profile, globals, verify } = options;
-  const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
+  const { cpus, globals } = options;
   const trace: TraceLog = { count: 0, first: [] };
-  const onTrace = (line: string) => {
-    if (trace.count++ < KEEP) trace.first.push(line);
-  };
+  const onTrace = logTo(trace);
   const timerFaults: TimerFaultLog = { count: 0, first: [] };
-  const onTimerFault = (fault: TimerFault) => {
-    if (timerFaults.count++ < KEEP) timerFaults.first.push(fault);
-  };
   let collect = () => {};
-  const onTimer = () => collect();
-  const engine = await cachingEngine(options.engine, options.env);
-  const { seed, mapHash, kfuncs } = options;
-  const given = {
-    cpus,
-    profile,
+  const { machine, network } = await boot(options, {
     onTrace,
-    onTimer,
-    onTimerFault,
-    verify,
-    seed,
-    mapHash,
-    kfuncs,
-    ...fuel,
-  };
-  const settings = { engine, shared: cpus > 1, ...given };
-  const { machine, network } = await bootMachine(settings);
-  machine.runtime.host.foreignDevices = true;
+    onTimer: () => collect(),
+    onTimerFault: logTo(timerFaults),
+  });
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
@@ -185,6 +166,33 @@ export async function bootLanes(
       for (const one of loaded.programs.values()) one.close();
     },
   };
+}
+
+/** Counts what comes, and keeps the first. */
+function logTo<T>(log: { count: number; readonly first: T[] }): (one: T) => void {
+  return (one) => {
+    if (log.count++ < KEEP) log.first.push(one);
+  };
+}
+
+type Listeners = Pick<MachineOptions, 'onTrace' | 'onTimer' | 'onTimerFault'>;
+
+async function boot(options: LaneOptions, listeners: Listeners) {
+  const { cpus, profile, verify, seed, mapHash, kfuncs, fuel } = options;
+  const booted = await bootMachine({
+    engine: await cachingEngine(options.engine, options.env),
+    shared: cpus > 1,
+    cpus,
+    profile,
+    verify,
+    seed,
+    mapHash,
+    kfuncs,
+    ...(fuel === undefined ? {} : { fuel }),
+    ...listeners,
+  });
+  booted.machine.runtime.host.foreignDevices = true;
+  return booted;
 }
 
 function ringShape(
