@@ -42,6 +42,7 @@ export {
   type Ipv4,
   type Ipv4Prefix,
   type LoadedObject,
+  type InsnArrayOption,
   type LoadOptions,
   MapOf,
   type MapRecord,

@@ -1,6 +1,7 @@
 export { formatAddress, parseAddress, parsePrefix } from '../packet/address.ts';
 export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
 export { type Globals, Host, type LoadedObject, type ObjectSource } from './host.ts';
+export type { InsnArrayOption } from './insn-arrays.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
 export { decodeOwner } from './owned.ts';

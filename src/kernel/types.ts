@@ -20,11 +20,15 @@ export interface Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
-  /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
+  /**
+   * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
+   * instruction arrays (an extension) to fill in for this program.
+   */
   loadProgram(
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns?: readonly KernelMap[],
   ): KernelProgram;
   /**
    * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.

@@ -29,7 +29,7 @@ export class MachineMap implements KernelMap {
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
-  readonly #runtime: Runtime;
+  protected readonly runtime: Runtime;
   readonly #records: RecordReader;
   readonly #pins: Pins;
 
@@ -41,7 +41,7 @@ export class MachineMap implements KernelMap {
     records: RecordReader,
     pins: Pins,
   ) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
     this.unbounded = facts.unbounded === true;
@@ -102,11 +102,11 @@ export class MachineMap implements KernelMap {
 
   reserve(size: number): UserRecord | number {
     if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
-    return userRingReserve(this.#runtime, this.runtimeMap, size);
+    return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
   storage(owner: KernelOwner): Uint8Array | undefined {
-    return storageBytes(this.#runtime, this.runtimeMap, owner as RuntimeOwner);
+    return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
   }
 
   freeze(): number {

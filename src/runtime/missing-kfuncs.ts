@@ -67,7 +67,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_xdp_metadata_rx_timestamp',
     'bpf_xdp_metadata_rx_vlan_tag',
   ],
-  'programs run to their end: nothing unwinds their stack': ['bpf_throw'],
   'nothing here can be brought down': ['crash_kexec'],
 };
 

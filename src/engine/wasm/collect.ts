@@ -130,6 +130,7 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
     armsTimers: contract !== undefined && takesTimer(contract),
+    throws: contract?.throws === true,
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || keepsPointers(contract),
