@@ -16,20 +16,22 @@ import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
-import { type PacketHook } from './hook.ts';
+import type { PacketHook } from './hook.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
+import { testRunHooks } from './socket-buffer.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
 import { addDevice, configure, removeDevice } from './topology.ts';
 import { xdpHook, xdpTestRun } from './xdp.ts';
 
-const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
+const HOOKS: readonly PacketHook[] = [xdpHook, tcHook, ...testRunHooks];
 /** How BPF_PROG_TEST_RUN presents packets to the programs of a hook. */
-const TEST_RUN = new Map([
+const TEST_RUN = new Map<PacketHook, PacketHook>([
   [xdpHook, xdpTestRun],
   [tcHook, tcTestRun],
+  ...testRunHooks.map((hook) => [hook, hook] as const),
 ]);
 const BIG_ENOUGH = 256 * 1024;
 /** Programs of map entries: Linux has no test run for them. */
@@ -163,12 +165,17 @@ export class Network implements Subsystem, KernelNetwork {
   }
 
   attach(program: MachineProgram, options: AttachOptions): () => void {
+    const hook = this.hookOf(program);
+    if (hook.testRunOnly) {
+      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
+    }
     if (options.device === undefined) {
       const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device);
-    if (this.hookOf(program).exclusive) return device.xdp.attach(program);
+    if (hook.exclusive) return device.xdp.attach(program);
     const { attachType } = program.spec;
     if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
     const direction = options.direction ?? directionOf(program);
