@@ -441,6 +441,23 @@ describe('taps and bad input', () => {
     expect(() => host.net.capture({ namespace: 'nowhere' })).toThrow(/ENOENT/);
   });
 
+  it('loses no packet to a listener that throws', async () => {
+    const { host } = await boot();
+    using _host = host;
+    const { a } = host.namespaces;
+    const root = host.namespaces[''];
+    root.addRoute({ to: '10.3.0.2/32', device: 'veth-a' });
+    const got: number[] = [];
+    a.listen({ protocol: 'udp' }, ({ destinationPort }) => {
+      got.push(destinationPort);
+      if (destinationPort === 1) throw new Error('no');
+    });
+    const options = { to: '10.3.0.2', from: '10.1.0.1' };
+    expect(() => root.send({ ...options, port: 1 })).toThrow('no');
+    root.send({ ...options, port: 2 });
+    expect(got).toEqual([1, 2]);
+  });
+
   it('survives frames of any bytes at every device', async () => {
     const { host } = await boot();
     using _host = host;

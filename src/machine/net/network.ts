@@ -195,13 +195,19 @@ export class Network implements Subsystem, KernelNetwork {
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device ?? 'lo');
-    const repeat = options.repeat ?? 1;
-    const once = () => this.#once(program, hook, data, device, options.context);
-    const start = performance.now();
-    for (let i = 1; i < repeat; i++) once();
-    const code = once();
-    const duration = ((performance.now() - start) * 1e6) / repeat;
     const { runner } = this.stack;
+    runner.clones = [];
+    runner.enter(device.net);
+    const repeat = options.repeat ?? 1;
+    let code = 0;
+    const start = performance.now();
+    try {
+      for (let i = 0; i < repeat; i++)
+        code = this.#once(program, hook, data, device, options.context);
+    } finally {
+      runner.enter(this.root);
+    }
+    const duration = ((performance.now() - start) * 1e6) / repeat;
     const ring = runner.ring(hook);
     const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
     const outcome = runner.outcome(ring, code, undefined);

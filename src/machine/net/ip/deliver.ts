@@ -42,7 +42,8 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   const { protocol } = header;
   const bad = badTransport(packet.data, header);
   if (bad) return ip.stack.drop(packet, bad);
-  const datagram = datagramOf(packet, header);
+  packet.owned = false;
+  const datagram = new Delivered(packet, header);
   const { answers, taken } = packet.device.net.receivers.deliver(datagram);
   const echoed = isIcmp(protocol) && ip.icmp.echo(packet, header);
   if (taken || echoed || isIcmp(protocol)) {
@@ -111,23 +112,40 @@ const WORDS: Readonly<Record<number, Datagram['protocol']>> = {
   [ICMPV6]: 'icmp',
 };
 
-function datagramOf(packet: Packet, header: IpHeader): Datagram {
-  const { protocol, payload, end } = header;
-  const { data } = packet;
-  const ports = protocol === UDP || protocol === TCP;
-  const body = protocol === UDP ? payload + UDP_HEADER : payload;
-  const last = protocol === UDP ? payload + u16(data, payload + 4) : end;
-  packet.owned = false;
-  return {
-    protocol: WORDS[protocol] ?? `${protocol}`,
-    from: addressText(header.source),
-    to: addressText(header.destination),
-    sourcePort: ports ? u16(data, payload) : 0,
-    destinationPort: ports ? u16(data, payload + 2) : 0,
-    payload: data.subarray(body, Math.max(body, last)),
-    packet: data,
-    mark: packet.mark,
-  };
+/** Made for every packet, so only what is asked for is made into words. */
+class Delivered implements Datagram {
+  readonly protocol: Datagram['protocol'];
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly packet: Uint8Array;
+  readonly mark: number;
+  readonly #header: IpHeader;
+
+  constructor({ data, mark }: Packet, header: IpHeader) {
+    const { protocol, payload } = header;
+    const ports = protocol === UDP || protocol === TCP;
+    this.protocol = WORDS[protocol] ?? `${protocol}`;
+    this.sourcePort = ports ? u16(data, payload) : 0;
+    this.destinationPort = ports ? u16(data, payload + 2) : 0;
+    this.packet = data;
+    this.mark = mark;
+    this.#header = header;
+  }
+
+  get from(): string {
+    return addressText(this.#header.source);
+  }
+
+  get to(): string {
+    return addressText(this.#header.destination);
+  }
+
+  get payload(): Uint8Array {
+    const { protocol, payload, end } = this.#header;
+    if (protocol !== UDP) return this.packet.subarray(payload, end);
+    const last = payload + u16(this.packet, payload + 4);
+    return this.packet.subarray(payload + UDP_HEADER, last);
+  }
 }
 
 /** A listener's answer goes back to the sender's port. */

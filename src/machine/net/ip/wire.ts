@@ -33,6 +33,13 @@ export interface IpHeader {
   readonly dontFragment: boolean;
 }
 
+/** An IPv4 address of its own: a view of the frame costs several times as much. */
+function fourBytes(data: Uint8Array, at: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) bytes[i] = data[at + i]!;
+  return bytes;
+}
+
 /** Reads the header of an IPv4 frame; a word of enum skb_drop_reason if it is none. */
 export function readIpv4(data: Uint8Array): IpHeader | string {
   const at = ETHERNET;
@@ -50,8 +57,8 @@ export function readIpv4(data: Uint8Array): IpHeader | string {
     end: at + total,
     protocol: data[at + 9]!,
     ttl: data[at + 8]!,
-    source: data.subarray(at + 12, at + 16),
-    destination: data.subarray(at + 16, at + 20),
+    source: fourBytes(data, at + 12),
+    destination: fourBytes(data, at + 16),
     fragment: (u16(data, at + 6) & 0x3fff) !== 0,
     dontFragment: (data[at + 6]! & 0x40) !== 0,
   };

@@ -17,6 +17,9 @@ const RECURSION_LIMIT = 8;
 /** A packet that came through the backlog so often runs in a circle no TTL ends. */
 const VISITS_MAX = 1024;
 
+/** What is done is thrown away now and then: chains may be long. */
+const TIDY_AFTER = 1024;
+
 type Step = (packet: Packet) => void;
 
 /**
@@ -82,16 +85,20 @@ export class Stack {
   }
 
   #drain(): void {
-    for (let at = 0; at < this.#waiting.length; at++) {
-      const { packet, step } = this.#waiting[at]!;
-      if (at === 1023) {
-        // What is done is thrown away now and then: chains may be long.
-        this.#waiting = this.#waiting.slice(at + 1);
-        at = -1;
+    let next = 0;
+    try {
+      while (next < this.#waiting.length) {
+        const { packet, step } = this.#waiting[next++]!;
+        if (next === TIDY_AFTER) {
+          this.#waiting = this.#waiting.slice(next);
+          next = 0;
+        }
+        step(packet);
       }
-      step(packet);
+    } finally {
+      // A listener that throws loses no packet: the others go on with the next one that comes.
+      this.#waiting = this.#waiting.slice(next);
     }
-    this.#waiting = [];
   }
 
   /** A packet comes to a device from outside. What its first programs say is the result. */
