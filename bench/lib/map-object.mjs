@@ -43,7 +43,7 @@ export class BeeyardMaps {
     const map = this.#maps.get('.data.tasks');
     if (!map) return;
     const { exports } = this.#runtime;
-    for (let at = 0; at < map.valueSize; at += 8) {
+    for (let at = 0; at < map.valueBytes(0).length; at += 8) {
       const task = exports.owner_object(exports.owner_new(TASK, 0, 0)) >>> 0;
       const bytes = map.valueBytes(0);
       new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, task, true);

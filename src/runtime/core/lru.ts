@@ -7,7 +7,7 @@
  * each CPU has lists of its own. Lists are circular and doubly linked; their heads are records with
  * links at the same offsets as a node's. Nodes never used yet are the tail of the free list.
  */
-import { M_COUNT, M_FLAGS, M_MAX_ENTRIES } from '../layout';
+import { M_COUNT, M_FIELDS, M_FLAGS, M_MAX_ENTRIES } from '../layout';
 import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, nodeFree, unlinkNode } from './hash';
 import { cpu_number } from './instance';
 import { lock, unlock } from './lock';
@@ -76,11 +76,13 @@ function initHead(head: u32): void {
   store<u32>(head, head, L_PREV);
 }
 
+/** @inline */
 function remove(node: u32): void {
   store<u32>(prev(node), next(node), L_NEXT);
   store<u32>(next(node), prev(node), L_PREV);
 }
 
+/** @inline */
 function addFirst(head: u32, node: u32): void {
   const first = next(head);
   store<u32>(node, first, L_NEXT);
@@ -139,7 +141,7 @@ function listOf(block: u32, kind: u32): u32 {
   return block + kind * HEAD - L_NEXT;
 }
 
-/** -1, 0 or 1 more in the count of a list (only active and inactive are counted). */
+/** -1, 0 or 1 more in the count of a list (only active and inactive are counted). @inline */
 function count(block: u32, kind: u32, by: u32): void {
   if (kind > INACTIVE) return;
   const at = block + B_ACTIVE_COUNT + kind * 4;
@@ -198,7 +200,7 @@ function splitNodes(map: u32, state: u32, each: u32): void {
 
 // ---- Moves ------------------------------------------------------------------------------------
 
-/** A node that leaves its place must not stay the place where rotation goes on. */
+/** A node that leaves its place must not stay the place where rotation goes on. @inline */
 function leave(block: u32, node: u32): void {
   if (load<u32>(block, B_ROTATION) == node) store<u32>(block, prev(node), B_ROTATION);
   remove(node);
@@ -244,7 +246,7 @@ function evict(map: u32, node: u32): bool {
   const found = unlinkNode(map, node, hash);
   unlock(word);
   if (!found) return false;
-  nodeFree(map, node);
+  if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, node);
   countChange(map, -1);
   return true;
 }
@@ -365,6 +367,7 @@ function refill(map: u32, state: u32, local: u32): void {
   unlock(block + B_LOCK);
 }
 
+/** @inline */
 function takeLocalFree(local: u32): u32 {
   const head = localFree(local);
   const node = next(head);
@@ -387,6 +390,7 @@ function takePending(map: u32, local: u32): u32 {
   return 0;
 }
 
+/** @inline */
 function addPending(local: u32, node: u32, hash: u32): void {
   store<u32>(node, hash, 4);
   store<u16>(node, cpu_number, L_CPU);
@@ -496,7 +500,7 @@ export function lruTake(map: u32, hash: u32): u32 {
 /** Gives a node back that is in no chain any more (or never was). */
 export function lruGive(map: u32, node: u32): void {
   const state = stateOf(map);
-  nodeFree(map, node);
+  if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, node);
   countChange(map, -1);
   if (load<u32>(state, S_PERCPU) != 0) giveOwn(state, node);
   else giveCommon(state, node);

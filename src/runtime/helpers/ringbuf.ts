@@ -28,6 +28,7 @@ function isRing(map: u64): bool {
 /**
  * Whether `sample` is a reservation that has not been given back. Programs nobody has verified may
  * pass any pointer; its region tells the map, its header must lead to the same one.
+ * @inline
  */
 function isReserved(sample: u64): bool {
   const region = regionRecord(<u32>(sample >> 32));

@@ -30,6 +30,8 @@ import {
   hashForEach,
   hashNextKey,
   hashOf,
+  hashOf16,
+  hashOf4,
   hashOf8,
   hashRelease,
   linkNode,
@@ -90,6 +92,14 @@ export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   return update(map, key, load<u32>(map, M_KEY_SIZE), hashOf(map, key), value, flags);
 }
 
+export function hash_update_4(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 4, hashOf4(map, key), value, flags);
+}
+
+export function hash_update_16(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 16, hashOf16(map, key), value, flags);
+}
+
 export function hash_update_8(map: u32, key: u32, value: u32, flags: u64): i64 {
   return update(map, key, 8, hashOf8(map, key), value, flags);
 }
@@ -136,6 +146,14 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
 
 export function hash_delete(map: u32, key: u32): i64 {
   return hashDelete(map, key, KEY);
+}
+
+export function hash_delete_4(map: u32, key: u32): i64 {
+  return hashDeleteSized(map, key, 4, hashOf4(map, key), KEY);
+}
+
+export function hash_delete_16(map: u32, key: u32): i64 {
+  return hashDeleteSized(map, key, 16, hashOf16(map, key), KEY);
 }
 
 export function hash_delete_8(map: u32, key: u32): i64 {

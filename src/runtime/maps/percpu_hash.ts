@@ -23,6 +23,9 @@ import {
   existsCheck,
   findLocked,
   findNode,
+  findNode16,
+  findNode4,
+  findNode8,
   hashCreate,
   hashDelete,
   hashForEach,
@@ -69,7 +72,23 @@ export function percpu_hash_free(map: u32): void {
 }
 
 export function percpu_hash_lookup(map: u32, key: u32): u64 {
-  const node = findNode(map, key, KEY);
+  return pointerTo(map, findNode(map, key, KEY));
+}
+
+export function percpu_hash_lookup_4(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode4(map, key, KEY));
+}
+
+export function percpu_hash_lookup_8(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode8(map, key, KEY));
+}
+
+export function percpu_hash_lookup_16(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode16(map, key, KEY));
+}
+
+/** @inline */
+function pointerTo(map: u32, node: u32): u64 {
   return node == 0 ? 0 : valuePointer(map, valueAt(map, node, HOME));
 }
 

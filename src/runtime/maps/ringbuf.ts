@@ -89,7 +89,7 @@ export function ringbuf_sys_delete(map: u32, key: u32): i32 {
 
 // ---- Producing --------------------------------------------------------------------------------
 
-/** Moves the pending position past finished records; returns it. */
+/** Moves the pending position past finished records; returns it. @inline */
 function advancePending(base: u32, mask: u64): u64 {
   const producer = load<u64>(base, B_PRODUCER);
   let pending = load<u64>(base, B_PENDING);
@@ -102,7 +102,7 @@ function advancePending(base: u32, mask: u64): u64 {
   return pending;
 }
 
-/** Address of a new record's bytes, BUSY, or 0 when there is no room. */
+/** Address of a new record's bytes, BUSY, or 0 when there is no room. @inline */
 function reserve(map: u32, size: u64): u32 {
   const base = load<u32>(map, RB_BASE);
   const ring = <u64>load<u32>(map, M_MAX_ENTRIES);
@@ -126,7 +126,7 @@ function reserve(map: u32, size: u64): u32 {
   return record + 8;
 }
 
-/** Pointer to a reservation, with a region of its own if one is free. */
+/** Pointer to a reservation, with a region of its own if one is free. @inline */
 function pointerTo(map: u32, sample: u32, size: u32): u64 {
   const base = load<u32>(map, RB_BASE);
   for (let i: u32 = 0; i < SLOTS; i++) {
@@ -147,7 +147,7 @@ function claim(record: u32, start: u32): bool {
   return true;
 }
 
-/** Ends the life of a reservation's own region. */
+/** Ends the life of a reservation's own region. @inline */
 function release(map: u32, sample: u64): void {
   const tag = <u32>(sample >> 32);
   const record = REGIONS + (tag - <u32>TAG_BASE) * REGION_SIZE;
@@ -156,13 +156,14 @@ function release(map: u32, sample: u64): void {
   storeLink(record + R_START, 0);
 }
 
-/** bpf_ringbuf_reserve: pointer to `size` bytes, or 0. */
+/** bpf_ringbuf_reserve: pointer to `size` bytes, or 0. @inline */
 export function ringbuf_reserve(map: u32, size: u64, flags: u64): u64 {
   if (flags != 0) return 0;
   const sample = reserve(map, size);
   return sample == 0 ? 0 : pointerTo(map, sample, <u32>size);
 }
 
+/** @inline */
 function commit(base: u32, sample: u32, flags: u64, mark: u32): void {
   const record = sample - 8;
   storeLink(record, (load<u32>(record) ^ BUSY) | mark);
@@ -181,13 +182,14 @@ function baseOf(sample: u32): u32 {
   return (record & ~(PAGE - 1)) - load<u32>(record, 4) * PAGE;
 }
 
+/** @inline */
 function finish(sample: u64, flags: u64, mark: u32): void {
   const base = baseOf(<u32>sample);
   release(load<u32>(base, B_MAP), sample);
   commit(base, <u32>sample, flags, mark);
 }
 
-/** bpf_ringbuf_submit: the reader may have it. `sample` is what reserve returned. */
+/** bpf_ringbuf_submit: the reader may have it. `sample` is what reserve returned. @inline */
 export function ringbuf_submit(sample: u64, flags: u64): void {
   finish(sample, flags, 0);
 }
