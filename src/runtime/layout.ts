@@ -270,6 +270,18 @@ export const OP_SYS_LOOKUP_AND_DELETE = 56;
 export const M_CPU_STRIDE = 124;
 /** Type's own fields from here to M_FIELDS (map-in-map: its template behind it). */
 export const M_PRIVATE = 128;
+/** Hash tables (core/hash.ts): address of the buckets, their number less one, first jhash state. */
+export const H_BUCKETS = 128;
+export const H_MASK = 132;
+export const H_INIT = 136;
+/** u32: offset of the value in a node. */
+export const H_VALUE = 140;
+/** Offsets in a node: the key; per CPU, the address of CPU 0's value; LRU, the reference bit. */
+export const HASH_KEY = 8;
+export const PERCPU_HASH_HOME = 8;
+export const PERCPU_HASH_KEY = 16;
+export const LRU_REFERENCED = 17;
+export const LRU_KEY = 24;
 /** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
 export const M_FIELDS = 212;
 /** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */

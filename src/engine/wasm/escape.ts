@@ -11,6 +11,7 @@ import { FRAME_SIZE } from '../../runtime/layout.ts';
 import type { Analysis } from './analysis.ts';
 import type { HelperFacts } from './facts.ts';
 import { NODE_CALL, NODE_STRAY, nodeCount } from './graph.ts';
+import { keyPieces } from './hash-lookup.ts';
 import { accessSize, CALL, following } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import type { Slot } from './slots.ts';
@@ -149,7 +150,8 @@ class Escapes {
     const facts = analysis.world.helper(id);
     if (facts === undefined) return;
     if (isInlinedLookup(analysis, s, i, base)) {
-      this.access(s, base + 2, 0, 4);
+      const { size, count } = keyPieces(this.keySize(s, base));
+      for (let k = 0; k < count; k++) this.access(s, base + 2, k * size, size);
       return;
     }
     for (let k = 0; k < helperArity(analysis.world, id); k++) {
@@ -157,6 +159,11 @@ class Escapes {
       if (facts.keepsPointers) this.escape(s, base + 1 + k);
       else this.pointed(s, base + 1 + k, 0, this.argumentSize(s, base, facts, k));
     }
+  }
+
+  private keySize(s: State, base: number): number {
+    const map = mapInVariable(this.analysis, s, base + 1)!;
+    return this.analysis.world.mapAt(map)!.keySize;
   }
 
   /** Bytes behind argument k; a whole function's frames if that is not known. */

@@ -15,6 +15,10 @@ import {
   GLOBALS,
   G_RANDOM,
   HASH_JHASH,
+  H_BUCKETS,
+  H_INIT,
+  H_MASK,
+  H_VALUE,
   M_COUNT,
   M_CPU_STRIDE,
   M_FIELDS,
@@ -38,13 +42,9 @@ import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
 
-// The table's fields in the map header.
-export const H_BUCKETS = M_PRIVATE;
-export const H_MASK = M_PRIVATE + 4;
-/** First jhash state: 0xdeadbeef + key size + seed. */
-export const H_INIT = M_PRIVATE + 8;
-/** Offset of the value in a node. */
-export const H_VALUE = M_PRIVATE + 12;
+// The table's fields in the map header, behind those that compiled code knows (layout.ts). The first
+// jhash state is 0xdeadbeef + key size + seed.
+export { H_BUCKETS, H_INIT, H_MASK, H_VALUE };
 export const H_NODES = M_PRIVATE + 16;
 export const H_STRIDE = M_PRIVATE + 20;
 /** Free nodes: those given back (linked through their hash field), then those never used. */

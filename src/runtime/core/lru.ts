@@ -7,7 +7,7 @@
  * each CPU has lists of its own. Lists are circular and doubly linked; their heads are records with
  * links at the same offsets as a node's. Nodes never used yet are the tail of the free list.
  */
-import { M_COUNT, M_FIELDS, M_FLAGS, M_MAX_ENTRIES } from '../layout';
+import { LRU_KEY, LRU_REFERENCED, M_COUNT, M_FIELDS, M_FLAGS, M_MAX_ENTRIES } from '../layout';
 import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, nodeFree, unlinkNode } from './hash';
 import { cpu_number } from './instance';
 import { lock, unlock } from './lock';
@@ -19,12 +19,11 @@ import { BPF_F_NO_COMMON_LRU } from './uapi';
 const L_NEXT: u32 = 8;
 const L_PREV: u32 = 12;
 const L_TYPE: u32 = 16;
-const L_REF: u32 = 17;
+const L_REF: u32 = LRU_REFERENCED;
 const L_CPU: u32 = 18;
 /** Offset of the address of CPU 0's value, for per-CPU maps. */
 export const LRU_HOME: u32 = 20;
-/** Offset of the key. */
-export const LRU_KEY: u32 = 24;
+export { LRU_KEY };
 
 // What list a node is on. Lists of kinds below PENDING are in a list block, at kind * HEAD.
 const ACTIVE: u32 = 0;

@@ -1,5 +1,6 @@
 /** BPF_MAP_TYPE_HASH (kernel/bpf/hashtab.c). */
 import {
+  HASH_KEY,
   M_KEY_SIZE,
   M_SPIN_LOCK,
   OP_DELETE,
@@ -47,7 +48,7 @@ import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';
 
-const KEY: u32 = 8;
+const KEY: u32 = HASH_KEY;
 
 export function hash_create(map: u32): i32 {
   setOp(map, OP_LOOKUP, hash_lookup.index);

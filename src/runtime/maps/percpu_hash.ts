@@ -14,6 +14,8 @@ import {
   OP_SYS_LOOKUP_AND_DELETE,
   OP_SYS_UPDATE,
   OP_UPDATE,
+  PERCPU_HASH_HOME,
+  PERCPU_HASH_KEY,
 } from '../layout';
 import { copyBytes } from '../core/copy';
 import { E2BIG, EINVAL, ENOENT } from '../core/errno';
@@ -46,8 +48,8 @@ import { percpuCopyIn, percpuCopyOut, percpuInit, percpuSet } from '../core/perc
 import { BPF_EXIST } from '../core/uapi';
 
 /** Node: next, hash, address of CPU 0's value, key. */
-const HOME: u32 = 8;
-const KEY: u32 = 16;
+const HOME: u32 = PERCPU_HASH_HOME;
+const KEY: u32 = PERCPU_HASH_KEY;
 
 export function percpu_hash_create(map: u32): i32 {
   const error = hashCreate(map, KEY, 0, 0);
