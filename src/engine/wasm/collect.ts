@@ -44,6 +44,7 @@ import {
   type HelperFacts,
   type MapFacts,
 } from './facts.ts';
+import { isShortKey } from './hash-lookup.ts';
 import { CALL, following } from './insn.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
@@ -54,8 +55,6 @@ const HASH_NODES: Readonly<Record<string, Pick<HashFacts, 'key' | 'home' | 'refe
   percpu_hash: { key: PERCPU_HASH_KEY, home: PERCPU_HASH_HOME },
   lru_hash: { key: LRU_KEY, referenced: LRU_REFERENCED },
 };
-/** Sizes of keys that jhash has a short way for. */
-const SHORT_KEYS: ReadonlySet<number> = new Set([4, 8, 16]);
 /** Map types whose look-up by a program gives no pointer to a value. */
 const OTHER_LOOKUPS: ReadonlySet<string> = new Set(['array_of_maps', 'hash_of_maps']);
 
@@ -111,7 +110,7 @@ function hashFacts(
   field: (offset: number) => number,
 ): HashFacts | undefined {
   const node = HASH_NODES[prefix];
-  const usual = field(M_HASH) === HASH_JHASH && SHORT_KEYS.has(field(M_KEY_SIZE));
+  const usual = field(M_HASH) === HASH_JHASH && isShortKey(field(M_KEY_SIZE));
   if (node === undefined || !usual || runtime.options.shared === true) return undefined;
   return {
     ...node,

@@ -10,7 +10,7 @@ import type { Analysis } from './analysis.ts';
 import { I32, I64 } from './encoder.ts';
 import type { World } from './facts.ts';
 import type { Graph } from './graph.ts';
-import { type HashLocals, hashLocals } from './hash-lookup.ts';
+import { HashLocals } from './hash-lookup.ts';
 import { FP } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
@@ -118,7 +118,7 @@ export class Emitter extends CodeWriter {
 
   /** Locals of look-ups in hashes, free between instructions. */
   hashLocals(): HashLocals {
-    return (this.lookup ??= hashLocals(this));
+    return (this.lookup ??= new HashLocals(this));
   }
 
   /** i32 local that counts the may_gotos of a frame. */

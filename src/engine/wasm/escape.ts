@@ -150,8 +150,9 @@ class Escapes {
     const facts = analysis.world.helper(id);
     if (facts === undefined) return;
     if (isInlinedLookup(analysis, s, i, base)) {
-      const { size, count } = keyPieces(this.keySize(s, base));
-      for (let k = 0; k < count; k++) this.access(s, base + 2, k * size, size);
+      for (const { offset, size } of keyPieces(this.keySize(s, base))) {
+        this.access(s, base + 2, offset, size);
+      }
       return;
     }
     for (let k = 0; k < helperArity(analysis.world, id); k++) {

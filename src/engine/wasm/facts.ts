@@ -3,7 +3,7 @@ import { isConditional } from './insn.ts';
 import type { Program } from './program.ts';
 import type { Thresholds } from './ranges.ts';
 
-/** A hash table whose keys of 4, 8 or 16 bytes compiled code finds itself. */
+/** A hash table whose keys compiled code finds itself. */
 export interface HashFacts {
   /** Address of the heads of the chains; how many, less one; first state of jhash. */
   readonly buckets: number;

@@ -9,28 +9,49 @@ import { slotOf } from './transfer.ts';
 /** Links followed before the loop begins: V8 asks for interrupts at every turn of a loop. */
 const STEPS = 2;
 
-/** How compiled code reads a key: one word of 4 bytes, or words of 8. */
-export function keyPieces(keySize: number): { readonly size: number; readonly count: number } {
-  return keySize === 4 ? { size: 4, count: 1 } : { size: 8, count: keySize / 8 };
+/** A part of a key that is read and compared at once. */
+export interface KeyPiece {
+  readonly offset: number;
+  readonly size: 4 | 8;
 }
 
-/** Locals of one look-up; functions with many of them share these. */
-export interface HashLocals {
-  readonly words: readonly number[];
-  readonly key: readonly number[];
+/** Sizes of keys that compiled code looks up itself: whole words, not too many. */
+export function isShortKey(size: number): boolean {
+  return size > 0 && size <= 64 && size % 4 === 0;
+}
+
+/** How compiled code reads a key: 8 bytes at a time, and a last word. */
+export function keyPieces(size: number): readonly KeyPiece[] {
+  const pieces: KeyPiece[] = [];
+  for (let offset = 0; offset < size; offset += 8) {
+    pieces.push({ offset, size: size - offset >= 8 ? 8 : 4 });
+  }
+  return pieces;
+}
+
+/** Locals of look-ups, which those of one function share. */
+export class HashLocals {
   readonly state: readonly [number, number, number];
   readonly node: number;
-}
+  private readonly e: Emitter;
+  private readonly words: number[] = [];
+  private readonly pieces: number[] = [];
 
-/** Makes the locals a look-up needs; words of the key are i32, pieces to compare i64. */
-export function hashLocals(e: Emitter): HashLocals {
-  const four = [0, 0, 0, 0];
-  return {
-    words: four.map(() => e.addLocal(I32)),
-    key: [e.addLocal(I64), e.addLocal(I64)],
-    state: [e.addLocal(I32), e.addLocal(I32), e.addLocal(I32)],
-    node: e.addLocal(I32),
-  };
+  constructor(e: Emitter) {
+    this.e = e;
+    this.state = [e.addLocal(I32), e.addLocal(I32), e.addLocal(I32)];
+    this.node = e.addLocal(I32);
+  }
+
+  /** i32: word `k` of the key. */
+  word(k: number): number {
+    return (this.words[k] ??= this.e.addLocal(I32));
+  }
+
+  /** i64: piece `k` of the key, if it is one of 8 bytes. */
+  piece(k: number): number {
+    return (this.pieces[k] ??= this.e.addLocal(I64));
+  }
 }
 
 /**
@@ -55,91 +76,87 @@ export function emitHashLookup(e: Emitter, base: number, map: MapFacts, hash: Ha
 // ---- The key --------------------------------------------------------------------------------
 
 /** Reads the key of variable `v` into words, and into the pieces it is compared by. */
-function emitKey(e: Emitter, v: number, keySize: number, { words, key }: HashLocals): void {
-  const { size, count } = keyPieces(keySize);
-  for (let k = 0; k < count; k++) {
-    const slot = slotOf(e.analysis, e.state, v, k * size, size);
-    if (size === 4) emitWord(e, v, slot, words[0]);
-    else if (slot === NONE) emitPieceInMemory(e, v, k, words, key[k]);
-    else emitPieceInSlot(e, slot, words, k, key[k]);
-  }
+function emitKey(e: Emitter, v: number, keySize: number, locals: HashLocals): void {
+  keyPieces(keySize).forEach(({ offset, size }, k) => {
+    const slot = slotOf(e.analysis, e.state, v, offset, size);
+    if (size === 4) emitWord(e, v, slot, k, locals);
+    else if (slot === NONE) emitPieceInMemory(e, v, k, locals);
+    else emitPieceInSlot(e, slot, k, locals);
+  });
 }
 
-function emitWord(e: Emitter, v: number, slot: number, word: number): void {
-  if (slot === NONE) e.access(W.I32_LOAD, e.pushAddress(v, 0));
+/** A last word of 4 bytes, or the only one. */
+function emitWord(e: Emitter, v: number, slot: number, k: number, locals: HashLocals): void {
+  if (slot === NONE) pushWord(e, v, 2 * k);
   else e.get32(slot);
-  e.with(W.LOCAL_SET, word);
+  e.with(W.LOCAL_SET, locals.word(2 * k));
 }
 
-function emitPieceInSlot(
-  e: Emitter,
-  slot: number,
-  words: readonly number[],
-  k: number,
-  piece: number,
-): void {
+/**
+ * A word of a key in memory, in halves: 32 bits of two fields just written would be read late (see
+ * keyWord in runtime/core/jhash.ts). Keys rarely begin with a field of 16 bits.
+ */
+function pushWord(e: Emitter, v: number, w: number): void {
+  if (w === 0) return e.access(W.I32_LOAD, e.pushAddress(v, 0));
+  e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w));
+  e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w + 2));
+  e.i32(16);
+  e.op(W.I32_SHL);
+  e.op(W.I32_OR);
+}
+
+function emitPieceInSlot(e: Emitter, slot: number, k: number, locals: HashLocals): void {
+  const piece = locals.piece(k);
   e.get(slot);
   e.with(W.LOCAL_TEE, piece);
   e.op(W.I32_WRAP_I64);
-  e.with(W.LOCAL_SET, words[2 * k]);
+  e.with(W.LOCAL_SET, locals.word(2 * k));
   e.with(W.LOCAL_GET, piece);
   e.i64(32);
   e.op(W.I64_SHR_U);
   e.op(W.I32_WRAP_I64);
-  e.with(W.LOCAL_SET, words[2 * k + 1]);
+  e.with(W.LOCAL_SET, locals.word(2 * k + 1));
 }
 
-/** In halves of words (see keyWord in runtime/core/jhash.ts): but for the first of all. */
-function emitPieceInMemory(
-  e: Emitter,
-  v: number,
-  k: number,
-  words: readonly number[],
-  piece: number,
-): void {
-  for (let w = 2 * k; w < 2 * k + 2; w++) {
-    if (w === 0) e.access(W.I32_LOAD, e.pushAddress(v, 0));
-    else {
-      e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w));
-      e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w + 2));
-      e.i32(16);
-      e.op(W.I32_SHL);
-      e.op(W.I32_OR);
-    }
-    e.with(W.LOCAL_SET, words[w]);
-  }
-  e.with(W.LOCAL_GET, words[2 * k]);
+function emitPieceInMemory(e: Emitter, v: number, k: number, locals: HashLocals): void {
+  const [low, high] = [locals.word(2 * k), locals.word(2 * k + 1)];
+  pushWord(e, v, 2 * k);
+  e.with(W.LOCAL_SET, low);
+  pushWord(e, v, 2 * k + 1);
+  e.with(W.LOCAL_SET, high);
+  e.with(W.LOCAL_GET, low);
   e.op(W.I64_EXTEND_I32_U);
-  e.with(W.LOCAL_GET, words[2 * k + 1]);
+  e.with(W.LOCAL_GET, high);
   e.op(W.I64_EXTEND_I32_U);
   e.i64(32);
   e.op(W.I64_SHL);
   e.op(W.I64_OR);
-  e.with(W.LOCAL_SET, piece);
+  e.with(W.LOCAL_SET, locals.piece(k));
 }
 
 // ---- jhash (runtime/core/jhash.ts) ------------------------------------------------------------
 
-/** Leaves the hash of `count` words (1, 2 or 4) in the third word of the state. */
-function emitHash(e: Emitter, count: number, init: number, { words, state }: HashLocals): void {
-  const first = Math.min(count, 3);
-  state.forEach((local, k) => {
+/** Leaves the hash of the first `count` words in the third word of the state. */
+function emitHash(e: Emitter, count: number, init: number, locals: HashLocals): void {
+  const { state } = locals;
+  for (const local of state) {
     e.i32(init);
-    if (k < first) addLocal(e, words[k]);
     e.with(W.LOCAL_SET, local);
-  });
-  if (count === 4) {
-    emitMix(e, state);
-    e.with(W.LOCAL_GET, words[3]);
-    addLocal(e, state[0]);
-    e.with(W.LOCAL_SET, state[0]);
   }
+  let word = 0;
+  for (; count - word > 3; word += 3) {
+    emitWords(e, locals, word, 3);
+    emitMix(e, state);
+  }
+  emitWords(e, locals, word, count - word);
   emitFinal(e, state);
 }
 
-function addLocal(e: Emitter, local: number): void {
-  e.with(W.LOCAL_GET, local);
-  e.op(W.I32_ADD);
+/** Adds up to three words to the state. */
+function emitWords(e: Emitter, locals: HashLocals, first: number, count: number): void {
+  for (let k = 0; k < count; k++) {
+    e.addTo(locals.state[k], () => e.with(W.LOCAL_GET, locals.word(first + k)));
+  }
 }
 
 /** x = (x - y) ^ rotl(y, bits); y += z */
@@ -160,9 +177,7 @@ function emitMix(e: Emitter, state: readonly number[]): void {
     emitRotated(e, state[y], bits);
     e.op(W.I32_XOR);
     e.with(W.LOCAL_SET, state[x]);
-    e.with(W.LOCAL_GET, state[3 - x - y]);
-    addLocal(e, state[y]);
-    e.with(W.LOCAL_SET, state[y]);
+    e.addTo(state[y], () => e.with(W.LOCAL_GET, state[3 - x - y]));
   }
 }
 
@@ -213,27 +228,27 @@ function emitStep(
   e: Emitter,
   keySize: number,
   offset: number,
-  { words, key, node }: HashLocals,
+  locals: HashLocals,
   out: number,
 ): void {
+  const { node } = locals;
   e.with(W.LOCAL_GET, node);
   e.op(W.I32_EQZ);
   e.with(W.BR_IF, e.depth - out);
-  e.with(W.LOCAL_GET, node);
-  e.access(keySize === 4 ? W.I32_LOAD : W.I64_LOAD, offset);
-  e.with(W.LOCAL_GET, keySize === 4 ? words[0] : key[0]);
-  e.op(keySize === 4 ? W.I32_EQ : W.I64_EQ);
-  if (keySize === 16) {
-    e.start(W.IF);
+  e.start(W.BLOCK);
+  const other = e.depth;
+  const pieces = keyPieces(keySize);
+  pieces.forEach((piece, k) => {
+    const isLast = k === pieces.length - 1;
+    const isWord = piece.size === 4;
     e.with(W.LOCAL_GET, node);
-    e.access(W.I64_LOAD, offset + 8);
-    e.with(W.LOCAL_GET, key[1]);
-    e.op(W.I64_EQ);
-    e.with(W.BR_IF, e.depth - out);
-    e.op(W.END);
-  } else {
-    e.with(W.BR_IF, e.depth - out);
-  }
+    e.access(isWord ? W.I32_LOAD : W.I64_LOAD, offset + piece.offset);
+    e.with(W.LOCAL_GET, isWord ? locals.word(2 * k) : locals.piece(k));
+    if (isLast) e.op(isWord ? W.I32_EQ : W.I64_EQ);
+    else e.op(W.I64_NE);
+    e.with(W.BR_IF, e.depth - (isLast ? out : other));
+  });
+  e.op(W.END);
   e.with(W.LOCAL_GET, node);
   e.access(W.I32_LOAD, 0, 2);
   e.with(W.LOCAL_SET, node);

@@ -517,7 +517,7 @@ export function takeExtras(map: u32): void {
   for (let cpu: u32 = 0; cpu < cpus; cpu++) store<u32>(extra + (cpu << 2), takeNode(map));
 }
 
-/** This CPU's spare node; `old` becomes the next spare one. */
+/** This CPU's spare node; `old` becomes the next spare one. @inline */
 export function swapExtra(map: u32, old: u32): u32 {
   const at = load<u32>(map, H_EXTRA) + (cpu_number << 2);
   const node = load<u32>(at);

@@ -1,6 +1,7 @@
 /** BPF_MAP_TYPE_HASH (kernel/bpf/hashtab.c). */
 import {
   HASH_KEY,
+  M_FIELDS,
   M_KEY_SIZE,
   M_SPIN_LOCK,
   OP_DELETE,
@@ -137,7 +138,7 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   if (old != 0) {
     replaceNode(bucket, node, hash, at, old);
-    nodeFree(map, old);
+    if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, old);
   } else {
     linkNode(bucket, node, hash);
     countChange(map, 1);
