@@ -271,14 +271,20 @@ export function hashOf(map: u32, key: u32): u32 {
 /** Walks on from the link at `at` to the node with the key or the end. @inline */
 function find4(at: u32, key: u32, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u32>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u32>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
 /** @inline */
 function find8(at: u32, key: u64, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u64>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u64>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
@@ -399,22 +405,20 @@ export function findLink(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32
 
 /** @inline */
 function findLink4(at: u32, key: u32, KEY: u32): u32 {
-  let node = load<u32>(at);
-  while (isNode(node) && load<u32>(node + KEY) != key) {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u32>(node + KEY) == key) return at;
     at = node;
-    node = load<u32>(at);
   }
-  return isNode(node) ? at : 0;
+  return 0;
 }
 
 /** @inline */
 function findLink8(at: u32, key: u64, KEY: u32): u32 {
-  let node = load<u32>(at);
-  while (isNode(node) && load<u64>(node + KEY) != key) {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u64>(node + KEY) == key) return at;
     at = node;
-    node = load<u32>(at);
   }
-  return isNode(node) ? at : 0;
+  return 0;
 }
 
 /** @inline */
