@@ -46,6 +46,7 @@ import {
 } from './facts.ts';
 import { isShortKey } from './hash-lookup.ts';
 import { CALL, following } from './insn.ts';
+import { MAP_OPERATIONS } from './module.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
 const ARRAY_TYPES: ReadonlySet<string> = new Set(['array', 'percpu_array']);
@@ -73,7 +74,7 @@ export function collectFacts(image: ProgramImage, runtime: Runtime): Facts {
   }
   for (const id of Object.keys(helpers)) if (!helpers[Number(id)]) delete helpers[Number(id)];
   for (const map of maps.values()) {
-    for (const operation of ['lookup', 'update', 'delete']) {
+    for (const { name: operation } of Object.values(MAP_OPERATIONS)) {
       for (const name of functionNames(map, operation)) {
         if (runtime.exports[name] !== undefined) functions.add(name);
       }

@@ -51,6 +51,9 @@ export const MAP_OPERATIONS: Readonly<
   1: { name: 'lookup', params: [I32, I32] },
   2: { name: 'update', params: [I32, I32, I32, I64] },
   3: { name: 'delete', params: [I32, I32] },
+  87: { name: 'push', params: [I32, I32, I64] },
+  88: { name: 'pop', params: [I32, I32] },
+  89: { name: 'peek', params: [I32, I32] },
 };
 
 /** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */

@@ -3,15 +3,15 @@ import { M_FIELDS, M_SPIN_LOCK, M_VALUE_SIZE } from '../layout';
 import { copyAround, fieldsInit } from './fields';
 import { lock, unlock } from './lock';
 
-const SHORT: u32 = 128;
+export const SHORT: u32 = 128;
 
 export function copyBytes(to: u32, from: u32, size: u32): void {
   if (size > SHORT) memory.copy(to, from, size);
   else copyShort(to, from, size);
 }
 
-/** @inline */
-function copyShort(to: u32, from: u32, size: u32): void {
+/** Copies a few bytes, without a call. @inline */
+export function copyShort(to: u32, from: u32, size: u32): void {
   while (size >= 32) {
     store<u64>(to, load<u64>(from));
     store<u64>(to, load<u64>(from, 8), 8);

@@ -21,7 +21,7 @@ import {
   R_START,
   TAG_BASE,
 } from '../layout';
-import { copyBytes } from '../core/copy';
+import { SHORT, copyShort } from '../core/copy';
 import { EAGAIN, EINVAL, ENOTSUPP } from '../core/errno';
 import { loadLink, lock, storeLink, unlock } from '../core/lock';
 import { setOp, valuePointer } from '../core/map';
@@ -185,7 +185,7 @@ function ringOf(region: u32, sample: u32): u32 {
   return base == load<u32>(map, RB_BASE) ? map : 0;
 }
 
-/** bpf_ringbuf_submit and, with `mark` DISCARD, bpf_ringbuf_discard. Other pointers are ignored. */
+/** bpf_ringbuf_submit and, with `mark` DISCARD, bpf_ringbuf_discard. Other pointers are ignored. @inline */
 export function ringbuf_finish(pointer: u64, flags: u64, mark: u32): void {
   const region = regionRecord(<u32>(pointer >> 32));
   const sample = <u32>pointer;
@@ -199,12 +199,13 @@ export function ringbuf_finish(pointer: u64, flags: u64, mark: u32): void {
   commit(map, load<u32>(map, RB_BASE), sample, (load<u32>(sample - 8) ^ BUSY) | mark, flags);
 }
 
-/** bpf_ringbuf_output: copies `size` bytes at `data` into a record. */
+/** bpf_ringbuf_output: copies `size` bytes at `data` into a record. @inline */
 export function ringbuf_output(map: u32, data: u32, size: u64, flags: u64): i64 {
   if (flags & ~(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) return EINVAL;
   const sample = reserve(map, size);
   if (sample == 0) return EAGAIN;
-  copyBytes(sample, data, <u32>size);
+  if (size > SHORT) memory.copy(sample, data, <u32>size);
+  else copyShort(sample, data, <u32>size);
   commit(map, load<u32>(map, RB_BASE), sample, <u32>size, flags);
   return 0;
 }
