@@ -79,24 +79,22 @@ export function emitHashLookup(e: Emitter, base: number, map: MapFacts, hash: Ha
 function emitKey(e: Emitter, v: number, keySize: number, locals: HashLocals): void {
   keyPieces(keySize).forEach(({ offset, size }, k) => {
     const slot = slotOf(e.analysis, e.state, v, offset, size);
-    if (size === 4) emitWord(e, v, slot, k, locals);
-    else if (slot === NONE) emitPieceInMemory(e, v, k, locals);
-    else emitPieceInSlot(e, slot, k, locals);
+    if (size === 8 && slot !== NONE) emitPieceInSlot(e, slot, k, locals);
+    else if (size === 8) emitPieceOfWords(e, v, k, locals);
+    else {
+      pushWord(e, v, 2 * k);
+      e.with(W.LOCAL_SET, locals.word(2 * k));
+    }
   });
 }
 
-/** A last word of 4 bytes, or the only one. */
-function emitWord(e: Emitter, v: number, slot: number, k: number, locals: HashLocals): void {
-  if (slot === NONE) pushWord(e, v, 2 * k);
-  else e.get32(slot);
-  e.with(W.LOCAL_SET, locals.word(2 * k));
-}
-
 /**
- * A word of a key in memory, in halves: 32 bits of two fields just written would be read late (see
+ * A word of a key: a slot, or in memory in halves, because 32 bits of two fields just written would be read late (see
  * keyWord in runtime/core/jhash.ts). Keys rarely begin with a field of 16 bits.
  */
 function pushWord(e: Emitter, v: number, w: number): void {
+  const slot = slotOf(e.analysis, e.state, v, 4 * w, 4);
+  if (slot !== NONE) return e.get32(slot);
   if (w === 0) return e.access(W.I32_LOAD, e.pushAddress(v, 0));
   e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w));
   e.access(W.I32_LOAD16_U, e.pushAddress(v, 4 * w + 2));
@@ -118,7 +116,7 @@ function emitPieceInSlot(e: Emitter, slot: number, k: number, locals: HashLocals
   e.with(W.LOCAL_SET, locals.word(2 * k + 1));
 }
 
-function emitPieceInMemory(e: Emitter, v: number, k: number, locals: HashLocals): void {
+function emitPieceOfWords(e: Emitter, v: number, k: number, locals: HashLocals): void {
   const [low, high] = [locals.word(2 * k), locals.word(2 * k + 1)];
   pushWord(e, v, 2 * k);
   e.with(W.LOCAL_SET, low);
