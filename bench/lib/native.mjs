@@ -30,7 +30,9 @@ function buildHarness() {
   return build(`${OUT}/harness`, ['bench/native/harness.c'], [], ['-ldl']);
 }
 
-const MAPS = ['maps', 'hash', 'lru', 'trie', 'ring', 'others'].map((name) => `bench/native/${name}.c`);
+const MAPS = ['maps', 'hash', 'lru', 'trie', 'ring', 'others'].map(
+  (name) => `bench/native/${name}.c`,
+);
 const HEADERS = ['bench/native/maps.h', 'bench/native/table.h'];
 const SHARED = ['-fPIC', '-shared', '-I.'];
 

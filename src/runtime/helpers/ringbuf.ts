@@ -5,12 +5,12 @@ import {
 } from '../../abi/generated/6.12/constants';
 import { DYNPTR_DATA, DYNPTR_MAX_SIZE, DYNPTR_RINGBUF, M_TYPE } from '../layout';
 import { E2BIG, EINVAL } from '../core/errno';
-import { DISCARD } from '../core/ring-pages';
 import {
-  ringbuf_finish,
+  ringbuf_discard,
   ringbuf_output,
   ringbuf_query,
   ringbuf_reserve,
+  ringbuf_submit,
 } from '../maps/ringbuf';
 import { user_ringbuf_drain } from '../maps/user_ringbuf';
 import { dynptrClear, dynptrSet } from './dynptr';
@@ -25,12 +25,12 @@ export function bpf_ringbuf_reserve(map: u64, size: u64, flags: u64): u64 {
 }
 
 export function bpf_ringbuf_submit(sample: u64, flags: u64): u64 {
-  ringbuf_finish(sample, flags, 0);
+  ringbuf_submit(sample, flags);
   return 0;
 }
 
 export function bpf_ringbuf_discard(sample: u64, flags: u64): u64 {
-  ringbuf_finish(sample, flags, DISCARD);
+  ringbuf_discard(sample, flags);
   return 0;
 }
 

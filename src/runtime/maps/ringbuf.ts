@@ -185,8 +185,8 @@ function ringOf(region: u32, sample: u32): u32 {
   return base == load<u32>(map, RB_BASE) ? map : 0;
 }
 
-/** bpf_ringbuf_submit and, with `mark` DISCARD, bpf_ringbuf_discard. Other pointers are ignored. @inline */
-export function ringbuf_finish(pointer: u64, flags: u64, mark: u32): void {
+/** Ends a reservation; other pointers are ignored. @inline */
+function finish(pointer: u64, flags: u64, mark: u32): void {
   const region = regionRecord(<u32>(pointer >> 32));
   const sample = <u32>pointer;
   const map = ringOf(region, sample);
@@ -197,6 +197,16 @@ export function ringbuf_finish(pointer: u64, flags: u64, mark: u32): void {
     storeLink(region + R_START, 0);
   }
   commit(map, load<u32>(map, RB_BASE), sample, (load<u32>(sample - 8) ^ BUSY) | mark, flags);
+}
+
+/** bpf_ringbuf_submit: the reader may have it. `pointer` is what reserve returned. @inline */
+export function ringbuf_submit(pointer: u64, flags: u64): void {
+  finish(pointer, flags, 0);
+}
+
+/** bpf_ringbuf_discard: the reader must skip it. @inline */
+export function ringbuf_discard(pointer: u64, flags: u64): void {
+  finish(pointer, flags, DISCARD);
 }
 
 /** bpf_ringbuf_output: copies `size` bytes at `data` into a record. @inline */
