@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../examples/build.mjs';
-import { createMap, sample } from './beeyard.mjs';
+import { createMap, sample, VARIANTS } from './beeyard.mjs';
 
 const CONTEXT_SIZE = 64;
 const TASK = 1;
@@ -24,11 +24,13 @@ export class BeeyardMaps {
   #code;
   #read;
   #seen = 0;
+  #variant;
 
-  constructor(lib, name) {
+  constructor(lib, name, variant = 'unchecked') {
     const path = mapObjectPath(name);
     if (!existsSync(path)) throw new Error(`${path} is missing: node bench/build.mjs`);
     this.#lib = lib;
+    this.#variant = VARIANTS[variant];
     this.#object = lib.parseObject(readFileSync(path));
     this.#runtime = lib.createRuntime({ cpus: 1 });
     this.#maps = new Map(
@@ -58,7 +60,8 @@ export class BeeyardMaps {
     const target = { runtime: this.#runtime, mapAddress };
     const relocated = relocateProgram(this.#object, spec, undefined);
     const image = link(spec, relocated, 1, programTypes.get('xdp'), target);
-    return engines.wasm.load(image, this.#runtime, { checks: false });
+    const { engine, checks } = this.#variant;
+    return engines[engine].load(image, this.#runtime, { checks });
   }
 
   #aside(name) {

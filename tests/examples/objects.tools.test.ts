@@ -32,6 +32,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/classifier',
     'examples/hash-collisions',
     'bench/programs',
+    'bench/maps',
     'tests/tools',
   ];
   const plain = folders.flatMap(sources);
