@@ -1,13 +1,15 @@
 // The benchmarks of maps: programs of bench/maps/<file>.bpf.c. `operations` is how many a run makes,
-// `bar` what is asked of the ratio to native, `large`: does not fit the caches, so the size of pages counts.
+// `bar` what is asked of the ratio to native, `large`: too large for caches, so pages count.
 
 const SIZES = [4, 8, 16, 32];
 
 function hashOf(table, title, bar, size, large) {
-  const programs = { setup: `setup_${table}`, check: `check_${table}` };
+  const common = { setup: `setup_${table}`, check: `check_${table}`, operations: 4096, bar, large };
   const of = (what, run) => ({
-    ...{ file: 'hash', name: `${title}, ${size}-byte keys: ${what}`, run: `${run}_${table}` },
-    ...{ ...programs, operations: 4096, bar, large },
+    file: 'hash',
+    name: `${title}, ${size}-byte keys: ${what}`,
+    run: `${run}_${table}`,
+    ...common,
   });
   return [of('look-up', 'lookup'), of('update', 'update'), of('delete, insert', 'churn')];
 }
@@ -15,9 +17,16 @@ function hashOf(table, title, bar, size, large) {
 const lru = (name, programs) => ({ file: 'lru', name, operations: 4096, bar: 1.15, ...programs });
 
 const lpm = (name, run, family, more) => ({
-  ...{ file: 'lpm', name, run: `${run}_${family}`, setup: `setup_${family}` },
-  ...{ check: `check_${family}`, operations: 4096, ...more },
+  file: 'lpm',
+  name,
+  run: `${run}_${family}`,
+  setup: `setup_${family}`,
+  check: `check_${family}`,
+  operations: 4096,
+  ...more,
 });
+
+const hash = (name, run, more) => ({ file: 'hash', name, run, operations: 4096, ...more });
 
 const ring = (name, run, more) => ({ file: 'ring', name, run, operations: 1024, ...more });
 const skip = { read: 'skip_events', bar: 1.3 };
@@ -45,27 +54,15 @@ export const mapBenchmarks = [
   array('array: count', 'count', { check: 'check_count' }),
   array('array: update', 'update', { check: 'check_count' }),
   array('per-CPU array: count', 'count_percpu', { check: 'check_count' }),
-  {
-    ...{ file: 'hash', name: 'per-CPU hash: count', run: 'count_percpu', check: 'check_percpu' },
-    operations: 4096,
-  },
-  {
-    ...{ file: 'hash', name: 'per-CPU hash: update', run: 'update_percpu', check: 'check_percpu' },
-    operations: 4096,
-  },
+  hash('per-CPU hash: count', 'count_percpu', { check: 'check_percpu' }),
+  hash('per-CPU hash: update', 'update_percpu', { check: 'check_percpu' }),
   array('task storage: get', 'store', { setup: 'setup_store', check: 'check_store' }),
   array('bloom filter: peek', 'bloom_peek', bloom),
   array('bloom filter: push', 'bloom_push', bloom),
   ring('queue: push, pop 24 bytes', 'push_pop', { operations: 2048 }),
   ring('queue: push, pop 8 bytes', 'push_pop_word', { operations: 2048 }),
-  {
-    ...{ file: 'hash', name: 'for each of a hash', setup: 'setup_each', run: 'for_each_hash' },
-    operations: 16384,
-  },
-  {
-    ...{ file: 'hash', name: 'for each of an array', setup: 'setup_each', run: 'for_each_array' },
-    operations: 16384,
-  },
+  hash('for each of a hash', 'for_each_hash', { setup: 'setup_each', operations: 16384 }),
+  hash('for each of an array', 'for_each_array', { setup: 'setup_each', operations: 16384 }),
 ];
 
 /** The same with a reader that looks at every record, for comparing results. */

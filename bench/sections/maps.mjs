@@ -70,8 +70,14 @@ function summary({ name, operations, bar, large }, turns) {
   const at = (share) => ratios?.[Math.round(share * (ratios.length - 1))];
   const against = (side) => turns[side] && best('wasm') / best(side);
   return {
-    ...{ name, bar, large, ns: best('wasm'), native: best('native') },
-    ...{ ratio: ratios && median(ratios), best: against('native'), huge: against('huge') },
+    name,
+    bar,
+    large,
+    ns: best('wasm'),
+    native: best('native'),
+    ratio: ratios && median(ratios),
+    best: against('native'),
+    huge: against('huge'),
     spread: ratios && [at(0.1), at(0.9)],
   };
 }
@@ -101,9 +107,15 @@ function row(result) {
   const { name, ns, native, spread, bar } = result;
   const verdict = bar === undefined || result.ratio === undefined ? '' : met(result);
   return [
-    ...[name, nanoseconds(native), nanoseconds(ns), ratio(result.ratio)],
-    ...[spread ? spread.map(ratio).join('–') : '–', ratio(result.best)],
-    ...[result.huge === undefined ? '' : ratio(result.huge), bar ? `≤ ${bar}` : '', verdict],
+    name,
+    nanoseconds(native),
+    nanoseconds(ns),
+    ratio(result.ratio),
+    spread ? spread.map(ratio).join('–') : '–',
+    ratio(result.best),
+    result.huge === undefined ? '' : ratio(result.huge),
+    bar ? `≤ ${bar}` : '',
+    verdict,
   ];
 }
 

@@ -39,8 +39,14 @@ const { mapBenchmarks, mapFiles, readingAll } = (await bench('maps.mjs')) as unk
 
 const engines = { wasm: wasmEngine, interpreter: interpreterEngine };
 const lib = {
-  ...{ parseObject, relocateProgram, createRuntime, link, programTypes, engines },
-  ...{ ringbufConsume, ringField: M_PRIVATE },
+  parseObject,
+  relocateProgram,
+  createRuntime,
+  ringbufConsume,
+  ringField: M_PRIVATE,
+  link,
+  programTypes,
+  engines,
 };
 
 /** Storage's owners are given to programs as plain numbers, which checked code does not follow. */

@@ -38,7 +38,7 @@ export interface MapFacts {
   readonly cpuStride: number;
   /** Look-up is the formula of runtime/core/array.ts, which compiled code contains. */
   readonly isArray: boolean;
-  /** Look-up is the walk of runtime/core/hash.ts for this size of key, which compiled code contains. */
+  /** Look-up is the walk of runtime/core/hash.ts, which compiled code contains. */
   readonly hash: HashFacts | undefined;
   /** Its values' region: the bytes, and of each stride the first `element`. All 0 = none. */
   readonly region: {

@@ -89,8 +89,8 @@ function emitKey(e: Emitter, v: number, keySize: number, locals: HashLocals): vo
 }
 
 /**
- * A word of a key: a slot, or in memory in halves, because 32 bits of two fields just written would be read late (see
- * keyWord in runtime/core/jhash.ts). Keys rarely begin with a field of 16 bits.
+ * A word of a key: a slot, or in memory in halves, because 32 bits of two fields just written are
+ * read late (see keyWord in runtime/core/jhash.ts). Keys rarely begin with a field of 16 bits.
  */
 function pushWord(e: Emitter, v: number, w: number): void {
   const slot = slotOf(e.analysis, e.state, v, 4 * w, 4);

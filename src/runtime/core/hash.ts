@@ -42,8 +42,8 @@ import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
 
-// The table's fields in the map header, behind those that compiled code knows (layout.ts). The first
-// jhash state is 0xdeadbeef + key size + seed.
+// The table's fields in the map header, behind those that compiled code knows (layout.ts). jhash
+// begins with 0xdeadbeef + key size + seed.
 export { H_BUCKETS, H_INIT, H_MASK, H_VALUE };
 export const H_NODES = M_PRIVATE + 16;
 export const H_STRIDE = M_PRIVATE + 20;

@@ -54,7 +54,10 @@ export function ringPush(map: u32, value: u32, flags: u64): i64 {
   return room ? 0 : E2BIG;
 }
 
-/** Reads the newest or oldest element, and takes it away. An empty map gives zeroes and ENOENT. @inline */
+/**
+ * Reads the newest or oldest element, and takes it away. An empty map gives zeroes and ENOENT.
+ * @inline
+ */
 export function ringGet(map: u32, value: u32, newest: bool, take: bool): i64 {
   const size = load<u32>(map, M_VALUE_SIZE);
   lock(map + M_LOCK);
