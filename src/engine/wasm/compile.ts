@@ -46,7 +46,7 @@ export function compileToWasm(
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 3;
+const COMPILER_VERSION = 4;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may
