@@ -23,6 +23,7 @@ import type {
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
@@ -130,7 +131,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
-    const Kind = facts.staticKey ? KeyMap : MachineMap;
+    const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
     const made = new Kind(
       this.runtime,
       known,
@@ -173,6 +174,7 @@ export class Machine implements Kernel, ProgramHost {
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns: readonly KernelMap[] = [],
   ): MachineProgram {
     const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
     if (!type) {
@@ -182,6 +184,8 @@ export class Machine implements Kernel, ProgramHost {
     }
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
+    const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
+    const arrays = insnArrays(insns, loaded);
     const id = this.#nextProgram++;
     const { kconfig } = adapted;
     const image = link(spec, adapted, id, type, {
@@ -208,6 +212,7 @@ export class Machine implements Kernel, ProgramHost {
     );
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
+    fillInsnArrays(arrays, loaded);
     return program;
   }
 
