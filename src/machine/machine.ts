@@ -9,7 +9,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { Engine, LoadedCode } from '../engine/index.ts';
+import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -34,11 +34,12 @@ import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
+import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
 
-export interface MachineSettings {
+export interface MachineSettings extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -70,6 +71,9 @@ export class Machine implements Kernel, ProgramHost {
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
   readonly #offers: Offers;
+  readonly #timers: Timers;
+  /** Programs that are unloaded while timers still lead to them. */
+  readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
@@ -84,6 +88,8 @@ export class Machine implements Kernel, ProgramHost {
     });
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
+    this.#timers = new Timers(this.runtime, settings);
+    this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -91,13 +97,38 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.options.cpus;
   }
 
-  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  /**
+   * Nanoseconds since the machine started: bpf_ktime_get_ns. Setting it lets time pass: timers that
+   * are due by then run first. It can be set back, and then nothing happens.
+   */
   get clock(): bigint {
     return this.runtime.clock;
   }
 
   set clock(now: bigint) {
+    if (now >= this.runtime.clock) this.#pass(Number(now));
     this.runtime.clock = now;
+  }
+
+  advance(nanoseconds: number | bigint): number {
+    return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  #pass(to: number): number {
+    const happened = this.runtime.events.advance(to);
+    this.#sweep();
+    return happened;
+  }
+
+  /** Timers that are armed and work that waits. */
+  get armedTimers(): number {
+    return this.#timers.pending;
+  }
+
+  /** Whether a loaded program may start timers: then it runs on one thread. */
+  usesTimers(): boolean {
+    for (const { code } of this.programs) if (usesTimers(code.image)) return true;
+    return false;
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
@@ -182,6 +213,7 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    this.#sweep();
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
     const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
@@ -254,7 +286,17 @@ export class Machine implements Kernel, ProgramHost {
   unload(program: MachineProgram): void {
     if (!this.programs.delete(program)) return;
     for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
-    program.code.dispose();
+    this.#lingering.add(program.code);
+    this.#sweep();
+  }
+
+  /** Timers hold on to the program of their callback. */
+  #sweep(): void {
+    for (const code of this.#lingering) {
+      if (this.#timers.leadTo(code.image)) continue;
+      this.#lingering.delete(code);
+      code.dispose();
+    }
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */

@@ -83,6 +83,8 @@ export interface HelperFacts {
   readonly isRuntime: boolean;
   /** It calls back into the program. */
   readonly callsBack: boolean;
+  /** It may make something happen before the next packet of a batch. */
+  readonly armsTimers: boolean;
   /** It ends the program: nothing is called, compiled code unwinds itself. */
   readonly throws: boolean;
   /** By argument. */
