@@ -6,10 +6,13 @@ import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
+import type { KernelMemory } from './memory.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { MemoryReport, PoolReport } from '../abi/memory.ts';
+export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
 export interface Kernel {
@@ -26,6 +29,8 @@ export interface Kernel {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
   ): KernelProgram;
+  /** Its allocator, if it is modelled. */
+  readonly memory?: KernelMemory | undefined;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */

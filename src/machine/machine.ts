@@ -22,11 +22,20 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import {
+  createRuntime,
+  type GracePeriodPolicy,
+  type MapHash,
+  type MemoryModelOptions,
+  type MemoryOptions,
+  type Runtime,
+  type RuntimeOwner,
+} from '../runtime/index.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { MachineMemory, ReadingCode } from './memory.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
@@ -44,6 +53,16 @@ export interface MachineSettings {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled (see GracePeriodPolicy). With `memory` or
+   * `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -66,6 +85,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   readonly maps = new Set<MachineMap>();
   readonly programs = new Set<MachineProgram>();
+  readonly memory: MachineMemory | undefined;
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
   readonly #offers: Offers;
@@ -79,8 +99,11 @@ export class Machine implements Kernel, ProgramHost {
       cpus: settings.cpus ?? 1,
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
+      memoryModel: modelOf(settings),
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
+    const { gracePeriods } = this.runtime;
+    this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
@@ -138,6 +161,7 @@ export class Machine implements Kernel, ProgramHost {
       map,
       recordReader(this.runtime, map),
       this.#pins,
+      this.memory,
     );
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
@@ -193,9 +217,10 @@ export class Machine implements Kernel, ProgramHost {
           ? this.#configuration(kconfig).runtimeMap.address
           : this.#addressOf(maps, name, spec),
     });
-    const { engine, profile, fuel } = this.settings;
+    const { engine, profile, fuel, detectReuse } = this.settings;
     const options = {
       checks: !verification || usesUnbounded(adapted, maps),
+      ...(detectReuse ? { watch: true } : {}),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     };
@@ -203,9 +228,11 @@ export class Machine implements Kernel, ProgramHost {
       runtime: this.runtime,
       mapNamed: (name: string) => this.#mapOf(maps, name, spec),
     };
-    const code = loadCode(spec, image, place, (generation) =>
-      engine.load(generation, this.runtime, options),
-    );
+    const code = loadCode(spec, image, place, (generation) => {
+      const loaded = engine.load(generation, this.runtime, options);
+      const sleepable = spec.flags.includes('sleepable');
+      return this.memory ? new ReadingCode(loaded, this.memory, sleepable) : loaded;
+    });
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
@@ -264,6 +291,15 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+}
+
+/** What is asked of the model of memory. */
+function modelOf({ gracePeriods, memory, detectReuse }: MachineSettings): MemoryModelOptions {
+  return {
+    ...(gracePeriods === undefined ? {} : { gracePeriods }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(detectReuse === undefined ? {} : { detectReuse }),
+  };
 }
 
 /**

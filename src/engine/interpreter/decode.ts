@@ -21,6 +21,8 @@ export interface Probes {
   readonly checks: boolean;
   readonly profile: boolean;
   readonly steps: boolean;
+  /** Calls say where they are and what pointer they give. */
+  readonly watch: boolean;
 }
 
 /** Which record stands for what; made before the records, which hold addresses of each other. */
@@ -38,6 +40,13 @@ export interface Plan {
   readonly records: number;
   /** All records, with room for one more per jump. */
   readonly capacity: number;
+}
+
+/** Calls of helpers and kernel functions, tail calls left out. */
+function isHelperCall(code: Code, i: number): boolean {
+  if (!isExecutable(code, i)) return false;
+  const info = insnInfo(code.op[i]!, code.off[i], code.src[i], code.imm[i]);
+  return info?.kind === 'call_helper' && code.imm[i] !== TAIL_CALL;
 }
 
 /** Cuts the code into functions and gives every instruction its place. Never fails. */
@@ -61,6 +70,7 @@ export function planProgram(image: ProgramImage, probes: Probes): Plan {
     for (let i = start; i < end; i++) {
       recordOf[i] = record;
       record += isSecondSlot(code, i) ? 1 : perInsn;
+      if (probes.watch && isHelperCall(code, i)) record += 2;
     }
     // What control that runs off the end of a function finds there.
     record++;
@@ -298,12 +308,17 @@ class ProgramWriter {
     const id = this.plan.code.imm[i]!;
     if (id === TAIL_CALL) return this.record(i, this.checked(ops.TAIL_CALL));
     const helper = this.helpers.get(id)!;
-    if (helper.slot < 0) return this.record(i, ops.NO_HELPER);
-    this.record(i, this.checked(ops.CALL_HELPER), {
-      off: helper.contract,
-      target: helper.slot,
-      src: helper.arity,
-    });
+    const { watch } = this.plan.probes;
+    if (watch) this.record(i, ops.WATCH);
+    if (helper.slot < 0) this.record(i, ops.NO_HELPER);
+    else {
+      this.record(i, this.checked(ops.CALL_HELPER), {
+        off: helper.contract,
+        target: helper.slot,
+        src: helper.arity,
+      });
+    }
+    if (watch) this.record(i, ops.OBTAINED);
   }
 
   private wide(i: number): void {

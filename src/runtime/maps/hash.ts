@@ -14,7 +14,7 @@ import {
   OP_UPDATE,
 } from '../layout';
 import { copyKey, copyLocked, copyValue, copyValueOut } from '../core/copy';
-import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_VALUE,
   bucketOf,
@@ -34,10 +34,11 @@ import {
   hashRelease,
   linkNode,
   lockOf,
-  nodeFree,
+  noNode,
   plainTableCreate,
   pointerTo,
   replaceNode,
+  replaced,
   swapExtra,
   takeNode,
 } from '../core/hash';
@@ -121,12 +122,12 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
     }
   }
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
-  if (node == 0) return E2BIG;
+  if (node == 0) return old != 0 ? ENOMEM : noNode(map);
   copyKey(node + KEY, key, size);
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   if (old != 0) {
     replaceNode(bucket, node, hash, at, old);
-    nodeFree(map, old);
+    replaced(map, old);
   } else {
     linkNode(bucket, node, hash);
     countChange(map, 1);
