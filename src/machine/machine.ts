@@ -217,10 +217,10 @@ export class Machine implements Kernel, ProgramHost {
           ? this.#configuration(kconfig).runtimeMap.address
           : this.#addressOf(maps, name, spec),
     });
-    const { engine, profile, fuel, detectReuse } = this.settings;
+    const { engine, profile, fuel } = this.settings;
     const options = {
       checks: !verification || usesUnbounded(adapted, maps),
-      ...(detectReuse ? { watch: true } : {}),
+      ...(this.memory ? { watch: true } : {}),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     };

@@ -37,7 +37,7 @@ export const G_MEM_LOGGED = 1104;
 export const G_MEM_LOST = 1108;
 /** u32: lock of the list of pools and of the log. */
 export const G_MEM_LOCK = 1112;
-/** u32: 1 once the limit has refused memory. */
+/** u32: 1 once there was no memory, or the limit refused it. */
 export const G_MEM_PRESSURE = 1116;
 /** u32: number of the last pool made. */
 export const G_MEM_POOL_ID = 1120;
@@ -45,6 +45,8 @@ export const G_MEM_POOL_ID = 1120;
 export const MEM_F_MODEL = 1;
 export const MEM_F_POISON = 2;
 export const MEM_F_DETECT = 4;
+/** Nothing is reused before a grace period of RCU has ended. */
+export const MEM_F_REUSE_LATER = 8;
 
 export const CHOICE_NEVER = 0;
 export const CHOICE_RANDOM = 1;

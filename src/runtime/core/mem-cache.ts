@@ -52,6 +52,7 @@ import {
   MEM_F_DETECT,
   MEM_F_MODEL,
   MEM_F_POISON,
+  MEM_F_REUSE_LATER,
   NOTE_CACHE,
   NOTE_FREED_INSN,
   NOTE_FREED_PROGRAM,
@@ -228,7 +229,7 @@ function moveAll(pool: u32, from: u32, to: u32): void {
 // ---- The heap behind the pool (kmalloc, kfree) ----------------------------------------------------
 
 function refuse(pool: u32, reason: u32): u32 {
-  if (reason == LOG_REASON_LIMIT) store<u32>(GLOBALS, 1, G_MEM_PRESSURE);
+  if (reason != LOG_REASON_INJECTED) store<u32>(GLOBALS, 1, G_MEM_PRESSURE);
   addCount(pool + POOL_FAILED, 1);
   addCount(GLOBALS + G_MEM_FAILED, 1);
   logEntry(LOG_FAILURE, pool, 0, 0, reason);
@@ -425,6 +426,7 @@ function freed(pool: u32, item: u32): bool {
 
 /** bpf_mem_cache_free(): this CPU's next allocation may have it. */
 export function poolGive(pool: u32, item: u32): void {
+  if (load<u32>(GLOBALS, G_MEM_FLAGS) & MEM_F_REUSE_LATER) return poolGiveRcu(pool, item);
   lock(pool + POOL_LOCK);
   if (freed(pool, item)) {
     const cache = cacheAt(pool, cpu_number);

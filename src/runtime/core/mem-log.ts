@@ -11,6 +11,7 @@ import {
 } from '../layout';
 import {
   G_MEM_EPOCH,
+  G_MEM_FLAGS,
   G_MEM_LOCK,
   G_MEM_LOG,
   G_MEM_LOGGED,
@@ -30,6 +31,7 @@ import {
   LOG_REASON,
   LOG_REQUEST,
   LOG_SIZE,
+  MEM_F_DETECT,
   NOTE_FREED_INSN,
   NOTE_FREED_PROGRAM,
   NOTE_GOT_INSN,
@@ -91,6 +93,7 @@ export function watch(program: u32, insn: u32): void {
  * note says so from now on. Any number may come here.
  */
 export function mem_obtained(pointer: u64): void {
+  if (!(load<u32>(GLOBALS, G_MEM_FLAGS) & MEM_F_DETECT)) return;
   const note = noteAt(pointer);
   if (note == 0) return;
   store<u32>(note, load<u32>(GLOBALS, G_MEM_EPOCH), NOTE_READER);

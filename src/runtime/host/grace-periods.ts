@@ -24,6 +24,7 @@ import {
   MEM_F_DETECT,
   MEM_F_MODEL,
   MEM_F_POISON,
+  MEM_F_REUSE_LATER,
 } from '../mem-layout.ts';
 import type { PendingEvent } from '../events.ts';
 import type { Runtime } from '../types.ts';
@@ -68,7 +69,9 @@ export class GracePeriods {
     const { memory = {}, detectReuse = false, gracePeriods = 'eager' } = this.#options;
     const log = this.#runtime.allocate(LOG_ENTRIES * LOG_SIZE);
     const words = this.#runtime.u32();
-    const flags = MEM_F_MODEL | (memory.poison ? MEM_F_POISON : 0);
+    const later = memory.reuse === 'after-grace-period';
+    const flags =
+      MEM_F_MODEL | (memory.poison ? MEM_F_POISON : 0) | (later ? MEM_F_REUSE_LATER : 0);
     words[this.#word(G_MEM_FLAGS)] = flags | (detectReuse ? MEM_F_DETECT : 0);
     words[this.#word(G_MEM_LOG)] = log;
     words[this.#word(G_MEM_LIMIT)] = memory.limit ?? 0;

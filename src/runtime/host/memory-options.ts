@@ -22,6 +22,12 @@ export interface MemoryOptions {
   readonly failEvery?: number;
   /** This allocation fails, counted from 1. */
   readonly failAt?: number;
+  /**
+   * When elements of hash maps without preallocation may be used again. 'immediate', as Linux does
+   * it: by this CPU's next allocation. 'after-grace-period', as has been proposed: when no reader of
+   * RCU can see them any more. An extension.
+   */
+  readonly reuse?: 'immediate' | 'after-grace-period';
   /** Values that are freed become 0x6b bytes: on the free list, else when their memory is. */
   readonly poison?: boolean;
 }
