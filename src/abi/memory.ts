@@ -1,3 +1,5 @@
+/** Types of what a model of the kernel's allocator tells. */
+
 /** Items of one size: the elements of a map, or the objects of a type. */
 export interface PoolReport {
   /** Name of the map or type. */
@@ -34,4 +36,13 @@ export interface MemoryReport {
   /** Allocations asked for, and those that failed. */
   readonly requests: number;
   readonly failed: number;
+}
+
+/** A moment at which a grace period could end or not. */
+export interface ChoicePoint {
+  /** Which reader had begun last: invocations of programs and commands, counted from 1. */
+  readonly reader: number;
+  /** While it ran (the grace period had begun before it); else after it. */
+  readonly inside: boolean;
+  readonly kind: 'rcu' | 'rcu tasks trace';
 }

@@ -1,6 +1,8 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
+import { MEMORY_OPTIONS } from './memory-options.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -43,6 +45,7 @@ export const COMMANDS: readonly CommandDef[] = [
       seed: SEED,
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
       kfuncs: KFUNCS,
+      ...MEMORY_OPTIONS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -58,6 +61,7 @@ export const COMMANDS: readonly CommandDef[] = [
     ],
     load: () => import('./run.ts'),
   },
+  memoryCommand,
   ...verifyCommands,
   ...objectCommands,
   {

@@ -17,7 +17,7 @@ import {
   SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import type { MapHash } from '../runtime/index.ts';
+import type { MapHash, MemoryModelOptions } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
@@ -52,6 +52,8 @@ export interface LaneOptions {
   readonly kfuncs: readonly OwnKfunc[];
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
+  /** The model of the kernel's allocator; only with one CPU. */
+  readonly memoryModel: MemoryModelOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -115,7 +117,7 @@ export async function bootLanes(
   const engine = await cachingEngine(options.engine, options.env);
   const { seed, mapHash, kfuncs } = options;
   const given = { cpus, profile, onTrace, verify, seed, mapHash, kfuncs, ...fuel };
-  const settings = { engine, shared: cpus > 1, ...given };
+  const settings = { engine, shared: cpus > 1, ...given, ...options.memoryModel };
   const { machine, network } = await bootMachine(settings);
   machine.runtime.host.foreignDevices = true;
   const loaded = loadObject(machine, object, { globals, programs: [name] });

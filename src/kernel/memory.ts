@@ -1,5 +1,5 @@
 /** What a kernel that models its allocator tells of it. */
-import type { MemoryReport } from '../abi/memory.ts';
+import type { ChoicePoint, MemoryReport } from '../abi/memory.ts';
 import type { SourceLine } from '../object/types.ts';
 
 /** Where something happened: at a call of a program, or in a command of bpf(2). */
@@ -40,6 +40,8 @@ export interface KernelMemory {
   readonly failures: readonly AllocationFailure[];
   /** Events that were not kept: more than ten thousand, or too many at once. */
   readonly lost: number;
+  /** With a list of choices as policy: how many were asked for, and what they were about. */
+  readonly choices: { readonly asked: number; readonly points: readonly ChoicePoint[] };
   /** Usage by map and type of objects. */
   report(): MemoryReport;
   /** Keeps grace periods from ending until the result is disposed of: for those who hold a view. */

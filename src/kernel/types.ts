@@ -11,7 +11,7 @@ import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
-export type { MemoryReport, PoolReport } from '../abi/memory.ts';
+export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
 export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
 export type { OwnerKind } from '../abi/types.ts';
 

@@ -33,6 +33,10 @@ export class MachineMemory implements KernelMemory {
     return this.#reader.report();
   }
 
+  get choices() {
+    return this.gracePeriods.choices;
+  }
+
   /** Events that were not kept. */
   get lost(): number {
     return this.#dropped + this.#reader.lost;

@@ -19,6 +19,12 @@ export const G_MEM_CHOICE = 1044;
 export const G_MEM_TAPE = 1048;
 export const G_MEM_TAPE_LENGTH = 1052;
 export const G_MEM_TAPE_AT = 1056;
+/** u32: address of a u32 for each of the first CHOICE_LABELS choices: what it was about. */
+export const G_MEM_LABELS = 1124;
+export const CHOICE_LABELS = 4096;
+/** Label: the number of readers begun, above this one bit for 'while one runs' and two for GP_*. */
+export const LABEL_INSIDE = 4;
+export const LABEL_SHIFT = 3;
 /** u32: allocations asked for; the one to fail (0: none), every how manieth fails (0: none). */
 export const G_MEM_REQUESTS = 1060;
 export const G_MEM_FAIL_AT = 1064;

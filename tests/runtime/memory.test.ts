@@ -204,7 +204,7 @@ describe('grace periods', () => {
       return poolOf(runtime).waitingRcu;
     });
     expect(waiting).toEqual([1, 1, 0, 0]);
-    expect(runtime.gracePeriods!.asked).toBe(3);
+    expect(runtime.gracePeriods!.choices.asked).toBe(3);
   });
 });
 

@@ -44,6 +44,7 @@ import {
   G_MEM_POOL_ID,
   G_MEM_PRESSURE,
   G_MEM_REQUESTS,
+  LABEL_INSIDE,
   LOG_FAILURE,
   LOG_REASON_INJECTED,
   LOG_REASON_LIMIT,
@@ -345,8 +346,8 @@ function refill(pool: u32, cache: u32): void {
 /** Here grace periods may end while a program runs: those that began before it did. */
 function endByChoice(pool: u32): void {
   const due = duePool(pool);
-  if (due & GP_RCU && memChoose()) endPool(pool, GP_RCU);
-  if (due & GP_TRACE && memChoose()) endPool(pool, GP_TRACE);
+  if (due & GP_RCU && memChoose(GP_RCU, LABEL_INSIDE)) endPool(pool, GP_RCU);
+  if (due & GP_TRACE && memChoose(GP_TRACE, LABEL_INSIDE)) endPool(pool, GP_TRACE);
 }
 
 // ---- Taking and giving ------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import { C_WATCH_PROGRAM, GLOBALS } from '../layout.ts';
 import {
+  CHOICE_LABELS,
   CHOICE_NEVER,
   CHOICE_RANDOM,
   CHOICE_TAPE,
@@ -8,6 +9,7 @@ import {
   G_MEM_FAIL_AT,
   G_MEM_FAIL_EVERY,
   G_MEM_FLAGS,
+  G_MEM_LABELS,
   G_MEM_LIMIT,
   G_MEM_LOG,
   G_MEM_OLDEST_RCU,
@@ -19,6 +21,8 @@ import {
   G_MEM_TAPE_LENGTH,
   GP_RCU,
   GP_TRACE,
+  LABEL_INSIDE,
+  LABEL_SHIFT,
   LOG_ENTRIES,
   LOG_SIZE,
   MEM_F_DETECT,
@@ -26,6 +30,7 @@ import {
   MEM_F_POISON,
   MEM_F_REUSE_LATER,
 } from '../mem-layout.ts';
+import type { ChoicePoint } from '../../abi/memory.ts';
 import type { PendingEvent } from '../events.ts';
 import type { Runtime } from '../types.ts';
 import { LAZY_DELAY, type MemoryModelOptions } from './memory-options.ts';
@@ -94,16 +99,30 @@ export class GracePeriods {
 
   #choose(choices: readonly boolean[]): void {
     const tape = this.#runtime.allocate(Math.max(1, choices.length));
+    const labels = this.#runtime.allocate(CHOICE_LABELS * 4);
     this.#runtime.u8().set(choices.map(Number), tape);
     const words = this.#runtime.u32();
     words[this.#word(G_MEM_TAPE)] = tape;
+    words[this.#word(G_MEM_LABELS)] = labels;
     words[this.#word(G_MEM_TAPE_LENGTH)] = choices.length;
     words[this.#word(G_MEM_CHOICE)] = CHOICE_TAPE;
   }
 
-  /** Choices that were asked for so far, of a list. */
-  get asked(): number {
-    return this.#runtime.u32()[this.#word(G_MEM_TAPE_AT)]!;
+  /** Choices that were asked for so far, of a list; of each of the first 4096 what it was about. */
+  get choices(): { readonly asked: number; readonly points: readonly ChoicePoint[] } {
+    const words = this.#runtime.u32();
+    const asked = words[this.#word(G_MEM_TAPE_AT)]!;
+    const labels = words[this.#word(G_MEM_LABELS)]! >>> 2;
+    const known = words.subarray(labels, labels + Math.min(asked, CHOICE_LABELS));
+    const points = Array.from(
+      known,
+      (label): ChoicePoint => ({
+        reader: label >>> LABEL_SHIFT,
+        inside: (label & LABEL_INSIDE) !== 0,
+        kind: (label & GP_RCU) !== 0 ? 'rcu' : 'rcu tasks trace',
+      }),
+    );
+    return { asked, points };
   }
 
   /** A reader begins. Returns what `end` wants. */
@@ -180,9 +199,9 @@ export class GracePeriods {
   }
 
   #byChoice(): void {
-    const choose = this.#runtime.exports['mem_choose'] as () => number;
+    const choose = this.#runtime.exports['mem_choose'] as (kind: number) => number;
     for (const kind of [GP_RCU, GP_TRACE]) {
-      if ((this.#due() & kind) !== 0 && choose() !== 0) this.#end(kind);
+      if ((this.#due() & kind) !== 0 && choose(kind) !== 0) this.#end(kind);
     }
   }
 
