@@ -112,9 +112,10 @@ function explorationText(seen: Exploration, packets: number, io: CliIo): string 
   const style = styleFor(io.color);
   const { runs, complete, choices, placements } = seen;
   const all = complete ? 'all' : 'the first';
+  const placed = `${grouped(runs)} ${runs === 1 ? 'placement' : 'placements'}`;
   const several = placements.length === 1 ? 'one outcome' : `${placements.length} outcomes`;
   const head =
-    `${all} ${grouped(runs)} placements of grace periods over ${grouped(packets)} packets, ` +
+    `${all} ${placed} of grace periods over ${grouped(packets)} packets, ` +
     `at most ${choices} choices: ${style.bold(several)}\n`;
   const columns = [
     { head: '' },

@@ -1,6 +1,6 @@
 /**
- * Where the model of the kernel's memory allocator (core/mem-cache.ts) keeps what it knows. Compiled
- * by both compilers, like layout.ts, so it holds nothing but integer constants.
+ * Where the model of the kernel's memory allocator (core/mem-cache.ts) keeps what it knows. Both
+ * compilers compile it, like layout.ts, so it holds nothing but integer constants.
  */
 
 // ---- GLOBALS (offsets from GLOBALS) -----------------------------------------------------------
@@ -80,7 +80,7 @@ export const POOL_PEAK = 28;
 /** u32: items taken from the heap: in use, in caches and waiting; and at most. */
 export const POOL_HELD = 32;
 export const POOL_HELD_PEAK = 36;
-/** u32: items given back to the heap (linked); the first one never used, the end, their distance. */
+/** u32: items given back to the heap (linked); the first never used, first, end, distance. */
 export const POOL_RAW = 40;
 export const POOL_FRESH = 44;
 export const POOL_FIRST = 48;
@@ -106,7 +106,7 @@ export const POOL_ID = 100;
 export const POOL_CPU_STRIDE = 104;
 export const POOL_CACHES = 112;
 
-// ---- A pool's cache of one CPU (struct bpf_mem_cache): lists of items, u32 head and length each ---
+// ---- A pool's cache of one CPU (struct bpf_mem_cache): lists, each u32 head and length ----------
 export const CACHE_FREE = 0;
 /** free_by_rcu and waiting_for_gp. */
 export const CACHE_RCU = 8;

@@ -94,7 +94,7 @@ const RESERVE: u64 = 0x10000000;
 /** Bytes of the kernel's struct htab_elem, and of a per-CPU item's own block. */
 const ELEMENT: u32 = 48;
 /** Room for elements that wait for a grace period, at least, and for those in a CPU's cache. */
-const WAITING: u32 = 4096;
+const WAITING: u64 = 4096;
 const CACHED: u32 = 256;
 /** KMALLOC_MAX_SIZE less the kernel's element header. */
 const MAX_ELEMENT: u64 = 0x400000 - 48;
@@ -150,8 +150,9 @@ function seedHash(map: u32, keySize: u32): void {
 
 /** Nodes of a pool beyond max_entries: those in caches, and those that wait. */
 function pooledSpare(map: u32, stride: u32): u32 {
-  const wanted = max<u32>(load<u32>(map, M_MAX_ENTRIES), WAITING) + cpuCount() * CACHED;
-  return min<u32>(wanted, <u32>(RESERVE / stride));
+  const entries = <u64>load<u32>(map, M_MAX_ENTRIES);
+  const wanted = max<u64>(entries * 4, WAITING) + <u64>(cpuCount() * CACHED);
+  return <u32>min<u64>(wanted, RESERVE / stride);
 }
 
 /** Elements that a pool hands out, of as many bytes as in Linux. */

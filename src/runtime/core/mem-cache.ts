@@ -113,11 +113,11 @@ export function memClass(size: u32): u32 {
   return (<u32>1) << (32 - clz<u32>(size - 1));
 }
 
-// ---- Pools ------------------------------------------------------------------------------------
+// ---- Pools -----------------------------------------------------------------------------------
 
 /**
- * A pool of items that are `unit` bytes in Linux; 0 without memory. It has no items yet: poolArea or
- * poolSlabs, then poolFill.
+ * A pool of items that are `unit` bytes in Linux; 0 without memory. It has no items yet: those come
+ * with poolArea or poolSlabs, then poolFill.
  */
 export function poolNew(owner: u32, unit: u32, perCpu: bool): u32 {
   const pool = heap_alloc(<u32>POOL_CACHES + cpuCount() * CACHE_SIZE, 16);
@@ -207,7 +207,7 @@ function cacheAt(pool: u32, cpu: u32): u32 {
   return pool + POOL_CACHES + cpu * CACHE_SIZE;
 }
 
-// ---- Lists of a cache -----------------------------------------------------------------------------
+// ---- Lists of a cache ------------------------------------------------------------------------
 
 function push(pool: u32, list: u32, item: u32): void {
   store<u32>(noteOf(pool, item), load<u32>(list), NOTE_LINK);
@@ -227,7 +227,7 @@ function moveAll(pool: u32, from: u32, to: u32): void {
   for (let item = pop(pool, from); item != 0; item = pop(pool, from)) push(pool, to, item);
 }
 
-// ---- The heap behind the pool (kmalloc, kfree) ----------------------------------------------------
+// ---- The heap behind the pool (kmalloc, kfree) -----------------------------------------------
 
 function refuse(pool: u32, reason: u32): u32 {
   if (reason != LOG_REASON_INJECTED) store<u32>(GLOBALS, 1, G_MEM_PRESSURE);
@@ -296,7 +296,7 @@ function poison(pool: u32, item: u32): void {
   memory.fill(item + load<u32>(pool, POOL_POISON_FROM), <u8>POISON, size);
 }
 
-// ---- Refilling, trimming, waiting (bpf_mem_refill) --------------------------------------------------
+// ---- Refilling, trimming, waiting (bpf_mem_refill) -------------------------------------------
 
 /** Items for the free list: those that wait for tasks-trace first, then the heap's. */
 function fill(pool: u32, cache: u32, count: u32): void {
@@ -350,7 +350,7 @@ function endByChoice(pool: u32): void {
   if (due & GP_TRACE && memChoose(GP_TRACE, LABEL_INSIDE)) endPool(pool, GP_TRACE);
 }
 
-// ---- Taking and giving ------------------------------------------------------------------------------
+// ---- Taking and giving -----------------------------------------------------------------------
 
 /** Whether this allocation is one that has to fail. */
 function injected(): bool {
@@ -464,7 +464,7 @@ export function poolGiveLater(pool: u32, item: u32, kind: u32): void {
   unlock(pool + POOL_LOCK);
 }
 
-// ---- Grace periods ------------------------------------------------------------------------------
+// ---- Grace periods ---------------------------------------------------------------------------
 
 /** Which kinds of callbacks of a cache (GP_*) wait for nobody who is still there. */
 function dueCache(cache: u32): u32 {

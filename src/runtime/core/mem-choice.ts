@@ -15,7 +15,10 @@ import {
 } from '../mem-layout';
 import { random_next } from './instance';
 
-/** The next choice, about the end of a grace period of a kind. A tape that has come to its end says no, and counts on. */
+/**
+ * The next choice, about the end of a grace period of a kind. A tape that has come to its end says
+ * no, and counts on.
+ */
 export function memChoose(kind: u32, inside: u32): bool {
   const mode = load<u32>(GLOBALS, G_MEM_CHOICE);
   if (mode == CHOICE_RANDOM) return (random_next(GLOBALS + G_MEM_RANDOM) & 1) != 0;

@@ -47,7 +47,7 @@ interface Reader {
 /**
  * Who reads, and when grace periods end. Readers are invocations of programs (`begin`, `end`) and
  * what TypeScript holds on to (`hold`). A plain program holds up grace periods of RCU and of
- * tasks-trace, since the latter imply the former in 6.12; a sleepable one only those of tasks-trace.
+ * tasks-trace, since the latter imply the former in 6.12; a sleepable one only the latter.
  * After each invocation and each command is a moment at which grace periods may end.
  */
 export class GracePeriods {

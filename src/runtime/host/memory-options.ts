@@ -24,8 +24,8 @@ export interface MemoryOptions {
   readonly failAt?: number;
   /**
    * When elements of hash maps without preallocation may be used again. 'immediate', as Linux does
-   * it: by this CPU's next allocation. 'after-grace-period', as has been proposed: when no reader of
-   * RCU can see them any more. An extension.
+   * it: by this CPU's next allocation. 'after-grace-period', as was proposed: when no reader of RCU
+   * can see them any more. An extension.
    */
   readonly reuse?: 'immediate' | 'after-grace-period';
   /** Values that are freed become 0x6b bytes: on the free list, else when their memory is. */
@@ -40,7 +40,7 @@ export interface MemoryModelOptions {
   readonly detectReuse?: boolean;
 }
 
-/** Whether anything of it is asked for: without, what is freed is free at once, and costs nothing. */
+/** Whether anything of it is asked for. Without, what is freed is free at once, at no cost. */
 export function wantsModel(options: MemoryModelOptions): boolean {
   const { gracePeriods, memory, detectReuse } = options;
   return gracePeriods !== undefined || memory !== undefined || detectReuse === true;

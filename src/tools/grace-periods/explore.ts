@@ -2,7 +2,7 @@ import type { ChoicePoint, KernelMemory, ReuseEvent } from '../../kernel/index.t
 
 /** One run of a scenario: what came of it, and the machine's memory afterwards. */
 export interface Trial {
-  /** Compared as JSON (bigints as numbers): verdicts, contents of maps, whatever has to be the same. */
+  /** Compared as JSON (with bigints): verdicts, contents of maps, whatever has to be the same. */
   readonly result: unknown;
   readonly memory: KernelMemory;
 }
@@ -39,8 +39,8 @@ export interface Exploration {
 }
 
 /**
- * Runs a scenario over all placements of grace periods, those with the fewest ends first. `scenario`
- * makes a machine with `gracePeriods: { choices }` (and `detectReuse`, if reuses are of interest),
+ * Runs a scenario over all placements of grace periods, those with the fewest ends first. What is
+ * given makes a machine with `gracePeriods: { choices }` (and `detectReuse`, for reuses),
  * does the same each time, and returns what came of it. A choice is due after each invocation and
  * each command, and where a cache is refilled, if something waits for a grace period that may end
  * there.
