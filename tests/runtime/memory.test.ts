@@ -252,6 +252,12 @@ describe('failing allocations', () => {
   });
 });
 
+it('refuses numbers that are none', () => {
+  for (const memory of [{ limit: 0 }, { failAt: 1.5 }, { failEvery: -1 }, { limit: 2 ** 33 }]) {
+    expect(() => runtimeWith({ memory })).toThrow(/is a whole number from 1/);
+  }
+});
+
 describe('poison', () => {
   it('is what a freed value is until its memory is used again', () => {
     const runtime = runtimeWith({ memory: { poison: true } });

@@ -93,6 +93,8 @@ class Soaked {
   }
 }
 
+let made = 0;
+
 /** One kind of map with what must be in it. */
 abstract class Subject {
   readonly soaked: Soaked;
@@ -103,7 +105,10 @@ abstract class Subject {
   constructor(soaked: Soaked, type: string, changes: Parameters<typeof definition>[1]) {
     this.soaked = soaked;
     this.type = type;
-    this.map = soaked.runtime.createMap({ ...definition(type, changes), name: type });
+    this.map = soaked.runtime.createMap({
+      ...definition(type, changes),
+      name: `${type} ${made++}`,
+    });
   }
 
   abstract step(): void;
@@ -115,6 +120,15 @@ abstract class Subject {
 
   expectAnswer(answer: number, allowed: boolean, what: string): void {
     check(allowed, `${this.type}: ${what} answered ${answer}`);
+  }
+
+  /** Elements that the allocator thinks are in use must be those that are there. */
+  checkLive(expected: number): void {
+    const { name } = this.map.definition;
+    for (const pool of new MemoryReader(this.soaked.runtime).report().pools) {
+      if (pool.name !== name) continue;
+      check(pool.live === expected, `${name}: ${pool.live} in use, not ${expected}`);
+    }
   }
 
   finish(): void {
@@ -228,6 +242,8 @@ class Keyed extends Subject {
 
   override finish(): void {
     for (const text of this.known.keys()) this.look(Uint8Array.from(Buffer.from(text, 'hex')));
+    // A trie has nodes in between.
+    if (this.type !== 'lpm_trie') this.checkLive(this.known.size);
     super.finish();
   }
 }
@@ -319,7 +335,9 @@ class Storage extends Subject {
   }
 
   override finish(): void {
+    this.checkLive(this.#owners.filter(({ value }) => value !== undefined).length);
     for (const { owner } of this.#owners) owner.free();
+    this.checkLive(0);
     super.finish();
   }
 }

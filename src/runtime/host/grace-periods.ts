@@ -33,6 +33,7 @@ import {
 import type { ChoicePoint } from '../../abi/memory.ts';
 import type { PendingEvent } from '../events.ts';
 import type { Runtime } from '../types.ts';
+import { kernelError } from './errno.ts';
 import { LAZY_DELAY, type MemoryModelOptions } from './memory-options.ts';
 
 const NOBODY = 0xffffffff;
@@ -42,6 +43,12 @@ interface Reader {
   readonly number: number;
   /** It holds up grace periods of tasks-trace only: a sleepable program. */
   readonly sleepable: boolean;
+}
+
+/** Numbers of the memory's options are such as fit a word. */
+function checkCount(name: string, count: number | undefined): void {
+  if (count === undefined || (Number.isInteger(count) && count >= 1 && count < NOBODY)) return;
+  throw kernelError('EINVAL', `memory.${name} is a whole number from 1, not ${count}`);
 }
 
 /**
@@ -72,6 +79,7 @@ export class GracePeriods {
 
   #configure(): void {
     const { memory = {}, detectReuse = false, gracePeriods = 'eager' } = this.#options;
+    for (const name of ['limit', 'failAt', 'failEvery'] as const) checkCount(name, memory[name]);
     const log = this.#runtime.allocate(LOG_ENTRIES * LOG_SIZE);
     const words = this.#runtime.u32();
     const later = memory.reuse === 'after-grace-period';
