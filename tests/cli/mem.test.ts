@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { beeyard, workFolder } from './helpers.ts';
 
 const files = workFolder();
+vi.setConfig({ testTimeout: 60_000 });
 const folder = new URL('../../examples/grace-periods/', import.meta.url);
 const OBJECT = 'examples/grace-periods/trie.bpf.o';
 const { schedules } = (await import(new URL('schedules.mjs', folder).href)) as {

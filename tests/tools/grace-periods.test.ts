@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createMachine, exploreGracePeriods, type Trial } from '../../src/index.ts';
 
+vi.setConfig({ testTimeout: 60_000 });
 const folder = new URL('../../examples/grace-periods/', import.meta.url);
 const object = readFileSync(new URL('trie.bpf.o', folder));
 
