@@ -29,6 +29,8 @@ const EXAMPLES = [
   'examples/static-keys/tracing.bpf.c',
   'examples/grace-periods/trie.bpf.c',
   'examples/grace-periods/churn.bpf.c',
+  'examples/live-views/live.bpf.c',
+  'examples/idle-flows/flows.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

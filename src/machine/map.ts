@@ -1,10 +1,12 @@
 import { errnos, type MapTypeDef } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
   KernelMap,
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  LivePlace,
   MapBatch,
   MapView,
   OwningValue,
@@ -16,6 +18,8 @@ import {
   type RuntimeMap,
   type RuntimeOwner,
   storageBytes,
+  storageOwners,
+  storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
@@ -30,7 +34,9 @@ export class MachineMap implements KernelMap {
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
-  readonly #runtime: Runtime;
+  protected readonly runtime: Runtime;
+  /** Values belong to owners of that kind. */
+  readonly #storesFor: string | undefined;
   readonly #records: RecordReader;
   readonly #pins: Pins;
   readonly #memory: MachineMemory | undefined;
@@ -44,9 +50,10 @@ export class MachineMap implements KernelMap {
     pins: Pins,
     memory?: MachineMemory,
   ) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
+    this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
@@ -111,11 +118,26 @@ export class MachineMap implements KernelMap {
 
   reserve(size: number): UserRecord | number {
     if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
-    return userRingReserve(this.#runtime, this.runtimeMap, size);
+    return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
   storage(owner: KernelOwner): Uint8Array | undefined {
-    return storageBytes(this.#runtime, this.runtimeMap, owner as RuntimeOwner);
+    return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  livePlace(owner: KernelOwner): LivePlace | undefined {
+    this.#wantStorage();
+    return storagePlace(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  liveOwners(): RuntimeOwner[] {
+    this.#wantStorage();
+    return storageOwners(this.runtime, this.runtimeMap);
+  }
+
+  #wantStorage(): void {
+    if (this.#storesFor) return;
+    throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {

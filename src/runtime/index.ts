@@ -1,3 +1,4 @@
+export { EndlessMoment, type EventSource } from './events.ts';
 export {
   ringbufConsume,
   ringbufWakeups,
@@ -23,7 +24,9 @@ export {
   type RawPlace,
 } from './host/memory-report.ts';
 export { mapHashes } from './host/map-hash.ts';
-export { OwnerGone, storageBytes } from './host/owner.ts';
+export { OwnerGone } from '../abi/live.ts';
+export { storageOwners, storagePlace } from './host/live.ts';
+export { storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
   type PerfHandlers,
