@@ -5,6 +5,7 @@ import type {
   Kernel,
   KernelDevice,
   KernelMap,
+  KernelMemory,
   KernelNamespace,
   KernelNetwork,
 } from '../kernel/index.ts';
@@ -80,6 +81,11 @@ export class Host<Device extends string = string, Namespace extends string = str
   get namespaces(): Readonly<Record<Namespace, KernelNamespace>> {
     const named = this.net.namespaceNames.map((name) => [name, this.net.namespace(name)]);
     return Object.fromEntries(named) as Record<Namespace, KernelNamespace>;
+  }
+
+  /** The kernel's allocator, if the machine was asked to model it (`gracePeriods`, `memory`). */
+  get memory(): KernelMemory | undefined {
+    return this.kernel.memory;
   }
 
   /**

@@ -23,6 +23,7 @@ import {
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
+import type { MachineMemory } from './memory.ts';
 import type { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
@@ -38,6 +39,7 @@ export class MachineMap implements KernelMap {
   readonly #storesFor: string | undefined;
   readonly #records: RecordReader;
   readonly #pins: Pins;
+  readonly #memory: MachineMemory | undefined;
 
   constructor(
     runtime: Runtime,
@@ -46,6 +48,7 @@ export class MachineMap implements KernelMap {
     runtimeMap: RuntimeMap,
     records: RecordReader,
     pins: Pins,
+    memory?: MachineMemory,
   ) {
     this.runtime = runtime;
     this.spec = spec;
@@ -55,6 +58,7 @@ export class MachineMap implements KernelMap {
     this.runtimeMap = runtimeMap;
     this.#records = records;
     this.#pins = pins;
+    this.#memory = memory;
   }
 
   get id(): number {
@@ -70,7 +74,12 @@ export class MachineMap implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.runtimeMap.update(key, value, flags);
+    return this.#command(() => this.runtimeMap.update(key, value, flags));
+  }
+
+  /** A command changes the map as a reader; grace periods may end when it is done. */
+  #command(work: () => number): number {
+    return this.#memory ? this.#memory.reading(false, work) : work();
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
@@ -84,11 +93,11 @@ export class MachineMap implements KernelMap {
   }
 
   delete(key: Uint8Array): number {
-    return this.runtimeMap.delete(key);
+    return this.#command(() => this.runtimeMap.delete(key));
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
-    return this.runtimeMap.lookupAndDelete(key, out);
+    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -100,7 +109,7 @@ export class MachineMap implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.runtimeMap.batch(command, batch);
+    return this.#command(() => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {

@@ -32,9 +32,11 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/classifier',
     'examples/hash-collisions',
     'examples/netkit-pods',
+    'examples/grace-periods',
     'examples/live-views',
     'examples/idle-flows',
     'bench/programs',
+    'bench/maps',
     'tests/tools',
   ];
   const plain = folders.flatMap(sources);
