@@ -1,1 +1,2 @@
+export type * from './commands.ts';
 export type * from './types.ts';

@@ -107,6 +107,7 @@ export class Device implements KernelDevice {
   }
 }
 
-function directionOf(program: MachineProgram): Direction {
+/** Which way a program goes whose attachment does not say it. */
+export function directionOf(program: MachineProgram): Direction {
   return /egress/.test(program.spec.section) ? 'egress' : 'ingress';
 }

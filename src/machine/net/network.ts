@@ -7,10 +7,12 @@ import {
   REDIRECT_PEER,
 } from '../../runtime/layout.ts';
 import type { Machine } from '../machine.ts';
+import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import { Device, type DeviceOptions } from './device.ts';
 import type { PacketHook, Verdict } from './hook.ts';
+import { linkPlace } from './link-place.ts';
 import { ETHERNET_HEADER, type Ingress, type PacketColumns } from './packets.ts';
 import { PacketRing, type RingOptions } from './ring.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -95,6 +97,10 @@ export class Network implements Subsystem {
   deviceAt(ifindex: number): Device | undefined {
     for (const device of this.devices.values()) if (device.ifindex === ifindex) return device;
     return undefined;
+  }
+
+  place(program: MachineProgram, options: AttachOptions): DevicePlace {
+    return linkPlace(this.device(options.device ?? ''), this.hookOf(program), program, options);
   }
 
   attach(program: MachineProgram, options: AttachOptions): () => void {
