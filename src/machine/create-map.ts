@@ -12,11 +12,15 @@ import { specialFields } from './special-fields.ts';
 import { KeyMap } from './static-keys.ts';
 import { kernelStructOf } from './struct-ops.ts';
 
+const ACCESS = constants.BPF_F_RDONLY | constants.BPF_F_WRONLY;
+
 /** What a map is made with besides its definition. */
 export interface MapExtras {
   readonly inner?: MachineMap | undefined;
   /** Types of key and value; the map takes over the caller's hold. */
   readonly btf?: BtfObject | undefined;
+  /** Who may read and write it is a matter of each file descriptor, not of the map's flags. */
+  readonly openByFd?: boolean;
   /** Where the value's special fields are read from, if not from `btf`. */
   readonly types?: Btf | undefined;
 }
@@ -38,7 +42,7 @@ export function createMap(machine: Machine, spec: MapSpec, extras: MapExtras = {
     keySize: spec.keySize,
     valueSize,
     maxEntries: spec.maxEntries,
-    flags: spec.flags,
+    flags: extras.openByFd ? spec.flags & ~ACCESS : spec.flags,
     extra: spec.extra,
     ...(spec.fields ? { fields: spec.fields } : {}),
     ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),

@@ -20,6 +20,7 @@ import { createMap } from './create-map.ts';
 import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
+import { Attachments } from './objects/attachments.ts';
 import { DeviceLink } from './objects/device-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
@@ -62,6 +63,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly objects: Objects;
   /** bpffs and the directories around it. */
   readonly files = new FileTree();
+  /** Programs at devices. */
+  readonly attachments = new Attachments();
   readonly offers: Offers;
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #countsRuns = 0;
@@ -166,7 +169,8 @@ export class Machine implements Kernel, ProgramHost {
     const subsystem = this.subsystemOf(program);
     const place = subsystem.place(program, options);
     const { links } = this.objects;
-    const link = new DeviceLink(program, ({ id }) => links.remove(id), subsystem, options, place);
+    const ended = ({ id }: MachineLink): void => links.remove(id);
+    const link = new DeviceLink(program, ended, subsystem, options, place, this.attachments);
     link.id = links.add(link);
     return link;
   }

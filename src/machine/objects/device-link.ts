@@ -2,6 +2,7 @@ import { KernelError } from '../../base/index.ts';
 import type { AttachOptions } from '../../kernel/index.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
+import type { Attachments } from './attachments.ts';
 import { type LinkInfo, MachineLink } from './link.ts';
 
 /** What a subsystem says of a link at one of its devices. */
@@ -23,19 +24,26 @@ export class DeviceLink extends MachineLink {
   readonly #subsystem: Subsystem;
   #off: (() => void) | undefined;
 
+  readonly #attachments: Attachments;
+
+  /** Throws KernelError where the place is taken, and then holds nothing. */
   constructor(
     program: MachineProgram,
     ended: (link: MachineLink) => void,
     subsystem: Subsystem,
     options: AttachOptions,
     place: DevicePlace,
+    attachments: Attachments,
   ) {
+    const off = subsystem.attach(program, options);
     super(program, ended);
+    this.#attachments = attachments;
     this.type = place.type;
     this.place = place;
     this.options = options;
     this.#subsystem = subsystem;
-    this.#off = subsystem.attach(program, options);
+    this.#off = off;
+    attachments.addLink(this);
   }
 
   /** False: its device has gone, or it was detached. */
@@ -63,9 +71,11 @@ export class DeviceLink extends MachineLink {
     this.#off();
     this.#off = this.#subsystem.attach(program, this.options);
     this.replaceProgram(program);
+    this.#attachments.changed(this.place);
   }
 
   protected leave(): void {
+    if (this.#off) this.#attachments.removeLink(this);
     this.#off?.();
     this.#off = undefined;
   }
