@@ -39,7 +39,8 @@ const byAttachType: ReadonlyMap<number, number> = new Map(
 export const attachTakes = (attachType: number): number | undefined => byAttachType.get(attachType);
 
 /** Programs of a hook have an order that BPF_F_BEFORE and the like change (bpf_mprog). */
-export const hasOrder = (type: number | undefined): boolean => type === types.BPF_PROG_TYPE_SCHED_CLS;
+export const hasOrder = (type: number | undefined): boolean =>
+  type === types.BPF_PROG_TYPE_SCHED_CLS;
 
 const CGROUP = /^(cgroup_|sock_ops$)/;
 

@@ -57,7 +57,10 @@ function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachA
     if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
     return process.get(targetFd, 'map').facts.valueIs === 'socket' ? 'EOPNOTSUPP' : 'EINVAL';
   }
-  if (NETKIT.includes(attachType)) return process.machine.settings.subsystems.some((each) => each.deviceAt(targetFd)) ? 'ENXIO' : 'ENODEV';
+  if (NETKIT.includes(attachType))
+    return process.machine.settings.subsystems.some((each) => each.deviceAt(targetFd))
+      ? 'ENXIO'
+      : 'ENODEV';
   return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
 }
 
@@ -120,10 +123,25 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   attr.progCnt = there.length;
   if (room === 0 || !attr.progIds || there.length === 0) return 0;
   const shown = there.slice(0, room);
-  numbers(attr.progIds, shown.map(({ program }) => program.id));
-  if (attr.progAttachFlags) numbers(attr.progAttachFlags, shown.map(() => 0));
-  if (attr.linkIds) numbers(attr.linkIds, shown.map(({ link }) => link?.id ?? 0));
-  if (attr.linkAttachFlags) numbers(attr.linkAttachFlags, shown.map(() => 0));
+  numbers(
+    attr.progIds,
+    shown.map(({ program }) => program.id),
+  );
+  if (attr.progAttachFlags)
+    numbers(
+      attr.progAttachFlags,
+      shown.map(() => 0),
+    );
+  if (attr.linkIds)
+    numbers(
+      attr.linkIds,
+      shown.map(({ link }) => link?.id ?? 0),
+    );
+  if (attr.linkAttachFlags)
+    numbers(
+      attr.linkAttachFlags,
+      shown.map(() => 0),
+    );
   return shown.length < there.length ? refuse('ENOSPC', 'more programs than room') : 0;
 }
 
@@ -135,7 +153,9 @@ function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
     return process.file(targetFd) ? 'EINVAL' : 'EBADF';
   }
   const known = type !== undefined && (isCgroupType(type, attachType) || SOCKMAP.includes(type));
-  return known || NETKIT.includes(attachType) ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
+  return known || NETKIT.includes(attachType)
+    ? withoutHook(process, { attachType, targetFd }, type!)
+    : 'EINVAL';
 }
 
 function numbers(to: Uint8Array, values: readonly number[]): void {

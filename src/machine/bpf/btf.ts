@@ -23,7 +23,7 @@ export function btfLoad(process: Process, attr: BtfLoadAttr): number {
   const refusal = checkBtfLoad(bytes);
   if (refusal) {
     const cut = logRefusal(attr, refusal.message);
-    refuse(cut ? 'ENOSPC' : refusal.errno, refusal.message);
+    refuse(cut ? 'ENOSPC' : refusal.code, refusal.message);
   }
   const { objects } = process.machine;
   const btf = parseBtf(bytes);

@@ -18,7 +18,8 @@ export function putLog(buffer: Uint8Array, text: string, size: number, fixed: bo
   const bytes = new TextEncoder().encode(text);
   const cut = bytes.length + 1 > size;
   // A log that goes round keeps its end, a fixed one its beginning.
-  const part = fixed || !cut ? bytes.subarray(0, size - 1) : bytes.subarray(bytes.length - size + 1);
+  const part =
+    fixed || !cut ? bytes.subarray(0, size - 1) : bytes.subarray(bytes.length - size + 1);
   if (buffer.length < part.length + 1) refuse('EFAULT', 'the log buffer is too short');
   buffer.set(part);
   buffer[part.length] = 0;

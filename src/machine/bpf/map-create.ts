@@ -77,7 +77,8 @@ function checkTypes({ btf }: BtfObject, spec: MapSpec): void {
   if (check === 'map_check_no_btf') refuse('ENOTSUPP', 'such maps have no types');
   const key = keyTypeId === 0 ? undefined : btf.resolved(keyTypeId);
   if (check === 'array_map_check_btf') checkIndex(btf, key, spec);
-  if (check === 'trie_check_btf' && key?.kind !== 'struct') refuse('EINVAL', 'the key is no struct');
+  if (check === 'trie_check_btf' && key?.kind !== 'struct')
+    refuse('EINVAL', 'the key is no struct');
 }
 
 /** Indexes of arrays are plain integers of 32 bits; a section of globals has none. */

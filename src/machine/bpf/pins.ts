@@ -39,7 +39,10 @@ export function objGet(process: Process, attr: ObjPathAttr): number {
 }
 
 /** Where a relative path begins. */
-function startOf(process: Process, { fileFlags = 0, pathFd = 0, pathname }: ObjPathAttr): Directory {
+function startOf(
+  process: Process,
+  { fileFlags = 0, pathFd = 0, pathname }: ObjPathAttr,
+): Directory {
   if (!(fileFlags & BPF_F_PATH_FD) || pathname?.startsWith('/')) return process.cwd;
   const file = process.file(pathFd) ?? refuse('EBADF', `${pathFd} is not open`);
   return file.kind === 'dir' ? process.get(pathFd, 'dir') : refuse('ENOTDIR');

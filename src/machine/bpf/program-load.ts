@@ -92,7 +92,10 @@ interface Target {
 }
 
 /** A program, or a type of the kernel or of a module. */
-function attachTarget(process: Process, { attachProgFd = 0, attachBtfId = 0 }: ProgLoadAttr): Target {
+function attachTarget(
+  process: Process,
+  { attachProgFd = 0, attachBtfId = 0 }: ProgLoadAttr,
+): Target {
   if (attachProgFd === 0) return { btfId: attachBtfId };
   const file = process.file(attachProgFd);
   if (file?.kind === 'prog') {
