@@ -37,7 +37,8 @@ const about =
   'of union bpf_attr it wrote, buffers. Made by scripts/probe-bpf.mjs.';
 const steps = asked.map((one) => ({ ...one.step, answer: answerOf(one, answers) }));
 if (options.show) {
-  for (const { name, answer } of steps) process.stdout.write(`${name}: ${JSON.stringify(answer)}\n`);
+  for (const { name, answer } of steps)
+    process.stdout.write(`${name}: ${JSON.stringify(answer)}\n`);
 }
 const path = join(root, 'tests/fixtures/oracle/bpf-6.12.117.json.gz');
 writeFileSync(path, gzipSync(JSON.stringify({ about, steps }), { level: 9 }));

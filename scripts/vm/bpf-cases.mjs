@@ -10,7 +10,16 @@ const NO_FD = 60000;
 const PAGE = 4096;
 const ATTR = 152;
 const LO = 1;
-const TYPE = { hash: 1, array: 2, prog_array: 3, percpu_array: 6, lru: 9, maps: 12, queue: 22, ring: 27 };
+const TYPE = {
+  hash: 1,
+  array: 2,
+  prog_array: 3,
+  percpu_array: 6,
+  lru: 9,
+  maps: 12,
+  queue: 22,
+  ring: 27,
+};
 const PROG = { socket: 1, kprobe: 2, cls: 3, tracepoint: 5, xdp: 6, cgroup_skb: 8, cgroup_sock: 9 };
 const MORE = { sock_ops: 13, cgroup_device: 15, raw_tp: 17, flow: 22, tracing: 26, lookup: 30 };
 const LAST = { sk_msg: 16, perf: 7, syscall: 31, netfilter: 32, sk_skb: 14, sysctl: 23 };
@@ -51,7 +60,13 @@ function ask(name, command, attr = {}, more = {}) {
 }
 /** A step that later ones refer to by its short name. */
 const give = (name, command, attr, more) => ask(name, command, attr, { ...more, as: name });
-const path = (what, ...args) => steps.push({ group, name: `${group}: ${what} ${args.join(' ')} (${++number})`, path: what, args });
+const path = (what, ...args) =>
+  steps.push({
+    group,
+    name: `${group}: ${what} ${args.join(' ')} (${++number})`,
+    path: what,
+    args,
+  });
 
 const arrayMap = { map_type: TYPE.array, key_size: 4, value_size: 8, max_entries: 4 };
 const hashMap = { ...arrayMap, map_type: TYPE.hash };
@@ -74,7 +89,11 @@ function begin(name) {
   give('xdp', 'prog_load', prog(PROG.xdp, 2));
   give('cls', 'prog_load', prog(PROG.cls));
   give('sock', 'prog_load', prog(PROG.socket));
-  give('link', 'link_create', { 'link_create.prog_fd': { fd: 'xdp' }, 'link_create.target_ifindex': LO, 'link_create.attach_type': AT.xdp });
+  give('link', 'link_create', {
+    'link_create.prog_fd': { fd: 'xdp' },
+    'link_create.target_ifindex': LO,
+    'link_create.attach_type': AT.xdp,
+  });
 }
 
 const key = { hex: zeros(4) };
@@ -91,12 +110,20 @@ const USUAL = {
   obj_get: { pathname: { text: '/sys/fs/bpf/usual' } },
   prog_attach: { target_ifindex: LO, attach_bpf_fd: { fd: 'cls' }, attach_type: AT.tcx_in },
   prog_detach: { target_ifindex: LO, attach_bpf_fd: { fd: 'cls' }, attach_type: AT.tcx_in },
-  prog_test_run: { 'test.prog_fd': { fd: 'xdp' }, 'test.data_size_in': 64, 'test.data_in': { hex: zeros(64) } },
+  prog_test_run: {
+    'test.prog_fd': { fd: 'xdp' },
+    'test.data_size_in': 64,
+    'test.data_in': { hex: zeros(64) },
+  },
   prog_get_next_id: { start_id: 0 },
   map_get_next_id: { start_id: 0 },
   prog_get_fd_by_id: { prog_id: { id: 'next prog' } },
   map_get_fd_by_id: { map_id: { id: 'next map' } },
-  obj_get_info_by_fd: { 'info.bpf_fd': { fd: 'map' }, 'info.info_len': 88, 'info.info': { size: 88 } },
+  obj_get_info_by_fd: {
+    'info.bpf_fd': { fd: 'map' },
+    'info.info_len': 88,
+    'info.info': { size: 88 },
+  },
   prog_query: { 'query.target_ifindex': LO, 'query.attach_type': AT.tcx_in },
   raw_tracepoint_open: { 'raw_tracepoint.prog_fd': { fd: 'xdp' } },
   btf_load: { btf: { hex: BTF }, btf_size: BTF_SIZE },
@@ -105,11 +132,36 @@ const USUAL = {
   map_lookup_and_delete_elem: { map_fd: { fd: 'hash' }, key, value: { size: 8 } },
   map_freeze: { map_fd: { fd: 'map' } },
   btf_get_next_id: { start_id: 0 },
-  map_lookup_batch: { 'batch.map_fd': { fd: 'map' }, 'batch.keys': { size: 16 }, 'batch.values': { size: 32 }, 'batch.count': 4, 'batch.out_batch': { size: 4 } },
-  map_lookup_and_delete_batch: { 'batch.map_fd': { fd: 'hash' }, 'batch.keys': { size: 16 }, 'batch.values': { size: 32 }, 'batch.count': 4, 'batch.out_batch': { size: 4 } },
-  map_update_batch: { 'batch.map_fd': { fd: 'hash' }, 'batch.keys': { hex: zeros(4) }, 'batch.values': { hex: zeros(8) }, 'batch.count': 1 },
-  map_delete_batch: { 'batch.map_fd': { fd: 'hash' }, 'batch.keys': { hex: zeros(4) }, 'batch.count': 1 },
-  link_create: { 'link_create.prog_fd': { fd: 'cls' }, 'link_create.target_ifindex': LO, 'link_create.attach_type': AT.tcx_out },
+  map_lookup_batch: {
+    'batch.map_fd': { fd: 'map' },
+    'batch.keys': { size: 16 },
+    'batch.values': { size: 32 },
+    'batch.count': 4,
+    'batch.out_batch': { size: 4 },
+  },
+  map_lookup_and_delete_batch: {
+    'batch.map_fd': { fd: 'hash' },
+    'batch.keys': { size: 16 },
+    'batch.values': { size: 32 },
+    'batch.count': 4,
+    'batch.out_batch': { size: 4 },
+  },
+  map_update_batch: {
+    'batch.map_fd': { fd: 'hash' },
+    'batch.keys': { hex: zeros(4) },
+    'batch.values': { hex: zeros(8) },
+    'batch.count': 1,
+  },
+  map_delete_batch: {
+    'batch.map_fd': { fd: 'hash' },
+    'batch.keys': { hex: zeros(4) },
+    'batch.count': 1,
+  },
+  link_create: {
+    'link_create.prog_fd': { fd: 'cls' },
+    'link_create.target_ifindex': LO,
+    'link_create.attach_type': AT.tcx_out,
+  },
   link_update: { 'link_update.link_fd': { fd: 'link' }, 'link_update.new_prog_fd': { fd: 'xdp' } },
   link_get_fd_by_id: { link_id: { id: 'next link' } },
   link_get_next_id: { start_id: 0 },
@@ -162,16 +214,28 @@ export function allSteps(end) {
 
 function everyCommand(end) {
   begin('every command');
-  steps.push({ group, name: `${group}: open bpffs`, path: 'open', args: ['/sys/fs/bpf'], as: 'fs' });
+  steps.push({
+    group,
+    name: `${group}: open bpffs`,
+    path: 'open',
+    args: ['/sys/fs/bpf'],
+    as: 'fs',
+  });
   give('next prog', 'prog_get_next_id', { start_id: 0 });
   give('next map', 'map_get_next_id', { start_id: 0 });
   give('next link', 'link_get_next_id', { start_id: 0 });
   for (const [command, attr] of Object.entries(USUAL)) {
     const sized = { ...(command === 'map_freeze' ? { map_fd: { fd: 'read' } } : attr) };
     ask(`${command} of 0 bytes`, command, {}, { size: 0 });
-    ask(`${command}: a byte behind its last member`, command, sized, { raw: [[end[command], 1]], size: ATTR });
+    ask(`${command}: a byte behind its last member`, command, sized, {
+      raw: [[end[command], 1]],
+      size: ATTR,
+    });
     ask(`${command}: the last byte`, command, sized, { raw: [[ATTR - 1, 1]], size: ATTR });
-    ask(`${command}: a byte behind union bpf_attr`, command, sized, { raw: [[ATTR, 1]], size: ATTR + 1 });
+    ask(`${command}: a byte behind union bpf_attr`, command, sized, {
+      raw: [[ATTR, 1]],
+      size: ATTR + 1,
+    });
     ask(`${command} of more than a page`, command, sized, { size: PAGE + 1 });
     for (const [member, others] of Object.entries(DESCRIPTORS)) {
       if (!(member in attr)) continue;
@@ -212,18 +276,46 @@ function mapCreation() {
   make('types', { btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 2 });
   make('a type for keys only', { btf_fd: { fd: 'btf' }, btf_key_type_id: 1 });
   make('a type for values only', { btf_fd: { fd: 'btf' }, btf_value_type_id: 2 });
-  make('a key of another size', { btf_fd: { fd: 'btf' }, btf_key_type_id: 2, btf_value_type_id: 2 });
-  make('a value of another size', { btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 1 });
+  make('a key of another size', {
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 2,
+    btf_value_type_id: 2,
+  });
+  make('a value of another size', {
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 1,
+    btf_value_type_id: 1,
+  });
   make('types there are not', { btf_fd: { fd: 'btf' }, btf_key_type_id: 9, btf_value_type_id: 2 });
-  make('a value type there is not', { btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 99 });
+  make('a value type there is not', {
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 1,
+    btf_value_type_id: 99,
+  });
   make('types of no BTF', { btf_fd: NO_FD, btf_key_type_id: 1, btf_value_type_id: 2 });
   make('types of a map', { btf_fd: { fd: 'map' }, btf_key_type_id: 1, btf_value_type_id: 2 });
   make('btf_fd without types', { btf_fd: NO_FD });
   make('a type of the kernel for an array', { btf_vmlinux_value_type_id: 1 });
   make('types and one of the kernel', { btf_vmlinux_value_type_id: 1, btf_value_type_id: 2 });
-  make('a queue with types', { map_type: TYPE.queue, key_size: 0, btf_fd: { fd: 'btf' }, btf_value_type_id: 2 });
-  make('a hash with types', { map_type: TYPE.hash, btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 2 });
-  make('an array of programs with types', { map_type: TYPE.prog_array, value_size: 4, btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 1 });
+  make('a queue with types', {
+    map_type: TYPE.queue,
+    key_size: 0,
+    btf_fd: { fd: 'btf' },
+    btf_value_type_id: 2,
+  });
+  make('a hash with types', {
+    map_type: TYPE.hash,
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 1,
+    btf_value_type_id: 2,
+  });
+  make('an array of programs with types', {
+    map_type: TYPE.prog_array,
+    value_size: 4,
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 1,
+    btf_value_type_id: 1,
+  });
   const maps = { map_type: TYPE.maps, value_size: 4 };
   make('maps of a map', { ...maps, inner_map_fd: { fd: 'map' } });
   make('maps of nothing', { ...maps });
@@ -238,8 +330,15 @@ function elements() {
   begin('elements');
   const map = { map_fd: { fd: 'map' } };
   const hash = { map_fd: { fd: 'hash' } };
-  const lookup = (name, attr) => ask(`lookup: ${name}`, 'map_lookup_elem', { ...map, key, value: { size: 8 }, ...attr }, { same: true });
-  const update = (name, attr) => ask(`update: ${name}`, 'map_update_elem', { ...map, key, value, ...attr });
+  const lookup = (name, attr, more = {}) =>
+    ask(
+      `lookup: ${name}`,
+      'map_lookup_elem',
+      { ...map, key, value: { size: 8 }, ...attr },
+      { same: true, ...more },
+    );
+  const update = (name, attr) =>
+    ask(`update: ${name}`, 'map_update_elem', { ...map, key, value, ...attr });
   update('a value', { value: { hex: '0102030405060708' } });
   lookup('it', {});
   lookup('no key', { key: 0 });
@@ -264,21 +363,35 @@ function elements() {
   update('BPF_NOEXIST in an empty hash', { ...hash, flags: 1 });
   update('BPF_NOEXIST again', { ...hash, flags: 1 });
   update('behind the end', { key: { hex: le32(9) } });
-  for (let i = 1; i < 6; i++) update(`key ${i} of a hash for four`, { ...hash, key: { hex: le32(i) } });
-  const remove = (name, attr) => ask(`delete: ${name}`, 'map_delete_elem', { ...hash, key, ...attr });
+  for (let i = 1; i < 6; i++)
+    update(`key ${i} of a hash for four`, { ...hash, key: { hex: le32(i) } });
+  const remove = (name, attr) =>
+    ask(`delete: ${name}`, 'map_delete_elem', { ...hash, key, ...attr });
   remove('from an array', map);
   remove('from a hash', {});
   remove('again', {});
   remove('no key', { key: 0 });
   remove('of a read-only one', { map_fd: { fd: 'read' } });
-  const next = (name, attr) => ask(`next key: ${name}`, 'map_get_next_key', { ...map, next_key: { size: 4 }, ...attr }, { same: true });
+  const next = (name, attr) =>
+    ask(
+      `next key: ${name}`,
+      'map_get_next_key',
+      { ...map, next_key: { size: 4 }, ...attr },
+      { same: true },
+    );
   next('the first', {});
   next('the second', { key });
   next('behind the last', { key: { hex: le32(3) } });
   next('of a key there is not', { key: { hex: le32(77) } });
   next('nowhere to put it', { next_key: 0 });
   next('of a write-only one', { map_fd: { fd: 'write' } });
-  const take = (name, attr) => ask(`take: ${name}`, 'map_lookup_and_delete_elem', { ...hash, key, value: { size: 8 }, ...attr });
+  const take = (name, attr) =>
+    ask(`take: ${name}`, 'map_lookup_and_delete_elem', {
+      ...hash,
+      key,
+      value: { size: 8 },
+      ...attr,
+    });
   take('from an array', map);
   take('what is not there', {});
   take('what is there', { key: { hex: le32(1) } });
@@ -299,26 +412,46 @@ function elements() {
   update('a frozen one', {});
   lookup('a frozen one', {});
   give('progs', 'map_create', { ...arrayMap, map_type: TYPE.prog_array, value_size: 4 });
-  const slot = (name, fd, more = {}) => update(`a slot: ${name}`, { map_fd: { fd: 'progs' }, value: { hex: zeros(4), fds: { 0: fd } }, ...more });
+  const slot = (name, fd, more = {}) =>
+    update(`a slot: ${name}`, {
+      map_fd: { fd: 'progs' },
+      value: { hex: zeros(4), fds: { 0: fd } },
+      ...more,
+    });
   slot('a program', 'xdp');
   slot('a program of another type', 'cls');
   slot('a map', 'map');
   update('a slot: nothing', { map_fd: { fd: 'progs' }, value: { hex: le32(NO_FD) } });
   slot('with flags', 'xdp', { flags: 1 });
   slot('behind the end', 'xdp', { key: { hex: le32(4) } });
-  give('outer', 'map_create', { ...arrayMap, map_type: TYPE.maps, value_size: 4, inner_map_fd: { fd: 'map' } });
-  const inner = (name, fd) => update(`an inner map: ${name}`, { map_fd: { fd: 'outer' }, value: { hex: zeros(4), fds: { 0: fd } } });
+  give('outer', 'map_create', {
+    ...arrayMap,
+    map_type: TYPE.maps,
+    value_size: 4,
+    inner_map_fd: { fd: 'map' },
+  });
+  const inner = (name, fd) =>
+    update(`an inner map: ${name}`, {
+      map_fd: { fd: 'outer' },
+      value: { hex: zeros(4), fds: { 0: fd } },
+    });
   inner('like the template', 'map');
   inner('of another type', 'hash');
   inner('a program', 'xdp');
-  lookup('an inner map of 8 bytes', { map_fd: { fd: 'outer' }, value: { size: 4 } });
+  lookup(
+    'an inner map of 8 bytes',
+    { map_fd: { fd: 'outer' }, value: { size: 4 } },
+    { hide: [[0, 4]] },
+  );
 }
 
 function loads() {
   begin('programs');
-  const load = (name, changes, more) => ask(name, 'prog_load', { ...prog(PROG.xdp), ...changes }, more);
+  const load = (name, changes, more) =>
+    ask(name, 'prog_load', { ...prog(PROG.xdp), ...changes }, more);
   for (const type of [0, 33, 1000]) load(`type ${type}`, { prog_type: type });
-  for (const [word, type] of Object.entries({ ...PROG, ...MORE, ...LAST })) load(`type ${word}`, { prog_type: type });
+  for (const [word, type] of Object.entries({ ...PROG, ...MORE, ...LAST }))
+    load(`type ${word}`, { prog_type: type });
   load('no instruction', { insn_cnt: 0 });
   load('more than a million', { insn_cnt: 1000001 });
   load('no memory for them', { insns: 0 });
@@ -340,7 +473,11 @@ function loads() {
   load('cgroup_sock for ingress', { prog_type: PROG.cgroup_sock, expected_attach_type: 0 });
   load('cgroup_skb for sock_create', { prog_type: PROG.cgroup_skb, expected_attach_type: 2 });
   load('sk_lookup without its attach type', { prog_type: MORE.lookup });
-  load('sk_lookup', { prog_type: MORE.lookup, expected_attach_type: AT2.lookup, insns: { hex: returns(1) } });
+  load('sk_lookup', {
+    prog_type: MORE.lookup,
+    expected_attach_type: AT2.lookup,
+    insns: { hex: returns(1) },
+  });
   load('syscall that does not sleep', { prog_type: LAST.syscall });
   load('syscall', { prog_type: LAST.syscall, prog_flags: 16 });
   load('a target of the kernel for XDP', { attach_btf_id: 1 });
@@ -371,23 +508,41 @@ function loads() {
   withMap('a map that is a program', { hex: loadMap(1, 0), fds: { 4: 'xdp' } });
   withMap('standard output as a map', { hex: loadMap(1, 1) });
   withMap('a map by index without fd_array', { hex: loadMap(5, 0) });
-  withMap('a map by index', { hex: loadMap(5, 0) }, { fd_array: { hex: zeros(4), fds: { 0: 'map' } } });
+  withMap(
+    'a map by index',
+    { hex: loadMap(5, 0) },
+    { fd_array: { hex: zeros(4), fds: { 0: 'map' } } },
+  );
   withMap('the value of an array of four', { hex: loadMap(2, 0), fds: { 4: 'map' } });
   withMap('the value of a hash', { hex: loadMap(2, 0), fds: { 4: 'hash' } });
   withMap('an unknown kind of load', { hex: loadMap(7, 0) });
   withMap('a map, with half of an address', { hex: loadMap(1, 0, 1), fds: { 4: 'map' } });
-  const functions = { prog_btf_fd: { fd: 'btf' }, func_info_rec_size: 8, func_info_cnt: 1, func_info: { hex: zeros(8) } };
+  const functions = {
+    prog_btf_fd: { fd: 'btf' },
+    func_info_rec_size: 8,
+    func_info_cnt: 1,
+    func_info: { hex: zeros(8) },
+  };
   load('func_info of no type', functions);
   load('func_info of a struct', { ...functions, func_info: { hex: `00000000${le32(3)}` } });
   load('func_info with records of 4', { ...functions, func_info_rec_size: 4 });
   load('func_info with records of 6', { ...functions, func_info_rec_size: 10 });
   load('func_info with records of 256', { ...functions, func_info_rec_size: 256 });
   load('func_info nowhere', { ...functions, func_info: 0 });
-  load('func_info of longer records', { ...functions, func_info_rec_size: 12, func_info: { hex: zeros(8) + le32(1) } });
+  load('func_info of longer records', {
+    ...functions,
+    func_info_rec_size: 12,
+    func_info: { hex: zeros(8) + le32(1) },
+  });
   load('func_info without BTF', { ...functions, prog_btf_fd: NO_FD });
   load('func_info with a map for BTF', { ...functions, prog_btf_fd: { fd: 'map' } });
   load('BTF without func_info', { prog_btf_fd: NO_FD });
-  const lines = { prog_btf_fd: { fd: 'btf' }, line_info_rec_size: 16, line_info_cnt: 1, line_info: { hex: zeros(16) } };
+  const lines = {
+    prog_btf_fd: { fd: 'btf' },
+    line_info_rec_size: 16,
+    line_info_cnt: 1,
+    line_info: { hex: zeros(16) },
+  };
   load('line_info', lines);
   load('line_info with records of 8', { ...lines, line_info_rec_size: 8 });
   load('line_info without BTF', { ...lines, prog_btf_fd: 0 });
@@ -398,7 +553,8 @@ function loads() {
 
 function btfs() {
   begin('types');
-  const load = (name, changes, more) => ask(name, 'btf_load', { btf: { hex: BTF }, btf_size: BTF_SIZE, ...changes }, more);
+  const load = (name, changes, more) =>
+    ask(name, 'btf_load', { btf: { hex: BTF }, btf_size: BTF_SIZE, ...changes }, more);
   load('as they are', {});
   load('no memory', { btf: 0 });
   load('no bytes', { btf_size: 0 });
@@ -421,8 +577,10 @@ function btfs() {
 
 function pins() {
   begin('pins');
-  const pin = (name, where, what = 'map', more = {}) => ask(`pin ${name}`, 'obj_pin', { pathname: { text: where }, bpf_fd: { fd: what }, ...more });
-  const get = (name, where, more = {}) => ask(`get ${name}`, 'obj_get', { pathname: { text: where }, ...more });
+  const pin = (name, where, what = 'map', more = {}) =>
+    ask(`pin ${name}`, 'obj_pin', { pathname: { text: where }, bpf_fd: { fd: what }, ...more });
+  const get = (name, where, more = {}) =>
+    ask(`get ${name}`, 'obj_get', { pathname: { text: where }, ...more });
   const fs = '/sys/fs/bpf';
   pin('a map', `${fs}/map`);
   pin('there again', `${fs}/map`);
@@ -449,7 +607,10 @@ function pins() {
   pin('a path nobody has', '', 'map', { pathname: 1 });
   pin('with flags', `${fs}/flags`, 'map', { file_flags: 8 });
   pin('path_fd without its flag', `${fs}/fd`, 'map', { path_fd: 5 });
-  pin('path_fd for an absolute path', `${fs}/absolute`, 'map', { file_flags: 1 << 14, path_fd: NO_FD });
+  pin('path_fd for an absolute path', `${fs}/absolute`, 'map', {
+    file_flags: 1 << 14,
+    path_fd: NO_FD,
+  });
   pin('path_fd that is not open', 'relative', 'map', { file_flags: 1 << 14, path_fd: NO_FD });
   pin('path_fd that is a map', 'relative', 'map', { file_flags: 1 << 14, path_fd: { fd: 'map' } });
   steps.push({ group, name: `${group}: open bpffs`, path: 'open', args: [fs], as: 'fs' });
@@ -481,7 +642,11 @@ function pins() {
   get('with path_fd', `${fs}/map`, { path_fd: 1 });
   give('reader', 'obj_get', { pathname: { text: `${fs}/map` }, file_flags: 8 });
   ask('update through a reader', 'map_update_elem', { map_fd: { fd: 'reader' }, key, value });
-  ask('lookup through a reader', 'map_lookup_elem', { map_fd: { fd: 'reader' }, key, value: { size: 8 } });
+  ask('lookup through a reader', 'map_lookup_elem', {
+    map_fd: { fd: 'reader' },
+    key,
+    value: { size: 8 },
+  });
   ask('freeze through a reader', 'map_freeze', { map_fd: { fd: 'reader' } });
   path('mkdir', `${fs}/dir`);
   path('mkdir', `${fs}/dir`);
@@ -511,7 +676,8 @@ function pins() {
   path('rmdir', `${fs}/dir`);
   path('unlink', `${fs}/prog`);
   path('unlink', `${fs}/prog`);
-  for (const name of ['link', 'relative', 'absolute', 'loop', 'n'.repeat(255)]) path('unlink', `${fs}/${name}`);
+  for (const name of ['link', 'relative', 'absolute', 'loop', 'n'.repeat(255)])
+    path('unlink', `${fs}/${name}`);
 }
 
 function ids() {
@@ -535,7 +701,22 @@ function ids() {
 
 function infos() {
   begin('info');
-  const info = (what, size, more = {}, extra = {}) => ask(`${what} of ${size} bytes${more.text ?? ''}`, 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: what }, 'info.info_len': size, 'info.info': { size: Math.max(size, 8), hex: more.hex ?? zeros(Math.max(size, 8)), out: true, ...more.buffer } }, extra);
+  const info = (what, size, more = {}, extra = {}) =>
+    ask(
+      `${what} of ${size} bytes${more.text ?? ''}`,
+      'obj_get_info_by_fd',
+      {
+        'info.bpf_fd': { fd: what },
+        'info.info_len': size,
+        'info.info': {
+          size: Math.max(size, 8),
+          hex: more.hex ?? zeros(Math.max(size, 8)),
+          out: true,
+          ...more.buffer,
+        },
+      },
+      extra,
+    );
   for (const size of [0, 4, 8, 24, 87, 88, 96, 200, 4096, 4097]) info('map', size);
   for (const size of [0, 4, 64, 224, 228, 232, 240]) info('xdp', size);
   for (const size of [0, 4, 16, 20, 63, 64, 80]) info('link', size);
@@ -556,29 +737,105 @@ function infos() {
   info('xdp', 232, { text: ', room for a map nowhere', hex: at(232, [52, 1]) });
   info('xdp', 232, { text: ', instructions nowhere', hex: at(232, [20, 16]) });
   info('xdp', 232, { text: ', tags nowhere', hex: at(232, [180, 1]) });
-  info('xdp', 232, { text: ', instructions', hex: at(232, [20, 16]), buffer: { points: { 32: { size: 16 } } } }, { same: [1] });
+  info(
+    'xdp',
+    232,
+    { text: ', instructions', hex: at(232, [20, 16]), buffer: { points: { 32: { size: 16 } } } },
+    { same: [1] },
+  );
   info('btf', 32, { text: ', room for a name nowhere', hex: at(32, [24, 4]) });
   info('btf', 32, { text: ', a name without room', buffer: { points: { 16: { size: 8 } } } });
-  info('btf', 32, { text: ', the section', hex: at(32, [8, 500]), buffer: { points: { 0: { size: 500 } } } }, { same: [1] });
-  info('btf', 32, { text: ', half the section', hex: at(32, [8, 40]), buffer: { points: { 0: { size: 40 } } } }, { same: [1] });
+  info(
+    'btf',
+    32,
+    { text: ', the section', hex: at(32, [8, 500]), buffer: { points: { 0: { size: 500 } } } },
+    { same: [1] },
+  );
+  info(
+    'btf',
+    32,
+    { text: ', half the section', hex: at(32, [8, 40]), buffer: { points: { 0: { size: 40 } } } },
+    { same: [1] },
+  );
   info('btf', 32, { text: ', the section nowhere', hex: at(32, [8, 40]) });
   give('vmlinux', 'btf_get_fd_by_id', { btf_id: 1 });
-  info('vmlinux', 32, { text: ', a short name', hex: at(32, [24, 4]), buffer: { points: { 16: { size: 4 } } } }, { same: [1] });
-  info('vmlinux', 32, { text: ', a name', hex: at(32, [24, 8]), buffer: { points: { 16: { size: 8 } } } }, { same: [1] });
-  ask('of nothing', 'obj_get_info_by_fd', { 'info.bpf_fd': NO_FD, 'info.info_len': 8, 'info.info': { size: 8 } });
+  info(
+    'vmlinux',
+    32,
+    { text: ', a short name', hex: at(32, [24, 4]), buffer: { points: { 16: { size: 4 } } } },
+    { same: [1] },
+  );
+  info(
+    'vmlinux',
+    32,
+    { text: ', a name', hex: at(32, [24, 8]), buffer: { points: { 16: { size: 8 } } } },
+    { same: [1] },
+  );
+  ask('of nothing', 'obj_get_info_by_fd', {
+    'info.bpf_fd': NO_FD,
+    'info.info_len': 8,
+    'info.info': { size: 8 },
+  });
   ask('nowhere', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'map' }, 'info.info_len': 8 });
-  ask('of standard output', 'obj_get_info_by_fd', { 'info.bpf_fd': 1, 'info.info_len': 8, 'info.info': { size: 8 } });
-  give('named', 'map_create', { ...hashMap, map_name: { hex: name16('named') }, map_flags: 1, btf_fd: { fd: 'btf' }, btf_key_type_id: 1, btf_value_type_id: 2 });
+  ask('of standard output', 'obj_get_info_by_fd', {
+    'info.bpf_fd': 1,
+    'info.info_len': 8,
+    'info.info': { size: 8 },
+  });
+  give('named', 'map_create', {
+    ...hashMap,
+    map_name: { hex: name16('named') },
+    map_flags: 1,
+    btf_fd: { fd: 'btf' },
+    btf_key_type_id: 1,
+    btf_value_type_id: 2,
+  });
   // Without ids: type, sizes, entries, flags, name.
-  ask('a map of types', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'named' }, 'info.info_len': 88, 'info.info': { size: 88 } }, { same: [0], hide: [[4, 8], [64, 68]] });
+  ask(
+    'a map of types',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'named' }, 'info.info_len': 88, 'info.info': { size: 88 } },
+    {
+      same: [0],
+      hide: [
+        [4, 8],
+        [64, 68],
+      ],
+    },
+  );
   give('prog', 'prog_load', { ...prog(PROG.xdp, 2), prog_name: { hex: name16('pass') } });
-  ask('a program', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'prog' }, 'info.info_len': 232, 'info.info': { size: 232 } }, { same: [0], hide: [[4, 8], [16, 20], [40, 48]] });
-  ask('an XDP link', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'link' }, 'info.info_len': 64, 'info.info': { size: 64 } }, { same: [0], hide: [[4, 12]] });
+  ask(
+    'a program',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'prog' }, 'info.info_len': 232, 'info.info': { size: 232 } },
+    {
+      same: [0],
+      hide: [
+        [4, 8],
+        [16, 20],
+        [40, 48],
+      ],
+    },
+  );
+  ask(
+    'an XDP link',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'link' }, 'info.info_len': 64, 'info.info': { size: 64 } },
+    { same: [0], hide: [[4, 12]] },
+  );
 }
 
 function links() {
   begin('links');
-  const create = (name, attr, more) => ask(name, 'link_create', Object.fromEntries(Object.entries(attr).map(([member, one]) => [`link_create.${member}`, one])), more);
+  const create = (name, attr, more) =>
+    ask(
+      name,
+      'link_create',
+      Object.fromEntries(
+        Object.entries(attr).map(([member, one]) => [`link_create.${member}`, one]),
+      ),
+      more,
+    );
   const xdp = { prog_fd: { fd: 'xdp' }, target_ifindex: LO, attach_type: AT.xdp };
   create('a second XDP link', xdp);
   create('XDP at a device there is not', { ...xdp, target_ifindex: 99 });
@@ -598,7 +855,11 @@ function links() {
   create('struct_ops of a program', { prog_fd: { fd: 'xdp' }, attach_type: AT3.struct_ops });
   create('struct_ops of nothing', { prog_fd: NO_FD, attach_type: AT3.struct_ops });
   create('netkit at loopback', { ...tcx, attach_type: AT3.netkit });
-  create('netkit at a device there is not', { ...tcx, attach_type: AT3.netkit, target_ifindex: 99 });
+  create('netkit at a device there is not', {
+    ...tcx,
+    attach_type: AT3.netkit,
+    target_ifindex: 99,
+  });
   const loaded = [
     ['skb', PROG.cgroup_skb, 1, {}, AT.ingress],
     ['ops', MORE.sock_ops, 1, {}, AT.sock_ops],
@@ -622,10 +883,29 @@ function links() {
   }
   const filter = { prog_fd: { fd: 'filter' }, attach_type: AT2.netfilter };
   create('netfilter of a family there is not', { ...filter, 'netfilter.pf': 1 });
-  create('netfilter at a hook there is not', { ...filter, 'netfilter.pf': 2, 'netfilter.hooknum': 9 });
-  create('netfilter with a flag there is not', { ...filter, 'netfilter.pf': 2, 'netfilter.flags': 2 });
-  create('netfilter first of all', { ...filter, 'netfilter.pf': 2, 'netfilter.priority': 0x80000000 });
-  const update = (name, attr) => ask(`update: ${name}`, 'link_update', { 'link_update.link_fd': { fd: 'link' }, 'link_update.new_prog_fd': { fd: 'xdp' }, ...Object.fromEntries(Object.entries(attr).map(([member, one]) => [`link_update.${member}`, one])) });
+  create('netfilter at a hook there is not', {
+    ...filter,
+    'netfilter.pf': 2,
+    'netfilter.hooknum': 9,
+  });
+  create('netfilter with a flag there is not', {
+    ...filter,
+    'netfilter.pf': 2,
+    'netfilter.flags': 2,
+  });
+  create('netfilter first of all', {
+    ...filter,
+    'netfilter.pf': 2,
+    'netfilter.priority': 0x80000000,
+  });
+  const update = (name, attr) =>
+    ask(`update: ${name}`, 'link_update', {
+      'link_update.link_fd': { fd: 'link' },
+      'link_update.new_prog_fd': { fd: 'xdp' },
+      ...Object.fromEntries(
+        Object.entries(attr).map(([member, one]) => [`link_update.${member}`, one]),
+      ),
+    });
   give('other', 'prog_load', prog(PROG.xdp, 1));
   update('the same program', {});
   update('another program', { new_prog_fd: { fd: 'other' } });
@@ -641,11 +921,26 @@ function links() {
   detach('again', { fd: 'link' });
   detach('tcx', { fd: 'tcx' });
   update('a link that was detached', { new_prog_fd: { fd: 'other' } });
-  ask('info of a detached link', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'link' }, 'info.info_len': 64, 'info.info': { size: 64 } }, { same: [0], hide: [[4, 12]] });
+  ask(
+    'info of a detached link',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'link' }, 'info.info_len': 64, 'info.info': { size: 64 } },
+    { same: [0], hide: [[4, 12]] },
+  );
   create('XDP where a link was detached', xdp, { as: 'new' });
   ask('an iterator of an XDP link', 'iter_create', { 'iter_create.link_fd': { fd: 'new' } });
-  ask('an iterator with flags', 'iter_create', { 'iter_create.link_fd': { fd: 'new' }, 'iter_create.flags': 1 });
-  const point = (name, attr) => ask(`tracepoint: ${name}`, 'raw_tracepoint_open', Object.fromEntries(Object.entries(attr).map(([member, one]) => [`raw_tracepoint.${member}`, one])));
+  ask('an iterator with flags', 'iter_create', {
+    'iter_create.link_fd': { fd: 'new' },
+    'iter_create.flags': 1,
+  });
+  const point = (name, attr) =>
+    ask(
+      `tracepoint: ${name}`,
+      'raw_tracepoint_open',
+      Object.fromEntries(
+        Object.entries(attr).map(([member, one]) => [`raw_tracepoint.${member}`, one]),
+      ),
+    );
   give('raw', 'prog_load', prog(MORE.raw_tp));
   point('that is not there', { prog_fd: { fd: 'raw' }, name: { text: 'no_such_point' } });
   point('without a name', { prog_fd: { fd: 'raw' } });
@@ -654,9 +949,20 @@ function links() {
 
 function attaching() {
   begin('attaching');
-  const attach = (name, attr) => ask(`attach: ${name}`, 'prog_attach', { ...USUAL.prog_attach, ...attr });
-  const detach = (name, attr) => ask(`detach: ${name}`, 'prog_detach', { ...USUAL.prog_detach, ...attr });
-  const query = (name, attr) => ask(`query: ${name}`, 'prog_query', Object.fromEntries(Object.entries({ target_ifindex: LO, attach_type: AT.tcx_in, ...attr }).map(([member, one]) => [`query.${member}`, one])));
+  const attach = (name, attr) =>
+    ask(`attach: ${name}`, 'prog_attach', { ...USUAL.prog_attach, ...attr });
+  const detach = (name, attr) =>
+    ask(`detach: ${name}`, 'prog_detach', { ...USUAL.prog_detach, ...attr });
+  const query = (name, attr) =>
+    ask(
+      `query: ${name}`,
+      'prog_query',
+      Object.fromEntries(
+        Object.entries({ target_ifindex: LO, attach_type: AT.tcx_in, ...attr }).map(
+          ([member, one]) => [`query.${member}`, one],
+        ),
+      ),
+    );
   query('nothing there', {});
   detach('nothing there', {});
   detach('no program, nothing there', { attach_bpf_fd: 0 });
@@ -698,7 +1004,11 @@ function attaching() {
   const skb = { attach_bpf_fd: { fd: 'skb' }, attach_type: AT.ingress };
   attach('at a cgroup that is not open', { ...skb, target_fd: NO_FD });
   attach('at a cgroup that is a map', { ...skb, target_fd: { fd: 'map' } });
-  attach('at a cgroup with a flag there is not', { ...skb, target_fd: NO_FD, attach_flags: 1 << 10 });
+  attach('at a cgroup with a flag there is not', {
+    ...skb,
+    target_fd: NO_FD,
+    attach_flags: 1 << 10,
+  });
   detach('from a cgroup that is not open', { ...skb, target_fd: NO_FD });
   detach('from a cgroup with flags', { ...skb, target_fd: NO_FD, attach_flags: 1 });
   give('msg', 'prog_load', prog(LAST.sk_msg, 1));
@@ -711,7 +1021,20 @@ function attaching() {
 
 function testRuns() {
   begin('test runs');
-  const run = (name, attr, more = {}) => ask(name, 'prog_test_run', Object.fromEntries(Object.entries({ prog_fd: { fd: 'xdp' }, data_size_in: 64, data_in: { hex: zeros(64) }, ...attr }).map(([member, one]) => [`test.${member}`, one])), { loose: ['test.duration'], ...more });
+  const run = (name, attr, more = {}) =>
+    ask(
+      name,
+      'prog_test_run',
+      Object.fromEntries(
+        Object.entries({
+          prog_fd: { fd: 'xdp' },
+          data_size_in: 64,
+          data_in: { hex: zeros(64) },
+          ...attr,
+        }).map(([member, one]) => [`test.${member}`, one]),
+      ),
+      { loose: ['test.duration'], ...more },
+    );
   const cls = { prog_fd: { fd: 'cls' } };
   run('XDP', {});
   run('XDP of 13 bytes', { data_size_in: 13 });
@@ -726,7 +1049,10 @@ function testRuns() {
   run('XDP, batch_size', { batch_size: 4 });
   run('XDP, a CPU', { cpu: 1 });
   run('XDP a thousand times', { repeat: 1000 });
-  const context = (...words) => ({ ctx_size_in: words.length * 4, ctx_in: { hex: words.map(le32).join('') } });
+  const context = (...words) => ({
+    ctx_size_in: words.length * 4,
+    ctx_in: { hex: words.map(le32).join('') },
+  });
   run('XDP, a context', context(0, 64, 0, 0, 0, 0));
   run('XDP, a context that is short', context(0, 64));
   run('XDP, a longer context', context(0, 64, 0, 0, 0, 0, 0));
@@ -741,8 +1067,16 @@ function testRuns() {
   run('XDP, a queue without a device', context(0, 64, 0, 0, 1, 0));
   run('XDP, a queue there is not', context(0, 64, 0, 1, 9, 0));
   run('XDP, out by a device', context(0, 64, 0, 0, 0, 1));
-  run('XDP, the context out', { ...context(0, 64, 0, 0, 0, 0), ctx_size_out: 24, ctx_out: { size: 24 } }, { same: true });
-  run('XDP, the context out, short', { ...context(0, 64, 0, 0, 0, 0), ctx_size_out: 8, ctx_out: { size: 8 } }, { same: true });
+  run(
+    'XDP, the context out',
+    { ...context(0, 64, 0, 0, 0, 0), ctx_size_out: 24, ctx_out: { size: 24 } },
+    { same: true },
+  );
+  run(
+    'XDP, the context out, short',
+    { ...context(0, 64, 0, 0, 0, 0), ctx_size_out: 8, ctx_out: { size: 8 } },
+    { same: true },
+  );
   run('XDP, a context without a size', { ctx_in: { hex: zeros(24) } });
   run('XDP, a size without a context', { ctx_size_in: 24 });
   run('XDP, a context out without a size', { ctx_out: { size: 24 } });
@@ -755,9 +1089,21 @@ function testRuns() {
   run('tc, a flag there is not', { ...cls, flags: 1 });
   run('tc, batch_size', { ...cls, batch_size: 1 });
   run('tc, a CPU', { ...cls, cpu: 1 });
-  run('tc, IP without a header', { ...cls, data_size_in: 20, data_in: { hex: `${zeros(12)}0800${zeros(6)}` } });
-  run('tc, IPv6 without a header', { ...cls, data_size_in: 40, data_in: { hex: `${zeros(12)}86dd${zeros(26)}` } });
-  run('tc, packet out, short', { ...cls, data_out: { size: 20 }, data_size_out: 20 }, { same: true });
+  run('tc, IP without a header', {
+    ...cls,
+    data_size_in: 20,
+    data_in: { hex: `${zeros(12)}0800${zeros(6)}` },
+  });
+  run('tc, IPv6 without a header', {
+    ...cls,
+    data_size_in: 40,
+    data_in: { hex: `${zeros(12)}86dd${zeros(26)}` },
+  });
+  run(
+    'tc, packet out, short',
+    { ...cls, data_out: { size: 20 }, data_size_out: 20 },
+    { same: true },
+  );
   const skb = (...words) => {
     const bytes = Buffer.alloc(192);
     for (const [offset, word] of words) bytes.writeUInt32LE(word, offset);
@@ -772,7 +1118,11 @@ function testRuns() {
   run('tc, at a device there is not', skb([40, 99]));
   run('tc, a short wire_len', skb([160, 10]));
   run('tc, gso_segs', skb([164, 65536]));
-  run('tc, a context that is too long', { ...cls, ctx_size_in: 4097, ctx_in: { size: 4097, hex: zeros(4097) } });
+  run('tc, a context that is too long', {
+    ...cls,
+    ctx_size_in: 4097,
+    ctx_in: { size: 4097, hex: zeros(4097) },
+  });
   run('a socket filter', { prog_fd: { fd: 'sock' } });
   give('probe', 'prog_load', prog(PROG.kprobe));
   run('a kprobe', { prog_fd: { fd: 'probe' } });
@@ -780,7 +1130,18 @@ function testRuns() {
 
 function batches() {
   begin('batches');
-  const batch = (command, name, attr, more) => ask(`${command}: ${name}`, `map_${command}_batch`, Object.fromEntries(Object.entries({ map_fd: { fd: 'hash' }, ...attr }).map(([member, one]) => [`batch.${member}`, one])), more);
+  const batch = (command, name, attr, more) =>
+    ask(
+      `${command}: ${name}`,
+      `map_${command}_batch`,
+      Object.fromEntries(
+        Object.entries({ map_fd: { fd: 'hash' }, ...attr }).map(([member, one]) => [
+          `batch.${member}`,
+          one,
+        ]),
+      ),
+      more,
+    );
   const keys = { hex: [0, 1, 2].map(le32).join('') };
   const values = { hex: zeros(24) };
   const out = { keys: { size: 32 }, values: { size: 64 }, out_batch: { size: 4 } };
@@ -789,7 +1150,11 @@ function batches() {
   batch('update', 'none', { keys, values, count: 0 });
   batch('update', 'no keys', { values, count: 1 });
   batch('update', 'no values', { keys, count: 1 });
-  batch('update', 'more than fit', { keys: { hex: [3, 4, 5].map(le32).join('') }, values, count: 3 });
+  batch('update', 'more than fit', {
+    keys: { hex: [3, 4, 5].map(le32).join('') },
+    values,
+    count: 3,
+  });
   batch('update', 'flags of elements', { keys, values, count: 1, elem_flags: 1 });
   batch('update', 'BPF_F_LOCK', { keys, values, count: 1, elem_flags: 4 });
   batch('update', 'flags', { keys, values, count: 1, flags: 1 });
@@ -805,7 +1170,12 @@ function batches() {
   batch('lookup', 'a write-only one', { ...out, map_fd: { fd: 'write' }, count: 1 });
   batch('lookup', 'an array', { ...out, map_fd: { fd: 'map' }, count: 4 }, { same: true });
   batch('lookup', 'two of an array', { ...out, map_fd: { fd: 'map' }, count: 2 }, { same: true });
-  batch('lookup', 'an array from where it ended', { ...out, map_fd: { fd: 'map' }, count: 8, in_batch: { hex: le32(1) } });
+  batch('lookup', 'an array from where it ended', {
+    ...out,
+    map_fd: { fd: 'map' },
+    count: 8,
+    in_batch: { hex: le32(1) },
+  });
   batch('lookup_and_delete', 'an array', { ...out, map_fd: { fd: 'map' }, count: 4 });
   batch('delete', 'an array', { map_fd: { fd: 'map' }, keys, count: 1 });
   batch('delete', 'two', { keys, count: 2 });
@@ -816,29 +1186,80 @@ function batches() {
   batch('lookup_and_delete', 'the rest', { ...out, count: 8 });
   batch('lookup_and_delete', 'nothing', { ...out, count: 8 });
   give('queue', 'map_create', { ...arrayMap, map_type: TYPE.queue, key_size: 0 });
-  for (const one of ['lookup', 'lookup_and_delete', 'update', 'delete']) batch(one, 'a queue', { ...out, map_fd: { fd: 'queue' }, count: 1 });
+  for (const one of ['lookup', 'lookup_and_delete', 'update', 'delete'])
+    batch(one, 'a queue', { ...out, map_fd: { fd: 'queue' }, count: 1 });
 }
 
 function rest() {
   begin('statistics, tasks, tokens');
   ask('statistics there are not', 'enable_stats', { 'enable_stats.type': 1 });
   give('stats', 'enable_stats', { 'enable_stats.type': 0 });
-  ask('info of statistics', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'stats' }, 'info.info_len': 8, 'info.info': { size: 8 } });
-  ask('run', 'prog_test_run', { ...USUAL.prog_test_run, 'test.repeat': 5 }, { loose: ['test.duration'] });
-  ask('it was counted', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'xdp' }, 'info.info_len': 216, 'info.info': { size: 216 } }, { same: [0], hide: [[4, 8], [16, 20], [40, 48], [192, 200]] });
-  const bind = (name, attr) => ask(`bind: ${name}`, 'prog_bind_map', { 'prog_bind_map.prog_fd': { fd: 'xdp' }, 'prog_bind_map.map_fd': { fd: 'map' }, ...attr });
+  ask('info of statistics', 'obj_get_info_by_fd', {
+    'info.bpf_fd': { fd: 'stats' },
+    'info.info_len': 8,
+    'info.info': { size: 8 },
+  });
+  ask(
+    'run',
+    'prog_test_run',
+    { ...USUAL.prog_test_run, 'test.repeat': 5 },
+    { loose: ['test.duration'] },
+  );
+  ask(
+    'it was counted',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'xdp' }, 'info.info_len': 216, 'info.info': { size: 216 } },
+    {
+      same: [0],
+      hide: [
+        [4, 8],
+        [16, 20],
+        [40, 48],
+        [192, 200],
+      ],
+    },
+  );
+  const bind = (name, attr) =>
+    ask(`bind: ${name}`, 'prog_bind_map', {
+      'prog_bind_map.prog_fd': { fd: 'xdp' },
+      'prog_bind_map.map_fd': { fd: 'map' },
+      ...attr,
+    });
   bind('a map', {});
   bind('again', {});
   bind('with flags', { 'prog_bind_map.flags': 1 });
-  ask('the program has it', 'obj_get_info_by_fd', { 'info.bpf_fd': { fd: 'xdp' }, 'info.info_len': 56, 'info.info': { size: 56 } }, { same: [0], hide: [[4, 8], [16, 20], [40, 48]] });
-  const task = (name, attr) => ask(`task: ${name}`, 'task_fd_query', { 'task_fd_query.pid': 1, 'task_fd_query.fd': { fd: 'map' }, ...attr });
+  ask(
+    'the program has it',
+    'obj_get_info_by_fd',
+    { 'info.bpf_fd': { fd: 'xdp' }, 'info.info_len': 56, 'info.info': { size: 56 } },
+    {
+      same: [0],
+      hide: [
+        [4, 8],
+        [16, 20],
+        [40, 48],
+      ],
+    },
+  );
+  const task = (name, attr) =>
+    ask(`task: ${name}`, 'task_fd_query', {
+      'task_fd_query.pid': 1,
+      'task_fd_query.fd': { fd: 'map' },
+      ...attr,
+    });
   task('a map', {});
   task('a link', { 'task_fd_query.fd': { fd: 'link' } });
   task('nothing', { 'task_fd_query.fd': NO_FD });
   task('of a process there is not', { 'task_fd_query.pid': 30000 });
   task('with flags', { 'task_fd_query.flags': 1 });
   const token = (name, attr) => ask(`token: ${name}`, 'token_create', attr);
-  steps.push({ group, name: `${group}: open bpffs`, path: 'open', args: ['/sys/fs/bpf'], as: 'fs' });
+  steps.push({
+    group,
+    name: `${group}: open bpffs`,
+    path: 'open',
+    args: ['/sys/fs/bpf'],
+    as: 'fs',
+  });
   steps.push({ group, name: `${group}: open /tmp`, path: 'open', args: ['/tmp'], as: 'tmp' });
   token('of bpffs', { 'token_create.bpffs_fd': { fd: 'fs' } });
   token('of another directory', { 'token_create.bpffs_fd': { fd: 'tmp' } });

@@ -1,14 +1,14 @@
 import { programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
-import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
 import { refuse } from './errno.ts';
 import { link } from './link.ts';
 import type { Machine } from './machine.ts';
 import { MachineMap } from './map.ts';
 import type { BtfObject } from './objects/btf.ts';
-import { MachineProgram } from './program.ts';
+import { type Adapted, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
 import { objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
@@ -62,7 +62,7 @@ function ownMap(
 export interface Installation {
   readonly spec: ProgramSpec;
   readonly type: ProgramTypeDef;
-  readonly adapted: Pick<RelocatedProgram, 'insns' | 'relocations' | 'modules'>;
+  readonly adapted: Adapted;
   /** By the names the relocations have. Throws KernelError. */
   readonly mapNamed: (name: string) => MachineMap;
   readonly verification: ProgramVerification | undefined;
@@ -73,6 +73,8 @@ export interface Installation {
   readonly btf: (() => BtfObject) | undefined;
   readonly target?: MachineProgram | undefined;
   readonly uid?: number;
+  /** Default: now. */
+  readonly loadTime?: bigint;
 }
 
 /** Compiles the program and gives it an id. */
@@ -93,6 +95,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
+  const firstSlot = runtime.table.length;
   const code = loadCode(spec, image, { runtime, mapNamed }, (generation) =>
     engine.load(generation, runtime, options),
   );
@@ -103,13 +106,14 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       type,
       code,
       verification,
-      insns: adapted.insns,
+      adapted,
       input: one.input,
       license: one.license,
       maps: used.map((map) => map.hold()),
       btf: one.btf?.(),
       target: one.target?.hold(),
-      loadTime: runtime.clock,
+      firstSlot,
+      loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
     },
     machine,

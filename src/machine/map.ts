@@ -180,6 +180,20 @@ export class MachineMap extends KernelObject implements KernelMap {
     this.drop();
   }
 
+  /** The handle was given up. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** As it was saved: nothing of its memory changes. */
+  restore(
+    frozen: boolean,
+    contents: Iterable<readonly [string, MachineMap | MachineProgram]>,
+  ): void {
+    this.#frozen = frozen;
+    for (const [name, object] of contents) this.#contents.set(name, object.hold());
+  }
+
   /** What a slot holds lives with it. */
   #keep(key: Uint8Array, object: MachineMap | MachineProgram | undefined): void {
     const name = String.fromCharCode(...key);

@@ -8,7 +8,7 @@ import type {
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
-import { type ProgramSpec, programTag } from '../object/index.ts';
+import { type ProgramSpec, programTag, type RelocatedProgram } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
 import type { MachineMap } from './map.ts';
 import type { BtfObject } from './objects/btf.ts';
@@ -23,6 +23,9 @@ export interface ProgramHost {
   unload(program: MachineProgram): void;
 }
 
+/** A program that is fitted to the kernel; only its maps are still open. */
+export type Adapted = Pick<RelocatedProgram, 'insns' | 'relocations' | 'modules'>;
+
 /** What a program is made of. It takes over the caller's holds on maps, BTF and target. */
 export interface ProgramParts {
   readonly id: number;
@@ -30,8 +33,8 @@ export interface ProgramParts {
   readonly type: ProgramTypeDef;
   readonly code: LoadedCode;
   readonly verification: ProgramVerification | undefined;
-  /** As BPF_PROG_LOAD got it. */
-  readonly insns: Uint8Array;
+  /** As BPF_PROG_LOAD got it: instructions, and what is to be filled in. */
+  readonly adapted: Adapted;
   /** What the verifier saw; undefined if it was loaded unseen. */
   readonly input: VerifierInput | undefined;
   readonly license: string;
@@ -39,6 +42,8 @@ export interface ProgramParts {
   readonly btf: BtfObject | undefined;
   /** The program it attaches to. */
   readonly target?: MachineProgram | undefined;
+  /** Where its code begins in the table of functions. */
+  readonly firstSlot: number;
   /** Nanoseconds since the machine started. */
   readonly loadTime: bigint;
   readonly uid: number;
@@ -96,7 +101,7 @@ export class MachineProgram extends KernelObject implements KernelProgram {
 
   /** 16 hexadecimal digits. */
   get tag(): string {
-    return (this.#tag ??= programTag(this.parts.insns));
+    return (this.#tag ??= programTag(this.parts.adapted.insns));
   }
 
   /** The kernel has a hook of this kind by BTF. */
@@ -127,6 +132,11 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     if (this.#closed) return;
     this.#closed = true;
     this.drop();
+  }
+
+  /** The handle was given up. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   protected end(): void {

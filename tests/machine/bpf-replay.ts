@@ -78,7 +78,13 @@ export class Replay implements UserMemory {
       if (path === 'open') {
         const object = files.find(args![0]!);
         if (object.kind !== 'dir') return { result: -errnos['ENOTDIR']! };
-        const fd = this.#process.open({ kind: 'dir', object, read: true, write: false, release() {} });
+        const fd = this.#process.open({
+          kind: 'dir',
+          object,
+          read: true,
+          write: false,
+          release() {},
+        });
         if (as) this.#fds.set(as, fd);
         return { result: 'fd' };
       }
@@ -165,7 +171,8 @@ export class Replay implements UserMemory {
     const out: Record<string, number> = {};
     for (const { key, out: written, offset, size } of byName.get(step.command!)!.members) {
       if (!written || offset + size > attr.length) continue;
-      const value = size === 8 ? Number(view.getBigUint64(offset, true)) : view.getUint32(offset, true);
+      const value =
+        size === 8 ? Number(view.getBigUint64(offset, true)) : view.getUint32(offset, true);
       if (key === 'nextId' && step.as && result === 0) this.#ids.set(step.as, value);
       if (OWN.has(key) || step.loose?.some((one) => camelCase(one) === key)) continue;
       out[key] = value;
@@ -190,7 +197,10 @@ export function visible({ same, hide = [] }: Step, { buffers, ...rest }: Answer)
   if (!same || !buffers) return rest;
   const shown = Array.isArray(same) ? buffers.filter((_, i) => same.includes(i)) : buffers;
   const masked = shown.map((hex) =>
-    hide.reduce((text, [from, to]) => text.slice(0, 2 * from) + '..'.repeat(to - from) + text.slice(2 * to), hex),
+    hide.reduce(
+      (text, [from, to]) => text.slice(0, 2 * from) + '..'.repeat(to - from) + text.slice(2 * to),
+      hex,
+    ),
   );
   return { ...rest, buffers: masked };
 }

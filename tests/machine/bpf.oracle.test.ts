@@ -36,7 +36,7 @@ describe('bpf(2) answers as Linux 6.12.117 does', () => {
       if (!same && !known[step.name]) different.push({ step: step.name, linux, ours });
     }
     if (process.env['BPF_DIFFERENCES']) {
-      for (const one of different) console.info(JSON.stringify(one));
+      for (const one of different) process.stderr.write(`DIFF ${JSON.stringify(one)}\n`);
     }
     expect(different).toEqual([]);
     expect(passing, 'listed as different, but the same').toEqual([]);

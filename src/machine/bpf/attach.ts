@@ -55,7 +55,7 @@ function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachA
   if (isCgroupType(type, attachType)) return file?.kind === 'owner' ? 'EOPNOTSUPP' : 'EBADF';
   if (SOCKMAP.includes(type)) {
     if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
-    return process.get(targetFd, 'map').facts.valueIs === 'socket' ? 'EOPNOTSUPP' : 'EINVAL';
+    return 'EOPNOTSUPP';
   }
   if (NETKIT.includes(attachType))
     return process.machine.settings.subsystems.some((each) => each.deviceAt(targetFd))

@@ -35,10 +35,11 @@ function lookupBatch(map: MachineMap, command: BatchCommand, attr: MapBatchAttr)
   if (count === 0) return result;
   const refused = result !== 0 && batch.count === count && result !== ENOENT && result !== ENOSPC;
   if (refused) return result;
-  attr.count = batch.count;
+  attr.count = 0;
   copyOut(attr.keys, batch.keys, batch.count * keySize);
   copyOut(attr.values, batch.values!, batch.count * map.userValueSize);
   if (batch.count > 0) copyOut(attr.outBatch, batch.next!, bucketed ? 4 : keySize);
+  attr.count = batch.count;
   return result;
 }
 

@@ -9,7 +9,7 @@ import type { MachineMap } from '../map.ts';
 import type { BtfObject } from '../objects/btf.ts';
 import { type Access, accessOf, openMap } from './files.ts';
 import type { Process } from './process.ts';
-import { objectName, refuseToken, u64 } from './values.ts';
+import { objectName, refuseDevice, refuseToken, u64 } from './values.ts';
 
 const { BPF_F_TOKEN_FD, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } = constants;
 const ACCESS = BPF_F_RDONLY | BPF_F_WRONLY;
@@ -27,7 +27,7 @@ export function mapCreate(process: Process, attr: MapCreateAttr): number {
   if (spec.flags & BPF_F_NUMA_NODE && attr.numaNode !== 0) refuse('EINVAL', 'no such memory node');
   const facts = factsOf(spec);
   if (spec.flags & ACCESS & ~facts.flags) refuse('EINVAL', 'takes no such flags');
-  if (attr.mapIfindex) refuse('EINVAL', 'no device holds maps');
+  if (attr.mapIfindex) refuseDevice(process, attr.mapIfindex);
   if ((attr.mapFlags ?? 0) & BPF_F_TOKEN_FD) {
     refuseToken(process.file(attr.mapTokenFd ?? 0) !== undefined);
   }

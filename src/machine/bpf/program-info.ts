@@ -1,23 +1,12 @@
 import { decodeCode, encodeCode, LD_IMM64 } from '../../isa/index.ts';
 import { verify } from '../../verifier/index.ts';
+import { isGplCompatible } from '../../verifier/load/program-kinds.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { StructValues } from './structs.ts';
 
 const MAP_FD = 1;
 const MAP_VALUE = 2;
-/** What license_is_gpl_compatible takes. */
-const GPL = new Set([
-  'GPL',
-  'GPL v2',
-  'GPL and additional rights',
-  'Dual BSD/GPL',
-  'Dual MIT/GPL',
-  'Dual MPL/GPL',
-]);
-
-export const isGpl = (license: string): boolean => GPL.has(license);
-
 /**
  * What bpf_prog_info says of a program, by the kernel's names. Its code is WebAssembly, so that
  * nothing is told of machine code: jited_prog_len is 0.
@@ -35,7 +24,7 @@ export function programInfo(machine: Machine, program: MachineProgram): StructVa
     created_by_uid: parts.uid,
     nr_map_ids: program.maps.length,
     name: program.kernelName,
-    gpl_compatible: isGpl(parts.license) ? 1 : 0,
+    gpl_compatible: isGplCompatible(parts.license) ? 1 : 0,
     nr_jited_ksyms: functions,
     nr_jited_func_lens: functions,
     jited_prog_len: 0,
@@ -75,7 +64,8 @@ export function sanitized(machine: Machine, program: MachineProgram): Uint8Array
 }
 
 function rewrite({ settings }: Machine, program: MachineProgram): Uint8Array {
-  const { input, insns, maps } = program.parts;
+  const { input, maps, adapted } = program.parts;
+  const { insns } = adapted;
   const { rules } = settings;
   if (!input || !rules || rules.slim) return insns;
   const xlated = verify(input, rules, { xlated: true }).xlated;

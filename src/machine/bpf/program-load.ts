@@ -2,9 +2,8 @@ import {
   constants,
   loadAttachType,
   programRules,
-  programTypeById,
   programTypeFacts,
-  type ProgramTypeDef,
+  programTypeName,
   attachTypeName,
   takesAttachType,
 } from '../../abi/index.ts';
@@ -15,12 +14,13 @@ import { refuse } from '../errno.ts';
 import { installProgram } from '../load.ts';
 import type { BtfObject } from '../objects/btf.ts';
 import type { MachineProgram } from '../program.ts';
+import { programTypeOf } from '../program-type.ts';
 import { openProgram } from './files.ts';
 import { checkLogOptions, writeLog } from './log.ts';
 import { bindInsns, type BoundInsns } from './program-insns.ts';
 import { readTypes, type ProgramTypes } from './program-types.ts';
 import type { Process } from './process.ts';
-import { objectName, refuseToken, userBytes } from './values.ts';
+import { objectName, refuseDevice, refuseToken, userBytes } from './values.ts';
 
 const c = constants;
 const FLAGS =
@@ -47,7 +47,7 @@ export function progLoad(process: Process, attr: ProgLoadAttr): number {
   checkAttach(attr, attachType, target);
   const insns = userBytes(attr.insns, attr.insnCnt * 8).slice();
   if (attr.license === undefined) refuse('EFAULT', 'there is no license');
-  if (attr.progIfindex) refuse('EINVAL', 'no device takes programs of its own');
+  if (attr.progIfindex) refuseDevice(process, attr.progIfindex);
   if (!programRules(type) || !programTypeFacts.some(({ id }) => id === type)) {
     refuse('EINVAL', `there are no programs of type ${type}`);
   }
@@ -140,7 +140,7 @@ function install(
   const { btf } = types;
   const program = installProgram(machine, {
     spec: specOf(input, types),
-    type: typeOf(input.type),
+    type: programTypeOf(programTypeName(input.type)),
     adapted: { insns: bound.insns, relocations: bound.relocations, modules: bound.modules },
     mapNamed: (name) => bound.maps[Number(name)]!,
     verification: result && { insns: result.stats.processed, time: result.stats.time },
@@ -158,14 +158,6 @@ function install(
   }
 }
 
-/** What the machine runs it as: types without a hook are loaded, and nothing runs them. */
-function typeOf(id: number): ProgramTypeDef {
-  const known = programTypeById(id);
-  if (known) return known;
-  const { name, struct } = programTypeFacts.find((type) => type.id === id)!;
-  return { name, id, context: { struct, size: 0, allocated: 0, fields: [] } };
-}
-
 /** As if it came from an object file. */
 function specOf(input: VerifierInput, { functions, lines, btf }: ProgramTypes): ProgramSpec {
   const flags: ('sleepable' | 'frags')[] = [];
@@ -176,7 +168,7 @@ function specOf(input: VerifierInput, { functions, lines, btf }: ProgramTypes): 
   return {
     name: input.name,
     section: '',
-    type: typeOf(input.type).name,
+    type: programTypeName(input.type),
     attachType:
       input.expectedAttachType === 0 ? undefined : attachTypeName(input.expectedAttachType),
     attachTarget: undefined,

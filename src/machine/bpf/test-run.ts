@@ -14,6 +14,8 @@ const ETHERNET_HEADER = 14;
 /** What of a page is left beside headroom and struct skb_shared_info (of 320 bytes). */
 const MOST_SKB = 4096 - 64 - 320;
 const MOST_XDP = 4096 - XDP_PACKET_HEADROOM - 320;
+/** Headroom without struct xdp_frame. */
+const MOST_METADATA = XDP_PACKET_HEADROOM - 40;
 /** Fragments of a page each (MAX_SKB_FRAGS). */
 const MOST_FRAGS = 17;
 const IPV4 = 0x0800;
@@ -65,7 +67,7 @@ function checkXdp(process: Process, program: MachineProgram, attr: ProgTestRunAt
   if (bytes) {
     const [data, end] = [field(0), field(4)];
     if (field(8) !== 0 || end > size || data > end) refuse('EINVAL', 'bounds of the packet');
-    if (data % 4 !== 0 || data > 32) refuse('EINVAL', 'size of metadata');
+    if (data % 4 !== 0 || data > MOST_METADATA) refuse('EINVAL', 'size of metadata');
     if (data !== 0) refuse('EOPNOTSUPP', 'no metadata in front of packets here');
   }
   const linear = Math.min(bytes ? field(4) : size, MOST_XDP);

@@ -1,5 +1,6 @@
 import type { U64 } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
+import type { Process } from './process.ts';
 
 /** The first `size` bytes of a buffer of the caller: EFAULT if there are not as many. */
 export function userBytes(buffer: Uint8Array | undefined, size: number): Uint8Array {
@@ -28,4 +29,10 @@ export function objectName(name = ''): string {
 /** BPF_F_TOKEN_FD: there are no tokens here. */
 export function refuseToken(open: boolean): never {
   return refuse(open ? 'EINVAL' : 'EBADF', 'the descriptor is no token');
+}
+
+/** Programs and maps that a device would hold: none of the devices here can. */
+export function refuseDevice({ machine }: Process, ifindex: number): never {
+  const there = machine.settings.subsystems.some((each) => each.deviceAt(ifindex));
+  return refuse(there ? 'EOPNOTSUPP' : 'EINVAL', 'no device takes programs or maps');
 }
