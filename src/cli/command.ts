@@ -144,3 +144,9 @@ function checkOperands(command: CommandDef, given: readonly string[]): void {
     throw usageError(`'beeyard ${name}' does not know what to do with '${given[most]}'`);
   }
 }
+
+/** The first operand, of commands that can do without one when they have --machine. */
+export function firstOperand({ command, operands }: CommandCall): string {
+  if (operands[0] !== undefined) return operands[0];
+  throw usageError(`'beeyard ${command.path.join(' ')}' needs: ${command.operands}`);
+}

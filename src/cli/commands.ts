@@ -1,5 +1,6 @@
 import type { CommandDef } from './command.ts';
-import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { ENGINE, GLOBALS, MACHINE, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { machineCommands } from './commands-machine.ts';
 import { objectCommands } from './commands-objects.ts';
 import { verifyCommands } from './commands-verify.ts';
 
@@ -60,6 +61,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   ...verifyCommands,
   ...objectCommands,
+  ...machineCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',
@@ -166,7 +168,7 @@ export const COMMANDS: readonly CommandDef[] = [
     summary: 'run the commands that stand in a file, one a line',
     operands: 'FILE',
     count: [1, 1],
-    options: {},
+    options: { machine: MACHINE },
     details:
       "As bpftool's: # starts a comment, \\ at the end of a line goes on with the next, quotes " +
       'keep words together, - is standard input. Stops at the first command that fails, with its ' +
