@@ -19,6 +19,8 @@ export interface MapExtras {
   readonly inner?: MachineMap | undefined;
   /** Types of key and value; the map takes over the caller's hold. */
   readonly btf?: BtfObject | undefined;
+  /** Its memory has been put back: it holds what it held. */
+  readonly restored?: boolean;
   /** Who may read and write it is a matter of each file descriptor, not of the map's flags. */
   readonly openByFd?: boolean;
   /** Where the value's special fields are read from, if not from `btf`. */
@@ -60,12 +62,12 @@ export function wrapMap(
   machine: Machine,
   spec: MapSpec,
   runtimeMap: RuntimeMap,
-  { inner, btf }: MapExtras,
+  { inner, btf, restored = false }: MapExtras,
 ): MachineMap {
   const { runtime, objects } = machine;
   const facts = factsOf(spec);
   const Kind = facts.staticKey ? KeyMap : MachineMap;
-  const records = recordReader(runtime, runtimeMap);
+  const records = recordReader(runtime, runtimeMap, restored);
   const map = new Kind({
     runtime,
     spec,

@@ -16,6 +16,7 @@ export {
   type PerfEvents,
   type PerfHandlers,
   perfEventsConsume,
+  perfEventsFound,
   perfEventsOpen,
 } from './host/perf.ts';
 export { missingHelpers } from './missing.ts';

@@ -13,9 +13,8 @@ import {
   saveMachine,
 } from '../../src/machine/index.ts';
 import { pinObject } from '../../src/machine/bpffs/pins.ts';
-import { packet } from './helpers.ts';
+import { netObject, packet } from './helpers.ts';
 
-const counter = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'counter.bpf.o'));
 const nested = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'nested-maps.bpf.o'));
 
 const hostOf = ({ machine, network }: NetworkedMachine): Host =>
@@ -40,10 +39,9 @@ function contentsOf(machine: Machine): unknown {
 async function attached(): Promise<NetworkedMachine> {
   const booted = await bootMachine({ devices: { eth0: {} }, seed: 7, cpus: 2 });
   const host = hostOf(booted);
-  const loaded = await host.load(counter);
-  const [program] = Object.values(loaded.programs);
-  program!.attach({ device: 'eth0' });
-  const kernelProgram = booted.machine.objects.programs.get(program!.id)!;
+  const { programs } = await host.load(netObject(), { programs: ['by_length'] });
+  programs['by_length']!.attach({ device: 'eth0' });
+  const kernelProgram = booted.machine.objects.programs.get(programs['by_length']!.id)!;
   pinObject(booted.machine.files, '/sys/fs/bpf/prog', 'prog', kernelProgram);
   for (let i = 0; i < 5; i++) host.devices['eth0']!.receive(packet(60 + i, 2, 0, 0, 0, 0, 1));
   return booted;

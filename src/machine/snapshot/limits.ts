@@ -9,6 +9,5 @@ export const MAP_FIELDS_KEPT = {
     ['cgroup', 'cgroup'],
     ['socket', 'socket'],
     ['xsk', 'socket'],
-    ['perf_event', 'perf event'],
   ]),
 } as const;

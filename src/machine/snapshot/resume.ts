@@ -126,6 +126,7 @@ class Resumer {
     const map = wrapMap(this.#machine, spec, runtimeMap, {
       inner: inner?.hold(),
       btf: btf?.hold(),
+      restored: true,
     });
     if (map.id !== saved.id) throw new FormatError('machine', 0, `map ${saved.id} is not there`);
     map.owner = saved.owner;
