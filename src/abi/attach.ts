@@ -11,7 +11,7 @@ const TAKEN: readonly (readonly [type: number, pattern: RegExp])[] = [
   [types.BPF_PROG_TYPE_CGROUP_SOCK, /^CGROUP_INET(_SOCK_(CREATE|RELEASE)|[46]_POST_BIND)$/],
   [
     types.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-    /^CGROUP_(INET[46]_BIND|(INET[46]|UNIX)_(CONNECT|GETPEERNAME|GETSOCKNAME)|(UDP[46]|UNIX)_(SEND|RECV)MSG)$/,
+    /^CGROUP_(INET[46]_BIND|(INET[46]|UNIX)_(CONNECT|GET(PEER|SOCK)NAME)|\w+_(SEND|RECV)MSG)$/,
   ],
   [types.BPF_PROG_TYPE_SOCK_OPS, /^CGROUP_SOCK_OPS$/],
   [types.BPF_PROG_TYPE_CGROUP_DEVICE, /^CGROUP_DEVICE$/],
@@ -44,7 +44,7 @@ export const hasOrder = (type: number | undefined): boolean =>
 
 const CGROUP = /^(cgroup_|sock_ops$)/;
 
-/** Programs of cgroups; `attachType`: where it decides (LSM). Undefined: any. */
+/** Programs of cgroups; `attachType`: where it decides (LSM); undefined: wherever. */
 export function isCgroupType(type: number | undefined, attachType?: number): boolean {
   if (type === undefined) return false;
   if (type === types.BPF_PROG_TYPE_LSM) {

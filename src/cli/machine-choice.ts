@@ -14,8 +14,8 @@ interface Kinds {
 }
 
 /**
- * Takes `id N`, `name NAME`, `tag TAG` or `pinned PATH` off the front of `words`. Throws KernelError
- * ENOENT where there is none, and where a name fits several.
+ * Takes `id N`, `name NAME`, `tag TAG` or `pinned PATH` off the front of `words`. Throws
+ * KernelError ENOENT where there is none, and where a name fits several.
  */
 export function takeObject<K extends Kind>(machine: Machine, kind: K, words: string[]): Kinds[K] {
   const [way, value] = words.splice(0, 2);

@@ -125,7 +125,8 @@ export const update = onMap(true, ({ bpf, map, mapFd, machine, process }, words)
   } else value = perCpu(map, takeBytes(words, 'value', map.spec.valueSize), machine.cpus);
   const word = words.shift() ?? 'any';
   const flags = FLAGS[word];
-  if (flags === undefined) throw usageError(`'${word}' is none of: any, exist, noexist`);
+  if (flags === undefined)
+    throw usageError(`'${word}' is none of: ${Object.keys(FLAGS).join(', ')}`);
   succeed(bpf.mapUpdateElem({ mapFd, key, value, flags }), 'the map was not updated');
   return {};
 });

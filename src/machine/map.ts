@@ -204,7 +204,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   #empty(): void {
-    for (const name of [...this.#contents.keys()]) {
+    for (const name of Array.from(this.#contents.keys())) {
       const key = Uint8Array.from(name, (char) => char.charCodeAt(0));
       this.runtimeMap.delete(key);
       this.#keep(key, undefined);

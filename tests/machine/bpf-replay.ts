@@ -88,7 +88,8 @@ export class Replay implements UserMemory {
         if (as) this.#fds.set(as, fd);
         return { result: 'fd' };
       }
-      files[path!](args![0]!, args![1]!);
+      if (path === 'rename' || path === 'symlink') files[path](args![0]!, args![1]!);
+      else files[path!](args![0]!);
       return { result: 0 };
     } catch (error) {
       if (error instanceof KernelError) return { result: -error.errno };

@@ -35,7 +35,7 @@ export class BtfObject extends KernelObject {
 
   /** The section. */
   get bytes(): Uint8Array {
-    return (this.#bytes ??= writeBtf(this.btf));
+    return (this.#bytes ??= this.btf.bytes ?? writeBtf(this.btf));
   }
 
   protected end(): void {

@@ -1,7 +1,7 @@
 /**
- * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, then compressed
- * (gzip, which has a checksum): a length, JSON, and the pages of memory that are not zero, each with
- * its number.
+ * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, the length of the rest;
+ * then compressed (gzip, which has a checksum): a length, JSON, and the pages of memory that are
+ * not zero, each with its number.
  */
 import { FormatError } from '../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
@@ -9,7 +9,7 @@ import { fromPlain, toPlain } from './plain.ts';
 
 const MAGIC = 'BEEYARD\n';
 const VERSION = 1;
-const HEADER = MAGIC.length + 8;
+const HEADER = MAGIC.length + 12;
 const PAGE = 4096;
 const WASM_PAGE = 65536;
 const FORMAT = 'machine';
@@ -39,6 +39,7 @@ export async function writeSnapshot(state: unknown, runtime: Runtime): Promise<U
   const view = new DataView(file.buffer);
   view.setUint32(MAGIC.length, VERSION, true);
   view.setUint32(MAGIC.length + 4, runtime.build, true);
+  view.setUint32(MAGIC.length + 8, compressed.length, true);
   file.set(compressed, HEADER);
   return file;
 }
@@ -74,6 +75,8 @@ export async function readSnapshot(file: Uint8Array): Promise<Snapshot> {
   const head = new DataView(file.buffer, file.byteOffset, HEADER);
   const version = head.getUint32(MAGIC.length, true);
   if (version !== VERSION) fail(MAGIC.length, `version ${version}, this beeyard reads ${VERSION}`);
+  const cut = head.getUint32(MAGIC.length + 8, true) !== file.length - HEADER;
+  if (cut) fail(file.length, 'the file is cut, or longer than it was');
   const body = await unpack(file.subarray(HEADER));
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const length = body.length < 4 ? -1 : view.getUint32(0, true);

@@ -40,7 +40,9 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
     seed: settings.seed ?? 0,
     mapHash: settings.mapHash,
     devices: [...runtime.host.devices].map(([ifindex, one]) => deviceOf(machine, ifindex, one)),
-    btfs: [...objects.btfs].flatMap(({ id, kernel, bytes }) => (kernel ? [] : [{ id, bytes }])),
+    btfs: [...objects.btfs].flatMap((one) =>
+      one.kernel ? [] : [{ id: one.id, bytes: one.bytes }],
+    ),
     maps: [...objects.maps].map(mapOf),
     programs: [...objects.programs].map(programOf),
     attachments: [...machine.attachments].map(attachmentOf),
