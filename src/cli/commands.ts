@@ -39,6 +39,12 @@ export const COMMANDS: readonly CommandDef[] = [
       },
       top: { type: 'boolean', help: 'show the hottest source lines' },
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
+      draw: {
+        type: 'string',
+        multiple: true,
+        value: 'MAP',
+        help: 'draw the lists and trees that its values own',
+      },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       'map-hash': MAP_HASH,
       seed: SEED,
@@ -55,6 +61,7 @@ export const COMMANDS: readonly CommandDef[] = [
     examples: [
       ['beeyard run firewall.bpf.o --pcap in.pcapng --out out.pcapng', 'filter a capture'],
       ['beeyard run x.bpf.o --pcap in.pcap --top', 'and show where the time goes'],
+      ['beeyard run fair.bpf.o --pcap in.pcap --draw .bss.queue', 'and draw a tree of objects'],
       ['beeyard run x.bpf.o --pcap in.pcap -g limit=10 -j', 'with a global set, as JSON'],
     ],
     load: () => import('./run.ts'),

@@ -41,7 +41,8 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
         '\ntc:',
         ...tc.map((one) => {
           const link = one.link_id === 0 ? '' : ` link_id ${one.link_id}`;
-          return `${one.devname}(${one.ifindex}) ${one.kind} ${one.name} prog_id ${one.prog_id}${link}`;
+          const { devname, ifindex, kind, name, prog_id } = one;
+          return `${devname}(${ifindex}) ${kind} ${name} prog_id ${prog_id}${link}`;
         }),
         '\nflow_dissector:\n\nnetfilter:\n',
       ];

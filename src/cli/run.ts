@@ -18,7 +18,9 @@ import { bootLanes, type RunMachine } from './lanes.ts';
 import { mapHashOf, seedOf } from './map-hash.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
+import { checkDrawn, drawnMaps, leakedObjects, leakText } from './run-owned.ts';
 import { closest } from './suggest.ts';
+import { toJson } from './values.ts';
 
 /** Fates of packets that go into the output file. */
 const SURVIVES = new Set(['pass', 'tx', 'redirect']);
@@ -85,6 +87,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   });
   try {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
+    checkDrawn(call.list('draw'), machine.maps);
     for (const text of object.notes) note(io, text);
     if (!machine.program.verified) sayNotVerified(spec, io);
     if (options.cpus > 1) sayNoOrder(io);
@@ -93,13 +96,24 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     );
     const state: RunState = { call, io, options, object, machine, ingress };
     const report = await runCaptures(state);
-    const style = styleFor(io.color);
-    if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
-    else io.out(reportText(report, io.columns, style));
+    sayReport(report, io);
     return io.interrupt?.aborted ? EXIT.interrupted : exitCode(report);
   } finally {
     await machine.close();
   }
+}
+
+/** The maps are gone afterwards. */
+function sayReport(report: RunReport, io: CliIo): void {
+  const { call, machine } = report;
+  if (call.json) {
+    const json = reportJson(report);
+    io.out(`${toJson({ ...json, leaked: leakedObjects(machine) }, call.flag('pretty'))}\n`);
+    return;
+  }
+  const style = styleFor(io.color);
+  io.out(reportText(report, io.columns, style));
+  io.out(leakText(leakedObjects(machine), style));
 }
 
 function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
@@ -213,7 +227,8 @@ async function runCaptures(state: RunState): Promise<RunReport> {
   const written = options.out === undefined ? undefined : copier.counts(options.out);
   const hot = state.call.flag('top') ? await hottest(machine) : undefined;
   const { call } = state;
-  return { call, options, object, machine, milliseconds, capture: first, written, hot };
+  const drawn = drawnMaps(call.list('draw'), machine, object);
+  return { call, options, object, machine, milliseconds, capture: first, written, hot, drawn };
 }
 
 function progressOf(capture: CaptureFile, round: number, rounds: number): number | undefined {

@@ -1,4 +1,7 @@
 import { type Btf, type BtfValue, decodeValue } from '../btf/index.ts';
+import { localKptr } from '../abi/fields/kptr.ts';
+import { FieldError, parseFields } from '../abi/fields/parse.ts';
+import { BPF_GRAPH_ROOT, MAP_FIELDS } from '../abi/fields/types.ts';
 import type { OwnedField, OwningValue } from '../kernel/index.ts';
 
 type Holder = Record<string | number, BtfValue>;
@@ -72,4 +75,65 @@ function ownedValue(
   if (kind === 'plain') return undefined;
   const values = objects.map((object) => decodeOwner(btf, typeId, object, decode));
   return kind === 'kptr' ? values[0] : values;
+}
+
+/**
+ * A list or tree in a value that `get` gave: reading it reads the objects it owns at that time.
+ *
+ * ```ts
+ * maps['.bss.queue'].get(0).queue.toArray(); // [{ address, dropped, bytes, … }, …], least first
+ * ```
+ */
+export class OwnedList<T = BtfValue> implements Iterable<T> {
+  readonly #read: () => T[];
+
+  constructor(read: () => T[]) {
+    this.#read = read;
+  }
+
+  /** Its objects in order, as `get` decodes values: nodes and other special fields are zeros. */
+  toArray(): T[] {
+    return this.#read();
+  }
+
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.toArray()[Symbol.iterator]();
+  }
+}
+
+/** Offsets of the lists and trees in values of a type. */
+export function rootsIn(btf: Btf, typeId: number, size: number): readonly number[] {
+  const type = btf.resolved(typeId);
+  if (type.kind !== 'struct' && type.kind !== 'datasec') return [];
+  try {
+    const fields = parseFields(btf, type.id, MAP_FIELDS, size, localKptr)?.fields ?? [];
+    return fields.filter((field) => field.type & BPF_GRAPH_ROOT).map(({ offset }) => offset);
+  } catch (error) {
+    if (error instanceof FieldError) return [];
+    throw error;
+  }
+}
+
+/** Puts an `OwnedList` to where a decoded value has a list or tree. */
+export function placeLists(
+  btf: Btf,
+  typeId: number,
+  value: BtfValue,
+  roots: readonly number[],
+  read: () => OwningValue | undefined,
+): BtfValue {
+  for (const offset of roots) {
+    const list = new OwnedList(() => {
+      const field = read()?.fields.find((one) => one.offset === offset);
+      return (field?.objects ?? []).map((object) => decodeObject(btf, field!.typeId, object));
+    });
+    place(btf, typeId, offset, value as Holder, () => list as unknown as BtfValue);
+  }
+  return value;
+}
+
+function decodeObject(btf: Btf, typeId: number, object: OwningValue): BtfValue {
+  const isRoot = ({ kind }: OwnedField) => kind === 'list' || kind === 'tree';
+  const roots = object.fields.filter(isRoot).map(({ offset }) => offset);
+  return placeLists(btf, typeId, decodeValue(btf, typeId, object.data), roots, () => object);
 }

@@ -33,7 +33,7 @@ export interface Callee {
 export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Callee {
   const kfunc = image.kfuncs?.[id - KFUNC_ID];
   if (kfunc) {
-    const { name } = kfunc;
+    const name = kfunc.func ?? kfunc.name;
     const arity = runtime.kfuncArity(name);
     return { fn: runtime.kfuncFunction(name, image.objectTypes), arity, contract: kfunc };
   }

@@ -313,7 +313,7 @@ export interface TokenCreateAttr {
  * descriptor, where the command makes one), or a negative errno.
  *
  * @example
- * const fd = bpf.mapCreate({ mapType: 1, keySize: 4, valueSize: 8, maxEntries: 16, mapName: 'seen' });
+ * const fd = bpf.mapCreate({ mapType: 1, keySize: 4, valueSize: 8, maxEntries: 16 });
  * bpf.mapUpdateElem({ mapFd: fd, key, value }); // 0, or -7 (E2BIG) when it is full
  */
 export interface BpfSyscall {

@@ -4,6 +4,7 @@ import type { Btf } from '../btf/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import type { RuntimeMap } from '../runtime/index.ts';
 import { refuse } from './errno.ts';
+import { InsnArrayMap } from './insn-array.ts';
 import type { Machine } from './machine.ts';
 import { MachineMap } from './map.ts';
 import type { BtfObject } from './objects/btf.ts';
@@ -66,7 +67,7 @@ export function wrapMap(
 ): MachineMap {
   const { runtime, objects } = machine;
   const facts = factsOf(spec);
-  const Kind = facts.staticKey ? KeyMap : MachineMap;
+  const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
   const records = recordReader(runtime, runtimeMap, restored);
   const map = new Kind({
     runtime,

@@ -4,6 +4,7 @@ import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
 import { refuse } from './errno.ts';
+import { fillInsnArrays, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import type { Machine } from './machine.ts';
 import { MachineMap } from './map.ts';
@@ -19,6 +20,7 @@ export function loadProgram(
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
+  insns: readonly KernelMap[] = [],
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
   if (!type) {
@@ -28,12 +30,14 @@ export function loadProgram(
   const { rules } = machine.settings;
   const adapted = relocated(spec, object, rules, machine.offers);
   const verified = verifyProgram(spec, adapted, maps, object, rules);
+  const loaded = { spec, adapted, maps, object, rules };
+  const arrays = insnArrays(insns, loaded);
   const { kconfig } = adapted;
   const mapNamed = (name: string): MachineMap => {
     if (name === kconfig?.name) return machine.configuration(kconfig);
     return ownMap(machine, spec, name, maps.get(name));
   };
-  return installProgram(machine, {
+  const program = installProgram(machine, {
     spec,
     type,
     adapted,
@@ -44,6 +48,8 @@ export function loadProgram(
     types: object.btf,
     btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
   });
+  fillInsnArrays(arrays, loaded);
+  return program;
 }
 
 /** The map as one of this machine. */

@@ -148,8 +148,9 @@ export class Machine implements Kernel, ProgramHost {
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns: readonly KernelMap[] = [],
   ): MachineProgram {
-    return loadProgram(this, spec, maps, object);
+    return loadProgram(this, spec, maps, object, insns);
   }
 
   /** The map with values of the kernel's configuration: one for all programs of an object. */

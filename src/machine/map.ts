@@ -1,10 +1,12 @@
 import { errnos, type MapTypeDef, mapRules } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
   KernelMap,
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  LivePlace,
   MapBatch,
   MapView,
   OwningValue,
@@ -16,6 +18,8 @@ import {
   type RuntimeMap,
   type RuntimeOwner,
   storageBytes,
+  storageOwners,
+  storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
 import type { BtfObject } from './objects/btf.ts';
@@ -50,6 +54,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly inner: MachineMap | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
+  protected readonly runtime: Runtime;
   readonly #parts: MapParts;
   /** Maps and programs in it, by key. */
   readonly #contents = new Map<string, KernelObject>();
@@ -62,6 +67,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     super();
     const { spec, facts, runtimeMap } = parts;
     this.#parts = parts;
+    this.runtime = parts.runtime;
     this.spec = spec;
     this.facts = facts;
     this.perCpu = facts.perCpu === true;
@@ -140,11 +146,26 @@ export class MachineMap extends KernelObject implements KernelMap {
 
   reserve(size: number): UserRecord | number {
     if (!this.facts.userWrites) return -errnos['EINVAL']!;
-    return userRingReserve(this.#parts.runtime, this.runtimeMap, size);
+    return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
   storage(owner: KernelOwner): Uint8Array | undefined {
-    return storageBytes(this.#parts.runtime, this.runtimeMap, owner as RuntimeOwner);
+    return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  livePlace(owner: KernelOwner): LivePlace | undefined {
+    this.#wantStorage();
+    return storagePlace(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  liveOwners(): RuntimeOwner[] {
+    this.#wantStorage();
+    return storageOwners(this.runtime, this.runtimeMap);
+  }
+
+  #wantStorage(): void {
+    if (this.facts.keyIs) return;
+    throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {

@@ -58,8 +58,8 @@ const READERS: Readonly<Record<string, typeof ringReader>> = {
 };
 
 /**
- * The reader for a map type, by the prefix of its runtime functions. `restored`: the map's memory has
- * been put back, with what was in it.
+ * The reader for a map type, by the prefix of its runtime functions. `restored`: the map's memory
+ * has been put back, with what was in it.
  */
 export function recordReader(runtime: Runtime, map: RuntimeMap, restored = false): RecordReader {
   return READERS[map.prefix]?.(runtime, map, restored) ?? noRecords;

@@ -68,6 +68,8 @@ export const G_CGROUP_ID = 672;
 export const G_OWNERS = 704;
 export const G_OWNER_ID = 708;
 export const G_OWNER_LOCK = 712;
+/** u32: the first free cell of live values (core/live.ts). */
+export const G_LIVE_FREE = 716;
 
 // ---- Regions ------------------------------------------------------------------------------
 /** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */

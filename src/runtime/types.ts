@@ -145,6 +145,8 @@ export interface Runtime {
   readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
+  /** Those that are alive, by number. */
+  readonly owners: Map<number, RuntimeOwner>;
   /** Puts a function into the table, returns its slot. */
   addFunction(fn: unknown): number;
   /**

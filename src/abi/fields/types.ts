@@ -74,6 +74,15 @@ export interface OwnedField {
   readonly typeId: number;
   /** In order; of a per-CPU kptr the object's value on each CPU. */
   readonly objects: readonly OwningValue[];
+  /** Trees: where each of the objects is in it. */
+  readonly nodes?: readonly TreeNode[];
+}
+
+/** A node of a red-black tree; with their order, the depths say what the tree looks like. */
+export interface TreeNode {
+  /** Of the root 0. */
+  readonly depth: number;
+  readonly red: boolean;
 }
 
 /** Objects of a program's type that are alive. */

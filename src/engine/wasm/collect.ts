@@ -129,6 +129,7 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     changesPacket: contract === undefined || contract.changesPacket === true,
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
+    throws: contract?.throws === true,
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || keepsPointers(contract),

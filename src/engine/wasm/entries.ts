@@ -126,6 +126,7 @@ export function defineCallback(module: ModuleContext, subprogram: number): void 
   for (const r of callee.args) w.with(W.LOCAL_GET, r - 1);
   if (callee.usesStack) module.loadCpu(w, C_STACK_TOP);
   w.with(W.CALL, callee.index);
+  if (module.infos[subprogram].throws) module.emitUncaught(w);
   if (module.world.checks) module.emitDepth(w, -1);
   builder.define(index, w.finish());
   builder.exportFunction(`callback${subprogram}`, index);

@@ -71,6 +71,7 @@ class Linker {
     if (name === 'memory') return this.runtime.memory;
     if (name === 'table') return this.runtime.table;
     if (name === 'cpu') return global(this.runtime.cpuBlock);
+    if (name === 'thrown') return new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
     this.counters = this.runtime.allocate(8 * Math.max(1, metadata.counters.length));
     return global(this.counters);
   }

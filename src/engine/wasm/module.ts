@@ -13,6 +13,7 @@ import {
   C_FUEL,
   C_TAIL_CALLS,
   CPU_REGIONS,
+  FAULT_BAD_INSN,
   FAULT_FUEL,
   FAULT_HELPER_ARGUMENT,
   FAULT_OUT_OF_RANGE,
@@ -72,6 +73,8 @@ export class ModuleContext {
   readonly cpu: number;
   /** Global: address of the counters; NONE when not profiling. */
   readonly counters: number;
+  /** Global: 1 + the instruction that threw, while frames are given up; NONE if nothing can. */
+  readonly thrown: number;
   /** (kind, insn, address, size, write): records a fault and traps. */
   readonly fault: number;
   /** (address, size, write, insn): returns if the access is right. */
@@ -105,6 +108,9 @@ export class ModuleContext {
     this.cpu = builder.importGlobal('env', 'cpu', I32, false);
     this.counters = world.options.profile
       ? builder.importGlobal('env', 'counters', I32, false)
+      : NONE;
+    this.thrown = infos.some(({ throws }) => throws)
+      ? builder.importGlobal('env', 'thrown', I32, true)
       : NONE;
     for (const k of program.callbacks) {
       this.slots.set(k, builder.importGlobal('slot', String(k), I32, true));
@@ -150,7 +156,7 @@ export class ModuleContext {
 
   private importHelper(id: number): void {
     const facts = this.world.helper(id);
-    if (facts === undefined || id === TAIL_CALL) return;
+    if (facts === undefined || facts.throws || id === TAIL_CALL) return;
     const type = this.builder.type(Array<number>(facts.arity).fill(I64), [I64]);
     this.helpers.set(id, this.builder.importFunction('helper', String(id), type));
     if (this.world.checks && facts.checked) {
@@ -363,6 +369,28 @@ export class ModuleContext {
     w.i32(0);
     w.with(W.CALL, this.fault);
     w.op(W.UNREACHABLE);
+  }
+
+  /** Ends the run at the instruction that threw, if one did: there is nothing to unwind to. */
+  emitUncaught(w: CodeWriter): void {
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.start(W.IF);
+    w.i32(FAULT_BAD_INSN);
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.i32(1);
+    w.op(W.I32_SUB);
+    this.emitCaught(w);
+    w.i64(0);
+    w.i32(0);
+    w.i32(0);
+    w.with(W.CALL, this.fault);
+    w.op(W.UNREACHABLE);
+    w.op(W.END);
+  }
+
+  emitCaught(w: CodeWriter): void {
+    w.i32(0);
+    w.with(W.GLOBAL_SET, this.thrown);
   }
 
   /** After `check_call` has refused an argument: the rest of the record, and the trap. */

@@ -1,6 +1,6 @@
 /**
- * Links of types that have no hook in this machine. What Linux looks at before it attaches is looked
- * at here, and gives Linux's errno; then comes the errno below, which is that of a kernel without
+ * Links of types that have no hook in this machine. What Linux looks at before it attaches is
+ * looked at here, and gives Linux's errno; then comes the errno below, which is that of a kernel without
  * the hook. `HOOKLESS` is the honest list.
  */
 import { enums } from '../../abi/index.ts';

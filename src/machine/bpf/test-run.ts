@@ -53,6 +53,12 @@ const KINDS: ReadonlyMap<number, Kind> = new Map([
   [types.BPF_PROG_TYPE_XDP, { check: checkXdp }],
   [types.BPF_PROG_TYPE_SCHED_CLS, { check: checkSkb }],
   [types.BPF_PROG_TYPE_SCHED_ACT, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_SOCKET_FILTER, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_CGROUP_SKB, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_LWT_IN, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_LWT_OUT, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_LWT_XMIT, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_LWT_SEG6LOCAL, { check: checkSkb }],
 ]);
 
 function checkXdp(process: Process, program: MachineProgram, attr: ProgTestRunAttr): Input {

@@ -15,14 +15,16 @@ import type { PacketHook, Verdict } from './hook.ts';
 import { linkPlace } from './link-place.ts';
 import { ETHERNET_HEADER, type Ingress, type PacketColumns } from './packets.ts';
 import { PacketRing, type RingOptions } from './ring.ts';
+import { testRunHooks } from './socket-buffer.ts';
 import { tcHook, tcTestRun } from './tc.ts';
 import { xdpHook, xdpTestRun } from './xdp.ts';
 
-const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
+const HOOKS: readonly PacketHook[] = [xdpHook, tcHook, ...testRunHooks];
 /** How BPF_PROG_TEST_RUN presents packets to the programs of a hook. */
-const TEST_RUN = new Map([
+const TEST_RUN = new Map<PacketHook, PacketHook>([
   [xdpHook, xdpTestRun],
   [tcHook, tcTestRun],
+  ...testRunHooks.map((hook) => [hook, hook] as const),
 ]);
 /** Room for the packets of single runs. */
 const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
@@ -100,15 +102,24 @@ export class Network implements Subsystem {
   }
 
   place(program: MachineProgram, options: AttachOptions): DevicePlace {
-    return linkPlace(this.device(options.device ?? ''), this.hookOf(program), program, options);
+    const hook = this.hookOf(program);
+    return linkPlace(this.#deviceFor(program, hook, options), hook, program, options);
   }
 
   attach(program: MachineProgram, options: AttachOptions): () => void {
-    if (options.device === undefined) {
-      const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
-      throw new KernelError('EINVAL', 22, text);
+    const hook = this.hookOf(program);
+    return this.#deviceFor(program, hook, options).attach(program, hook, options.direction);
+  }
+
+  /** Where a program is to go. Throws KernelError: EOPNOTSUPP, EINVAL, ENODEV. */
+  #deviceFor(program: MachineProgram, hook: PacketHook, { device }: AttachOptions): Device {
+    if (hook.testRunOnly) {
+      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
     }
-    return this.device(options.device).attach(program, this.hookOf(program), options.direction);
+    if (device !== undefined) return this.device(device);
+    const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
+    throw new KernelError('EINVAL', 22, text);
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {

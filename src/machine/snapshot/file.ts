@@ -1,6 +1,6 @@
 /**
- * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, the length of the rest;
- * then compressed (gzip, which has a checksum): a length, JSON, and the pages of memory that are
+ * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, the length of the
+ * rest; then compressed (gzip, which has a checksum): a length, JSON, and the pages of memory that are
  * not zero, each with its number.
  */
 import { FormatError } from '../../base/index.ts';

@@ -62,6 +62,7 @@ function checkMap(map: MachineMap): void {
   const held = facts.keyIs ?? (facts.valueIs && MAP_FIELDS_KEPT.values.get(facts.valueIs));
   if (held) refuse('EOPNOTSUPP', `map '${spec.name}' holds what belongs to a ${held}`);
   if (map instanceof KeyMap) refuse('EOPNOTSUPP', `static key '${spec.name}' is not saved`);
+  if (facts.insnArray) refuse('EOPNOTSUPP', `instruction array '${spec.name}' is not saved`);
   const mask = map.runtimeMap.definition.special?.mask ?? 0;
   if (mask & ~MAP_FIELDS_KEPT.mask) {
     refuse('EOPNOTSUPP', `map '${spec.name}' has values that own objects or timers`);

@@ -8,9 +8,10 @@ import {
   type OwnedField,
   type OwningValue,
   type SpecialField,
+  type TreeNode,
 } from '../../abi/fields/types.ts';
 import type { BtfComposite } from '../../btf/index.ts';
-import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
+import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RED, TREE_RIGHT } from '../layout.ts';
 import type { Runtime } from '../types.ts';
 
 const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
@@ -36,7 +37,8 @@ export function readOwner(
     const typeId = field.valueBtfId || field.btfId;
     const kind = KINDS[field.type] ?? 'plain';
     const objects = depth < DEPTH ? ownedBy(runtime, at + field.offset, field, depth) : [];
-    return { offset: field.offset, kind, typeId, objects };
+    const owned = { offset: field.offset, kind, typeId, objects };
+    return kind === 'tree' ? { ...owned, nodes: shapeOf(runtime, at + field.offset) } : owned;
   });
   return { data, fields };
 }
@@ -75,6 +77,19 @@ function pointer(runtime: Runtime, at: number): number {
 
 function listNodes(runtime: Runtime, first: number, into: number[]): void {
   for (let node = first; node !== 0; node = pointer(runtime, node + LIST_FIRST)) into.push(node);
+}
+
+/** Depth and colour of the nodes of a tree, in order. */
+function shapeOf(runtime: Runtime, root: number): TreeNode[] {
+  const nodes: TreeNode[] = [];
+  const visit = (node: number, depth: number): void => {
+    if (node === 0) return;
+    visit(pointer(runtime, node + TREE_LEFT), depth + 1);
+    nodes.push({ depth, red: pointer(runtime, node + TREE_RED) !== 0 });
+    visit(pointer(runtime, node + TREE_RIGHT), depth + 1);
+  };
+  visit(pointer(runtime, root), 0);
+  return nodes;
 }
 
 function treeNodes(runtime: Runtime, node: number, into: number[]): void {

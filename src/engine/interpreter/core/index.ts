@@ -22,7 +22,7 @@ import { tagged } from '../../../runtime/core/regions';
 import { isChecked, openContext, payFuel, popFrame, pushFrame } from './calls';
 import { execute } from './execute';
 import { faultAt } from './fault';
-import { F_R1, F_R2, F_R3, F_R4, F_R5, P_CODE, P_FUEL } from './ops';
+import { F_R1, F_R2, F_R3, F_R4, F_R5, F_RETURN, P_CODE, P_FUEL, UNCAUGHT } from './ops';
 
 /** Says which CPU this instance works for. Returns the address of its block. */
 export function interpreter_enter(cpu: u32): u32 {
@@ -57,6 +57,7 @@ export function callback_entry(
     if (depth >= <u32>MAX_CALL_FRAMES) faultAt(program, pc, FAULT_STACK);
   }
   const frame = pushFrame(program, pc);
+  store<u32>(frame, UNCAUGHT, F_RETURN);
   store<u64>(frame, r1, F_R1);
   store<u64>(frame, r2, F_R2);
   store<u64>(frame, r3, F_R3);
