@@ -145,8 +145,14 @@ function checkOperands(command: CommandDef, given: readonly string[]): void {
   }
 }
 
-/** The first operand, of commands that can do without one when they have --machine. */
-export function firstOperand({ command, operands }: CommandCall): string {
-  if (operands[0] !== undefined) return operands[0];
-  throw usageError(`'beeyard ${command.path.join(' ')}' needs: ${command.operands}`);
+/** The only operand of a command that can do without one when it has --machine. */
+export function soleOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, 1] }, operands);
+  return operands[0]!;
+}
+
+/** The first operand of a command that can do without one when it has --machine. */
+export function needOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, command.count[1]] }, operands);
+  return operands[0]!;
 }

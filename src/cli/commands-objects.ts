@@ -7,7 +7,7 @@ export const objectCommands: readonly CommandDef[] = [
     path: ['prog', 'show'],
     alias: 'list',
     summary: 'list the programs of an object',
-    operands: '{OBJ [PROG]|[PROG] --machine FILE}',
+    operands: 'OBJ [PROG]|[PROG] --machine FILE',
     count: [0, 3],
     options: { machine: MACHINE },
     details: PROG,
@@ -66,7 +66,7 @@ export const objectCommands: readonly CommandDef[] = [
     path: ['map', 'show'],
     alias: 'list',
     summary: 'list the maps of an object',
-    operands: '{OBJ|[MAP] --machine FILE}',
+    operands: 'OBJ|[MAP] --machine FILE',
     count: [0, 2],
     options: { machine: MACHINE },
     examples: [['beeyard map show firewall.bpf.o', 'types, sizes, entries']],
@@ -75,7 +75,7 @@ export const objectCommands: readonly CommandDef[] = [
   {
     path: ['map', 'dump'],
     summary: 'show what maps hold right after loading',
-    operands: '{OBJ [MAP]|MAP --machine FILE}',
+    operands: 'OBJ [MAP]|MAP --machine FILE',
     count: [1, 2],
     options: {
       global: GLOBALS,

@@ -1,6 +1,6 @@
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { isGplCompatible } from '../verifier/load/program-kinds.ts';
-import { type CommandCall, firstOperand } from './command.ts';
+import { type CommandCall, needOperand } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
@@ -54,7 +54,7 @@ function programJson(one: NumberedProgram, object: ObjectFile): object {
 /** `beeyard prog show`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   if (call.text('machine') !== undefined) return (await import('./machine-prog.ts')).show(call, io);
-  const object = readObject(firstOperand(call), io);
+  const object = readObject(needOperand(call), io);
   const words = call.operands.slice(1);
   const { chosen, named } = takePrograms(await numberedPrograms(object), words, []);
   if (words.length > 0) throw usageError(`'prog show' does not know '${words[0]}'`);

@@ -93,9 +93,7 @@ describe('a saved machine', () => {
       fc.asyncProperty(damage, fc.nat(file.length - 1), async ({ at, by }, cut) => {
         const bytes = file.slice();
         bytes[at]! ^= by;
-        // Bytes 4 to 9 of gzip's header (time, flags, system) mean nothing to anybody.
-        const ignored = at >= 20 + 3 && at < 20 + 10;
-        if (!ignored) await expect(resumeMachine(bytes)).rejects.toThrow(FormatError);
+        await expect(resumeMachine(bytes)).rejects.toThrow(FormatError);
         await expect(resumeMachine(file.slice(0, cut))).rejects.toThrow(FormatError);
       }),
       { numRuns: 60 },

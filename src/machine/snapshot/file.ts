@@ -1,7 +1,7 @@
 /**
- * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, the length of the
- * rest; then compressed (gzip, which has a checksum): a length, JSON, and the pages of memory that are
- * not zero, each with its number.
+ * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, length and checksum
+ * of the rest; then compressed (gzip): a length, JSON, and the pages of memory that are not zero,
+ * each with its number.
  */
 import { FormatError } from '../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
@@ -9,7 +9,7 @@ import { fromPlain, toPlain } from './plain.ts';
 
 const MAGIC = 'BEEYARD\n';
 const VERSION = 1;
-const HEADER = MAGIC.length + 12;
+const HEADER = MAGIC.length + 16;
 const PAGE = 4096;
 const WASM_PAGE = 65536;
 const FORMAT = 'machine';
@@ -40,8 +40,16 @@ export async function writeSnapshot(state: unknown, runtime: Runtime): Promise<U
   view.setUint32(MAGIC.length, VERSION, true);
   view.setUint32(MAGIC.length + 4, runtime.build, true);
   view.setUint32(MAGIC.length + 8, compressed.length, true);
+  view.setUint32(MAGIC.length + 12, sumOf(compressed), true);
   file.set(compressed, HEADER);
   return file;
+}
+
+/** FNV-1a: not every DecompressionStream minds a stream that ends too early. */
+function sumOf(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) sum = Math.imul(sum ^ bytes[i]!, 0x01000193);
+  return sum >>> 0;
 }
 
 function usedPages(memory: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -77,6 +85,8 @@ export async function readSnapshot(file: Uint8Array): Promise<Snapshot> {
   if (version !== VERSION) fail(MAGIC.length, `version ${version}, this beeyard reads ${VERSION}`);
   const cut = head.getUint32(MAGIC.length + 8, true) !== file.length - HEADER;
   if (cut) fail(file.length, 'the file is cut, or longer than it was');
+  const damaged = head.getUint32(MAGIC.length + 12, true) !== sumOf(file.subarray(HEADER));
+  if (damaged) fail(HEADER, 'its contents are damaged');
   const body = await unpack(file.subarray(HEADER));
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const length = body.length < 4 ? -1 : view.getUint32(0, true);
