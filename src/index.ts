@@ -68,7 +68,7 @@ export {
   type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export type { EngineName, MachineOptions } from './machine/index.ts';
+export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
 export type { MapHash } from './runtime/index.ts';
 export {
   type CoreCandidate,

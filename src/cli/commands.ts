@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandDef[] = [
       'map-hash': MAP_HASH,
       seed: SEED,
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      for: {
+        type: 'string',
+        value: 'TIME',
+        help: 'let time go on after the last packet (10s, 1.5ms, 2h): timers fire',
+      },
       kfuncs: KFUNCS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },

@@ -45,7 +45,7 @@ function linkJson(machine: Machine, link: Link) {
 
 function deviceName({ settings }: Machine, ifindex: number): string {
   if (ifindex === 0) return '(detached)';
-  const found = settings.subsystems.map((each) => each.deviceAt(ifindex)).find(Boolean);
+  const found = settings.subsystems.map((each) => each.deviceAt?.(ifindex)).find(Boolean);
   return found?.name ?? '(unknown)';
 }
 

@@ -98,7 +98,7 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       };
       if (program.type.name !== type) throw wrongType(program, type);
       const subsystem = machine.subsystemOf(program);
-      const place = subsystem.place(program, options);
+      const place = subsystem.place!(program, options);
       if (words[0] === 'overwrite') {
         for (const one of machine.attachments.at(place))
           if (!one.link) machine.attachments.detach(one);

@@ -10,6 +10,7 @@ import { decodeReadable, readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
 import { type DrawnMap, drawingText } from './run-owned.ts';
 import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
+import { timersJson, timersText } from './timer-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
 import { hex } from './values.ts';
 
@@ -41,6 +42,7 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     verdictTable(report, width, style),
     redirectLines(report, style),
     faultLines(report, style),
+    timersText(report.machine, style),
     report.hot ? hotLines(report.hot, width, style) : '',
     writtenLine(report, style),
     traceLines(report, style),
@@ -332,6 +334,7 @@ export function reportJson(report: RunReport): object {
       .map(({ name, code, count }) => ({ verdict: name, code, packets: count })),
     redirects: redirectRows(machine).map(([target, packets]) => ({ target, packets })),
     faults: [...runner.totals.faults.values()].map(faultJson),
+    timers: machine.machine.usesTimers() ? timersJson(machine) : undefined,
     written,
     trace: machine.trace.first,
     hottest: report.hot?.map(hottestJson),

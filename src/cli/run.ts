@@ -4,6 +4,7 @@ import type { OwnKfunc } from '../abi/index.ts';
 import { MapOf } from '../client/index.ts';
 import type { EngineName, Ingress, PacketRunner } from '../machine/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import { EndlessMoment } from '../runtime/index.ts';
 import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pcap/index.ts';
 import { CaptureFile, formatFor, OutputFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
@@ -20,6 +21,7 @@ import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
 import { checkDrawn, drawnMaps, leakedObjects, leakText } from './run-owned.ts';
 import { closest } from './suggest.ts';
+import { timeOption } from './timer-report.ts';
 import { toJson } from './values.ts';
 
 /** Fates of packets that go into the output file. */
@@ -34,6 +36,8 @@ interface RunOptions {
   readonly cpus: number;
   readonly engine: EngineName;
   readonly entries: number;
+  /** Nanoseconds that time goes on after the last packet. */
+  readonly time: number;
 }
 
 function optionsOf(call: CommandCall): RunOptions {
@@ -49,6 +53,7 @@ function optionsOf(call: CommandCall): RunOptions {
     cpus: call.count('cpus', 1, 1, 64),
     engine: (call.text('engine') ?? 'wasm') as EngineName,
     entries: call.count('entries', 8, 0, 1e6),
+    time: timeOption(call),
   };
 }
 
@@ -90,12 +95,13 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     checkDrawn(call.list('draw'), machine.maps);
     for (const text of object.notes) note(io, text);
     if (!machine.program.verified) sayNotVerified(spec, io);
-    if (options.cpus > 1) sayNoOrder(io);
+    if (machine.threads > 1) sayNoOrder(io);
+    else if (options.cpus > 1) sayOneThread(io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),
     );
     const state: RunState = { call, io, options, object, machine, ingress };
-    const report = await runCaptures(state);
+    const report = await runCaptures(state).catch(asFinding);
     sayReport(report, io);
     return io.interrupt?.aborted ? EXIT.interrupted : exitCode(report);
   } finally {
@@ -116,6 +122,11 @@ function sayReport(report: RunReport, io: CliIo): void {
   io.out(leakText(leakedObjects(machine), style));
 }
 
+/** Timers that start themselves with no delay are the program's mistake. */
+function asFinding(error: unknown): never {
+  throw error instanceof EndlessMoment ? new CliError(EXIT.finding, error.message) : error;
+}
+
 function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
   note(io, `not verified: '${spec.name}' runs with run-time checks on, nobody has proven it safe`);
 }
@@ -125,6 +136,13 @@ function sayNoOrder(io: CliIo): void {
     'several CPUs: flows run side by side in no fixed order, so what they share can differ from ' +
     'run to run; the clock moves in steps of 10 ms, or of 256 packets where these take longer';
   note(io, text);
+}
+
+function sayOneThread(io: CliIo): void {
+  note(
+    io,
+    'the program uses timers: one thread runs all packets, as CPU 0, so that they are in order',
+  );
 }
 
 function note(io: CliIo, text: string): void {
@@ -222,6 +240,10 @@ async function runCaptures(state: RunState): Promise<RunReport> {
     await output?.close();
   }
   const milliseconds = performance.now() - start;
+  if (options.time > 0) {
+    machine.machine.advance(options.time);
+    machine.collect();
+  }
   sayProblem(first, io);
   if (io.interrupt?.aborted) note(io, 'interrupted: this is what ran until then');
   const written = options.out === undefined ? undefined : copier.counts(options.out);
@@ -439,5 +461,6 @@ function sayProblem({ path, problem, reader }: CaptureFile, io: CliIo): void {
 
 function exitCode(report: RunReport): number {
   if (report.capture.problem) return EXIT.input;
-  return report.machine.runner.totals.faults.size > 0 ? EXIT.finding : EXIT.ok;
+  const { runner, timerFaults } = report.machine;
+  return runner.totals.faults.size + timerFaults.count > 0 ? EXIT.finding : EXIT.ok;
 }

@@ -8,8 +8,9 @@ type Holder = Record<string | number, BtfValue>;
 
 /**
  * A value with what it owns in place of its special fields: lists and trees are arrays of their
- * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU. Locks,
- * nodes, reference counts, empty kptrs and those to objects of the kernel are left out.
+ * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU, a timer or
+ * work that is initialised { armed, expires }, in nanoseconds of the machine's clock. Locks, nodes,
+ * reference counts, empty kptrs and those to objects of the kernel are left out.
  */
 export function decodeOwner(
   btf: Btf,
@@ -69,9 +70,13 @@ function descend(
 
 function ownedValue(
   btf: Btf,
-  { kind, typeId, objects }: OwnedField,
+  { kind, typeId, objects, timer }: OwnedField,
   decode: Decode,
 ): BtfValue | undefined {
+  if (timer) {
+    const { armed, expires } = timer;
+    return expires === undefined ? { armed } : { armed, expires };
+  }
   if (kind === 'plain') return undefined;
   const values = objects.map((object) => decodeOwner(btf, typeId, object, decode));
   return kind === 'kptr' ? values[0] : values;

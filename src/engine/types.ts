@@ -110,7 +110,8 @@ export interface LoadedCode {
   /**
    * Runs over `count` contexts, `stride` bytes apart; stores the low 32 bits of r0 to results[i].
    * `times`: address of u64 timestamps that the clock takes before each run, or 0.
-   * Stops at a fault: returns the index reached (= count when all ran), and `fault` says why.
+   * Stops at a fault: returns the index reached (= count when all ran), and `fault` says why. With
+   * `times` it also stops, without a fault, before a context that a timer comes first of.
    */
   batch(contexts: number, stride: number, count: number, results: number, times: number): number;
   /** The fault that ended the last batch, if one did. */

@@ -32,6 +32,11 @@ export interface Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
   ): KernelProgram;
+  /**
+   * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.
+   * Returns how many events happened. Only kernels with a clock of their own have it.
+   */
+  advance?(nanoseconds: number | bigint): number;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */

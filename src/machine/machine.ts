@@ -1,7 +1,7 @@
 import { helperContract, type KernelProfile } from '../abi/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import type { Btf } from '../btf/index.ts';
-import type { Engine, LoadedCode } from '../engine/index.ts';
+import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -28,11 +28,12 @@ import type { MachineProgram, ProgramHost } from './program.ts';
 import { type Offers, offersOf } from './rules.ts';
 import { KeyMap } from './static-keys.ts';
 import type { Subsystem } from './subsystem.ts';
+import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
 
-export interface MachineSettings {
+export interface MachineSettings extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -66,6 +67,9 @@ export class Machine implements Kernel, ProgramHost {
   /** Programs at devices. */
   readonly attachments = new Attachments();
   readonly offers: Offers;
+  readonly #timers: Timers;
+  /** Programs that are unloaded while timers still lead to them. */
+  readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #countsRuns = 0;
 
@@ -80,6 +84,8 @@ export class Machine implements Kernel, ProgramHost {
     this.objects = new Objects(settings.rules);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.offers = offersOf(this.runtime);
+    this.#timers = new Timers(this.runtime, settings);
+    this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -92,13 +98,38 @@ export class Machine implements Kernel, ProgramHost {
     return this.objects.programs;
   }
 
-  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  /**
+   * Nanoseconds since the machine started: bpf_ktime_get_ns. Setting it lets time pass: timers that
+   * are due by then run first. It can be set back, and then nothing happens.
+   */
   get clock(): bigint {
     return this.runtime.clock;
   }
 
   set clock(now: bigint) {
+    if (now >= this.runtime.clock) this.#pass(Number(now));
     this.runtime.clock = now;
+  }
+
+  advance(nanoseconds: number | bigint): number {
+    return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  #pass(to: number): number {
+    const happened = this.runtime.events.advance(to);
+    this.#sweep();
+    return happened;
+  }
+
+  /** Timers that are armed and work that waits. */
+  get armedTimers(): number {
+    return this.#timers.pending;
+  }
+
+  /** Whether a loaded program may start timers: then it runs on one thread. */
+  usesTimers(): boolean {
+    for (const { code } of this.programs) if (usesTimers(code.image)) return true;
+    return false;
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
@@ -150,6 +181,7 @@ export class Machine implements Kernel, ProgramHost {
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
   ): MachineProgram {
+    this.#sweep();
     return loadProgram(this, spec, maps, object, insns);
   }
 
@@ -168,6 +200,10 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): MachineLink {
     const subsystem = this.subsystemOf(program);
+    if (!subsystem.place) {
+      subsystem.attach(program, options);
+      return refuse('EOPNOTSUPP', 'there are no links to such hooks');
+    }
     const place = subsystem.place(program, options);
     const { links } = this.objects;
     const ended = ({ id }: MachineLink): void => links.remove(id);
@@ -193,7 +229,17 @@ export class Machine implements Kernel, ProgramHost {
   unload(program: MachineProgram): void {
     this.objects.programs.remove(program.id);
     for (const map of this.objects.maps) if (map instanceof KeyMap) map.unbind(program.parts.code);
-    program.parts.code.dispose();
+    this.#lingering.add(program.parts.code);
+    this.#sweep();
+  }
+
+  /** Timers hold on to the program of their callback. */
+  #sweep(): void {
+    for (const code of this.#lingering) {
+      if (this.#timers.leadTo(code.image)) continue;
+      this.#lingering.delete(code);
+      code.dispose();
+    }
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */

@@ -9,8 +9,11 @@ export interface Subsystem {
   run(program: MachineProgram, options: RunOptions): RunResult;
   /** Puts the program at a hook; returns the way to take it off. */
   attach(program: MachineProgram, options: AttachOptions): () => void;
-  /** What a link made by `attach` is. Throws KernelError for places that do not exist. */
-  place(program: MachineProgram, options: AttachOptions): DevicePlace;
+  /**
+   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part without
+   * it has no links.
+   */
+  place?(program: MachineProgram, options: AttachOptions): DevicePlace;
   /** The device with that number. */
-  deviceAt(ifindex: number): { readonly name: string } | undefined;
+  deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

@@ -1,3 +1,4 @@
+export { EndlessMoment, type EventSource } from './events.ts';
 export {
   ringbufConsume,
   ringbufWakeups,

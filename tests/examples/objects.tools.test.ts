@@ -32,7 +32,9 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/classifier',
     'examples/hash-collisions',
     'examples/live-views',
+    'examples/idle-flows',
     'bench/programs',
+    'bench/maps',
     'tests/tools',
   ];
   const plain = folders.flatMap(sources);
@@ -43,6 +45,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     ['tests/machine/programs/owned.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/leak.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/dynptr.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/timers.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/strict-ops.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/rejected.bpf.c', ['-Wno-unused-parameter', '-Wno-unused-variable']],
   ];

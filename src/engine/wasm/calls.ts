@@ -20,6 +20,7 @@ import { emitPacketBounds, isProven } from './checks.ts';
 import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
+import { emitHashLookup } from './hash-lookup.ts';
 import { MAP_OPERATIONS } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
@@ -153,7 +154,9 @@ function emitInlined(e: Emitter, i: number, base: number): boolean {
     case MAP_LOOKUP_ELEM: {
       if (!isInlinedLookup(e.analysis, e.state, i, base)) return false;
       const map = mapInVariable(e.analysis, e.state, base + 1)!;
-      emitArrayLookup(e, base, e.world.mapAt(map)!);
+      const facts = e.world.mapAt(map)!;
+      if (facts.hash === undefined) emitArrayLookup(e, base, facts);
+      else emitHashLookup(e, base, facts, facts.hash);
       break;
     }
     default:

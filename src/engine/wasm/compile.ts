@@ -14,6 +14,8 @@ import { describeSubprograms } from './subprograms.ts';
 export interface ModuleMetadata {
   /** Subprograms that are callbacks: exports `callback<k>`, imports `slot.<k>`. */
   readonly callbacks: readonly number[];
+  /** Loop iterations a run of a callback by itself (a timer's) may make; absent: as by default. */
+  readonly fuel?: number;
   /** First instruction and one past the last, of each counter. Empty unless profiling. */
   readonly counters: readonly (readonly [number, number])[];
 }
@@ -88,5 +90,7 @@ function metadataOf(world: World, program: Program): ModuleMetadata {
     { length: world.options.profile ? count : 0 },
     (_, b) => [start[b], end[b]] as const,
   );
-  return { callbacks: [...program.callbacks], counters };
+  const { fuel } = world.options;
+  const callbacks = [...program.callbacks];
+  return { callbacks, counters, ...(fuel === undefined ? {} : { fuel }) };
 }

@@ -484,6 +484,18 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.addTo(index, () => this.i32(1));
     this.addTo(count, () => this.i32(-1));
     this.with(W.LOCAL_GET, count);
+    if (module.stopsForTimers) {
+      this.i32(0);
+      this.op(W.I32_NE);
+      module.emitIsTimerDue(this, () => {
+        this.with(W.LOCAL_GET, times);
+        this.i32(0);
+        this.with(W.LOCAL_GET, count);
+        this.op(W.SELECT);
+      });
+      this.op(W.I32_EQZ);
+      this.op(W.I32_AND);
+    }
     this.with(W.BR_IF, this.depth - again);
     this.op(W.END);
   }

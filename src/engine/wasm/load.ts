@@ -107,7 +107,12 @@ class WasmCode implements LoadedCode {
     this.stackEnd = this.runtime.cpuBlock + C_STACK_END;
     this.entry = this.runtime.addFunction(this.exports.entry);
     for (const [name, slot] of linker.slots) {
-      slot.value = addCallback(this.runtime, instance.exports[`callback${name}`]);
+      slot.value = addCallback(
+        this.runtime,
+        instance.exports[`callback${name}`],
+        this.image,
+        metadata.fuel,
+      );
     }
     imagesOf(this.runtime).set(this.image.id, this.image);
   }

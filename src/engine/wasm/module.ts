@@ -19,6 +19,7 @@ import {
   FAULT_OUT_OF_RANGE,
   FAULT_STACK,
   G_CLOCK,
+  G_TIMER_DUE,
   GLOBALS,
   MAX_CALL_FRAMES,
   R_END,
@@ -52,6 +53,9 @@ export const MAP_OPERATIONS: Readonly<
   1: { name: 'lookup', params: [I32, I32] },
   2: { name: 'update', params: [I32, I32, I32, I64] },
   3: { name: 'delete', params: [I32, I32] },
+  87: { name: 'push', params: [I32, I32, I64] },
+  88: { name: 'pop', params: [I32, I32] },
+  89: { name: 'peek', params: [I32, I32] },
 };
 
 /** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */
@@ -485,6 +489,28 @@ export class ModuleContext {
     w.access(W.I64_STORE, G_CLOCK, 3);
     w.addTo(times, () => w.i32(8));
     w.op(W.END);
+  }
+
+  /** Whether batches of the program end where a timer is due: it may start one, or run who does. */
+  get stopsForTimers(): boolean {
+    const { helpers } = this.world.facts;
+    return (
+      this.infos.some((info) => info.tailCalls) ||
+      Object.values(helpers).some(({ armsTimers }) => armsTimers)
+    );
+  }
+
+  /** Whether a timer is due before the packet whose time is at the address, which may be 0. */
+  emitIsTimerDue(w: CodeWriter, address: () => void): void {
+    w.i32(GLOBALS);
+    w.access(W.I64_LOAD, G_TIMER_DUE, 3);
+    address();
+    w.access(W.I64_LOAD, 0, 3);
+    w.op(W.I64_LE_S);
+    address();
+    w.i32(0);
+    w.op(W.I32_NE);
+    w.op(W.I32_AND);
   }
 
   /** Takes one from the fuel in memory; a fault at `insn` when there is none. */

@@ -40,12 +40,12 @@ function attachTcx(process: Process, attr: ProgAttachAttr, program: MachineProgr
   const { machine } = process;
   const { attachType, targetFd: ifindex = 0, attachFlags: flags = 0 } = attr;
   const subsystem = machine.subsystemOf(program);
-  const device = subsystem.deviceAt(ifindex);
+  const device = subsystem.deviceAt?.(ifindex);
   if (!device) refuse('ENODEV', `there is no device ${ifindex}`);
   checkOrder(process, { ifindex, attachType }, program, flags, u64(attr.expectedRevision));
   const direction = attachType === attach.BPF_TCX_EGRESS ? 'egress' : 'ingress';
   const options = { device: device.name, direction } as const;
-  machine.attachments.attach(program, subsystem, options, subsystem.place(program, options));
+  machine.attachments.attach(program, subsystem, options, subsystem.place!(program, options));
   return 0;
 }
 
@@ -58,7 +58,7 @@ function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachA
     return 'EOPNOTSUPP';
   }
   if (NETKIT.includes(attachType))
-    return process.machine.settings.subsystems.some((each) => each.deviceAt(targetFd))
+    return process.machine.settings.subsystems.some((each) => each.deviceAt?.(targetFd))
       ? 'ENXIO'
       : 'ENODEV';
   return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
@@ -93,7 +93,7 @@ function detachTcx(
 ): number {
   const { attachType, targetFd: ifindex = 0, attachFlags: flags = 0 } = attr;
   const { attachments, settings } = machine;
-  if (!settings.subsystems.some((each) => each.deviceAt(ifindex))) refuse('ENODEV');
+  if (!settings.subsystems.some((each) => each.deviceAt?.(ifindex))) refuse('ENODEV');
   const place = { ifindex, attachType };
   const there = attachments.at(place);
   if (there.length === 0) refuse('ENOENT', 'no program is there');
@@ -114,7 +114,7 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
   if (!isTcx(attachType)) return refuse(queryWithoutHook(process, attr));
   const { attachments, settings } = process.machine;
-  if (!settings.subsystems.some((each) => each.deviceAt(ifindex))) refuse('ENODEV');
+  if (!settings.subsystems.some((each) => each.deviceAt?.(ifindex))) refuse('ENODEV');
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
   const there = attachments.at({ ifindex, attachType });
   const room = attr.progCnt ?? 0;

@@ -1,7 +1,7 @@
 /**
  * Links of types that have no hook in this machine. What Linux looks at before it attaches is
- * looked at here, and gives Linux's errno; then comes the errno below, which is that of a kernel without
- * the hook. `HOOKLESS` is the honest list.
+ * looked at here, and gives Linux's errno; then comes the errno below, which is that of a kernel
+ * without the hook. `HOOKLESS` is the honest list.
  */
 import { enums } from '../../abi/index.ts';
 import type { LinkCreateAttr } from '../../kernel/index.ts';
@@ -71,7 +71,7 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
     link: 'netkit',
     errno: 'ENXIO',
     check({ machine }, { targetFd = 0 }, program) {
-      if (!machine.subsystemOf(program).deviceAt(targetFd)) refuse('ENODEV', 'no such device');
+      if (!machine.subsystemOf(program).deviceAt?.(targetFd)) refuse('ENODEV', 'no such device');
     },
   },
   netfilter: {

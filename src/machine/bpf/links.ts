@@ -45,7 +45,7 @@ function structOpsLink(process: Process, { progFd }: LinkCreateAttr): number {
 
 function xdpLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
   const { targetFd: ifindex = 0, flags = 0 } = attr;
-  const device = process.machine.subsystemOf(program).deviceAt(ifindex);
+  const device = process.machine.subsystemOf(program).deviceAt?.(ifindex);
   if (!device) refuse('EINVAL', `there is no device ${ifindex}`);
   const modes = XDP_MODES.filter((mode) => (flags & mode) !== 0);
   if (flags & ~XDP_MODES.reduce((all, one) => all | one, 0) || modes.length > 1) refuse('EINVAL');
@@ -56,7 +56,7 @@ function xdpLink(process: Process, attr: LinkCreateAttr, program: MachineProgram
 function tcxLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
   const { machine } = process;
   const { targetFd: ifindex = 0, flags = 0, attachType, tcx = {} } = attr;
-  const device = machine.subsystemOf(program).deviceAt(ifindex);
+  const device = machine.subsystemOf(program).deviceAt?.(ifindex);
   if (!device) refuse('ENODEV', `there is no device ${ifindex}`);
   checkOrder(process, { ifindex, attachType }, program, flags, u64(tcx.expectedRevision));
   const direction = attachType === attach.BPF_TCX_EGRESS ? 'egress' : 'ingress';

@@ -20,8 +20,8 @@ const { BPF_PROG_QUERY } = enums.bpf_cmd;
 
 /**
  * The system call: 0 or more, or a negative errno. `attr` is the memory behind the pointer, of
- * which `size` bytes are handed over; addresses in it are looked up in `memory`. What the kernel writes
- * back is written to `attr`.
+ * which `size` bytes are handed over; addresses in it are looked up in `memory`. What the kernel
+ * writes back is written to `attr`.
  *
  * @example
  * bpfRaw(process, bpfSyscall(process), 0, attr, 152, memory); // a file descriptor, or -22

@@ -92,7 +92,7 @@ function checkReceiver(process: Process, program: MachineProgram, field: Field):
   if (egress !== 0) refuse('EINVAL', 'egress_ifindex');
   if (ifindex === 0 && queue !== 0) refuse('EINVAL', 'a queue has a device');
   if (ifindex === 0) return;
-  if (!process.machine.subsystemOf(program).deviceAt(ifindex)) refuse('ENODEV');
+  if (!process.machine.subsystemOf(program).deviceAt?.(ifindex)) refuse('ENODEV');
   if (queue !== 0) refuse('EINVAL', 'there is one queue');
 }
 
@@ -105,7 +105,7 @@ function checkSkb(process: Process, program: MachineProgram, attr: ProgTestRunAt
   const bytes = contextOf(attr, '__sk_buff');
   const field = fieldsOf(bytes);
   const ifindex = bytes ? field(40) : 0;
-  if (ifindex > 1 && !process.machine.subsystemOf(program).deviceAt(ifindex)) refuse('ENODEV');
+  if (ifindex > 1 && !process.machine.subsystemOf(program).deviceAt?.(ifindex)) refuse('ENODEV');
   const protocol = (data[12]! << 8) | data[13]!;
   if (protocol === IPV4 && size < ETHERNET_HEADER + 20) refuse('EINVAL', 'no IP header');
   if (protocol === IPV6 && size < ETHERNET_HEADER + 40) refuse('EINVAL', 'no IPv6 header');

@@ -33,6 +33,6 @@ export function refuseToken(open: boolean): never {
 
 /** Programs and maps that a device would hold: none of the devices here can. */
 export function refuseDevice({ machine }: Process, ifindex: number): never {
-  const there = machine.settings.subsystems.some((each) => each.deviceAt(ifindex));
+  const there = machine.settings.subsystems.some((each) => each.deviceAt?.(ifindex));
   return refuse(there ? 'EOPNOTSUPP' : 'EINVAL', 'no device takes programs or maps');
 }

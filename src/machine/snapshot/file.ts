@@ -1,7 +1,7 @@
 /**
- * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, length and checksum
- * of the rest; then compressed (gzip): a length, JSON, and the pages of memory that are not zero,
- * each with its number.
+ * The file of a saved machine: 8 bytes of magic, a version, the runtime's build, length and
+ * checksum of the rest; then compressed (gzip): a length, JSON, and the pages of memory that are
+ * not zero, each with its number.
  */
 import { FormatError } from '../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';

@@ -178,7 +178,7 @@ class Resumer {
     const program = this.#program(id);
     if (link === undefined) {
       const subsystem = machine.subsystemOf(program);
-      machine.attachments.attach(program, subsystem, options, subsystem.place(program, options));
+      machine.attachments.attach(program, subsystem, options, subsystem.place!(program, options));
       return;
     }
     machine.objects.links.next = link;

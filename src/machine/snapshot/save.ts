@@ -79,7 +79,7 @@ function checkProgram({ code, spec, parts }: MachineProgram): void {
 type HostDevice = Omit<SavedDevice, 'name' | 'ifindex'>;
 
 function deviceOf({ settings }: Machine, ifindex: number, one: HostDevice): SavedDevice {
-  const found = settings.subsystems.map((each) => each.deviceAt(ifindex)).find(Boolean);
+  const found = settings.subsystems.map((each) => each.deviceAt?.(ifindex)).find(Boolean);
   const { mtu, address, forwarding } = one;
   return { name: found!.name, ifindex, mtu, address, forwarding };
 }

@@ -20,3 +20,4 @@ export { hash_bucket_keys, hash_buckets } from './hash';
 export { objects_type } from './objects';
 export { map_hash_of } from './map-hash';
 export { hash_bucket_of, hash_collide } from './collide';
+export { timer_fire } from './timers';

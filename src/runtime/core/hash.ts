@@ -15,6 +15,10 @@ import {
   GLOBALS,
   G_RANDOM,
   HASH_JHASH,
+  H_BUCKETS,
+  H_INIT,
+  H_MASK,
+  H_VALUE,
   M_COUNT,
   M_CPU_STRIDE,
   M_FIELDS,
@@ -27,7 +31,7 @@ import {
   M_VALUE_SIZE,
 } from '../layout';
 import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
-import { copyBytes, sameBytes } from './copy';
+import { copyBytes, copyKey, sameBytes } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
 import { fieldsFree } from './fields';
 import { cpu_number, random_next } from './instance';
@@ -38,13 +42,9 @@ import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
 
-// The table's fields in the map header.
-export const H_BUCKETS = M_PRIVATE;
-export const H_MASK = M_PRIVATE + 4;
-/** First jhash state: 0xdeadbeef + key size + seed. */
-export const H_INIT = M_PRIVATE + 8;
-/** Offset of the value in a node. */
-export const H_VALUE = M_PRIVATE + 12;
+// The table's fields in the map header, behind those that compiled code knows (layout.ts). jhash
+// begins with 0xdeadbeef + key size + seed.
+export { H_BUCKETS, H_INIT, H_MASK, H_VALUE };
 export const H_NODES = M_PRIVATE + 16;
 export const H_STRIDE = M_PRIVATE + 20;
 /** Free nodes: those given back (linked through their hash field), then those never used. */
@@ -247,11 +247,23 @@ export function hashOf8(map: u32, key: u32): u32 {
   return jhash8(load<u32>(key), keyWord(key + 4), load<u32>(map, H_INIT));
 }
 
+/** jhash of a 4-byte key. @inline */
+export function hashOf4(map: u32, key: u32): u32 {
+  return jhash4(load<u32>(key), load<u32>(map, H_INIT));
+}
+
+/** jhash of a 16-byte key. @inline */
+export function hashOf16(map: u32, key: u32): u32 {
+  const w1 = keyWord(key + 4);
+  return jhash16(keyWord(key), w1, keyWord(key + 8), keyWord(key + 12), load<u32>(map, H_INIT));
+}
+
 export function hashOf(map: u32, key: u32): u32 {
   const way = load<u32>(map, H_WAY);
   if (way == 8) return hashOf8(map, key);
+  if (way == 4) return hashOf4(map, key);
+  if (way == 16) return hashOf16(map, key);
   const init = load<u32>(map, H_INIT);
-  if (way == 4) return jhash4(load<u32>(key), init);
   const size = load<u32>(map, M_KEY_SIZE);
   return way == OTHER_HASH ? otherHash(map, key, size) : jhash(key, size, init);
 }
@@ -259,14 +271,20 @@ export function hashOf(map: u32, key: u32): u32 {
 /** Walks on from the link at `at` to the node with the key or the end. @inline */
 function find4(at: u32, key: u32, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u32>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u32>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
 /** @inline */
 function find8(at: u32, key: u64, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u64>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u64>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
@@ -376,17 +394,48 @@ export function pointerTo(map: u32, node: u32): u64 {
  * there. For writers, who hold the lock and know the hash. @inline
  */
 export function findLink(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  const small = size == 8;
-  const word: u64 = small ? pair(load<u32>(key), keyWord(key + 4)) : 0;
+  if (size == 8) return findLink8(at, pair(load<u32>(key), keyWord(key + 4)), KEY);
+  if (size == 4) return findLink4(at, load<u32>(key), KEY);
+  if (size == 16) {
+    const low = pair(keyWord(key), keyWord(key + 4));
+    return findLink16(at, low, pair(keyWord(key + 8), keyWord(key + 12)), KEY);
+  }
+  return findLinkBytes(at, key, size, hash, KEY);
+}
+
+/** @inline */
+function findLink4(at: u32, key: u32, KEY: u32): u32 {
   for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
-    if (small ? load<u64>(node + KEY) == word : sameKey(node, key, size, hash, KEY)) return at;
+    if (load<u32>(node + KEY) == key) return at;
     at = node;
   }
   return 0;
 }
 
-function sameKey(node: u32, key: u32, size: u32, hash: u32, KEY: u32): bool {
-  return load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size);
+/** @inline */
+function findLink8(at: u32, key: u64, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u64>(node + KEY) == key) return at;
+    at = node;
+  }
+  return 0;
+}
+
+/** @inline */
+function findLink16(at: u32, low: u64, high: u64, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) return at;
+    at = node;
+  }
+  return 0;
+}
+
+function findLinkBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) return at;
+    at = node;
+  }
+  return 0;
 }
 
 /** Node of `key`, or 0; for writers. */
@@ -472,7 +521,7 @@ export function takeExtras(map: u32): void {
   for (let cpu: u32 = 0; cpu < cpus; cpu++) store<u32>(extra + (cpu << 2), takeNode(map));
 }
 
-/** This CPU's spare node; `old` becomes the next spare one. */
+/** This CPU's spare node; `old` becomes the next spare one. @inline */
 export function swapExtra(map: u32, old: u32): u32 {
   const at = load<u32>(map, H_EXTRA) + (cpu_number << 2);
   const node = load<u32>(at);
@@ -560,21 +609,24 @@ export function hashForEach(map: u32, slot: u32, ctx: u64, flags: u64, KEY: u32,
   const size = load<u32>(map, M_KEY_SIZE);
   const mask = load<u32>(map, H_MASK);
   const top = stackTop();
+  const key = stackReserve(size);
   let seen: i64 = 0;
   for (let bucket: u32 = 0; bucket <= mask; bucket++) {
     let node = loadLink(load<u32>(map, H_BUCKETS) + (bucket << 2));
     while (isNode(node)) {
       const after = loadLink(node);
-      const key = stackReserve(size);
-      copyBytes(key, node + KEY, size);
+      copyKey(key, node + KEY, size);
       const stop = callForElement(slot, map, key, valuePointer(map, valueAt(map, node, HOME)), ctx);
-      stackRestore(top);
       seen++;
-      if (stop != 0) return seen;
+      if (stop != 0) {
+        stackRestore(top);
+        return seen;
+      }
       node = after;
     }
     if (bucket == mask) break;
   }
+  stackRestore(top);
   return seen;
 }
 

@@ -14,6 +14,8 @@ import {
   OP_SYS_LOOKUP_AND_DELETE,
   OP_SYS_UPDATE,
   OP_UPDATE,
+  PERCPU_HASH_HOME,
+  PERCPU_HASH_KEY,
 } from '../layout';
 import { copyBytes } from '../core/copy';
 import { E2BIG, EINVAL, ENOENT } from '../core/errno';
@@ -23,6 +25,9 @@ import {
   existsCheck,
   findLocked,
   findNode,
+  findNode16,
+  findNode4,
+  findNode8,
   hashCreate,
   hashDelete,
   hashForEach,
@@ -43,8 +48,8 @@ import { percpuCopyIn, percpuCopyOut, percpuInit, percpuSet } from '../core/perc
 import { BPF_EXIST } from '../core/uapi';
 
 /** Node: next, hash, address of CPU 0's value, key. */
-const HOME: u32 = 8;
-const KEY: u32 = 16;
+const HOME: u32 = PERCPU_HASH_HOME;
+const KEY: u32 = PERCPU_HASH_KEY;
 
 export function percpu_hash_create(map: u32): i32 {
   const error = hashCreate(map, KEY, 0, 0);
@@ -69,7 +74,23 @@ export function percpu_hash_free(map: u32): void {
 }
 
 export function percpu_hash_lookup(map: u32, key: u32): u64 {
-  const node = findNode(map, key, KEY);
+  return pointerTo(map, findNode(map, key, KEY));
+}
+
+export function percpu_hash_lookup_4(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode4(map, key, KEY));
+}
+
+export function percpu_hash_lookup_8(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode8(map, key, KEY));
+}
+
+export function percpu_hash_lookup_16(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode16(map, key, KEY));
+}
+
+/** @inline */
+function pointerTo(map: u32, node: u32): u64 {
   return node == 0 ? 0 : valuePointer(map, valueAt(map, node, HOME));
 }
 

@@ -11,6 +11,7 @@ import {
   C_R0,
   C_TAIL_CALLS,
   G_CLOCK,
+  G_TIMER_DUE,
   GLOBALS,
   FAULT_NONE,
   FAULT_STACK,
@@ -89,10 +90,15 @@ export function program_batch(
   results: u32,
   times: u32,
   program: u32,
-): void {
+): u32 {
   for (let i: u32 = 0; i < count; i++) {
+    if (times != 0) {
+      const now = load<i64>(times + i * 8);
+      if (load<i64>(GLOBALS, G_TIMER_DUE) <= now) return i;
+      store<i64>(GLOBALS, now, G_CLOCK);
+    }
     store<u32>(cpu_block, i, C_BATCH_INDEX);
-    if (times != 0) store<u64>(GLOBALS, load<u64>(times + i * 8), G_CLOCK);
     store<i32>(results + i * 4, program_run(contexts + i * stride, program));
   }
+  return count;
 }
