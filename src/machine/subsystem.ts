@@ -10,8 +10,8 @@ export interface Subsystem {
   /** Puts the program at a hook; returns the way to take it off. */
   attach(program: MachineProgram, options: AttachOptions): () => void;
   /**
-   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part without
-   * it has no links.
+   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part
+   * without it has no links.
    */
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
   /** The device with that number. */
