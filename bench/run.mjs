@@ -12,6 +12,7 @@ import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
 import * as maps from './sections/maps.mjs';
+import * as htabMem from './sections/htab-mem.mjs';
 import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
@@ -28,6 +29,7 @@ const SECTIONS = {
   wildcard,
   hashes,
   'static-keys': staticKeys,
+  'htab-mem': htabMem,
   entry,
   compile,
   objects,
@@ -37,8 +39,8 @@ const SECTIONS = {
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, maps, quantiles, wildcard,
-                     hashes, static-keys, entry, compile, objects, verifier, cli
+  --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
+                     static-keys, htab-mem, entry, compile, objects, verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

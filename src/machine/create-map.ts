@@ -65,7 +65,7 @@ export function wrapMap(
   runtimeMap: RuntimeMap,
   { inner, btf, restored = false }: MapExtras,
 ): MachineMap {
-  const { runtime, objects } = machine;
+  const { runtime, objects, memory } = machine;
   const facts = factsOf(spec);
   const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
   const records = recordReader(runtime, runtimeMap, restored);
@@ -74,6 +74,7 @@ export function wrapMap(
     spec,
     facts,
     runtimeMap,
+    memory,
     records,
     inner,
     btf,

@@ -10,6 +10,7 @@ export { saveMachine } from './snapshot/save.ts';
 export { type ResumeOptions, resumeMachine } from './snapshot/resume.ts';
 export { Machine, type MachineSettings } from './machine.ts';
 export { MachineMap } from './map.ts';
+export { MachineMemory } from './memory.ts';
 export { Device, type DeviceOptions } from './net/device.ts';
 export { flowHash } from './net/flow-hash.ts';
 export type { Fate, PacketHook, Verdict } from './net/hook.ts';

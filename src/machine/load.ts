@@ -1,5 +1,6 @@
 import { programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
+import type { LoadedCode } from '../engine/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
@@ -8,6 +9,7 @@ import { fillInsnArrays, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import type { Machine } from './machine.ts';
 import { MachineMap } from './map.ts';
+import { ReadingCode } from './memory.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { type Adapted, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
@@ -98,12 +100,13 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { engine, profile, fuel } = settings;
   const options = {
     checks: !verification || used.some(({ unbounded }) => unbounded),
+    ...(machine.memory ? { watch: true } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
   const firstSlot = runtime.table.length;
   const code = loadCode(spec, image, { runtime, mapNamed }, (generation) =>
-    engine.load(generation, runtime, options),
+    reading(machine, spec, engine.load(generation, runtime, options)),
   );
   const program = new MachineProgram(
     {
@@ -127,6 +130,11 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   objects.programs.put(id, program);
   if (machine.countsRuns) program.count(true);
   return program;
+}
+
+/** With a model of memory every run is a reader, which grace periods wait for. */
+function reading({ memory }: Machine, { flags }: ProgramSpec, code: LoadedCode): LoadedCode {
+  return memory ? new ReadingCode(code, memory, flags.includes('sleepable')) : code;
 }
 
 /** In the order in which the instructions name them first; then keys of static branches. */

@@ -13,13 +13,22 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
-import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import {
+  createRuntime,
+  type GracePeriodPolicy,
+  type MapHash,
+  type MemoryModelOptions,
+  type MemoryOptions,
+  type Runtime,
+  type RuntimeOwner,
+} from '../runtime/index.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import { createMap } from './create-map.ts';
 import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
+import { MachineMemory } from './memory.ts';
 import { Attachments } from './objects/attachments.ts';
 import { DeviceLink } from './objects/device-link.ts';
 import type { MachineLink } from './objects/link.ts';
@@ -40,6 +49,16 @@ export interface MachineSettings extends TimerListener {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled (see GracePeriodPolicy). With `memory` or
+   * `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -66,6 +85,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly files = new FileTree();
   /** Programs at devices. */
   readonly attachments = new Attachments();
+  readonly memory: MachineMemory | undefined;
   readonly offers: Offers;
   readonly #timers: Timers;
   /** Programs that are unloaded while timers still lead to them. */
@@ -79,8 +99,11 @@ export class Machine implements Kernel, ProgramHost {
       cpus: settings.cpus ?? 1,
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
+      memoryModel: modelOf(settings),
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
+    const { gracePeriods } = this.runtime;
+    this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
     this.objects = new Objects(settings.rules);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.offers = offersOf(this.runtime);
@@ -255,6 +278,15 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);
   }
+}
+
+/** What is asked of the model of memory. */
+function modelOf({ gracePeriods, memory, detectReuse }: MachineSettings): MemoryModelOptions {
+  return {
+    ...(gracePeriods === undefined ? {} : { gracePeriods }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(detectReuse === undefined ? {} : { detectReuse }),
+  };
 }
 
 function callsPacketChanger(code: LoadedCode): boolean {

@@ -22,6 +22,7 @@ import {
   storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
+import type { MachineMemory } from './memory.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { KernelObject } from './objects/object.ts';
 import type { ProgramOwner } from './objects/program-array.ts';
@@ -34,6 +35,8 @@ export interface MapParts {
   readonly spec: MapSpec;
   readonly facts: MapTypeDef;
   readonly runtimeMap: RuntimeMap;
+  /** The model of memory, where there is one. */
+  readonly memory?: MachineMemory | undefined;
   readonly records: RecordReader;
   /** BTF of key and value; the map takes over the caller's hold on it. */
   readonly btf?: BtfObject | undefined;
@@ -105,7 +108,12 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.runtimeMap.update(key, value, flags);
+    return this.#command(() => this.runtimeMap.update(key, value, flags));
+  }
+
+  /** A command changes the map as a reader; grace periods may end when it is done. */
+  #command(work: () => number): number {
+    return this.#parts.memory ? this.#parts.memory.reading(false, work) : work();
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
@@ -119,13 +127,13 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   delete(key: Uint8Array): number {
-    const result = this.runtimeMap.delete(key);
+    const result = this.#command(() => this.runtimeMap.delete(key));
     if (result === 0) this.#keep(key, undefined);
     return result;
   }
 
-  lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
-    return this.runtimeMap.lookupAndDelete(key, out);
+  lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out, flags));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -137,7 +145,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.runtimeMap.batch(command, batch);
+    return this.#command(() => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {

@@ -465,7 +465,8 @@ export function isInlinedLookup(t: TransferContext, s: State, i: number, base: n
   const map = mapInVariable(t, s, base + 1);
   if (map === undefined) return false;
   const { isArray, hash } = t.world.mapAt(map)!;
-  return isArray || hash !== undefined;
+  // Who watches elements wants to know of each that is handed out.
+  return isArray || (hash !== undefined && t.world.options.watch !== true);
 }
 
 /** State of an expanded subprogram's registers at its start. */

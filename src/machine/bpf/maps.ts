@@ -110,7 +110,7 @@ export function mapLookupAndDeleteElem(process: Process, attr: MapElemAttr): num
   checkLock(map, flags);
   const key = userKey(attr.key, map.spec.keySize);
   const value = new Uint8Array(map.userValueSize);
-  const result = map.runtimeMap.lookupAndDelete(key, value, flagsOf(flags));
+  const result = map.lookupAndDelete(key, value, flagsOf(flags));
   if (result === 0) userBytes(attr.value, value.length).set(value);
   return result;
 }

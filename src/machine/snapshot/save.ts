@@ -31,6 +31,8 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
   if (runtime.events.pending > 0)
     refuse('EBUSY', 'a machine is not saved while events are to come');
   if (runtime.options.shared) refuse('EOPNOTSUPP', 'a machine with several threads is not saved');
+  if (machine.memory) refuse('EOPNOTSUPP', 'a machine with a model of memory is not saved');
+  if (machine.armedTimers > 0) refuse('EBUSY', 'a machine is not saved while timers are armed');
   for (const map of objects.maps) checkMap(map);
   for (const program of objects.programs) checkProgram(program);
   const state: MachineState = {
