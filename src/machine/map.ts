@@ -58,6 +58,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
   protected readonly runtime: Runtime;
+  readonly memory: MachineMemory | undefined;
   readonly #parts: MapParts;
   /** Maps and programs in it, by key. */
   readonly #contents = new Map<string, KernelObject>();
@@ -71,6 +72,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     const { spec, facts, runtimeMap } = parts;
     this.#parts = parts;
     this.runtime = parts.runtime;
+    this.memory = parts.memory;
     this.spec = spec;
     this.facts = facts;
     this.perCpu = facts.perCpu === true;
@@ -108,12 +110,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.#command(() => this.runtimeMap.update(key, value, flags));
-  }
-
-  /** A command changes the map as a reader; grace periods may end when it is done. */
-  #command(work: () => number): number {
-    return this.#parts.memory ? this.#parts.memory.reading(false, work) : work();
+    return asReader(this.memory, () => this.runtimeMap.update(key, value, flags));
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
@@ -127,13 +124,13 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   delete(key: Uint8Array): number {
-    const result = this.#command(() => this.runtimeMap.delete(key));
+    const result = asReader(this.memory, () => this.runtimeMap.delete(key));
     if (result === 0) this.#keep(key, undefined);
     return result;
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
-    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out, flags));
+    return asReader(this.memory, () => this.runtimeMap.lookupAndDelete(key, out, flags));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -145,7 +142,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.#command(() => this.runtimeMap.batch(command, batch));
+    return asReader(this.memory, () => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {
@@ -248,4 +245,9 @@ export class MachineMap extends KernelObject implements KernelMap {
     this.inner?.drop();
     this.btf?.drop();
   }
+}
+
+/** A command changes the map as a reader; grace periods may end when it is done. */
+function asReader(memory: MachineMemory | undefined, work: () => number): number {
+  return memory ? memory.reading(false, work) : work();
 }
