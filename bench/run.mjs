@@ -11,6 +11,7 @@ import * as cli from './sections/cli.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
+import * as net from './sections/net.mjs';
 import * as maps from './sections/maps.mjs';
 import * as htabMem from './sections/htab-mem.mjs';
 import * as objects from './sections/objects.mjs';
@@ -30,6 +31,7 @@ const SECTIONS = {
   hashes,
   'static-keys': staticKeys,
   'htab-mem': htabMem,
+  net,
   entry,
   compile,
   objects,
@@ -40,7 +42,8 @@ const SECTIONS = {
 const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
-                     static-keys, htab-mem, entry, compile, objects, verifier, cli
+                     static-keys, htab-mem, net, entry, compile, objects,
+                     verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

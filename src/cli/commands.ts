@@ -1,6 +1,7 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MACHINE, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
 import { machineCommands } from './commands-machine.ts';
+import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
@@ -78,6 +79,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...verifyCommands,
   ...objectCommands,
   ...machineCommands,
+  ...netCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',
