@@ -109,7 +109,11 @@ export class MprogQuestions {
     if (anchor?.wrong) values[at.relative] = anchor.by === 'id' ? NO_ID : NO_FD;
     else if (anchor) {
       const command = (anchor.of === 'link' ? links : this.#programs)[anchor.number];
-      references.push({ at: at.relative, command, id: anchor.by === 'id' });
+      references.push({
+        at: at.relative,
+        command,
+        kind: anchor.by === 'id' ? 'objectId' : 'descriptor',
+      });
     }
     const command = {
       attach: 'BPF_PROG_ATTACH',

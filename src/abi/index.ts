@@ -10,6 +10,8 @@ export { isScalarStruct, isScalarType, isStructOrUnion, protoOf } from './calls/
 export { kfuncTraits } from './calls/traits.ts';
 export * from './context/index.ts';
 export { contextMember, isContextType, isProjectionOf, isUserRegs } from './context/types.ts';
+export * from './attach.ts';
+export * from './commands.ts';
 export * from './extensions.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
@@ -18,6 +20,7 @@ export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './gates.ts';
 export * from './kernels.ts';
 export * from './define/index.ts';
+export { type LivePlace, OwnerGone } from './live.ts';
 export * from './lsm.ts';
 export * from './versions.ts';
 export type * from './map-commands.ts';
