@@ -6,7 +6,7 @@ const file = folder.path('m');
 const on = (line: string, ...more: string[]) =>
   beeyard([...line.split(' ').filter(Boolean), ...more, '--machine', file]);
 
-/** Of a real bpftool 7.5 on Linux 6.12: the keys of what it lists, in their order. */
+/** After the sources of bpftool 7.5 on Linux 6.12: the keys of what it lists, in their order. */
 const KEYS = {
   prog: 'id type name tag gpl_compatible orphaned bytes_xlated jited map_ids btf_id pinned',
   map: 'id type name flags bytes_key bytes_value max_entries frozen btf_id',
