@@ -10,7 +10,7 @@ type Kind = 'prog' | 'map' | 'link';
 interface Kinds {
   prog: MachineProgram;
   map: MachineMap;
-  link: ReturnType<Machine['attach']>;
+  link: ReturnType<Machine['attachLink']>;
 }
 
 /**

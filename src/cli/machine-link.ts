@@ -8,7 +8,7 @@ import type { CliIo } from './io.ts';
 import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
 
-type Link = ReturnType<Machine['attach']>;
+type Link = ReturnType<Machine['attachLink']>;
 
 /** `link show` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {

@@ -128,6 +128,9 @@ export type PacketHookName =
   | 'xdp/cpumap'
   | 'tcx/ingress'
   | 'tcx/egress'
+  /** Classic filters of a clsact qdisc. */
+  | 'tc/ingress'
+  | 'tc/egress'
   | 'netkit/primary'
   | 'netkit/peer';
 

@@ -184,6 +184,46 @@ export interface AttachOptions {
   readonly device?: string;
   /** tc programs: which way packets go. Default: what the section says, else ingress. */
   readonly direction?: 'ingress' | 'egress';
+  /**
+   * In the order of the programs there (bpf_mprog): before or after one of them; `true` is before
+   * or after all. Default: after all. Of programs that are there twice at most one place fits:
+   * KernelError ERANGE, ENOENT and EINVAL say what Linux says.
+   */
+  readonly before?: OrderAnchor | true;
+  readonly after?: OrderAnchor | true;
+  /** Takes the place of this program, which no link holds. Then none holds the new one either. */
+  readonly replace?: OrderAnchor;
+  /** The revision of the place as it was seen; another: KernelError ESTALE. */
+  readonly expectedRevision?: number | bigint;
+  /** False: as BPF_PROG_ATTACH, without a link; it stays until `detach`. Default true. */
+  readonly link?: boolean;
+  /** tc: a classic filter of a clsact qdisc, which runs when tcx says NEXT. It has no link. */
+  readonly classic?: ClassicOptions | true;
+  /** XDP: in the driver, or in front of the stack. Default: in the driver, if it can. */
+  readonly mode?: 'native' | 'generic';
+  /** XDP, an extension of beeyard: several programs at one device. */
+  readonly chain?: ChainOptions | true;
+}
+
+/** A program or link that is at the place already, itself or by id. */
+export type OrderAnchor =
+  | KernelProgram
+  | KernelLink
+  | { readonly program: number }
+  | { readonly link: number };
+
+/** Of a filter of tc. */
+export interface ClassicOptions {
+  /** Lower ones run first. Default: before all that are there, from 49152 down. */
+  readonly priority?: number;
+  /** Default: one more than the highest of the priority. */
+  readonly handle?: number;
+}
+
+/** Of a program in a chain of XDP. */
+export interface ChainOptions {
+  /** After these verdicts the next program runs. With `chain: true`: after 'pass'. */
+  readonly continueOn: readonly XdpVerdict[];
 }
 
 /** A program at a hook. Leaving the `using` block takes it off. */

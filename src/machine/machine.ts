@@ -5,6 +5,7 @@ import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
+  KernelLink,
   KernelMap,
   KernelOwner,
   LiveObjects,
@@ -29,8 +30,9 @@ import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
-import { Attachments } from './objects/attachments.ts';
-import { DeviceLink } from './objects/device-link.ts';
+import { DirectAttachment, orderRules } from './objects/attach.ts';
+import { Attachments, type OrderRules } from './objects/attachments.ts';
+import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
 import type { MachineProgram, ProgramHost } from './program.ts';
@@ -221,17 +223,33 @@ export class Machine implements Kernel, ProgramHost {
     return this.subsystemOf(program).run(program, options);
   }
 
-  attach(program: MachineProgram, options: AttachOptions): MachineLink {
+  attach(program: MachineProgram, options: AttachOptions): KernelLink {
+    const place = this.placeOf(program, options);
+    const rules = orderRules(this, options);
+    const { link = true, replace, classic } = options;
+    if (link && replace === undefined && !classic) return this.attachLink(program, place, rules);
+    return new DirectAttachment(this, program, place, rules);
+  }
+
+  /** Where a program would go. Throws KernelError. */
+  placeOf(program: MachineProgram, options: AttachOptions): DevicePlace {
     const subsystem = this.subsystemOf(program);
-    if (!subsystem.place) {
-      subsystem.attach(program, options);
-      return refuse('EOPNOTSUPP', 'there are no links to such hooks');
-    }
-    const place = subsystem.place(program, options);
+    if (subsystem.place) return subsystem.place(program, options);
+    return subsystem.attach?.(program, options) ?? refuse('EOPNOTSUPP', 'there are no such hooks');
+  }
+
+  /** BPF_LINK_CREATE at a device. Throws KernelError, and then there is no link. */
+  attachLink(program: MachineProgram, place: DevicePlace, rules: OrderRules): DeviceLink {
     const { links } = this.objects;
     const ended = ({ id }: MachineLink): void => links.remove(id);
-    const link = new DeviceLink(program, ended, subsystem, options, place, this.attachments);
+    const link = new DeviceLink(program, ended, place, this.attachments);
     link.id = links.add(link);
+    try {
+      link.enter(rules);
+    } catch (error) {
+      link[Symbol.dispose]();
+      throw error;
+    }
     return link;
   }
 

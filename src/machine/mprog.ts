@@ -64,6 +64,11 @@ export class OrderedPrograms<Program, Link> {
     return this.#revision;
   }
 
+  /** As if so much had happened already: the point of a saved machine goes on. */
+  resumeAt(revision: bigint): void {
+    this.#revision = revision;
+  }
+
   /** Returns 0, or -ESTALE, -EEXIST, -ENOENT, -EBUSY, -ERANGE, -EINVAL, or the anchor's errno. */
   attach(request: AttachRequest<Program, Link>): number {
     const { program, link, flags = 0, replaces } = request;

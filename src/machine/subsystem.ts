@@ -7,13 +7,12 @@ export interface Subsystem {
   serves(programType: string): boolean;
   /** BPF_PROG_TEST_RUN. */
   run(program: MachineProgram, options: RunOptions): RunResult;
-  /** Puts the program at a hook; returns the way to take it off. */
-  attach(program: MachineProgram, options: AttachOptions): () => void;
-  /**
-   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part
-   * without it has no links.
-   */
+  /** Says why there are no hooks: throws KernelError. Only of parts without `place`. */
+  attach?(program: MachineProgram, options: AttachOptions): never;
+  /** Where a program goes. Throws KernelError for places that do not exist. */
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
+  /** The place with that attach type at a device. Throws KernelError ENODEV and the like. */
+  placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

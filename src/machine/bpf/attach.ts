@@ -9,7 +9,8 @@ import {
 import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
-import { checkOrder } from './links.ts';
+import type { PointMember } from '../objects/hook-point.ts';
+import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
 
@@ -29,23 +30,22 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   const program = process.get(attr.attachBpfFd ?? 0, 'prog');
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
   if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
-  if (isTcx(attachType)) return attachTcx(process, attr, program);
+  if (isOrdered(attachType)) return attachOrdered(process, attr, program);
   return refuse(withoutHook(process, attr, type));
 }
 
-const isTcx = (attachType: number): boolean =>
-  attachType === attach.BPF_TCX_INGRESS || attachType === attach.BPF_TCX_EGRESS;
-
-function attachTcx(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {
-  const { machine } = process;
-  const { attachType, targetFd: ifindex = 0, attachFlags: flags = 0 } = attr;
-  const subsystem = machine.subsystemOf(program);
-  const device = subsystem.deviceAt?.(ifindex);
-  if (!device) refuse('ENODEV', `there is no device ${ifindex}`);
-  checkOrder(process, { ifindex, attachType }, program, flags, u64(attr.expectedRevision));
-  const direction = attachType === attach.BPF_TCX_EGRESS ? 'egress' : 'ingress';
-  const options = { device: device.name, direction } as const;
-  machine.attachments.attach(program, subsystem, options, subsystem.place!(program, options));
+function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {
+  const { attachType, targetFd = 0, attachFlags: flags = 0, relativeFd = 0 } = attr;
+  const place = orderedPlace(process, attachType, targetFd);
+  const { typeId } = program;
+  const replaces = flags & c.BPF_F_REPLACE ? process.get(attr.replaceBpfFd ?? 0, 'prog') : undefined;
+  if (replaces && replaces.typeId !== typeId) refuse('EINVAL', 'the program is of another type');
+  process.machine.attachments.attach(program, place, {
+    flags,
+    replaces,
+    revision: u64(attr.expectedRevision),
+    anchor: anchorOf(process, flags, relativeFd, typeId),
+  });
   return 0;
 }
 
@@ -57,16 +57,11 @@ function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachA
     if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
     return 'EOPNOTSUPP';
   }
-  if (NETKIT.includes(attachType))
-    return process.machine.settings.subsystems.some((each) => each.deviceAt?.(targetFd))
-      ? 'ENXIO'
-      : 'ENODEV';
   return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
 }
 
 const { BPF_PROG_TYPE_SK_SKB, BPF_PROG_TYPE_SK_MSG } = enums.bpf_prog_type;
 const SOCKMAP: readonly number[] = [BPF_PROG_TYPE_SK_SKB, BPF_PROG_TYPE_SK_MSG];
-const NETKIT: readonly number[] = [attach.BPF_NETKIT_PRIMARY, attach.BPF_NETKIT_PEER];
 
 /** BPF_PROG_DETACH */
 export function progDetach(process: Process, attr: ProgAttachAttr): number {
@@ -81,29 +76,23 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
   const program = attachBpfFd === 0 ? undefined : process.get(attachBpfFd, 'prog');
   if (program && program.typeId !== type) refuse('EINVAL', 'the program is of another type');
-  return isTcx(attachType)
-    ? detachTcx(process, attr, program)
+  return isOrdered(attachType)
+    ? detachOrdered(process, attr, program)
     : refuse(withoutHook(process, attr, type!));
 }
 
-function detachTcx(
-  { machine }: Process,
+function detachOrdered(
+  process: Process,
   attr: ProgAttachAttr,
   program: MachineProgram | undefined,
 ): number {
-  const { attachType, targetFd: ifindex = 0, attachFlags: flags = 0 } = attr;
-  const { attachments, settings } = machine;
-  if (!settings.subsystems.some((each) => each.deviceAt?.(ifindex))) refuse('ENODEV');
-  const place = { ifindex, attachType };
-  const there = attachments.at(place);
-  if (there.length === 0) refuse('ENOENT', 'no program is there');
-  const revision = u64(attr.expectedRevision);
-  if (revision !== 0n && revision !== BigInt(attachments.revision(place))) refuse('ESTALE');
-  if (flags !== 0) refuse('EOPNOTSUPP', 'programs are detached by themselves only');
-  const found = program ? there.find((each) => each.program === program) : there.at(-1);
-  if (!found) refuse('ENOENT', 'the program is not there');
-  if (found.link) refuse('EBUSY', 'a link holds the program there');
-  attachments.detach(found);
+  const { attachType, targetFd = 0, attachFlags: flags = 0, relativeFd = 0 } = attr;
+  process.machine.attachments.detach(orderedPlace(process, attachType, targetFd), {
+    program,
+    flags,
+    revision: u64(attr.expectedRevision),
+    anchor: anchorOf(process, flags, relativeFd, program?.typeId),
+  });
   return 0;
 }
 
@@ -112,36 +101,27 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (!process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM', 'CAP_NET_ADMIN is missing');
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
-  if (!isTcx(attachType)) return refuse(queryWithoutHook(process, attr));
-  const { attachments, settings } = process.machine;
-  if (!settings.subsystems.some((each) => each.deviceAt?.(ifindex))) refuse('ENODEV');
+  if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
+  const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
-  const there = attachments.at({ ifindex, attachType });
-  const room = attr.progCnt ?? 0;
   attr.attachFlags = 0;
-  attr.revision = BigInt(there.length > 0 ? attachments.revision({ ifindex, attachType }) : 1);
+  attr.revision = point.revision;
+  return listMembers(point.members, attr);
+}
+
+/** Ids of as many as there is room for; without room only their number. */
+function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number {
+  const { progCnt: room = 0, progIds, progAttachFlags, linkIds, linkAttachFlags } = attr;
   attr.progCnt = there.length;
-  if (room === 0 || !attr.progIds || there.length === 0) return 0;
+  if (room === 0 || !progIds || there.length === 0) return 0;
   const shown = there.slice(0, room);
-  numbers(
-    attr.progIds,
-    shown.map(({ program }) => program.id),
-  );
-  if (attr.progAttachFlags)
-    numbers(
-      attr.progAttachFlags,
-      shown.map(() => 0),
-    );
-  if (attr.linkIds)
-    numbers(
-      attr.linkIds,
-      shown.map(({ link }) => link?.id ?? 0),
-    );
-  if (attr.linkAttachFlags)
-    numbers(
-      attr.linkAttachFlags,
-      shown.map(() => 0),
-    );
+  const programs = shown.map(({ program }) => program.id);
+  const links = shown.map(({ link }) => link?.id ?? 0);
+  const none = shown.map(() => 0);
+  numbers(progIds, programs);
+  if (progAttachFlags) numbers(progAttachFlags, none);
+  if (linkIds) numbers(linkIds, links);
+  if (linkAttachFlags) numbers(linkAttachFlags, none);
   return shown.length < there.length ? refuse('ENOSPC', 'more programs than room') : 0;
 }
 
@@ -153,9 +133,7 @@ function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
     return process.file(targetFd) ? 'EINVAL' : 'EBADF';
   }
   const known = type !== undefined && (isCgroupType(type, attachType) || SOCKMAP.includes(type));
-  return known || NETKIT.includes(attachType)
-    ? withoutHook(process, { attachType, targetFd }, type!)
-    : 'EINVAL';
+  return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
 }
 
 function numbers(to: Uint8Array, values: readonly number[]): void {

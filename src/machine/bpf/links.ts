@@ -7,18 +7,20 @@ import type {
   RawTracepointOpenAttr,
 } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
-import type { MachineLink } from '../objects/link.ts';
+import type { OrderRules } from '../objects/attachments.ts';
+import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import { openLink } from './files.ts';
 import { hooklessLink } from './hookless.ts';
+import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64 } from './values.ts';
 
 const { BPF_F_REPLACE } = constants;
 const attach = enums.bpf_attach_type;
 /** XDP_FLAGS_{SKB,DRV,HW}_MODE */
-const XDP_MODES = [2, 4, 8] as const;
-const XDP_NATIVE = 4 | 8;
+const [XDP_GENERIC, XDP_NATIVE, XDP_OFFLOAD] = [2, 4, 8] as const;
+const XDP_MODES: readonly number[] = [XDP_GENERIC, XDP_NATIVE, XDP_OFFLOAD];
 
 /** BPF_LINK_CREATE: a file descriptor. */
 export function linkCreate(process: Process, attr: LinkCreateAttr): number {
@@ -27,9 +29,7 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const program = process.get(attr.progFd, 'prog');
   if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
-  if (attachType === attach.BPF_TCX_INGRESS || attachType === attach.BPF_TCX_EGRESS) {
-    return tcxLink(process, attr, program);
-  }
+  if (isOrdered(attachType)) return orderedLink(process, attr, program);
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');
   const exact = ['tracing', 'lsm'].includes(program.type.name);
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
@@ -49,41 +49,36 @@ function xdpLink(process: Process, attr: LinkCreateAttr, program: MachineProgram
   if (!device) refuse('EINVAL', `there is no device ${ifindex}`);
   const modes = XDP_MODES.filter((mode) => (flags & mode) !== 0);
   if (flags & ~XDP_MODES.reduce((all, one) => all | one, 0) || modes.length > 1) refuse('EINVAL');
-  if (flags & XDP_NATIVE) refuse('EOPNOTSUPP', 'the driver has no XDP of its own');
-  return openNew(process, process.machine.attach(program, { device: device.name }));
+  if (flags & XDP_OFFLOAD) refuse('EOPNOTSUPP', 'the card runs no programs');
+  const mode = { [XDP_GENERIC]: 'generic', [XDP_NATIVE]: 'native' } as const;
+  const options = { device: device.name, mode: mode[flags as keyof typeof mode] };
+  return openNew(process, program, process.machine.placeOf(program, options), {});
 }
 
-function tcxLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
-  const { machine } = process;
-  const { targetFd: ifindex = 0, flags = 0, attachType, tcx = {} } = attr;
-  const device = machine.subsystemOf(program).deviceAt?.(ifindex);
-  if (!device) refuse('ENODEV', `there is no device ${ifindex}`);
-  checkOrder(process, { ifindex, attachType }, program, flags, u64(tcx.expectedRevision));
-  const direction = attachType === attach.BPF_TCX_EGRESS ? 'egress' : 'ingress';
-  return openNew(process, machine.attach(program, { device: device.name, direction }));
+function orderedLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
+  const { targetFd = 0, flags = 0, attachType, tcx, netkit } = attr;
+  const place = orderedPlace(process, attachType, targetFd);
+  const { relativeFd = 0, expectedRevision } = { tcx, netkit }[place.name as 'tcx'] ?? {};
+  return openNew(process, program, place, {
+    flags,
+    revision: u64(expectedRevision),
+    anchor: anchorOf(process, flags, relativeFd, program.typeId),
+  });
 }
 
-/** Descriptors hold links; the handle that `attach` gives is not kept. */
-function openNew(process: Process, link: MachineLink): number {
+/** Descriptors hold links; the handle that `attachLink` gives is not kept. */
+function openNew(
+  process: Process,
+  program: MachineProgram,
+  place: DevicePlace,
+  rules: OrderRules,
+): number {
+  const link = process.machine.attachLink(program, place, rules);
   try {
     return openLink(process, link);
   } finally {
     link[Symbol.dispose]();
   }
-}
-
-/** What bpf_mprog says of a new program; places other than the last are not there yet. */
-export function checkOrder(
-  { machine }: Process,
-  place: { readonly ifindex: number; readonly attachType: number },
-  program: MachineProgram,
-  flags: number,
-  revision: bigint,
-): void {
-  const { attachments } = machine;
-  if (revision !== 0n && revision !== BigInt(attachments.revision(place))) refuse('ESTALE');
-  if (attachments.at(place).some((each) => each.program === program)) refuse('EEXIST');
-  if (flags !== 0) refuse('EOPNOTSUPP', 'programs go to the end only');
 }
 
 /** BPF_LINK_UPDATE */

@@ -1,28 +1,72 @@
-import { KernelError } from '../../base/index.ts';
+import { errnos } from '../../abi/index.ts';
+import type { HookPoint, PointAttach, PointDetach, PointMember } from '../objects/hook-point.ts';
+import { OrderedPrograms } from '../mprog.ts';
 import type { MachineProgram } from '../program.ts';
+import type { MachineLink } from '../objects/link.ts';
 
-/** The programs at one hook of one device, in the order they run. */
-export class AttachPoint {
+/** What becomes of the revision when the last program has left. */
+export type WhenEmpty =
+  /** tcx: forgotten, unless classic filters keep the entry. */
+  | 'forgotten'
+  /** netkit: no query tells it, and the next program goes on with it. */
+  | 'hidden';
+
+/** The programs at one hook of one device, in the order they run (struct bpf_mprog_entry). */
+export class AttachPoint implements HookPoint {
   /** Never changed in place: a run under way goes on with the list it began with. */
   programs: readonly MachineProgram[] = [];
-  readonly #where: string;
-  readonly #exclusive: boolean;
+  readonly #whenEmpty: WhenEmpty;
+  #order = new OrderedPrograms<MachineProgram, MachineLink>();
+  #kept = false;
 
-  /** `where`: words for errors. `exclusive`: one program at most. */
-  constructor(where: string, exclusive = false) {
-    this.#where = where;
-    this.#exclusive = exclusive;
+  constructor(whenEmpty: WhenEmpty = 'forgotten') {
+    this.#whenEmpty = whenEmpty;
   }
 
-  /** Puts a program at the end; returns the way to take it off. Throws KernelError EBUSY. */
-  attach(program: MachineProgram): () => void {
-    if (this.#exclusive && this.programs.length > 0) {
-      throw new KernelError('EBUSY', 16, `${this.#where} already`);
-    }
-    this.programs = [...this.programs, program];
-    return () => {
-      const at = this.programs.indexOf(program);
-      this.programs = this.programs.filter((_, i) => i !== at);
-    };
+  get members(): readonly PointMember[] {
+    return this.#order.members;
+  }
+
+  get revision(): bigint {
+    return this.#active ? this.#order.revision : 1n;
+  }
+
+  /** There is an entry that commands find. */
+  get #active(): boolean {
+    return this.members.length > 0 || this.#kept;
+  }
+
+  attach(request: PointAttach): number {
+    return this.#after(this.#order.attach(request));
+  }
+
+  detach(request: PointDetach): number {
+    return this.#active ? this.#after(this.#order.detach(request)) : -errnos['ENOENT']!;
+  }
+
+  clear(): void {
+    this.#order = new OrderedPrograms();
+    this.programs = [];
+  }
+
+  resumeAt(revision: bigint): void {
+    this.#order.resumeAt(revision);
+  }
+
+  /** Somebody else needs the entry too (a clsact qdisc), or no longer. */
+  keep(kept: boolean): void {
+    this.#kept = kept;
+    this.#forget();
+  }
+
+  #after(result: number): number {
+    if (result !== 0) return result;
+    this.programs = this.members.map(({ program }) => program);
+    this.#forget();
+    return 0;
+  }
+
+  #forget(): void {
+    if (!this.#active && this.#whenEmpty === 'forgotten') this.#order = new OrderedPrograms();
   }
 }

@@ -1,17 +1,19 @@
 import type {
   DeviceOptions,
   NamespaceDevice,
-  PacketHookName,
   ReceiveResult,
   SentPacket,
 } from '../../kernel/index.ts';
 import type { HostDevice } from '../../runtime/types.ts';
+import type { HookPoint } from '../objects/hook-point.ts';
 import { AttachPoint } from './attach-point.ts';
+import { ClassicFilters } from './classic.ts';
 import { hardwareAddress } from './ip/text.ts';
 import type { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { Packet } from './stack/packet.ts';
 import { newStatistics } from './stats.ts';
+import { XdpSlots } from './xdp-slot.ts';
 
 export type { DeviceOptions } from '../../kernel/index.ts';
 
@@ -20,6 +22,8 @@ export interface DeviceTraits {
   readonly mtu: number;
   /** Hardware address if the options give none. */
   readonly address: (ifindex: number, net: NetNamespace) => Uint8Array;
+  /** The driver can run XDP itself, before there is a socket buffer. Default: generic XDP only. */
+  readonly nativeXdp?: boolean;
 }
 
 const VLAN_TAG = 4;
@@ -36,15 +40,18 @@ export abstract class Device implements NamespaceDevice {
   readonly promisc: boolean;
   /** IFF_NOARP: frames go out without asking for anyone. */
   readonly noArp: boolean = false;
-  /** The driver runs XDP itself, before there is a socket buffer. Others: generic XDP. */
-  readonly nativeXdp: boolean = false;
   /** Sends what it is given at once, without a queue (IFF_NO_QUEUE). */
   readonly noQueue: boolean = true;
   readonly sent: SentPacket[] = [];
   readonly statistics = newStatistics();
-  readonly xdp: AttachPoint;
-  readonly ingress: AttachPoint;
-  readonly egress: AttachPoint;
+  readonly xdp: XdpSlots;
+  readonly ingress = new AttachPoint();
+  readonly egress = new AttachPoint();
+  /** Filters of a clsact qdisc. */
+  readonly classic = {
+    ingress: new ClassicFilters(this.ingress),
+    egress: new ClassicFilters(this.egress),
+  };
   up: boolean;
 
   constructor(
@@ -64,9 +71,7 @@ export abstract class Device implements NamespaceDevice {
     this.forwarding = options.forwarding ?? true;
     this.promisc = options.promisc ?? false;
     this.up = options.up ?? true;
-    this.xdp = new AttachPoint(`${name} has an XDP program`, true);
-    this.ingress = new AttachPoint(`${name} has an ingress program`);
-    this.egress = new AttachPoint(`${name} has an egress program`);
+    this.xdp = new XdpSlots(traits.nativeXdp === true);
   }
 
   get namespace(): string {
@@ -83,9 +88,10 @@ export abstract class Device implements NamespaceDevice {
     return undefined;
   }
 
-  /** The hook for programs with this expected attach type, if this kind has it. */
-  hook(_name: PacketHookName): AttachPoint | undefined {
-    return undefined;
+  /** Every place where it has programs. */
+  get points(): readonly HookPoint[] {
+    const { xdp, ingress, egress, classic } = this;
+    return [xdp.native, xdp.generic, ingress, egress, classic.ingress, classic.egress];
   }
 
   /** ndo_start_xmit: gives a frame away. */

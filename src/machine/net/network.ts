@@ -7,18 +7,18 @@ import type {
   NamespaceOptions,
   NetworkCapture,
   NetworkTrace,
-  PacketHookName,
   RunOptions,
   RunResult,
   TraceOptions,
 } from '../../kernel/index.ts';
+import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
 import type { PacketHook } from './hook.ts';
-import { directionOf, linkPlace } from './link-place.ts';
+import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { testRunHooks } from './socket-buffer.ts';
@@ -168,17 +168,12 @@ export class Network implements Subsystem, KernelNetwork {
 
   place(program: MachineProgram, options: AttachOptions): DevicePlace {
     const hook = this.hookOf(program);
-    return linkPlace(this.#deviceFor(program, hook, options), hook, program, options);
+    return placeFor(this.#deviceFor(program, hook, options), hook, program, options);
   }
 
-  attach(program: MachineProgram, options: AttachOptions): () => void {
-    const hook = this.hookOf(program);
-    const device = this.#deviceFor(program, hook, options);
-    if (hook.exclusive) return device.xdp.attach(program);
-    const { attachType } = program.spec;
-    if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
-    const direction = options.direction ?? directionOf(program);
-    return device[direction].attach(program);
+  placeAt(attachType: number, ifindex: number): DevicePlace {
+    const device = this.deviceAt(ifindex) ?? refuse('ENODEV', `there is no device ${ifindex}`);
+    return placeAt(device, attachType);
   }
 
   /** Where a program is to go. Throws KernelError: EOPNOTSUPP, EINVAL, ENODEV. */
@@ -253,15 +248,4 @@ export class Network implements Subsystem, KernelNetwork {
     const text = redirects.words({ kind, index, map }, this.root);
     return map !== 0 ? found : { ifindex: this.root.byIndex.has(index) ? index : undefined, text };
   }
-}
-
-/** Programs of both ends are attached through the primary. Throws KernelError ENXIO, EACCES. */
-function attachNetkit(device: Device, program: MachineProgram): () => void {
-  const name = program.spec.attachType!.replace('_', '/') as PacketHookName;
-  if (device.kind !== 'netkit') {
-    throw new KernelError('ENXIO', 6, `${device.path} is no netkit device`);
-  }
-  const hook = device.hook(name);
-  if (hook) return hook.attach(program);
-  throw new KernelError('EACCES', 13, `${device.path} is not the primary of its pair`);
 }

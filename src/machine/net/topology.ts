@@ -144,6 +144,8 @@ function finishPeer(device: Device, { addresses, routes = [] }: PeerOptions): vo
 /** Takes a device away; the other end of a pair goes with it. */
 export function removeDevice(device: Device): void {
   const { peer } = device;
+  const { attachments } = device.net.stack.machine;
+  for (const point of device.points) attachments.forget(point);
   device.net.remove(device);
   if (device instanceof PairDevice) device.part();
   if (peer instanceof PairDevice && peer.peer === device) {

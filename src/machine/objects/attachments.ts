@@ -1,89 +1,115 @@
+import { errnos } from '../../abi/index.ts';
+import { KernelError } from '../../base/index.ts';
 import type { AttachOptions } from '../../kernel/index.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Subsystem } from '../subsystem.ts';
-import type { DevicePlace, DeviceLink } from './device-link.ts';
+import type { DeviceLink, DevicePlace } from './device-link.ts';
+import type { HookPoint, PointAttach, PointDetach, PointMember } from './hook-point.ts';
+import type { MachineLink } from './link.ts';
 
-/** A program at a device that no link holds there (BPF_PROG_ATTACH). */
+/** A program at a device. */
 export interface Attachment {
   readonly program: MachineProgram;
   readonly place: DevicePlace;
+  /** What puts it there again, at the end. */
   readonly options: AttachOptions;
-  readonly link: DeviceLink | undefined;
+  /** Undefined: no link holds it (BPF_PROG_ATTACH). */
+  readonly link: MachineLink | undefined;
 }
 
-interface Direct extends Attachment {
-  off(): void;
-}
+/** What a caller says of the order. */
+export type OrderRules = Omit<PointAttach, 'program' | 'link'>;
 
-/** Programs at devices, in the order they came, and how often each place changed. */
+/** Programs at devices: each point knows its order, here is who holds them. */
 export class Attachments {
-  readonly #all: Attachment[] = [];
-  readonly #revisions = new Map<string, number>();
+  readonly #places = new Map<HookPoint, DevicePlace>();
 
-  /** Holds the program there until it is detached. */
-  attach(
-    program: MachineProgram,
-    subsystem: Subsystem,
-    options: AttachOptions,
-    place: DevicePlace,
-  ): void {
-    const off = subsystem.attach(program, options);
-    const one: Direct = { program: program.hold(), place, options, link: undefined, off };
-    this.#add(one);
+  /**
+   * Puts a program at a place, and holds it there until it is detached. With a program that it
+   * replaces, that one leaves. Throws KernelError.
+   */
+  attach(program: MachineProgram, place: DevicePlace, rules: OrderRules = {}): void {
+    const before = place.point.members;
+    check(place.point.attach({ ...rules, program }));
+    program.hold();
+    this.#places.set(place.point, place);
+    this.#letGo(before, place.point);
   }
 
-  detach(one: Attachment): void {
-    (one as Direct).off();
-    this.#remove(one);
-    one.program.drop();
+  /** Takes a program off that no link holds there. Throws KernelError. */
+  detach(place: DevicePlace, request: PointDetach): void {
+    const before = place.point.members;
+    check(place.point.detach(request));
+    this.#letGo(before, place.point);
+    this.#tidy(place.point);
   }
 
-  addLink(link: DeviceLink): void {
-    const one = {
-      get program() {
-        return link.program;
-      },
-      place: link.place,
-      options: link.options,
-      link,
-    };
-    this.#add(one);
+  /** Programs that no link held and that are there no longer. */
+  #letGo(before: HookPoint['members'], { members }: HookPoint): void {
+    for (const one of before) {
+      if (!one.link && !members.some((other) => same(one, other))) one.program.drop();
+    }
+  }
+
+  /** Links hold their program themselves. Throws KernelError. */
+  addLink(link: DeviceLink, rules: OrderRules): void {
+    const { place, program } = link;
+    check(place.point.attach({ ...rules, program, link }));
+    this.#places.set(place.point, place);
   }
 
   removeLink(link: DeviceLink): void {
-    const one = this.#all.find((each) => each.link === link);
-    if (one) this.#remove(one);
+    const { place, program } = link;
+    check(place.point.detach({ program, link }));
+    this.#tidy(place.point);
   }
 
-  at(place: Pick<DevicePlace, 'ifindex' | 'attachType'>): Attachment[] {
-    return this.#all.filter((each) => keyOf(each.place) === keyOf(place));
+  /** A device goes: links stay without a place, programs without a link are let go of. */
+  forget(point: HookPoint): void {
+    const { members } = point;
+    point.clear();
+    this.#places.delete(point);
+    for (const { program, link } of members) {
+      if (link) link.loseDevice?.();
+      else program.drop();
+    }
   }
 
-  /** From 1; one more with each change. */
-  revision(place: Pick<DevicePlace, 'ifindex' | 'attachType'>): number {
-    return this.#revisions.get(keyOf(place)) ?? 1;
+  at({ point }: DevicePlace): Attachment[] {
+    const place = this.#places.get(point)!;
+    return point.members.map((member) => {
+      const { program, link } = member;
+      return { program, link, place, options: place.options(member) };
+    });
   }
 
-  changed(place: DevicePlace): void {
-    this.#revisions.set(keyOf(place), this.revision(place) + 1);
+  /** All of them, place by place in the order they run. */
+  *[Symbol.iterator](): IterableIterator<Attachment> {
+    for (const place of this.#places.values()) yield* this.at(place);
   }
 
-  /** All of them. */
-  [Symbol.iterator](): IterableIterator<Attachment> {
-    return this.#all[Symbol.iterator]();
-  }
-
-  #add(one: Attachment): void {
-    this.#all.push(one);
-    this.changed(one.place);
-  }
-
-  #remove(one: Attachment): void {
-    this.#all.splice(this.#all.indexOf(one), 1);
-    if (this.at(one.place).length === 0) this.#revisions.delete(keyOf(one.place));
-    else this.changed(one.place);
+  #tidy(point: HookPoint): void {
+    if (point.members.length === 0) this.#places.delete(point);
   }
 }
 
-const keyOf = ({ ifindex, attachType }: Pick<DevicePlace, 'ifindex' | 'attachType'>): string =>
-  `${ifindex} ${attachType ?? ''}`;
+/** Members are made anew when they are asked for; classic filters have more than a program. */
+function same(one: PointMember, other: PointMember): boolean {
+  return one === other || (one.program === other.program && one.link === other.link);
+}
+
+const NAMES = new Map(Object.entries(errnos).map(([name, number]) => [number, name]));
+
+/** Throws KernelError for a negative errno. */
+export function check(result: number, what = 'the place is refused'): void {
+  if (result >= 0) return;
+  throw new KernelError(NAMES.get(-result) ?? 'EINVAL', -result, WORDS[NAMES.get(-result)!] ?? what);
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EBUSY: 'a link or another program holds the place',
+  EEXIST: 'the program is there already, or another than expected is',
+  EINVAL: 'the flags and what they name make no sense together',
+  ENOENT: 'what the command names is not there',
+  ERANGE: 'there is no room, or the rules of order contradict each other',
+  ESTALE: 'the revision has moved on',
+};

@@ -1,11 +1,12 @@
+import { constants } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import type { AttachOptions } from '../../kernel/index.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Subsystem } from '../subsystem.ts';
-import type { Attachments } from './attachments.ts';
+import { type Attachments, type OrderRules, check } from './attachments.ts';
+import type { HookPoint, PointMember } from './hook-point.ts';
 import { type LinkInfo, MachineLink } from './link.ts';
 
-/** What a subsystem says of a link at one of its devices. */
+/** What a subsystem says of a place at one of its devices. */
 export interface DevicePlace {
   /** BPF_LINK_TYPE_* */
   readonly type: number;
@@ -14,41 +15,43 @@ export interface DevicePlace {
   readonly name: string;
   /** BPF_* attach type, for links that tell it. */
   readonly attachType?: number;
+  /** The device's path: 'eth0', 'pod1/eth0'. */
+  readonly device: string;
+  readonly point: HookPoint;
+  /** XDP: how it runs. */
+  readonly mode?: 'native' | 'generic';
+  /** What puts a program there again that is there. */
+  options(member: PointMember): AttachOptions;
 }
 
-/** XDP and tcx: a program at a network device (bpf_xdp_link, tcx_link). */
+/** XDP, tcx, netkit: a program at a network device (bpf_xdp_link, tcx_link, netkit_link). */
 export class DeviceLink extends MachineLink {
   readonly type: number;
   readonly place: DevicePlace;
-  readonly options: AttachOptions;
-  readonly #subsystem: Subsystem;
-  #off: (() => void) | undefined;
-
   readonly #attachments: Attachments;
+  #attached = false;
 
-  /** Throws KernelError where the place is taken, and then holds nothing. */
   constructor(
     program: MachineProgram,
     ended: (link: MachineLink) => void,
-    subsystem: Subsystem,
-    options: AttachOptions,
     place: DevicePlace,
     attachments: Attachments,
   ) {
-    const off = subsystem.attach(program, options);
     super(program, ended);
     this.#attachments = attachments;
     this.type = place.type;
     this.place = place;
-    this.options = options;
-    this.#subsystem = subsystem;
-    this.#off = off;
-    attachments.addLink(this);
+  }
+
+  /** To its place. Throws KernelError: then the link is of no use. */
+  enter(rules: OrderRules): void {
+    this.#attachments.addLink(this, rules);
+    this.#attached = true;
   }
 
   /** False: its device has gone, or it was detached. */
   get attached(): boolean {
-    return this.#off !== undefined;
+    return this.#attached;
   }
 
   info(): LinkInfo {
@@ -57,26 +60,28 @@ export class DeviceLink extends MachineLink {
     return attachType === undefined ? place : { ...place, [`${name}.attach_type`]: attachType };
   }
 
+  override loseDevice(): void {
+    this.#attached = false;
+  }
+
   override detachHook(): void {
     this.leave();
   }
 
   override update(program: MachineProgram, old: MachineProgram | undefined): void {
-    if (!this.#off) throw new KernelError('ENOLINK', 67, 'the link has lost its device');
+    if (!this.#attached) throw new KernelError('ENOLINK', 67, 'the link has lost its device');
     if (old && old !== this.program) throw new KernelError('EPERM', 1, 'another program is there');
+    if (program === this.program) return;
     if (program.type.id !== this.program.type.id) {
       throw new KernelError('EINVAL', 22, 'the programs are of different types');
     }
-    if (program === this.program) return;
-    this.#off();
-    this.#off = this.#subsystem.attach(program, this.options);
+    const flags = constants.BPF_F_REPLACE;
+    check(this.place.point.attach({ program, link: this, replaces: this.program, flags }));
     this.replaceProgram(program);
-    this.#attachments.changed(this.place);
   }
 
   protected leave(): void {
-    if (this.#off) this.#attachments.removeLink(this);
-    this.#off?.();
-    this.#off = undefined;
+    if (this.#attached) this.#attachments.removeLink(this);
+    this.#attached = false;
   }
 }

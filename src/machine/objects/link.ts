@@ -30,6 +30,8 @@ export abstract class MachineLink extends KernelObject implements KernelLink {
   detachHook?(): void;
   /** BPF_LINK_UPDATE. Throws KernelError. Undefined: EINVAL. */
   update?(program: MachineProgram, old: MachineProgram | undefined): void;
+  /** What it was attached to has gone. */
+  loseDevice?(): void;
   /** Off the hook for good. */
   protected abstract leave(): void;
 

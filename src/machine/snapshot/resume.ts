@@ -173,16 +173,17 @@ class Resumer {
     );
   }
 
-  attachment({ program: id, options, link }: SavedAttachment): void {
+  attachment({ program: id, options, link, revision }: SavedAttachment): void {
     const machine = this.#machine;
     const program = this.#program(id);
     if (link === undefined) {
-      const subsystem = machine.subsystemOf(program);
-      machine.attachments.attach(program, subsystem, options, subsystem.place!(program, options));
-      return;
+      machine.attach(program, { ...options, link: false });
+    } else {
+      machine.objects.links.next = link;
+      machine.attach(program, options);
     }
-    machine.objects.links.next = link;
-    machine.attach(program, options);
+    // Each later one of the same place says it again.
+    machine.placeOf(program, options).point.resumeAt(revision);
   }
 
   file({ path, kind, mode, id, target }: SavedFile): void {

@@ -126,8 +126,9 @@ function programOf(program: MachineProgram): SavedProgram {
   };
 }
 
-function attachmentOf({ program, options, link }: Attachment): SavedAttachment {
-  return { program: program.id, options, link: link?.id, closed: link?.closed ?? true };
+function attachmentOf({ program, options, link, place }: Attachment): SavedAttachment {
+  const { revision } = place.point;
+  return { program: program.id, options, link: link?.id, closed: link?.closed ?? true, revision };
 }
 
 function filesBelow(directory: Inode, path: string): SavedFile[] {

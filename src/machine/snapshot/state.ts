@@ -84,6 +84,8 @@ export interface SavedAttachment {
   /** Of a link, its id; undefined: no link holds it. */
   readonly link: number | undefined;
   readonly closed: boolean;
+  /** Of its place. */
+  readonly revision: bigint;
 }
 
 export interface SavedFile {

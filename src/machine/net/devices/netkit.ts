@@ -1,4 +1,5 @@
-import type { NetkitOptions, NetkitPolicy, PacketHookName } from '../../../kernel/index.ts';
+import type { NetkitOptions, NetkitPolicy } from '../../../kernel/index.ts';
+import type { HookPoint } from '../../objects/hook-point.ts';
 import { AttachPoint } from '../attach-point.ts';
 import { type Device, noAddress, numberedAddress } from '../device.ts';
 import type { NetNamespace } from '../namespace.ts';
@@ -23,7 +24,7 @@ export class NetkitDevice extends PairDevice {
   readonly primary: boolean;
   override readonly noArp: boolean;
   /** The programs that run when this end sends. */
-  readonly active: AttachPoint;
+  readonly active = new AttachPoint('hidden');
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: NetkitEnd) {
     const mode = options.mode ?? 'l3';
@@ -34,14 +35,10 @@ export class NetkitDevice extends PairDevice {
     this.policy = options.policy ?? 'pass';
     this.scrubs = options.scrub !== 'none';
     this.primary = options.primary;
-    this.active = new AttachPoint(`${name} has a netkit program`);
   }
 
-  /** Both ends' programs are attached through the primary. */
-  override hook(name: PacketHookName): AttachPoint | undefined {
-    if (!this.primary) return undefined;
-    if (name === 'netkit/primary') return this.active;
-    return name === 'netkit/peer' ? (this.peer as NetkitDevice | undefined)?.active : undefined;
+  override get points(): readonly HookPoint[] {
+    return [...super.points, this.active];
   }
 
   xmit(packet: Packet): void {

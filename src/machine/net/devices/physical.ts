@@ -9,12 +9,11 @@ const MTU = 1500;
 /** A network card: its wire ends in `receive` and in `sent`. */
 export class PhysicalDevice extends Device {
   readonly kind = 'physical';
-  override readonly nativeXdp = true;
   override readonly noQueue = false;
   readonly queues: number;
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: PhysicalOptions) {
-    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress });
+    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress, nativeXdp: true });
     this.queues = Math.max(1, Math.min(64, options.queues ?? 1));
   }
 

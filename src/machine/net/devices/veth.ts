@@ -9,10 +9,9 @@ const MTU = 1500;
 /** An end of a virtual cable (drivers/net/veth.c). */
 export class VethDevice extends PairDevice {
   readonly kind = 'veth';
-  override readonly nativeXdp = true;
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: Partial<VethOptions>) {
-    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress });
+    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress, nativeXdp: true });
   }
 
   xmit(packet: Packet): void {
@@ -29,7 +28,7 @@ export class VethDevice extends PairDevice {
     packet.priority = 0;
     packet.type = packetTypeFor(packet.data, peer.address);
     // With an XDP program the frame goes to its poll function, not to the backlog.
-    if (peer.xdp.programs.length > 0) stack.poll(packet, peer);
+    if (peer.xdp.native.programs.length > 0) stack.poll(packet, peer);
     else stack.netifRx(packet, peer);
   }
 
@@ -38,6 +37,6 @@ export class VethDevice extends PairDevice {
    * function: it runs while that end has an XDP program (or GRO, which this machine has not).
    */
   override xdpRefusal(): string | undefined {
-    return this.peer?.up && this.peer.xdp.programs.length > 0 ? undefined : 'ENXIO';
+    return this.peer?.up && this.peer.xdp.native.programs.length > 0 ? undefined : 'ENXIO';
   }
 }

@@ -2,6 +2,8 @@ import type { PacketHookName, ReceiveResult } from '../../../kernel/index.ts';
 import type { EventQueue } from '../../../runtime/events.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
+import type { AttachPoint } from '../attach-point.ts';
+import type { ClassicFilters } from '../classic.ts';
 import type { Device } from '../device.ts';
 import { IpLayer } from '../ip/layer.ts';
 import type { NetNamespace } from '../namespace.ts';
@@ -19,6 +21,11 @@ const VISITS_MAX = 1024;
 
 /** What is done is thrown away now and then: chains may be long. */
 const TIDY_AFTER = 1024;
+
+/** tcx_action_code: what is not among them is NEXT. */
+const TCX_DECIDES = new Set(['pass', 'drop', 'redirect', 'aborted']);
+/** cls_bpf_exec_opcode: the codes it does not know are as TC_ACT_UNSPEC. */
+const CLASSIC_DECIDES = new Set(['pass', 'drop', 'stolen', 'trap', 'redirect', 'aborted']);
 
 type Step = (packet: Packet) => void;
 
@@ -144,8 +151,8 @@ export class Stack {
   /** The driver's poll function: native XDP, then a socket buffer. */
   #poll(packet: Packet): void {
     const { device } = packet;
-    const program = device.xdp.programs[0];
-    if (program && device.nativeXdp && !this.xdp.run(packet, program, false)) return;
+    const { native } = device.xdp;
+    if (native.programs.length > 0 && !this.xdp.run(packet, native, false)) return;
     this.typeOf(packet);
     this.receiveBuffer(packet);
   }
@@ -200,9 +207,9 @@ export class Stack {
     do {
       const { device } = packet;
       packet.ingressIfindex = device.ifindex;
-      const program = device.xdp.programs[0];
-      if (program && !device.nativeXdp && !packet.redirected) {
-        if (!this.xdp.run(packet, program, true)) return;
+      const { generic } = device.xdp;
+      if (generic.programs.length > 0 && !packet.redirected) {
+        if (!this.xdp.run(packet, generic, true)) return;
       }
       if (this.taps.on) this.taps.see(packet, device, 'in');
     } while (this.#ingress(packet) === 'another round');
@@ -210,9 +217,9 @@ export class Stack {
 
   /** Ingress programs; what passes goes to the protocols. */
   #ingress(packet: Packet): 'done' | 'another round' {
-    const { programs } = packet.device.ingress;
+    const { ingress, classic } = packet.device;
     packet.atIngress = true;
-    const outcome = this.runPrograms(packet, programs, 'tcx/ingress');
+    const outcome = this.#traffic(packet, ingress, classic.ingress, 'ingress');
     const fate = outcome?.verdict.fate ?? 'pass';
     if (fate === 'pass') {
       packet.report = undefined;
@@ -230,7 +237,7 @@ export class Stack {
   transmit(packet: Packet, device: Device): void {
     packet.device = device;
     packet.atIngress = false;
-    const outcome = this.runPrograms(packet, device.egress.programs, 'tcx/egress');
+    const outcome = this.#traffic(packet, device.egress, device.classic.egress, 'egress');
     packet.report = undefined;
     const fate = outcome?.verdict.fate ?? 'pass';
     if (fate === 'pass') return this.hardTransmit(packet);
@@ -263,6 +270,25 @@ export class Stack {
     }
   }
 
+  /** tcx, and classic filters if it says NEXT: who decided (sch_handle_ingress, _egress). */
+  #traffic(
+    packet: Packet,
+    tcx: AttachPoint,
+    classic: ClassicFilters,
+    direction: 'ingress' | 'egress',
+  ): Outcome | undefined {
+    if (tcx.programs.length > 0) {
+      const outcome = this.runPrograms(packet, tcx.programs, `tcx/${direction}`);
+      // Other codes are NEXT, and yet no other program of tcx runs.
+      if (outcome && TCX_DECIDES.has(outcome.verdict.name)) return outcome;
+    }
+    for (const program of classic.programs) {
+      const outcome = this.#runOne(packet, program, `tc/${direction}`);
+      if (CLASSIC_DECIDES.has(outcome.verdict.name)) return outcome;
+    }
+    return undefined;
+  }
+
   /** Programs in order until one decides; undefined if there is none. */
   runPrograms(
     packet: Packet,
@@ -271,13 +297,18 @@ export class Stack {
   ): Outcome | undefined {
     let last: Outcome | undefined;
     for (const program of programs) {
-      const before = packet.data;
-      last = this.runner.skb(program, packet);
-      this.note(packet, program, hook, last, before);
-      if (this.runner.clones.length > 0) this.redirects.sendClones(packet);
+      last = this.#runOne(packet, program, hook);
       if (last.verdict.name !== 'next') break;
     }
     return last;
+  }
+
+  #runOne(packet: Packet, program: MachineProgram, hook: PacketHookName): Outcome {
+    const before = packet.data;
+    const outcome = this.runner.skb(program, packet);
+    this.note(packet, program, hook, outcome, before);
+    if (this.runner.clones.length > 0) this.redirects.sendClones(packet);
+    return outcome;
   }
 
   /** Writes down what a program did, for the trace and the first device's result. */

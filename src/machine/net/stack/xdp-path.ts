@@ -3,6 +3,7 @@ import type { MachineMap } from '../../map.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Device } from '../device.ts';
 import { entriesOf, type MapTarget, targetAt } from './map-targets.ts';
+import type { XdpSlot } from '../xdp-slot.ts';
 import type { Packet } from './packet.ts';
 import type { Outcome, RedirectRecord } from './runner.ts';
 import type { Stack } from './stack.ts';
@@ -24,19 +25,26 @@ export class XdpPath {
     this.#stack = stack;
   }
 
-  /** Runs the device's program; true if the packet goes on to the stack. */
-  run(packet: Packet, program: MachineProgram, generic: boolean): boolean {
+  /** Runs the device's program, or chain; true if the packet goes on to the stack. */
+  run(packet: Packet, { programs, chainCalls }: XdpSlot, generic: boolean): boolean {
+    for (let i = 0; i < programs.length; i++) {
+      const outcome = this.#runOne(packet, programs[i]!, generic);
+      if (chainCalls && goesOn(outcome, chainCalls[i]!)) continue;
+      if (outcome.verdict.fate === 'pass') break;
+      this.#decide(packet, outcome, generic);
+      return false;
+    }
+    if (generic) this.#stack.typeOf(packet);
+    return true;
+  }
+
+  #runOne(packet: Packet, program: MachineProgram, generic: boolean): Outcome {
     const before = packet.data;
     const outcome = this.#stack.runner.xdp(program, packet);
     packet.data = outcome.data;
     packet.owned = true;
     this.#stack.note(packet, program, generic ? 'xdp/generic' : 'xdp', outcome, before);
-    if (outcome.verdict.fate === 'pass') {
-      if (generic) this.#stack.typeOf(packet);
-      return true;
-    }
-    this.#decide(packet, outcome, generic);
-    return false;
+    return outcome;
   }
 
   #decide(packet: Packet, outcome: Outcome, generic: boolean): void {
@@ -226,4 +234,9 @@ function refusal(packet: Packet, device: Device, generic: boolean): string | und
   if (!device.up) return `ENETDOWN: ${device.path} is down`;
   if (packet.data.length > device.frameLimit) return `EMSGSIZE: too long for ${device.path}`;
   return undefined;
+}
+
+/** A chain's next program runs; behind the last one that is XDP_PASS (as libxdp's dispatcher). */
+function goesOn({ code, fault }: Outcome, calls: number): boolean {
+  return !fault && code >= 0 && code < 32 && (calls & (1 << code)) !== 0;
 }
