@@ -88,6 +88,13 @@ export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 
 export {
+  type OrderStep,
+  type PlanOptions,
+  type PresentOrder,
+  planOrder,
+} from './tools/plan-order.ts';
+
+export {
   type Exploration,
   type ExploreOptions,
   exploreGracePeriods,

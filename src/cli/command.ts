@@ -11,6 +11,8 @@ export interface OptionDef {
   /** Word for the value in help: FILE, N, … */
   readonly value?: string;
   readonly help: string;
+  /** Its value is so many words: `--before id 12`. One alone ('all') may stand for both. */
+  readonly words?: 2;
   /** Values it takes, for help and checks. */
   readonly choices?: readonly string[];
 }
@@ -97,7 +99,7 @@ export class CommandCall {
 export function parseCall(command: CommandDef, args: readonly string[]): CommandCall {
   const options = { ...command.options, ...COMMON_OPTIONS };
   const { values, positionals, tokens } = parseArgs({
-    args: [...args],
+    args: joinWords(args, options),
     options: Object.fromEntries(
       Object.entries(options).map(([name, { type, short, multiple }]) => [
         name,
@@ -114,6 +116,27 @@ export function parseCall(command: CommandDef, args: readonly string[]): Command
   const call = new CommandCall(command, positionals, values);
   if (!call.flag('help')) checkOperands(command, positionals);
   return call;
+}
+
+const ALONE = 'all';
+
+/** Values of two words as one. */
+function joinWords(
+  args: readonly string[],
+  options: Readonly<Record<string, OptionDef>>,
+): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    const name = arg.slice(2);
+    const takesTwo = arg.startsWith('--') && Object.hasOwn(options, name) && options[name]!.words;
+    const next = args[i + 1];
+    if (takesTwo && next !== undefined && next !== ALONE && i + 2 < args.length) {
+      joined.push(`${arg}=${next} ${args[i + 2]}`);
+      i += 2;
+    } else joined.push(arg);
+  }
+  return joined;
 }
 
 function checkOption(

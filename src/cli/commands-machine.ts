@@ -19,6 +19,16 @@ const prog = () => import('./machine-prog.ts');
 const map = () => import('./machine-map.ts');
 const link = () => import('./machine-link.ts');
 const net = () => import('./machine-net.ts');
+const netAttach = () => import('./machine-attach.ts');
+
+const HOOKS =
+  '{xdp|xdpgeneric|xdpdrv|xdp_chain|tcx_ingress|tcx_egress|clsact_ingress|clsact_egress}';
+const ANCHOR = { type: 'string', value: 'WHICH', words: 2 } as const;
+const ORDER_OPTIONS: CommandDef['options'] = {
+  before: { ...ANCHOR, help: "of 'id N', 'name NAME', 'pinned PATH', 'link N', or 'all'" },
+  after: { ...ANCHOR, help: 'the same' },
+  'expect-rev': { type: 'string', value: 'N', help: 'refuse (ESTALE) if something changed since' },
+};
 
 function command(
   path: string,
@@ -198,28 +208,43 @@ export const machineCommands: readonly CommandDef[] = [
   ),
   command(
     'net show',
-    'list programs at devices',
+    'list programs at devices, in the order they run',
     '[dev NAME]',
     [0, 2],
     '',
     from(net, (m) => m.show),
-    { alias: 'list' },
+    {
+      alias: 'list',
+      options: {
+        revisions: { type: 'boolean', help: 'the revision of each place too: for --expect-rev' },
+      },
+    },
   ),
   command(
     'net attach',
-    'attach a program to a device',
-    `{xdp|xdpgeneric|tcx_ingress|tcx_egress} ${PROG_WORDS} dev NAME [overwrite]`,
-    [5, 6],
-    'xdp pinned /sys/fs/bpf/x dev eth0',
-    from(net, (module) => module.attach),
+    'attach a program to a device, in the order of those that are there',
+    `${HOOKS} {${PROG_WORDS.slice(1, -1)}|OBJ} dev NAME [overwrite]`,
+    [4, 6],
+    'tcx_ingress --before id 12 --expect-rev 4 prog.o dev eth0',
+    from(netAttach, (module) => module.attach),
+    {
+      options: {
+        ...ORDER_OPTIONS,
+        replace: { ...ANCHOR, help: 'takes the place of this program, which no link holds' },
+        pin: { type: 'string', value: 'PATH', help: 'by a link, which is pinned there' },
+        portable: { type: 'boolean', help: 'refuse what Linux does not have: xdp_chain' },
+        global: GLOBALS,
+      },
+    },
   ),
   command(
     'net detach',
     'detach a program from a device',
-    '{xdp|xdpgeneric|tcx_ingress|tcx_egress} dev NAME',
-    [3, 3],
+    `${HOOKS} dev NAME [PROG]`,
+    [3, 5],
     'xdp dev eth0',
-    from(net, (module) => module.detach),
+    from(netAttach, (module) => module.detach),
+    { options: ORDER_OPTIONS },
   ),
   command(
     'btf show',

@@ -2,6 +2,7 @@
 import type { MachineMap, MachineProgram } from '../machine/index.ts';
 import { pinsBelow, findPin } from '../machine/bpffs/pins.ts';
 import type { Machine } from '../machine/index.ts';
+import type { MachineLink } from '../machine/objects/link.ts';
 import { KernelError } from '../base/index.ts';
 import { usageError } from './exit.ts';
 
@@ -10,7 +11,7 @@ type Kind = 'prog' | 'map' | 'link';
 interface Kinds {
   prog: MachineProgram;
   map: MachineMap;
-  link: ReturnType<Machine['attachLink']>;
+  link: MachineLink;
 }
 
 /**

@@ -3,12 +3,12 @@ import type { Machine } from '../machine/index.ts';
 import { linkInfo } from '../machine/bpf/info.ts';
 import { pinObject } from '../machine/bpffs/pins.ts';
 import { KernelError } from '../base/index.ts';
+import type { MachineLink } from '../machine/objects/link.ts';
 import type { CommandCall } from './command.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
 
-type Link = ReturnType<Machine['attachLink']>;
 
 /** `link show` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
@@ -27,7 +27,7 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
 }
 
 /** bpftool's keys and order (show_link_close_json). */
-function linkJson(machine: Machine, link: Link) {
+function linkJson(machine: Machine, link: MachineLink) {
   const info = linkInfo(link);
   const place = linkTypeName(link.type);
   const ifindex = info[`${place}.ifindex`] as number | undefined;

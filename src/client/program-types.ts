@@ -1,21 +1,36 @@
 import type {
   AttachOptions,
+  KernelProgram,
+  OrderAnchor,
   RunOptions,
   RunResult,
   TcVerdict,
   XdpVerdict,
 } from '../kernel/index.ts';
 
+/** A program as programs are named here: itself, what the kernel has of it, a link, an id. */
+type Anchor = OrderAnchor | { readonly kernelProgram: KernelProgram };
+
 /** Options of a program that sees the packets of a device. */
-interface AtDevice {
+interface AtDevice
+  extends Pick<AttachOptions, 'expectedRevision' | 'link' | 'mode' | 'chain'> {
   /** The device's name. */
   readonly device: string;
+  /** In the order of the programs there; `true`: before or after all. */
+  readonly before?: Anchor | true;
+  readonly after?: Anchor | true;
+  readonly replace?: Anchor;
 }
 
-interface AtDeviceDirection extends AtDevice {
+interface AtDeviceDirection extends Omit<AtDevice, 'mode' | 'chain'> {
   /** Which way packets go. Default: what the section says, else ingress. */
   readonly direction?: 'ingress' | 'egress';
+  /** A classic filter of tc, which runs when tcx says NEXT. */
+  readonly classic?: AttachOptions['classic'];
 }
+
+type AnyAttach = Omit<AttachOptions, 'before' | 'after' | 'replace'> &
+  Pick<AtDevice, 'before' | 'after' | 'replace'>;
 
 /**
  * Program types whose options and results are known, by bpftool's word: what `attach` takes and
@@ -36,7 +51,7 @@ type OtherRun = Omit<RunOptions, 'device'>;
 
 /** Options of `attach` for a type; all there are where the type is not known. */
 export type AttachOptionsOf<Type extends string> = string extends Type
-  ? AttachOptions
+  ? AnyAttach
   : Type extends keyof ProgramTypes
     ? ProgramTypes[Type]['attach']
     : Omit<AttachOptions, keyof NoPacket> & NoPacket;

@@ -1,4 +1,4 @@
-import type { KernelLink, KernelProgram } from '../kernel/index.ts';
+import type { AttachOptions, KernelLink, KernelProgram } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import type { AttachOptionsOf, RunOptionsOf, RunResultOf } from './program-types.ts';
 
@@ -39,10 +39,24 @@ export class Program<Type extends string = string> implements Disposable {
    * ```
    */
   attach(options: AttachOptionsOf<Type>): KernelLink {
-    return this.kernelProgram.attach(options);
+    return this.kernelProgram.attach(withKernelPrograms(options));
   }
 
   [Symbol.dispose](): void {
     this.kernelProgram.close();
   }
 }
+
+const ANCHORS = ['before', 'after', 'replace'] as const;
+
+/** Programs of this room stand for those of the kernel. */
+function withKernelPrograms(options: WithAnchors & object): AttachOptions {
+  const changed: Record<string, unknown> = {};
+  for (const name of ANCHORS) {
+    const anchor = options[name];
+    if (anchor instanceof Program) changed[name] = anchor.kernelProgram;
+  }
+  return { ...options, ...changed } as AttachOptions;
+}
+
+type WithAnchors = { readonly [name in (typeof ANCHORS)[number]]?: unknown };

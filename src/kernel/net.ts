@@ -120,6 +120,24 @@ export interface DeviceStatistics {
   xdp_redirect_errors: number;
 }
 
+/** The programs at a place, in the order they run (BPF_PROG_QUERY). */
+export interface AttachedPrograms {
+  readonly revision: bigint;
+  readonly programs: readonly {
+    readonly program: number;
+    readonly name: string;
+    /** Id of the link that holds it there; absent: none does. */
+    readonly link?: number;
+  }[];
+}
+
+/** Which program leaves: default the last. `expectedRevision`: another is KernelError ESTALE. */
+export interface DetachOptions {
+  /** By id. */
+  readonly program?: number;
+  readonly expectedRevision?: number | bigint;
+}
+
 /** A hook where packets meet programs. */
 export type PacketHookName =
   | 'xdp'
@@ -288,6 +306,10 @@ export interface NamespaceDevice extends KernelDevice {
   readonly statistics: Readonly<DeviceStatistics>;
   /** `ip link set up/down`. */
   up: boolean;
+  /** The tcx programs of a direction. */
+  query(direction: 'ingress' | 'egress'): AttachedPrograms;
+  /** Takes a tcx program off that no link holds (BPF_PROG_DETACH). Throws KernelError. */
+  detach(direction: 'ingress' | 'egress', options?: DetachOptions): void;
 }
 
 /** A network namespace: devices, numbers, addresses, routes and neighbours of its own. */

@@ -42,7 +42,7 @@ describe('a machine in a file', () => {
     expect(await on('net attach xdp id 1 dev eth0')).toMatchObject({ code: 0, err: '' });
     const [net] = (await on('net show -j')).json<Record<string, unknown>[]>();
     expect(net).toEqual({
-      xdp: [{ devname: 'eth0', ifindex: 2, mode: 'generic', id: 1 }],
+      xdp: [{ devname: 'eth0', ifindex: 2, mode: 'driver', id: 1 }],
       tc: [],
       flow_dissector: [],
       netfilter: [],

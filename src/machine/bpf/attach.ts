@@ -87,7 +87,7 @@ function detachOrdered(
   program: MachineProgram | undefined,
 ): number {
   const { attachType, targetFd = 0, attachFlags: flags = 0, relativeFd = 0 } = attr;
-  process.machine.attachments.detach(orderedPlace(process, attachType, targetFd), {
+  process.machine.attachments.detach(orderedPlace(process, attachType, targetFd).point, {
     program,
     flags,
     revision: u64(attr.expectedRevision),

@@ -1,4 +1,7 @@
+import { KernelError } from '../../base/index.ts';
 import type {
+  AttachedPrograms,
+  DetachOptions,
   DeviceOptions,
   NamespaceDevice,
   ReceiveResult,
@@ -126,6 +129,22 @@ export abstract class Device implements NamespaceDevice {
   hostDevice(): HostDevice {
     const { mtu, address, forwarding } = this;
     return { mtu, headerSize: ETHERNET_HEADER, address, forwarding };
+  }
+
+  query(direction: 'ingress' | 'egress'): AttachedPrograms {
+    const { revision, members } = this[direction];
+    const programs = members.map(({ program: { id, spec }, link }) => {
+      return { program: id, name: spec.name, ...(link && { link: link.id }) };
+    });
+    return { revision, programs };
+  }
+
+  detach(direction: 'ingress' | 'egress', options: DetachOptions = {}): void {
+    const { attachments, objects } = this.net.stack.machine;
+    const { program: id, expectedRevision = 0 } = options;
+    const program = id === undefined ? undefined : objects.programs.get(id);
+    if (id !== undefined && !program) throw new KernelError('ENOENT', 2, `no program ${id}`);
+    attachments.detach(this[direction], { program, revision: BigInt(expectedRevision) });
   }
 
   receive(data: Uint8Array, options: { readonly queue?: number } = {}): ReceiveResult {

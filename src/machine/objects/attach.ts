@@ -50,7 +50,7 @@ export class DirectAttachment implements KernelLink {
     machine.attachments.attach(program, place, rules);
     this.program = program;
     const { filter } = rules;
-    this.#off = () => machine.attachments.detach(place, { program, ...(filter && { filter }) });
+    this.#off = () => machine.attachments.detach(place.point, { program, ...(filter && { filter }) });
   }
 
   detach(): void {

@@ -36,11 +36,11 @@ export class Attachments {
   }
 
   /** Takes a program off that no link holds there. Throws KernelError. */
-  detach(place: DevicePlace, request: PointDetach): void {
-    const before = place.point.members;
-    check(place.point.detach(request));
-    this.#letGo(before, place.point);
-    this.#tidy(place.point);
+  detach(point: HookPoint, request: PointDetach): void {
+    const before = point.members;
+    check(point.detach(request));
+    this.#letGo(before, point);
+    this.#tidy(point);
   }
 
   /** Programs that no link held and that are there no longer. */
