@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Five programs for one tcx hook: each does one thing, and their order is the policy.
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include <beeyard/net.h>
+
+// enum tcx_action_base
+enum { TCX_NEXT = -1, TCX_PASS = 0, TCX_DROP = 2 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

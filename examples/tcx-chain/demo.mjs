@@ -9,7 +9,11 @@ const host = await createMachine({ devices: { eth0: {} } });
 const { programs, maps } = await host.load(readFileSync(new URL('chain.bpf.o', import.meta.url)));
 const { sanity, trust, block, police, account } = programs;
 const eth0 = host.net.namespace('').device('eth0');
-const names = () => eth0.query('ingress').programs.map(({ name }) => name).join(' → ');
+const names = () =>
+  eth0
+    .query('ingress')
+    .programs.map(({ name }) => name)
+    .join(' → ');
 
 for (const program of [account, police, block, trust]) {
   program.attach({ device: 'eth0', direction: 'ingress', link: false });

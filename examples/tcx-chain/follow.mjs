@@ -29,5 +29,7 @@ export function packetFrom(...source) {
 /** The last program that ran, if it was not of the opinion that others should decide. */
 export function whoDecided(events) {
   const last = events.findLast(({ kind }) => kind === 'program');
-  return !last || last.verdict === 'next' ? 'nobody: on to the stack' : `${last.program.name}: ${last.verdict}`;
+  return !last || last.verdict === 'next'
+    ? 'nobody: on to the stack'
+    : `${last.program.name}: ${last.verdict}`;
 }

@@ -9,7 +9,6 @@ import type { CliIo } from './io.ts';
 import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
 
-
 /** `link show` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
   return onMachine(call, io, {

@@ -28,7 +28,11 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
       const revisions = call.flag('revisions');
       const xdp = all.flatMap((one) => (one.place.mode ? [xdpRow(one, revisions)] : []));
       const tc = all.flatMap((one) => (one.place.mode ? [] : [tcRow(one, revisions)]));
-      const lines = ['xdp:', ...xdp.map(xdpText), '\ntc:', ...tc.map(tcText),
+      const lines = [
+        'xdp:',
+        ...xdp.map(xdpText),
+        '\ntc:',
+        ...tc.map(tcText),
         '\nflow_dissector:\n\nnetfilter:\n',
       ];
       return {

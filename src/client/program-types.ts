@@ -12,8 +12,7 @@ import type {
 type Anchor = OrderAnchor | { readonly kernelProgram: KernelProgram };
 
 /** Options of a program that sees the packets of a device. */
-interface AtDevice
-  extends Pick<AttachOptions, 'expectedRevision' | 'link' | 'mode' | 'chain'> {
+interface AtDevice extends Pick<AttachOptions, 'expectedRevision' | 'link' | 'mode' | 'chain'> {
   /** The device's name. */
   readonly device: string;
   /** In the order of the programs there; `true`: before or after all. */

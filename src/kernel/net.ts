@@ -340,6 +340,8 @@ export interface KernelNetwork {
   readonly namespaceNames: readonly string[];
   /** Throws KernelError EEXIST. */
   addNamespace(name: string, options?: NamespaceOptions): KernelNamespace;
+  /** The device goes, a pair's other end with it; its links lose their place. Throws KernelError. */
+  removeDevice(path: string): void;
   /** Its devices go with it, and the other ends of its pairs. Throws KernelError ENOENT, EBUSY. */
   removeNamespace(name: string): void;
   /** Follows every packet from now on. Costs nothing while none is on. */

@@ -38,52 +38,55 @@ export function planOrder(
   options: PlanOptions = {},
 ): OrderStep[] {
   if (new Set(wanted).size !== wanted.length) throw new RangeError('a program is wanted twice');
-  const planner = new Planner(present, wanted, options.keepsRevision === true);
-  return planner.run(
-    changesBetween(
-      present.programs.map(({ program }) => program),
-      wanted,
-    ),
-  );
-}
-
-/** A newcomer in someone's place costs as much as anything else; one from elsewhere a bit more. */
-const ONE = 1000;
-
-/** The edits from `from` to `to`, in order: 'keep' and 'swap' take one of each. */
-function changesBetween(from: readonly number[], to: readonly number[]): Change[] {
-  const here = new Set(from);
-  const swapped = (i: number, j: number) =>
-    from[i] === to[j] ? 0 : ONE + (here.has(to[j]!) ? 1 : 0);
-  const cost = costs(from.length, to.length, swapped);
-  const changes: Change[] = [];
-  let i = 0;
-  let j = 0;
-  while (i < from.length || j < to.length) {
-    const now = cost[i]![j]!;
-    if (i < from.length && j < to.length && now === cost[i + 1]![j + 1]! + swapped(i, j)) {
-      changes.push(from[i++] === to[j++] ? 'keep' : 'swap');
-    } else if (i < from.length && now === cost[i + 1]![j]! + ONE) {
-      changes.push('leave');
-      i++;
-    } else {
-      changes.push('come');
-      j++;
-    }
+  const from = present.programs.map(({ program }) => program);
+  const cost = costs(from, wanted);
+  let best: OrderStep[] | undefined;
+  let tried = 0;
+  for (const changes of edits(from, wanted, cost, 0, 0)) {
+    const planner = new Planner(present, wanted, options.keepsRevision === true);
+    const steps = planner.run(changes);
+    if (!best || steps.length < best.length) best = steps;
+    if (best.length === cost[0]![0] || ++tried === EDITS_TRIED) break;
   }
-  return changes;
+  return best!;
 }
 
-/** [i][j]: what it takes from the i-th on to get what is wanted from the j-th on. */
-function costs(rows: number, columns: number, swapped: (i: number, j: number) => number) {
-  const cost = Array.from({ length: rows + 1 }, () => Array<number>(columns + 1).fill(0));
-  for (let i = rows; i >= 0; i--) {
-    for (let j = columns; j >= 0; j--) {
-      if (i === rows) cost[i]![j] = (columns - j) * ONE;
-      else if (j === columns) cost[i]![j] = (rows - i) * ONE;
+/** Of edits with equally many commands some have circles; the first without one will do. */
+const EDITS_TRIED = 1000;
+
+/** Edits from `from` to `to` with the fewest commands: 'keep' and 'swap' take one of each. */
+function* edits(
+  from: readonly number[],
+  to: readonly number[],
+  cost: readonly (readonly number[])[],
+  i: number,
+  j: number,
+): Generator<Change[]> {
+  if (i === from.length && j === to.length) {
+    yield [];
+    return;
+  }
+  const now = cost[i]![j]!;
+  const ways: [Change, number, number, number][] = [
+    [from[i] === to[j] ? 'keep' : 'swap', 1, 1, from[i] === to[j] ? 0 : 1],
+    ['leave', 1, 0, 1],
+    ['come', 0, 1, 1],
+  ];
+  for (const [change, left, right, commands] of ways) {
+    if (cost[i + left]?.[j + right] !== now - commands) continue;
+    for (const rest of edits(from, to, cost, i + left, j + right)) yield [change, ...rest];
+  }
+}
+
+/** [i][j]: how many commands from the i-th on make what is wanted from the j-th on. */
+function costs(from: readonly number[], to: readonly number[]): number[][] {
+  const cost = Array.from({ length: from.length + 1 }, () => Array<number>(to.length + 1).fill(0));
+  for (let i = from.length; i >= 0; i--) {
+    for (let j = to.length; j >= 0; j--) {
+      if (i === from.length || j === to.length) cost[i]![j] = from.length - i + to.length - j;
       else {
-        const either = Math.min(cost[i + 1]![j]!, cost[i]![j + 1]!) + ONE;
-        cost[i]![j] = Math.min(either, cost[i + 1]![j + 1]! + swapped(i, j));
+        const either = Math.min(cost[i + 1]![j]!, cost[i]![j + 1]!) + 1;
+        cost[i]![j] = Math.min(either, cost[i + 1]![j + 1]! + (from[i] === to[j] ? 0 : 1));
       }
     }
   }

@@ -38,7 +38,8 @@ function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineP
   const { attachType, targetFd = 0, attachFlags: flags = 0, relativeFd = 0 } = attr;
   const place = orderedPlace(process, attachType, targetFd);
   const { typeId } = program;
-  const replaces = flags & c.BPF_F_REPLACE ? process.get(attr.replaceBpfFd ?? 0, 'prog') : undefined;
+  const replaces =
+    flags & c.BPF_F_REPLACE ? process.get(attr.replaceBpfFd ?? 0, 'prog') : undefined;
   if (replaces && replaces.typeId !== typeId) refuse('EINVAL', 'the program is of another type');
   process.machine.attachments.attach(program, place, {
     flags,

@@ -145,6 +145,10 @@ export class Network implements Subsystem, KernelNetwork {
     return made;
   }
 
+  removeDevice(path: string): void {
+    removeDevice(this.device(path));
+  }
+
   removeNamespace(name: string): void {
     const found = this.namespace(name);
     if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");

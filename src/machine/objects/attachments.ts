@@ -102,7 +102,11 @@ const NAMES = new Map(Object.entries(errnos).map(([name, number]) => [number, na
 /** Throws KernelError for a negative errno. */
 export function check(result: number, what = 'the place is refused'): void {
   if (result >= 0) return;
-  throw new KernelError(NAMES.get(-result) ?? 'EINVAL', -result, WORDS[NAMES.get(-result)!] ?? what);
+  throw new KernelError(
+    NAMES.get(-result) ?? 'EINVAL',
+    -result,
+    WORDS[NAMES.get(-result)!] ?? what,
+  );
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,0 +1,9 @@
+import type { NamespaceDevice, OrderStep, Program, TraceEvent } from 'beeyard';
+
+export function follow(
+  plan: readonly OrderStep[],
+  device: NamespaceDevice,
+  programs: readonly Program[],
+): void;
+export function packetFrom(...source: number[]): Uint8Array;
+export function whoDecided(events: readonly TraceEvent[]): string;
