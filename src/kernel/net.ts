@@ -340,7 +340,7 @@ export interface KernelNetwork {
   readonly namespaceNames: readonly string[];
   /** Throws KernelError EEXIST. */
   addNamespace(name: string, options?: NamespaceOptions): KernelNamespace;
-  /** The device goes, a pair's other end with it; its links lose their place. Throws KernelError. */
+  /** The device goes, and a pair's other end; links lose their place. Throws KernelError ENODEV. */
   removeDevice(path: string): void;
   /** Its devices go with it, and the other ends of its pairs. Throws KernelError ENOENT, EBUSY. */
   removeNamespace(name: string): void;

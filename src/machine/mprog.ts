@@ -21,7 +21,7 @@ export interface Request<Program, Link> {
   readonly flags?: number;
   /** Finds the anchor, or says with a negative errno why it cannot. Default: there is none. */
   readonly anchor?: () => Anchor<Program, Link> | number;
-  /** The revision that the caller has seen; 0 or absent: any. */
+  /** The revision that the caller has seen; 0 or absent: whichever. */
   readonly revision?: bigint;
 }
 
@@ -43,7 +43,7 @@ export interface DetachRequest<Program, Link> extends Request<Program, Link> {
 type Place = number;
 
 /**
- * The programs of an attach point in the order in which they run, as bpf_mprog of kernel/bpf/mprog.c
+ * The programs of an attach point in the order they run in, as bpf_mprog of kernel/bpf/mprog.c
  * orders them. Each rule of a request (replace, before, after) names a place; all must name the
  * same. Whatever changes the order or a program makes a new revision.
  *

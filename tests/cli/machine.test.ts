@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { beeyard, NET, workFolder } from './helpers.ts';
 
 const folder = workFolder();
 const file = folder.path('m');
+const CHAIN = join(import.meta.dirname, '..', '..', 'examples', 'tcx-chain', 'chain.bpf.o');
 const on = (line: string, ...more: string[]) =>
   beeyard([...line.split(' ').filter(Boolean), ...more, '--machine', file]);
 
@@ -53,6 +55,34 @@ describe('a machine in a file', () => {
     expect(await on('net detach xdp dev eth0')).toMatchObject({ code: 0 });
     expect(await on('net detach xdp dev eth0')).toMatchObject({ code: 1 });
     expect((await on('link show -j')).json()).toEqual([]);
+  });
+
+  it('keeps programs at tcx in order, and refuses what an outdated command asks', async () => {
+    await on(`prog loadall ${CHAIN} /sys/fs/bpf/chain`);
+    const at = (name: string) => `pinned /sys/fs/bpf/chain/${name}`;
+    const tcx = (options: string, name: string) =>
+      on(`net attach tcx_ingress ${options} ${at(name)} dev eth0`);
+    expect(await tcx('', 'police')).toMatchObject({ code: 0, err: '' });
+    expect(await tcx(`--before ${at('police')}`, 'block')).toMatchObject({ code: 0 });
+    expect(await tcx('--before all --pin /sys/fs/bpf/first', 'sanity')).toMatchObject({ code: 0 });
+    const stale = await tcx('--expect-rev 2', 'account');
+    expect(stale).toMatchObject({ code: 1 });
+    expect(stale.err).toContain('ESTALE');
+    expect(await tcx(`--replace ${at('police')} --expect-rev 4`, 'account')).toMatchObject({
+      code: 0,
+    });
+    const shown = (await on('net show dev eth0 --revisions')).out;
+    const lines = shown.split('\n').filter((line) => line.includes('tcx/ingress'));
+    expect(lines.map((line) => line.replace(/ (prog|link)_id \d+/, ''))).toEqual([
+      expect.stringMatching(/^eth0\(2\) tcx\/ingress sanity link_id \d+ revision 5$/),
+      'eth0(2) tcx/ingress block revision 5',
+      'eth0(2) tcx/ingress account revision 5',
+    ]);
+    expect(await on(`net detach tcx_ingress dev eth0 ${at('sanity')}`)).toMatchObject({ code: 1 });
+    expect(await on(`net detach tcx_ingress dev eth0 ${at('block')}`)).toMatchObject({ code: 0 });
+    expect(await on('net detach tcx_ingress dev eth0')).toMatchObject({ code: 0 });
+    const chain = await on('net attach xdp_chain --portable id 1 dev eth0');
+    expect(chain.err).toContain('not portable');
   });
 
   it('makes, fills, walks and freezes maps', async () => {

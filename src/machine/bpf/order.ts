@@ -38,7 +38,7 @@ const bound = (subsystem: Process['machine']['settings']['subsystems'][number]) 
 
 /**
  * The anchor that relative_fd or relative_id names, looked up when its turn comes. `type`: what
- * program type it must have; undefined: any.
+ * program type it must have; without one any will do.
  */
 export function anchorOf(
   process: Process,

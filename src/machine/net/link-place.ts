@@ -8,7 +8,7 @@ import type { ClassicMember } from './classic.ts';
 import type { Device } from './device.ts';
 import { NetkitDevice } from './devices/netkit.ts';
 import type { PacketHook } from './hook.ts';
-import { chainOptions } from './xdp-chain.ts';
+import { chainCallsOf, chainOptions } from './xdp-chain.ts';
 import type { ChainMember } from './xdp-slot.ts';
 
 const { BPF_LINK_TYPE_XDP, BPF_LINK_TYPE_TCX, BPF_LINK_TYPE_NETKIT } = enums.bpf_link_type;
@@ -22,7 +22,7 @@ export function placeFor(
   program: MachineProgram,
   options: AttachOptions,
 ): DevicePlace {
-  if (hook.exclusive) return xdpPlace(device, options.mode);
+  if (hook.exclusive) return xdpPlace(device, options);
   const { attachType: word } = program.spec;
   if (word === 'netkit_primary') return netkitPlace(device, BPF_NETKIT_PRIMARY);
   if (word === 'netkit_peer') return netkitPlace(device, BPF_NETKIT_PEER);
@@ -37,7 +37,8 @@ export function placeAt(device: Device, attachType: number): DevicePlace {
   return netkit ? netkitPlace(device, attachType) : tcxPlace(device, attachType);
 }
 
-export function xdpPlace(device: Device, mode = device.xdp.usual): DevicePlace {
+function xdpPlace(device: Device, options: AttachOptions): DevicePlace {
+  const { mode = device.xdp.usual, chain } = options;
   return {
     type: BPF_LINK_TYPE_XDP,
     name: 'xdp',
@@ -45,9 +46,10 @@ export function xdpPlace(device: Device, mode = device.xdp.usual): DevicePlace {
     device: device.path,
     mode,
     point: device.xdp.slot(mode),
+    ...(chain && { more: { chainCalls: chainCallsOf(chain) } }),
     options({ chainCalls }: ChainMember) {
-      const chain = chainCalls === undefined ? {} : { chain: chainOptions(chainCalls) };
-      return { device: device.path, mode, ...chain };
+      const chained = chainCalls === undefined ? {} : { chain: chainOptions(chainCalls) };
+      return { device: device.path, mode, ...chained };
     },
   };
 }

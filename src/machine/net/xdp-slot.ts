@@ -157,11 +157,11 @@ export class XdpSlots {
     this.generic = new XdpSlot(() => this.native);
   }
 
-  /** Default: the driver's, if it has one. */
-  slot(mode: 'native' | 'generic' | undefined): XdpSlot {
-    return this[mode ?? this.usual];
+  slot(mode: 'native' | 'generic'): XdpSlot {
+    return this[mode];
   }
 
+  /** The driver's, if it has one. */
   get usual(): 'native' | 'generic' {
     return this.#hasDriver ? 'native' : 'generic';
   }

@@ -2,7 +2,6 @@ import { constants } from '../../abi/index.ts';
 import type { AttachOptions, KernelLink, KernelProgram, OrderAnchor } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { chainCallsOf } from '../net/xdp-chain.ts';
 import { MachineProgram } from '../program.ts';
 import type { OrderRules } from './attachments.ts';
 import type { DevicePlace } from './device-link.ts';
@@ -25,7 +24,6 @@ export function orderRules(machine: Machine, options: AttachOptions): OrderRules
     revision: BigInt(expectedRevision),
     ...(found && { anchor: () => found }),
     ...(replace !== undefined && { replaces: anchorOf(machine, replace).program }),
-    ...(options.chain && { chainCalls: chainCallsOf(options.chain) }),
     ...(options.classic && typeof options.classic === 'object' && { filter: options.classic }),
   };
 }

@@ -29,7 +29,7 @@ export class Attachments {
    */
   attach(program: MachineProgram, place: DevicePlace, rules: OrderRules = {}): void {
     const before = place.point.members;
-    check(place.point.attach({ ...rules, program }));
+    check(place.point.attach({ ...rules, ...place.more, program }));
     program.hold();
     this.#places.set(place.point, place);
     this.#letGo(before, place.point);
@@ -53,7 +53,7 @@ export class Attachments {
   /** Links hold their program themselves. Throws KernelError. */
   addLink(link: DeviceLink, rules: OrderRules): void {
     const { place, program } = link;
-    check(place.point.attach({ ...rules, program, link }));
+    check(place.point.attach({ ...rules, ...place.more, program, link }));
     this.#places.set(place.point, place);
   }
 

@@ -3,7 +3,7 @@ import { KernelError } from '../../base/index.ts';
 import type { AttachOptions } from '../../kernel/index.ts';
 import type { MachineProgram } from '../program.ts';
 import { type Attachments, type OrderRules, check } from './attachments.ts';
-import type { HookPoint, PointMember } from './hook-point.ts';
+import type { HookPoint, PointAttach, PointMember } from './hook-point.ts';
 import { type LinkInfo, MachineLink } from './link.ts';
 
 /** What a subsystem says of a place at one of its devices. */
@@ -20,6 +20,8 @@ export interface DevicePlace {
   readonly point: HookPoint;
   /** XDP: how it runs. */
   readonly mode?: 'native' | 'generic';
+  /** What the place itself asks beside the order. */
+  readonly more?: Pick<PointAttach, 'chainCalls'>;
   /** What puts a program there again that is there. */
   options(member: PointMember): AttachOptions;
 }
