@@ -20,6 +20,7 @@ export * from './kernels.ts';
 export * from './define/index.ts';
 export * from './lsm.ts';
 export * from './versions.ts';
+export type * from './code-memory.ts';
 export type * from './map-commands.ts';
 export * from './map-rules.ts';
 export * from './modules.ts';

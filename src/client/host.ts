@@ -1,7 +1,7 @@
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
-import type { Kernel, KernelDevice, KernelMap } from '../kernel/index.ts';
+import type { CodeMemory, Kernel, KernelDevice, KernelMap } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
@@ -49,7 +49,7 @@ export interface Globals<Values = Record<string, BtfValue>> {
 export class Host<Device extends string = string> implements Disposable {
   readonly kernel: Kernel;
   readonly devices: Readonly<Record<Device, KernelDevice>>;
-  readonly #loaded: Disposable[] = [];
+  readonly #loaded = new Set<Disposable>();
 
   constructor(kernel: Kernel, devices: Iterable<readonly [string, KernelDevice]>) {
     this.kernel = kernel;
@@ -74,8 +74,34 @@ export class Host<Device extends string = string> implements Disposable {
     return loaded as LoadedObject<Shape>;
   }
 
+  /**
+   * Loads several objects so that their programs share memory for code, as those of one object do.
+   * None of them can be run before the promise is fulfilled.
+   *
+   * ```ts
+   * const [first, second] = await host.loadTogether([{ source: a }, { source: b }]);
+   * ```
+   */
+  async loadTogether(
+    wanted: readonly { readonly source: ObjectSource; readonly options?: LoadOptions }[],
+  ): Promise<LoadedObject[]> {
+    const objects: ObjectFile[] = [];
+    for (const { source } of wanted) objects.push(await objectFrom(source));
+    const load = () =>
+      wanted.map(({ source, options = {} }, i) => this.#place(source, objects[i]!, options));
+    return this.kernel.together ? this.kernel.together(load) : load();
+  }
+
+  /** Where the code of the loaded programs is. Undefined: this kernel, or its engine, has no packs. */
+  codeMemory(): CodeMemory | undefined {
+    return this.kernel.codeMemory;
+  }
+
   async #load(source: ObjectSource, options: LoadOptions): Promise<LoadedObject> {
-    const object = await objectFrom(source);
+    return this.#place(source, await objectFrom(source), options);
+  }
+
+  #place(source: ObjectSource, object: ObjectFile, options: LoadOptions): LoadedObject {
     const { maps, programs, refused, owned } = loadObject(this.kernel, object, options);
     const typed = [...maps].map(
       ([name, map]) => [name, new MapOf(map, object.btf, this.kernel.cpus)] as const,
@@ -88,18 +114,19 @@ export class Host<Device extends string = string> implements Disposable {
       globals: liveGlobals(object, mapsByName),
       refused,
       key: (name) => keyOf(maps.get(name), name),
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
+        this.#loaded.delete(loaded);
         for (const program of programs.values()) program.close();
         for (const map of owned) map.close();
       },
     };
     if (isImported(source)) explainMissing(loaded);
-    this.#loaded.push(loaded);
+    this.#loaded.add(loaded);
     return loaded;
   }
 
   [Symbol.dispose](): void {
-    for (const loaded of this.#loaded.splice(0)) loaded[Symbol.dispose]();
+    for (const loaded of [...this.#loaded]) loaded[Symbol.dispose]();
   }
 }
 

@@ -10,11 +10,11 @@ import type { Runtime } from '../runtime/types.ts';
 const FIRST_BITS = 4096;
 
 /**
- * Puts a callback into the function table, so that checked helpers accept pointers to it (they
- * refuse all other slots: a forged one could name a helper's body). Returns its slot.
+ * A slot of the function table for a callback, so that checked helpers accept pointers to it (they
+ * refuse all other slots: a forged one could name a helper's body). The function may come later.
  */
-export function addCallback(runtime: Runtime, fn: unknown): number {
-  const slot = runtime.addFunction(fn);
+export function addCallback(runtime: Runtime, fn?: unknown): number {
+  const slot = runtime.functions.reserve(fn);
   const record = recordOf(runtime);
   const view = runtime.view();
   if (slot >= view.getUint32(record + R_ELEMENT, true)) growBitmap(runtime, record, slot);
@@ -22,9 +22,10 @@ export function addCallback(runtime: Runtime, fn: unknown): number {
   return slot;
 }
 
-/** Takes a slot that `addCallback` gave out of use. */
+/** Gives a slot back that `addCallback` gave. */
 export function removeCallback(runtime: Runtime, slot: number): void {
   setBit(runtime, slot, false);
+  runtime.functions.release(slot);
 }
 
 function recordOf(runtime: Runtime): number {

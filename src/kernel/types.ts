@@ -3,12 +3,14 @@
  * other.
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
+import type { CodeMemory } from '../abi/code-memory.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
+export type { CodeChunk, CodeMemory, CodePack } from '../abi/code-memory.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
@@ -26,6 +28,13 @@ export interface Kernel {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
   ): KernelProgram;
+  /**
+   * Programs loaded while `work` runs may share memory for their code. None can be run before it is
+   * over.
+   */
+  together?<Result>(work: () => Result): Result;
+  /** Where the code of its programs is; undefined: it does not tell. */
+  readonly codeMemory?: CodeMemory | undefined;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */

@@ -22,6 +22,11 @@ export interface MachineOptions<Device extends string = string> {
   readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
   readonly engine?: EngineName | Engine;
+  /**
+   * Most programs of a WebAssembly module, 1 to 4096. Programs of one `load` share modules; 1: each
+   * has its own. Default 64.
+   */
+  readonly codePack?: number;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */

@@ -9,7 +9,13 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { Engine, LoadedCode } from '../engine/index.ts';
+import type {
+  CompileOptions,
+  Engine,
+  EngineCodeMemory,
+  LoadedCode,
+  ProgramImage,
+} from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -55,6 +61,8 @@ export interface MachineSettings {
   /** The kernel whose rules programs must keep; without one, programs run with checks instead. */
   readonly rules?: KernelProfile | undefined;
   readonly engine: Engine;
+  /** Most programs of a WebAssembly module. */
+  readonly codePack?: number;
   /** Parts of the kernel with hooks, asked in order who serves a program type. */
   readonly subsystems: readonly Subsystem[];
 }
@@ -68,6 +76,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly programs = new Set<MachineProgram>();
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
+  /** Undefined: the engine makes no modules, or one for each program. */
+  readonly codeMemory: EngineCodeMemory | undefined;
   readonly #offers: Offers;
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
@@ -82,6 +92,11 @@ export class Machine implements Kernel, ProgramHost {
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
+    const { engine, codePack } = settings;
+    this.codeMemory = engine.codeMemory?.(
+      this.runtime,
+      codePack === undefined ? {} : { packSize: codePack },
+    );
     this.#offers = offersOf(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
@@ -193,7 +208,7 @@ export class Machine implements Kernel, ProgramHost {
           ? this.#configuration(kconfig).runtimeMap.address
           : this.#addressOf(maps, name, spec),
     });
-    const { engine, profile, fuel } = this.settings;
+    const { profile, fuel } = this.settings;
     const options = {
       checks: !verification || usesUnbounded(adapted, maps),
       ...(profile === undefined ? {} : { profile }),
@@ -203,12 +218,22 @@ export class Machine implements Kernel, ProgramHost {
       runtime: this.runtime,
       mapNamed: (name: string) => this.#mapOf(maps, name, spec),
     };
-    const code = loadCode(spec, image, place, (generation) =>
-      engine.load(generation, this.runtime, options),
-    );
+    const code = loadCode(spec, image, place, (generation) => this.#compile(generation, options));
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     return program;
+  }
+
+  /** What is loaded while `work` runs shares memory for code. */
+  together<Result>(work: () => Result): Result {
+    return this.codeMemory ? this.codeMemory.together(work) : work();
+  }
+
+  #compile(image: ProgramImage, options: CompileOptions): LoadedCode {
+    const { codeMemory, runtime } = this;
+    return codeMemory
+      ? codeMemory.load(image, options)
+      : this.settings.engine.load(image, runtime, options);
   }
 
   #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
@@ -243,6 +268,7 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const detach = this.#subsystem(program).attach(program, options);
+    program.hold();
     return makeLink(this.#nextLink++, program, detach);
   }
 
@@ -286,8 +312,10 @@ function usesUnbounded(
 function makeLink(id: number, program: MachineProgram, detach: () => void): KernelLink {
   let attached = true;
   const off = () => {
-    if (attached) detach();
+    if (!attached) return;
     attached = false;
+    detach();
+    program.drop();
   };
   return { id, program, detach: off, [Symbol.dispose]: off };
 }

@@ -19,7 +19,7 @@ import {
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
-import type { MachineProgram } from './program.ts';
+import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
 /** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
@@ -32,6 +32,8 @@ export class MachineMap implements KernelMap {
   readonly #runtime: Runtime;
   readonly #records: RecordReader;
   readonly #pins: Pins;
+  /** Programs in it, by key in words: it keeps them. */
+  readonly #programs = new Map<string, MachineProgram>();
 
   constructor(
     runtime: Runtime,
@@ -73,11 +75,27 @@ export class MachineMap implements KernelMap {
       object instanceof MachineMap
         ? object.runtimeMap.address
         : (object as MachineProgram).code.entry;
-    return this.runtimeMap.setObject(key, word, object.id, flags);
+    const result = this.runtimeMap.setObject(key, word, object.id, flags);
+    if (result === 0) this.#keep(key, object);
+    return result;
+  }
+
+  /** What is at a key now, if it is a program. */
+  #keep(key: Uint8Array, object?: KernelMap | KernelProgram): void {
+    const name = key.join();
+    const before = this.#programs.get(name);
+    this.#programs.delete(name);
+    if (object instanceof MachineProgram) {
+      object.hold();
+      this.#programs.set(name, object);
+    }
+    before?.drop();
   }
 
   delete(key: Uint8Array): number {
-    return this.runtimeMap.delete(key);
+    const result = this.runtimeMap.delete(key);
+    if (result === 0 && this.#programs.size > 0) this.#keep(key);
+    return result;
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
@@ -122,6 +140,10 @@ export class MachineMap implements KernelMap {
   }
 
   close(): void {
-    if (!this.#pins.holds(this)) this.runtimeMap.free();
+    if (this.#pins.holds(this)) return;
+    this.runtimeMap.free();
+    const programs = [...this.#programs.values()];
+    this.#programs.clear();
+    for (const program of programs) program.drop();
   }
 }

@@ -25,6 +25,9 @@ export class MachineProgram implements KernelProgram {
   readonly code: LoadedCode;
   readonly verification: ProgramVerification | undefined;
   readonly #host: ProgramHost;
+  /** Who loaded it, links and maps: it is there until the last of them lets go. */
+  #holders = 1;
+  #closed = false;
 
   constructor(
     id: number,
@@ -56,6 +59,18 @@ export class MachineProgram implements KernelProgram {
   }
 
   close(): void {
-    this.#host.unload(this);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.drop();
+  }
+
+  /** One more that needs it: bpf_prog_inc. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** One less: bpf_prog_put. The last one unloads it. */
+  drop(): void {
+    if (--this.#holders === 0) this.#host.unload(this);
   }
 }

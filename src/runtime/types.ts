@@ -3,6 +3,7 @@ import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
+import type { FunctionTable } from './function-table.ts';
 import type { ObjectTypes } from './host/objects.ts';
 
 /**
@@ -141,7 +142,9 @@ export interface Runtime {
   mapAt(address: number): RuntimeMap | undefined;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
-  /** Puts a function into the table, returns its slot. */
+  /** The slots of `table`. */
+  readonly functions: FunctionTable;
+  /** The slot of a function that stays in the table. */
   addFunction(fn: unknown): number;
   /**
    * Slot of a helper: a wasm function of type (i64 x argument count) -> i64, or -1 if there is no

@@ -20,7 +20,7 @@ import { emitPacketBounds, isProven } from './checks.ts';
 import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
-import { MAP_OPERATIONS } from './module.ts';
+import { MAP_OPERATIONS } from './imports.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
@@ -45,7 +45,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
     const operation =
       map === undefined
         ? undefined
-        : e.module.operation(e.world.mapAt(map)!, MAP_OPERATIONS[id].name);
+        : e.module.imports.operation(e.world.mapAt(map)!, MAP_OPERATIONS[id].name);
     if (operation === undefined) emitPlainCall(e, base, frame, id, facts);
     else emitMapOperation(e, base, id, operation);
     e.set(base);
@@ -62,7 +62,7 @@ function emitMissingHelper(e: Emitter, i: number, id: number): void {
 
 /** Checked code: the runtime proves the arguments against the helper's contract. */
 function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFacts): void {
-  const contract = e.module.contract(e.program.code.imm[i]);
+  const contract = e.module.imports.contract(e.program.code.imm[i]);
   if (contract === undefined || areArgumentsProven(e, base, facts)) return;
   e.needsRegions = true;
   e.with(W.GLOBAL_GET, contract);
@@ -70,7 +70,7 @@ function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFac
     if (k <= facts.arity) e.get(base + k);
     else e.i64(0);
   }
-  e.with(W.CALL, e.module.checkCallFunction);
+  e.with(W.CALL, e.module.imports.checkCall);
   e.start(W.IF);
   e.module.emitArgumentFault(e, i);
   e.op(W.END);
@@ -125,7 +125,7 @@ function emitPlainCall(e: Emitter, base: number, frame: number, id: number, fact
     e.lowerStackTop(e.graph.frames[frame].depth + 1);
   }
   for (let k = 1; k <= facts.arity; k++) e.get(base + k);
-  e.with(W.CALL, e.module.helperFunction(id)!);
+  e.with(W.CALL, e.module.imports.helper(id)!);
   if (!facts.callsBack) return;
   e.restoreStackTop();
   e.loadFuel();

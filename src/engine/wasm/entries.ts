@@ -25,7 +25,7 @@ export function defineRun(module: ModuleContext): void {
   );
   module.loadCpu(w, C_R0);
   builder.define(index, w.finish());
-  builder.exportFunction('run32', index);
+  module.exportFunction('run32', index);
 }
 
 /**
@@ -91,7 +91,7 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   w.op(W.END);
   w.with(W.LOCAL_GET, i);
   builder.define(index, w.finish());
-  builder.exportFunction('batch', index);
+  module.exportFunction('batch', index);
 }
 
 /** A chunk of one packet, for programs that are called. */
@@ -128,5 +128,5 @@ export function defineCallback(module: ModuleContext, subprogram: number): void 
   w.with(W.CALL, callee.index);
   if (module.world.checks) module.emitDepth(w, -1);
   builder.define(index, w.finish());
-  builder.exportFunction(`callback${subprogram}`, index);
+  module.exportFunction(`callback${subprogram}`, index);
 }
