@@ -240,8 +240,7 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   e.saveFuel();
   e.get32(base + 1);
   e.with(W.LOCAL_GET, slot);
-  e.with(replaces ? W.RETURN_CALL_INDIRECT : W.CALL_INDIRECT, e.module.entryType);
-  e.sink.byte(0);
+  e.with(replaces ? W.RETURN_CALL : W.CALL, e.module.imports.tailCall);
   if (replaces) return;
   e.set(base);
   // What is known of r0 if the call fails is not what the target returned.

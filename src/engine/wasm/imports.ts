@@ -28,6 +28,8 @@ export class ModuleImports {
   readonly checkCall: number;
   /** Legacy packet loads call it. */
   readonly packetLoad: number;
+  /** `tail_call(ctx, slot)`: see tail-call.ts. */
+  readonly tailCall: number;
   private readonly draft: Draft;
   private readonly helpers = new Map<number, number>();
   private readonly contracts = new Map<number, number>();
@@ -40,7 +42,6 @@ export class ModuleImports {
     this.names = names;
     const { world, program } = draft;
     builder.importMemory('env', 'memory', { shared: world.facts.shared });
-    builder.importTable('env', 'table');
     this.cpu = builder.importGlobal('env', 'cpu', I32, false);
     this.counters = world.options.profile
       ? builder.importGlobal('env', names.counters, I32, false)
@@ -54,6 +55,9 @@ export class ModuleImports {
       : NONE;
     this.checkCall = world.checks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    this.tailCall = draft.infos.some((info) => info.tailCalls)
+      ? builder.importFunction('env', 'tail_call', builder.type([I32, I32], [I64]))
+      : NONE;
     this.importHelpers();
   }
 

@@ -15,6 +15,7 @@
  *                   (writer.ts, encoder.ts)
  *   compile.ts      all of it: images + facts (facts.ts) → bytes. No runtime is touched.
  *   collect.ts, link.ts, code.ts, load.ts    a runtime's facts; bytes on a runtime
+ *   tail-call.ts    the function that programs call others with
  *   code-memory.ts, pack.ts  many programs in few modules
  */
 export { collectFacts, hasTailCalls } from './collect.ts';

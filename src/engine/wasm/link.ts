@@ -5,6 +5,7 @@ import { contractAddress } from '../contracts.ts';
 import type { ProgramImage } from '../types.ts';
 import type { WasmCode } from './code.ts';
 import { namesFor, splitName } from './names.ts';
+import { tailCallOf } from './tail-call.ts';
 
 /** What a module of these programs imports, by the names it asks for. */
 export function importsOf(
@@ -50,7 +51,7 @@ function calleeNamed(id: string, { image }: WasmCode, runtime: Runtime): Callee 
 
 function environment(name: string, code: WasmCode, runtime: Runtime): WebAssembly.ImportValue {
   if (name === 'memory') return runtime.memory;
-  if (name === 'table') return runtime.table;
+  if (name === 'tail_call') return tailCallOf(runtime);
   return global(name === 'cpu' ? runtime.cpuBlock : code.counters);
 }
 
