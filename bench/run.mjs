@@ -8,6 +8,7 @@ import { loadBeeyard, VARIANTS } from './lib/beeyard.mjs';
 import { nativeCompiler } from './lib/native.mjs';
 import { makePackets, writePackets } from './lib/packets.mjs';
 import * as cli from './sections/cli.mjs';
+import * as codemem from './sections/codemem.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
@@ -28,6 +29,7 @@ const SECTIONS = {
   'static-keys': staticKeys,
   entry,
   compile,
+  codemem,
   objects,
   verifier,
   cli,
@@ -36,7 +38,8 @@ const SECTIONS = {
 const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, quantiles, wildcard, hashes,
-                     static-keys, entry, compile, objects, verifier, cli
+                     static-keys, entry, compile, codemem, objects,
+                     verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)
