@@ -38,7 +38,11 @@ function summary(all) {
   const middle = (of) => median(all.map(of));
   const [{ packs, bytes, live, insns, moved }] = all;
   return {
-    ...{ packs, bytes, live, insns, moved },
+    packs,
+    bytes,
+    live,
+    insns,
+    moved,
     load: best((one) => one.load),
     first: best((one) => one.first),
     add: best((one) => one.add),

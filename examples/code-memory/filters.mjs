@@ -13,7 +13,7 @@ function numbers(seed) {
 
 /** Goes on only if the source address is in a network. */
 function network(pick) {
-  const bits = 8 + pick(17);
+  const bits = 8 + pick(4);
   const mask = (0xffffffff << (32 - bits)) >>> 0;
   const address = ((10 << 24) | pick(1 << 24)) & mask;
   return `r5 = *(u32 *)(r2 + 26)
@@ -28,7 +28,7 @@ function ports(pick) {
   return `r5 = *(u16 *)(r2 + 36)
     r5 = be16 r5
     if r5 < ${low} goto drop
-    if r5 > ${low + pick(4000)} goto drop`;
+    if r5 > ${low + 2000 + pick(30_000)} goto drop`;
 }
 
 /** … if it is one of a few. */

@@ -47,9 +47,9 @@ export async function serve({ host, isa, filterObject, tenants }) {
     if (filters[tenant].run({ data: packet(k) }).verdict === 'pass') passed[tenant]++;
   };
   const round = (first) => {
-    for (let k = first; k < first + 4; k++) for (const tenant of everyone) give(tenant, k);
+    for (let k = first; k < first + 32; k++) for (const tenant of everyone) give(tenant, k);
   };
-  await timed('four packets each', () => round(0));
+  await timed('32 packets each', () => round(0));
   const { counts } = loaded.maps;
   const late = everyone.filter((tenant) => tenant % 3 === 0);
   await timed('a third exchanged', async () => {
@@ -66,7 +66,7 @@ export async function serve({ host, isa, filterObject, tenants }) {
     host.codeMemory().recompact({ waste: 0.2 }),
   );
   if (filters.some((filter) => !old.has(filter))) throw new Error('programs are other ones now');
-  await timed('four packets each', () => round(4));
+  await timed('32 packets each', () => round(32));
   const total = passed.reduce((sum, one) => sum + one, 0n);
   const lost = everyone.filter((tenant) => counts.get(tenant) !== passed[tenant]).length;
   lines.push('', `${number(moved)} programs moved, ${number(freed)} bytes given back`);

@@ -59,8 +59,8 @@ export interface CodeMemory {
   readonly packSize: number;
   packs(): readonly CodePack[];
   /**
-   * Makes new packs of the programs in wasteful ones. Slots of the function table are switched: runs
-   * under way finish in the old code, the next ones begin in the new. The old packs go.
+   * Makes new packs of the programs in wasteful ones. Slots of the function table are switched:
+   * runs under way finish in the old code, the next ones begin in the new. The old packs go.
    */
   recompact(options?: RecompactOptions): Recompaction;
 }

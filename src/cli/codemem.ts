@@ -37,7 +37,7 @@ async function loadAll(call: CommandCall, io: CliIo): Promise<Loaded> {
   const objects = call.operands.map((path) => readObject(path, io));
   const { machine } = await bootMachine({
     verify: !call.flag('unverified'),
-    codePack: call.count('pack', 64, 1, 4096),
+    codePack: call.count('pack', 16, 1, 4096),
   });
   const all = machine.together(() => objects.map((object) => loadObject(machine, object)));
   return {

@@ -136,15 +136,15 @@ export const objectCommands: readonly CommandDef[] = [
     operands: 'OBJ...',
     count: [1, 10_000],
     options: {
-      pack: { type: 'string', value: 'N', help: 'programs of a WebAssembly module (default 64)' },
+      pack: { type: 'string', value: 'N', help: 'programs of a WebAssembly module (default 16)' },
       unload: { type: 'string', multiple: true, value: 'NAME', help: 'and unload this program' },
       recompact: { type: 'boolean', help: 'then pack the programs that are left anew' },
       programs: { type: 'boolean', help: 'list all programs, not only the largest' },
       unverified: { type: 'boolean', help: 'load them unseen by the verifier, with checks' },
     },
     details:
-      'Loads the programs of all objects together and shows their packs: WebAssembly modules with ' +
-      'several programs each, which are never changed. A program that goes leaves a hole; a pack ' +
+      'Loads the programs of all objects together and shows their packs: WebAssembly modules ' +
+      'with several programs each, which are never changed. A program that goes leaves a hole; a pack ' +
       'goes when all of its programs have gone, or when it is packed anew: its programs are ' +
       'compiled into another module and their slots of the function table switched, so that runs ' +
       'under way finish in the old code. Times are of this machine. Ends with 1 if a program is ' +

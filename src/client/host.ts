@@ -92,7 +92,7 @@ export class Host<Device extends string = string> implements Disposable {
     return this.kernel.together ? this.kernel.together(load) : load();
   }
 
-  /** Where the code of the loaded programs is. Undefined: this kernel, or its engine, has no packs. */
+  /** Where the code of the loaded programs is; undefined: this kernel or engine has no packs. */
   codeMemory(): CodeMemory | undefined {
     return this.kernel.codeMemory;
   }
@@ -126,7 +126,7 @@ export class Host<Device extends string = string> implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const loaded of [...this.#loaded]) loaded[Symbol.dispose]();
+    for (const loaded of this.#loaded) loaded[Symbol.dispose]();
   }
 }
 

@@ -122,7 +122,7 @@ export interface Engine {
 }
 
 export interface CodeMemoryOptions {
-  /** Most programs of a module, 1 to 4096. */
+  /** Most programs of a module, 1 to 4096. Default 16. */
   readonly packSize?: number;
 }
 
@@ -131,8 +131,8 @@ export interface EngineCodeMemory extends CodeMemory {
   /** As `Engine.load`. */
   load(image: ProgramImage, options: CompileOptions): LoadedCode;
   /**
-   * Programs loaded while `work` runs share modules. They can be called when it is over, their slots
-   * of the function table are known before.
+   * Programs loaded while `work` runs share modules. They can be called when it is over, their
+   * slots of the function table are known before.
    */
   together<Result>(work: () => Result): Result;
 }

@@ -24,7 +24,7 @@ export interface MachineOptions<Device extends string = string> {
   readonly engine?: EngineName | Engine;
   /**
    * Most programs of a WebAssembly module, 1 to 4096. Programs of one `load` share modules; 1: each
-   * has its own. Default 64.
+   * has its own. Default 16.
    */
   readonly codePack?: number;
   /** Memory other threads can join. */

@@ -69,7 +69,7 @@ export class FunctionTable {
 
   /** Puts `next` into every slot that `old` is in. */
   replace(old: unknown, next: unknown): void {
-    for (const slot of [...(this.#places.get(old) ?? [])]) this.set(slot, next);
+    for (const slot of this.#places.get(old)?.slice() ?? []) this.set(slot, next);
   }
 
   /** Gives a slot back: calls through it trap until it is given out again. */

@@ -15,7 +15,7 @@ import { type Draft, draftOf, metadataOf } from './draft.ts';
 import { compileError } from './link.ts';
 import { Pack, type PackMember } from './pack.ts';
 
-const DEFAULT_PACK_SIZE = 64;
+const DEFAULT_PACK_SIZE = 16;
 const MAX_PACK_SIZE = 4096;
 /** Instructions of a pack, all programs together; longer programs have one of their own. */
 const MOST_INSNS = 32_768;
@@ -36,7 +36,8 @@ const insnsOf = ({ code }: PackMember): number => code.image.insns.length / INSN
  *
  * @example
  * const memory = wasmEngine.codeMemory!(runtime, { packSize: 16 });
- * const codes = memory.together(() => images.map((image) => memory.load(image, { checks: false })));
+ * const loadAll = () => images.map((image) => memory.load(image, { checks: false }));
+ * const codes = memory.together(loadAll);
  */
 export class WasmCodeMemory implements EngineCodeMemory {
   readonly packSize: number;

@@ -9,7 +9,7 @@ const functions = new WeakMap<Runtime, WebAssembly.ExportValue>();
 /**
  * `tail_call(ctx, slot) -> i64`: calls a program by its slot. It is a module of its own, once per
  * runtime, because V8 keeps every instance that imports a table as long as the table: if modules of
- * programs did, none of them would ever be freed, and each change of a slot would go to all of them.
+ * programs did, none of them would ever be freed, and each change of a slot would go to all.
  */
 export function tailCallOf(runtime: Runtime): WebAssembly.ExportValue {
   let known = functions.get(runtime);
