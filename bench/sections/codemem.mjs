@@ -1,6 +1,9 @@
 // Code memory: many small filters in packs of different sizes, each measured in a fresh process.
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { filterObject } from '../../examples/code-memory/filters.mjs';
+import { kernelSizes } from '../lib/codemem-kernel.mjs';
 import { median } from '../lib/stats.mjs';
 import { table } from '../lib/table.mjs';
 
@@ -29,7 +32,21 @@ export async function run(context) {
   }
   const digests = new Set([...samples.values()].flat().map(({ digest }) => digest));
   if (digests.size !== 1) throw new Error('filters in packs give other verdicts');
-  return PACKS.map((pack) => ({ pack, count, ...summary(samples.get(pack)) }));
+  context.progress('the same filters in Linux');
+  const isa = await import(pathToFileURL(join(context.beeyard.folder, 'isa/index.js')).href);
+  const everyone = Array.from({ length: count }, (_, i) => i);
+  return {
+    packs: PACKS.map((pack) => ({ pack, count, ...summary(samples.get(pack)) })),
+    linux: await kernelSizes(filterObject(isa, everyone, count)),
+  };
+}
+
+/** A line about Linux's machine code, or why there is none. */
+function linuxLine(linux) {
+  if (typeof linux === 'string') return `  Linux: not measured: ${linux.split('\n')[0]}`;
+  const { programs, bytes, chunks } = linux;
+  const each = (all) => (all / programs).toFixed(0);
+  return `  Linux 6.12: ${each(bytes)} bytes of x86-64 code a filter, ${each(chunks)} in chunks of 64.`;
 }
 
 /** Times: the best of all rounds, as others only add to them. Memory: the median. */
@@ -54,7 +71,7 @@ function summary(all) {
   };
 }
 
-export function render(results) {
+export function render({ packs: results, linux }) {
   const head = ['pack', 'modules', 'wasm B', 'load ms', 'RSS KiB', 'run, KiB', 'heap KiB'].concat(
     'first run µs',
     'add one µs',
@@ -83,5 +100,6 @@ export function render(results) {
     `  ${count} generated filters of ${(insns / count).toFixed(0)} instructions; bytes and KiB are per filter.`,
     '  load: processor time from BPF to callable, all of them. RSS: after that, and after all ran.',
     `  add, remove: one program alone, the fastest. anew: half of them gone, ${moved} packed anew.`,
+    linuxLine(linux),
   ];
 }
