@@ -1,6 +1,6 @@
 import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
 import { KernelError } from '../base/index.ts';
-import { parseAddress, parsePrefix } from './address.ts';
+import { parseAddress, parsePrefix } from '../packet/address.ts';
 
 /** How one side of a map (keys or values) goes between bytes and JavaScript values. */
 export interface Codec {

@@ -1,4 +1,4 @@
-export { formatAddress, parseAddress, parsePrefix } from './address.ts';
+export { formatAddress, parseAddress, parsePrefix } from '../packet/address.ts';
 export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
 export { type Globals, Host, type LoadedObject, type ObjectSource } from './host.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
