@@ -144,11 +144,11 @@ export const objectCommands: readonly CommandDef[] = [
     },
     details:
       'Loads the programs of all objects together and shows their packs: WebAssembly modules ' +
-      'with several programs each, which are never changed. A program that goes leaves a hole; a pack ' +
-      'goes when all of its programs have gone, or when it is packed anew: its programs are ' +
-      'compiled into another module and their slots of the function table switched, so that runs ' +
-      'under way finish in the old code. Times are of this machine. Ends with 1 if a program is ' +
-      'refused.',
+      'with several programs each, which are never changed. A program that goes leaves a hole; a ' +
+      'pack goes when all of its programs have gone, or when it is packed anew: its programs ' +
+      'are compiled into another module and their slots of the function table switched, so that ' +
+      'runs under way finish in the old code. Times are of this machine. Ends with 1 if a ' +
+      'program is refused.',
     examples: [
       ['beeyard codemem build/*.bpf.o', 'packs, chunks, bytes and times'],
       ['beeyard codemem x.bpf.o --pack 1', 'a module for each program'],
