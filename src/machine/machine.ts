@@ -285,6 +285,9 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   #subsystem(program: MachineProgram): Subsystem {
+    if (!program.loaded) {
+      throw new KernelError('EBADF', 9, `program '${program.spec.name}' was closed`);
+    }
     const found = this.settings.subsystems.find((one) => one.serves(program.type.name));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;

@@ -71,6 +71,7 @@ export class MachineMap implements KernelMap {
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
     if ('number' in object)
       return this.runtimeMap.setObject(key, object.number, object.number, flags);
+    if (object instanceof MachineProgram && !object.loaded) return -errnos['EBADF']!;
     const word =
       object instanceof MachineMap
         ? object.runtimeMap.address

@@ -64,6 +64,11 @@ export class MachineProgram implements KernelProgram {
     this.drop();
   }
 
+  /** Somebody holds it still: it has code. */
+  get loaded(): boolean {
+    return this.#holders > 0;
+  }
+
   /** One more that needs it: bpf_prog_inc. */
   hold(): void {
     this.#holders++;

@@ -138,6 +138,9 @@ describe('a program that is closed', () => {
     expect(there(third)).toBe(true);
     calls.close();
     expect(there(third)).toBe(false);
+    expect(() => third.run()).toThrow('EBADF');
+    expect(() => third.attach({ device: 'eth1' })).toThrow('EBADF');
+    expect(calls.setObject(key(0), third)).toBe(-9);
     host[Symbol.dispose]();
   });
 
