@@ -10,7 +10,13 @@ import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
-export type { CodeChunk, CodeMemory, CodePack } from '../abi/code-memory.ts';
+export type {
+  CodeChunk,
+  CodeMemory,
+  CodePack,
+  Recompaction,
+  RecompactOptions,
+} from '../abi/code-memory.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
