@@ -41,7 +41,12 @@ export {
   type Input,
   type Ipv4,
   type Ipv4Prefix,
+  type Live,
+  type LiveArray,
+  type LiveScalar,
+  type LiveStruct,
   type LoadedObject,
+  type InsnArrayOption,
   type LoadOptions,
   MapOf,
   type MapRecord,
@@ -49,16 +54,21 @@ export {
   type ObjectMap,
   type ObjectShape,
   type ObjectSource,
+  openView,
+  OwnedList,
   type PerCpuMap,
   Program,
   type Queue,
   type RecordMap,
+  type SharedView,
   StaticKey,
   type TypedObject,
   type UserRing,
+  type ViewOptions,
+  type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export type { EngineName, MachineOptions } from './machine/index.ts';
+export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
 export type { MapHash } from './runtime/index.ts';
 export {
   type CoreCandidate,

@@ -125,6 +125,22 @@ export class Host<Device extends string = string> implements Disposable {
     return loaded;
   }
 
+  /**
+   * Lets time pass, in nanoseconds: timers (bpf_timer) that are due run, each at its time, then
+   * those they start; work (bpf_wq) that waits runs at once. Time stands still otherwise: programs
+   * run in no time, and a timer started with no delay waits for `advance(0)`. Packets of a capture
+   * move the clock by themselves. Returns how many events happened. Throws what ended a callback
+   * (TimerFault), KernelError EOPNOTSUPP where time is not ours.
+   *
+   * ```ts
+   * host.advance(10e9); // ten seconds
+   * ```
+   */
+  advance(nanoseconds: number | bigint): number {
+    if (this.kernel.advance) return this.kernel.advance(nanoseconds);
+    throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
+  }
+
   [Symbol.dispose](): void {
     for (const loaded of this.#loaded) loaded[Symbol.dispose]();
   }

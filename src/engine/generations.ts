@@ -2,7 +2,7 @@ import { BPF_PSEUDO_FUNC, type Code, decodeCode, encodeCode, LD_IMM64 } from '..
 import { patchStaticBranch, type StaticBranch } from '../object/index.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { imagesOf } from './fault.ts';
-import { saveRun } from './run-state.ts';
+import { isRunning } from './run-state.ts';
 import type { LoadedCode, ProgramFault, ProgramImage } from './types.ts';
 
 /** Generations of a program that are kept to be taken again. */
@@ -142,7 +142,7 @@ export class SwitchedCode implements LoadedCode {
 
   /** Unless it may still run: in a run that goes on, or as a callback that waits. */
   #forgetOldest(): void {
-    if (this.#hasCallbacks || saveRun(this.#runtime) !== undefined) return;
+    if (this.#hasCallbacks || isRunning(this.#runtime)) return;
     const [name, { code }] = [...this.#generations].find(([, one]) => one !== this.#first)!;
     add(this.#counted, code.counts());
     code.dispose();

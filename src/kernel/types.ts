@@ -4,12 +4,13 @@
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
 import type { CodeMemory } from '../abi/code-memory.ts';
+import type { LivePlace } from '../abi/live.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
-export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
+export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type {
   CodeChunk,
   CodeMemory,
@@ -18,6 +19,7 @@ export type {
   RecompactOptions,
 } from '../abi/code-memory.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
 export interface Kernel {
@@ -28,11 +30,15 @@ export interface Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
-  /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
+  /**
+   * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
+   * instruction arrays (an extension) to fill in for this program.
+   */
   loadProgram(
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns?: readonly KernelMap[],
   ): KernelProgram;
   /**
    * Programs loaded while `work` runs may share memory for their code. None can be run before it is
@@ -41,6 +47,11 @@ export interface Kernel {
   together?<Result>(work: () => Result): Result;
   /** Where the code of its programs is; undefined: it does not tell. */
   readonly codeMemory?: CodeMemory | undefined;
+  /**
+   * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.
+   * Returns how many events happened. Only kernels with a clock of their own have it.
+   */
+  advance?(nanoseconds: number | bigint): number;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
@@ -79,6 +90,13 @@ export interface KernelMap {
   reserve(size: number): UserRecord | number;
   /** The live bytes of an owner's value, no copy; undefined without one. Throws OwnerGone. */
   storage(owner: KernelOwner): Uint8Array | undefined;
+  /**
+   * Where an owner's value is, for readers in this thread and others; undefined without a value.
+   * Throws OwnerGone, KernelError EINVAL for maps that are no local storage.
+   */
+  livePlace?(owner: KernelOwner): LivePlace | undefined;
+  /** The owners that have a value in local storage, oldest first. */
+  liveOwners?(): KernelOwner[];
   /** BPF_MAP_FREEZE: no more changes from outside. Returns 0 or a negative errno. */
   freeze(): number;
   /**

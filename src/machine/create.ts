@@ -5,10 +5,12 @@ import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
 import { Network } from './net/network.ts';
+import { SystemCalls } from './syscall.ts';
+import type { TimerListener } from './timers.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
-export interface MachineOptions<Device extends string = string> {
+export interface MachineOptions<Device extends string = string> extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -61,10 +63,11 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
+  const calls = new SystemCalls(() => machine!);
   const kernel =
     options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
-  machine = new Machine({ ...options, rules, engine, subsystems: [network] });
+  machine = new Machine({ ...options, rules, engine, subsystems: [network, calls] });
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   network.add('lo', options.devices?.['lo']);
   for (const [name, device] of Object.entries(options.devices ?? {})) {

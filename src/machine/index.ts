@@ -20,3 +20,4 @@ export { SharedBatch } from './net/shared-batch.ts';
 export { LinearStorage } from './net/storage.ts';
 export { MachineProgram } from './program.ts';
 export type { Subsystem } from './subsystem.ts';
+export { TimerFault } from './timers.ts';

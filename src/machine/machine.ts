@@ -9,12 +9,14 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type {
-  CompileOptions,
-  Engine,
-  EngineCodeMemory,
-  LoadedCode,
-  ProgramImage,
+import {
+  type CompileOptions,
+  type Engine,
+  type EngineCodeMemory,
+  isRunning,
+  type LoadedCode,
+  type ProgramImage,
+  usesTimers,
 } from '../engine/index.ts';
 import type {
   AttachOptions,
@@ -29,6 +31,7 @@ import type {
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
@@ -39,11 +42,12 @@ import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
+import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
 
-export interface MachineSettings {
+export interface MachineSettings extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -79,6 +83,9 @@ export class Machine implements Kernel, ProgramHost {
   /** Undefined: the engine makes no modules, or one for each program. */
   readonly codeMemory: EngineCodeMemory | undefined;
   readonly #offers: Offers;
+  readonly #timers: Timers;
+  /** Programs that only their timers hold, or a run that goes on. */
+  readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
@@ -98,6 +105,8 @@ export class Machine implements Kernel, ProgramHost {
       codePack === undefined ? {} : { packSize: codePack },
     );
     this.#offers = offersOf(this.runtime);
+    this.#timers = new Timers(this.runtime, settings);
+    this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -105,13 +114,38 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.options.cpus;
   }
 
-  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  /**
+   * Nanoseconds since the machine started: bpf_ktime_get_ns. Setting it lets time pass: timers that
+   * are due by then run first. It can be set back, and then nothing happens.
+   */
   get clock(): bigint {
     return this.runtime.clock;
   }
 
   set clock(now: bigint) {
+    if (now >= this.runtime.clock) this.#pass(Number(now));
     this.runtime.clock = now;
+  }
+
+  advance(nanoseconds: number | bigint): number {
+    return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  #pass(to: number): number {
+    const happened = this.runtime.events.advance(to);
+    this.#sweep();
+    return happened;
+  }
+
+  /** Timers that are armed and work that waits. */
+  get armedTimers(): number {
+    return this.#timers.pending;
+  }
+
+  /** Whether a loaded program may start timers: then it runs on one thread. */
+  usesTimers(): boolean {
+    for (const { code } of this.programs) if (usesTimers(code.image)) return true;
+    return false;
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
@@ -145,7 +179,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
-    const Kind = facts.staticKey ? KeyMap : MachineMap;
+    const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
     const made = new Kind(
       this.runtime,
       known,
@@ -154,6 +188,7 @@ export class Machine implements Kernel, ProgramHost {
       recordReader(this.runtime, map),
       this.#pins,
     );
+    made.onFree = () => this.#sweep();
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
     return made;
@@ -188,6 +223,7 @@ export class Machine implements Kernel, ProgramHost {
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns: readonly KernelMap[] = [],
   ): MachineProgram {
     const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
     if (!type) {
@@ -195,8 +231,11 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    this.#sweep();
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
+    const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
+    const arrays = insnArrays(insns, loaded);
     const id = this.#nextProgram++;
     const { kconfig } = adapted;
     const image = link(spec, adapted, id, type, {
@@ -221,6 +260,7 @@ export class Machine implements Kernel, ProgramHost {
     const code = loadCode(spec, image, place, (generation) => this.#compile(generation, options));
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
+    fillInsnArrays(arrays, loaded);
     return program;
   }
 
@@ -272,10 +312,30 @@ export class Machine implements Kernel, ProgramHost {
     return makeLink(this.#nextLink++, program, detach);
   }
 
+  /** Nobody holds the program any more; while its timers do, they are its holder. */
   unload(program: MachineProgram): void {
+    if (this.#isNeeded(program)) {
+      program.hold();
+      this.#lingering.add(program);
+      return;
+    }
     if (!this.programs.delete(program)) return;
     for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
     program.code.dispose();
+  }
+
+  /** A callback may wait for its time, armed or not; what runs may still arm one. */
+  #isNeeded({ code }: MachineProgram): boolean {
+    return isRunning(this.runtime) || this.#timers.leadTo(code.image);
+  }
+
+  #sweep(): void {
+    if (this.#lingering.size === 0) return;
+    for (const program of this.#lingering) {
+      if (this.#isNeeded(program)) continue;
+      this.#lingering.delete(program);
+      program.drop();
+    }
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */

@@ -1,10 +1,12 @@
 import { errnos, type MapTypeDef } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
   KernelMap,
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  LivePlace,
   MapBatch,
   MapView,
   OwningValue,
@@ -16,6 +18,8 @@ import {
   type RuntimeMap,
   type RuntimeOwner,
   storageBytes,
+  storageOwners,
+  storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
@@ -29,7 +33,11 @@ export class MachineMap implements KernelMap {
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
-  readonly #runtime: Runtime;
+  /** Called when it is freed, its timers and programs with it. */
+  onFree: (() => void) | undefined;
+  protected readonly runtime: Runtime;
+  /** Values belong to owners of that kind. */
+  readonly #storesFor: string | undefined;
   readonly #records: RecordReader;
   readonly #pins: Pins;
   /** Programs in it, by key in words: it keeps them. */
@@ -43,9 +51,10 @@ export class MachineMap implements KernelMap {
     records: RecordReader,
     pins: Pins,
   ) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
+    this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
@@ -121,11 +130,26 @@ export class MachineMap implements KernelMap {
 
   reserve(size: number): UserRecord | number {
     if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
-    return userRingReserve(this.#runtime, this.runtimeMap, size);
+    return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
   storage(owner: KernelOwner): Uint8Array | undefined {
-    return storageBytes(this.#runtime, this.runtimeMap, owner as RuntimeOwner);
+    return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  livePlace(owner: KernelOwner): LivePlace | undefined {
+    this.#wantStorage();
+    return storagePlace(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  liveOwners(): RuntimeOwner[] {
+    this.#wantStorage();
+    return storageOwners(this.runtime, this.runtimeMap);
+  }
+
+  #wantStorage(): void {
+    if (this.#storesFor) return;
+    throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {
@@ -146,5 +170,6 @@ export class MachineMap implements KernelMap {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
     for (const program of programs) program.drop();
+    this.onFree?.();
   }
 }

@@ -1,3 +1,4 @@
+export { EndlessMoment, type EventSource } from './events.ts';
 export {
   ringbufConsume,
   ringbufWakeups,
@@ -11,7 +12,9 @@ export {
 } from './host/collide.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
 export { mapHashes } from './host/map-hash.ts';
-export { OwnerGone, storageBytes } from './host/owner.ts';
+export { OwnerGone } from '../abi/live.ts';
+export { storageOwners, storagePlace } from './host/live.ts';
+export { storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
   type PerfHandlers,

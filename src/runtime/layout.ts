@@ -68,6 +68,21 @@ export const G_CGROUP_ID = 672;
 export const G_OWNERS = 704;
 export const G_OWNER_ID = 708;
 export const G_OWNER_LOCK = 712;
+/** u32: the first free cell of live values (core/live.ts). */
+export const G_LIVE_FREE = 716;
+
+/**
+ * Timers (core/timers.ts): i64 clock at which the first one is due (the largest number: none is
+ * armed), u32 address of the heap of those that are armed, its room and how many are in it, the
+ * number of the next start, first of all that exist, lock.
+ */
+export const G_TIMER_DUE = 768;
+export const G_TIMER_HEAP = 776;
+export const G_TIMER_ROOM = 780;
+export const G_TIMER_COUNT = 784;
+export const G_TIMER_ORDER = 788;
+export const G_TIMER_FIRST = 792;
+export const G_TIMER_LOCK = 796;
 
 // ---- Regions ------------------------------------------------------------------------------
 /** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */
@@ -163,6 +178,8 @@ export const C_REDIRECT_FLAGS = 172;
 export const C_LOCAL_STORAGE = 224;
 /** u32: address of the stack that bpf_get_stackid sees (CALLCHAIN_*), or 0. */
 export const C_CALLCHAIN = 240;
+/** u32: the timer whose callback runs on this CPU (1: it is gone), or 0. */
+export const C_TIMER_RUNNING = 252;
 /** 16 region records. */
 export const CPU_REGIONS = 256;
 /** Interpreter: registers r0..r10 and frames, 4 KiB. */
@@ -483,6 +500,29 @@ export const FIELD_IS_LIST = 1;
 export const FIELD_IS_TREE = 2;
 /** A pointer that owns what it points to. */
 export const FIELD_IS_KPTR = 3;
+/** bpf_timer, bpf_wq: u32 address of what it stands for (TIMER_*), or 0. */
+export const FIELD_IS_TIMER = 4;
+export const FIELD_IS_WORK = 5;
+
+/**
+ * A timer or work: u32 address of the field it belongs to, FIELD_IS_TIMER or FIELD_IS_WORK, its
+ * map, the value it is in, slot of its callback (or 0), CLOCK_*, place in the heap plus 1 (0: not
+ * armed); i64 clock at which it is due; u32 number of its start, the timers before and behind it,
+ * magic.
+ */
+export const TIMER_FIELD = 0;
+export const TIMER_KIND = 4;
+export const TIMER_MAP = 8;
+export const TIMER_VALUE = 12;
+export const TIMER_SLOT = 16;
+export const TIMER_CLOCK = 20;
+export const TIMER_PLACE = 24;
+export const TIMER_DUE = 32;
+export const TIMER_ORDER = 40;
+export const TIMER_PREVIOUS = 44;
+export const TIMER_NEXT = 48;
+export const TIMER_MAGIC = 52;
+export const TIMER_SIZE = 56;
 
 /**
  * A type of objects (core/objects.ts): u32 bytes of an object, bytes from one CPU's to the next,

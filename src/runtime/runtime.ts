@@ -52,6 +52,8 @@ interface HelperBody {
   readonly arity: number;
 }
 
+/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`). */
+const STAND_INS: ReadonlySet<string> = new Set(['bpf_dynptr_from_skb_rdonly']);
 /** Kernel functions whose last argument, which the verifier writes, is the program's types. */
 const NEEDS_TYPES: ReadonlySet<string> = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
 
@@ -93,6 +95,7 @@ class LinearRuntime implements Runtime {
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
+  readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
@@ -313,7 +316,8 @@ class LinearRuntime implements Runtime {
   #kfunc(name: string): HelperBody | undefined {
     const given = this.#givenKfuncs.get(name);
     if (given) return given;
-    const fn = kfuncByName(name) && this.exports[name];
+    const isBody = kfuncByName(name) !== undefined || STAND_INS.has(name);
+    const fn = isBody ? this.exports[name] : undefined;
     return fn && { fn, arity: fn.length };
   }
 

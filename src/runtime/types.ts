@@ -144,6 +144,8 @@ export interface Runtime {
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
   /** The slots of `table`. */
   readonly functions: FunctionTable;
+  /** Those that are alive, by number. */
+  readonly owners: Map<number, RuntimeOwner>;
   /** The slot of a function that stays in the table. */
   addFunction(fn: unknown): number;
   /**

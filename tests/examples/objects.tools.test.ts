@@ -31,6 +31,8 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',
+    'examples/live-views',
+    'examples/idle-flows',
     'bench/programs',
     'tests/tools',
   ];
@@ -40,7 +42,9 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     ['tests/machine/programs/net.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/kfuncs.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/owned.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/leak.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/dynptr.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/timers.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/strict-ops.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/rejected.bpf.c', ['-Wno-unused-parameter', '-Wno-unused-variable']],
   ];

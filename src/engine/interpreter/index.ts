@@ -71,7 +71,7 @@ class InterpretedCode implements LoadedCode {
     this.#program = program;
     const recordAt = (insn: number) => program + records + plan.recordOf[insn]! * INSN_BYTES;
     const entries = makeEntries(this.#interpreter, program, plan.callbacks.map(recordAt));
-    const slots = entries.callbacks.map((fn) => addCallback(runtime, fn));
+    const slots = entries.callbacks.map((fn) => addCallback(runtime, image, options.fuel, fn));
     this.entry = runtime.functions.reserve(entries.program);
     this.#places = {
       records: program + records,
@@ -129,9 +129,16 @@ class InterpretedCode implements LoadedCode {
     this.fault = undefined;
     try {
       const program = this.#program;
-      this.#interpreter.program_batch(contexts, stride, count, results, times, program);
+      const done = this.#interpreter.program_batch(
+        contexts,
+        stride,
+        count,
+        results,
+        times,
+        program,
+      );
       if (saved) restoreRun(this.#runtime, saved);
-      return count;
+      return done >>> 0;
     } catch (error) {
       const runtime = this.#runtime;
       const reached = runtime.view().getUint32(runtime.cpuBlock + C_BATCH_INDEX, true);

@@ -64,7 +64,7 @@ export class WasmCode implements LoadedCode {
     this.stackTop = (runtime.cpuBlock + C_STACK_TOP) >>> 2;
     this.stackEnd = runtime.cpuBlock + C_STACK_END;
     this.entry = runtime.functions.reserve();
-    this.slots = metadata.callbacks.map(() => addCallback(runtime));
+    this.slots = metadata.callbacks.map(() => addCallback(runtime, image, metadata.fuel));
     imagesOf(runtime).set(image.id, image);
   }
 

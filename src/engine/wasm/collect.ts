@@ -25,7 +25,7 @@ import {
   TAG_BASE,
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
-import { calleeOf, readCode } from '../callee.ts';
+import { calleeOf, readCode, takesTimer } from '../callee.ts';
 import type { ProgramImage } from '../types.ts';
 import {
   type ArgumentFacts,
@@ -129,6 +129,8 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     changesPacket: contract === undefined || contract.changesPacket === true,
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
+    armsTimers: contract !== undefined && takesTimer(contract),
+    throws: contract?.throws === true,
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || keepsPointers(contract),

@@ -59,17 +59,17 @@ export function compilePack(drafts: readonly Draft[]): {
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 4;
+const COMPILER_VERSION = 5;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may
  * be used wherever the key is the same. Long; hash it (SHA-256) to name a file.
  */
 export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
-  const { name, id, programType, functions, context } = image;
+  const { name, id, programType, functions, context, exceptionCallback } = image;
   const { checks, profile, fuel } = options;
   const insns = Array.from(image.insns, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  const program = { name, id, programType, functions, context, insns };
+  const program = { name, id, programType, functions, context, exceptionCallback, insns };
   return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel }, facts]);
 }
 

@@ -16,8 +16,11 @@ export interface Draft {
 export function draftOf(image: ProgramImage, options: CompileOptions, facts: Facts): Draft {
   const code = readCode(image);
   if (code.length === 0) throw new FormatError('BPF code', 0, 'a program has no instructions');
-  const program = analyseProgram(code, image.functions);
   const world = new World(image, options, facts);
+  const program = analyseProgram(code, image.functions, {
+    throws: (id) => world.helper(id)?.throws === true,
+    callback: image.exceptionCallback,
+  });
   return { world, program, infos: describeSubprograms(world, program) };
 }
 
@@ -25,6 +28,8 @@ export function draftOf(image: ProgramImage, options: CompileOptions, facts: Fac
 export interface ModuleMetadata {
   /** Subprograms that are callbacks: exports `callback<k>`, imports `slot.<k>`. */
   readonly callbacks: readonly number[];
+  /** Loop iterations a run of a callback by itself (a timer's) may make; absent: as by default. */
+  readonly fuel?: number;
   /** First instruction and one past the last, of each counter. Empty unless profiling. */
   readonly counters: readonly (readonly [number, number])[];
 }
@@ -35,5 +40,7 @@ export function metadataOf({ world, program }: Draft): ModuleMetadata {
     { length: world.options.profile ? count : 0 },
     (_, b) => [start[b], end[b]] as const,
   );
-  return { callbacks: [...program.callbacks], counters };
+  const { fuel } = world.options;
+  const callbacks = [...program.callbacks];
+  return { callbacks, counters, ...(fuel === undefined ? {} : { fuel }) };
 }

@@ -66,6 +66,10 @@ export interface HelperFacts {
   readonly isRuntime: boolean;
   /** It calls back into the program. */
   readonly callsBack: boolean;
+  /** It may make something happen before the next packet of a batch. */
+  readonly armsTimers: boolean;
+  /** It ends the program: nothing is called, compiled code unwinds itself. */
+  readonly throws: boolean;
   /** By argument. */
   readonly args: readonly ArgumentFacts[];
   /** Memory it is given is not the program's any more. */

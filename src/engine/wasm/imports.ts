@@ -23,6 +23,8 @@ export class ModuleImports {
   readonly cpu: number;
   /** Global: address of the counters; NONE when not profiling. */
   readonly counters: number;
+  /** Global: 1 + the instruction that threw, while frames are given up; NONE if nothing can. */
+  readonly thrown: number;
   /** Functions of the runtime; NONE where they are not needed. */
   readonly regionCheck: number;
   readonly checkCall: number;
@@ -45,6 +47,9 @@ export class ModuleImports {
     this.cpu = builder.importGlobal('env', 'cpu', I32, false);
     this.counters = world.options.profile
       ? builder.importGlobal('env', names.counters, I32, false)
+      : NONE;
+    this.thrown = draft.infos.some(({ throws }) => throws)
+      ? builder.importGlobal('env', names.thrown, I32, true)
       : NONE;
     for (const k of program.callbacks) {
       this.slots.set(k, builder.importGlobal('slot', names.slot(k), I32, false));
@@ -84,7 +89,7 @@ export class ModuleImports {
     const { builder, names } = this;
     const { world } = this.draft;
     const facts = world.helper(id);
-    if (facts === undefined || id === TAIL_CALL) return;
+    if (facts === undefined || facts.throws || id === TAIL_CALL) return;
     const type = builder.type(Array<number>(facts.arity).fill(I64), [I64]);
     this.helpers.set(id, builder.importFunction('helper', names.callee(id), type));
     if (world.checks && facts.checked) {

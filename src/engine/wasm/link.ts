@@ -52,6 +52,7 @@ function calleeNamed(id: string, { image }: WasmCode, runtime: Runtime): Callee 
 function environment(name: string, code: WasmCode, runtime: Runtime): WebAssembly.ImportValue {
   if (name === 'memory') return runtime.memory;
   if (name === 'tail_call') return tailCallOf(runtime);
+  if (name === 'thrown') return new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
   return global(name === 'cpu' ? runtime.cpuBlock : code.counters);
 }
 

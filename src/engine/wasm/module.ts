@@ -13,11 +13,13 @@ import {
   C_FUEL,
   C_TAIL_CALLS,
   CPU_REGIONS,
+  FAULT_BAD_INSN,
   FAULT_FUEL,
   FAULT_HELPER_ARGUMENT,
   FAULT_OUT_OF_RANGE,
   FAULT_STACK,
   G_CLOCK,
+  G_TIMER_DUE,
   GLOBALS,
   MAX_CALL_FRAMES,
   R_END,
@@ -64,6 +66,8 @@ export class ModuleContext {
   readonly cpu: number;
   /** Global: address of the counters; NONE when not profiling. */
   readonly counters: number;
+  /** Global: 1 + the instruction that threw, while frames are given up; NONE if nothing can. */
+  readonly thrown: number;
   /** (kind, insn, address, size, write): records a fault and traps. */
   readonly fault: number;
   /** (address, size, write, insn): returns if the access is right. */
@@ -89,6 +93,7 @@ export class ModuleContext {
     this.builder = builder;
     this.cpu = imports.cpu;
     this.counters = imports.counters;
+    this.thrown = imports.thrown;
     this.countsDepth =
       world.checks && (program.callbacks.size > 0 || infos[0].height >= MAX_CALL_FRAMES);
     const needsChecks = world.checks;
@@ -277,6 +282,28 @@ export class ModuleContext {
     w.op(W.UNREACHABLE);
   }
 
+  /** Ends the run at the instruction that threw, if one did: there is nothing to unwind to. */
+  emitUncaught(w: CodeWriter): void {
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.start(W.IF);
+    w.i32(FAULT_BAD_INSN);
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.i32(1);
+    w.op(W.I32_SUB);
+    this.emitCaught(w);
+    w.i64(0);
+    w.i32(0);
+    w.i32(0);
+    w.with(W.CALL, this.fault);
+    w.op(W.UNREACHABLE);
+    w.op(W.END);
+  }
+
+  emitCaught(w: CodeWriter): void {
+    w.i32(0);
+    w.with(W.GLOBAL_SET, this.thrown);
+  }
+
   /** After `check_call` has refused an argument: the rest of the record, and the trap. */
   emitArgumentFault(w: CodeWriter, insn: number): void {
     this.storeCpu(w, C_FAULT_KIND, () => w.i32(FAULT_HELPER_ARGUMENT));
@@ -369,6 +396,28 @@ export class ModuleContext {
     w.access(W.I64_STORE, G_CLOCK, 3);
     w.addTo(times, () => w.i32(8));
     w.op(W.END);
+  }
+
+  /** Whether batches of the program end where a timer is due: it may start one, or run who does. */
+  get stopsForTimers(): boolean {
+    const { helpers } = this.world.facts;
+    return (
+      this.infos.some((info) => info.tailCalls) ||
+      Object.values(helpers).some(({ armsTimers }) => armsTimers)
+    );
+  }
+
+  /** Whether a timer is due before the packet whose time is at the address, which may be 0. */
+  emitIsTimerDue(w: CodeWriter, address: () => void): void {
+    w.i32(GLOBALS);
+    w.access(W.I64_LOAD, G_TIMER_DUE, 3);
+    address();
+    w.access(W.I64_LOAD, 0, 3);
+    w.op(W.I64_LE_S);
+    address();
+    w.i32(0);
+    w.op(W.I32_NE);
+    w.op(W.I32_AND);
   }
 
   /** Takes one from the fuel in memory; a fault at `insn` when there is none. */

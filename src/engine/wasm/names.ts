@@ -8,6 +8,7 @@ import type { ProgramImage } from '../types.ts';
  */
 export interface ImportNames {
   readonly counters: string;
+  readonly thrown: string;
   slot(subprogram: number): string;
   callee(id: number): string;
   contract(id: number): string;
@@ -16,6 +17,7 @@ export interface ImportNames {
 
 const ALONE: ImportNames = {
   counters: 'counters',
+  thrown: 'thrown',
   slot: String,
   callee: String,
   contract: String,
@@ -39,6 +41,7 @@ export function namesFor(images: readonly ProgramImage[]): ImportNames[] {
     };
     return {
       counters: `${k}.counters`,
+      thrown: `${k}.thrown`,
       slot: (subprogram) => `${k}.${subprogram}`,
       callee: (id) => share(meaning(image, id), id),
       contract: (id) => share(`contract ${id} ${meaning(image, id)}`, id),

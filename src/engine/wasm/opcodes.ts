@@ -19,6 +19,7 @@ export const LOCAL_GET = 0x20;
 export const LOCAL_SET = 0x21;
 export const LOCAL_TEE = 0x22;
 export const GLOBAL_GET = 0x23;
+export const GLOBAL_SET = 0x24;
 
 /** Block type of a block without parameters and results. */
 export const VOID = 0x40;

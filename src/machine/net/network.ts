@@ -13,14 +13,16 @@ import { Device, type DeviceOptions } from './device.ts';
 import type { PacketHook, Verdict } from './hook.ts';
 import { ETHERNET_HEADER, type Ingress, type PacketColumns } from './packets.ts';
 import { PacketRing, type RingOptions } from './ring.ts';
+import { testRunHooks } from './socket-buffer.ts';
 import { tcHook, tcTestRun } from './tc.ts';
 import { xdpHook, xdpTestRun } from './xdp.ts';
 
-const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
+const HOOKS: readonly PacketHook[] = [xdpHook, tcHook, ...testRunHooks];
 /** How BPF_PROG_TEST_RUN presents packets to the programs of a hook. */
-const TEST_RUN = new Map([
+const TEST_RUN = new Map<PacketHook, PacketHook>([
   [xdpHook, xdpTestRun],
   [tcHook, tcTestRun],
+  ...testRunHooks.map((hook) => [hook, hook] as const),
 ]);
 /** Room for the packets of single runs. */
 const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
@@ -98,11 +100,16 @@ export class Network implements Subsystem {
   }
 
   attach(program: MachineProgram, options: AttachOptions): () => void {
+    const hook = this.hookOf(program);
+    if (hook.testRunOnly) {
+      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
+    }
     if (options.device === undefined) {
       const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
       throw new KernelError('EINVAL', 22, text);
     }
-    return this.device(options.device).attach(program, this.hookOf(program), options.direction);
+    return this.device(options.device).attach(program, hook, options.direction);
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {

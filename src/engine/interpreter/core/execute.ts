@@ -16,6 +16,7 @@ import {
   payFuel,
   tailCall,
   tailTarget,
+  unwind,
 } from './calls';
 import { div32, div64, mod32, mod64, sdiv32, sdiv64, smod32, smod64 } from './divide';
 import { check, checkAtomic, faultAt, faultNoHelper, originOf } from './fault';
@@ -65,6 +66,7 @@ import {
   FUEL_JUMP,
   F_MAY_GOTO,
   F_R0,
+  F_R1,
   F_RETURN,
   F_SIZE,
   INSN_BYTES,
@@ -185,6 +187,7 @@ import {
   SWAP32,
   SWAP64,
   TAIL_CALL,
+  THROW,
   XOR32_K,
   XOR32_X,
   XOR64_K,
@@ -422,6 +425,14 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
         store<u64>(regs, result, F_R0);
         leaveLocal(regs);
         regs -= F_SIZE;
+        continue;
+      }
+      case THROW: {
+        const cookie = load<u64>(regs, F_R1);
+        if (!unwind(regs, base, cookie)) faultAt(program, pc, FAULT_BAD_INSN);
+        pc = load<u32>(pc, I_TARGET);
+        if (pc == 0) return cookie;
+        regs = base;
         continue;
       }
       case MAY_GOTO: {
