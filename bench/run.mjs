@@ -12,6 +12,8 @@ import * as codemem from './sections/codemem.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
+import * as maps from './sections/maps.mjs';
+import * as htabMem from './sections/htab-mem.mjs';
 import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
@@ -23,10 +25,12 @@ import * as wildcard from './sections/wildcard.mjs';
 const SECTIONS = {
   programs,
   packets,
+  maps,
   quantiles,
   wildcard,
   hashes,
   'static-keys': staticKeys,
+  'htab-mem': htabMem,
   entry,
   compile,
   codemem,
@@ -37,8 +41,8 @@ const SECTIONS = {
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, quantiles, wildcard, hashes,
-                     static-keys, entry, compile, codemem, objects,
+  --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
+                     static-keys, htab-mem, entry, compile, codemem, objects,
                      verifier, cli
                      (default: all)
   --only NAME,…      these programs

@@ -69,7 +69,7 @@ export {
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
-export type { MapHash } from './runtime/index.ts';
+export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,
   type CoreDecision,
@@ -83,6 +83,14 @@ export {
 } from './object/index.ts';
 
 export { OwnerGone } from './runtime/index.ts';
+
+export {
+  type Exploration,
+  type ExploreOptions,
+  exploreGracePeriods,
+  type Placement,
+  type Trial,
+} from './tools/grace-periods/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<Device extends string = string>(

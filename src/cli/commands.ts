@@ -1,6 +1,8 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
+import { MEMORY_OPTIONS } from './memory-options.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -54,6 +56,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'let time go on after the last packet (10s, 1.5ms, 2h): timers fire',
       },
       kfuncs: KFUNCS,
+      ...MEMORY_OPTIONS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -70,6 +73,7 @@ export const COMMANDS: readonly CommandDef[] = [
     ],
     load: () => import('./run.ts'),
   },
+  memoryCommand,
   ...verifyCommands,
   ...objectCommands,
   {

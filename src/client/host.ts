@@ -1,7 +1,7 @@
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
-import type { CodeMemory, Kernel, KernelDevice, KernelMap } from '../kernel/index.ts';
+import type { CodeMemory, Kernel, KernelDevice, KernelMap, KernelMemory } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
@@ -54,6 +54,11 @@ export class Host<Device extends string = string> implements Disposable {
   constructor(kernel: Kernel, devices: Iterable<readonly [string, KernelDevice]>) {
     this.kernel = kernel;
     this.devices = Object.fromEntries(devices) as Record<Device, KernelDevice>;
+  }
+
+  /** The kernel's allocator, if the machine was asked to model it (`gracePeriods`, `memory`). */
+  get memory(): KernelMemory | undefined {
+    return this.kernel.memory;
   }
 
   /**

@@ -8,6 +8,7 @@ import type { LivePlace } from '../abi/live.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
+import type { KernelMemory } from './memory.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
@@ -19,6 +20,8 @@ export type {
   RecompactOptions,
 } from '../abi/code-memory.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
+export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
 export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
@@ -40,6 +43,8 @@ export interface Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
   ): KernelProgram;
+  /** Its allocator, if it is modelled. */
+  readonly memory?: KernelMemory | undefined;
   /**
    * Programs loaded while `work` runs may share memory for their code. None can be run before it is
    * over.

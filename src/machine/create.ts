@@ -1,6 +1,6 @@
 import { type KernelProfile, loadKernelProfile, type OwnKfunc } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
-import type { MapHash } from '../runtime/index.ts';
+import type { GracePeriodPolicy, MapHash, MemoryOptions } from '../runtime/index.ts';
 import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
 import type { DeviceOptions } from './net/device.ts';
@@ -29,6 +29,15 @@ export interface MachineOptions<Device extends string = string> extends TimerLis
    * has its own. Default 16.
    */
   readonly codePack?: number;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled. With `memory` or `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */

@@ -7,6 +7,7 @@ export {
 } from './create.ts';
 export { Machine, type MachineSettings } from './machine.ts';
 export { MachineMap } from './map.ts';
+export { MachineMemory } from './memory.ts';
 export { Device, type DeviceOptions } from './net/device.ts';
 export { flowHash } from './net/flow-hash.ts';
 export type { Fate, PacketHook, Verdict } from './net/hook.ts';

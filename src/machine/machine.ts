@@ -30,12 +30,21 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import {
+  createRuntime,
+  type GracePeriodPolicy,
+  type MapHash,
+  type MemoryModelOptions,
+  type MemoryOptions,
+  type Runtime,
+  type RuntimeOwner,
+} from '../runtime/index.ts';
 import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { MachineMemory, ReadingCode } from './memory.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
@@ -54,6 +63,16 @@ export interface MachineSettings extends TimerListener {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled (see GracePeriodPolicy). With `memory` or
+   * `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -78,6 +97,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   readonly maps = new Set<MachineMap>();
   readonly programs = new Set<MachineProgram>();
+  readonly memory: MachineMemory | undefined;
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
   /** Undefined: the engine makes no modules, or one for each program. */
@@ -96,8 +116,11 @@ export class Machine implements Kernel, ProgramHost {
       cpus: settings.cpus ?? 1,
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
+      memoryModel: modelOf(settings),
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
+    const { gracePeriods } = this.runtime;
+    this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     const { engine, codePack } = settings;
     this.codeMemory = engine.codeMemory?.(
@@ -187,6 +210,7 @@ export class Machine implements Kernel, ProgramHost {
       map,
       recordReader(this.runtime, map),
       this.#pins,
+      this.memory,
     );
     made.onFree = () => this.#sweep();
     this.maps.add(made);
@@ -250,6 +274,7 @@ export class Machine implements Kernel, ProgramHost {
     const { profile, fuel } = this.settings;
     const options = {
       checks: !verification || usesUnbounded(adapted, maps),
+      ...(this.memory ? { watch: true } : {}),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     };
@@ -257,7 +282,11 @@ export class Machine implements Kernel, ProgramHost {
       runtime: this.runtime,
       mapNamed: (name: string) => this.#mapOf(maps, name, spec),
     };
-    const code = loadCode(spec, image, place, (generation) => this.#compile(generation, options));
+    const code = loadCode(spec, image, place, (generation) => {
+      const loaded = this.#compile(generation, options);
+      const sleepable = spec.flags.includes('sleepable');
+      return this.memory ? new ReadingCode(loaded, this.memory, sleepable) : loaded;
+    });
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
     fillInsnArrays(arrays, loaded);
@@ -353,6 +382,15 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+}
+
+/** What is asked of the model of memory. */
+function modelOf({ gracePeriods, memory, detectReuse }: MachineSettings): MemoryModelOptions {
+  return {
+    ...(gracePeriods === undefined ? {} : { gracePeriods }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(detectReuse === undefined ? {} : { detectReuse }),
+  };
 }
 
 /**

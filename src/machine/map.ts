@@ -23,6 +23,7 @@ import {
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
+import type { MachineMemory } from './memory.ts';
 import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
@@ -42,6 +43,7 @@ export class MachineMap implements KernelMap {
   readonly #pins: Pins;
   /** Programs in it, by key in words: it keeps them. */
   readonly #programs = new Map<string, MachineProgram>();
+  readonly #memory: MachineMemory | undefined;
 
   constructor(
     runtime: Runtime,
@@ -50,6 +52,7 @@ export class MachineMap implements KernelMap {
     runtimeMap: RuntimeMap,
     records: RecordReader,
     pins: Pins,
+    memory?: MachineMemory,
   ) {
     this.runtime = runtime;
     this.spec = spec;
@@ -59,6 +62,7 @@ export class MachineMap implements KernelMap {
     this.runtimeMap = runtimeMap;
     this.#records = records;
     this.#pins = pins;
+    this.#memory = memory;
   }
 
   get id(): number {
@@ -74,7 +78,12 @@ export class MachineMap implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.runtimeMap.update(key, value, flags);
+    return this.#command(() => this.runtimeMap.update(key, value, flags));
+  }
+
+  /** A command changes the map as a reader; grace periods may end when it is done. */
+  #command(work: () => number): number {
+    return this.#memory ? this.#memory.reading(false, work) : work();
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
@@ -103,13 +112,13 @@ export class MachineMap implements KernelMap {
   }
 
   delete(key: Uint8Array): number {
-    const result = this.runtimeMap.delete(key);
+    const result = this.#command(() => this.runtimeMap.delete(key));
     if (result === 0 && this.#programs.size > 0) this.#keep(key);
     return result;
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
-    return this.runtimeMap.lookupAndDelete(key, out);
+    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -121,7 +130,7 @@ export class MachineMap implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.runtimeMap.batch(command, batch);
+    return this.#command(() => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {

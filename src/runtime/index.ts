@@ -11,6 +11,18 @@ export {
   type KeyRange,
 } from './host/collide.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export type { GracePeriods } from './host/grace-periods.ts';
+export {
+  type GracePeriodPolicy,
+  LAZY_DELAY,
+  type MemoryModelOptions,
+  type MemoryOptions,
+} from './host/memory-options.ts';
+export {
+  MemoryReader,
+  type RawMemoryEvent,
+  type RawPlace,
+} from './host/memory-report.ts';
 export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone } from '../abi/live.ts';
 export { storageOwners, storagePlace } from './host/live.ts';

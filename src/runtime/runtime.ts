@@ -9,10 +9,12 @@ import { EventQueue } from './events.ts';
 import { FunctionTable } from './function-table.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
+import { GracePeriods } from './host/grace-periods.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { wantsModel } from './host/memory-options.ts';
 import { ObjectTypes } from './host/objects.ts';
 import { MemoryOwner } from './host/owner.ts';
 import {
@@ -94,6 +96,7 @@ class LinearRuntime implements Runtime {
   readonly cpuBlock: number;
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
+  readonly gracePeriods: GracePeriods | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
@@ -136,6 +139,8 @@ class LinearRuntime implements Runtime {
       throw kernelError('EINVAL', `CPU ${this.cpu} of a machine of ${present}`);
     }
     this.cpuBlock = this.#call('runtime_enter', this.cpu) >>> 0;
+    const model = join ? undefined : options.memoryModel;
+    this.gracePeriods = model && wantsModel(model) ? new GracePeriods(this, model) : undefined;
   }
 
   u8(): Uint8Array {

@@ -4,6 +4,8 @@ import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
 import type { FunctionTable } from './function-table.ts';
+import type { GracePeriods } from './host/grace-periods.ts';
+import type { MemoryModelOptions } from './host/memory-options.ts';
 import type { ObjectTypes } from './host/objects.ts';
 
 /**
@@ -19,6 +21,8 @@ export interface RuntimeOptions {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /** How much of the kernel's allocator is modelled: nothing, unless something is asked for. */
+  readonly memoryModel?: MemoryModelOptions;
   /** Join an existing shared memory as CPU `cpu` instead of making one. */
   readonly join?: { readonly memory: WebAssembly.Memory; readonly cpu: number };
 }
@@ -175,6 +179,8 @@ export interface Runtime {
   clock: bigint;
   /** What will happen when the clock moves on. */
   readonly events: EventQueue;
+  /** Readers and grace periods, if this runtime models them. */
+  readonly gracePeriods: GracePeriods | undefined;
   /** What helpers in JavaScript ask of the machine around this runtime. */
   readonly host: HostServices;
 }

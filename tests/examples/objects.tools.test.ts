@@ -31,9 +31,11 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',
+    'examples/grace-periods',
     'examples/live-views',
     'examples/idle-flows',
     'bench/programs',
+    'bench/maps',
     'tests/tools',
   ];
   const plain = folders.flatMap(sources);

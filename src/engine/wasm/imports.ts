@@ -13,6 +13,9 @@ export const MAP_OPERATIONS: Readonly<
   1: { name: 'lookup', params: [I32, I32] },
   2: { name: 'update', params: [I32, I32, I32, I64] },
   3: { name: 'delete', params: [I32, I32] },
+  87: { name: 'push', params: [I32, I32, I64] },
+  88: { name: 'pop', params: [I32, I32] },
+  89: { name: 'peek', params: [I32, I32] },
 };
 
 /** What one program imports. All programs of a module import before the first one has functions. */
@@ -30,6 +33,8 @@ export class ModuleImports {
   readonly checkCall: number;
   /** Legacy packet loads call it. */
   readonly packetLoad: number;
+  /** Is told of pointers that calls give, if somebody watches. */
+  readonly obtained: number;
   /** `tail_call(ctx, slot)`: see tail-call.ts. */
   readonly tailCall: number;
   private readonly draft: Draft;
@@ -60,6 +65,9 @@ export class ModuleImports {
       : NONE;
     this.checkCall = world.checks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    this.obtained = world.options.watch
+      ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
+      : NONE;
     this.tailCall = draft.infos.some((info) => info.tailCalls)
       ? builder.importFunction('env', 'tail_call', builder.type([I32, I32], [I64]))
       : NONE;

@@ -12,6 +12,8 @@ import {
   C_FAULT_WRITE,
   C_FUEL,
   C_TAIL_CALLS,
+  C_WATCH_INSN,
+  C_WATCH_PROGRAM,
   CPU_REGIONS,
   FAULT_BAD_INSN,
   FAULT_FUEL,
@@ -154,6 +156,18 @@ export class ModuleContext {
   loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
     w.with(W.GLOBAL_GET, this.cpu);
     w.access(opcode, field, 2);
+  }
+
+  /** Says in which call of which program this CPU is. */
+  emitWatch(w: CodeWriter, insn: number): void {
+    this.storeCpu(w, C_WATCH_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_WATCH_INSN, () => w.i32(insn));
+  }
+
+  /** Tells the runtime of a pointer that a call gave. */
+  emitObtained(w: CodeWriter, pointer: () => void): void {
+    pointer();
+    w.with(W.CALL, this.imports.obtained);
   }
 
   private defineFault(): number {
