@@ -12,6 +12,7 @@ import * as codemem from './sections/codemem.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
+import * as net from './sections/net.mjs';
 import * as maps from './sections/maps.mjs';
 import * as htabMem from './sections/htab-mem.mjs';
 import * as objects from './sections/objects.mjs';
@@ -31,6 +32,7 @@ const SECTIONS = {
   hashes,
   'static-keys': staticKeys,
   'htab-mem': htabMem,
+  net,
   entry,
   compile,
   codemem,
@@ -42,7 +44,7 @@ const SECTIONS = {
 const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
-                     static-keys, htab-mem, entry, compile, codemem, objects,
+                     static-keys, htab-mem, net, entry, compile, codemem, objects,
                      verifier, cli
                      (default: all)
   --only NAME,…      these programs

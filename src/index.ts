@@ -57,6 +57,8 @@ export {
   openView,
   OwnedList,
   type PerCpuMap,
+  pod,
+  type PodOptions,
   Program,
   type Queue,
   type RecordMap,
@@ -82,6 +84,7 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 
 export {
@@ -93,9 +96,10 @@ export {
 } from './tools/grace-periods/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
-export async function createMachine<Device extends string = string>(
-  options: MachineOptions<Device> = {},
-): Promise<Host<Device | 'lo'>> {
+export async function createMachine<
+  Device extends string = string,
+  Namespace extends string = string,
+>(options: MachineOptions<Device, Namespace> = {}): Promise<Host<Device | 'lo', Namespace | ''>> {
   const { machine, network } = await bootMachine(options);
-  return new Host(machine, network.devices);
+  return new Host(machine, network.devices, network);
 }

@@ -1,5 +1,6 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
@@ -76,6 +77,7 @@ export const COMMANDS: readonly CommandDef[] = [
   memoryCommand,
   ...verifyCommands,
   ...objectCommands,
+  ...netCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',

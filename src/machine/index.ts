@@ -12,6 +12,7 @@ export { Device, type DeviceOptions } from './net/device.ts';
 export { flowHash } from './net/flow-hash.ts';
 export type { Fate, PacketHook, Verdict } from './net/hook.ts';
 export { CpuShare, StepClock } from './net/cpu-share.ts';
+export { type IpHeader, readIp } from './net/ip/wire.ts';
 export { type Lane, type LaneFault, LocalLane, type SharedPart } from './net/lane.ts';
 export { Network, packetHook, type RedirectTarget } from './net/network.ts';
 export type { Ingress, PacketColumns } from './net/packets.ts';

@@ -33,6 +33,7 @@ export {
   perfEventsConsume,
   perfEventsOpen,
 } from './host/perf.ts';
+export { LOCAL_TABLE, lookupRoute, MAIN_TABLE } from './host/routes.ts';
 export { missingHelpers } from './missing.ts';
 export { missingKfuncs } from './missing-kfuncs.ts';
 export { createRuntime } from './runtime.ts';

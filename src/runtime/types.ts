@@ -189,8 +189,8 @@ export interface Runtime {
 export interface HostServices {
   /** Receives what bpf_trace_printk prints, without a newline at the end. */
   trace?: (text: string) => void;
-  /** Network devices by ifindex. */
-  readonly devices: Map<number, HostDevice>;
+  /** Network devices by ifindex; like routes and neighbours, of the namespace that runs now. */
+  devices: Map<number, HostDevice>;
   /** Maps may name devices that are not here: those of the network a capture is from. */
   foreignDevices?: boolean;
   /** Routes and neighbours that bpf_fib_lookup sees. */
