@@ -17,9 +17,12 @@ import type {
   KernelMap,
   LiveObjects,
   KernelOwner,
+  KernelTask,
   OwnerKind,
   RunOptions,
   RunResult,
+  SyscallOptions,
+  TaskOptions,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
 import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
@@ -35,6 +38,7 @@ import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
+import { Tracing } from './trace/tracing.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
@@ -72,6 +76,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly #pins = new Pins();
   readonly #offers: Offers;
   readonly #timers: Timers;
+  readonly #tracing: Tracing;
   /** Programs that are unloaded while timers still lead to them. */
   readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -90,6 +95,7 @@ export class Machine implements Kernel, ProgramHost {
     this.#offers = offersOf(this.runtime);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
+    this.#tracing = new Tracing(this);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -178,6 +184,14 @@ export class Machine implements Kernel, ProgramHost {
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  createTask(options: TaskOptions): KernelTask {
+    return this.#tracing.newTask(options);
+  }
+
+  syscall(name: string, options: SyscallOptions = {}): void {
+    this.#tracing.syscall(name, options);
   }
 
   liveObjects(): readonly LiveObjects[] {
@@ -306,8 +320,10 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   #subsystem(program: MachineProgram): Subsystem {
-    const found = this.settings.subsystems.find((one) => one.serves(program.type.name));
+    const serves = (one: Subsystem) => one.serves(program.type.name);
+    const found = this.settings.subsystems.find(serves);
     if (found) return found;
+    if (serves(this.#tracing)) return this.#tracing;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }

@@ -193,6 +193,10 @@ export interface HostServices {
    * Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0.
    */
   lookupSocket?: (query: SocketQuery) => number;
+  /** Pointer to the current task's task_struct. */
+  currentTask?: () => bigint;
+  /** Pointer to the registers of the task at an address. */
+  taskRegisters?: (task: number) => bigint;
 }
 
 export interface HostDevice {
