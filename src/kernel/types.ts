@@ -4,13 +4,25 @@
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
 import type { LivePlace } from '../abi/live.ts';
-import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+import type {
+  BatchCommand,
+  MapBatch,
+  MapView,
+  MapViewOptions,
+  UserRecord,
+} from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
-export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type {
+  BatchCommand,
+  MapBatch,
+  MapView,
+  MapViewOptions,
+  UserRecord,
+} from '../abi/map-commands.ts';
 export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
@@ -74,7 +86,7 @@ export interface KernelMap {
   /** A batch command: 0 or a negative errno (-ENOENT: a lookup has come to the end). */
   batch(command: BatchCommand, batch: MapBatch): number;
   /** Shares the memory of an arena or an array with BPF_F_MMAPABLE. Throws KernelError. */
-  mmap(options?: { readonly write?: boolean }): MapView;
+  mmap(options?: MapViewOptions): MapView;
   /** Room for a record in a user ring buffer, or -E2BIG (never), -ENOSPC (not now). */
   reserve(size: number): UserRecord | number;
   /** The live bytes of an owner's value, no copy; undefined without one. Throws OwnerGone. */

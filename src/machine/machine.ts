@@ -28,7 +28,7 @@ import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../obje
 import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
 import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
-import { objectTypes, specialFields } from './special-fields.ts';
+import { constantWords, objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
@@ -237,7 +237,11 @@ export class Machine implements Kernel, ProgramHost {
     const image = link(spec, adapted, id, type, {
       runtime: this.runtime,
       kernel: this.settings.rules,
-      objectTypes: (ids) => objectTypes(this.runtime, object.btf, ids),
+      objectTypes: (ids) =>
+        objectTypes(this.runtime, object.btf, [
+          ...ids,
+          ...constantWords(adapted.relocations, maps),
+        ]),
       mapAddress: (name) =>
         name === kconfig?.name
           ? this.#configuration(kconfig).runtimeMap.address

@@ -9,6 +9,7 @@ import type {
   LivePlace,
   MapBatch,
   MapView,
+  MapViewOptions,
   OwningValue,
   UserRecord,
 } from '../kernel/index.ts';
@@ -103,7 +104,7 @@ export class MachineMap implements KernelMap {
     return this.runtimeMap.batch(command, batch);
   }
 
-  mmap(options?: { readonly write?: boolean }): MapView {
+  mmap(options?: MapViewOptions): MapView {
     return this.runtimeMap.mmap(options);
   }
 

@@ -10,7 +10,8 @@ import {
   MAP_FIELDS,
 } from '../abi/fields/types.ts';
 import type { Btf } from '../btf/index.ts';
-import type { MapSpec } from '../object/index.ts';
+import type { KernelMap } from '../kernel/index.ts';
+import type { MapRelocation, MapSpec } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 
 const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = constants;
@@ -38,6 +39,23 @@ export function specialFields(
     if (error instanceof FieldError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Words of the constants that a program uses: the verifier knows them, so ids of types may be among
+ * them.
+ */
+export function constantWords(
+  relocations: readonly MapRelocation[],
+  maps: ReadonlyMap<string, KernelMap>,
+): number[] {
+  const names = new Set(relocations.map(({ map }) => map));
+  const specs = [...names].map((name) => maps.get(name)?.spec);
+  const constants = specs.filter((spec) => spec?.dataSection === 'rodata' && spec.initialValue);
+  return constants.flatMap((spec) => {
+    const words = spec!.initialValue!.slice(0, spec!.initialValue!.length & ~3);
+    return [...new Set(new Uint32Array(words.buffer))];
+  });
 }
 
 /** Table of the structs of a program's BTF that are among these ids; 0: it has no BTF. */

@@ -1,5 +1,5 @@
 import type { FieldRecord, OwningValue } from '../abi/fields/types.ts';
-import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
+import type { BatchCommand, MapBatch, MapView, MapViewOptions } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
@@ -110,7 +110,7 @@ export interface RuntimeMap {
   /** BPF_MAP_FREEZE: no more updates from outside. Returns 0 or a negative errno. */
   freeze(): number;
   /** Throws KernelError as mmap(2) of the map does. `write` default true. */
-  mmap(options?: { readonly write?: boolean }): MapView;
+  mmap(options?: MapViewOptions): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
   /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */

@@ -107,3 +107,14 @@ export function ringPages({ maps }: Started, name: string): DataView {
 /** How many instructions of a program have run, on machines with `profile`. */
 export const insnsRun = ({ programs }: Started, name: string): number =>
   (programs[name]!.kernelProgram as MachineProgram).code.counts().reduce((sum, n) => sum + n, 0);
+
+/** A variable in the arena of an object: its name is in the types of section `.addr_space.1`. */
+export function arenaGlobal({ loaded, maps }: Started, name: string): bigint {
+  const { btf } = loaded.object;
+  const section = btf!.type(btf!.find('datasec', '.addr_space.1')!);
+  const vars = section.kind === 'datasec' ? section.vars : [];
+  const { offset, size } = vars.find(({ type }) => btf!.type(type).name === name)!;
+  using view = maps['arena']!.view({ write: false });
+  const bytes = view.bytes().subarray(offset, offset + size);
+  return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
