@@ -133,7 +133,7 @@ export class Host<Device extends string = string> implements Disposable {
 
   /**
    * A task makes a system call: programs at its hooks run (tp_btf and raw_tp of sys_enter and
-   * sys_exit, tracepoints, fentry and fexit of `__x64_sys_NAME`). Nothing else happens: what it
+   * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens: what it
    * would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.
    *
    * ```ts

@@ -538,6 +538,43 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     }
   });
 
+  it('map_in_map: the map inside is found and written', async () => {
+    const inner = { type: 'hash', maxEntries: 2 };
+    const test = await start(engine, 'test_map_in_map', {
+      maps: { mim_array: { template: inner }, mim_hash: { template: inner } },
+      attach: false,
+    });
+    const data = new Uint8Array(64);
+    expect(test.programs['xdp_mimtest0']!.run({ data }).verdict).toBe('drop');
+    const outers = [test.maps['mim_array']!, test.maps['mim_hash']!];
+    const made = outers.map((outer, i) => {
+      const spec = { ...outer.spec.inner!, name: `inner${i}` };
+      const map = test.host.kernel.createMap(spec);
+      expect(outer.kernelMap.setObject(new Uint8Array(4), map)).toBe(0);
+      return map;
+    });
+    expect(test.programs['xdp_mimtest0']!.run({ data }).verdict).toBe('pass');
+    for (const map of made) {
+      const out = new Uint8Array(4);
+      expect([map.lookup(new Uint8Array(4), out), out[0]]).toEqual([0, 123]);
+    }
+  });
+
+  it.each(['access_map_in_array', 'access_map_in_htab'])('access_map_in_map: %s', async (name) => {
+    const test = await start(engine, 'access_map_in_map', {
+      programs: [name],
+      globals: { tgid: PID },
+    });
+    const outer = test.maps[name === 'access_map_in_array' ? 'outer_array_map' : 'outer_htab_map']!;
+    test.call('getpgid');
+    expect(test.maps['inner_map']!.get(0)).toBe(0xdeadbeef);
+    const other = test.host.kernel.createMap(test.maps['inner_map']!.spec);
+    expect(outer.kernelMap.setObject(new Uint8Array(4), other)).toBe(0);
+    test.call('getpgid');
+    const out = new Uint8Array(4);
+    expect([other.lookup(new Uint8Array(4), out), ...out]).toEqual([0, 0xef, 0xbe, 0xad, 0xde]);
+  });
+
   it('get_cgroup_id', async () => {
     const test = await start(engine, 'get_cgroup_id_kern', {
       globals: { expected_pid: BigInt(PID) },

@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { createMachine, parseObject } from '../../src/index.ts';
+import type { MachineMap } from '../../src/machine/index.ts';
 import { arenaGlobal, CPUS, PID, seen, start } from './traced.ts';
 import { selftest, selftests } from './selftests.ts';
 
@@ -176,8 +177,19 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     ])('%s', async (name, program) => {
       const test = await start(engine, name, { attach: false });
       expect(test.programs[program]!.run({}).returnValue).toBe(0);
-      const table = Number(BigInt.asUintN(32, test.globals.get('htab_for_user') as bigint));
-      expect(table).toBeGreaterThan(0);
+      // struct htab: buckets, how many; a bucket: its first; an element: hash, key, value, next.
+      const view = (test.maps['arena']!.kernelMap as MachineMap).runtime.view();
+      const at = (pointer: bigint) => Number(BigInt.asUintN(32, pointer));
+      const table = at(test.globals.get('htab_for_user') as bigint);
+      const buckets = at(view.getBigUint64(table, true));
+      for (const key of [0, 4, 8, 12]) {
+        const bucket = buckets + 8 * (key & (view.getInt32(table + 8, true) - 1));
+        let node = at(view.getBigUint64(bucket, true));
+        while (node !== 0 && view.getInt32(node - 12, true) !== key) {
+          node = at(view.getBigUint64(node, true));
+        }
+        expect(node === 0 ? undefined : view.getInt32(node - 8, true)).toBe(key);
+      }
     });
   });
 });

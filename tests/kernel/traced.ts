@@ -22,6 +22,8 @@ export interface MapChange {
   readonly type?: string;
   /** Entries of the template of a map of maps. */
   readonly inner?: number;
+  /** The template of a map of maps that has none in the object. */
+  readonly template?: { readonly type: string; readonly maxEntries: number };
 }
 
 export interface StartOptions {
@@ -54,6 +56,11 @@ function changed(object: ObjectFile, maps: Readonly<Record<string, MapChange>>):
     if (!change) return spec;
     const { maxEntries = spec.maxEntries, type = spec.type! } = change;
     const { id: typeId } = mapTypes.find(({ name }) => name === type)!;
+    const { template } = change;
+    if (template) {
+      const { id } = mapTypes.find((one) => one.name === template.type)!;
+      return { ...spec, inner: { ...spec, ...template, name: 'inner', typeId: id } };
+    }
     const inner = change.inner && { inner: { ...spec.inner!, maxEntries: change.inner } };
     return { ...spec, maxEntries, type, typeId, ...inner };
   };

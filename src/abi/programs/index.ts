@@ -4,7 +4,7 @@ import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
-import { rawTracepoint, tracepoint, tracing } from './tracing.ts';
+import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
 import { xdp } from './xdp.ts';
 
 /** Program types that can be loaded and run, by bpftool's word. */
@@ -20,6 +20,7 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     tracing,
     rawTracepoint,
     tracepoint,
+    kprobe,
   ].map((type) => [type.name, type]),
 );
 

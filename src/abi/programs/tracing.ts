@@ -1,5 +1,6 @@
 /** Program types that look at the kernel from hooks in it. */
 import {
+  BPF_PROG_TYPE_KPROBE,
   BPF_PROG_TYPE_RAW_TRACEPOINT,
   BPF_PROG_TYPE_TRACEPOINT,
   BPF_PROG_TYPE_TRACING,
@@ -36,4 +37,11 @@ export const tracepoint: ProgramTypeDef = {
   name: 'tracepoint',
   id: BPF_PROG_TYPE_TRACEPOINT,
   context: { struct: 'trace_entry', size: 64, allocated: 64, fields: [] },
+};
+
+/** kprobe: the registers at the start of a function (struct pt_regs of x86-64). */
+export const kprobe: ProgramTypeDef = {
+  name: 'kprobe',
+  id: BPF_PROG_TYPE_KPROBE,
+  context: { struct: 'pt_regs', size: 168, allocated: 168, fields: [] },
 };

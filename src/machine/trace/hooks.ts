@@ -21,17 +21,23 @@ export const TEST_FUNCTIONS: readonly (readonly [string, readonly number[], numb
 const SYSCALL_FUNCTION = '__x64_sys_';
 const testFunctions = new Set(TEST_FUNCTIONS.map(([name]) => name));
 
-/** Where programs hang on: 'fentry NAME', 'fexit NAME', 'raw NAME', 'tracepoint NAME'. */
+/** Where programs hang on: a word of HOOKS or 'tracepoint', a space, the name. */
 export type HookName = string;
 
-const WORDS: Readonly<Record<string, string>> = {
-  trace_fentry: 'fentry',
-  trace_fexit: 'fexit',
-  trace_raw_tp: 'raw',
+/** Kinds of hooks, by what a section starts with. */
+const HOOKS: Readonly<Record<string, string>> = {
+  fentry: 'fentry',
+  'fentry.s': 'fentry',
+  fexit: 'fexit',
+  'fexit.s': 'fexit',
+  tp_btf: 'raw',
+  raw_tp: 'raw',
+  raw_tracepoint: 'raw',
+  kprobe: 'kprobe',
 };
 
 /** The hook a program is for. Throws KernelError where this machine never comes by. */
-export function hookOf({ name, section, type, attachType, attachTarget }: ProgramSpec): HookName {
+export function hookOf({ name, section, type, attachTarget }: ProgramSpec): HookName {
   const refuse = (why: string) =>
     new KernelError('EOPNOTSUPP', 95, `program '${name}' (${section}): ${why}`);
   if (attachTarget === undefined) throw refuse('the section does not say where it is to run');
@@ -39,8 +45,9 @@ export function hookOf({ name, section, type, attachType, attachTarget }: Progra
     if (isSyscallTracepoint(attachTarget)) return `tracepoint ${attachTarget}`;
     throw refuse('this machine has only the tracepoints of system calls');
   }
-  const kind = type === 'raw_tracepoint' ? 'raw' : WORDS[attachType ?? ''];
-  if (kind === undefined) throw refuse(`this machine has no hooks of kind ${attachType}`);
+  const word = section.replace(/^\?/, '').replace(/\/.*/, '');
+  const kind = HOOKS[word];
+  if (kind === undefined) throw refuse(`this machine has no hooks for ${word}`);
   const there = kind === 'raw' ? isRawTracepoint(attachTarget) : isFunction(attachTarget);
   if (there) return `${kind} ${attachTarget}`;
   throw refuse(`this machine never comes by ${attachTarget}, only by system calls`);

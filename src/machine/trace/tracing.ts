@@ -9,6 +9,7 @@ import type {
   TaskOptions,
 } from '../../kernel/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
+import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
@@ -20,12 +21,14 @@ type Word = number | bigint;
 
 /** Where x86-64 has the arguments of a system call (struct pt_regs), in their order. */
 const ARGUMENT_REGISTERS = ['di', 'si', 'dx', 'r10', 'r8', 'r9'];
-const TYPES: ReadonlySet<string> = new Set(['tracing', 'raw_tracepoint', 'tracepoint']);
+/** Room for every context: struct pt_regs is the largest. */
+const CONTEXT_BYTES = 168;
+const TYPES: ReadonlySet<string> = new Set(['tracing', 'raw_tracepoint', 'tracepoint', 'kprobe']);
 /** Attach types for which the kernel's own test calls functions (bpf_prog_test_run_tracing). */
 const TESTED: ReadonlySet<string | undefined> = new Set(['trace_fentry', 'trace_fexit']);
 
 /**
- * Programs at system calls: tp_btf, raw_tp, tracepoint, fentry and fexit. The machine makes no
+ * Programs at system calls: tp_btf, raw_tp, tracepoint, fentry, fexit and kprobe. The machine makes no
  * system calls of its own: `syscall` says that a task makes one, and what it gives back, and the
  * programs see that. Beside them the functions that BPF_PROG_TEST_RUN calls (bpf_fentry_test1..9).
  */
@@ -93,6 +96,7 @@ export class Tracing implements Subsystem {
     const six = ARGUMENT_REGISTERS.map((_, i) => args[i] ?? 0);
     this.#trigger('raw sys_enter', [pointer, number]);
     this.#trigger(`tracepoint syscalls/sys_enter_${name}`, [0, number, ...six]);
+    this.#trigger(`kprobe __x64_sys_${name}`, this.#argumentRegister(pointer));
     this.#trigger(`fentry __x64_sys_${name}`, [pointer]);
     this.#trigger(`fexit __x64_sys_${name}`, [pointer, returns]);
     objects.set(registers, 'ax', returns);
@@ -104,8 +108,8 @@ export class Tracing implements Subsystem {
     const { spec, type } = program;
     const refuse = (code: string, errno: number, why: string) =>
       new KernelError(code, errno, `program '${spec.name}': ${why}`);
-    if (type.name === 'tracepoint') {
-      throw refuse('ENOTSUPP', 524, 'programs of type tracepoint are not run by themselves');
+    if (type.name === 'tracepoint' || type.name === 'kprobe') {
+      throw refuse('ENOTSUPP', 524, `programs of type ${type.name} are not run by themselves`);
     }
     if (type.name === 'tracing' && !TESTED.has(spec.attachType)) {
       throw refuse('EFAULT', 14, `${spec.attachType} programs are not run by themselves`);
@@ -139,6 +143,14 @@ export class Tracing implements Subsystem {
     });
   }
 
+  /** struct pt_regs as words, at the start of a function with one argument. */
+  #argumentRegister(argument: bigint): Word[] {
+    const { offset, size } = placeOf(this.#objects.btf, 'pt_regs.di');
+    const words = Array<Word>(offset / size + 1).fill(0);
+    words[offset / size] = argument;
+    return words;
+  }
+
   #trigger(hook: HookName, words: readonly Word[]): void {
     for (const { code } of this.#hooks.at(hook)) {
       this.#withContext((at) => {
@@ -149,11 +161,11 @@ export class Tracing implements Subsystem {
     }
   }
 
-  /** With 128 bytes of zeros: runs may nest, and programs may write some contexts. */
+  /** With zeros: runs may nest, and programs may write some contexts. */
   #withContext<T>(act: (at: number) => T): T {
-    const at = this.#runtime.allocate(128, 16);
+    const at = this.#runtime.allocate(CONTEXT_BYTES, 16);
     try {
-      this.#runtime.u8().fill(0, at, at + 128);
+      this.#runtime.u8().fill(0, at, at + CONTEXT_BYTES);
       return act(at);
     } finally {
       this.#runtime.release(at);
