@@ -10,8 +10,7 @@ import {
   MAP_FIELDS,
 } from '../abi/fields/types.ts';
 import type { Btf } from '../btf/index.ts';
-import type { KernelMap } from '../kernel/index.ts';
-import type { MapRelocation, MapSpec } from '../object/index.ts';
+import type { MapSpec } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 
 const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = constants;
@@ -28,7 +27,8 @@ export function specialFields(
   btf: Btf,
   rules: KernelProfile | undefined,
 ): FieldRecord | undefined {
-  const struct = valueTypeId === 0 ? undefined : btf.resolved(valueTypeId);
+  const known = valueTypeId > 0 && valueTypeId < btf.count;
+  const struct = known ? btf.resolved(valueTypeId) : undefined;
   if (struct?.kind !== 'struct' && struct?.kind !== 'datasec') return undefined;
   if (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) return undefined;
   try {
@@ -45,16 +45,10 @@ export function specialFields(
  * Words of the constants that a program uses: the verifier knows them, so ids of types may be among
  * them.
  */
-export function constantWords(
-  relocations: readonly MapRelocation[],
-  maps: ReadonlyMap<string, KernelMap>,
-): number[] {
-  const names = new Set(relocations.map(({ map }) => map));
-  const specs = [...names].map((name) => maps.get(name)?.spec);
-  const constants = specs.filter((spec) => spec?.dataSection === 'rodata' && spec.initialValue);
-  return constants.flatMap((spec) => {
-    const words = spec!.initialValue!.slice(0, spec!.initialValue!.length & ~3);
-    return [...new Set(new Uint32Array(words.buffer))];
+export function constantWords(maps: readonly { readonly spec: MapSpec }[]): number[] {
+  return maps.flatMap(({ spec: { dataSection, initialValue } }) => {
+    if (dataSection !== 'rodata' || !initialValue) return [];
+    return [...new Set(new Uint32Array(initialValue.slice(0, initialValue.length & ~3).buffer))];
   });
 }
 

@@ -178,6 +178,9 @@ export const C_REDIRECT_FLAGS = 172;
 export const C_LOCAL_STORAGE = 224;
 /** u32: address of the stack that bpf_get_stackid sees (CALLCHAIN_*), or 0. */
 export const C_CALLCHAIN = 240;
+/** u32: program (id; 0: bpf(2)) and instruction of the call under way, for code that is watched. */
+export const C_WATCH_PROGRAM = 244;
+export const C_WATCH_INSN = 248;
 /** u32: the timer whose callback runs on this CPU (1: it is gone), or 0. */
 export const C_TIMER_RUNNING = 252;
 /** 16 region records. */
@@ -287,6 +290,18 @@ export const OP_SYS_LOOKUP_AND_DELETE = 56;
 export const M_CPU_STRIDE = 124;
 /** Type's own fields from here to M_FIELDS (map-in-map: its template behind it). */
 export const M_PRIVATE = 128;
+/** Hash tables (core/hash.ts): address of the buckets, their number less one, first jhash state. */
+export const H_BUCKETS = 128;
+export const H_MASK = 132;
+export const H_INIT = 136;
+/** u32: offset of the value in a node. */
+export const H_VALUE = 140;
+/** Offsets in a node: the key; per CPU, the address of CPU 0's value; LRU, the reference bit. */
+export const HASH_KEY = 8;
+export const PERCPU_HASH_HOME = 8;
+export const PERCPU_HASH_KEY = 16;
+export const LRU_REFERENCED = 17;
+export const LRU_KEY = 24;
 /** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
 export const M_FIELDS = 212;
 /** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */
@@ -538,7 +553,9 @@ export const OBJECTS_SLABS = 20;
 export const OBJECTS_FREE = 24;
 export const OBJECTS_NEXT_COUNT = 32;
 export const OBJECTS_LOCK = 36;
-export const OBJECTS_BYTES = 40;
+/** u32: the pool of its objects (core/mem-cache.ts), or 0. */
+export const OBJECTS_POOL = 40;
+export const OBJECTS_BYTES = 48;
 /** Bytes between objects that belong to none: checked code that runs over an end is caught. */
 export const OBJECT_GAP = 8;
 /** What bpf_obj_new_impl() looks types up in: u32 count, then u32 x 2 by BTF id: plain, per CPU. */

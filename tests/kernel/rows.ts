@@ -131,7 +131,7 @@ function templateOf(spec: Spec, size: (spec: Spec) => Spec): { inner?: Spec } {
 
 /**
  * What keeps a program from running on this machine: undefined if it is loaded, and attached where
- * it needs to be, or run where that needs nothing.
+ * it needs to be, or run where it says what it returns.
  */
 export async function obstacle(name: string, program: string): Promise<string | undefined> {
   const object = sized(parseObject(selftest(name)));
@@ -153,7 +153,7 @@ export async function obstacle(name: string, program: string): Promise<string | 
   try {
     const loaded = await host.load(object, { programs: [program], globals });
     const one = loaded.programs[program]!;
-    if (one.spec.type === 'syscall') one.run({});
+    if (one.spec.type === 'syscall' && name.startsWith('verifier_')) one.run({});
     else if (!RUN_ALONE.has(one.spec.type!)) one.attach();
     return undefined;
   } catch (error) {

@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { CPUS, insnsRun, PID, ringPages, seen, start, type Started } from './traced.ts';
+import type { MachineMap } from '../../src/machine/index.ts';
 import { selftests } from './selftests.ts';
 
 const PAGE = 4096;
@@ -573,6 +574,32 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     test.call('getpgid');
     const out = new Uint8Array(4);
     expect([other.lookup(new Uint8Array(4), out), ...out]).toEqual([0, 0xef, 0xbe, 0xad, 0xde]);
+  });
+
+  it('test_map_lock: values under a lock are whole', async () => {
+    const test = await start(engine, 'test_map_lock', { attach: false });
+    const { hash_map: hash, array_map: array } = test.maps;
+    hash!.kernelMap.update(new Uint8Array(4), new Uint8Array(hash!.spec.valueSize));
+    const data = new Uint8Array(64);
+    data[12] = 8;
+    for (let i = 0; i < 100; i++) {
+      expect(test.programs['bpf_map_lock_test']!.run({ data }).returnValue).toBe(0);
+    }
+    const BPF_F_LOCK = 4;
+    for (const { kernelMap, spec } of [hash!, array!]) {
+      const out = new Uint8Array(kernelMap.userValueSize);
+      expect((kernelMap as MachineMap).runtimeMap.lookup(new Uint8Array(4), out, BPF_F_LOCK)).toBe(
+        0,
+      );
+      // A lock, and 16 equal numbers.
+      const equal = [...new Uint32Array(out.buffer, 0, 17)].slice(1);
+      expect(new Set(equal).size, spec.name).toBe(1);
+    }
+  });
+
+  it('test_map_in_map_invalid: a map of maps without room', async () => {
+    const starting = start(engine, 'test_map_in_map_invalid', { attach: false });
+    await expect(starting).rejects.toThrow("map 'mim' (array_of_maps): max_entries cannot be 0");
   });
 
   it('get_cgroup_id', async () => {

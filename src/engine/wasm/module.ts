@@ -12,6 +12,8 @@ import {
   C_FAULT_WRITE,
   C_FUEL,
   C_TAIL_CALLS,
+  C_WATCH_INSN,
+  C_WATCH_PROGRAM,
   CPU_REGIONS,
   FAULT_BAD_INSN,
   FAULT_FUEL,
@@ -53,6 +55,9 @@ export const MAP_OPERATIONS: Readonly<
   1: { name: 'lookup', params: [I32, I32] },
   2: { name: 'update', params: [I32, I32, I32, I64] },
   3: { name: 'delete', params: [I32, I32] },
+  87: { name: 'push', params: [I32, I32, I64] },
+  88: { name: 'pop', params: [I32, I32] },
+  89: { name: 'peek', params: [I32, I32] },
 };
 
 /** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */
@@ -96,6 +101,7 @@ export class ModuleContext {
   private readonly regionCheck: number;
   private readonly checkCall: number;
   private readonly packetLoad: number;
+  private readonly obtained: number;
   private readonly openPacketFunction: number;
   private readonly openRegionsFunction: number;
 
@@ -125,6 +131,9 @@ export class ModuleContext {
     const args = [I32, I64, I64, I64, I64, I64];
     this.checkCall = needsChecks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    this.obtained = world.options.watch
+      ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
+      : NONE;
     this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
@@ -244,6 +253,18 @@ export class ModuleContext {
   loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
     w.with(W.GLOBAL_GET, this.cpu);
     w.access(opcode, field, 2);
+  }
+
+  /** Says in which call of which program this CPU is. */
+  emitWatch(w: CodeWriter, insn: number): void {
+    this.storeCpu(w, C_WATCH_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_WATCH_INSN, () => w.i32(insn));
+  }
+
+  /** Tells the runtime of a pointer that a call gave. */
+  emitObtained(w: CodeWriter, pointer: () => void): void {
+    pointer();
+    w.with(W.CALL, this.obtained);
   }
 
   private defineFault(): number {

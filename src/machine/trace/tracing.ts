@@ -11,10 +11,12 @@ import type {
 import type { Runtime } from '../../runtime/index.ts';
 import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
+import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
 import { type KernelObject, KernelObjects } from './objects.ts';
+import { TraceLink } from './link.ts';
 import { type Task, Tasks } from './task.ts';
 
 type Word = number | bigint;
@@ -58,6 +60,14 @@ export class Tracing implements Subsystem {
     if (device === undefined) return this.#hooks.add(hookOf(program.spec), program);
     const text = `program '${program.spec.name}' of type ${program.type.name} sees no devices`;
     throw new KernelError('EINVAL', 22, text);
+  }
+
+  link(
+    program: MachineProgram,
+    options: AttachOptions,
+    ended: (link: MachineLink) => void,
+  ): MachineLink {
+    return new TraceLink(program, ended, this.attach(program, options));
   }
 
   newTask(options: TaskOptions): KernelTask {
