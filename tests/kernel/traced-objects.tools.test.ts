@@ -37,7 +37,7 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
       expect(test.number('err')).toBe(0);
       const live = () => test.host.kernel.liveObjects!().reduce((sum, { count }) => sum + count, 0);
       expect(live()).toBe(left);
-      test.loaded[Symbol.dispose]();
+      test.end();
       expect(live()).toBe(0);
     });
   });
@@ -52,7 +52,7 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     expect(test.globals.get('nomem_err')).toBe(false);
     const live = () => test.host.kernel.liveObjects!().reduce((sum, { count }) => sum + count, 0);
     expect(live()).toBe(2048);
-    test.loaded[Symbol.dispose]();
+    test.end();
     expect(live()).toBe(0);
   });
 

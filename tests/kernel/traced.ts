@@ -48,6 +48,8 @@ export interface Started {
   /** The test's process makes a system call. */
   call(name: string): void;
   number(name: string): number;
+  /** Off the hooks, and everything is closed. */
+  end(): void;
 }
 
 function changed(object: ObjectFile, maps: Readonly<Record<string, MapChange>>): ObjectFile {
@@ -84,7 +86,8 @@ export async function start(
     ...(globals && { globals: globals as never }),
   });
   const task = host.task({ pid: PID, comm: 'test_progs', ...(cgroup && { cgroup }) });
-  if (attach) for (const program of Object.values(loaded.programs)) program.attach();
+  const programs = attach ? Object.values(loaded.programs) : [];
+  const links = programs.map((program) => program.attach());
   return {
     host,
     loaded,
@@ -93,6 +96,10 @@ export async function start(
     globals: loaded.globals,
     task,
     call: (call) => host.syscall(call, { task }),
+    end: () => {
+      for (const link of links) link.detach();
+      loaded[Symbol.dispose]();
+    },
     number: (global) => Number(loaded.globals.get(global)),
   };
 }

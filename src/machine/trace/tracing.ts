@@ -30,8 +30,8 @@ const TYPES: ReadonlySet<string> = new Set(['tracing', 'raw_tracepoint', 'tracep
 const TESTED: ReadonlySet<string | undefined> = new Set(['trace_fentry', 'trace_fexit']);
 
 /**
- * Programs at system calls: tp_btf, raw_tp, tracepoint, fentry, fexit and kprobe. The machine makes no
- * system calls of its own: `syscall` says that a task makes one, and what it gives back, and the
+ * Programs at system calls: tp_btf, raw_tp, tracepoint, fentry, fexit and kprobe. The machine makes
+ * no system calls of its own: `syscall` says that a task makes one, and what it gives back, and the
  * programs see that. Beside them the functions that BPF_PROG_TEST_RUN calls (bpf_fentry_test1..9).
  */
 export class Tracing implements Subsystem {
@@ -144,7 +144,8 @@ export class Tracing implements Subsystem {
   #alone({ spec, code, type }: MachineProgram, { data, context, repeat }: RunOptions): number {
     const size = context?.length ?? 0;
     if (data || (repeat ?? 1) !== 1 || size > type.context.size) {
-      const text = `program '${spec.name}' gets a context of at most ${type.context.size} bytes, once`;
+      const most = type.context.size;
+      const text = `program '${spec.name}' gets a context of at most ${most} bytes, once`;
       throw new KernelError('EINVAL', 22, text);
     }
     return this.#withContext((at) => {
