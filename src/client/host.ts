@@ -161,8 +161,8 @@ export class Host<Device extends string = string, Namespace extends string = str
 
   /**
    * A task makes a system call: programs at its hooks run (tp_btf and raw_tp of sys_enter and
-   * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens: what
-   * it would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.
+   * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens:
+   * what it would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.
    *
    * ```ts
    * using task = host.task({ pid: 42, comm: 'sshd' });

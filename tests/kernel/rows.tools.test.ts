@@ -1,7 +1,7 @@
 /**
  * Every program of the kernel's selftests about maps, storage, allocators and owned objects either
- * gets to run here, or stands with its reason in tests/fixtures/kernel/not-run.json. That those which run do
- * what the kernel's tests want is what the files beside this one hold them to.
+ * gets to run here, or stands with its reason in tests/fixtures/kernel/not-run.json. That those
+ * which run do what the kernel's tests want is what the files beside this one hold them to.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * The kernel's selftests of allocators, local storage and arenas whose programs hang at system calls
- * or at the functions that BPF_PROG_TEST_RUN calls, unmodified, on both engines: what
+ * The kernel's selftests of allocators, local storage and arenas whose programs hang at system
+ * calls or at the functions that BPF_PROG_TEST_RUN calls, unmodified, on both engines: what
  * prog_tests/{test_bpf_ma,preempted_bpf_ma_op,percpu_alloc,task_local_storage,cgrp_local_storage,
  * htab_reuse,arena_atomics,arena_list,arena_htab}.c want of them.
  */
