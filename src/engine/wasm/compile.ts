@@ -51,7 +51,7 @@ export function compileToWasm(
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 4;
+const COMPILER_VERSION = 5;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may

@@ -91,6 +91,8 @@ export class ModuleContext {
   /** Whether calls must count frames at run time: recursion or callbacks. */
   readonly countsDepth: boolean;
   readonly infos: readonly SubprogramInfo[];
+  /** (map, bytes) -> whether a record fits its ring buffer; NONE without rings of our own. */
+  readonly ringRoom: number;
   private readonly helpers = new Map<number, number>();
   private readonly contracts = new Map<number, number>();
   private readonly operations = new Map<string, number>();
@@ -128,6 +130,8 @@ export class ModuleContext {
     const args = [I32, I64, I64, I64, I64, I64];
     this.checkCall = needsChecks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    const hasRings = !needsChecks && world.rings.length > 0;
+    this.ringRoom = hasRings ? this.runtimeFunction('ringbuf_room', [I32, I32], I32) : NONE;
     this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();

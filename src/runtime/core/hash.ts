@@ -16,8 +16,13 @@ import {
   G_RANDOM,
   HASH_JHASH,
   H_BUCKETS,
+  H_END,
+  H_EXTRA,
+  H_FREE,
+  H_FRESH,
   H_INIT,
   H_MASK,
+  H_STRIDE,
   H_VALUE,
   M_COUNT,
   M_CPU_STRIDE,
@@ -44,16 +49,9 @@ import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './ua
 
 // The table's fields in the map header, behind those that compiled code knows (layout.ts). jhash
 // begins with 0xdeadbeef + key size + seed.
-export { H_BUCKETS, H_INIT, H_MASK, H_VALUE };
+export { H_BUCKETS, H_END, H_FRESH, H_INIT, H_MASK, H_STRIDE, H_VALUE };
 export const H_NODES = M_PRIVATE + 16;
-export const H_STRIDE = M_PRIVATE + 20;
-/** Free nodes: those given back (linked through their hash field), then those never used. */
-export const H_FREE = M_PRIVATE + 24;
-export const H_FRESH = M_PRIVATE + 28;
-export const H_END = M_PRIVATE + 32;
 export const H_FREE_LOCK = M_PRIVATE + 36;
-/** u32 per CPU: the node that this CPU's next replacing update writes. */
-export const H_EXTRA = M_PRIVATE + 40;
 /** LOCKS spin locks, one for every LOCKS-th bucket. */
 export const H_LOCKS = M_PRIVATE + 44;
 /** LRU state (core/lru.ts). */
@@ -70,7 +68,6 @@ const JHASH_ANY: u32 = 0;
 const OTHER_HASH: u32 = 1;
 
 export const NODE_NEXT: u32 = 0;
-export const NODE_HASH: u32 = 4;
 
 const LOCKS: u32 = 64;
 /** BPF_F_NO_PREALLOC maps reserve at most this much; they answer ENOMEM beyond it. */
