@@ -57,6 +57,8 @@ export {
   openView,
   OwnedList,
   type PerCpuMap,
+  pod,
+  type PodOptions,
   Program,
   type Queue,
   type RecordMap,
@@ -69,7 +71,7 @@ export {
 } from './client/index.ts';
 export type * from './kernel/index.ts';
 export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
-export type { MapHash } from './runtime/index.ts';
+export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,
   type CoreDecision,
@@ -82,12 +84,22 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 
+export {
+  type Exploration,
+  type ExploreOptions,
+  exploreGracePeriods,
+  type Placement,
+  type Trial,
+} from './tools/grace-periods/index.ts';
+
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
-export async function createMachine<Device extends string = string>(
-  options: MachineOptions<Device> = {},
-): Promise<Host<Device | 'lo'>> {
+export async function createMachine<
+  Device extends string = string,
+  Namespace extends string = string,
+>(options: MachineOptions<Device, Namespace> = {}): Promise<Host<Device | 'lo', Namespace | ''>> {
   const { machine, network } = await bootMachine(options);
-  return new Host(machine, network.devices);
+  return new Host(machine, network.devices, network);
 }

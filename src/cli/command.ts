@@ -64,6 +64,11 @@ export class CommandCall {
     return this.flag('json') || this.flag('pretty');
   }
 
+  /** The same call with an option set. */
+  with(name: string, value: string): CommandCall {
+    return new CommandCall(this.command, this.operands, { ...this.#values, [name]: value });
+  }
+
   flag(name: string): boolean {
     return this.#values[name] === true;
   }
@@ -143,4 +148,16 @@ function checkOperands(command: CommandDef, given: readonly string[]): void {
   if (given.length > most) {
     throw usageError(`'beeyard ${name}' does not know what to do with '${given[most]}'`);
   }
+}
+
+/** The only operand of a command that can do without one when it has --machine. */
+export function soleOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, 1] }, operands);
+  return operands[0]!;
+}
+
+/** The first operand of a command that can do without one when it has --machine. */
+export function needOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, command.count[1]] }, operands);
+  return operands[0]!;
 }

@@ -1,6 +1,10 @@
 import type { CommandDef } from './command.ts';
-import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { ENGINE, GLOBALS, MACHINE, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { machineCommands } from './commands-machine.ts';
+import { netCommands } from './commands-net.ts';
+import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
+import { MEMORY_OPTIONS } from './memory-options.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -54,6 +58,7 @@ export const COMMANDS: readonly CommandDef[] = [
         help: 'let time go on after the last packet (10s, 1.5ms, 2h): timers fire',
       },
       kfuncs: KFUNCS,
+      ...MEMORY_OPTIONS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -70,8 +75,11 @@ export const COMMANDS: readonly CommandDef[] = [
     ],
     load: () => import('./run.ts'),
   },
+  memoryCommand,
   ...verifyCommands,
   ...objectCommands,
+  ...machineCommands,
+  ...netCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',
@@ -178,7 +186,7 @@ export const COMMANDS: readonly CommandDef[] = [
     summary: 'run the commands that stand in a file, one a line',
     operands: 'FILE',
     count: [1, 1],
-    options: {},
+    options: { machine: MACHINE },
     details:
       "As bpftool's: # starts a comment, \\ at the end of a line goes on with the next, quotes " +
       'keep words together, - is standard input. Stops at the first command that fails, with its ' +

@@ -18,7 +18,7 @@ import {
   SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import type { MapHash } from '../runtime/index.ts';
+import type { MapHash, MemoryModelOptions } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
 import type { TimerFaultLog } from './timer-report.ts';
@@ -54,6 +54,8 @@ export interface LaneOptions {
   readonly kfuncs: readonly OwnKfunc[];
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
+  /** The model of the kernel's allocator; only with one CPU. */
+  readonly memoryModel: MemoryModelOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -189,6 +191,7 @@ async function boot(options: LaneOptions, listeners: Listeners) {
     mapHash,
     kfuncs,
     ...(fuel === undefined ? {} : { fuel }),
+    ...options.memoryModel,
     ...listeners,
   });
   booted.machine.runtime.host.foreignDevices = true;

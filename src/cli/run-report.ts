@@ -8,6 +8,7 @@ import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
 import { decodeReadable, readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
+import { memoryJson, memoryText } from './mem-report.ts';
 import { type DrawnMap, drawingText } from './run-owned.ts';
 import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
 import { timersJson, timersText } from './timer-report.ts';
@@ -48,9 +49,16 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     traceLines(report, style),
     recordLines(report, width, style),
     report.call.flag('no-maps') ? '' : mapTables(report, width, style),
+    memoryPart(report, width, style),
     drawings(report, width, style),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+/** How the model of memory did, if there is one. */
+function memoryPart({ machine }: RunReport, width: number, style: Style): string {
+  const { memory } = machine.machine;
+  return memory ? memoryText(memory, width, style) : '';
 }
 
 function drawings({ drawn, call, options }: RunReport, width: number, style: Style): string {
@@ -347,6 +355,7 @@ export function reportJson(report: RunReport): object {
           const sketch = readSketch(dump.map, object.btf);
           return { ...mapJson(dump), sketch: sketch && sketchJson(sketch) };
         }),
+    memory: machine.machine.memory && memoryJson(machine.machine.memory),
     drawn: report.drawn.length > 0 ? report.drawn : undefined,
   };
 }

@@ -16,6 +16,8 @@ import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
 import { kfuncsOf } from './kfunc-file.ts';
 import { bootLanes, type RunMachine } from './lanes.ts';
+import { memoryModelOf } from './memory-options.ts';
+import type { MemoryModelOptions } from '../runtime/index.ts';
 import { mapHashOf, seedOf } from './map-hash.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
@@ -57,6 +59,15 @@ function optionsOf(call: CommandCall): RunOptions {
   };
 }
 
+/** The model of memory that is asked for: its readers are one after the other. */
+function memoryModel(call: CommandCall, { cpus }: RunOptions): MemoryModelOptions {
+  const model = memoryModelOf(call);
+  if (cpus > 1 && Object.keys(model).length > 0) {
+    throw usageError('the model of memory has one CPU: no --gp, --oom, … with --cpus');
+  }
+  return model;
+}
+
 /** Functions of --kfuncs: their bodies are in this thread. */
 async function ownKfuncs(call: CommandCall, { cpus }: RunOptions, io: CliIo): Promise<OwnKfunc[]> {
   const file = call.text('kfuncs');
@@ -68,6 +79,15 @@ async function ownKfuncs(call: CommandCall, { cpus }: RunOptions, io: CliIo): Pr
 
 /** `beeyard run`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  return runOver(call, io, (report) => sayReport(report, io));
+}
+
+/** Runs a program over a capture as `beeyard run` does, and lets `show` say what came of it. */
+export async function runOver(
+  call: CommandCall,
+  io: CliIo,
+  show: (report: RunReport) => void,
+): Promise<number> {
   const options = optionsOf(call);
   const object = readObject(options.path, io);
   const spec = chooseProgram(object, call.text('prog'), options.path);
@@ -89,6 +109,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     kfuncs: await ownKfuncs(call, options, io),
     inPlace: options.out === undefined,
     env: io.env,
+    memoryModel: memoryModel(call, options),
   });
   try {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
@@ -102,7 +123,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     );
     const state: RunState = { call, io, options, object, machine, ingress };
     const report = await runCaptures(state).catch(asFinding);
-    sayReport(report, io);
+    show(report);
     return io.interrupt?.aborted ? EXIT.interrupted : exitCode(report);
   } finally {
     await machine.close();
@@ -150,7 +171,11 @@ function note(io: CliIo, text: string): void {
 }
 
 /** The program to run: the one named, or the only one that sees packets. */
-function chooseProgram(object: ObjectFile, name: string | undefined, path: string): ProgramSpec {
+export function chooseProgram(
+  object: ObjectFile,
+  name: string | undefined,
+  path: string,
+): ProgramSpec {
   const names = object.programs.map((one) => one.name);
   if (name !== undefined) {
     const found = object.programs.find((one) => one.name === name);

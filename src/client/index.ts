@@ -16,6 +16,7 @@ export {
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
 export { decodeOwner, OwnedList } from './owned.ts';
+export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
 export { StaticKey } from './static-key.ts';
 export type {

@@ -46,6 +46,11 @@ export interface CompileOptions {
   readonly checks: boolean;
   /** Count executions per instruction. */
   readonly profile?: boolean;
+  /**
+   * Note before each call where it is (C_WATCH_*), and what pointer comes from it: for the model of
+   * memory, which says where an element was got, freed and used again.
+   */
+  readonly watch?: boolean;
   /** Loop iterations one run may make when checked. */
   readonly fuel?: number;
   /** Called before each instruction (interpreter only). On true `run` throws ProgramStopped. */

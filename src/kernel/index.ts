@@ -1,1 +1,3 @@
+export type * from './commands.ts';
+export type * from './net.ts';
 export type * from './types.ts';

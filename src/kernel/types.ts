@@ -7,10 +7,13 @@ import type { LivePlace } from '../abi/live.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
+import type { KernelMemory } from './memory.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
+export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
 export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
@@ -32,6 +35,8 @@ export interface Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
   ): KernelProgram;
+  /** Its allocator, if it is modelled. */
+  readonly memory?: KernelMemory | undefined;
   /**
    * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.
    * Returns how many events happened. Only kernels with a clock of their own have it.

@@ -5,12 +5,17 @@ export {
   type MachineOptions,
   type NetworkedMachine,
 } from './create.ts';
+export { bpfRaw, bpfSyscall, type Capability, type Credentials, Process } from './bpf/index.ts';
+export { saveMachine } from './snapshot/save.ts';
+export { type ResumeOptions, resumeMachine } from './snapshot/resume.ts';
 export { Machine, type MachineSettings } from './machine.ts';
 export { MachineMap } from './map.ts';
+export { MachineMemory } from './memory.ts';
 export { Device, type DeviceOptions } from './net/device.ts';
 export { flowHash } from './net/flow-hash.ts';
 export type { Fate, PacketHook, Verdict } from './net/hook.ts';
 export { CpuShare, StepClock } from './net/cpu-share.ts';
+export { type IpHeader, readIp } from './net/ip/wire.ts';
 export { type Lane, type LaneFault, LocalLane, type SharedPart } from './net/lane.ts';
 export { Network, packetHook, type RedirectTarget } from './net/network.ts';
 export type { Ingress, PacketColumns } from './net/packets.ts';

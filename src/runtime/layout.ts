@@ -178,6 +178,9 @@ export const C_REDIRECT_FLAGS = 172;
 export const C_LOCAL_STORAGE = 224;
 /** u32: address of the stack that bpf_get_stackid sees (CALLCHAIN_*), or 0. */
 export const C_CALLCHAIN = 240;
+/** u32: program (id; 0: bpf(2)) and instruction of the call under way, for code that is watched. */
+export const C_WATCH_PROGRAM = 244;
+export const C_WATCH_INSN = 248;
 /** u32: the timer whose callback runs on this CPU (1: it is gone), or 0. */
 export const C_TIMER_RUNNING = 252;
 /** 16 region records. */
@@ -568,7 +571,9 @@ export const OBJECTS_SLABS = 20;
 export const OBJECTS_FREE = 24;
 export const OBJECTS_NEXT_COUNT = 32;
 export const OBJECTS_LOCK = 36;
-export const OBJECTS_BYTES = 40;
+/** u32: the pool of its objects (core/mem-cache.ts), or 0. */
+export const OBJECTS_POOL = 40;
+export const OBJECTS_BYTES = 48;
 /** Bytes between objects that belong to none: checked code that runs over an end is caught. */
 export const OBJECT_GAP = 8;
 /** What bpf_obj_new_impl() looks types up in: u32 count, then u32 x 2 by BTF id: plain, per CPU. */

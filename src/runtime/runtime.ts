@@ -8,10 +8,12 @@ import { BugError } from '../base/index.ts';
 import { EventQueue } from './events.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
+import { GracePeriods } from './host/grace-periods.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { wantsModel } from './host/memory-options.ts';
 import { ObjectTypes } from './host/objects.ts';
 import { MemoryOwner } from './host/owner.ts';
 import {
@@ -92,6 +94,7 @@ class LinearRuntime implements Runtime {
   readonly cpuBlock: number;
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
+  readonly gracePeriods: GracePeriods | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
@@ -134,6 +137,8 @@ class LinearRuntime implements Runtime {
       throw kernelError('EINVAL', `CPU ${this.cpu} of a machine of ${present}`);
     }
     this.cpuBlock = this.#call('runtime_enter', this.cpu) >>> 0;
+    const model = join ? undefined : options.memoryModel;
+    this.gracePeriods = model && wantsModel(model) ? new GracePeriods(this, model) : undefined;
   }
 
   u8(): Uint8Array {
@@ -240,6 +245,16 @@ class LinearRuntime implements Runtime {
     return this.#register(
       new HostMap(this, facts, readDefinition(this, address, facts.id), address),
     );
+  }
+
+  adoptMap(address: number, definition: MapDefinition): RuntimeMap {
+    return this.#register(
+      new HostMap(this, factsByType.get(definition.type)!, definition, address),
+    );
+  }
+
+  get build(): number {
+    return buildOf(this.options.shared ? sharedWasm : wasm);
   }
 
   createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
@@ -350,6 +365,19 @@ function onlyLock(offset: number): FieldRecord {
   const fields = [{ ...lock, valueBtfId: 0, nodeOffset: 0 }];
   const none = { timerOff: -1, wqOff: -1, refcountOff: -1 };
   return { fields, mask: BPF_SPIN_LOCK, spinLockOff: offset, ...none };
+}
+
+const builds = new Map<string, number>();
+
+/** FNV-1a of the module. */
+function buildOf(text: string): number {
+  let sum = builds.get(text);
+  if (sum === undefined) {
+    sum = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+    builds.set(text, (sum >>>= 0));
+  }
+  return sum;
 }
 
 function createMemory(shared: boolean): WebAssembly.Memory {

@@ -3,6 +3,8 @@ import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
+import type { GracePeriods } from './host/grace-periods.ts';
+import type { MemoryModelOptions } from './host/memory-options.ts';
 import type { ObjectTypes } from './host/objects.ts';
 
 /**
@@ -18,6 +20,8 @@ export interface RuntimeOptions {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /** How much of the kernel's allocator is modelled: nothing, unless something is asked for. */
+  readonly memoryModel?: MemoryModelOptions;
   /** Join an existing shared memory as CPU `cpu` instead of making one. */
   readonly join?: { readonly memory: WebAssembly.Memory; readonly cpu: number };
 }
@@ -139,6 +143,10 @@ export interface Runtime {
   /** Throws KernelError with the kernel's errno. */
   createMap(definition: MapDefinition): RuntimeMap;
   mapAt(address: number): RuntimeMap | undefined;
+  /** The map whose header has been put back at an address, with the rest of the memory. */
+  adoptMap(address: number, definition: MapDefinition): RuntimeMap;
+  /** A number that tells builds of the runtime apart: memory of one is nothing to another. */
+  readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
   /** Those that are alive, by number. */
@@ -172,6 +180,8 @@ export interface Runtime {
   clock: bigint;
   /** What will happen when the clock moves on. */
   readonly events: EventQueue;
+  /** Readers and grace periods, if this runtime models them. */
+  readonly gracePeriods: GracePeriods | undefined;
   /** What helpers in JavaScript ask of the machine around this runtime. */
   readonly host: HostServices;
 }
@@ -180,8 +190,8 @@ export interface Runtime {
 export interface HostServices {
   /** Receives what bpf_trace_printk prints, without a newline at the end. */
   trace?: (text: string) => void;
-  /** Network devices by ifindex. */
-  readonly devices: Map<number, HostDevice>;
+  /** Network devices by ifindex; like routes and neighbours, of the namespace that runs now. */
+  devices: Map<number, HostDevice>;
   /** Maps may name devices that are not here: those of the network a capture is from. */
   foreignDevices?: boolean;
   /** Routes and neighbours that bpf_fib_lookup sees. */

@@ -26,6 +26,8 @@ export interface Probes {
   readonly checks: boolean;
   readonly profile: boolean;
   readonly steps: boolean;
+  /** Calls say where they are and what pointer they give. */
+  readonly watch: boolean;
 }
 
 /** Which record stands for what; made before the records, which hold addresses of each other. */
@@ -43,6 +45,13 @@ export interface Plan {
   readonly records: number;
   /** All records, with room for one more per jump. */
   readonly capacity: number;
+}
+
+/** Calls of helpers and kernel functions, tail calls left out. */
+function isHelperCall(code: Code, i: number): boolean {
+  if (!isExecutable(code, i)) return false;
+  const info = insnInfo(code.op[i]!, code.off[i], code.src[i], code.imm[i]);
+  return info?.kind === 'call_helper' && code.imm[i] !== TAIL_CALL;
 }
 
 /** Cuts the code into functions and gives every instruction its place. Never fails. */
@@ -66,7 +75,9 @@ export function planProgram(image: ProgramImage, probes: Probes): Plan {
     for (let i = start; i < end; i++) {
       recordOf[i] = record;
       if (isSecondSlot(code, i)) record++;
-      else if (!isDropped(code, i, end, probes)) record += perInsn;
+      else if (!isDropped(code, i, end, probes)) {
+        record += perInsn + (probes.watch && isHelperCall(code, i) ? 2 : 0);
+      }
     }
     // What control that runs off the end of a function finds there.
     record++;
@@ -317,13 +328,18 @@ class ProgramWriter {
     const id = this.plan.code.imm[i]!;
     if (id === TAIL_CALL) return this.record(i, this.checked(ops.TAIL_CALL));
     const helper = this.helpers.get(id)!;
-    if (helper.throws) return this.record(i, ops.THROW, { target: this.exceptionCallback() });
-    if (helper.slot < 0) return this.record(i, ops.NO_HELPER);
-    this.record(i, this.checked(ops.CALL_HELPER), {
-      off: helper.contract,
-      target: helper.slot,
-      src: helper.arity,
-    });
+    const { watch } = this.plan.probes;
+    if (watch) this.record(i, ops.WATCH);
+    if (helper.throws) this.record(i, ops.THROW, { target: this.exceptionCallback() });
+    else if (helper.slot < 0) this.record(i, ops.NO_HELPER);
+    else {
+      this.record(i, this.checked(ops.CALL_HELPER), {
+        off: helper.contract,
+        target: helper.slot,
+        src: helper.arity,
+      });
+    }
+    if (watch) this.record(i, ops.OBTAINED);
   }
 
   private exceptionCallback(): number {

@@ -61,8 +61,8 @@ class InterpretedCode implements LoadedCode {
     this.image = image;
     this.#runtime = runtime;
     this.#interpreter = interpreterOf(runtime);
-    const { checks, profile = false, onStep } = options;
-    const plan = planProgram(image, { checks, profile, steps: onStep !== undefined });
+    const { checks, profile = false, watch = false, onStep } = options;
+    const plan = planProgram(image, { checks, profile, watch, steps: onStep !== undefined });
     this.#plan = plan;
     const records = P_SIZE + 8;
     const origins = records + plan.capacity * INSN_BYTES;

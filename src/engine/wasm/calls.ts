@@ -44,6 +44,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
   else if (facts === undefined) emitMissingHelper(e, i, id);
   else {
     emitArgumentCheck(e, i, base, facts);
+    if (e.world.options.watch) e.module.emitWatch(e, i);
     if (facts.isRuntime && emitInlined(e, i, base, facts)) return;
     const map = MAP_OPERATIONS[id] && mapInVariable(e.analysis, e.state, base + 1);
     const operation =
@@ -53,6 +54,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
     if (operation === undefined) emitPlainCall(e, base, frame, id, facts);
     else emitMapOperation(e, base, id, operation);
     e.set(base);
+    if (e.world.options.watch) e.module.emitObtained(e, () => e.get(base));
     if (facts.changesPacket && e.world.checks) {
       e.module.callOpenPacket(e);
       emitPacketBounds(e);

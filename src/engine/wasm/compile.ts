@@ -59,10 +59,10 @@ const COMPILER_VERSION = 5;
  */
 export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
   const { name, id, programType, functions, context, exceptionCallback } = image;
-  const { checks, profile, fuel } = options;
+  const { checks, profile, fuel, watch } = options;
   const insns = Array.from(image.insns, (byte) => byte.toString(16).padStart(2, '0')).join('');
   const program = { name, id, programType, functions, context, exceptionCallback, insns };
-  return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel }, facts]);
+  return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel, watch }, facts]);
 }
 
 function compileAll(module: ModuleContext): void {

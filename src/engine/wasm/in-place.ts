@@ -1,4 +1,4 @@
-import type { HelperFacts, MapFacts, RingFacts } from './facts.ts';
+import type { MapFacts, RingFacts } from './facts.ts';
 import type { TransferContext } from './transfer.ts';
 import { MAP_HANDLE_TAG } from './tags.ts';
 import { type State, V_CONST, WORDS } from './values.ts';
@@ -69,13 +69,14 @@ export function inPlace(
   base: number,
 ): InPlace | undefined {
   const id = t.program.code.imm[i];
-  const form = FORMS[id];
-  if (form === undefined || !isOurs(t.world.helper(id))) return undefined;
-  return form(t, s, base);
+  if (FORMS[id] === undefined || t.world.helper(id)?.isRuntime !== true) return undefined;
+  const form = FORMS[id](t, s, base);
+  return form !== undefined && mayBeInPlace(t, form) ? form : undefined;
 }
 
-function isOurs(facts: HelperFacts | undefined): boolean {
-  return facts?.isRuntime === true;
+/** Who watches elements wants to know of each that is handed out, written or freed. */
+function mayBeInPlace(t: TransferContext, form: InPlace): boolean {
+  return t.world.options.watch !== true || (form.what === 'lookup' && form.map.isArray);
 }
 
 /** Address of the map whose handle variable `v` holds, if that is known. */

@@ -12,6 +12,8 @@ import {
   C_FAULT_WRITE,
   C_FUEL,
   C_TAIL_CALLS,
+  C_WATCH_INSN,
+  C_WATCH_PROGRAM,
   CPU_REGIONS,
   FAULT_BAD_INSN,
   FAULT_FUEL,
@@ -101,6 +103,7 @@ export class ModuleContext {
   private readonly regionCheck: number;
   private readonly checkCall: number;
   private readonly packetLoad: number;
+  private readonly obtained: number;
   private readonly openPacketFunction: number;
   private readonly openRegionsFunction: number;
 
@@ -132,6 +135,9 @@ export class ModuleContext {
     this.packetLoad = this.importPacketLoad();
     const hasRings = !needsChecks && world.rings.length > 0;
     this.ringRoom = hasRings ? this.runtimeFunction('ringbuf_room', [I32, I32], I32) : NONE;
+    this.obtained = world.options.watch
+      ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
+      : NONE;
     this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
@@ -251,6 +257,18 @@ export class ModuleContext {
   loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
     w.with(W.GLOBAL_GET, this.cpu);
     w.access(opcode, field, 2);
+  }
+
+  /** Says in which call of which program this CPU is. */
+  emitWatch(w: CodeWriter, insn: number): void {
+    this.storeCpu(w, C_WATCH_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_WATCH_INSN, () => w.i32(insn));
+  }
+
+  /** Tells the runtime of a pointer that a call gave. */
+  emitObtained(w: CodeWriter, pointer: () => void): void {
+    pointer();
+    w.with(W.CALL, this.obtained);
   }
 
   private defineFault(): number {

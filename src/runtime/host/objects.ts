@@ -79,6 +79,11 @@ export class ObjectTypes {
       .filter(({ count }) => count > 0);
   }
 
+  /** Name of the type at an address, if there is one. */
+  named(address: number): string | undefined {
+    return this.#known.find((one) => one.address === address)?.name;
+  }
+
   /** Address of what bpf_obj_new_impl() looks the types in, for those of these ids. */
   table(btf: Btf, ids: readonly number[]): number {
     const count = Math.max(0, ...ids) + 1;

@@ -15,6 +15,7 @@ import {
 } from '../../abi/fields/types.ts';
 import type { BtfComposite } from '../../btf/index.ts';
 import {
+  GLOBALS,
   LIST_FIRST,
   OBJECT_GAP,
   TIMER_DUE,
@@ -23,6 +24,7 @@ import {
   TREE_RED,
   TREE_RIGHT,
 } from '../layout.ts';
+import { G_MEM_FLAGS, MEM_F_MODEL, NOTE_SIZE } from '../mem-layout.ts';
 import type { Runtime } from '../types.ts';
 
 const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
@@ -87,7 +89,9 @@ function addressesOf(runtime: Runtime, at: number, field: SpecialField, size: nu
   if (type === BPF_LIST_HEAD) listNodes(runtime, first, nodes);
   else if (type === BPF_RB_ROOT) treeNodes(runtime, first, nodes);
   else if (type === BPF_KPTR_PERCPU) {
-    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP;
+    // With the model of memory there is a note behind each.
+    const noted = runtime.u32()[(GLOBALS + G_MEM_FLAGS) >>> 2]! & MEM_F_MODEL;
+    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP + (noted ? NOTE_SIZE : 0);
     return Array.from({ length: runtime.options.cpus }, (_, cpu) => first + cpu * stride);
   }
   return nodes.map((node) => node - nodeOffset);

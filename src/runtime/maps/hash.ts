@@ -16,8 +16,9 @@ import {
   OP_UPDATE,
 } from '../layout';
 import { copyKey, copyLocked, copyValue, copyValueOut } from '../core/copy';
-import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
+  H_POOL,
   H_VALUE,
   bucketOf,
   countChange,
@@ -38,10 +39,11 @@ import {
   hashRelease,
   linkNode,
   lockOf,
-  nodeFree,
+  noNode,
   plainTableCreate,
   pointerTo,
   replaceNode,
+  replaced,
   swapExtra,
   takeNode,
 } from '../core/hash';
@@ -133,12 +135,12 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
     }
   }
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
-  if (node == 0) return E2BIG;
+  if (node == 0) return old != 0 ? ENOMEM : noNode(map);
   copyKey(node + KEY, key, size);
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   if (old != 0) {
     replaceNode(bucket, node, hash, at, old);
-    if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, old);
+    if (load<u32>(map, M_FIELDS) != 0 || load<u32>(map, H_POOL) != 0) replaced(map, old);
   } else {
     linkNode(bucket, node, hash);
     countChange(map, 1);

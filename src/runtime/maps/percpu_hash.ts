@@ -18,7 +18,7 @@ import {
   PERCPU_HASH_KEY,
 } from '../layout';
 import { copyBytes } from '../core/copy';
-import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   countChange,
   bucketOf,
@@ -36,9 +36,11 @@ import {
   hashRelease,
   linkNode,
   lockOf,
-  percpuHome,
+  noNode,
   percpuValues,
+  takeHome,
   takeNode,
+  unusedNode,
   valueAt,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
@@ -122,8 +124,12 @@ function put(map: u32, key: u32, value: u32, flags: u64, hash: u32, all: bool): 
     return 0;
   }
   const node = takeNode(map);
-  if (node == 0) return E2BIG;
-  const home = percpuHome(map, node);
+  if (node == 0) return noNode(map);
+  const home = takeHome(map, node);
+  if (home == 0) {
+    unusedNode(map, node);
+    return ENOMEM;
+  }
   store<u32>(node, home, HOME);
   copyBytes(node + KEY, key, load<u32>(map, M_KEY_SIZE));
   if (all) percpuCopyIn(map, home, value);

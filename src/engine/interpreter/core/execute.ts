@@ -3,6 +3,7 @@
  * `pc` is the address of the record to run. What a record holds is in ops.ts.
  */
 import { FAULT_BAD_INSN } from '../../../runtime/layout';
+import { mem_obtained, watch } from '../../../runtime/core/mem-log';
 import { atomic32, atomic64 } from './atomic';
 import {
   callHelper,
@@ -153,10 +154,12 @@ import {
   NEG32,
   NEG64,
   NO_HELPER,
+  OBTAINED,
   OR32_K,
   OR32_X,
   OR64_K,
   OR64_X,
+  P_ID,
   P_LISTENER,
   RSH32_K,
   RSH32_X,
@@ -171,6 +174,7 @@ import {
   SMOD64_K,
   SMOD64_X,
   STEP,
+  WATCH,
   STX_B,
   STX_DW,
   STX_H,
@@ -453,6 +457,8 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
         break;
       }
       case STEP: step(load<u32>(program, P_LISTENER), originOf(program, pc), regs); break;
+      case WATCH: watch(load<u32>(program, P_ID), originOf(program, pc)); break;
+      case OBTAINED: mem_obtained(load<u64>(regs, F_R0)); break;
       case NO_HELPER: faultNoHelper(program, pc); break;
       default:
         faultAt(program, pc, FAULT_BAD_INSN);

@@ -204,6 +204,10 @@ export const COUNT = 302;
 /** Calls the step hook. */
 export const STEP = 303;
 
+/** Before and after a call of code that is watched: where it is, what pointer came from it. */
+export const WATCH = 306;
+export const OBTAINED = 307;
+
 // ---- Frame: registers r0..r10 and what belongs to one activation (offsets) ----------------------
 export const F_R0 = 0;
 export const F_R1 = 8;
