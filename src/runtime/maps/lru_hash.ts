@@ -15,27 +15,23 @@ import {
 } from '../layout';
 import { copyKey, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
+import { H_VALUE, existsCheck, hashForEach, hashNextKey, nodeRegion } from '../core/hash';
 import {
-  H_VALUE,
   bucketOf,
-  existsCheck,
   findLink,
   findNode,
   findNode16,
   findNode4,
   findNode8,
-  hashForEach,
-  hashNextKey,
   hashOf,
   hashOf16,
   hashOf4,
   hashOf8,
   linkNode,
   lockOf,
-  nodeRegion,
   pointerTo,
   replaceNode,
-} from '../core/hash';
+} from '../core/hash-chains';
 import { lock, unlock } from '../core/lock';
 import { LRU_KEY, lruGive, lruTake, lruTouch } from '../core/lru';
 import { lruHashCreate, lruHashDelete, lruHashRelease } from '../core/lru-hash';
