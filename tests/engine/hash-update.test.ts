@@ -10,6 +10,7 @@ import type { RuntimeMap } from '../../src/runtime/types.ts';
 import { Lab, marked, type Variant, variants } from './harness.ts';
 
 const HASH = 1;
+const LRU_HASH = 9;
 const ENTRIES = 6;
 const [EEXIST, ENOENT, E2BIG] = [-17n, -2n, -7n];
 const BPF_F_LOCK = 4;
@@ -67,10 +68,10 @@ class Side {
   private readonly shape: Shape;
   private readonly codes: readonly LoadedCode[];
 
-  constructor(variant: Variant, shape: Shape, flags = 0) {
+  constructor(variant: Variant, shape: Shape, flags = 0, type = HASH) {
     this.shape = shape;
     const { keySize, valueSize } = shape;
-    this.map = this.lab.map({ type: HASH, keySize, valueSize, maxEntries: ENTRIES, flags });
+    this.map = this.lab.map({ type, keySize, valueSize, maxEntries: ENTRIES, flags });
     const texts = [0, 1, 2, BPF_F_LOCK].map((f) => updateText(this.lab, this.map, shape, f));
     const all = [...texts, deleteText(this.lab, this.map, shape)];
     this.codes = all.map((text) => this.lab.load(variant, marked(text)));
@@ -158,6 +159,25 @@ describe('updates and deletes by programs', () => {
     },
   );
 
+  it.each(SHAPES.slice(0, 8).map((shape) => [name(shape), shape] as const))(
+    'an LRU, %s: every engine gives up the same keys',
+    (_, shape) => {
+      fc.assert(
+        fc.property(steps, (list) => {
+          const sides = variants.map((variant) => new Side(variant, shape, 0, LRU_HASH));
+          for (const [code, key, value] of list) {
+            const [first, ...others] = sides.map((side) => side.run(code, key, value));
+            for (const other of others) expect(other).toBe(first);
+          }
+          const [first, ...others] = sides.map((side) => side.contents());
+          expect(first!.length).toBeLessThanOrEqual(ENTRIES);
+          for (const other of others) expect(other).toEqual(first);
+        }),
+        { numRuns: 4 },
+      );
+    },
+  );
+
   it.each(variants)(
     '$name: readers see the whole old value until the new one is there',
     (variant) => {
@@ -235,6 +255,13 @@ describe('compiled code', () => {
       expect(callsOf(lab, text, true)).toBeGreaterThan(0);
     }
     expect(callsOf(lab, updateText(lab, map, shape, BPF_F_LOCK))).toBe(1);
+  });
+
+  it('asks the runtime for the nodes of an LRU only', () => {
+    const lab = new Lab();
+    const map = lab.map({ type: LRU_HASH, keySize: 8, valueSize: 16 });
+    expect(callsOf(lab, updateText(lab, map, shape, 2))).toBe(3);
+    expect(callsOf(lab, updateText(lab, map, shape, 2), true)).toBeGreaterThan(0);
   });
 
   it('leaves elements of a pool to the runtime', () => {

@@ -241,7 +241,6 @@ describe('ring buffers', () => {
   it('stand in compiled code: only a full ring is the runtime’s', () => {
     const lab = new Lab();
     const ring = lab.map({ type: RINGBUF, keySize: 0, valueSize: 0, maxEntries: BYTES });
-    const text = outputText(lab, ring, 24, 8, 0);
     const callsOf = (text: string, checks: boolean) => {
       const image = marked(text);
       const { bytes } = compileToWasm(image, { checks }, collectFacts(image, lab.runtime));

@@ -21,7 +21,7 @@ import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
 import { emitHashLookup } from './hash-lookup.ts';
-import { emitHashDelete, emitHashUpdate } from './hash-update.ts';
+import { emitHashDelete, emitHashUpdate, emitLruUpdate } from './hash-update.ts';
 import { inPlace, mapInVariable } from './in-place.ts';
 import { MAP_OPERATIONS } from './module.ts';
 import * as W from './opcodes.ts';
@@ -171,7 +171,8 @@ function emitInPlace(e: Emitter, i: number, base: number, facts: HelperFacts): b
       emitLookup(e, base, form.map);
       break;
     case 'update':
-      emitHashUpdate(e, base, form);
+      if (form.map.hash!.lru) emitLruUpdate(e, base, form);
+      else emitHashUpdate(e, base, form);
       break;
     case 'delete':
       emitHashDelete(e, base, form);

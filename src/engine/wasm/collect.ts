@@ -126,6 +126,7 @@ function hashFacts(
     init: field(H_INIT) | 0,
     value: field(H_VALUE),
     table: prefix === 'hash' ? tableFacts(field) : undefined,
+    lru: prefix === 'lru_hash' && field(M_FIELDS) === 0,
   };
 }
 

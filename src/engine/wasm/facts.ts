@@ -18,6 +18,8 @@ export interface HashFacts {
   readonly referenced?: number;
   /** What updates need, where compiled code does them itself. */
   readonly table: TableFacts | undefined;
+  /** The same of an LRU: lru_hash_take hands out its nodes. */
+  readonly lru: boolean;
 }
 
 /** The nodes of a table: nothing but keys and values in them, and they are its own. */

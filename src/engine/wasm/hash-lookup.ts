@@ -72,9 +72,20 @@ export function emitFind(
   hash: HashFacts,
   links: boolean,
 ): void {
+  emitHashOf(e, v, map, hash);
+  emitFindHashed(e, map, hash, links);
+}
+
+/** Reads the key at variable `v` into locals, and hashes it. */
+export function emitHashOf(e: Emitter, v: number, map: MapFacts, hash: HashFacts): void {
   const locals = e.hashLocals();
   emitKey(e, v, map.keySize, locals);
   emitHash(e, map.keySize >> 2, hash.init, locals);
+}
+
+/** `emitFind` for a key that is in the locals. */
+export function emitFindHashed(e: Emitter, map: MapFacts, hash: HashFacts, links: boolean): void {
+  const locals = e.hashLocals();
   e.with(W.LOCAL_GET, locals.hash);
   e.i32(hash.mask);
   e.op(W.I32_AND);

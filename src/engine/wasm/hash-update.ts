@@ -3,7 +3,7 @@ import { emitCopy } from './copy.ts';
 import type { Emitter } from './emitter.ts';
 import { I64 } from './encoder.ts';
 import type { HashFacts, MapFacts, TableFacts } from './facts.ts';
-import { emitFind, type HashLocals } from './hash-lookup.ts';
+import { emitFind, emitFindHashed, emitHashOf, type HashLocals } from './hash-lookup.ts';
 import type { InPlace } from './in-place.ts';
 import * as W from './opcodes.ts';
 import { piecesOf } from './pieces.ts';
@@ -12,6 +12,7 @@ const BPF_NOEXIST = 1;
 const BPF_EXIST = 2;
 const ENOENT = -2;
 const E2BIG = -7;
+const ENOMEM = -12;
 const EEXIST = -17;
 
 /**
@@ -33,6 +34,57 @@ export function emitHashUpdate(e: Emitter, base: number, form: InPlace & { what:
   if (flags === BPF_EXIST) e.i64(ENOENT);
   else emitInsert(e, base, map, hash, table);
   e.op(W.END);
+}
+
+/**
+ * The same for an LRU: it takes a node first, which may evict an element, even the one with this
+ * key, and gives back what is in no chain at the end.
+ */
+export function emitLruUpdate(e: Emitter, base: number, form: InPlace & { what: 'update' }): void {
+  const { map, flags } = form;
+  const hash = map.hash!;
+  const { node, fresh } = e.hashLocals();
+  emitHashOf(e, base + 2, map, hash);
+  e.i32(map.address);
+  e.with(W.LOCAL_GET, e.hashLocals().hash);
+  e.with(W.CALL, e.module.lru!.take);
+  e.with(W.LOCAL_TEE, fresh);
+  e.start(W.IF, I64);
+  emitFill(e, base, map, hash);
+  emitFindHashed(e, map, hash, true);
+  e.with(W.LOCAL_GET, node);
+  e.start(W.IF, I64);
+  if (flags === BPF_NOEXIST) emitRefuse(e, map, EEXIST);
+  else {
+    e.with(W.LOCAL_GET, fresh);
+    e.i32(1);
+    e.access(W.I32_STORE8, hash.referenced!);
+    emitLink(e);
+    emitUnlinkOld(e);
+    emitGive(e, map, node);
+    e.i64(0);
+  }
+  e.op(W.ELSE);
+  if (flags === BPF_EXIST) emitRefuse(e, map, ENOENT);
+  else {
+    emitLink(e);
+    e.i64(0);
+  }
+  e.op(W.END);
+  e.op(W.ELSE);
+  e.i64(ENOMEM);
+  e.op(W.END);
+}
+
+function emitRefuse(e: Emitter, map: MapFacts, error: number): void {
+  emitGive(e, map, e.hashLocals().fresh);
+  e.i64(error);
+}
+
+function emitGive(e: Emitter, map: MapFacts, node: number): void {
+  e.i32(map.address);
+  e.with(W.LOCAL_GET, node);
+  e.with(W.CALL, e.module.lru!.give);
 }
 
 /** Pushes what bpf_map_delete_elem returns. The node joins the free ones. */
@@ -64,7 +116,7 @@ function emitReplace(
   hash: HashFacts,
   table: TableFacts,
 ): void {
-  const { node, fresh, link, bucket } = e.hashLocals();
+  const { node, fresh } = e.hashLocals();
   const spare = e.scratch32();
   e.loadCpu(C_CPU);
   e.i32(2);
@@ -76,7 +128,13 @@ function emitReplace(
   e.with(W.LOCAL_GET, node);
   e.access(W.I32_STORE, table.spare, 2);
   emitNode(e, base, map, hash);
-  // The old node's link is in the new node if it was the first.
+  emitUnlinkOld(e);
+  e.i64(0);
+}
+
+/** Takes the old node out of the chain. Its link is in the new node if it was the first. */
+function emitUnlinkOld(e: Emitter): void {
+  const { node, fresh, link, bucket } = e.hashLocals();
   e.with(W.LOCAL_GET, fresh);
   e.with(W.LOCAL_GET, link);
   e.with(W.LOCAL_GET, link);
@@ -86,7 +144,6 @@ function emitReplace(
   e.with(W.LOCAL_GET, node);
   e.access(W.I32_LOAD, 0, 2);
   e.access(W.I32_STORE, 0, 2);
-  e.i64(0);
 }
 
 /** A free node; else one that never was used; else there is none. */
@@ -129,10 +186,19 @@ function emitInsert(
 
 /** Fills the node `fresh` and puts it at the head of its chain. */
 function emitNode(e: Emitter, base: number, map: MapFacts, hash: HashFacts): void {
+  emitFill(e, base, map, hash);
+  emitLink(e);
+}
+
+function emitFill(e: Emitter, base: number, map: MapFacts, hash: HashFacts): void {
+  const locals = e.hashLocals();
+  emitStoreKey(e, map.keySize, hash.key, locals);
+  emitCopy(e, base + 3, map.valueSize, locals.fresh, hash.value);
+}
+
+function emitLink(e: Emitter): void {
   const locals = e.hashLocals();
   const { fresh, bucket } = locals;
-  emitStoreKey(e, map.keySize, hash.key, locals);
-  emitCopy(e, base + 3, map.valueSize, fresh, hash.value);
   e.with(W.LOCAL_GET, fresh);
   e.with(W.LOCAL_GET, bucket);
   e.access(W.I64_LOAD32_U, 0, 2);

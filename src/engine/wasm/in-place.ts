@@ -106,8 +106,8 @@ function lookup(t: TransferContext, s: State, base: number): InPlace | undefined
 function update(t: TransferContext, s: State, base: number): InPlace | undefined {
   const map = mapOf(t, s, base);
   const flags = numberIn(s, base + 4);
-  if (map?.hash?.table === undefined || flags === undefined || flags > BPF_EXIST) return undefined;
-  if (map.valueSize > MAX_COPY) return undefined;
+  if (map?.hash === undefined || !(map.hash.lru || map.hash.table !== undefined)) return undefined;
+  if (flags === undefined || flags > BPF_EXIST || map.valueSize > MAX_COPY) return undefined;
   const key = { argument: 2, size: map.keySize };
   return { what: 'update', map, flags, reads: [key, { argument: 3, size: map.valueSize }] };
 }

@@ -95,6 +95,8 @@ export class ModuleContext {
   readonly infos: readonly SubprogramInfo[];
   /** (map, bytes) -> whether a record fits its ring buffer; NONE without rings of our own. */
   readonly ringRoom: number;
+  /** (map, hash) -> node and (map, node): nodes of LRUs; none if no map is one. */
+  readonly lru: { readonly take: number; readonly give: number } | undefined;
   private readonly helpers = new Map<number, number>();
   private readonly contracts = new Map<number, number>();
   private readonly operations = new Map<string, number>();
@@ -138,6 +140,7 @@ export class ModuleContext {
     this.obtained = world.options.watch
       ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
       : NONE;
+    this.lru = world.facts.maps.some(({ hash }) => hash?.lru) ? this.importLru() : undefined;
     this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
@@ -150,6 +153,14 @@ export class ModuleContext {
 
   private runtimeFunction(name: string, params: readonly number[], result: number): number {
     return this.builder.importFunction('runtime', name, this.builder.type(params, [result]));
+  }
+
+  private importLru(): { take: number; give: number } {
+    const give = this.builder.type([I32, I32], []);
+    return {
+      take: this.runtimeFunction('lru_hash_take', [I32, I32], I32),
+      give: this.builder.importFunction('runtime', 'lru_hash_give', give),
+    };
   }
 
   /** Legacy packet loads call the runtime. */

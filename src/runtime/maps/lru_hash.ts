@@ -124,6 +124,18 @@ function update(map: u32, key: u32, size: u32, hash: u32, value: u32, flags: u64
   return error;
 }
 
+// Compiled code does the rest of an update itself (engine/wasm/hash-update.ts).
+
+/** A node for a key with this hash, or 0. */
+export function lru_hash_take(map: u32, hash: u32): u32 {
+  return lruTake(map, hash);
+}
+
+/** Takes a node back that is in no chain. */
+export function lru_hash_give(map: u32, node: u32): void {
+  lruGive(map, node);
+}
+
 export function lru_hash_delete(map: u32, key: u32): i64 {
   return lruHashDelete(map, key);
 }
