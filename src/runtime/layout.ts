@@ -311,7 +311,7 @@ export const PERCPU_HASH_HOME = 8;
 export const PERCPU_HASH_KEY = 16;
 export const LRU_REFERENCED = 17;
 export const LRU_KEY = 24;
-/** Ring buffers (core/ring-pages.ts): u32 address of the pages; offsets in them, bits of a record. */
+/** Ring buffers (core/ring-pages.ts): u32 address of the pages; offsets in them; record bits. */
 export const RB_BASE = 128;
 export const RB_WAKEUPS = 4;
 export const RB_CONSUMER = 4096;

@@ -130,7 +130,7 @@ function hashFacts(
   };
 }
 
-/** Values with special fields, and nodes that are not the table's own, are the runtime's to update. */
+/** Values with special fields, and nodes that are not the table's own, are the runtime's. */
 function tableFacts(field: (offset: number) => number): TableFacts | undefined {
   const spare = field(H_EXTRA);
   if (spare === 0 || field(M_FIELDS) !== 0) return undefined;

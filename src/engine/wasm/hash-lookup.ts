@@ -62,8 +62,8 @@ export function emitHashLookup(e: Emitter, base: number, map: MapFacts, hash: Ha
 }
 
 /**
- * Leaves the node of the key at variable `v`, or 0, in a local; for updates (`links`) its bucket and
- * the address of the link that leads to it as well.
+ * Leaves the node of the key at variable `v`, or 0, in a local; for updates (`links`) its bucket
+ * and the address of the link that leads to it as well.
  */
 export function emitFind(
   e: Emitter,

@@ -118,7 +118,7 @@ function erase(t: TransferContext, s: State, base: number): InPlace | undefined 
   return { what: 'delete', map, reads: [{ argument: 2, size: map.keySize }] };
 }
 
-/** The ring in r1, if `size` bytes may ever fit. Checked code gets a region for each reservation. */
+/** The ring in r1, if `size` bytes may ever fit. Checked code needs a region for each record. */
 function ringFor(t: TransferContext, s: State, base: number, size: number): MapFacts | undefined {
   const map = mapOf(t, s, base);
   if (t.world.checks || map?.ring === undefined || size > MAX_RECORD) return undefined;
