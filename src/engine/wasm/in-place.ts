@@ -7,6 +7,7 @@ import { type State, V_CONST, WORDS } from './values.ts';
 const MAX_COPY = 128;
 const MAX_RECORD = 0x3fffffff;
 const BPF_EXIST = 2;
+const UPDATE = 2;
 
 /** Memory that compiled code reads itself: `size` bytes at argument `argument` (1 = r1). */
 interface Read {
@@ -51,7 +52,7 @@ type Form = (t: TransferContext, s: State, base: number) => InPlace | undefined;
 /** By helper id. */
 const FORMS: Readonly<Record<number, Form>> = {
   1: lookup,
-  2: update,
+  [UPDATE]: update,
   3: erase,
   130: output,
   131: reserve,
@@ -72,6 +73,24 @@ export function inPlace(
   if (FORMS[id] === undefined || t.world.helper(id)?.isRuntime !== true) return undefined;
   const form = FORMS[id](t, s, base);
   return form !== undefined && mayBeInPlace(t, form) ? form : undefined;
+}
+
+/**
+ * What the helper called at `i` reads of what compiled code reads itself elsewhere. Slots are
+ * chosen before all is known that they make known: should a call not be in place after all, what
+ * it reads must be in memory.
+ */
+export function readsOfHelper(
+  t: TransferContext,
+  s: State,
+  i: number,
+  base: number,
+): readonly Read[] {
+  const id = t.program.code.imm[i];
+  if (FORMS[id] === undefined) return NOTHING;
+  const map = mapOf(t, s, base);
+  const first = { argument: 2, size: map?.keySize || MAX_COPY };
+  return id === UPDATE ? [first, { argument: 3, size: map?.valueSize ?? MAX_COPY }] : [first];
 }
 
 /** Who watches elements wants to know of each that is handed out, written or freed. */

@@ -19,7 +19,7 @@ import {
 } from '../../isa/index.ts';
 import { FRAME_SIZE, NULL_PAGE_END } from '../../runtime/layout.ts';
 import type { World } from './facts.ts';
-import { inPlace, mapInVariable } from './in-place.ts';
+import { inPlace, mapInVariable, readsOfHelper } from './in-place.ts';
 import { accessSize, CALL, FP, namedInsn, REGISTERS } from './insn.ts';
 import { piecesOf } from './pieces.ts';
 import { NONE, type Program } from './program.ts';
@@ -78,7 +78,7 @@ export interface TransferContext {
   readonly slots: Slots;
   /** Set when the program reads where the packet starts. */
   seesPacket: boolean;
-  /** Slots read where nothing may have been written. */
+  /** Slots read where nothing may have been written, or by a helper: they must be in memory. */
   readonly unwritten: Set<number>;
 }
 
@@ -446,14 +446,20 @@ function callHelper(t: TransferContext, s: State, i: number, base: number): void
 
 /** Slots that compiled code reads itself at a call. */
 function readInPlace(t: TransferContext, s: State, i: number, base: number): void {
-  for (const { argument, size } of inPlace(t, s, i, base)?.reads ?? []) {
+  const form = inPlace(t, s, i, base);
+  const note = form === undefined ? keepInMemory : noteRead;
+  for (const { argument, size } of form?.reads ?? readsOfHelper(t, s, i, base)) {
     for (const piece of piecesOf(size)) {
-      noteRead(t, s, slotOf(t, s, base + argument, piece.offset, piece.size));
+      note(t, s, slotOf(t, s, base + argument, piece.offset, piece.size));
       if (piece.size !== 8) continue;
-      noteRead(t, s, slotOf(t, s, base + argument, piece.offset, 4));
-      noteRead(t, s, slotOf(t, s, base + argument, piece.offset + 4, 4));
+      note(t, s, slotOf(t, s, base + argument, piece.offset, 4));
+      note(t, s, slotOf(t, s, base + argument, piece.offset + 4, 4));
     }
   }
+}
+
+function keepInMemory(t: TransferContext, _: State, slot: number): void {
+  if (slot !== NONE) t.unwritten.add(slot);
 }
 
 function noteRead(t: TransferContext, s: State, slot: number): void {
