@@ -177,9 +177,9 @@ function emitIsAt(e: Emitter, map: MapFacts, ring: RingFacts, field: number): vo
 }
 
 /**
- * bpf_ringbuf_submit and bpf_ringbuf_discard; pushes 0. A pointer with the tag of all data of a ring
- * has no region of its own to give back, and the tag says which ring it is. For any other pointer,
- * `other` calls the helper and pushes what that returns.
+ * bpf_ringbuf_submit and bpf_ringbuf_discard; pushes 0. A pointer with the tag of all data of a
+ * ring has no region of its own to give back, and the tag says which ring it is. For any other
+ * pointer, `other` calls the helper and pushes what that returns.
  */
 export function emitCommit(
   e: Emitter,
