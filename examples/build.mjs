@@ -33,6 +33,7 @@ const EXAMPLES = [
   'examples/live-views/live.bpf.c',
   'examples/idle-flows/flows.bpf.c',
   'examples/vf-monitor/monitor.bpf.c',
+  'examples/load-balancer/balancer.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -50,6 +50,7 @@ const rule = nic.addRule({
 const { vm0, vm1 } = host.namespaces;
 // Listening ends with the machine.
 vm1.listen({ protocol: 'udp', port: 53 }, () => 'here');
+vm0.listen({ protocol: 'udp', port: 5353 }, () => undefined);
 vm1.listen({ protocol: 'udp', port: 5432 }, () => undefined);
 for (let i = 0; i < 40; i++) {
   vm0.send({ to: '10.0.0.2', port: 53, sourcePort: 5353, payload: 'where?' });

@@ -100,7 +100,7 @@ export const netCommands: readonly CommandDef[] = [
       '"wire", "protocol"?, "port", "sourcePort"?, "size"?, "packets"?, "offload"?}]}. With ' +
       '--links the functions of a real machine are listed with what can observe them there, and ' +
       'the built-in flows are played between functions like those of its first PF that has any. ' +
-      'fentry on a completion function of the driver is not in this machine: it is named as missing.',
+      'fentry on a completion function of the driver is not in this machine: the report says so.',
     examples: [
       ['beeyard net sriov report', 'the built-in scenario, all modes'],
       ['beeyard net sriov report flows.json --mode offload -j', 'a scenario of your own, as JSON'],

@@ -41,7 +41,7 @@ export interface NicOptions extends DeviceOptions {
   readonly pci?: string;
 }
 
-/** Counts of a function in the card (struct ifla_vf_stats): bytes as the function sees its frames. */
+/** Counts of a function in the card (struct ifla_vf_stats), of frames as the function sees them. */
 export interface VfStatistics {
   rx_packets: number;
   tx_packets: number;
@@ -90,7 +90,7 @@ export type FlowAction =
 export interface FlowRuleOptions {
   /** A representor, or the PF's device for what comes from the wire. */
   readonly dev: string;
-  /** Lower ones are looked at first. Default 1; those of one priority in the order they were made. */
+  /** Lower ones are looked at first; of one priority in the order they were made. Default 1. */
   readonly prio?: number;
   readonly match?: FlowMatch;
   readonly actions: readonly FlowAction[];
@@ -149,7 +149,10 @@ export interface KernelNic {
   readonly vfs: readonly KernelVf[];
   /** In the order they are looked at. */
   readonly rules: readonly FlowRule[];
-  /** `devlink dev eswitch set mode`: rules and representors go. Throws KernelError as VFs are made. */
+  /**
+   * `devlink dev eswitch set mode`: rules, VLANs, trust and representors of before are gone. Throws
+   * KernelError: EINVAL, EEXIST for the name of a representor.
+   */
   setEswitch(mode: EswitchMode): void;
   /** Throws KernelError: EOPNOTSUPP in legacy mode or for actions no card does, EINVAL, ENODEV. */
   addRule(options: FlowRuleOptions): FlowRule;

@@ -36,6 +36,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/live-views',
     'examples/idle-flows',
     'examples/vf-monitor',
+    'examples/load-balancer',
     'bench/programs',
     'bench/maps',
     'tests/tools',

@@ -64,7 +64,9 @@ describe.each(['wasm', 'interpreter'] as const)(
       const frame = packet(ethernet(), ipv4(), udp(), payload(200));
       const short = packet(ethernet(), ipv4(), udp());
       for (let i = 0; i < 2000; i++) send(i % 2 === 0 ? frame : short);
-      const samples = [...maps['samples']!.drain('sample')].map(({ value }) => value as Sample);
+      const samples = [...maps['samples']!.drain('sample')].map(
+        ({ value }) => value as unknown as Sample,
+      );
       const estimate = samples.reduce((sum, { rate, length }) => sum + rate * length, 0);
       const truth = 1000 * (frame.length + short.length);
       // 2000 packets, one in ten: 200 samples, their number within four deviations of 14.

@@ -12,7 +12,7 @@ export interface FoundFunction {
   readonly maxTxRate: number;
   /** Method 1: its counters, if the driver tells. */
   readonly counters: LinkCounts | undefined;
-  /** Method 2: the device programs can be attached to; without one nothing of it passes the host. */
+  /** Method 2: where programs can be attached; without one nothing of it passes the host. */
   readonly representor: string | undefined;
 }
 

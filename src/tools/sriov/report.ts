@@ -136,8 +136,9 @@ function play(scenario: SriovScenario, host: Host, poller: VfPoller): void {
   let played = 0;
   while (left.some((count) => count > 0)) {
     for (const [i, { from }] of scenario.flows.entries()) {
-      if (left[i]! === 0) continue;
-      left[i]!--;
+      const count = left[i]!;
+      if (count === 0) continue;
+      left[i] = count - 1;
       if (from === 'wire') root.device(PF).receive(frames[i]!);
       else
         host.net
