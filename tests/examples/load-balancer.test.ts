@@ -103,7 +103,7 @@ describe('the load balancer', () => {
     setAlive([0, 1, 3, 4]);
     const after = places();
     const needless = before.filter((one, i) => one !== 2 && one !== after[i]).length;
-    expect(needless / FLOWS).toBeLessThan(0.06);
+    expect(needless / FLOWS).toBeLessThan(0.02);
     setAlive([0, 1, 2, 3, 4]);
     expect(places()).toEqual(before);
   });

@@ -256,7 +256,38 @@ describe('a card', () => {
     expect(steps).toEqual([['offload vm1/eth0'], ['slow pf0vf0']]);
   });
 
-  it('goes with its functions and representors, and loses no frame of a namespace that is gone', async () => {
+  it('stays in its mode if a representor finds no name', async () => {
+    using host = await createMachine({
+      devices: { pf0vf1: {}, eth0: { kind: 'nic', vfs: 2 } },
+    });
+    const nic = host.net.nic('eth0');
+    expect(() => nic.setEswitch('switchdev')).toThrow(/there is a device 'pf0vf1'/);
+    expect(nic.eswitch).toBe('legacy');
+    expect(host.net.namespace('').deviceNames).not.toContain('pf0vf0');
+    expect(nic.vfs[0]!.representor).toBeUndefined();
+  });
+
+  it('taken out with its namespace takes its functions along; what waits is dropped', async () => {
+    using host = await createMachine({ namespaces: { vm: {} } });
+    host.net.addNamespace('rack', {
+      devices: {
+        eth0: {
+          kind: 'nic',
+          eswitch: 'switchdev',
+          vfs: [{ namespace: 'vm', address: MACS[0]!, maxTxRate: 1 }, {}],
+        },
+      },
+    });
+    expect(host.net.namespace('rack').deviceNames).toContain('pf0vf1');
+    const device = host.net.namespace('vm').device('eth0');
+    for (let i = 0; i < 5; i++) device.transmit(frame(MACS[0]!, MACS[1]!));
+    host.net.removeNamespace('rack');
+    expect(host.net.namespace('vm').deviceNames).toEqual(['lo']);
+    expect(host.net.namespace('').deviceNames).toEqual(['lo']);
+    host.advance(1e9);
+  });
+
+  it('drops what is for a function whose namespace is gone', async () => {
     using host = await boot();
     const nic = host.net.nic('eth0');
     nic.addRule({ dev: 'pf0vf0', actions: [{ redirect: 'pf0vf1' }] });

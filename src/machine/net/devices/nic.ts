@@ -78,8 +78,8 @@ export class PfDevice extends FunctionDevice {
       if (this.up) count(this.rxQueues[queue % this.rxQueues.length]!, data.length);
       own = super.receive(data, { queue });
     });
-    const target = this.name;
-    return own ?? { verdict: 'pass', verdictCode: undefined, data, target, fault: undefined };
+    const none = { verdictCode: undefined, target: undefined, fault: undefined };
+    return own ?? { verdict: 'pass', data, ...none };
   }
 
   xmit(packet: Packet): void {

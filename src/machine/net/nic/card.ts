@@ -72,10 +72,18 @@ export class Card implements KernelNic {
     if (mode === this.#mode) return;
     this.table.clear();
     this.#dropRepresentors();
+    if (mode === 'switchdev') this.#makeRepresentors();
     this.#mode = mode;
-    for (const vf of this.vfs) {
-      vf.toDefaults();
-      if (mode === 'switchdev') vf.speaker = this.#representors.make(this, vf);
+    for (const vf of this.vfs) vf.toDefaults();
+  }
+
+  /** All or none: a name may be taken. */
+  #makeRepresentors(): void {
+    try {
+      for (const vf of this.vfs) vf.speaker = this.#representors.make(this, vf);
+    } catch (error) {
+      this.#dropRepresentors();
+      throw error;
     }
   }
 
@@ -249,7 +257,9 @@ export class Card implements KernelNic {
   /** Switchdev: a rule of the card, else the representor. */
   #toRules(vf: VirtualFunction, packet: Packet): void {
     const { data } = packet;
-    const speaker = vf.speaker!;
+    const { speaker } = vf;
+    // The card was taken out while the frame waited for its rate.
+    if (!speaker) return this.#stack.drop(packet, 'DEV_READY', `${this.name} is gone`);
     const rule = this.table.find(speaker.path, data);
     if (rule && !traps(rule)) {
       this.#tell(vf, 'tx', 'offload', data);
