@@ -14,9 +14,9 @@ const SIZE_MAX = 1 << 24;
 /**
  * The lookup table of Maglev (Eisenbud et al., NSDI 2016, 3.4): entry `hash % size` is the index of
  * the backend in the list, or -1 in all of them if the list is empty. Every backend goes through
- * the places in an order made of its name and takes the next free one in turn, so shares differ by one
- * place per unit of weight at most, and when a backend goes few places of the others change. `size`
- * is a prime, best a hundred times the number of backends or more. Throws RangeError.
+ * the places in an order made of its name and takes the next free one in turn, so shares differ by
+ * one place per unit of weight at most, and when a backend goes few places of the others change.
+ * `size` is a prime, best a hundred times the number of backends or more. Throws RangeError.
  *
  * @example
  * const table = maglevTable([{ name: 'a' }, { name: 'b' }], 251);
