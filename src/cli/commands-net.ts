@@ -66,4 +66,49 @@ export const netCommands: readonly CommandDef[] = [
     ],
     load: () => import('./net-trace.ts'),
   },
+  {
+    path: ['net', 'sriov', 'report'],
+    summary: 'what each way of observing sees of the virtual functions of a card',
+    operands: '[SCENARIO.json]',
+    count: [0, 1],
+    options: {
+      mode: {
+        type: 'string',
+        value: 'MODE',
+        choices: ['legacy', 'switchdev', 'offload', 'all'],
+        help: "how the card's switch works; offload: switchdev with rules (default all)",
+      },
+      links: {
+        type: 'string',
+        value: 'FILE',
+        help: 'functions of a real machine: what `ip -s -j link show` printed there',
+      },
+      ports: {
+        type: 'string',
+        value: 'FILE',
+        help: 'with --links: what `devlink -j port show` printed there',
+      },
+      engine: ENGINE,
+    },
+    details:
+      'Builds a card with virtual functions in a simulated machine, passes each to a namespace, ' +
+      'plays flows between them and the wire, and compares what is seen with what the card says ' +
+      'went through: by polling counters of the functions, by tcx programs (examples/vf-monitor) ' +
+      'at their representors, and by the counters of rules in the card. Programs in the host ' +
+      'never see what the card forwards by itself: that is the blind spot, in bytes. A scenario ' +
+      'is {"vfs": [{"vlan"?, "maxTxRate"?, "address"?, ...}], "flows": [{"from": "vf0", "to": ' +
+      '"wire", "protocol"?, "port", "sourcePort"?, "size"?, "packets"?, "offload"?}]}. With ' +
+      '--links the functions of a real machine are listed with what can observe them there, and ' +
+      'the built-in flows are played between functions like those of its first PF that has any. ' +
+      'fentry on a completion function of the driver is not in this machine: the report says so.',
+    examples: [
+      ['beeyard net sriov report', 'the built-in scenario, all modes'],
+      ['beeyard net sriov report flows.json --mode offload -j', 'a scenario of your own, as JSON'],
+      [
+        'beeyard net sriov report --links links.json --ports ports.json',
+        'functions like those of a real machine',
+      ],
+    ],
+    load: () => import('./net-sriov.ts'),
+  },
 ];

@@ -2,6 +2,7 @@
  * The contract of the network: namespaces, devices, routes, traces. Types only. What is said of
  * packets is data; tools print it.
  */
+import type { CardPath, KernelNic, NicOptions } from './nic.ts';
 import type { KernelDevice } from './types.ts';
 
 /** What every kind of device may be given. */
@@ -69,7 +70,7 @@ export interface NetkitOptions extends DeviceOptions {
   readonly peer?: PeerOptions | string;
 }
 
-export type AnyDeviceOptions = PhysicalOptions | VethOptions | NetkitOptions;
+export type AnyDeviceOptions = PhysicalOptions | VethOptions | NetkitOptions | NicOptions;
 
 /** A route: `{ to: '10.1.0.0/16', via: '10.0.0.1' }`, `{ to: 'default', device: 'eth0' }`. */
 export interface RouteOptions {
@@ -165,6 +166,8 @@ export type TraceStep =
   | { readonly kind: 'transmit'; readonly length: number }
   /** Over to the other end of a pair; `crosses`: into another namespace, marks are scrubbed. */
   | { readonly kind: 'peer'; readonly to: string; readonly crosses: boolean }
+  /** The card's switch gives the frame to a device; 'offload': by a rule, past the host. */
+  | { readonly kind: 'eswitch'; readonly to: string; readonly path: CardPath }
   | { readonly kind: 'route'; readonly to: string; readonly out: string; readonly via?: string }
   | { readonly kind: 'forward'; readonly ttl: number }
   | { readonly kind: 'neighbour'; readonly state: 'asked' | 'resolved'; readonly address: string }
@@ -276,7 +279,7 @@ export interface SendOptions {
 
 /** A device in a namespace. */
 export interface NamespaceDevice extends KernelDevice {
-  readonly kind: 'loopback' | 'physical' | 'veth' | 'netkit';
+  readonly kind: 'loopback' | 'physical' | 'veth' | 'netkit' | 'nic' | 'vf' | 'representor';
   /** Name of its namespace; '' is the machine's own. */
   readonly namespace: string;
   readonly mtu: number;
@@ -317,6 +320,8 @@ export interface KernelNetwork {
   addNamespace(name: string, options?: NamespaceOptions): KernelNamespace;
   /** Its devices go with it, and the other ends of its pairs. Throws KernelError ENOENT, EBUSY. */
   removeNamespace(name: string): void;
+  /** The SR-IOV card whose PF is this device. Throws KernelError: ENODEV, EOPNOTSUPP. */
+  nic(device: string): KernelNic;
   /** Follows every packet from now on. Costs nothing while none is on. */
   trace(options?: TraceOptions): NetworkTrace;
   /** Keeps a copy of every packet at a place. */

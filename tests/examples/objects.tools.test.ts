@@ -35,6 +35,8 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/grace-periods',
     'examples/live-views',
     'examples/idle-flows',
+    'examples/vf-monitor',
+    'examples/load-balancer',
     'bench/programs',
     'bench/maps',
     'tests/tools',

@@ -4,6 +4,7 @@ import type {
   AttachOptions,
   CaptureOptions,
   KernelNetwork,
+  KernelNic,
   NamespaceOptions,
   NetworkCapture,
   NetworkTrace,
@@ -17,6 +18,7 @@ import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
+import { PfDevice } from './devices/nic.ts';
 import type { PacketHook } from './hook.ts';
 import { directionOf, linkPlace } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
@@ -150,6 +152,12 @@ export class Network implements Subsystem, KernelNetwork {
     if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");
     for (const device of found.devices.values()) removeDevice(device);
     this.#namespaces.delete(name);
+  }
+
+  nic(path: string): KernelNic {
+    const device = this.device(path);
+    if (device instanceof PfDevice) return device.card;
+    throw new KernelError('EOPNOTSUPP', 95, `${path} is no card with virtual functions`);
   }
 
   trace(options: TraceOptions = {}): NetworkTrace {
