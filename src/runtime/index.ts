@@ -9,6 +9,7 @@ export {
   type CollisionSearch,
   type KeyRange,
 } from './host/collide.ts';
+export type { EventQueue, PendingEvent } from './events.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
 export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone, storageBytes } from './host/owner.ts';
