@@ -11,6 +11,20 @@ export const extensionMapTypes = {
   BPF_MAP_TYPE_INSN_ARRAY: 0xbee3,
 } as const;
 
+/**
+ * Expected attach types of programs of type syscall, which Linux only takes without one: hooks in
+ * the RDMA device. include/beeyard/rxe.h
+ */
+export const extensionAttachTypes = {
+  BPF_RXE_RX: 0xbee1,
+  BPF_RXE_TX: 0xbee2,
+} as const;
+
+const attachNumbers: ReadonlySet<number> = new Set(Object.values(extensionAttachTypes));
+
+/** Is that expected attach type one of ours? */
+export const isExtensionAttach = (type: number): boolean => attachNumbers.has(type);
+
 const numbers: ReadonlySet<number> = new Set(Object.values(extensionMapTypes));
 
 /** Is that map type one of ours? */

@@ -11,6 +11,7 @@ export { kfuncTraits } from './calls/traits.ts';
 export * from './context/index.ts';
 export { contextMember, isContextType, isProjectionOf, isUserRegs } from './context/types.ts';
 export * from './extensions.ts';
+export { RXE_MD_SIZE, rxeFields } from './rxe.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';

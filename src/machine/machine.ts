@@ -333,7 +333,9 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   #subsystem(program: MachineProgram): Subsystem {
-    const found = this.settings.subsystems.find((one) => one.serves(program.type.name));
+    const found = this.settings.subsystems.find((one) =>
+      one.serves(program.type.name, program.spec.attachType),
+    );
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);

@@ -1,19 +1,6 @@
 /** Memory that the other side may read and write, as ibv_reg_mr registers it. */
 
-/** What the other side may do with a region. */
-export interface RegionAccess {
-  readonly read?: boolean;
-  readonly write?: boolean;
-  readonly atomic?: boolean;
-}
-
-/** Registered memory: `address` and `remoteKey` are what one tells the other side. */
-export interface MemoryRegion {
-  readonly bytes: Uint8Array;
-  readonly address: bigint;
-  readonly remoteKey: number;
-  readonly access: RegionAccess;
-}
+import type { MemoryRegion, RegionAccess } from '../../../kernel/index.ts';
 
 /** Where the first region begins; the next ones follow, each on a page of its own. */
 const FIRST_ADDRESS = 0x7f0000000000n;

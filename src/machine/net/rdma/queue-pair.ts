@@ -1,29 +1,17 @@
+import { KernelError } from '../../../base/index.ts';
+import type {
+  QueuePairOptions,
+  RdmaCompletion,
+  RdmaCounters,
+  RdmaPeer,
+  RdmaQueuePair,
+  WorkRequest,
+} from '../../../kernel/index.ts';
 import type { EventQueue } from '../../../runtime/index.ts';
 import type { Memory } from './memory.ts';
-import { Requester, type WorkRequest } from './requester.ts';
+import { Requester } from './requester.ts';
 import { Responder } from './responder.ts';
-import type { Completion, Message, RdmaCounters } from './types.ts';
-
-/** Where the other end of a connection is. */
-export interface Peer {
-  /** Its address, IPv4 or IPv6. */
-  readonly address: string;
-  readonly queuePair: number;
-}
-
-export interface QueuePairOptions {
-  /** First packet sequence number that this side sends. Default 0. */
-  readonly psn?: number;
-  /** The other side's. Default 0. */
-  readonly peerPsn?: number;
-  /** Bytes of data in a packet: 256, 512, 1024 (default), 2048, 4096. */
-  readonly mtu?: number;
-  /** Nanoseconds without an answer until packets are sent again. Default 67 ms. */
-  readonly timeout?: number;
-  /** Times that a packet is sent again, and after a receiver was not ready. Default 7. */
-  readonly retries?: number;
-  readonly rnrRetries?: number;
-}
+import type { Done, Message } from './types.ts';
 
 /** What a queue pair uses of its device. */
 export interface QueuePairHost {
@@ -31,74 +19,102 @@ export interface QueuePairHost {
   readonly memory: Memory;
   readonly counters: RdmaCounters;
   now(): number;
-  send(peer: Peer, message: Message): void;
-  complete(completion: Completion): void;
+  send(peer: RdmaPeer, message: Message): void;
+  complete(completion: RdmaCompletion): void;
+  /** Does something that sends packets, and then all that follows from them. */
+  perform(action: () => void): void;
 }
 
 /** 4.096 microseconds times 2^14. */
 const TIMEOUT = 67_108_864;
+const RETRIES = 7;
+/** Receives that may be posted. */
+const RECEIVES_MAX = 16_384;
 
 /** One end of a reliable connection (RC). */
-export class QueuePair {
+export class QueuePair implements RdmaQueuePair {
   readonly number: number;
+  readonly mtu: number;
+  readonly #peer: RdmaPeer;
   readonly #responder: Responder;
   readonly #requester: Requester;
   readonly #host: QueuePairHost;
   #failed = false;
   #receives = 0;
 
-  constructor(number: number, host: QueuePairHost, peer: Peer, options: QueuePairOptions = {}) {
+  constructor(
+    number: number,
+    host: QueuePairHost,
+    peer: RdmaPeer,
+    { psn = 0, peerPsn = 0, ...options }: QueuePairOptions & { readonly mtu: number },
+  ) {
     this.number = number;
+    this.mtu = options.mtu;
+    this.#peer = peer;
     this.#host = host;
-    const { psn = 0, peerPsn = 0, mtu = 1024, timeout = TIMEOUT } = options;
-    const { retries = 7, rnrRetries = 7 } = options;
+    const { mtu, timeout = TIMEOUT, retries = RETRIES, rnrRetries = RETRIES } = options;
     const both = {
       ...{ events: host.events, memory: host.memory, counters: host.counters, mtu },
       ...{ peer: peer.queuePair, timeout, retries, rnrRetries },
       now: () => host.now(),
       send: (message: Message) => host.send(peer, message),
-      complete: (done: Omit<Completion, 'queuePair'>) =>
-        host.complete({ ...done, queuePair: number }),
+      complete: (done: Done) => host.complete({ ...done, queuePair: number }),
       fail: () => this.#fail(),
     };
     this.#responder = new Responder(both, peerPsn);
     this.#requester = new Requester(both, psn);
   }
 
-  /** False when an error ended the connection: what is posted then is flushed. */
   get usable(): boolean {
     return !this.#failed;
   }
 
-  /** Work requests that are not done. */
   get outstanding(): number {
     return this.#requester.outstanding;
   }
 
-  /** A buffer for what the other side sends next. Returns the number that its completion has. */
   postReceive(bytes: Uint8Array): number {
+    if (this.#responder.posted >= RECEIVES_MAX) {
+      throw new KernelError('ENOMEM', 12, `${RECEIVES_MAX} receives wait already`);
+    }
     const request = ++this.#receives;
-    this.#responder.postReceive(request, bytes);
+    if (this.#failed) this.#flushed(request);
+    else this.#responder.postReceive(request, bytes);
     return request;
   }
 
-  /** Asks something of the other side. Returns the number that its completion has. */
   post(work: WorkRequest): number {
-    return this.#requester.post(work);
+    if (this.#failed) return this.#requester.flush(work);
+    let request = 0;
+    this.#host.perform(() => {
+      request = this.#requester.post(work);
+    });
+    return request;
   }
 
-  /** A packet for this queue pair came. */
-  receive(message: Message): void {
-    if (this.#failed) return;
+  /** A packet for this queue pair came. False: not from its peer. */
+  receive(message: Message, from: string): boolean {
+    if (from !== this.#peer.address || !message.operation.startsWith('RC ')) return false;
+    if (this.#failed) return true;
     if (/response|ACK/.test(message.operation)) this.#requester.receive(message);
     else this.#responder.receive(message);
+    return true;
+  }
+
+  /** The other end, for congestion notifications. */
+  get peer(): RdmaPeer {
+    return this.#peer;
   }
 
   #fail(): void {
+    if (this.#failed) return;
     this.#failed = true;
-    for (const request of this.#responder.flush()) {
-      const flushed = { request, operation: 'receive', status: 'flushed' } as const;
-      this.#host.complete({ ...flushed, queuePair: this.number });
-    }
+    this.#requester.end('flushed');
+    for (const request of this.#responder.flush()) this.#flushed(request);
+  }
+
+  #flushed(request: number): void {
+    const flushed = { request, operation: 'receive', status: 'flushed' } as const;
+    this.#host.complete({ ...flushed, queuePair: this.number });
   }
 }

@@ -1,14 +1,16 @@
+import type { RdmaCounters } from '../../../kernel/index.ts';
 import type { Memory } from './memory.ts';
 import {
   ACK,
-  type Completion,
+  type Done,
   type Message,
   NAK_ACCESS,
   NAK_INVALID,
   NAK_SEQUENCE,
+  packetsFor,
+  placeOf,
   psnAdd,
   psnDiff,
-  type RdmaCounters,
   RNR_NAK,
 } from './types.ts';
 
@@ -25,7 +27,9 @@ export interface ResponderHost {
   readonly mtu: number;
   readonly peer: number;
   send(message: Message): void;
-  complete(completion: Omit<Completion, 'queuePair'>): void;
+  complete(completion: Done): void;
+  /** It is over with the queue pair. */
+  fail(): void;
 }
 
 interface Receive {
@@ -49,7 +53,6 @@ export class Responder {
   /** A SEND or WRITE of several packets is under way. */
   #inside: 'SEND' | 'WRITE' | undefined;
   readonly #atomics = new Map<number, bigint>();
-  #failed = false;
 
   constructor(host: ResponderHost, firstPsn: number) {
     this.#host = host;
@@ -60,13 +63,17 @@ export class Responder {
     this.#receives.push({ request, bytes, filled: 0 });
   }
 
+  /** Receives that wait. */
+  get posted(): number {
+    return this.#receives.length;
+  }
+
   /** Receives that were posted and not used. */
   flush(): readonly number[] {
     return this.#receives.splice(0).map(({ request }) => request);
   }
 
   receive(message: Message): void {
-    if (this.#failed) return;
     const ahead = psnDiff(message.psn, this.#expected);
     if (ahead > 0) this.#gap();
     else if (ahead < 0) this.#duplicate(message);
@@ -98,18 +105,21 @@ export class Responder {
       this.#host.counters.send_rnr_err++;
       this.#answer(RNR_NAK | RNR_TIMER, message.psn);
     } else if (error !== undefined) {
-      this.#failed = true;
       this.#answer(error, message.psn);
+      this.#host.fail();
     }
   }
 
-  /** The order of first, middle and last packets. */
-  #check({ operation }: Message): number | undefined {
+  /** The order of first, middle and last packets, and their sizes (check_length of rxe). */
+  #check({ operation, data }: Message): number | undefined {
     const word = wordOf({ operation });
     const continues = /middle|last/.test(operation);
     if (continues !== (this.#inside !== undefined)) return NAK_INVALID;
     if (continues && word !== this.#inside) return NAK_INVALID;
-    return undefined;
+    const { mtu } = this.#host;
+    const isWhole = !/first|middle/.test(operation);
+    if (isWhole ? data.length > mtu : data.length !== mtu) return NAK_INVALID;
+    return /last/.test(operation) && data.length === 0 ? NAK_INVALID : undefined;
   }
 
   #carryOut(message: Message): number | undefined {
@@ -131,7 +141,7 @@ export class Responder {
   #sendOne(message: Message): number | undefined {
     const [receive] = this.#receives;
     if (!receive) return RNR_NAK;
-    if (receive.filled + message.data.length > receive.bytes.length) return NAK_INVALID;
+    if (receive.filled + message.data.length > receive.bytes.length) return this.#tooLong();
     if (/invalidate/.test(message.operation)) {
       if (!this.#host.memory.invalidate(message.remoteKey!)) return NAK_ACCESS;
     }
@@ -141,6 +151,13 @@ export class Responder {
     if (!isEnd(message)) return undefined;
     this.#received(message);
     return undefined;
+  }
+
+  /** More came than the buffer holds: both sides hear of it. */
+  #tooLong(): number {
+    const { request } = this.#receives.shift()!;
+    this.#host.complete({ request, operation: 'receive', status: 'local length error' });
+    return NAK_INVALID;
   }
 
   /** The oldest receive is used up. */
@@ -186,15 +203,15 @@ export class Responder {
     const range = this.#host.memory.range(remoteKey, address, length, 'read');
     if (!range) return NAK_ACCESS;
     const { mtu } = this.#host;
-    const count = Math.max(1, Math.ceil(length / mtu));
+    const count = packetsFor(length, mtu);
     if (!again) {
       this.#expected = psnAdd(psn, count);
       this.#messages++;
     }
     for (let i = 0; i < count; i++) {
       const part = range.slice(i * mtu, (i + 1) * mtu);
-      const place = count === 1 ? 'only' : i === 0 ? 'first' : i === count - 1 ? 'last' : 'middle';
-      this.#reply(`RC READ response ${place}`, psnAdd(psn, i), { syndrome: ACK }, part);
+      const operation = `RC READ response ${placeOf(i, count)}`;
+      this.#reply(operation, psnAdd(psn, i), { syndrome: ACK }, part);
     }
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { RdmaCompletion } from '../../../kernel/index.ts';
 import type { RoceMessage } from '../../../packet/index.ts';
 
 /** A packet of RoCE without its Ethernet, IP and UDP headers. */
@@ -5,45 +6,8 @@ export interface Message extends RoceMessage {
   readonly data: Uint8Array;
 }
 
-/** How a work request ended (enum ibv_wc_status, by meaning). */
-export type CompletionStatus =
-  | 'success'
-  | 'retry exceeded'
-  | 'receiver not ready'
-  | 'invalid request'
-  | 'remote access error'
-  | 'remote operational error'
-  | 'flushed';
-
-/** What became of a work request. */
-export interface Completion {
-  readonly queuePair: number;
-  /** Number that posting it gave. */
-  readonly request: number;
-  readonly operation: 'send' | 'write' | 'read' | 'compare swap' | 'fetch add' | 'receive';
-  readonly status: CompletionStatus;
-  /** What a read brought, what was there before an atomic operation, what was received. */
-  readonly data?: Uint8Array;
-  readonly immediate?: number;
-}
-
-/** Counters of a device, named as rxe names its hardware counters. */
-export interface RdmaCounters {
-  sent_pkts: number;
-  rcvd_pkts: number;
-  duplicate_request: number;
-  out_of_seq_request: number;
-  rcvd_rnr_err: number;
-  send_rnr_err: number;
-  rcvd_seq_err: number;
-  retry_exceeded_err: number;
-  retry_rnr_exceeded_err: number;
-  completer_retry_err: number;
-  rdma_sends: number;
-  rdma_recvs: number;
-  /** Not of rxe: packets whose invariant CRC is wrong. */
-  icrc_err: number;
-}
+/** A completion before its queue pair is known. */
+export type Done = Omit<RdmaCompletion, 'queuePair'>;
 
 /** Syndromes of an ACK extended header. */
 export const ACK = 0x1f;
@@ -63,3 +27,14 @@ export function psnDiff(psn: number, other: number): number {
   const ahead = (psn - other) & PSN_MASK;
   return ahead > PSN_MASK / 2 ? ahead - PSN_MASK - 1 : ahead;
 }
+
+/** Place of part `i` of `count` in a message. */
+export function placeOf(i: number, count: number): 'only' | 'first' | 'middle' | 'last' {
+  if (count === 1) return 'only';
+  if (i === 0) return 'first';
+  return i === count - 1 ? 'last' : 'middle';
+}
+
+/** Packets that so many bytes take; a message of none takes one. */
+export const packetsFor = (bytes: number, mtu: number): number =>
+  Math.max(1, Math.ceil(bytes / mtu));
