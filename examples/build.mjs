@@ -32,6 +32,8 @@ const EXAMPLES = [
   'examples/grace-periods/churn.bpf.c',
   'examples/live-views/live.bpf.c',
   'examples/idle-flows/flows.bpf.c',
+  'examples/rdma/roce.bpf.c',
+  'examples/rdma/rkeys.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */
