@@ -20,6 +20,11 @@ export const extensionAttachTypes = {
   BPF_RXE_TX: 0xbee2,
 } as const;
 
+/** Of links at those hooks. */
+export const extensionLinkTypes = {
+  BPF_LINK_TYPE_RXE: 0xbee1,
+} as const;
+
 const attachNumbers: ReadonlySet<number> = new Set(Object.values(extensionAttachTypes));
 
 /** Is that expected attach type one of ours? */

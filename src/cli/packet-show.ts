@@ -150,7 +150,10 @@ class JsonLines {
       length: frame.length,
       summary: summaryOf(frame),
       layers: layers.map(({ protocol, start, end, values, options, problems }) => ({
-        ...{ protocol, start, end, values },
+        protocol,
+        start,
+        end,
+        values,
         ...(options === undefined ? {} : { options }),
         problems,
       })),

@@ -94,12 +94,23 @@ describe('beeyard rdma show', () => {
     expect(found).toEqual({
       queue_pairs: [
         {
-          ...{ from: '10.0.0.1', to: '10.0.0.2', queuePair: 20, packets: 4, bytes: 6 },
+          from: '10.0.0.1',
+          to: '10.0.0.2',
+          queuePair: 20,
+          packets: 4,
+          bytes: 6,
           operations: { 'RC SEND only': 3 },
-          ...{ gaps: 1, missing: 2, retransmissions: 1, naks: {}, notReady: 0, damaged: 1 },
+          gaps: 1,
+          missing: 2,
+          retransmissions: 1,
+          naks: {},
+          notReady: 0,
+          damaged: 1,
         },
       ],
-      ...{ packets: 5, others: 1, beyond: 0 },
+      packets: 5,
+      others: 1,
+      beyond: 0,
     });
     expect((await beeyard(['rdma', 'show'])).code).toBe(2);
   });
@@ -107,7 +118,9 @@ describe('beeyard rdma show', () => {
   it('a read takes as many numbers as its answer has packets', () => {
     const read = (psn: number, length: number) =>
       packet(
-        ...[ethernet(), ipv4(), udp({ destinationPort: 4791 })],
+        ethernet(),
+        ipv4(),
+        udp({ destinationPort: 4791 }),
         ...roce({ operation: 'RC READ request', queuePair: 20, psn, length }),
       );
     const flows = new RdmaFlows();

@@ -27,7 +27,8 @@ function sides(host: Machine, [near, far] = ['10.0.0.1', '10.0.0.2']) {
   const server = host.namespaces['server']!.device('eth0').rxe();
   const [here, there] = [client.nextQueuePair, server.nextQueuePair];
   return {
-    ...{ client, server },
+    client,
+    server,
     one: client.connect({ address: far!, queuePair: there }),
     other: server.connect({ address: near!, queuePair: here }),
   };

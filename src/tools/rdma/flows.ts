@@ -88,8 +88,18 @@ export class RdmaFlows {
 }
 
 const newFlow = (from: string, to: string, queuePair: number): RdmaFlow => ({
-  ...{ from, to, queuePair, packets: 0, bytes: 0, operations: {}, gaps: 0, missing: 0 },
-  ...{ retransmissions: 0, naks: {}, notReady: 0, damaged: 0 },
+  from,
+  to,
+  queuePair,
+  packets: 0,
+  bytes: 0,
+  operations: {},
+  gaps: 0,
+  missing: 0,
+  retransmissions: 0,
+  naks: {},
+  notReady: 0,
+  damaged: 0,
 });
 
 function count(entry: Entry, layers: readonly DissectedLayer[]): void {
@@ -106,7 +116,7 @@ function count(entry: Entry, layers: readonly DissectedLayer[]): void {
   flow.bytes += dataSize(layers);
   const aeth = layers.find(({ protocol }) => protocol === 'AETH');
   if (aeth) countAnswer(flow, aeth);
-  if (/^RC /.test(operation) && !RESPONSE.test(operation)) {
+  if (operation.startsWith('RC ') && !RESPONSE.test(operation)) {
     follow(entry, bth!.values['psn'] as number, readLength(operation, layers));
   }
 }

@@ -54,7 +54,10 @@ export class DatagramPair implements RdmaDatagramPair {
     this.#host.perform(() =>
       this.#host.send(to, {
         operation: `UD SEND only${suffix}`,
-        ...{ queuePair: to.queuePair, psn: this.#psn, queueKey, sourceQueuePair: this.number },
+        queuePair: to.queuePair,
+        psn: this.#psn,
+        queueKey,
+        sourceQueuePair: this.number,
         ...(immediate === undefined ? {} : { immediate }),
         data: data.slice(),
       }),

@@ -121,7 +121,9 @@ export class RdmaDevice implements KernelRdma {
   #pairHost(number: number) {
     const { events } = this.#host;
     return {
-      ...{ events, memory: this.#memory, counters: this.counters },
+      events,
+      memory: this.#memory,
+      counters: this.counters,
       now: () => this.#host.now(),
       send: (to: RdmaPeer, message: Message) => this.#send(to, message, number),
       complete: (done: RdmaCompletion) => void this.completions.push(done),

@@ -1,8 +1,9 @@
-import { RXE_MD_SIZE, rxeFields } from '../../../abi/index.ts';
+import { attachTypeId, extensionLinkTypes, RXE_MD_SIZE, rxeFields } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunOptions, RunResult } from '../../../kernel/index.ts';
 import { parseIpv4, parseIpv6, roceOpcodes } from '../../../packet/index.ts';
 import type { Machine } from '../../machine.ts';
+import type { DevicePlace } from '../../objects/device-link.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Subsystem } from '../../subsystem.ts';
 import { AttachPoint } from '../attach-point.ts';
@@ -63,13 +64,21 @@ export class RdmaHooks implements Subsystem {
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
 
+  place({ spec }: MachineProgram, { device }: AttachOptions): DevicePlace {
+    const attachType = attachTypeId(spec.attachType!)!;
+    const { ifindex } = this.#pointsAt(spec.name, device);
+    return { type: extensionLinkTypes.BPF_LINK_TYPE_RXE, ifindex, name: 'rxe', attachType };
+  }
+
   attach(program: MachineProgram, { device }: AttachOptions): () => void {
     const { name, attachType } = program.spec;
-    if (device === undefined) {
-      const text = `program '${name}' attaches to a device: give { device: 'eth0' }`;
-      throw new KernelError('EINVAL', 22, text);
-    }
-    return this.#pointsOf(device)[attachType === 'rxe_tx' ? 'tx' : 'rx'].attach(program);
+    return this.#pointsAt(name, device)[attachType === 'rxe_tx' ? 'tx' : 'rx'].attach(program);
+  }
+
+  #pointsAt(program: string, device: string | undefined): RdmaHookPoints {
+    if (device !== undefined) return this.#pointsOf(device);
+    const text = `program '${program}' attaches to a device: give { device: 'eth0' }`;
+    throw new KernelError('EINVAL', 22, text);
   }
 
   /** True unless a program drops the packet. One that faults drops it. */

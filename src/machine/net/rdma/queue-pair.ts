@@ -54,8 +54,14 @@ export class QueuePair implements RdmaQueuePair {
     this.#host = host;
     const { mtu, timeout = TIMEOUT, retries = RETRIES, rnrRetries = RETRIES } = options;
     const both = {
-      ...{ events: host.events, memory: host.memory, counters: host.counters, mtu },
-      ...{ peer: peer.queuePair, timeout, retries, rnrRetries },
+      events: host.events,
+      memory: host.memory,
+      counters: host.counters,
+      mtu,
+      peer: peer.queuePair,
+      timeout,
+      retries,
+      rnrRetries,
       now: () => host.now(),
       send: (message: Message) => host.send(peer, message),
       complete: (done: Done) => host.complete({ ...done, queuePair: number }),
