@@ -6,7 +6,6 @@ import { EXIT } from './exit.ts';
 import { accessFile } from './files.ts';
 import { frameOf } from './frames.ts';
 import { type CliIo, type Style, styleFor } from './io.ts';
-import { summaryOf } from './net-words.ts';
 import { packetFilter } from './packet-filter.ts';
 import { grouped } from './table.ts';
 import { toJson } from './values.ts';
@@ -62,12 +61,14 @@ function textLines(call: CommandCall, io: CliIo) {
   const isVerbose = call.flag('verbose');
   let first: bigint | undefined;
   return {
-    packet({ number, time, frame, layers }: Shown): void {
+    packet({ number, time, layers }: Shown): void {
       first ??= time;
       const since = (Number(time - first) / 1e9).toFixed(6);
       const names = protocolsOf(layers);
       const head = `${String(number).padStart(5)} ${style.dim(since.padStart(11))}`;
-      io.out(`${head}  ${endsOf(frame)} ${style.accent(names)} ${detail(layers)}`.trimEnd() + '\n');
+      io.out(
+        `${head}  ${endsOf(layers)} ${style.accent(names)} ${detail(layers)}`.trimEnd() + '\n',
+      );
       if (isVerbose) for (const layer of layers) io.out(layerLines(layer, style));
       else {
         for (const { protocol, problems } of layers) {
@@ -84,8 +85,21 @@ function textLines(call: CommandCall, io: CliIo) {
 
 const problemLine = (text: string, style: Style) => `        ${style.bad(`! ${text}`)}\n`;
 
-/** Ends without the protocol that summaryOf names. */
-const endsOf = (frame: Uint8Array): string => summaryOf(frame).replace(/ (TCP|UDP)$/, '');
+/** '10.0.0.1:4000 → 10.0.0.2:53': of IP, or of the link where there is none. */
+function endsOf(layers: readonly DissectedLayer[]): string {
+  const ip = layers.findIndex(({ protocol }) => /^IPv[46]$/.test(protocol));
+  const { values, protocol } = layers[Math.max(ip, 0)]!;
+  if (values['source'] === undefined) return '?';
+  const ports = ip < 0 ? undefined : layers.slice(ip).find(hasPorts)?.values;
+  const end = (name: 'source' | 'destination') => {
+    if (!ports) return `${values[name]}`;
+    const port = ports[`${name}Port`];
+    return protocol === 'IPv6' ? `[${values[name]}]:${port}` : `${values[name]}:${port}`;
+  };
+  return `${end('source')} → ${end('destination')}`;
+}
+
+const hasPorts = ({ values }: DissectedLayer): boolean => values['sourcePort'] !== undefined;
 
 /** 'UDP BTH AETH': what is carried by IP, or what there is. */
 function protocolsOf(layers: readonly DissectedLayer[]): string {
@@ -148,7 +162,7 @@ class JsonLines {
       number,
       time: String(time),
       length: frame.length,
-      summary: summaryOf(frame),
+      summary: `${endsOf(layers)} ${protocolsOf(layers)}`,
       layers: layers.map(({ protocol, start, end, values, options, problems }) => ({
         protocol,
         start,

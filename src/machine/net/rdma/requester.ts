@@ -119,8 +119,8 @@ export class Requester {
   }
 
   /**
-   * Packets up to `psn` have arrived: requests that ask for nothing back are done. True if an answer
-   * turned out to be missing, which is asked for again.
+   * Packets up to `psn` have arrived: requests that ask for nothing back are done. True if an
+   * answer turned out to be missing, which is asked for again.
    */
   #confirm(psn: number): boolean {
     const before = this.#oldest;
