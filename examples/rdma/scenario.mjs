@@ -1,4 +1,4 @@
-// A client and a server with RDMA devices, a cable between them, and an XDP program that loses a packet.
+// A client and a server with RDMA devices, and a cable between them that an XDP program makes lossy.
 
 const CLIENT = '10.0.0.1';
 const SERVER = '10.0.0.2';
