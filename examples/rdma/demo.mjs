@@ -22,8 +22,8 @@ for (const { operation, status } of client.completions) console.log(`  ${operati
 console.log(`client: ${list(client.counters)}`);
 console.log(`server: ${list(server.counters)}`);
 console.log('\ncounted by tcx programs, from plain packets:');
-for (const [number, { packets: count, bytes, acks, naks }] of maps.queue_pairs) {
-  console.log(`  queue pair ${number}: ${count} packets, ${bytes} bytes, ${acks} ACK, ${naks} NAK`);
+for (const [{ qpn }, { packets: count, bytes, acks, naks }] of maps.queue_pairs) {
+  console.log(`  to queue pair ${qpn}: ${count} packets, ${bytes} bytes, ${acks} ACK, ${naks} NAK`);
 }
 for (const [{ qpn }, { gaps, lost, again }] of maps.sequences) {
   console.log(`  requests to queue pair ${qpn}: ${gaps} gaps, ${lost} lost, ${again} again`);

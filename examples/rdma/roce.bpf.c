@@ -26,6 +26,7 @@ struct bth {
 
 struct roce {
   __be32 from;
+  __be32 to;
   __u32 qpn;
   __u32 psn;
   __u32 bytes;
@@ -41,11 +42,17 @@ struct qp_count {
   __u64 naks;
 };
 
+// Numbers of queue pairs are only unique on their host.
+struct queue_pair {
+  __be32 address;
+  __u32 qpn;
+};
+
 // By queue pair that packets are for.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 1024);
-  __type(key, __u32);
+  __type(key, struct queue_pair);
   __type(value, struct qp_count);
 } queue_pairs SEC(".maps");
 
@@ -83,6 +90,7 @@ static __always_inline int parse(void *data, void *end, struct roce *out) {
   if (ip->ihl != 5 || ip->protocol != IPPROTO_UDP || udp->dest != bpf_htons(ROCE_PORT))
     return 0;
   out->from = ip->saddr;
+  out->to = ip->daddr;
   out->opcode = bth->opcode;
   out->qpn = bpf_ntohl(bth->qpn) & PSN_MASK;
   out->psn = bpf_ntohl(bth->psn) & PSN_MASK;
@@ -99,9 +107,10 @@ int count_queue_pairs(struct __sk_buff *skb) {
   struct roce roce;
   if (!parse((void *)(long)skb->data, (void *)(long)skb->data_end, &roce))
     return TCX_NEXT;
+  struct queue_pair pair = {.address = roce.to, .qpn = roce.qpn};
   struct qp_count none = {};
-  bpf_map_update_elem(&queue_pairs, &roce.qpn, &none, BPF_NOEXIST);
-  struct qp_count *count = bpf_map_lookup_elem(&queue_pairs, &roce.qpn);
+  bpf_map_update_elem(&queue_pairs, &pair, &none, BPF_NOEXIST);
+  struct qp_count *count = bpf_map_lookup_elem(&queue_pairs, &pair);
   if (!count)
     return TCX_NEXT;
   __sync_fetch_and_add(&count->packets, 1);

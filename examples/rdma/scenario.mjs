@@ -1,4 +1,4 @@
-// A client and a server with RDMA devices, and a cable between them that an XDP program makes lossy.
+// A client and a server with RDMA devices, and a cable that an XDP program makes lossy.
 
 const CLIENT = '10.0.0.1';
 const SERVER = '10.0.0.2';
@@ -20,6 +20,8 @@ export const topology = {
 /** Two queue pairs that are connected, memory of the server, and keys to it. */
 export function connect(host) {
   const client = host.devices.eth0.rxe();
+  // Queue pairs of two hosts may have the same number; these do not, for the sake of readers.
+  client.datagrams();
   const server = host.namespaces.server.device('eth0').rxe();
   const [here, there] = [client.nextQueuePair, server.nextQueuePair];
   const pair = client.connect({ address: SERVER, queuePair: there });

@@ -47,7 +47,7 @@ describe('the RDMA example', () => {
     for (const { data } of readCapture(committed()).packets) flows.add(dissect(data));
     expect(flows.all.map(({ from, queuePair }) => [from, queuePair])).toEqual([
       ['10.0.0.1', 17],
-      ['10.0.0.2', 17],
+      ['10.0.0.2', 18],
     ]);
     const [requests, answers] = flows.all;
     expect(requests).toMatchObject({ gaps: 0, retransmissions: 3, naks: {}, damaged: 0 });

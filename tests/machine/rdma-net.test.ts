@@ -191,7 +191,7 @@ describe('programs and RDMA', () => {
     const flow = [...maps['sequences']!].map(([, value]) => value);
     expect(flow).toEqual([{ expected: 5, gaps: 1, lost: 1, again: 3 }]);
     const counted = [...maps['queue_pairs']!];
-    expect(counted).toMatchObject([[17, { packets: 2n, acks: 1n, naks: 1n }]]);
+    expect(counted).toMatchObject([[{ qpn: 17 }, { packets: 2n, acks: 1n, naks: 1n }]]);
   });
 
   test.each([true, false])('rxe/rx guards keys, rxe/tx sees NAKs (verified: %s)', async (check) => {
