@@ -34,6 +34,8 @@ const EXAMPLES = [
   'examples/idle-flows/flows.bpf.c',
   'examples/vf-monitor/monitor.bpf.c',
   'examples/load-balancer/balancer.bpf.c',
+  'examples/rdma/roce.bpf.c',
+  'examples/rdma/rkeys.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

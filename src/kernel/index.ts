@@ -1,4 +1,5 @@
 export type * from './commands.ts';
 export type * from './net.ts';
 export type * from './nic.ts';
+export type * from './rdma.ts';
 export type * from './types.ts';

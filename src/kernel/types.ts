@@ -15,6 +15,7 @@ import type {
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { KernelMemory } from './memory.ts';
+import type { KernelRdma, RdmaOptions } from './rdma.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
@@ -287,4 +288,9 @@ export interface KernelDevice {
   receive(packet: Uint8Array, options?: { readonly queue?: number }): ReceiveResult;
   /** A packet goes out: tc egress programs, then the wire (`sent`). */
   transmit(packet: Uint8Array): ReceiveResult;
+  /**
+   * The software RDMA device on it, which is made when it is first asked for: RoCE packets for its
+   * addresses go there, past XDP and tc, and its own leave as others do.
+   */
+  rxe(options?: RdmaOptions): KernelRdma;
 }

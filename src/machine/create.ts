@@ -90,7 +90,12 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
   const kernel =
     options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
-  machine = new Machine({ ...options, rules, engine, subsystems: [network, calls] });
+  machine = new Machine({
+    ...options,
+    rules,
+    engine,
+    subsystems: [network, network.stack.rdma, calls],
+  });
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   buildNetwork(network, options);
   return { machine, network };

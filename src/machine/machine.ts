@@ -337,7 +337,8 @@ export class Machine implements Kernel, ProgramHost {
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
     const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
-    const found = parts.find((one) => one.serves(program.type.name));
+    const { type, spec } = program;
+    const found = parts.find((one) => one.serves(type.name, spec.attachType));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

@@ -37,6 +37,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/idle-flows',
     'examples/vf-monitor',
     'examples/load-balancer',
+    'examples/rdma',
     'bench/programs',
     'bench/maps',
     'tests/tools',

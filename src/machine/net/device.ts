@@ -1,7 +1,9 @@
 import type {
   DeviceOptions,
+  KernelRdma,
   NamespaceDevice,
   PacketHookName,
+  RdmaOptions,
   ReceiveResult,
   SentPacket,
 } from '../../kernel/index.ts';
@@ -10,6 +12,8 @@ import { AttachPoint } from './attach-point.ts';
 import { hardwareAddress } from './ip/text.ts';
 import type { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
+import { type AttachedRdma, attachRdma } from './rdma/attach.ts';
+import type { RdmaHookPoints } from './rdma/hooks.ts';
 import { Packet } from './stack/packet.ts';
 import { newStatistics } from './stats.ts';
 
@@ -46,6 +50,7 @@ export abstract class Device implements NamespaceDevice {
   readonly ingress: AttachPoint;
   readonly egress: AttachPoint;
   up: boolean;
+  #rdma: AttachedRdma | undefined;
 
   constructor(
     net: NetNamespace,
@@ -127,6 +132,17 @@ export abstract class Device implements NamespaceDevice {
     packet.queue = options.queue ?? this.queueOf(data);
     packet.from = this.name;
     return this.net.stack.enter(packet, 'receive');
+  }
+
+  rxe(options: RdmaOptions = {}): KernelRdma {
+    this.#rdma ??= attachRdma(this, options);
+    return this.#rdma.device;
+  }
+
+  /** Where programs see the packets of its RDMA device. */
+  get rdmaHooks(): RdmaHookPoints {
+    this.#rdma ??= attachRdma(this, {});
+    return this.#rdma.points;
   }
 
   transmit(data: Uint8Array): ReceiveResult {

@@ -20,6 +20,7 @@ import {
   masked,
   routePrefix,
 } from './ip/text.ts';
+import type { Packet } from './stack/packet.ts';
 import type { Stack } from './stack/stack.ts';
 
 /** Interface numbers count up from the loopback device's. */
@@ -45,6 +46,10 @@ export class NetNamespace implements KernelNamespace {
   routes: readonly HostRoute[] = [];
   readonly neighbours: Neighbours;
   readonly receivers = new Receivers();
+  /** Who in the kernel takes UDP at a port (encap_rcv); false: nobody at that device. */
+  readonly udpTakers = new Map<number, (packet: Packet, to: Uint8Array) => boolean>();
+  /** RDMA devices, by the network device they are on. */
+  readonly roce = new Map<Device, (packet: Packet) => void>();
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**
@@ -102,6 +107,13 @@ export class NetNamespace implements KernelNamespace {
     this.hostDevices.delete(device.ifindex);
     this.routes = this.routes.filter(({ ifindex }) => ifindex !== device.ifindex);
     this.neighbours.forget(device.ifindex);
+    this.roce.delete(device);
+  }
+
+  /** The device that an address was given to. */
+  deviceWith(address: Uint8Array): Device | undefined {
+    const key = addressKey(address);
+    return this.#addresses.find((one) => addressKey(one.address) === key)?.device;
   }
 
   /** `ip address add`: the address is local, its network is reached through the device. */

@@ -66,7 +66,7 @@ export class Network implements Subsystem, KernelNetwork {
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
-    this.stack = new Stack(machine);
+    this.stack = new Stack(machine, (path) => this.device(path));
     this.root = new NetNamespace(this.stack, '', ++this.#cookies);
     this.#namespaces.set('', this.root);
     this.stack.redirects.home = this.root;

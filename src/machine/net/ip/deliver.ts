@@ -43,6 +43,7 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   const bad = badTransport(packet.data, header);
   if (bad) return ip.stack.drop(packet, bad);
   packet.owned = false;
+  if (protocol === UDP && takenInKernel(ip, packet, header)) return;
   const datagram = new Delivered(packet, header);
   const { answers, taken } = packet.device.net.receivers.deliver(datagram);
   const echoed = isIcmp(protocol) && ip.icmp.echo(packet, header);
@@ -52,6 +53,21 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
     return;
   }
   refuse(ip, packet, header);
+}
+
+/** Ports of the kernel's own: what comes there is for nobody else (udp_queue_rcv_one_skb). */
+function takenInKernel({ stack }: IpLayer, packet: Packet, header: IpHeader): boolean {
+  const port = u16(packet.data, header.payload + 2);
+  const taker = packet.device.net.udpTakers.get(port);
+  if (!taker) return false;
+  if (packet.trail) {
+    const to = `udp ${addressText(header.destination)} port ${port} (kernel)`;
+    stack.tracer.add(packet, { kind: 'deliver', to });
+  }
+  if (!taker(packet, header.destination)) {
+    stack.drop(packet, 'NOT_SPECIFIED', `${packet.device.path} has no RDMA device`);
+  }
+  return true;
 }
 
 const isIcmp = (protocol: number) => protocol === ICMP || protocol === ICMPV6;

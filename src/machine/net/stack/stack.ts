@@ -5,6 +5,7 @@ import type { MachineProgram } from '../../program.ts';
 import type { Device } from '../device.ts';
 import { IpLayer } from '../ip/layer.ts';
 import type { NetNamespace } from '../namespace.ts';
+import { RdmaHooks } from '../rdma/hooks.ts';
 import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
 import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
@@ -34,6 +35,7 @@ export class Stack {
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
   readonly ip: IpLayer;
+  readonly rdma: RdmaHooks;
   readonly #machine: () => Machine;
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
@@ -41,7 +43,8 @@ export class Stack {
   #busy = false;
   #depth = 0;
 
-  constructor(machine: () => Machine) {
+  /** `deviceAt`: a device by its name, for programs that attach to it. */
+  constructor(machine: () => Machine, deviceAt: (path: string) => Device) {
     this.#machine = machine;
     this.runner = new HookRunner(machine);
     const clock = () => this.now;
@@ -50,6 +53,7 @@ export class Stack {
     this.xdp = new XdpPath(this);
     this.redirects = new Redirects(this);
     this.ip = new IpLayer(this);
+    this.rdma = new RdmaHooks(machine, (path) => deviceAt(path).rdmaHooks);
   }
 
   get now(): bigint {
