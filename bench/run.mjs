@@ -11,6 +11,9 @@ import * as cli from './sections/cli.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
+import * as net from './sections/net.mjs';
+import * as maps from './sections/maps.mjs';
+import * as htabMem from './sections/htab-mem.mjs';
 import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
@@ -22,10 +25,13 @@ import * as wildcard from './sections/wildcard.mjs';
 const SECTIONS = {
   programs,
   packets,
+  maps,
   quantiles,
   wildcard,
   hashes,
   'static-keys': staticKeys,
+  'htab-mem': htabMem,
+  net,
   entry,
   compile,
   objects,
@@ -35,8 +41,9 @@ const SECTIONS = {
 
 const HELP = `npm run bench -- [options]
 
-  --section NAME,…   programs, packets, quantiles, wildcard, hashes,
-                     static-keys, entry, compile, objects, verifier, cli
+  --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
+                     static-keys, htab-mem, net, entry, compile, objects,
+                     verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

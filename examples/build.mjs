@@ -27,6 +27,11 @@ const EXAMPLES = [
   'examples/classifier/classifier.bpf.c',
   'examples/hash-collisions/flows.bpf.c',
   'examples/static-keys/tracing.bpf.c',
+  'examples/netkit-pods/pods.bpf.c',
+  'examples/grace-periods/trie.bpf.c',
+  'examples/grace-periods/churn.bpf.c',
+  'examples/live-views/live.bpf.c',
+  'examples/idle-flows/flows.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -113,6 +113,7 @@ function digest(module) {
     .concat(
       module.extraInputs?.() ?? [],
       'src/runtime/layout.ts',
+      'src/runtime/mem-layout.ts',
       'scripts/build-wasm.mjs',
       'scripts/asc-tags.mjs',
     )

@@ -41,7 +41,12 @@ export {
   type Input,
   type Ipv4,
   type Ipv4Prefix,
+  type Live,
+  type LiveArray,
+  type LiveScalar,
+  type LiveStruct,
   type LoadedObject,
+  type InsnArrayOption,
   type LoadOptions,
   MapOf,
   type MapRecord,
@@ -49,17 +54,24 @@ export {
   type ObjectMap,
   type ObjectShape,
   type ObjectSource,
+  openView,
+  OwnedList,
   type PerCpuMap,
+  pod,
+  type PodOptions,
   Program,
   type Queue,
   type RecordMap,
+  type SharedView,
   StaticKey,
   type TypedObject,
   type UserRing,
+  type ViewOptions,
+  type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export type { EngineName, MachineOptions } from './machine/index.ts';
-export type { MapHash } from './runtime/index.ts';
+export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
+export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,
   type CoreDecision,
@@ -72,12 +84,22 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 
+export {
+  type Exploration,
+  type ExploreOptions,
+  exploreGracePeriods,
+  type Placement,
+  type Trial,
+} from './tools/grace-periods/index.ts';
+
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
-export async function createMachine<Device extends string = string>(
-  options: MachineOptions<Device> = {},
-): Promise<Host<Device | 'lo'>> {
+export async function createMachine<
+  Device extends string = string,
+  Namespace extends string = string,
+>(options: MachineOptions<Device, Namespace> = {}): Promise<Host<Device | 'lo', Namespace | ''>> {
   const { machine, network } = await bootMachine(options);
-  return new Host(machine, network.devices);
+  return new Host(machine, network.devices, network);
 }

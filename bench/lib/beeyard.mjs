@@ -10,9 +10,16 @@ const HEADROOM = 256;
 /** What the benchmarks use of a build of beeyard; `folder` is its dist. */
 export async function loadBeeyard(folder = join(root, 'dist')) {
   const entry = (path) => import(pathToFileURL(join(folder, path)).href);
-  const [{ parseObject, relocateProgram }, { createRuntime }, { link }, abi] = await Promise.all(
-    ['object/index.js', 'runtime/index.js', 'machine/link.js', 'abi/index.js'].map(entry),
+  const [{ parseObject, relocateProgram }, runtime, { link }, abi, layout] = await Promise.all(
+    [
+      'object/index.js',
+      'runtime/index.js',
+      'machine/link.js',
+      'abi/index.js',
+      'runtime/layout.js',
+    ].map(entry),
   );
+  const { createRuntime, ringbufConsume } = runtime;
   const engines = {
     wasm: (await entry('engine/wasm/index.js')).wasmEngine,
     interpreter: (await entry('engine/interpreter/index.js')).interpreterEngine,
@@ -23,6 +30,9 @@ export async function loadBeeyard(folder = join(root, 'dist')) {
     parseObject,
     relocateProgram,
     createRuntime,
+    ringbufConsume,
+    /** Where a ring buffer's header says where its pages are. */
+    ringField: layout.M_PRIVATE,
     link,
     programTypes,
     loadKernelProfile,
@@ -41,7 +51,8 @@ export const VARIANTS = {
   interpreter: { engine: 'interpreter', checks: false },
 };
 
-function createMap(runtime, spec) {
+/** The map an object asks for, with what its initial value is. */
+export function createMap(runtime, spec) {
   const map = runtime.createMap({
     name: spec.name,
     type: spec.typeId,
@@ -50,6 +61,8 @@ function createMap(runtime, spec) {
     maxEntries: spec.maxEntries,
     flags: spec.flags,
     extra: spec.extra,
+    keyTypeId: spec.keyTypeId,
+    valueTypeId: spec.valueTypeId,
   });
   if (spec.initialValue) map.valueBytes(0).set(spec.initialValue);
   return map;

@@ -53,7 +53,7 @@ async function verify(sides, failed) {
  * Runs until V8's optimising compiler, which works on another thread, has had its say: at least
  * `warmup` ms, then until ten samples are no better than those before, at most `warmup` * 6.
  */
-async function warmUp(side, { warmup, sampleNs }) {
+export async function warmUp(side, { warmup, sampleNs }) {
   const chunk = 10;
   const chunks = Math.ceil((warmup * MS) / (chunk * sampleNs));
   let best = Number.POSITIVE_INFINITY;

@@ -30,23 +30,34 @@ function buildHarness() {
   return build(`${OUT}/harness`, ['bench/native/harness.c'], [], ['-ldl']);
 }
 
+const MAPS = ['maps', 'hash', 'lru', 'trie', 'ring', 'others'].map(
+  (name) => `bench/native/${name}.c`,
+);
+const HEADERS = ['bench/native/maps.h', 'bench/native/table.h'];
+const SHARED = ['-fPIC', '-shared', '-I.'];
+
 function buildProgram(name) {
   const program = `bench/programs/${name}.bpf.c`;
-  const sources = ['bench/native/program.c', 'bench/native/maps.c'];
-  const depends = [program, 'bench/programs/bench.h', 'bench/native/maps.h'];
-  const flags = ['-fPIC', '-shared', '-I.', `-DPROGRAM="${program}"`];
-  return build(`${OUT}/${name}.so`, sources, depends, flags);
+  const depends = [program, 'bench/programs/bench.h', ...HEADERS];
+  const flags = [...SHARED, `-DPROGRAM="${program}"`];
+  return build(`${OUT}/${name}.so`, ['bench/native/program.c', ...MAPS], depends, flags);
 }
 
-/** One benchmark, natively. Each method asks the harness and waits for its line. */
-export class NativeProgram {
+/** A file of bench/maps as a shared object. */
+function buildMaps(name) {
+  const depends = ['bench/maps/bench.h', ...HEADERS];
+  return build(`${OUT}/maps-${name}.so`, [`bench/maps/${name}.bpf.c`, ...MAPS], depends, SHARED);
+}
+
+/** A process of the harness. Each method asks it and waits for its line. */
+class Native {
   #process;
   #lines;
 
-  constructor(name, packetFile) {
-    const packets = packetFile ? [packetFile] : [];
-    this.#process = spawn(buildHarness(), [buildProgram(name), ...packets], {
+  constructor(args, env) {
+    this.#process = spawn(buildHarness(), args, {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     });
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
@@ -56,6 +67,12 @@ export class NativeProgram {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`the native harness ended at '${line}'`);
     return value;
+  }
+
+  /** Chooses the programs of a file with many: their names. */
+  async use({ setup = '-', run, check = '-', read = '' }) {
+    const done = await this.#ask(`use ${setup} ${run} ${check} ${read}`);
+    if (done !== '1') throw new Error(`the native side has no program '${run}'`);
   }
 
   async setup() {
@@ -81,5 +98,19 @@ export class NativeProgram {
 
   close() {
     this.#process.stdin.end();
+  }
+}
+
+/** One benchmark, natively. */
+export class NativeProgram extends Native {
+  constructor(name, packetFile) {
+    super([buildProgram(name), ...(packetFile ? [packetFile] : [])]);
+  }
+}
+
+/** A file of bench/maps, natively; `huge`: its maps lie in huge pages. */
+export class NativeMaps extends Native {
+  constructor(name, { huge = false } = {}) {
+    super([buildMaps(name)], { BENCH_PAGES: huge ? 'huge' : '' });
   }
 }

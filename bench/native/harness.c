@@ -6,6 +6,7 @@
 //   run N            runs N times (or N passes over the packets) -> r0 of the last (sum of r0s)
 //   check            runs check                                  -> r0
 //   hash             FNV-1a of `work`, the packets and verdicts  -> hex
+//   use S R C [F]    from now on setup, run and check are S, R and C; F reads what a run wrote
 //   time COUNT NS    COUNT samples of about NS nanoseconds       -> ns per call, each
 //
 // PACKETS: u32 count, then per packet u32 length and its bytes. They are put below 4 GiB.
@@ -29,6 +30,9 @@ typedef int (*program_fn)(struct context *);
 
 static program_fn setup, run, check;
 static u32 (*batch)(struct context *, u32, int *);
+/* What takes the records of a run, and the sum of what it said. */
+static u32 (*reader)(void);
+static u32 seen;
 static struct context *contexts;
 static u32 packets;
 static int *verdicts;
@@ -89,8 +93,12 @@ static int calls_each;
 
 /* One call, or one pass over all packets, in the way that is quicker. */
 static __attribute__((noinline)) u32 once(void) {
-  if (packets == 0)
-    return run(contexts);
+  if (packets == 0) {
+    u32 result = run(contexts);
+    if (reader)
+      seen += reader();
+    return result;
+  }
   return calls_each ? call_each() : batch(contexts, packets, verdicts);
 }
 
@@ -150,15 +158,32 @@ static void sample(int count, u64 length) {
   printf("\n");
 }
 
+static program_fn named(void *library, const char *name) {
+  return (program_fn)dlsym(library, name);
+}
+
+/* Names of the programs that are meant from now on; false if there is no such program to run. */
+static int use(void *library, const char *line) {
+  char names[4][64] = {};
+  if (sscanf(line, "use %63s %63s %63s %63s", names[0], names[1], names[2], names[3]) < 3)
+    return 0;
+  setup = named(library, names[0]);
+  run = named(library, names[1]);
+  check = named(library, names[2]);
+  seen = 0;
+  reader = names[3][0] ? (u32(*)(void))dlsym(library, names[3]) : NULL;
+  return run != NULL && (reader != NULL || !names[3][0]);
+}
+
 int main(int argc, char **argv) {
   void *library = argc > 1 ? dlopen(argv[1], RTLD_NOW) : NULL;
   if (!library) {
     fprintf(stderr, "%s\n", argc > 1 ? dlerror() : "usage: harness PROGRAM.so [PACKETS]");
     return 1;
   }
-  setup = (program_fn)dlsym(library, "setup");
-  run = (program_fn)dlsym(library, "run");
-  check = (program_fn)dlsym(library, "check");
+  setup = named(library, "setup");
+  run = named(library, "run");
+  check = named(library, "check");
   batch = (u32(*)(struct context *, u32, int *))dlsym(library, "bench_batch");
   void *(*work)(u64 *) = (void *(*)(u64 *))dlsym(library, "bench_work");
   if (argc > 2)
@@ -178,9 +203,11 @@ int main(int argc, char **argv) {
         result = once();
       printf("%u\n", result);
     } else if (!strcmp(line, "check\n"))
-      printf("%u\n", check ? (u32)check(contexts) : 0);
+      printf("%u\n", (check ? (u32)check(contexts) : 0) + seen);
     else if (!strcmp(line, "hash\n"))
       printf("%x\n", digest(work));
+    else if (!strncmp(line, "use ", 4))
+      printf("%d\n", use(library, line));
     else if (sscanf(line, "time %d %lu", &count, &length) == 2)
       sample(count, length);
     else

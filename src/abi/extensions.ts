@@ -7,6 +7,8 @@ export const extensionMapTypes = {
   BPF_MAP_TYPE_WILDCARD: 0xbee1,
   /** include/beeyard/static_key.h */
   BPF_MAP_TYPE_STATIC_KEY: 0xbee2,
+  /** include/beeyard/insn_array.h */
+  BPF_MAP_TYPE_INSN_ARRAY: 0xbee3,
 } as const;
 
 const numbers: ReadonlySet<number> = new Set(Object.values(extensionMapTypes));

@@ -18,6 +18,7 @@ export { structs, type StructField } from './generated/6.12/structs.ts';
 export * from './gates.ts';
 export * from './kernels.ts';
 export * from './define/index.ts';
+export { type LivePlace, OwnerGone } from './live.ts';
 export * from './lsm.ts';
 export * from './versions.ts';
 export type * from './map-commands.ts';

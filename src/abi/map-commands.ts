@@ -1,4 +1,5 @@
 /** What commands on maps hand around: the contract of kernels and the runtime's maps share it. */
+import type { LivePlace } from './live.ts';
 
 /** BPF_MAP_{LOOKUP,LOOKUP_AND_DELETE,UPDATE,DELETE}_BATCH. */
 export type BatchCommand = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
@@ -25,6 +26,8 @@ export interface MapView extends Disposable {
   readonly size: number;
   /** The bytes themselves, no copy. Ask again after anything that may create or grow maps. */
   bytes(): Uint8Array;
+  /** Where they are, for readers in this thread and others; ends with the map. */
+  place?(): LivePlace;
 }
 
 /** Room in a user ring buffer: write into `bytes()`, then give it to programs or not. */

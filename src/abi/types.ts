@@ -39,6 +39,10 @@ export interface ProgramTypeDef {
       readonly end: number;
       readonly meta?: number;
       /**
+       * Programs may not write it (may_access_direct_pkt_data).
+       */
+      readonly readOnly?: true;
+      /**
        * u32 with the offset of the network header from the packet's start (ours, not in the ABI).
        */
       readonly network?: number;
@@ -85,6 +89,8 @@ export interface MapTypeDef {
   readonly fields?: boolean;
   /** Jumps of programs are bound to it, and programs may not use it in any other way. */
   readonly staticKey?: boolean;
+  /** Loading a program fills it in: where its instructions have gone. */
+  readonly insnArray?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
   /** The value begins with the ifindex of a network device. */

@@ -1,5 +1,6 @@
 import type { Btf } from './btf.ts';
 import { isTransparent } from './btf.ts';
+import { declTags } from './decl-tags.ts';
 import { isChar, isWhole } from './decode.ts';
 import { memberKey, quote, TsNames } from './ts-names.ts';
 import type {
@@ -36,14 +37,19 @@ type Named = BtfComposite | Enumeration;
 export class TsTypes {
   readonly #btf: Btf;
   readonly #names: TsNames;
+  readonly #list: string | undefined;
   readonly #nameOf = new Map<number, string>();
   readonly #pieces: string[] = [];
   readonly #waiting: Named[] = [];
   #budget = MAX_CHARACTERS;
 
-  /** `taken`: names the declarations must not define. */
-  constructor(btf: Btf, taken: Iterable<string> = []) {
+  /**
+   * `taken`: names the declarations must not define. `list`: the generic type that lists and trees
+   * of objects are (their heads say what they hold: `contains:` tags); without it, their bytes.
+   */
+  constructor(btf: Btf, taken: Iterable<string> = [], list?: string) {
     this.#btf = btf;
+    this.#list = list;
     this.#names = new TsNames(taken);
   }
 
@@ -145,15 +151,26 @@ export class TsTypes {
 
   /** Members by name, those of anonymous members among them, as a decoded object has them. */
   #flatten(type: BtfComposite, level: number, into = new Map<string, string>()) {
-    for (const member of type.members) {
+    for (const [index, member] of type.members.entries()) {
       this.#spend(type.id, MEMBER_CHARACTERS);
       const inner = member.name ? undefined : this.#btf.resolved(member.type);
-      if (member.name) into.set(member.name, this.#member(member, level + 1));
+      const list = this.#listAt(type.id, index, member.type);
+      if (member.name) into.set(member.name, list ?? this.#member(member, level + 1));
       else if (inner?.kind === 'struct' || inner?.kind === 'union') {
         this.#flatten(inner, level, into);
       }
     }
     return into;
+  }
+
+  /** A member or variable that is the head of a list or tree, if its objects are shown. */
+  #listAt(owner: number, component: number, typeId: number): string | undefined {
+    if (this.#list === undefined) return undefined;
+    const [contents] = declTags(this.#btf, owner, component, 'contains:');
+    const held = contents && this.#btf.find('struct', contents.split(':')[0]!);
+    const { kind } = this.#btf.resolved(typeId);
+    if (!held || (kind !== 'struct' && kind !== 'var')) return undefined;
+    return `${this.#list}<${this.reference(held)}>`;
   }
 
   #member(member: BtfMember, level: number): string {
@@ -167,6 +184,8 @@ export class TsTypes {
   #variables({ vars }: BtfDatasec, level: number): Map<string, string> {
     const members = vars.map((variable): [string, string] => {
       const { type } = variable;
+      const list = this.#listAt(type, -1, type);
+      if (list !== undefined) return [this.#btf.type(type).name, list];
       const text = isWhole(this.#btf, variable) ? this.reference(type, level + 1) : 'number[]';
       return [this.#btf.type(type).name, text];
     });

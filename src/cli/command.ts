@@ -64,6 +64,11 @@ export class CommandCall {
     return this.flag('json') || this.flag('pretty');
   }
 
+  /** The same call with an option set. */
+  with(name: string, value: string): CommandCall {
+    return new CommandCall(this.command, this.operands, { ...this.#values, [name]: value });
+  }
+
   flag(name: string): boolean {
     return this.#values[name] === true;
   }

@@ -77,8 +77,19 @@ export const objectCommands: readonly CommandDef[] = [
     summary: 'show what maps hold right after loading',
     operands: 'OBJ [MAP]',
     count: [1, 2],
-    options: { global: GLOBALS },
-    examples: [['beeyard map dump firewall.bpf.o .rodata', 'the read-only globals']],
+    options: {
+      global: GLOBALS,
+      insns: {
+        type: 'string',
+        value: 'MAP=PROG[:N,…]',
+        multiple: true,
+        help: 'load PROG; fill in instruction array MAP, for instructions N or static branches',
+      },
+    },
+    examples: [
+      ['beeyard map dump firewall.bpf.o .rodata', 'the read-only globals'],
+      ['beeyard map dump x.bpf.o places --insns places=trace', 'where branches on keys are'],
+    ],
     load: () => import('./map-dump.ts'),
   },
   {

@@ -1,6 +1,9 @@
 import type { CommandDef } from './command.ts';
 import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { netCommands } from './commands-net.ts';
+import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
+import { MEMORY_OPTIONS } from './memory-options.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -38,11 +41,23 @@ export const COMMANDS: readonly CommandDef[] = [
       },
       top: { type: 'boolean', help: 'show the hottest source lines' },
       entries: { type: 'string', value: 'N', help: 'map entries shown per map (default 8)' },
+      draw: {
+        type: 'string',
+        multiple: true,
+        value: 'MAP',
+        help: 'draw the lists and trees that its values own',
+      },
       'no-maps': { type: 'boolean', help: 'do not show the maps at the end' },
       'map-hash': MAP_HASH,
       seed: SEED,
       fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
+      for: {
+        type: 'string',
+        value: 'TIME',
+        help: 'let time go on after the last packet (10s, 1.5ms, 2h): timers fire',
+      },
       kfuncs: KFUNCS,
+      ...MEMORY_OPTIONS,
       unverified: { type: 'boolean', help: 'run it unseen by the verifier, every access checked' },
     },
     details:
@@ -54,12 +69,15 @@ export const COMMANDS: readonly CommandDef[] = [
     examples: [
       ['beeyard run firewall.bpf.o --pcap in.pcapng --out out.pcapng', 'filter a capture'],
       ['beeyard run x.bpf.o --pcap in.pcap --top', 'and show where the time goes'],
+      ['beeyard run fair.bpf.o --pcap in.pcap --draw .bss.queue', 'and draw a tree of objects'],
       ['beeyard run x.bpf.o --pcap in.pcap -g limit=10 -j', 'with a global set, as JSON'],
     ],
     load: () => import('./run.ts'),
   },
+  memoryCommand,
   ...verifyCommands,
   ...objectCommands,
+  ...netCommands,
   {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',

@@ -8,6 +8,7 @@ import {
   LinearStorage,
   LocalLane,
   type Machine,
+  type MachineOptions,
   type MachineProgram,
   type Network,
   PacketRing,
@@ -17,9 +18,10 @@ import {
   SharedBatch,
 } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import type { MapHash } from '../runtime/index.ts';
+import type { MapHash, MemoryModelOptions } from '../runtime/index.ts';
 import { cachingEngine } from './caching-engine.ts';
 import { recordRoom } from './record-room.ts';
+import type { TimerFaultLog } from './timer-report.ts';
 import { allocateControl, WorkerCpu, WorkerLane, type WorkerOptions } from './worker-lane.ts';
 import { QUEUE } from './worker-protocol.ts';
 
@@ -52,6 +54,8 @@ export interface LaneOptions {
   readonly kfuncs: readonly OwnKfunc[];
   /** Programs may write into the capture's own bytes: nobody needs them afterwards. */
   readonly inPlace: boolean;
+  /** The model of the kernel's allocator; only with one CPU. */
+  readonly memoryModel: MemoryModelOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -95,6 +99,10 @@ export interface RunMachine {
   collect(): void;
   readonly trace: TraceLog;
   readonly clones: CloneCounts;
+  /** Callbacks of timers that faulted. */
+  readonly timerFaults: TimerFaultLog;
+  /** Threads that run packets: one for programs with timers, however many CPUs there are. */
+  readonly threads: number;
   /** Executions per instruction of each loaded program, over all lanes. */
   counts(): Promise<ProgramCounts[]>;
   close(): Promise<void>;
@@ -106,24 +114,23 @@ export async function bootLanes(
   name: string,
   options: LaneOptions,
 ): Promise<RunMachine> {
-  const { cpus, profile, globals, verify } = options;
-  const fuel = options.fuel === undefined ? {} : { fuel: options.fuel };
+  const { cpus, globals } = options;
   const trace: TraceLog = { count: 0, first: [] };
-  const onTrace = (line: string) => {
-    if (trace.count++ < KEEP) trace.first.push(line);
-  };
-  const engine = await cachingEngine(options.engine, options.env);
-  const { seed, mapHash, kfuncs } = options;
-  const given = { cpus, profile, onTrace, verify, seed, mapHash, kfuncs, ...fuel };
-  const settings = { engine, shared: cpus > 1, ...given };
-  const { machine, network } = await bootMachine(settings);
-  machine.runtime.host.foreignDevices = true;
+  const onTrace = logTo(trace);
+  const timerFaults: TimerFaultLog = { count: 0, first: [] };
+  let collect = () => {};
+  const { machine, network } = await boot(options, {
+    onTrace,
+    onTimer: () => collect(),
+    onTimerFault: logTo(timerFaults),
+  });
   const loaded = loadObject(machine, object, { globals, programs: [name] });
   const program = loaded.programs.get(name) as MachineProgram;
   const buffers = [...loaded.maps].filter(([, map]) => RECORD_TYPES.test(map.spec.type ?? ''));
   const most = mostPackets(machine, new Map(buffers));
   const hook = network.hookOf(program);
-  const shape = ringShape(machine, options, most);
+  const threads = machine.usesTimers() ? 1 : cpus;
+  const shape = ringShape(machine, { ...options, cpus: threads }, most);
   const makeRing = () => new PacketRing(machine.runtime, hook, shape);
   const clones: CloneCounts = new Map();
   const onClone = (ifindex: number) => void clones.set(ifindex, (clones.get(ifindex) ?? 0) + 1);
@@ -132,12 +139,15 @@ export async function bootLanes(
     return 0;
   };
   const { workers, runners } =
-    cpus === 1
+    threads === 1
       ? { workers: [], runners: [new PacketRunner([new LocalLane(makeRing(), program.code)], 0)] }
       : await startWorkers(machine, program, { ...options, onTrace, onClone, shape, makeRing });
   const records = new Map<string, RecordLog>(
     buffers.map(([mapName]) => [mapName, { count: 0, lost: 0, first: [] }]),
   );
+  collect = () => {
+    for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
+  };
   return {
     machine,
     network,
@@ -149,15 +159,43 @@ export async function bootLanes(
     records,
     trace,
     clones,
-    collect() {
-      for (const [mapName, map] of buffers) keep(records.get(mapName)!, map);
-    },
+    timerFaults,
+    threads,
+    collect,
     counts: () => totalCounts([...machine.programs], workers),
     async close() {
       for (const cpu of workers) await cpu.stop();
       for (const one of loaded.programs.values()) one.close();
     },
   };
+}
+
+/** Counts what comes, and keeps the first. */
+function logTo<T>(log: { count: number; readonly first: T[] }): (one: T) => void {
+  return (one) => {
+    if (log.count++ < KEEP) log.first.push(one);
+  };
+}
+
+type Listeners = Pick<MachineOptions, 'onTrace' | 'onTimer' | 'onTimerFault'>;
+
+async function boot(options: LaneOptions, listeners: Listeners) {
+  const { cpus, profile, verify, seed, mapHash, kfuncs, fuel } = options;
+  const booted = await bootMachine({
+    engine: await cachingEngine(options.engine, options.env),
+    shared: cpus > 1,
+    cpus,
+    profile,
+    verify,
+    seed,
+    mapHash,
+    kfuncs,
+    ...(fuel === undefined ? {} : { fuel }),
+    ...options.memoryModel,
+    ...listeners,
+  });
+  booted.machine.runtime.host.foreignDevices = true;
+  return booted;
 }
 
 function ringShape(

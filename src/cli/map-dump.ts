@@ -1,5 +1,6 @@
-import { loadObject } from '../client/index.ts';
+import { type InsnArrayOption, loadObject } from '../client/index.ts';
 import { bootMachine } from '../machine/index.ts';
+import type { ObjectFile } from '../object/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
@@ -9,6 +10,31 @@ import { readMap } from './map-contents.ts';
 import { mapJson, mapText } from './map-report.ts';
 import { didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';
+
+/** `--insns MAP=PROG` or `MAP=PROG:N,N`. */
+function parseInsns(
+  given: readonly string[],
+  { maps, programs }: ObjectFile,
+): Record<string, InsnArrayOption> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, map, program, list] = /^([^=]+)=([^:]+)(?::(\d+(?:,\d+)*))?$/.exec(text) ?? [];
+      if (map === undefined || program === undefined) {
+        throw usageError(`--insns takes MAP=PROG or MAP=PROG:N,N, not '${text}'`);
+      }
+      const arrays = maps.filter(({ type }) => type === 'insn_array').map(({ name }) => name);
+      const loadable = programs.map(({ name }) => name);
+      known('instruction array', map, arrays);
+      known('program', program, loadable);
+      return [map, { program, ...(list && { insns: list.split(',').map(Number) }) }];
+    }),
+  );
+}
+
+function known(kind: string, name: string, names: readonly string[]): void {
+  if (names.includes(name)) return;
+  throw usageError(`the object has no ${kind} '${name}'${didYouMean(name, names)}`);
+}
 
 /** `beeyard map dump`: creates the maps in a fresh machine and shows what they hold. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
@@ -20,7 +46,12 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   }
   const { machine } = await bootMachine({ engine: 'interpreter' });
   const globals = parseGlobals(call.list('global'), object);
-  const { maps } = loadObject(machine, { ...object, programs: [] }, { globals });
+  const insnArrays = parseInsns(call.list('insns'), object);
+  const programs = object.programs.filter((one) =>
+    Object.values(insnArrays).some(({ program }) => program === one.name),
+  );
+  const options = { globals, insnArrays, programs: programs.map((one) => one.name) };
+  const { maps } = loadObject(machine, { ...object, programs }, options);
   const wanted = [...maps.values()].filter((map) => name === undefined || map.spec.name === name);
   const dumps = wanted
     .map((map) => readMap(map, object.btf, machine.cpus))

@@ -8,9 +8,12 @@ import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
 import { decodeReadable, readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
+import { memoryJson, memoryText } from './mem-report.ts';
+import { type DrawnMap, drawingText } from './run-owned.ts';
 import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
+import { timersJson, timersText } from './timer-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
-import { hex, toJson } from './values.ts';
+import { hex } from './values.ts';
 
 /** Everything a report is made of. */
 export interface RunReport {
@@ -23,6 +26,8 @@ export interface RunReport {
   readonly written: { path: string; packets: number; changed: number } | undefined;
   /** Source lines, most executed first; undefined unless asked for. */
   readonly hot: readonly HotLine[] | undefined;
+  /** Maps to draw. */
+  readonly drawn: readonly DrawnMap[];
 }
 
 const BAR = 24;
@@ -38,13 +43,27 @@ export function reportText(report: RunReport, width: number, style: Style): stri
     verdictTable(report, width, style),
     redirectLines(report, style),
     faultLines(report, style),
+    timersText(report.machine, style),
     report.hot ? hotLines(report.hot, width, style) : '',
     writtenLine(report, style),
     traceLines(report, style),
     recordLines(report, width, style),
     report.call.flag('no-maps') ? '' : mapTables(report, width, style),
+    memoryPart(report, width, style),
+    drawings(report, width, style),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+/** How the model of memory did, if there is one. */
+function memoryPart({ machine }: RunReport, width: number, style: Style): string {
+  const { memory } = machine.machine;
+  return memory ? memoryText(memory, width, style) : '';
+}
+
+function drawings({ drawn, call, options }: RunReport, width: number, style: Style): string {
+  const entries = call.text('entries') === undefined ? undefined : options.entries;
+  return drawingText(drawn, entries, width, style);
 }
 
 function headline({ machine, milliseconds, options }: RunReport, style: Style): string {
@@ -301,14 +320,14 @@ function holdsTypesOnly({ btf }: ObjectFile, spec: MapSpec): boolean {
   });
 }
 
-/** The report for programs. */
-export function reportJson(report: RunReport, pretty: boolean): string {
+/** The report for programs; `leaked` is only known once the maps are gone. */
+export function reportJson(report: RunReport): object {
   const { machine, object, milliseconds, capture, written, options } = report;
   const { runner, program } = machine;
   const maps = [...machine.maps.values()]
     .map((map) => readMap(map, object.btf, machine.machine.cpus))
     .filter((dump) => dump !== undefined);
-  const json = {
+  return {
     program: program.spec.name,
     type: program.spec.type,
     verified: false,
@@ -323,6 +342,7 @@ export function reportJson(report: RunReport, pretty: boolean): string {
       .map(({ name, code, count }) => ({ verdict: name, code, packets: count })),
     redirects: redirectRows(machine).map(([target, packets]) => ({ target, packets })),
     faults: [...runner.totals.faults.values()].map(faultJson),
+    timers: machine.machine.usesTimers() ? timersJson(machine) : undefined,
     written,
     trace: machine.trace.first,
     hottest: report.hot?.map(hottestJson),
@@ -335,8 +355,9 @@ export function reportJson(report: RunReport, pretty: boolean): string {
           const sketch = readSketch(dump.map, object.btf);
           return { ...mapJson(dump), sketch: sketch && sketchJson(sketch) };
         }),
+    memory: machine.machine.memory && memoryJson(machine.machine.memory),
+    drawn: report.drawn.length > 0 ? report.drawn : undefined,
   };
-  return toJson(json, pretty);
 }
 
 function faultJson({ fault, count, firstPacket }: FaultTally): object {

@@ -4,6 +4,7 @@ import type { OwnKfunc } from '../abi/index.ts';
 import { MapOf } from '../client/index.ts';
 import type { EngineName, Ingress, PacketRunner } from '../machine/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
+import { EndlessMoment } from '../runtime/index.ts';
 import { type CaptureWriter, createWriter, type PacketBatch } from '../tools/pcap/index.ts';
 import { CaptureFile, formatFor, OutputFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
@@ -15,10 +16,15 @@ import type { CliIo } from './io.ts';
 import { styleFor } from './io.ts';
 import { kfuncsOf } from './kfunc-file.ts';
 import { bootLanes, type RunMachine } from './lanes.ts';
+import { memoryModelOf } from './memory-options.ts';
+import type { MemoryModelOptions } from '../runtime/index.ts';
 import { mapHashOf, seedOf } from './map-hash.ts';
 import { Progress } from './progress.ts';
 import { hottest, type RunReport, reportJson, reportText } from './run-report.ts';
+import { checkDrawn, drawnMaps, leakedObjects, leakText } from './run-owned.ts';
 import { closest } from './suggest.ts';
+import { timeOption } from './timer-report.ts';
+import { toJson } from './values.ts';
 
 /** Fates of packets that go into the output file. */
 const SURVIVES = new Set(['pass', 'tx', 'redirect']);
@@ -32,6 +38,8 @@ interface RunOptions {
   readonly cpus: number;
   readonly engine: EngineName;
   readonly entries: number;
+  /** Nanoseconds that time goes on after the last packet. */
+  readonly time: number;
 }
 
 function optionsOf(call: CommandCall): RunOptions {
@@ -47,7 +55,17 @@ function optionsOf(call: CommandCall): RunOptions {
     cpus: call.count('cpus', 1, 1, 64),
     engine: (call.text('engine') ?? 'wasm') as EngineName,
     entries: call.count('entries', 8, 0, 1e6),
+    time: timeOption(call),
   };
+}
+
+/** The model of memory that is asked for: its readers are one after the other. */
+function memoryModel(call: CommandCall, { cpus }: RunOptions): MemoryModelOptions {
+  const model = memoryModelOf(call);
+  if (cpus > 1 && Object.keys(model).length > 0) {
+    throw usageError('the model of memory has one CPU: no --gp, --oom, … with --cpus');
+  }
+  return model;
 }
 
 /** Functions of --kfuncs: their bodies are in this thread. */
@@ -61,6 +79,15 @@ async function ownKfuncs(call: CommandCall, { cpus }: RunOptions, io: CliIo): Pr
 
 /** `beeyard run`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  return runOver(call, io, (report) => sayReport(report, io));
+}
+
+/** Runs a program over a capture as `beeyard run` does, and lets `show` say what came of it. */
+export async function runOver(
+  call: CommandCall,
+  io: CliIo,
+  show: (report: RunReport) => void,
+): Promise<number> {
   const options = optionsOf(call);
   const object = readObject(options.path, io);
   const spec = chooseProgram(object, call.text('prog'), options.path);
@@ -82,24 +109,43 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     kfuncs: await ownKfuncs(call, options, io),
     inPlace: options.out === undefined,
     env: io.env,
+    memoryModel: memoryModel(call, options),
   });
   try {
     for (const entry of parseMapEntries(call.list('map'))) setEntry(machine, object, entry);
+    checkDrawn(call.list('draw'), machine.maps);
     for (const text of object.notes) note(io, text);
     if (!machine.program.verified) sayNotVerified(spec, io);
-    if (options.cpus > 1) sayNoOrder(io);
+    if (machine.threads > 1) sayNoOrder(io);
+    else if (options.cpus > 1) sayOneThread(io);
     const ingress = new IngressTable(machine.network, call.text('device'), (text) =>
       note(io, text),
     );
     const state: RunState = { call, io, options, object, machine, ingress };
-    const report = await runCaptures(state);
-    const style = styleFor(io.color);
-    if (call.json) io.out(`${reportJson(report, call.flag('pretty'))}\n`);
-    else io.out(reportText(report, io.columns, style));
+    const report = await runCaptures(state).catch(asFinding);
+    show(report);
     return io.interrupt?.aborted ? EXIT.interrupted : exitCode(report);
   } finally {
     await machine.close();
   }
+}
+
+/** The maps are gone afterwards. */
+function sayReport(report: RunReport, io: CliIo): void {
+  const { call, machine } = report;
+  if (call.json) {
+    const json = reportJson(report);
+    io.out(`${toJson({ ...json, leaked: leakedObjects(machine) }, call.flag('pretty'))}\n`);
+    return;
+  }
+  const style = styleFor(io.color);
+  io.out(reportText(report, io.columns, style));
+  io.out(leakText(leakedObjects(machine), style));
+}
+
+/** Timers that start themselves with no delay are the program's mistake. */
+function asFinding(error: unknown): never {
+  throw error instanceof EndlessMoment ? new CliError(EXIT.finding, error.message) : error;
 }
 
 function sayNotVerified(spec: ProgramSpec, io: CliIo): void {
@@ -113,12 +159,23 @@ function sayNoOrder(io: CliIo): void {
   note(io, text);
 }
 
+function sayOneThread(io: CliIo): void {
+  note(
+    io,
+    'the program uses timers: one thread runs all packets, as CPU 0, so that they are in order',
+  );
+}
+
 function note(io: CliIo, text: string): void {
   io.err(`${styleFor(io.errorColor).warn('note:')} ${text}\n`);
 }
 
 /** The program to run: the one named, or the only one that sees packets. */
-function chooseProgram(object: ObjectFile, name: string | undefined, path: string): ProgramSpec {
+export function chooseProgram(
+  object: ObjectFile,
+  name: string | undefined,
+  path: string,
+): ProgramSpec {
   const names = object.programs.map((one) => one.name);
   if (name !== undefined) {
     const found = object.programs.find((one) => one.name === name);
@@ -208,12 +265,17 @@ async function runCaptures(state: RunState): Promise<RunReport> {
     await output?.close();
   }
   const milliseconds = performance.now() - start;
+  if (options.time > 0) {
+    machine.machine.advance(options.time);
+    machine.collect();
+  }
   sayProblem(first, io);
   if (io.interrupt?.aborted) note(io, 'interrupted: this is what ran until then');
   const written = options.out === undefined ? undefined : copier.counts(options.out);
   const hot = state.call.flag('top') ? await hottest(machine) : undefined;
   const { call } = state;
-  return { call, options, object, machine, milliseconds, capture: first, written, hot };
+  const drawn = drawnMaps(call.list('draw'), machine, object);
+  return { call, options, object, machine, milliseconds, capture: first, written, hot, drawn };
 }
 
 function progressOf(capture: CaptureFile, round: number, rounds: number): number | undefined {
@@ -424,5 +486,6 @@ function sayProblem({ path, problem, reader }: CaptureFile, io: CliIo): void {
 
 function exitCode(report: RunReport): number {
   if (report.capture.problem) return EXIT.input;
-  return report.machine.runner.totals.faults.size > 0 ? EXIT.finding : EXIT.ok;
+  const { runner, timerFaults } = report.machine;
+  return runner.totals.faults.size + timerFaults.count > 0 ? EXIT.finding : EXIT.ok;
 }

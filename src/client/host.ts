@@ -1,7 +1,14 @@
 import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
-import type { Kernel, KernelDevice, KernelMap } from '../kernel/index.ts';
+import type {
+  Kernel,
+  KernelDevice,
+  KernelMap,
+  KernelMemory,
+  KernelNamespace,
+  KernelNetwork,
+} from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
 import { type LoadOptions, loadObject } from './load.ts';
@@ -46,14 +53,39 @@ export interface Globals<Values = Record<string, BtfValue>> {
 }
 
 /** A kernel and its devices: where objects are loaded. */
-export class Host<Device extends string = string> implements Disposable {
+export class Host<Device extends string = string, Namespace extends string = string>
+  implements Disposable
+{
   readonly kernel: Kernel;
   readonly devices: Readonly<Record<Device, KernelDevice>>;
+  readonly #net: KernelNetwork | undefined;
   readonly #loaded: Disposable[] = [];
 
-  constructor(kernel: Kernel, devices: Iterable<readonly [string, KernelDevice]>) {
+  constructor(
+    kernel: Kernel,
+    devices: Iterable<readonly [string, KernelDevice]>,
+    net?: KernelNetwork,
+  ) {
     this.kernel = kernel;
+    this.#net = net;
     this.devices = Object.fromEntries(devices) as Record<Device, KernelDevice>;
+  }
+
+  /** Traces, captures, namespaces of the network. Throws KernelError for a host made without. */
+  get net(): KernelNetwork {
+    if (this.#net) return this.#net;
+    throw new KernelError('EOPNOTSUPP', 95, 'this host was made without a network');
+  }
+
+  /** The machine's network namespaces as they are now; '' is its own. */
+  get namespaces(): Readonly<Record<Namespace, KernelNamespace>> {
+    const named = this.net.namespaceNames.map((name) => [name, this.net.namespace(name)]);
+    return Object.fromEntries(named) as Record<Namespace, KernelNamespace>;
+  }
+
+  /** The kernel's allocator, if the machine was asked to model it (`gracePeriods`, `memory`). */
+  get memory(): KernelMemory | undefined {
+    return this.kernel.memory;
   }
 
   /**
@@ -96,6 +128,22 @@ export class Host<Device extends string = string> implements Disposable {
     if (isImported(source)) explainMissing(loaded);
     this.#loaded.push(loaded);
     return loaded;
+  }
+
+  /**
+   * Lets time pass, in nanoseconds: timers (bpf_timer) that are due run, each at its time, then
+   * those they start; work (bpf_wq) that waits runs at once. Time stands still otherwise: programs
+   * run in no time, and a timer started with no delay waits for `advance(0)`. Packets of a capture
+   * move the clock by themselves. Returns how many events happened. Throws what ended a callback
+   * (TimerFault), KernelError EOPNOTSUPP where time is not ours.
+   *
+   * ```ts
+   * host.advance(10e9); // ten seconds
+   * ```
+   */
+  advance(nanoseconds: number | bigint): number {
+    if (this.kernel.advance) return this.kernel.advance(nanoseconds);
+    throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
   }
 
   [Symbol.dispose](): void {

@@ -1,9 +1,22 @@
 export { formatAddress, parseAddress, parsePrefix } from '../packet/address.ts';
 export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
 export { type Globals, Host, type LoadedObject, type ObjectSource } from './host.ts';
+export type { InsnArrayOption } from './insn-arrays.ts';
+export {
+  type Live,
+  type LiveArray,
+  type LivePart,
+  type LiveScalar,
+  type LiveStruct,
+  openView,
+  type SharedView,
+  type ViewOptions,
+  type WritableLive,
+} from './live/index.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
 export { MapOf, type MapRecord, type MapValue } from './map.ts';
-export { decodeOwner } from './owned.ts';
+export { decodeOwner, OwnedList } from './owned.ts';
+export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
 export { StaticKey } from './static-key.ts';
 export type {

@@ -4,6 +4,7 @@ import type { Btf, BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import { withGlobals } from './globals.ts';
+import { type InsnArrayOption, insnArraysOf } from './insn-arrays.ts';
 import { type ReusedMap, ReusedMaps } from './reuse.ts';
 import type { AnyObject, Input, ObjectShape } from './typed.ts';
 
@@ -25,6 +26,11 @@ export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
    * stay loaded.
    */
   readonly maps?: Readonly<Record<string, ReusedMap>>;
+  /**
+   * Instruction arrays of the object (include/beeyard/insn_array.h), by name: loading the program
+   * fills in where its instructions have gone.
+   */
+  readonly insnArrays?: Readonly<Record<string, InsnArrayOption>>;
   /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
   readonly pinRoot?: string;
 }
@@ -84,7 +90,10 @@ function makeObjects(
   const programs = new Map<string, KernelProgram>();
   for (const spec of object.programs) {
     if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
-    const load = () => programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused));
+    const load = () => {
+      const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
+      programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns));
+    };
     if (options.programs?.includes(spec.name)) load();
     else attempt(spec.name, refused, load);
   }
@@ -117,12 +126,13 @@ function loadProgram(
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
   refused: ReadonlyMap<string, KernelError | VerifierError>,
+  insns: readonly KernelMap[],
 ): KernelProgram {
   for (const relocation of spec.relocations) {
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
     if (missing) throw missing;
   }
-  return kernel.loadProgram(spec, maps, object);
+  return kernel.loadProgram(spec, maps, object, insns);
 }
 
 function checkAllFound(

@@ -4,7 +4,9 @@ import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from
 import type { KernelMap, KernelOwner, KernelProgram, MapView } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
-import { decodeOwner } from './owned.ts';
+import { type Live, type LiveUnknown, type LiveViews, viewsFor } from './live/index.ts';
+import type { ViewOptions, WritableLive } from './live/index.ts';
+import { decodeOwner, placeLists, rootsIn } from './owned.ts';
 import type { Input } from './typed.ts';
 
 /**
@@ -48,6 +50,9 @@ export class MapOf<
   readonly #keys: Codec;
   readonly #values: Codec;
   readonly #cpus: number;
+  readonly #live: LiveViews;
+  /** Offsets of lists and trees in values. */
+  readonly #roots: readonly number[];
   /** Types of the object the map came with. */
   readonly btf: Btf | undefined;
 
@@ -57,6 +62,9 @@ export class MapOf<
     this.spec = spec;
     this.name = spec.name;
     this.btf = btf;
+    this.#live = viewsFor(kernelMap, btf);
+    const mayOwn = btf && spec.valueTypeId !== 0 && kernelMap.owned && !kernelMap.perCpu;
+    this.#roots = mayOwn ? rootsIn(btf, spec.valueTypeId, spec.valueSize) : [];
     this.#cpus = kernelMap.perCpu ? cpus : 1;
     const keys = codecFor(btf, spec.keyTypeId, spec.keySize);
     this.#keys = spec.type === 'lpm_trie' ? prefixCodec(keys, btf?.littleEndian ?? true) : keys;
@@ -69,7 +77,15 @@ export class MapOf<
     const result = this.kernelMap.lookup(this.#keys.encode(key as BtfInput), out);
     if (result === ENOENT) return undefined;
     this.#check(result, 'look up in');
-    return this.#decode(out) as V;
+    return this.#withLists(this.#decode(out), () => this.#keys.encode(key as BtfInput)) as V;
+  }
+
+  /** Lists and trees of a value can be read from it as long as its key is there. */
+  #withLists(value: unknown, key: () => Uint8Array): unknown {
+    const { kernelMap, spec, btf } = this;
+    if (this.#roots.length === 0) return value;
+    const read = () => kernelMap.owned?.(key());
+    return placeLists(btf!, spec.valueTypeId, value as BtfValue, this.#roots, read);
   }
 
   /**
@@ -132,8 +148,54 @@ export class MapOf<
    * view.bytes()[0] = 1; // programs see it
    * ```
    */
-  view(options: { readonly write?: boolean } = {}): MapView {
-    return this.kernelMap.mmap(options);
+  view(options?: ViewOptions): MapView;
+  /**
+   * A value where it is: each access to a member reads memory that programs write meanwhile. Of
+   * local storage the value of a task, inode, socket or cgroup (undefined: it has none), until the
+   * owner dies: then access throws OwnerGone. Of an array with BPF_F_MMAPABLE the value at an
+   * index. Fields can be written only with `{ write: true }`, special fields never. Throws
+   * KernelError as mmap(2) does, EOPNOTSUPP where values have no type. Linux has no such views of
+   * local storage.
+   *
+   * ```ts
+   * const v = maps.tasks.view(task);
+   * v.packets; // 12n, and later more
+   * v.$number('packets'); // the same as a number
+   * worker.postMessage(v.$share()); // openView(shared) there
+   * ```
+   */
+  view(
+    key: KernelOwner | (Input<K> & number),
+    options: { readonly write: true },
+  ): WritableLive<V> | undefined;
+  view(key: KernelOwner | (Input<K> & number), options?: ViewOptions): Live<V> | undefined;
+  view(
+    key?: ViewOptions | KernelOwner | (Input<K> & number),
+    options: ViewOptions = {},
+  ): MapView | Live<V> | WritableLive<V> | undefined {
+    if (typeof key === 'number') return this.#live.ofIndex(key, options) as Live<V> | undefined;
+    if (key && 'number' in key) return this.#live.ofOwner(key, options) as Live<V> | undefined;
+    return this.kernelMap.mmap(key);
+  }
+
+  /** A variable of an arena (`view`, of its first bytes). Throws KernelError ENOENT. */
+  viewOf(name: string, options: ViewOptions = {}): LiveUnknown {
+    return this.#live.ofGlobal(name, options) as unknown as LiveUnknown;
+  }
+
+  /**
+   * All values of local storage, live, by owner; the oldest owner first.
+   *
+   * ```ts
+   * for (const [task, v] of maps.tasks.live()) report(task.number, v.packets);
+   * ```
+   */
+  *live(options: ViewOptions = {}): IterableIterator<[KernelOwner, Live<V>]> {
+    for (const owner of this.#live.owners()) {
+      // Whoever goes through them may end some.
+      const view = owner.alive ? this.#live.ofOwner(owner, options) : undefined;
+      if (view) yield [owner, view as unknown as Live<V>];
+    }
   }
 
   /**
@@ -203,7 +265,8 @@ export class MapOf<
     for (const key of this.rawKeys()) {
       // Somebody may have deleted it meanwhile: then it is skipped.
       if (this.kernelMap.lookup(key, out) !== 0) continue;
-      yield [this.#keys.decode(key) as K, this.#decode(out) as V];
+      const value = this.#withLists(this.#decode(out), () => key);
+      yield [this.#keys.decode(key) as K, value as V];
     }
   }
 

@@ -1,12 +1,16 @@
 import { type Btf, type BtfValue, decodeValue } from '../btf/index.ts';
+import { localKptr } from '../abi/fields/kptr.ts';
+import { FieldError, parseFields } from '../abi/fields/parse.ts';
+import { BPF_GRAPH_ROOT, MAP_FIELDS } from '../abi/fields/types.ts';
 import type { OwnedField, OwningValue } from '../kernel/index.ts';
 
 type Holder = Record<string | number, BtfValue>;
 
 /**
  * A value with what it owns in place of its special fields: lists and trees are arrays of their
- * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU. Locks,
- * nodes, reference counts, empty kptrs and those to objects of the kernel are left out.
+ * objects in order, a kptr is its object, a per-CPU one an array with one for each CPU, a timer or
+ * work that is initialised { armed, expires }, in nanoseconds of the machine's clock. Locks, nodes,
+ * reference counts, empty kptrs and those to objects of the kernel are left out.
  */
 export function decodeOwner(
   btf: Btf,
@@ -66,10 +70,75 @@ function descend(
 
 function ownedValue(
   btf: Btf,
-  { kind, typeId, objects }: OwnedField,
+  { kind, typeId, objects, timer }: OwnedField,
   decode: Decode,
 ): BtfValue | undefined {
+  if (timer) {
+    const { armed, expires } = timer;
+    return expires === undefined ? { armed } : { armed, expires };
+  }
   if (kind === 'plain') return undefined;
   const values = objects.map((object) => decodeOwner(btf, typeId, object, decode));
   return kind === 'kptr' ? values[0] : values;
+}
+
+/**
+ * A list or tree in a value that `get` gave: reading it reads the objects it owns at that time.
+ *
+ * ```ts
+ * maps['.bss.queue'].get(0).queue.toArray(); // [{ address, dropped, bytes, … }, …], least first
+ * ```
+ */
+export class OwnedList<T = BtfValue> implements Iterable<T> {
+  readonly #read: () => T[];
+
+  constructor(read: () => T[]) {
+    this.#read = read;
+  }
+
+  /** Its objects in order, as `get` decodes values: nodes and other special fields are zeros. */
+  toArray(): T[] {
+    return this.#read();
+  }
+
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.toArray()[Symbol.iterator]();
+  }
+}
+
+/** Offsets of the lists and trees in values of a type. */
+export function rootsIn(btf: Btf, typeId: number, size: number): readonly number[] {
+  const type = btf.resolved(typeId);
+  if (type.kind !== 'struct' && type.kind !== 'datasec') return [];
+  try {
+    const fields = parseFields(btf, type.id, MAP_FIELDS, size, localKptr)?.fields ?? [];
+    return fields.filter((field) => field.type & BPF_GRAPH_ROOT).map(({ offset }) => offset);
+  } catch (error) {
+    if (error instanceof FieldError) return [];
+    throw error;
+  }
+}
+
+/** Puts an `OwnedList` to where a decoded value has a list or tree. */
+export function placeLists(
+  btf: Btf,
+  typeId: number,
+  value: BtfValue,
+  roots: readonly number[],
+  read: () => OwningValue | undefined,
+): BtfValue {
+  for (const offset of roots) {
+    const list = new OwnedList(() => {
+      const field = read()?.fields.find((one) => one.offset === offset);
+      return (field?.objects ?? []).map((object) => decodeObject(btf, field!.typeId, object));
+    });
+    place(btf, typeId, offset, value as Holder, () => list as unknown as BtfValue);
+  }
+  return value;
+}
+
+function decodeObject(btf: Btf, typeId: number, object: OwningValue): BtfValue {
+  const isRoot = ({ kind }: OwnedField) => kind === 'list' || kind === 'tree';
+  const roots = object.fields.filter(isRoot).map(({ offset }) => offset);
+  return placeLists(btf, typeId, decodeValue(btf, typeId, object.data), roots, () => object);
 }

@@ -3,6 +3,8 @@
  * the declaration beside the file (`beeyard gen types`) says what is in it.
  */
 import type { BtfInput, BtfValue } from '../btf/index.ts';
+import type { MapView } from '../kernel/index.ts';
+import type { Live, ViewOptions, WritableLive } from './live/index.ts';
 import type { MapOf, MapRecord } from './map.ts';
 import type { Program } from './program.ts';
 
@@ -97,8 +99,18 @@ export type Queue<V> = MapBase & Pick<MapOf<undefined, V>, 'push' | 'pop'>;
 /** A user ring buffer: records go to programs. */
 export type UserRing = MapBase & Pick<MapOf, 'produce'>;
 
-/** An arena: memory that programs and user space share. */
-export type Arena = MapBase & Pick<MapOf, 'view'>;
+/** An arena: memory that programs and user space share. `Variables`: those of address space 1. */
+export interface Arena<Variables = {}> extends MapBase {
+  view(options?: ViewOptions): MapView;
+  viewOf<Name extends keyof Variables & string>(
+    name: Name,
+    options: { readonly write: true },
+  ): WritableLive<Variables[Name]>;
+  viewOf<Name extends keyof Variables & string>(
+    name: Name,
+    options?: ViewOptions,
+  ): Live<Variables[Name]>;
+}
 
 /**
  * A ring buffer or perf event array. `Records` are the structs of the object by name: what `type`

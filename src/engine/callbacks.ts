@@ -6,6 +6,21 @@ import {
   REGION_SIZE,
 } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
+import { DEFAULT_FUEL, type ProgramImage } from './types.ts';
+
+/** Whose callback a slot of the function table is. */
+export interface CallbackOwner {
+  readonly image: ProgramImage;
+  /** Loop iterations a run of it may make, if it is checked. */
+  readonly fuel: number;
+}
+
+const owners = new WeakMap<WebAssembly.Table, Map<number, CallbackOwner>>();
+
+/** Whose callback is in a slot; undefined: it is none. */
+export function callbackOwner(runtime: Runtime, slot: number): CallbackOwner | undefined {
+  return owners.get(runtime.table)?.get(slot);
+}
 
 const FIRST_BITS = 4096;
 
@@ -13,8 +28,16 @@ const FIRST_BITS = 4096;
  * Puts a callback into the function table, so that checked helpers accept pointers to it (they
  * refuse all other slots: a forged one could name a helper's body). Returns its slot.
  */
-export function addCallback(runtime: Runtime, fn: unknown): number {
+export function addCallback(
+  runtime: Runtime,
+  fn: unknown,
+  image: ProgramImage,
+  fuel: number = DEFAULT_FUEL,
+): number {
   const slot = runtime.addFunction(fn);
+  let known = owners.get(runtime.table);
+  if (!known) owners.set(runtime.table, (known = new Map()));
+  known.set(slot, { image, fuel });
   const record = recordOf(runtime);
   const view = runtime.view();
   if (slot >= view.getUint32(record + R_ELEMENT, true)) growBitmap(runtime, record, slot);
@@ -25,6 +48,7 @@ export function addCallback(runtime: Runtime, fn: unknown): number {
 /** Takes a slot that `addCallback` gave out of use. */
 export function removeCallback(runtime: Runtime, slot: number): void {
   setBit(runtime, slot, false);
+  owners.get(runtime.table)?.delete(slot);
 }
 
 function recordOf(runtime: Runtime): number {

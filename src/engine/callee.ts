@@ -33,7 +33,7 @@ export interface Callee {
 export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Callee {
   const kfunc = image.kfuncs?.[id - KFUNC_ID];
   if (kfunc) {
-    const { name } = kfunc;
+    const name = kfunc.func ?? kfunc.name;
     const arity = runtime.kfuncArity(name);
     return { fn: runtime.kfuncFunction(name, image.objectTypes), arity, contract: kfunc };
   }
@@ -43,6 +43,23 @@ export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Cal
     arity: runtime.helperArity(id, type),
     contract: helperContract(id, type),
   };
+}
+
+/** Whether a call may start a timer or work. */
+export function takesTimer({ args }: CallContract): boolean {
+  return args.some(({ kind }) => kind === 'timer' || kind === 'workqueue');
+}
+
+/** Whether a program has such calls: with them, things happen between its packets. */
+export function usesTimers(image: ProgramImage): boolean {
+  const code = readCode(image);
+  for (let i = 0; i < code.length; i++) {
+    if (code.op[i] !== CALL || code.src[i] !== 0) continue;
+    const id = code.imm[i]!;
+    const contract = image.kfuncs?.[id - KFUNC_ID] ?? helperContract(id, image.programType);
+    if (contract && takesTimer(contract)) return true;
+  }
+  return false;
 }
 
 /** 'helper 1 (bpf_map_lookup_elem)', 'kernel function bpf_iter_num_new'. */

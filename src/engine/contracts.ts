@@ -64,6 +64,7 @@ const STRUCT_SIZES: Readonly<Partial<Record<ArgContract['kind'], number>>> = {
   dynptr: 16,
   spin_lock: 4,
   timer: 16,
+  workqueue: 16,
   kptr: 8,
   list_head: 16,
   list_node: 24,
@@ -129,6 +130,7 @@ const WRITTEN: ReadonlySet<ArgContract['kind']> = new Set([
   'dynptr',
   'spin_lock',
   'timer',
+  'workqueue',
   'kptr',
   'iterator',
 ]);

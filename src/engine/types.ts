@@ -22,6 +22,8 @@ export interface ProgramImage {
   /** Table of the types of objects it makes (`Runtime.objects`). */
   readonly objectTypes?: number;
   readonly functions: readonly { readonly name: string; readonly start: number }[];
+  /** First instruction of the function that runs when the program throws; without: r0 = cookie. */
+  readonly exceptionCallback?: number | undefined;
   readonly lines: readonly SourceLine[];
   readonly context: {
     readonly size: number;
@@ -44,6 +46,11 @@ export interface CompileOptions {
   readonly checks: boolean;
   /** Count executions per instruction. */
   readonly profile?: boolean;
+  /**
+   * Note before each call where it is (C_WATCH_*), and what pointer comes from it: for the model of
+   * memory, which says where an element was got, freed and used again.
+   */
+  readonly watch?: boolean;
   /** Loop iterations one run may make when checked. */
   readonly fuel?: number;
   /** Called before each instruction (interpreter only). On true `run` throws ProgramStopped. */
@@ -88,6 +95,10 @@ export const DEFAULT_FUEL = 1 << 24;
  * - may_goto: each subprogram invocation may fall through MAX_MAY_GOTO times.
  * - A tail call that fails leaves r0 as it is. One that succeeds runs the target in the frame of
  *   the caller (same r10) and returns its r0 from there.
+ * - bpf_throw(cookie) ends the program, in whatever subprogram it is: the frames are given up, and
+ *   the exception callback runs in the frame of the program itself (r1 = cookie, same r10) and
+ *   returns for it; without one r0 = cookie. Nothing unwinds what called back: within a callback of
+ *   a helper, and within the exception callback, it is FAULT_BAD_INSN (the verifier refuses both).
  * - ld_abs/ld_ind past the packet's end returns 0 from the current function.
  */
 
@@ -104,7 +115,8 @@ export interface LoadedCode {
   /**
    * Runs over `count` contexts, `stride` bytes apart; stores the low 32 bits of r0 to results[i].
    * `times`: address of u64 timestamps that the clock takes before each run, or 0.
-   * Stops at a fault: returns the index reached (= count when all ran), and `fault` says why.
+   * Stops at a fault: returns the index reached (= count when all ran), and `fault` says why. With
+   * `times` it also stops, without a fault, before a context that a timer comes first of.
    */
   batch(contexts: number, stride: number, count: number, results: number, times: number): number;
   /** The fault that ended the last batch, if one did. */

@@ -1,1 +1,2 @@
+export type * from './net.ts';
 export type * from './types.ts';

@@ -3,13 +3,18 @@
  * other.
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
+import type { LivePlace } from '../abi/live.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
+import type { KernelMemory } from './memory.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
-export type { LiveObjects, OwnedField, OwningValue } from '../abi/fields/types.ts';
+export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
+export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
+export type { LivePlace } from '../abi/live.ts';
 export type { OwnerKind } from '../abi/types.ts';
 
 export interface Kernel {
@@ -20,12 +25,23 @@ export interface Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
-  /** BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). */
+  /**
+   * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
+   * instruction arrays (an extension) to fill in for this program.
+   */
   loadProgram(
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns?: readonly KernelMap[],
   ): KernelProgram;
+  /** Its allocator, if it is modelled. */
+  readonly memory?: KernelMemory | undefined;
+  /**
+   * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.
+   * Returns how many events happened. Only kernels with a clock of their own have it.
+   */
+  advance?(nanoseconds: number | bigint): number;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
@@ -64,6 +80,13 @@ export interface KernelMap {
   reserve(size: number): UserRecord | number;
   /** The live bytes of an owner's value, no copy; undefined without one. Throws OwnerGone. */
   storage(owner: KernelOwner): Uint8Array | undefined;
+  /**
+   * Where an owner's value is, for readers in this thread and others; undefined without a value.
+   * Throws OwnerGone, KernelError EINVAL for maps that are no local storage.
+   */
+  livePlace?(owner: KernelOwner): LivePlace | undefined;
+  /** The owners that have a value in local storage, oldest first. */
+  liveOwners?(): KernelOwner[];
   /** BPF_MAP_FREEZE: no more changes from outside. Returns 0 or a negative errno. */
   freeze(): number;
   /**

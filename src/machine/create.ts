@@ -1,14 +1,24 @@
 import { type KernelProfile, loadKernelProfile, type OwnKfunc } from '../abi/index.ts';
 import type { Engine } from '../engine/index.ts';
-import type { MapHash } from '../runtime/index.ts';
+import type { GracePeriodPolicy, MapHash, MemoryOptions } from '../runtime/index.ts';
 import { installKfuncs, withKfuncs } from './own-kfuncs.ts';
 import { Machine } from './machine.ts';
-import type { DeviceOptions } from './net/device.ts';
+import type {
+  AnyDeviceOptions,
+  NamespaceOptions,
+  NeighbourOptions,
+  RouteOptions,
+} from '../kernel/index.ts';
+import type { NetNamespace } from './net/namespace.ts';
 import { Network } from './net/network.ts';
+import { configure } from './net/topology.ts';
+import { SystemCalls } from './syscall.ts';
+import type { TimerListener } from './timers.ts';
 
 export type EngineName = 'wasm' | 'interpreter';
 
-export interface MachineOptions<Device extends string = string> {
+export interface MachineOptions<Device extends string = string, Namespace extends string = string>
+  extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
@@ -19,9 +29,24 @@ export interface MachineOptions<Device extends string = string> {
    */
   readonly mapHash?: MapHash;
   /** Network devices by name; every machine has `lo` too. */
-  readonly devices?: Readonly<Partial<Record<Device, DeviceOptions>>>;
+  readonly devices?: Readonly<Partial<Record<Device, AnyDeviceOptions>>>;
+  /** Network namespaces by name, each with devices and routes of its own (`pod` makes some). */
+  readonly namespaces?: Readonly<Partial<Record<Namespace, NamespaceOptions>>>;
+  /** Routes of the machine's own namespace. */
+  readonly routes?: readonly RouteOptions[];
+  /** Neighbours it knows from the start. */
+  readonly neighbours?: readonly NeighbourOptions[];
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
   readonly engine?: EngineName | Engine;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled. With `memory` or `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -56,16 +81,27 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
     typeof options.engine === 'object' ? options.engine : await engineNamed(options.engine);
   let machine: Machine | undefined;
   const network = new Network(() => machine!);
+  const calls = new SystemCalls(() => machine!);
   const kernel =
     options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
-  machine = new Machine({ ...options, rules, engine, subsystems: [network] });
+  machine = new Machine({ ...options, rules, engine, subsystems: [network, calls] });
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
-  network.add('lo', options.devices?.['lo']);
-  for (const [name, device] of Object.entries(options.devices ?? {})) {
-    if (name !== 'lo') network.add(name, device);
-  }
+  buildNetwork(network, options);
   return { machine, network };
+}
+
+/** All namespaces first: pairs reach from one into another. */
+function buildNetwork(network: Network, options: MachineOptions): void {
+  const { devices = {}, namespaces = {}, routes = [], neighbours = [] } = options;
+  network.add('lo', devices['lo']);
+  const { lo: _lo, ...others } = devices as Record<string, AnyDeviceOptions>;
+  const own: NamespaceOptions = { devices: others, routes, neighbours };
+  const made = new Map<NetNamespace, NamespaceOptions>([[network.root, own]]);
+  for (const [name, given] of Object.entries(namespaces)) {
+    made.set(network.makeNamespace(name), given ?? {});
+  }
+  configure(network, made);
 }
 
 /** Loads only the engine that is asked for. */

@@ -45,7 +45,7 @@ export function link(
 ): ProgramImage {
   const insns = relocated.insns.slice();
   for (const relocation of relocated.relocations) resolve(insns, relocation, target);
-  const kfuncs = target.kernel ? bindKfuncs(insns, relocated.modules, target.kernel) : [];
+  const kfuncs = target.kernel ? bindKfuncs(insns, relocated.modules, target.kernel, type) : [];
   const makesObjects = kfuncs.some(({ args }) => args.some(({ name }) => name === TYPE_ID));
   return {
     name: spec.name,
@@ -54,6 +54,7 @@ export function link(
     ...(kfuncs.length > 0 && { kfuncs }),
     ...(makesObjects && { objectTypes: target.objectTypes?.(numbersIn(insns)) ?? 0 }),
     functions: spec.functions.map(({ name, start }) => ({ name, start })),
+    exceptionCallback: spec.functions.find(({ catches }) => catches)?.start,
     lines: spec.lines,
     programType: type.id,
     context: type.context,
@@ -71,6 +72,7 @@ function bindKfuncs(
   insns: Uint8Array,
   modules: readonly string[],
   kernel: KernelProfile,
+  type: ProgramTypeDef,
 ): CallContract[] {
   const code = decodeCode(insns);
   const places = new Map<string, number>();
@@ -82,12 +84,18 @@ function bindKfuncs(
     if (!places.has(key)) {
       const contract = kfuncById(kernel, id, modules[module - 1]);
       if (!contract) continue;
-      places.set(key, kfuncs.push(contract) - 1);
+      places.set(key, kfuncs.push(bodyFor(contract, type)) - 1);
     }
     code.set(i, CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, places.get(key)!);
   }
   if (kfuncs.length > 0) insns.set(encodeCode(code));
   return kfuncs;
+}
+
+/** With the body that programs of this type get. */
+function bodyFor(contract: CallContract, { context }: ProgramTypeDef): CallContract {
+  const { readOnlyFunc: func } = contract;
+  return func !== undefined && context.packet?.readOnly ? { ...contract, func } : contract;
 }
 
 function resolve(insns: Uint8Array, relocation: MapRelocation, target: LinkTarget): void {

@@ -9,7 +9,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { Engine, LoadedCode } from '../engine/index.ts';
+import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -22,28 +22,49 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { createRuntime, type MapHash, type Runtime, type RuntimeOwner } from '../runtime/index.ts';
+import {
+  createRuntime,
+  type GracePeriodPolicy,
+  type MapHash,
+  type MemoryModelOptions,
+  type MemoryOptions,
+  type Runtime,
+  type RuntimeOwner,
+} from '../runtime/index.ts';
+import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
 import { objectTypes, specialFields } from './special-fields.ts';
 import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
 import { MachineMap } from './map.ts';
+import { MachineMemory, ReadingCode } from './memory.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
+import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
 
-export interface MachineSettings {
+export interface MachineSettings extends TimerListener {
   /** Possible CPUs, 1 to 64. Default 1. */
   readonly cpus?: number;
   /** Of all randomness. Default 0: two machines with the same inputs do the same. */
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /**
+   * When grace periods end. Default: they have no length, and what is freed is free at once; with a
+   * policy the allocator of Linux is modelled (see GracePeriodPolicy). With `memory` or
+   * `detectReuse` alone: 'eager'.
+   */
+  readonly gracePeriods?: GracePeriodPolicy;
+  /** Limits and failures of allocations by programs and commands. */
+  readonly memory?: MemoryOptions;
+  /** Report elements that are reused while a reader that got them is still there. */
+  readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */
@@ -66,9 +87,13 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   readonly maps = new Set<MachineMap>();
   readonly programs = new Set<MachineProgram>();
+  readonly memory: MachineMemory | undefined;
   readonly #byAddress = new Map<number, MachineMap>();
   readonly #pins = new Pins();
   readonly #offers: Offers;
+  readonly #timers: Timers;
+  /** Programs that are unloaded while timers still lead to them. */
+  readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #nextProgram = 1;
   #nextLink = 1;
@@ -79,10 +104,15 @@ export class Machine implements Kernel, ProgramHost {
       cpus: settings.cpus ?? 1,
       seed: settings.seed ?? 0,
       shared: settings.shared ?? false,
+      memoryModel: modelOf(settings),
       ...(settings.mapHash ? { mapHash: settings.mapHash } : {}),
     });
+    const { gracePeriods } = this.runtime;
+    this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     this.#offers = offersOf(this.runtime);
+    this.#timers = new Timers(this.runtime, settings);
+    this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -90,13 +120,38 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.options.cpus;
   }
 
-  /** Nanoseconds since the machine started: bpf_ktime_get_ns. */
+  /**
+   * Nanoseconds since the machine started: bpf_ktime_get_ns. Setting it lets time pass: timers that
+   * are due by then run first. It can be set back, and then nothing happens.
+   */
   get clock(): bigint {
     return this.runtime.clock;
   }
 
   set clock(now: bigint) {
+    if (now >= this.runtime.clock) this.#pass(Number(now));
     this.runtime.clock = now;
+  }
+
+  advance(nanoseconds: number | bigint): number {
+    return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  #pass(to: number): number {
+    const happened = this.runtime.events.advance(to);
+    this.#sweep();
+    return happened;
+  }
+
+  /** Timers that are armed and work that waits. */
+  get armedTimers(): number {
+    return this.#timers.pending;
+  }
+
+  /** Whether a loaded program may start timers: then it runs on one thread. */
+  usesTimers(): boolean {
+    for (const { code } of this.programs) if (usesTimers(code.image)) return true;
+    return false;
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
@@ -130,7 +185,7 @@ export class Machine implements Kernel, ProgramHost {
       ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
     });
     const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
-    const Kind = facts.staticKey ? KeyMap : MachineMap;
+    const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
     const made = new Kind(
       this.runtime,
       known,
@@ -138,6 +193,7 @@ export class Machine implements Kernel, ProgramHost {
       map,
       recordReader(this.runtime, map),
       this.#pins,
+      this.memory,
     );
     this.maps.add(made);
     this.#byAddress.set(map.address, made);
@@ -173,6 +229,7 @@ export class Machine implements Kernel, ProgramHost {
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
+    insns: readonly KernelMap[] = [],
   ): MachineProgram {
     const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
     if (!type) {
@@ -180,8 +237,11 @@ export class Machine implements Kernel, ProgramHost {
       const text = `program '${spec.name}': this machine cannot run ${what}`;
       throw new KernelError('EINVAL', 22, text);
     }
+    this.#sweep();
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
     const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
+    const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
+    const arrays = insnArrays(insns, loaded);
     const id = this.#nextProgram++;
     const { kconfig } = adapted;
     const image = link(spec, adapted, id, type, {
@@ -196,6 +256,7 @@ export class Machine implements Kernel, ProgramHost {
     const { engine, profile, fuel } = this.settings;
     const options = {
       checks: !verification || usesUnbounded(adapted, maps),
+      ...(this.memory ? { watch: true } : {}),
       ...(profile === undefined ? {} : { profile }),
       ...(fuel === undefined ? {} : { fuel }),
     };
@@ -203,11 +264,14 @@ export class Machine implements Kernel, ProgramHost {
       runtime: this.runtime,
       mapNamed: (name: string) => this.#mapOf(maps, name, spec),
     };
-    const code = loadCode(spec, image, place, (generation) =>
-      engine.load(generation, this.runtime, options),
-    );
+    const code = loadCode(spec, image, place, (generation) => {
+      const loaded = engine.load(generation, this.runtime, options);
+      const sleepable = spec.flags.includes('sleepable');
+      return this.memory ? new ReadingCode(loaded, this.memory, sleepable) : loaded;
+    });
     const program = new MachineProgram(id, spec, type, code, verification, this);
     this.programs.add(program);
+    fillInsnArrays(arrays, loaded);
     return program;
   }
 
@@ -249,7 +313,17 @@ export class Machine implements Kernel, ProgramHost {
   unload(program: MachineProgram): void {
     if (!this.programs.delete(program)) return;
     for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
-    program.code.dispose();
+    this.#lingering.add(program.code);
+    this.#sweep();
+  }
+
+  /** Timers hold on to the program of their callback. */
+  #sweep(): void {
+    for (const code of this.#lingering) {
+      if (this.#timers.leadTo(code.image)) continue;
+      this.#lingering.delete(code);
+      code.dispose();
+    }
   }
 
   /** True if a loaded program calls a helper that may move or resize the packet. */
@@ -264,6 +338,15 @@ export class Machine implements Kernel, ProgramHost {
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
+}
+
+/** What is asked of the model of memory. */
+function modelOf({ gracePeriods, memory, detectReuse }: MachineSettings): MemoryModelOptions {
+  return {
+    ...(gracePeriods === undefined ? {} : { gracePeriods }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(detectReuse === undefined ? {} : { detectReuse }),
+  };
 }
 
 /**

@@ -1,10 +1,12 @@
 import { errnos, type MapTypeDef } from '../abi/index.ts';
+import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
   KernelMap,
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  LivePlace,
   MapBatch,
   MapView,
   OwningValue,
@@ -16,9 +18,12 @@ import {
   type RuntimeMap,
   type RuntimeOwner,
   storageBytes,
+  storageOwners,
+  storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
 import type { Pins } from './pins.ts';
+import type { MachineMemory } from './memory.ts';
 import type { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
@@ -29,9 +34,12 @@ export class MachineMap implements KernelMap {
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
-  readonly #runtime: Runtime;
+  protected readonly runtime: Runtime;
+  /** Values belong to owners of that kind. */
+  readonly #storesFor: string | undefined;
   readonly #records: RecordReader;
   readonly #pins: Pins;
+  readonly #memory: MachineMemory | undefined;
 
   constructor(
     runtime: Runtime,
@@ -40,14 +48,17 @@ export class MachineMap implements KernelMap {
     runtimeMap: RuntimeMap,
     records: RecordReader,
     pins: Pins,
+    memory?: MachineMemory,
   ) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.spec = spec;
     this.perCpu = facts.perCpu === true;
+    this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
     this.#records = records;
     this.#pins = pins;
+    this.#memory = memory;
   }
 
   get id(): number {
@@ -63,7 +74,12 @@ export class MachineMap implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.runtimeMap.update(key, value, flags);
+    return this.#command(() => this.runtimeMap.update(key, value, flags));
+  }
+
+  /** A command changes the map as a reader; grace periods may end when it is done. */
+  #command(work: () => number): number {
+    return this.#memory ? this.#memory.reading(false, work) : work();
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
@@ -77,11 +93,11 @@ export class MachineMap implements KernelMap {
   }
 
   delete(key: Uint8Array): number {
-    return this.runtimeMap.delete(key);
+    return this.#command(() => this.runtimeMap.delete(key));
   }
 
   lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
-    return this.runtimeMap.lookupAndDelete(key, out);
+    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -93,7 +109,7 @@ export class MachineMap implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.runtimeMap.batch(command, batch);
+    return this.#command(() => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {
@@ -102,11 +118,26 @@ export class MachineMap implements KernelMap {
 
   reserve(size: number): UserRecord | number {
     if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
-    return userRingReserve(this.#runtime, this.runtimeMap, size);
+    return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
   storage(owner: KernelOwner): Uint8Array | undefined {
-    return storageBytes(this.#runtime, this.runtimeMap, owner as RuntimeOwner);
+    return storageBytes(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  livePlace(owner: KernelOwner): LivePlace | undefined {
+    this.#wantStorage();
+    return storagePlace(this.runtime, this.runtimeMap, owner as RuntimeOwner);
+  }
+
+  liveOwners(): RuntimeOwner[] {
+    this.#wantStorage();
+    return storageOwners(this.runtime, this.runtimeMap);
+  }
+
+  #wantStorage(): void {
+    if (this.#storesFor) return;
+    throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {

@@ -70,6 +70,18 @@ export function verifyProgram(
   return { insns: result.stats.processed, time: result.stats.time };
 }
 
+/** For each instruction as Linux's verifier leaves it, the one of the program it was made for. */
+export function rewrittenOrigins(
+  spec: ProgramSpec,
+  relocated: RelocatedProgram,
+  maps: ReadonlyMap<string, KernelMap>,
+  object: ObjectFile,
+  rules: KernelProfile,
+): Int32Array {
+  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
+  return verify(input, rules, { xlated: true }).xlated!.origin;
+}
+
 /**
  * The object as it is loaded: constants may have been set, and maps may be those of others, which
  * have the types of this object here.

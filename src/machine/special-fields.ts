@@ -2,13 +2,20 @@
 import { constants, type KernelProfile } from '../abi/index.ts';
 import { kptrResolver, localKptr } from '../abi/fields/kptr.ts';
 import { FieldError, parseFields } from '../abi/fields/parse.ts';
-import { BPF_GRAPH_ROOT, type FieldRecord, MAP_FIELDS } from '../abi/fields/types.ts';
+import {
+  BPF_GRAPH_ROOT,
+  BPF_TIMER,
+  BPF_WORKQUEUE,
+  type FieldRecord,
+  MAP_FIELDS,
+} from '../abi/fields/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 
 const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = constants;
-/** Map types whose values may hold lists and trees (map_check_btf). */
+const RARE_FIELDS = BPF_GRAPH_ROOT | BPF_TIMER | BPF_WORKQUEUE;
+/** Map types whose values may hold these (map_check_btf). */
 const ROOTED: ReadonlySet<string | undefined> = new Set(['array', 'hash', 'lru_hash']);
 
 /**
@@ -26,7 +33,7 @@ export function specialFields(
   try {
     const kptr = rules ? kptrResolver(rules) : localKptr;
     const record = parseFields(btf, struct.id, MAP_FIELDS, valueSize, kptr);
-    return record && record.mask & BPF_GRAPH_ROOT && !ROOTED.has(type) ? undefined : record;
+    return record && record.mask & RARE_FIELDS && !ROOTED.has(type) ? undefined : record;
   } catch (error) {
     if (error instanceof FieldError) return undefined;
     throw error;

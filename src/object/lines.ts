@@ -37,13 +37,14 @@ export class DebugInfo {
   }
 
   /** The subprograms of a linked program. */
-  functions(parts: readonly Part[]): FunctionSpec[] {
+  functions(parts: readonly Part[], exceptionCallback?: ObjectFunction): FunctionSpec[] {
     return parts.map(({ fn, start }) => ({
       name: fn.name,
       start,
       size: fn.size,
       global: fn.global,
       btfId: this.btfId(fn),
+      ...(fn === exceptionCallback && { catches: true as const }),
     }));
   }
 

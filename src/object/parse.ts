@@ -116,7 +116,7 @@ function readPrograms(
       ...sectionMeaning(main.home.section.name),
       ...(main.home.section.name.startsWith('?') && { autoload: false as const }),
       insns: encodeCode(code),
-      functions: debug.functions(parts),
+      functions: debug.functions(parts, extra[0]),
       relocations,
       lines,
       described: debug.describes(parts),

@@ -84,6 +84,8 @@ export interface FunctionSpec {
   readonly global: boolean;
   /** BTF id of its FUNC, or 0. */
   readonly btfId: number;
+  /** It is what runs when the program throws (its tag `exception_callback:` says so). */
+  readonly catches?: true;
 }
 
 /** What to put into the ld_imm64 (or call) at instruction `insn`. */

@@ -8,6 +8,19 @@ export interface PendingEvent {
   cancel(): boolean;
 }
 
+/** Events that are kept elsewhere: the timers in linear memory. */
+export interface EventSource {
+  /** When its next event happens, Infinity if none will. */
+  readonly next: number;
+  readonly pending: number;
+  /** Its next event happens. */
+  run(): void;
+}
+
+const NO_SOURCE: EventSource = { next: Number.POSITIVE_INFINITY, pending: 0, run() {} };
+/** So many events at one moment: each makes another, and time would never go on. */
+const MOST_AT_ONCE = 1_000_000;
+
 interface Entry extends PendingEvent {
   readonly order: number;
   run: (() => void) | undefined;
@@ -16,7 +29,8 @@ interface Entry extends PendingEvent {
 /**
  * What is going to happen in a machine, in the order of its clock. Nothing happens by itself: time
  * passes only in `advance`, and never while a program runs. Events of the same time come in the
- * order they were made, so that the same inputs give the same trace. Times are exact up to 2^53
+ * order they were made, timers of programs (`follow`) before the others, so that the same inputs
+ * give the same trace. Times are exact up to 2^53
  * nanoseconds, 104 days.
  *
  * @example
@@ -28,6 +42,8 @@ export class EventQueue {
   readonly #heap: Entry[] = [];
   #made = 0;
   #pending = 0;
+  #source: EventSource = NO_SOURCE;
+  #advancing = false;
 
   constructor(runtime: Pick<Runtime, 'clock'>) {
     this.#runtime = runtime;
@@ -35,11 +51,21 @@ export class EventQueue {
 
   /** Events that have neither happened nor been cancelled. */
   get pending(): number {
-    return this.#pending;
+    return this.#pending + this.#source.pending;
+  }
+
+  /** From now on the events of this source happen too. */
+  follow(source: EventSource): void {
+    this.#source = source;
   }
 
   /** When the next event happens, Infinity if none will. */
   get next(): number {
+    return Math.min(this.#source.next, this.#nextEntry);
+  }
+
+  get #nextEntry(): number {
+    if (this.#heap.length === 0) return Number.POSITIVE_INFINITY;
     this.#dropCancelled();
     return this.#heap[0]?.time ?? Number.POSITIVE_INFINITY;
   }
@@ -65,24 +91,49 @@ export class EventQueue {
 
   /**
    * Time passes until `to`: what is due happens, each event with the clock at its time, those made
-   * on the way too. The clock never goes back. Returns how many events happened.
+   * on the way too. The clock never goes back. Returns how many events happened. Within an event
+   * nothing happens: its time is not over.
    */
   advance(to: number): number {
+    if (this.#advancing) return 0;
+    this.#advancing = true;
+    try {
+      return this.#pass(to);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #pass(to: number): number {
     let happened = 0;
+    let moment = Number.NaN;
+    let atOnce = 0;
     for (let due = this.next; due <= to; due = this.next) {
+      atOnce = due === moment ? atOnce + 1 : 0;
+      moment = due;
+      if (atOnce === MOST_AT_ONCE) throw new EndlessMoment(due);
       this.#moveClock(due);
-      const entry = this.#pop();
-      const run = entry.run!;
-      entry.run = undefined;
-      this.#pending--;
+      this.#runNext();
       happened++;
-      run();
     }
     this.#moveClock(to);
     return happened;
   }
 
+  #runNext(): void {
+    if (this.#source.next <= this.#nextEntry) {
+      this.#source.run();
+      return;
+    }
+    const entry = this.#pop();
+    const run = entry.run!;
+    entry.run = undefined;
+    this.#pending--;
+    run();
+  }
+
   #moveClock(to: number): void {
+    if (!Number.isFinite(to)) return;
     const time = BigInt(Math.floor(to));
     if (time > this.#runtime.clock) this.#runtime.clock = time;
   }
@@ -118,6 +169,15 @@ export class EventQueue {
       swap(heap, at, below);
       at = below;
     }
+  }
+}
+
+/** Thrown by `advance`: events without end at one time, as a timer that starts itself at once. */
+export class EndlessMoment extends Error {
+  override readonly name = 'EndlessMoment';
+
+  constructor(time: number) {
+    super(`${MOST_AT_ONCE} events at ${time} ns: each makes another, time does not go on`);
   }
 }
 

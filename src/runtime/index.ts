@@ -1,3 +1,4 @@
+export { EndlessMoment, type EventSource } from './events.ts';
 export {
   ringbufConsume,
   ringbufWakeups,
@@ -10,14 +11,29 @@ export {
   type KeyRange,
 } from './host/collide.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export type { GracePeriods } from './host/grace-periods.ts';
+export {
+  type GracePeriodPolicy,
+  LAZY_DELAY,
+  type MemoryModelOptions,
+  type MemoryOptions,
+} from './host/memory-options.ts';
+export {
+  MemoryReader,
+  type RawMemoryEvent,
+  type RawPlace,
+} from './host/memory-report.ts';
 export { mapHashes } from './host/map-hash.ts';
-export { OwnerGone, storageBytes } from './host/owner.ts';
+export { OwnerGone } from '../abi/live.ts';
+export { storageOwners, storagePlace } from './host/live.ts';
+export { storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,
   type PerfHandlers,
   perfEventsConsume,
   perfEventsOpen,
 } from './host/perf.ts';
+export { LOCAL_TABLE, lookupRoute, MAIN_TABLE } from './host/routes.ts';
 export { missingHelpers } from './missing.ts';
 export { missingKfuncs } from './missing-kfuncs.ts';
 export { createRuntime } from './runtime.ts';

@@ -68,6 +68,21 @@ export const G_CGROUP_ID = 672;
 export const G_OWNERS = 704;
 export const G_OWNER_ID = 708;
 export const G_OWNER_LOCK = 712;
+/** u32: the first free cell of live values (core/live.ts). */
+export const G_LIVE_FREE = 716;
+
+/**
+ * Timers (core/timers.ts): i64 clock at which the first one is due (the largest number: none is
+ * armed), u32 address of the heap of those that are armed, its room and how many are in it, the
+ * number of the next start, first of all that exist, lock.
+ */
+export const G_TIMER_DUE = 768;
+export const G_TIMER_HEAP = 776;
+export const G_TIMER_ROOM = 780;
+export const G_TIMER_COUNT = 784;
+export const G_TIMER_ORDER = 788;
+export const G_TIMER_FIRST = 792;
+export const G_TIMER_LOCK = 796;
 
 // ---- Regions ------------------------------------------------------------------------------
 /** High half of a tagged pointer = TAG_BASE + region id (as i32: negative; 0xffff8000 as u32). */
@@ -163,6 +178,11 @@ export const C_REDIRECT_FLAGS = 172;
 export const C_LOCAL_STORAGE = 224;
 /** u32: address of the stack that bpf_get_stackid sees (CALLCHAIN_*), or 0. */
 export const C_CALLCHAIN = 240;
+/** u32: program (id; 0: bpf(2)) and instruction of the call under way, for code that is watched. */
+export const C_WATCH_PROGRAM = 244;
+export const C_WATCH_INSN = 248;
+/** u32: the timer whose callback runs on this CPU (1: it is gone), or 0. */
+export const C_TIMER_RUNNING = 252;
 /** 16 region records. */
 export const CPU_REGIONS = 256;
 /** Interpreter: registers r0..r10 and frames, 4 KiB. */
@@ -270,6 +290,18 @@ export const OP_SYS_LOOKUP_AND_DELETE = 56;
 export const M_CPU_STRIDE = 124;
 /** Type's own fields from here to M_FIELDS (map-in-map: its template behind it). */
 export const M_PRIVATE = 128;
+/** Hash tables (core/hash.ts): address of the buckets, their number less one, first jhash state. */
+export const H_BUCKETS = 128;
+export const H_MASK = 132;
+export const H_INIT = 136;
+/** u32: offset of the value in a node. */
+export const H_VALUE = 140;
+/** Offsets in a node: the key; per CPU, the address of CPU 0's value; LRU, the reference bit. */
+export const HASH_KEY = 8;
+export const PERCPU_HASH_HOME = 8;
+export const PERCPU_HASH_KEY = 16;
+export const LRU_REFERENCED = 17;
+export const LRU_KEY = 24;
 /** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
 export const M_FIELDS = 212;
 /** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */
@@ -483,6 +515,29 @@ export const FIELD_IS_LIST = 1;
 export const FIELD_IS_TREE = 2;
 /** A pointer that owns what it points to. */
 export const FIELD_IS_KPTR = 3;
+/** bpf_timer, bpf_wq: u32 address of what it stands for (TIMER_*), or 0. */
+export const FIELD_IS_TIMER = 4;
+export const FIELD_IS_WORK = 5;
+
+/**
+ * A timer or work: u32 address of the field it belongs to, FIELD_IS_TIMER or FIELD_IS_WORK, its
+ * map, the value it is in, slot of its callback (or 0), CLOCK_*, place in the heap plus 1 (0: not
+ * armed); i64 clock at which it is due; u32 number of its start, the timers before and behind it,
+ * magic.
+ */
+export const TIMER_FIELD = 0;
+export const TIMER_KIND = 4;
+export const TIMER_MAP = 8;
+export const TIMER_VALUE = 12;
+export const TIMER_SLOT = 16;
+export const TIMER_CLOCK = 20;
+export const TIMER_PLACE = 24;
+export const TIMER_DUE = 32;
+export const TIMER_ORDER = 40;
+export const TIMER_PREVIOUS = 44;
+export const TIMER_NEXT = 48;
+export const TIMER_MAGIC = 52;
+export const TIMER_SIZE = 56;
 
 /**
  * A type of objects (core/objects.ts): u32 bytes of an object, bytes from one CPU's to the next,
@@ -498,7 +553,9 @@ export const OBJECTS_SLABS = 20;
 export const OBJECTS_FREE = 24;
 export const OBJECTS_NEXT_COUNT = 32;
 export const OBJECTS_LOCK = 36;
-export const OBJECTS_BYTES = 40;
+/** u32: the pool of its objects (core/mem-cache.ts), or 0. */
+export const OBJECTS_POOL = 40;
+export const OBJECTS_BYTES = 48;
 /** Bytes between objects that belong to none: checked code that runs over an end is caught. */
 export const OBJECT_GAP = 8;
 /** What bpf_obj_new_impl() looks types up in: u32 count, then u32 x 2 by BTF id: plain, per CPU. */

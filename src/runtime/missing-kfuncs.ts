@@ -67,12 +67,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_xdp_metadata_rx_timestamp',
     'bpf_xdp_metadata_rx_vlan_tag',
   ],
-  'programs run to their end: nothing unwinds their stack': ['bpf_throw'],
-  'work queues are events of the machine and come with its scheduler': [
-    'bpf_wq_init',
-    'bpf_wq_set_callback_impl',
-    'bpf_wq_start',
-  ],
   'nothing here can be brought down': ['crash_kexec'],
 };
 

@@ -7,7 +7,6 @@
 const NO_SOCKETS = 'the machine has no protocol stack that owns sockets';
 const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine lacks';
 const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
-const NO_TIMERS = 'timers are events of the machine and come with its scheduler';
 
 export const missingHelpers: Readonly<Record<string, string>> = {
   // The engines compile it: control does not come back from the callee.
@@ -17,10 +16,6 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   task_pt_regs: NO_TASKS,
   get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
   snprintf_btf: 'prints kernel structures; the machine has none',
-  timer_init: NO_TIMERS,
-  timer_set_callback: NO_TIMERS,
-  timer_start: NO_TIMERS,
-  timer_cancel: NO_TIMERS,
   skb_get_xfrm_state: 'the machine has no IPsec',
   sk_assign: NO_SOCKETS,
   skc_to_tcp6_sock: NO_SOCKETS,

@@ -8,10 +8,12 @@ import { BugError } from '../base/index.ts';
 import { EventQueue } from './events.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
+import { GracePeriods } from './host/grace-periods.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
 import { mapHashNumber } from './host/map-hash.ts';
 import { HostMap, readDefinition } from './host/map.ts';
+import { wantsModel } from './host/memory-options.ts';
 import { ObjectTypes } from './host/objects.ts';
 import { MemoryOwner } from './host/owner.ts';
 import {
@@ -51,6 +53,8 @@ interface HelperBody {
   readonly arity: number;
 }
 
+/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`). */
+const STAND_INS: ReadonlySet<string> = new Set(['bpf_dynptr_from_skb_rdonly']);
 /** Kernel functions whose last argument, which the verifier writes, is the program's types. */
 const NEEDS_TYPES: ReadonlySet<string> = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
 
@@ -90,7 +94,9 @@ class LinearRuntime implements Runtime {
   readonly cpuBlock: number;
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
+  readonly gracePeriods: GracePeriods | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
+  readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
   readonly #slots = new Map<unknown, number>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
@@ -131,6 +137,8 @@ class LinearRuntime implements Runtime {
       throw kernelError('EINVAL', `CPU ${this.cpu} of a machine of ${present}`);
     }
     this.cpuBlock = this.#call('runtime_enter', this.cpu) >>> 0;
+    const model = join ? undefined : options.memoryModel;
+    this.gracePeriods = model && wantsModel(model) ? new GracePeriods(this, model) : undefined;
   }
 
   u8(): Uint8Array {
@@ -315,7 +323,8 @@ class LinearRuntime implements Runtime {
   #kfunc(name: string): HelperBody | undefined {
     const given = this.#givenKfuncs.get(name);
     if (given) return given;
-    const fn = kfuncByName(name) && this.exports[name];
+    const isBody = kfuncByName(name) !== undefined || STAND_INS.has(name);
+    const fn = isBody ? this.exports[name] : undefined;
     return fn && { fn, arity: fn.length };
   }
 

@@ -3,6 +3,8 @@ import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
+import type { GracePeriods } from './host/grace-periods.ts';
+import type { MemoryModelOptions } from './host/memory-options.ts';
 import type { ObjectTypes } from './host/objects.ts';
 
 /**
@@ -18,6 +20,8 @@ export interface RuntimeOptions {
   readonly seed?: number;
   /** How hash maps hash their keys. Default: as Linux does, 'jhash'. */
   readonly mapHash?: MapHash;
+  /** How much of the kernel's allocator is modelled: nothing, unless something is asked for. */
+  readonly memoryModel?: MemoryModelOptions;
   /** Join an existing shared memory as CPU `cpu` instead of making one. */
   readonly join?: { readonly memory: WebAssembly.Memory; readonly cpu: number };
 }
@@ -141,6 +145,8 @@ export interface Runtime {
   mapAt(address: number): RuntimeMap | undefined;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
+  /** Those that are alive, by number. */
+  readonly owners: Map<number, RuntimeOwner>;
   /** Puts a function into the table, returns its slot. */
   addFunction(fn: unknown): number;
   /**
@@ -170,6 +176,8 @@ export interface Runtime {
   clock: bigint;
   /** What will happen when the clock moves on. */
   readonly events: EventQueue;
+  /** Readers and grace periods, if this runtime models them. */
+  readonly gracePeriods: GracePeriods | undefined;
   /** What helpers in JavaScript ask of the machine around this runtime. */
   readonly host: HostServices;
 }
@@ -178,8 +186,8 @@ export interface Runtime {
 export interface HostServices {
   /** Receives what bpf_trace_printk prints, without a newline at the end. */
   trace?: (text: string) => void;
-  /** Network devices by ifindex. */
-  readonly devices: Map<number, HostDevice>;
+  /** Network devices by ifindex; like routes and neighbours, of the namespace that runs now. */
+  devices: Map<number, HostDevice>;
   /** Maps may name devices that are not here: those of the network a capture is from. */
   foreignDevices?: boolean;
   /** Routes and neighbours that bpf_fib_lookup sees. */

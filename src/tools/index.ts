@@ -5,6 +5,11 @@ export {
   type SourceProblem,
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export {
+  type Exploration,
+  exploreGracePeriods,
+  type Trial,
+} from './grace-periods/index.ts';
 export { kfuncHeader, kfuncStub } from './kfunc/index.ts';
 export {
   isExact,

@@ -2,6 +2,7 @@ import {
   attachTypeId,
   constants,
   enums,
+  extensionMapTypes,
   helperId,
   isExtensionMap,
   mapRules,
@@ -96,6 +97,9 @@ export function verifierInput(
   const loader = { object, btf, objectName: options.objectName ?? '' };
   const maps = mapsInUse(loader, relocations, kconfig);
   const staticBranches = branchesOf(loader, program, maps);
+  const others = object.maps
+    .filter(({ typeId }) => typeId === extensionMapTypes.BPF_MAP_TYPE_INSN_ARRAY)
+    .map(({ name, typeId }) => ({ name, type: typeId }));
   numberMaps(insns, relocations, maps);
   for (const { map } of maps.values()) checkMapType(map, profile);
   const expectedAttachType = attachTypeOf(program, type, profile);
@@ -114,6 +118,7 @@ export function verifierInput(
     insns,
     modules,
     maps: [...maps.values()].map(({ map }) => map),
+    ...(others.length > 0 && { otherMaps: others }),
     ...(staticBranches && { staticBranches }),
     btf,
     functionInfo:

@@ -32,6 +32,8 @@ export interface VerifierInput {
   /** Modules whose functions (`off` of the call) and variables the program uses (fd_array). */
   readonly modules?: readonly string[];
   readonly maps: readonly VerifierMap[];
+  /** Maps of extensions that no program uses and that come with the object all the same. */
+  readonly otherMaps?: readonly Pick<VerifierMap, 'name' | 'type'>[];
   /** Jumps that static keys turn on and off (an extension). */
   readonly staticBranches?: readonly VerifierBranch[];
   /** The program's own BTF. */

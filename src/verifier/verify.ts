@@ -169,7 +169,8 @@ function walkFunctions(env: VerifierEnv): void {
 
 /** A kernel would not even make such maps. */
 function checkPortable(env: VerifierEnv): void {
-  const map = env.input.maps.find(({ type }) => isExtensionMap(type));
+  const { maps, otherMaps = [] } = env.input;
+  const map = [...maps, ...otherMaps].find(({ type }) => isExtensionMap(type));
   if (!map) return;
   throw new Rejection('EINVAL', load.extension(map.name, mapTypeName(map.type)));
 }

@@ -6,6 +6,7 @@ import { packet, udp } from '../machine/helpers.ts';
 import { NET, workFolder } from './helpers.ts';
 
 const MAIN = 'dist/bin/main.js';
+const LOCKS = 'tests/machine/programs/locks.bpf.o';
 const files = workFolder();
 
 function beeyard(...args: string[]) {
@@ -73,6 +74,15 @@ describe.skipIf(!existsSync(MAIN))('the built command (skipped before npm run bu
     expect(counts).toHaveLength(2);
     expect(counts[0]! + counts[1]!).toBe(3000);
     expect(Math.min(...counts)).toBeGreaterThan(500);
+  });
+
+  it.each(['wasm', 'interpreter'])('keeps a spin lock between threads (%s)', (engine) => {
+    const options = ['--pcap', long, '--cpus', '4', '--engine', engine, '-j'];
+    const { stdout } = beeyard('run', LOCKS, ...options);
+    const { verdicts, maps } = JSON.parse(stdout) as RunJson;
+    expect(verdicts).toEqual([{ verdict: 'pass', code: 2, packets: 24_000 }]);
+    const [entry] = maps.find((map) => map.name === 'shared')!.entries;
+    expect(entry).toMatchObject({ value: { count: 24_000, twice: 48_000 } });
   });
 
   it.each(['by_length', 'shorten'])(

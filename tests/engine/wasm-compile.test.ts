@@ -18,6 +18,7 @@ import { faultOf, imageOf, Lab } from './harness.ts';
 const ARRAY = 2;
 const PERCPU_ARRAY = 6;
 const HASH = 1;
+const LRU_PERCPU_HASH = 10;
 
 /** The image with src_reg 1 or 2 on each ld_imm64 that holds a map's handle or value's address. */
 function marked(text: string, options: Partial<ProgramImage> = {}): ProgramImage {
@@ -93,9 +94,16 @@ describe('what compiled code contains', () => {
     expect(textOf(image, lab, { checks: false })).not.toMatch(/call/);
   });
 
-  it('calls the map type straight for others', () => {
+  it('looks up hashes in place', () => {
     const lab = new Lab();
     const image = marked(LOOKUP(lab.handle(lab.map({ type: HASH }))));
+    expect(textOf(image, lab, { checks: false })).not.toMatch(/call/);
+    expect(resultOf(lab, image)).toBe(-1);
+  });
+
+  it('calls the map type straight for others', () => {
+    const lab = new Lab();
+    const image = marked(LOOKUP(lab.handle(lab.map({ type: LRU_PERCPU_HASH }))));
     expect(textOf(image, lab, { checks: false })).toMatch(/call \d+/);
     expect(resultOf(lab, image)).toBe(-1);
   });

@@ -57,19 +57,24 @@ describe.each([
   'examples/firewall/firewall.bpf.o',
   'bench/programs/calls.bpf.o',
   'tests/fixtures/functions.bpf.o',
+  'tests/machine/programs/throws.bpf.o',
 ])('the text of %s', (path) => {
-  it.each([true, false])('is that of wabt (verified: %s)', async (verify) => {
-    const modules = await modulesOf(path, verify);
-    expect(modules.length).toBeGreaterThan(0);
-    for (const bytes of modules) {
-      const own = wasmFunctions(bytes);
-      const theirs = expected(bytes);
-      expect(own).toHaveLength(theirs.length);
-      own.forEach((fn, i) => {
-        expect(plain(functionText(fn)), fn.name).toEqual(plain(theirs[i]!));
-      });
-    }
-  });
+  // Without a verifier there are no kernel functions, so nothing throws.
+  it.each(path.includes('throws') ? [true] : [true, false])(
+    'is that of wabt (verified: %s)',
+    async (verify) => {
+      const modules = await modulesOf(path, verify);
+      expect(modules.length).toBeGreaterThan(0);
+      for (const bytes of modules) {
+        const own = wasmFunctions(bytes);
+        const theirs = expected(bytes);
+        expect(own).toHaveLength(theirs.length);
+        own.forEach((fn, i) => {
+          expect(plain(functionText(fn)), fn.name).toEqual(plain(theirs[i]!));
+        });
+      }
+    },
+  );
 });
 
 it('bytes that are no module of ours are a FormatError', async () => {

@@ -31,16 +31,24 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',
+    'examples/netkit-pods',
+    'examples/grace-periods',
+    'examples/live-views',
+    'examples/idle-flows',
     'bench/programs',
+    'bench/maps',
     'tests/tools',
   ];
   const plain = folders.flatMap(sources);
   // Sources whose programs leave parameters alone, and what else their mistakes need.
   const lax: readonly [source: string, flags: string[]][] = [
     ['tests/machine/programs/net.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/paths.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/kfuncs.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/owned.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/leak.bpf.c', ['-Wno-unused-parameter']],
     ['tests/machine/programs/dynptr.bpf.c', ['-Wno-unused-parameter']],
+    ['tests/machine/programs/timers.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/strict-ops.bpf.c', ['-Wno-unused-parameter']],
     ['tests/verifier/rejected.bpf.c', ['-Wno-unused-parameter', '-Wno-unused-variable']],
   ];

@@ -39,8 +39,17 @@ interface Shelf {
 
 type Engine = 'wasm' | 'interpreter';
 
-async function boot(engine: Engine, cpus = 1) {
-  const host = await createMachine({ engine, cpus });
+/** With nothing asked for, and with objects that wait for grace periods. */
+const MODELS = [
+  {},
+  { gracePeriods: 'adversarial', detectReuse: true, memory: { poison: true } },
+] as const;
+const CASES = (['wasm', 'interpreter'] as const).flatMap((engine) =>
+  MODELS.map((model) => [engine, model] as const),
+);
+
+async function boot(engine: Engine, model: (typeof MODELS)[number], cpus = 1) {
+  const host = await createMachine({ engine, cpus, ...model });
   const loaded = await host.load(object);
   const { programs, maps } = loaded;
   const run = (program: string, what = 0, slot = 0, number = 0): string =>
@@ -119,11 +128,11 @@ class Model {
   }
 }
 
-describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (engine) => {
+describe.each(CASES)('objects of programs on %s with %j', (engine, settings) => {
   it.each([1, 2, 3])(
     'lists and trees are what a model is, after any command (seed %i)',
     async (seed) => {
-      using machine = await boot(engine);
+      using machine = await boot(engine, settings);
       const { run, result, counts, maps } = machine;
       const model = new Model();
       const below = random(seed);
@@ -155,7 +164,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
   );
 
   it('frees everything with the maps', async () => {
-    using machine = await boot(engine);
+    using machine = await boot(engine, settings);
     const { loaded, run, counts, maps } = machine;
     for (let i = 0; i < 500; i++) run('add_item', i & 1, 0, (i * 37) % 101);
     maps['shelves']!.set(1, {});
@@ -169,7 +178,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
   });
 
   it('lists in values of maps, their boxes with a leaf each', async () => {
-    using machine = await boot(engine);
+    using machine = await boot(engine, settings);
     const { run, counts, maps } = machine;
     const shelves = maps['shelves']!;
     expect(run('shelve', 0, 3, 1)).toBe('tx');
@@ -189,7 +198,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
   });
 
   it('an update of an array frees what the value owned', async () => {
-    using machine = await boot(engine);
+    using machine = await boot(engine, settings);
     const { run, counts, maps } = machine;
     for (let i = 0; i < 6; i++) expect(run('shelve', 1, i % 2, i)).toBe('pass');
     expect(counts()).toEqual({ box: 6, leaf: 6 });
@@ -199,7 +208,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
   });
 
   it('a kptr gives back what it held, and goes with its element', async () => {
-    using machine = await boot(engine);
+    using machine = await boot(engine, settings);
     const { run, result, counts, maps } = machine;
     const shelves = maps['shelves']!;
     shelves.set(1, {});
@@ -218,7 +227,7 @@ describe.each(['wasm', 'interpreter'] as const)('objects of programs on %s', (en
   });
 
   it('a per-CPU object has a part for each CPU', async () => {
-    using machine = await boot(engine, 4);
+    using machine = await boot(engine, settings, 4);
     const { run, result, counts, maps } = machine;
     expect(run('count')).toBe('tx');
     for (let i = 1; i <= 3; i++) expect([run('count'), result()]).toEqual(['pass', i]);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRuntime } from '../../src/runtime/index.ts';
-import { EventQueue } from '../../src/runtime/events.ts';
+import { EndlessMoment, EventQueue } from '../../src/runtime/events.ts';
 
 const queue = () => new EventQueue({ clock: 0n });
 
@@ -51,5 +51,44 @@ describe('events of the virtual clock', () => {
     runtime.events.at(3, () => {});
     runtime.events.advance(50);
     expect([runtime.clock, runtime.events.pending]).toEqual([100n, 0]);
+  });
+
+  test('of another source come first at the same time', () => {
+    const clock = { clock: 0n };
+    const events = new EventQueue(clock);
+    const seen: string[] = [];
+    const times = [3, 5, 5];
+    events.follow({
+      get next() {
+        return times[0] ?? Number.POSITIVE_INFINITY;
+      },
+      get pending() {
+        return times.length;
+      },
+      run: () => seen.push(`timer ${times.shift()} ${clock.clock}`),
+    });
+    for (const time of [4, 5]) events.at(time, () => seen.push(`event ${time} ${clock.clock}`));
+    expect([events.pending, events.next]).toEqual([5, 3]);
+    expect(events.advance(5)).toBe(5);
+    expect(seen).toEqual(['timer 3 3', 'event 4 4', 'timer 5 5', 'timer 5 5', 'event 5 5']);
+  });
+
+  test('let no time pass within an event', () => {
+    const events = queue();
+    const inner: number[] = [];
+    events.at(1, () => inner.push(events.advance(100)));
+    events.at(2, () => inner.push(2));
+    expect(events.advance(10)).toBe(2);
+    expect(inner).toEqual([0, 2]);
+  });
+
+  test('that make each other at one moment without end are an error, and can go on', () => {
+    const events = queue();
+    let more = true;
+    const again = () => more && events.at(7, again);
+    events.at(7, again);
+    expect(() => events.advance(10)).toThrow(EndlessMoment);
+    more = false;
+    expect(events.advance(10)).toBe(1);
   });
 });

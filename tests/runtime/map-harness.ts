@@ -71,6 +71,7 @@ const usual: Record<string, Partial<MapDefinition>> = {
   cgroup_storage: { maxEntries: 0, keySize: 16 },
   percpu_cgroup_storage: { maxEntries: 0, keySize: 16 },
   static_key: { valueSize: 4, maxEntries: 1 },
+  insn_array: { valueSize: 16 },
   struct_ops: { valueSize: 128, maxEntries: 1, kernelType: { size: 128 } },
   ...Object.fromEntries(
     ['sk', 'inode', 'task', 'cgrp'].map((kind) => [

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { OwnerKind } from '../../src/abi/index.ts';
-import { createRuntime, OwnerGone, storageBytes } from '../../src/runtime/index.ts';
+import type { LivePlace, OwnerKind } from '../../src/abi/index.ts';
+import { CELL_GENERATION } from '../../src/abi/live-cell.ts';
+import {
+  createRuntime,
+  OwnerGone,
+  type Runtime,
+  storageBytes,
+  storageOwners,
+  storagePlace,
+} from '../../src/runtime/index.ts';
 import { GLOBALS, G_HEAP_NEXT, G_REGION_NEXT } from '../../src/runtime/layout.ts';
 import { definition, u32, u64 } from './map-harness.ts';
 
@@ -10,6 +18,10 @@ const STORAGES: readonly (readonly [string, OwnerKind])[] = [
   ['sk_storage', 'socket'],
   ['cgrp_storage', 'cgroup'],
 ];
+
+/** The last byte of a value, found as other threads find it. */
+const cellByte = (runtime: Runtime, { cell }: LivePlace): number =>
+  runtime.u8()[runtime.u32()[cell >>> 2]! + 11]!;
 
 describe.each([false, true])('shared memory: %s', (shared) => {
   test.each(STORAGES)('%s: random owners and maps keep what a model keeps', (type, kind) => {
@@ -22,6 +34,7 @@ describe.each([false, true])('shared memory: %s', (shared) => {
     let maps = [0, 1, 2].map(() => runtime.createMap(definition(type, { valueSize: 12 })));
     let owners = Array.from({ length: 20 }, () => runtime.createOwner(kind));
     const model = new Map<string, number>();
+    const places = new Map<string, LivePlace>();
     const name = (map: number, owner: number) => `${maps[map]!.id} ${owners[owner]!.number}`;
     for (let step = 0; step < 4000; step++) {
       const [map, owner, value] = [random(3), random(20), random(256)];
@@ -51,6 +64,21 @@ describe.each([false, true])('shared memory: %s', (shared) => {
       const live = storageBytes(runtime, maps[map]!, owners[asked]!);
       const known = model.get(name(map, asked));
       expect(live?.[11]).toBe(known);
+      const place = storagePlace(runtime, maps[map]!, owners[asked]!);
+      expect(place && cellByte(runtime, place)).toBe(known);
+      if (place) places.set(name(map, asked), place);
+      if (step % 50 === 0) {
+        for (const [key, { cell, generation }] of places) {
+          const isSame = runtime.u32()[(cell + CELL_GENERATION) >>> 2] === generation;
+          // Values that came back have cells of their own, or the old one's next life.
+          if (!model.has(key)) expect(isSame).toBe(false);
+          if (!isSame) places.delete(key);
+          else expect(cellByte(runtime, places.get(key)!)).toBe(model.get(key));
+        }
+        const numbers = storageOwners(runtime, maps[map]!).map(({ number }) => number);
+        const held = owners.filter((_, i) => model.has(name(map, i)));
+        expect(numbers).toEqual(held.map(({ number }) => number).sort((a, b) => a - b));
+      }
     }
   });
 });

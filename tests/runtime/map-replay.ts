@@ -6,6 +6,7 @@ import type { OwnerKind } from '../../src/abi/index.ts';
 import {
   createRuntime,
   type MapDefinition,
+  type MemoryModelOptions,
   type Runtime,
   type RuntimeMap,
   type RuntimeOwner,
@@ -67,8 +68,8 @@ const SIZES = { int: 4, long: 8, locked: 16 };
 const LOCK_OFFSET = 8;
 const LO = { mtu: 65536, headerSize: 14, address: new Uint8Array(6), forwarding: false };
 
-function newRuntime(shared = false): Runtime {
-  const runtime = createRuntime({ cpus: 1, shared });
+function newRuntime(shared = false, memoryModel: MemoryModelOptions = {}): Runtime {
+  const runtime = createRuntime({ cpus: 1, shared, memoryModel });
   runtime.host.devices.set(1, LO);
   return runtime;
 }
@@ -121,12 +122,22 @@ export class Replay {
   readonly #owners: RuntimeOwner[] = [];
   readonly #inner: RuntimeMap[] = [];
 
-  constructor(type: string, asked: AskedDefinition, shared: boolean) {
-    this.#runtime = newRuntime(shared);
+  constructor(
+    type: string,
+    asked: AskedDefinition,
+    shared: boolean,
+    memoryModel: MemoryModelOptions = {},
+  ) {
+    this.#runtime = newRuntime(shared, memoryModel);
     this.#asked = asked;
     this.map = this.#runtime.createMap(definitionOf(this.#runtime, type, asked));
     const kind = asked.owner ?? asked.holds;
     for (let i = 0; i < 3; i++) this.#addObject(kind);
+  }
+
+  /** A moment at which grace periods may end. */
+  moment(): void {
+    this.#runtime.gracePeriods?.moment();
   }
 
   #addObject(kind: string | undefined): void {

@@ -5,11 +5,14 @@ import {
   type LoadedObject,
   type MapOf,
   type ObjectFile,
+  openView,
   parseObject,
   type Program,
   type TypedObject,
 } from 'beeyard';
 import ratelimit, { type event, type source } from './ratelimit.bpf.o';
+import live from './live.bpf.o';
+import owned, { type item } from './owned.bpf.o';
 import sourceFile from './ratelimit.bpf.c';
 
 using host = await createMachine({ cpus: 2, devices: { eth0: {}, eth1: { mtu: 9000 } } });
@@ -49,6 +52,40 @@ const counts: bigint[] | undefined = maps.reasons.get('ALLOWED');
 maps.reasons.set('BLOCKED', 0n).set(0, [1n, 2n]);
 consume<number | undefined>(maps['.rodata'].get(0)?.settings.name.length);
 consume<bigint[] | undefined>(counts);
+
+// Live views: members as they are in memory, arrays and structs as views again.
+const storage = (await host.load(live)).maps;
+using task = host.kernel.createOwner('task');
+const v = storage.tasks.view(task);
+if (v) {
+  consume<[bigint, number, number]>([v.packets, v.$number('packets'), v.inner.depth]);
+  consume<number | undefined>(v.inner.ports.at(0));
+  consume<boolean | undefined>(v.more.at(-1)?.seen);
+  consume<bigint[]>([...v.history, ...v.$copy().history]);
+  if (v.state === 'BUSY' && v.name !== 'eth0') consume<bigint>(openView(v.$share()).balance);
+}
+const w = storage.tasks.view(task, { write: true });
+if (w) w.packets = 1n;
+if (w) w.inner.depth = w.history.length;
+w?.history.set(0, 3n);
+for (const [owner, { $value }] of storage.counts.live()) {
+  consume<[number, bigint]>([owner.number, $value]);
+}
+consume<number | undefined>(storage.slots.view(2)?.last);
+consume<[bigint, number]>([
+  storage.pages.viewOf('shared').packets,
+  storage.pages.viewOf('first').$value,
+]);
+storage.pages.viewOf('shared', { write: true }).last = 1;
+consume<number>(storage.pages.view().size);
+
+// What values own, by name.
+const { maps: owners } = await host.load(owned);
+consume<item[] | undefined>(owners['.bss.A'].get(0)?.numbers.toArray());
+for (const { number } of owners['.bss.A'].get(0)?.ages ?? []) consume<bigint>(number);
+consume<bigint | undefined>(owners.shelves.get(3)?.boxes.toArray()[0]?.number);
+const shelf = owners.shelves.get(3);
+if (shelf) owners.shelves.set(4, { ...shelf, pushes: 0n });
 
 // Records: raw, or as a struct of the object.
 for (const { value, cpu } of maps.events.drain('event')) consume<[event, number]>([value, cpu]);

@@ -13,6 +13,9 @@ const example = new Uint8Array(
 );
 const ratelimit = declareObject(parseObject(example), 'ratelimit.bpf.o');
 
+const declared = (path: string, name: string) =>
+  declareObject(parseObject(new Uint8Array(readFileSync(join(root, 'tests', path)))), name);
+
 /** An object with a tracing program, a queue and a prog_array, as the generator writes it. */
 const traced = `import type { ObjectMap, Program, Queue, TypedObject } from 'beeyard';
 declare const object: TypedObject<{
@@ -27,6 +30,8 @@ const declarations = {
   'ratelimit.bpf.d.o.ts': ratelimit,
   'ratelimit.bpf.d.c.ts': ratelimit,
   'traced.bpf.d.o.ts': traced,
+  'live.bpf.d.o.ts': declared('fixtures/live.bpf.o', 'live.bpf.o'),
+  'owned.bpf.d.o.ts': declared('machine/programs/owned.bpf.o', 'owned.bpf.o'),
 };
 
 /** Codes that lines of a file announce: '… // TS2322'. */

@@ -1,6 +1,7 @@
 // What must not compile: each line with a code at its end is that error, and no other line is one.
 import { createMachine } from 'beeyard';
 import ratelimit from './ratelimit.bpf.o';
+import live from './live.bpf.o';
 import traced from './traced.bpf.o';
 
 const host = await createMachine({ devices: { eth0: {} } });
@@ -44,6 +45,21 @@ maps.events.drain('evnt'); // TS2345
 for (const { value } of maps.events.drain('event')) consume(value.adress); // TS2551
 for (const { value } of maps.events.drain()) consume(value.reason); // TS2339
 maps.seen.push({ packets: 1n, extra: 1 }); // TS2353
+
+// Live views: members of the type, read-only unless asked for.
+const storage = (await host.load(live)).maps;
+const task = host.kernel.createOwner('task');
+const v = storage.tasks.view(task)!;
+consume(v.packet); // TS2551
+v.packets = 1n; // TS2540
+v.inner.depth = 1; // TS2540
+consume(v.$number('packet')); // TS2345
+const small: number = v.packets; // TS2322
+storage.tasks.view(task, { write: true })!.packets = 1; // TS2322
+v.history.set(0, 1); // TS2345
+storage.tasks.view('task'); // TS2769
+storage.pages.viewOf('second'); // TS2345
+consume(small);
 
 // Programs of a type.
 programs.ratelimit.attach({ devise: 'eth0' }); // TS2561

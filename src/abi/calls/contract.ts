@@ -221,6 +221,8 @@ export interface CallContract {
   readonly prototype?: string;
   /** The kernel's C function behind that prototype: the name of the body in runtime. */
   readonly func?: string;
+  /** The body for programs that may only read the packet. */
+  readonly readOnlyFunc?: string;
 }
 
 /** What a function that was handed over is called with, and what it may return. */

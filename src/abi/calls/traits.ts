@@ -78,7 +78,10 @@ const KFUNCS: Readonly<Record<string, CallTraits>> = {
   },
   bpf_dynptr_slice: { returns: { kind: 'dynptr_slice', access: 'read', sizeFrom: 3 } },
   bpf_dynptr_slice_rdwr: { returns: { kind: 'dynptr_slice', access: 'readwrite', sizeFrom: 3 } },
-  bpf_dynptr_from_skb: { args: { 2: { dynptr: 'skb' } } },
+  bpf_dynptr_from_skb: {
+    call: { readOnlyFunc: 'bpf_dynptr_from_skb_rdonly' },
+    args: { 2: { dynptr: 'skb' } },
+  },
   bpf_dynptr_from_xdp: { args: { 2: { dynptr: 'xdp' } } },
   bpf_dynptr_clone: { args: { 1: { sameAs: 0 } } },
   bpf_session_cookie: { returns: { size: 8, access: 'readwrite' } },

@@ -268,6 +268,14 @@ export function findKptr(
   return { type: kind, typeId: target.id };
 }
 
+/** Whether values of that type are the kernel's business: locks, timers, lists, trees, kptrs. */
+export function isSpecialType(btf: Btf, typeId: number): boolean {
+  const type = btf.resolved(typeId);
+  if (type.kind === 'struct') return Object.hasOwn(SHAPES, type.name);
+  const tag = type.kind === 'ptr' ? btf.type(type.type) : undefined;
+  return tag?.kind === 'type_tag' && Object.hasOwn(KPTR_TAGS, tag.name);
+}
+
 function rootContents(btf: Btf, place: Place): { typeId: number; node: string } {
   const values = declTags(btf, place.owner, place.component, 'contains:');
   const split = values.length === 1 ? values[0]!.indexOf(':') : -1;

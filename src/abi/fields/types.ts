@@ -68,12 +68,33 @@ export interface OwningValue {
 /** A special field of a value: what it owns. */
 export interface OwnedField {
   readonly offset: number;
-  /** 'plain' ones own nothing (locks, nodes, reference counts). */
-  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'plain';
+  /**
+   * 'plain' ones own nothing (locks, nodes, reference counts, timers nobody has initialised).
+   */
+  readonly kind: 'list' | 'tree' | 'kptr' | 'percpu_kptr' | 'timer' | 'plain';
   /** Type of its objects in the BTF of the map's object. */
   readonly typeId: number;
   /** In order; of a per-CPU kptr the object's value on each CPU. */
   readonly objects: readonly OwningValue[];
+  /** Trees: where each of the objects is in it. */
+  readonly nodes?: readonly TreeNode[];
+  /** Of a timer or work. */
+  readonly timer?: TimerState;
+}
+
+/** A node of a red-black tree; with their order, the depths say what the tree looks like. */
+export interface TreeNode {
+  /** Of the root 0. */
+  readonly depth: number;
+  readonly red: boolean;
+}
+
+/** A bpf_timer, or a bpf_wq, that is initialised. */
+export interface TimerState {
+  /** Its callback will run. */
+  readonly armed: boolean;
+  /** When, in nanoseconds of the machine's clock; undefined if it is not armed. */
+  readonly expires: bigint | undefined;
 }
 
 /** Objects of a program's type that are alive. */

@@ -13,6 +13,7 @@ import { devmapHash } from './devmap_hash.ts';
 import { hash } from './hash.ts';
 import { hashOfMaps } from './hash_of_maps.ts';
 import { inodeStorage } from './inode_storage.ts';
+import { insnArray } from './insn_array.ts';
 import { lpmTrie } from './lpm_trie.ts';
 import { lruHash } from './lru_hash.ts';
 import { lruPercpuHash } from './lru_percpu_hash.ts';
@@ -51,6 +52,7 @@ export const mapTypes: readonly MapTypeDef[] = [
   hash,
   hashOfMaps,
   inodeStorage,
+  insnArray,
   lpmTrie,
   lruHash,
   lruPercpuHash,

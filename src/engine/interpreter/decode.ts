@@ -1,4 +1,7 @@
 import {
+  BPF_JA,
+  BPF_JMP,
+  BPF_JMP32,
   BPF_PSEUDO_FUNC,
   type Code,
   type InsnInfo,
@@ -14,6 +17,8 @@ import type { ProgramImage } from '../types.ts';
 import * as ops from './core/ops.ts';
 
 const TAIL_CALL = 12;
+const JUMP = BPF_JMP | BPF_JA;
+const LONG_JUMP = BPF_JMP32 | BPF_JA;
 /** In place of a register number: ld_abs has no index register. */
 const NO_REGISTER = 255;
 
@@ -21,6 +26,8 @@ export interface Probes {
   readonly checks: boolean;
   readonly profile: boolean;
   readonly steps: boolean;
+  /** Calls say where they are and what pointer they give. */
+  readonly watch: boolean;
 }
 
 /** Which record stands for what; made before the records, which hold addresses of each other. */
@@ -38,6 +45,13 @@ export interface Plan {
   readonly records: number;
   /** All records, with room for one more per jump. */
   readonly capacity: number;
+}
+
+/** Calls of helpers and kernel functions, tail calls left out. */
+function isHelperCall(code: Code, i: number): boolean {
+  if (!isExecutable(code, i)) return false;
+  const info = insnInfo(code.op[i]!, code.off[i], code.src[i], code.imm[i]);
+  return info?.kind === 'call_helper' && code.imm[i] !== TAIL_CALL;
 }
 
 /** Cuts the code into functions and gives every instruction its place. Never fails. */
@@ -60,7 +74,10 @@ export function planProgram(image: ProgramImage, probes: Probes): Plan {
     functionEnd.fill(end, start, end);
     for (let i = start; i < end; i++) {
       recordOf[i] = record;
-      record += isSecondSlot(code, i) ? 1 : perInsn;
+      if (isSecondSlot(code, i)) record++;
+      else if (!isDropped(code, i, end, probes)) {
+        record += perInsn + (probes.watch && isHelperCall(code, i) ? 2 : 0);
+      }
     }
     // What control that runs off the end of a function finds there.
     record++;
@@ -76,6 +93,16 @@ export function planProgram(image: ProgramImage, probes: Probes): Plan {
     records: record,
     capacity,
   };
+}
+
+/**
+ * A jump to the next instruction, which is what a static branch is while it is off, costs nothing:
+ * what comes behind it stands in its place. Those who count or step see it.
+ */
+function isDropped(code: Code, i: number, end: number, { profile, steps }: Probes): boolean {
+  if (profile || steps || i + 1 >= end) return false;
+  const isJump = code.op[i] === JUMP || code.op[i] === LONG_JUMP;
+  return isJump && code.off[i] === 0 && code.imm[i] === 0 && isExecutable(code, i);
 }
 
 function isCallbackLoad(code: Code, i: number): boolean {
@@ -128,6 +155,7 @@ interface Helper {
   readonly slot: number;
   readonly arity: number;
   readonly contract: number;
+  readonly throws: boolean;
 }
 
 function collectHelpers(code: Code, image: ProgramImage, runtime: Runtime, checks: boolean) {
@@ -141,6 +169,7 @@ function collectHelpers(code: Code, image: ProgramImage, runtime: Runtime, check
       slot: fn === undefined ? -1 : runtime.addFunction(fn),
       arity,
       contract: checks ? contractAddress(runtime, id, contract) : 0,
+      throws: contract?.throws === true,
     });
   }
   return helpers;
@@ -232,7 +261,8 @@ class ProgramWriter {
   }
 
   private insn(i: number): void {
-    const { code, probes } = this.plan;
+    const { code, probes, functionEnd } = this.plan;
+    if (isDropped(code, i, functionEnd[i]!, probes)) return;
     if (probes.steps) this.record(i, ops.STEP);
     if (probes.profile) this.record(i, ops.COUNT, { target: this.places.counters + i * 8 });
     const info = isExecutable(code, i)
@@ -298,12 +328,23 @@ class ProgramWriter {
     const id = this.plan.code.imm[i]!;
     if (id === TAIL_CALL) return this.record(i, this.checked(ops.TAIL_CALL));
     const helper = this.helpers.get(id)!;
-    if (helper.slot < 0) return this.record(i, ops.NO_HELPER);
-    this.record(i, this.checked(ops.CALL_HELPER), {
-      off: helper.contract,
-      target: helper.slot,
-      src: helper.arity,
-    });
+    const { watch } = this.plan.probes;
+    if (watch) this.record(i, ops.WATCH);
+    if (helper.throws) this.record(i, ops.THROW, { target: this.exceptionCallback() });
+    else if (helper.slot < 0) this.record(i, ops.NO_HELPER);
+    else {
+      this.record(i, this.checked(ops.CALL_HELPER), {
+        off: helper.contract,
+        target: helper.slot,
+        src: helper.arity,
+      });
+    }
+    if (watch) this.record(i, ops.OBTAINED);
+  }
+
+  private exceptionCallback(): number {
+    const { exceptionCallback: insn } = this.image;
+    return insn === undefined ? 0 : this.addressOf(this.plan.recordOf[insn]!);
   }
 
   private wide(i: number): void {

@@ -61,8 +61,8 @@ class InterpretedCode implements LoadedCode {
     this.image = image;
     this.#runtime = runtime;
     this.#interpreter = interpreterOf(runtime);
-    const { checks, profile = false, onStep } = options;
-    const plan = planProgram(image, { checks, profile, steps: onStep !== undefined });
+    const { checks, profile = false, watch = false, onStep } = options;
+    const plan = planProgram(image, { checks, profile, watch, steps: onStep !== undefined });
     this.#plan = plan;
     const records = P_SIZE + 8;
     const origins = records + plan.capacity * INSN_BYTES;
@@ -72,7 +72,7 @@ class InterpretedCode implements LoadedCode {
     this.#program = program;
     const recordAt = (insn: number) => program + records + plan.recordOf[insn]! * INSN_BYTES;
     const entries = makeEntries(this.#interpreter, program, plan.callbacks.map(recordAt));
-    const slots = entries.callbacks.map((fn) => addCallback(runtime, fn));
+    const slots = entries.callbacks.map((fn) => addCallback(runtime, fn, image, options.fuel));
     this.entry = runtime.addFunction(entries.program);
     this.#slots = [this.entry, ...slots];
     this.#places = {
@@ -131,9 +131,16 @@ class InterpretedCode implements LoadedCode {
     this.fault = undefined;
     try {
       const program = this.#program;
-      this.#interpreter.program_batch(contexts, stride, count, results, times, program);
+      const done = this.#interpreter.program_batch(
+        contexts,
+        stride,
+        count,
+        results,
+        times,
+        program,
+      );
       if (saved) restoreRun(this.#runtime, saved);
-      return count;
+      return done >>> 0;
     } catch (error) {
       const runtime = this.#runtime;
       const reached = runtime.view().getUint32(runtime.cpuBlock + C_BATCH_INDEX, true);

@@ -17,7 +17,7 @@ export interface Interpreter {
     results: number,
     times: number,
     program: number,
-  ): void;
+  ): number;
   /** Step listeners by number; programs that are stepped know theirs. */
   readonly listeners: Map<number, StepListener>;
 }

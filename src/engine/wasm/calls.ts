@@ -20,6 +20,7 @@ import { emitPacketBounds, isProven } from './checks.ts';
 import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
+import { emitHashLookup } from './hash-lookup.ts';
 import { MAP_OPERATIONS } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
@@ -40,6 +41,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
   else if (facts === undefined) emitMissingHelper(e, i, id);
   else {
     emitArgumentCheck(e, i, base, facts);
+    if (e.world.options.watch) e.module.emitWatch(e, i);
     if (facts.isRuntime && emitInlined(e, i, base)) return;
     const map = MAP_OPERATIONS[id] && mapInVariable(e.analysis, e.state, base + 1);
     const operation =
@@ -49,6 +51,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
     if (operation === undefined) emitPlainCall(e, base, frame, id, facts);
     else emitMapOperation(e, base, id, operation);
     e.set(base);
+    if (e.world.options.watch) e.module.emitObtained(e, () => e.get(base));
     if (facts.changesPacket && e.world.checks) {
       e.module.callOpenPacket(e);
       emitPacketBounds(e);
@@ -153,7 +156,9 @@ function emitInlined(e: Emitter, i: number, base: number): boolean {
     case MAP_LOOKUP_ELEM: {
       if (!isInlinedLookup(e.analysis, e.state, i, base)) return false;
       const map = mapInVariable(e.analysis, e.state, base + 1)!;
-      emitArrayLookup(e, base, e.world.mapAt(map)!);
+      const facts = e.world.mapAt(map)!;
+      if (facts.hash === undefined) emitArrayLookup(e, base, facts);
+      else emitHashLookup(e, base, facts, facts.hash);
       break;
     }
     default:

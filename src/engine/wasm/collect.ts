@@ -1,7 +1,14 @@
 import type { ArgContract, CallContract } from '../../abi/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, type Code, LD_IMM64 } from '../../isa/index.ts';
 import {
+  H_BUCKETS,
+  H_INIT,
+  H_MASK,
+  H_VALUE,
   HASH_JHASH,
+  HASH_KEY,
+  LRU_KEY,
+  LRU_REFERENCED,
   M_CPU_STRIDE,
   M_HASH,
   M_KEY_SIZE,
@@ -12,6 +19,8 @@ import {
   M_VALUE_TAG,
   M_VALUES,
   MAX_REGIONS,
+  PERCPU_HASH_HOME,
+  PERCPU_HASH_KEY,
   R_ELEMENT,
   R_END,
   R_FLAGS,
@@ -25,19 +34,28 @@ import {
   TAG_BASE,
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
-import { calleeOf, readCode } from '../callee.ts';
+import { calleeOf, readCode, takesTimer } from '../callee.ts';
 import type { ProgramImage } from '../types.ts';
 import {
   type ArgumentFacts,
   type Facts,
   functionNames,
+  type HashFacts,
   type HelperFacts,
   type MapFacts,
 } from './facts.ts';
+import { isShortKey } from './hash-lookup.ts';
 import { CALL, following } from './insn.ts';
+import { MAP_OPERATIONS } from './module.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
 const ARRAY_TYPES: ReadonlySet<string> = new Set(['array', 'percpu_array']);
+/** Offsets in the nodes of types whose look-up is the walk of runtime/core/hash.ts. */
+const HASH_NODES: Readonly<Record<string, Pick<HashFacts, 'key' | 'home' | 'referenced'>>> = {
+  hash: { key: HASH_KEY },
+  percpu_hash: { key: PERCPU_HASH_KEY, home: PERCPU_HASH_HOME },
+  lru_hash: { key: LRU_KEY, referenced: LRU_REFERENCED },
+};
 /** Map types whose look-up by a program gives no pointer to a value. */
 const OTHER_LOOKUPS: ReadonlySet<string> = new Set(['array_of_maps', 'hash_of_maps']);
 
@@ -56,7 +74,7 @@ export function collectFacts(image: ProgramImage, runtime: Runtime): Facts {
   }
   for (const id of Object.keys(helpers)) if (!helpers[Number(id)]) delete helpers[Number(id)];
   for (const map of maps.values()) {
-    for (const operation of ['lookup', 'update', 'delete']) {
+    for (const { name: operation } of Object.values(MAP_OPERATIONS)) {
       for (const name of functionNames(map, operation)) {
         if (runtime.exports[name] !== undefined) functions.add(name);
       }
@@ -86,6 +104,24 @@ function addMap(runtime: Runtime, address: number, maps: Map<number, MapFacts>):
   if (map !== undefined) maps.set(address, mapFacts(runtime, address, map.prefix));
 }
 
+/** Shared memory needs more care with links than compiled code takes. */
+function hashFacts(
+  runtime: Runtime,
+  prefix: string,
+  field: (offset: number) => number,
+): HashFacts | undefined {
+  const node = HASH_NODES[prefix];
+  const usual = field(M_HASH) === HASH_JHASH && isShortKey(field(M_KEY_SIZE));
+  if (node === undefined || !usual || runtime.options.shared === true) return undefined;
+  return {
+    ...node,
+    buckets: field(H_BUCKETS),
+    mask: field(H_MASK) | 0,
+    init: field(H_INIT) | 0,
+    value: field(H_VALUE),
+  };
+}
+
 function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
   const view = runtime.view();
   const field = (offset: number) => view.getUint32(address + offset, true);
@@ -106,6 +142,7 @@ function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
     stride: field(M_STRIDE),
     cpuStride: field(M_CPU_STRIDE),
     isArray: ARRAY_TYPES.has(prefix),
+    hash: hashFacts(runtime, prefix, field),
     region: {
       start: record(R_START) | 0,
       end: record(R_END) | 0,
@@ -129,6 +166,8 @@ function helperFacts(image: ProgramImage, runtime: Runtime, id: number): HelperF
     changesPacket: contract === undefined || contract.changesPacket === true,
     isRuntime,
     callsBack: !isRuntime || args.some((argument) => argument.kind === 'callback'),
+    armsTimers: contract !== undefined && takesTimer(contract),
+    throws: contract?.throws === true,
     args: args.map(argumentFacts),
     releases: args.some((argument) => argument.release === true),
     keepsPointers: contract === undefined || keepsPointers(contract),

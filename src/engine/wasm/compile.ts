@@ -14,6 +14,8 @@ import { describeSubprograms } from './subprograms.ts';
 export interface ModuleMetadata {
   /** Subprograms that are callbacks: exports `callback<k>`, imports `slot.<k>`. */
   readonly callbacks: readonly number[];
+  /** Loop iterations a run of a callback by itself (a timer's) may make; absent: as by default. */
+  readonly fuel?: number;
   /** First instruction and one past the last, of each counter. Empty unless profiling. */
   readonly counters: readonly (readonly [number, number])[];
 }
@@ -37,8 +39,11 @@ export function compileToWasm(
 ): CompiledModule {
   const code = readCode(image);
   if (code.length === 0) throw new FormatError('BPF code', 0, 'a program has no instructions');
-  const program = analyseProgram(code, image.functions);
   const world = new World(image, options, facts);
+  const program = analyseProgram(code, image.functions, {
+    throws: (id) => world.helper(id)?.throws === true,
+    callback: image.exceptionCallback,
+  });
   const infos = describeSubprograms(world, program);
   const module = new ModuleContext(world, program, infos);
   compileAll(module);
@@ -46,18 +51,18 @@ export function compileToWasm(
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 3;
+const COMPILER_VERSION = 4;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may
  * be used wherever the key is the same. Long; hash it (SHA-256) to name a file.
  */
 export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
-  const { name, id, programType, functions, context } = image;
-  const { checks, profile, fuel } = options;
+  const { name, id, programType, functions, context, exceptionCallback } = image;
+  const { checks, profile, fuel, watch } = options;
   const insns = Array.from(image.insns, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  const program = { name, id, programType, functions, context, insns };
-  return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel }, facts]);
+  const program = { name, id, programType, functions, context, exceptionCallback, insns };
+  return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel, watch }, facts]);
 }
 
 function compileAll(module: ModuleContext): void {
@@ -85,5 +90,7 @@ function metadataOf(world: World, program: Program): ModuleMetadata {
     { length: world.options.profile ? count : 0 },
     (_, b) => [start[b], end[b]] as const,
   );
-  return { callbacks: [...program.callbacks], counters };
+  const { fuel } = world.options;
+  const callbacks = [...program.callbacks];
+  return { callbacks, counters, ...(fuel === undefined ? {} : { fuel }) };
 }

@@ -10,6 +10,7 @@ import type { Analysis } from './analysis.ts';
 import { I32, I64 } from './encoder.ts';
 import type { World } from './facts.ts';
 import type { Graph } from './graph.ts';
+import { HashLocals } from './hash-lookup.ts';
 import { FP } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
@@ -60,6 +61,7 @@ export class Emitter extends CodeWriter {
   private readonly variables: Int32Array;
   private readonly shadows: Int32Array;
   private readonly mayGoto = new Map<number, number>();
+  private lookup: HashLocals | undefined;
   private temporary = NONE;
   private address = NONE;
   private offset = NONE;
@@ -112,6 +114,11 @@ export class Emitter extends CodeWriter {
   scratch32(): number {
     if (this.address === NONE) this.address = this.addLocal(I32);
     return this.address;
+  }
+
+  /** Locals of look-ups in hashes, free between instructions. */
+  hashLocals(): HashLocals {
+    return (this.lookup ??= new HashLocals(this));
   }
 
   /** i32 local that counts the may_gotos of a frame. */

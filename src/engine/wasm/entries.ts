@@ -1,4 +1,4 @@
-import { C_FAULT_KIND, C_R0, C_STACK_TOP } from '../../runtime/layout.ts';
+import { C_BATCH_INDEX, C_FAULT_KIND, C_R0, C_STACK_TOP } from '../../runtime/layout.ts';
 import { I32, I64 } from './encoder.ts';
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
@@ -31,7 +31,7 @@ export function defineRun(module: ModuleContext): void {
 /**
  * `batch(contexts, stride, count, results, times) -> i32`: one run per context. It calls the
  * program (or `chunk`, which runs up to CHUNK of them) anew each time, so that it gets optimised
- * code as soon as there is some.
+ * code as soon as there is some. It returns how many ran: where a timer is due it ends early.
  */
 export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined): void {
   const { builder } = module;
@@ -57,6 +57,7 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   w.with(W.LOCAL_GET, count);
   w.op(W.I32_LT_U);
   w.start(W.IF);
+  if (module.stopsForTimers) emitStop(module, w, times, () => scaled(times, 3), i);
   w.i32(chunk === undefined ? 1 : CHUNK);
   w.with(W.LOCAL_GET, count);
   w.with(W.LOCAL_GET, i);
@@ -82,8 +83,14 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   w.op(W.SELECT);
   w.with(W.LOCAL_GET, i);
   w.with(W.CALL, step);
-  w.with(W.LOCAL_GET, i);
-  w.with(W.LOCAL_GET, n);
+  if (module.stopsForTimers) {
+    // A chunk may have ended early: it says at which packet.
+    module.loadCpu(w, C_BATCH_INDEX);
+    w.i32(1);
+  } else {
+    w.with(W.LOCAL_GET, i);
+    w.with(W.LOCAL_GET, n);
+  }
   w.op(W.I32_ADD);
   w.with(W.LOCAL_SET, i);
   w.with(W.BR, 1);
@@ -92,6 +99,27 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   w.with(W.LOCAL_GET, i);
   builder.define(index, w.finish());
   builder.exportFunction('batch', index);
+}
+
+/** Leaves the batch before packet `i` if a timer is due first. `scaled`: where its time is. */
+function emitStop(
+  module: ModuleContext,
+  w: CodeWriter,
+  times: number,
+  scaled: () => void,
+  i: number,
+): void {
+  module.emitIsTimerDue(w, () => {
+    w.i32(0);
+    scaled();
+    w.with(W.LOCAL_GET, times);
+    w.op(W.I32_EQZ);
+    w.op(W.SELECT);
+  });
+  w.start(W.IF);
+  w.with(W.LOCAL_GET, i);
+  w.op(W.RETURN);
+  w.op(W.END);
 }
 
 /** A chunk of one packet, for programs that are called. */
@@ -126,6 +154,7 @@ export function defineCallback(module: ModuleContext, subprogram: number): void 
   for (const r of callee.args) w.with(W.LOCAL_GET, r - 1);
   if (callee.usesStack) module.loadCpu(w, C_STACK_TOP);
   w.with(W.CALL, callee.index);
+  if (module.infos[subprogram].throws) module.emitUncaught(w);
   if (module.world.checks) module.emitDepth(w, -1);
   builder.define(index, w.finish());
   builder.exportFunction(`callback${subprogram}`, index);

@@ -11,6 +11,7 @@ import { FRAME_SIZE } from '../../runtime/layout.ts';
 import type { Analysis } from './analysis.ts';
 import type { HelperFacts } from './facts.ts';
 import { NODE_CALL, NODE_STRAY, nodeCount } from './graph.ts';
+import { keyPieces } from './hash-lookup.ts';
 import { accessSize, CALL, following } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import type { Slot } from './slots.ts';
@@ -32,6 +33,8 @@ class Escapes {
   private readonly pinned: Uint8Array;
   /** Size of the accesses that begin at each byte. */
   private readonly sizes: Uint8Array;
+  /** Pieces of keys that compiled code reads: byte and size. */
+  private readonly keys: (readonly [number, number])[] = [];
   private readonly state: State;
 
   constructor(analysis: Analysis, module: ModuleContext) {
@@ -50,6 +53,7 @@ class Escapes {
     for (let n = 0; n < nodeCount(graph); n++) {
       if (this.analysis.isReached(n) && graph.kind[n] !== NODE_STRAY) this.scan(n);
     }
+    for (const [first, size] of this.keys) this.keyPiece(first, size);
     const slots: Slot[] = [];
     for (let at = 0; at < this.extent && slots.length < MAX_SLOTS; at++) {
       const size = this.sizes[at];
@@ -108,7 +112,10 @@ class Escapes {
       this.pointed(s, pointer, off, size);
       return;
     }
-    const first = s[at + 1] + off + this.extent;
+    this.accessAt(s[at + 1] + off + this.extent, size);
+  }
+
+  private accessAt(first: number, size: number): void {
     if (first < 0 || first + size > this.extent) return;
     for (let k = Math.max(0, first - 7); k < first + size; k++) {
       const other = this.sizes[k];
@@ -149,7 +156,7 @@ class Escapes {
     const facts = analysis.world.helper(id);
     if (facts === undefined) return;
     if (isInlinedLookup(analysis, s, i, base)) {
-      this.access(s, base + 2, 0, 4);
+      this.key(s, base);
       return;
     }
     for (let k = 0; k < helperArity(analysis.world, id); k++) {
@@ -157,6 +164,23 @@ class Escapes {
       if (facts.keepsPointers) this.escape(s, base + 1 + k);
       else this.pointed(s, base + 1 + k, 0, this.argumentSize(s, base, facts, k));
     }
+  }
+
+  /** A key in the frame is read piece by piece; how, is known when all other accesses are. */
+  private key(s: State, base: number): void {
+    const at = (base + 2) * WORDS;
+    const map = mapInVariable(this.analysis, s, base + 1)!;
+    const { keySize } = this.analysis.world.mapAt(map)!;
+    if (s[at] !== V_STACK) return this.pointed(s, base + 2, 0, keySize);
+    const first = s[at + 1] + this.extent;
+    for (const { offset, size } of keyPieces(keySize)) this.keys.push([first + offset, size]);
+  }
+
+  /** Eight bytes that the program writes as words are read as words. */
+  private keyPiece(first: number, size: number): void {
+    const words = size === 8 && (this.sizes[first] === 4 || this.sizes[first + 4] === 4);
+    this.accessAt(first, words ? 4 : size);
+    if (words) this.accessAt(first + 4, 4);
   }
 
   /** Bytes behind argument k; a whole function's frames if that is not known. */

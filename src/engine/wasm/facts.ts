@@ -3,6 +3,21 @@ import { isConditional } from './insn.ts';
 import type { Program } from './program.ts';
 import type { Thresholds } from './ranges.ts';
 
+/** A hash table whose keys compiled code finds itself. */
+export interface HashFacts {
+  /** Address of the heads of the chains; how many, less one; first state of jhash. */
+  readonly buckets: number;
+  readonly mask: number;
+  readonly init: number;
+  /** Offsets in a node: of the key, of the value. */
+  readonly key: number;
+  readonly value: number;
+  /** Of the address of CPU 0's value, where values are per CPU. */
+  readonly home?: number;
+  /** Of the byte that says a look-up found it (LRU). */
+  readonly referenced?: number;
+}
+
 /** What the compiler may know of a map: everything that stays as it is while the map lives. */
 export interface MapFacts {
   /** Address of its header. */
@@ -23,6 +38,8 @@ export interface MapFacts {
   readonly cpuStride: number;
   /** Look-up is the formula of runtime/core/array.ts, which compiled code contains. */
   readonly isArray: boolean;
+  /** Look-up is the walk of runtime/core/hash.ts, which compiled code contains. */
+  readonly hash: HashFacts | undefined;
   /** Its values' region: the bytes, and of each stride the first `element`. All 0 = none. */
   readonly region: {
     readonly start: number;
@@ -66,6 +83,10 @@ export interface HelperFacts {
   readonly isRuntime: boolean;
   /** It calls back into the program. */
   readonly callsBack: boolean;
+  /** It may make something happen before the next packet of a batch. */
+  readonly armsTimers: boolean;
+  /** It ends the program: nothing is called, compiled code unwinds itself. */
+  readonly throws: boolean;
   /** By argument. */
   readonly args: readonly ArgumentFacts[];
   /** Memory it is given is not the program's any more. */

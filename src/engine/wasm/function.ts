@@ -40,6 +40,7 @@ import {
   NODE_RETURN,
   NODE_SELECT,
   NODE_STRAY,
+  NODE_THROW,
   NODE_TRAP,
   nodeCount,
 } from './graph.ts';
@@ -55,7 +56,7 @@ import { NO_SLOTS, Slots } from './slots.ts';
 import { emitGraph, type NodeEmitter } from './structure.ts';
 import { frameBase, isIndexOf, transfer } from './transfer.ts';
 import { unrollLoops } from './unroll.ts';
-import { setValue, SHADOW, SHADOW_NONE, V_CTX, V_FUNCTION, WORDS } from './values.ts';
+import { setValue, SHADOW, SHADOW_NONE, V_CTX, V_FUNCTION, V_UNKNOWN, WORDS } from './values.ts';
 
 const FUNCTION_TAG = (TAG_BASE + REGION_FUNCTION) | 0;
 
@@ -109,6 +110,9 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
         break;
       case NODE_RETURN:
         this.leave(base);
+        break;
+      case NODE_THROW:
+        this.throwFrom(node, last, base);
         break;
       case NODE_CALL:
         this.localCall(node, last, base);
@@ -283,7 +287,51 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.set(base);
     this.loadFuel();
     if (this.module.countsDepth) this.module.emitDepth(this, -1);
+    if (this.module.infos[this.graph.taken[node]].throws) this.passThrown(node, base);
     emitPacketBounds(this);
+  }
+
+  /** After a call: if the callee has thrown, so does this function. The cookie is in r0. */
+  private passThrown(node: number, base: number): void {
+    this.with(W.GLOBAL_GET, this.module.thrown);
+    this.start(W.IF);
+    setValue(this.state, base, V_UNKNOWN);
+    if (this.context !== NONE) this.module.emitCaught(this);
+    this.unwind(node, base);
+    this.op(W.END);
+  }
+
+  private throwFrom(node: number, insn: number, base: number): void {
+    if (this.context === NONE) {
+      this.i32(insn + 1);
+      this.with(W.GLOBAL_SET, this.module.thrown);
+    }
+    this.unwind(node, base + 1);
+  }
+
+  /** Gives up all frames of this function; in the program itself, the exception is caught. */
+  private unwind(node: number, cookie: number): void {
+    const { depth } = this.graph.frames[this.graph.frame[node]];
+    if (this.module.countsDepth && depth > 0) this.module.emitDepth(this, -depth);
+    this.saveFuel();
+    if (this.context === NONE || this.program.exceptionCallback === NONE) this.get(cookie);
+    else this.callExceptionCallback(cookie);
+    this.finishRun();
+  }
+
+  /** Pushes what the callback returns: it has the place and the stack of the program. */
+  private callExceptionCallback(cookie: number): void {
+    const { module } = this;
+    const subprogram = this.program.exceptionCallback;
+    const { args, usesStack, index } = module.signature(subprogram);
+    this.makesCalls = true;
+    for (const r of args) {
+      if (r === 1) this.get(cookie);
+      else this.i64(0);
+    }
+    if (usesStack) this.frameTop(0);
+    this.with(W.CALL, index);
+    if (module.infos[subprogram].throws) module.emitUncaught(this);
   }
 
   private payForCall(insn: number): void {
@@ -436,6 +484,18 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     this.addTo(index, () => this.i32(1));
     this.addTo(count, () => this.i32(-1));
     this.with(W.LOCAL_GET, count);
+    if (module.stopsForTimers) {
+      this.i32(0);
+      this.op(W.I32_NE);
+      module.emitIsTimerDue(this, () => {
+        this.with(W.LOCAL_GET, times);
+        this.i32(0);
+        this.with(W.LOCAL_GET, count);
+        this.op(W.SELECT);
+      });
+      this.op(W.I32_EQZ);
+      this.op(W.I32_AND);
+    }
     this.with(W.BR_IF, this.depth - again);
     this.op(W.END);
   }

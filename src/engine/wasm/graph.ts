@@ -4,6 +4,7 @@ import {
   BLOCK_COND,
   BLOCK_EXIT,
   BLOCK_GOTO,
+  BLOCK_THROW,
   lastInsn,
   NONE,
   type Program,
@@ -34,6 +35,9 @@ export const NODE_STRAY = 7;
 
 /** No instructions: goes on in part `taken` of a function that is split (parts.ts). */
 export const NODE_PART = 9;
+
+/** Ends the program, from whatever frame (bpf_throw). */
+export const NODE_THROW = 10;
 
 /** One activation of a subprogram inside a WebAssembly function. Frame 0 is the function's own. */
 export interface Frame {
@@ -167,6 +171,9 @@ class GraphBuilder {
       }
       case BLOCK_EXIT:
         this.connectExit(frame, node);
+        break;
+      case BLOCK_THROW:
+        this.finish(node, NODE_THROW, NONE, NONE);
         break;
       case BLOCK_CALL:
         if (blocks.taken[block] !== NONE) this.connectCall(frame, block, node);

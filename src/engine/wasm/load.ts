@@ -71,6 +71,7 @@ class Linker {
     if (name === 'memory') return this.runtime.memory;
     if (name === 'table') return this.runtime.table;
     if (name === 'cpu') return global(this.runtime.cpuBlock);
+    if (name === 'thrown') return new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
     this.counters = this.runtime.allocate(8 * Math.max(1, metadata.counters.length));
     return global(this.counters);
   }
@@ -106,7 +107,12 @@ class WasmCode implements LoadedCode {
     this.stackEnd = this.runtime.cpuBlock + C_STACK_END;
     this.entry = this.runtime.addFunction(this.exports.entry);
     for (const [name, slot] of linker.slots) {
-      slot.value = addCallback(this.runtime, instance.exports[`callback${name}`]);
+      slot.value = addCallback(
+        this.runtime,
+        instance.exports[`callback${name}`],
+        this.image,
+        metadata.fuel,
+      );
     }
     imagesOf(this.runtime).set(this.image.id, this.image);
   }

@@ -12,12 +12,16 @@ import {
   C_FAULT_WRITE,
   C_FUEL,
   C_TAIL_CALLS,
+  C_WATCH_INSN,
+  C_WATCH_PROGRAM,
   CPU_REGIONS,
+  FAULT_BAD_INSN,
   FAULT_FUEL,
   FAULT_HELPER_ARGUMENT,
   FAULT_OUT_OF_RANGE,
   FAULT_STACK,
   G_CLOCK,
+  G_TIMER_DUE,
   GLOBALS,
   MAX_CALL_FRAMES,
   R_END,
@@ -51,6 +55,9 @@ export const MAP_OPERATIONS: Readonly<
   1: { name: 'lookup', params: [I32, I32] },
   2: { name: 'update', params: [I32, I32, I32, I64] },
   3: { name: 'delete', params: [I32, I32] },
+  87: { name: 'push', params: [I32, I32, I64] },
+  88: { name: 'pop', params: [I32, I32] },
+  89: { name: 'peek', params: [I32, I32] },
 };
 
 /** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */
@@ -72,6 +79,8 @@ export class ModuleContext {
   readonly cpu: number;
   /** Global: address of the counters; NONE when not profiling. */
   readonly counters: number;
+  /** Global: 1 + the instruction that threw, while frames are given up; NONE if nothing can. */
+  readonly thrown: number;
   /** (kind, insn, address, size, write): records a fault and traps. */
   readonly fault: number;
   /** (address, size, write, insn): returns if the access is right. */
@@ -92,6 +101,7 @@ export class ModuleContext {
   private readonly regionCheck: number;
   private readonly checkCall: number;
   private readonly packetLoad: number;
+  private readonly obtained: number;
   private readonly openPacketFunction: number;
   private readonly openRegionsFunction: number;
 
@@ -106,6 +116,9 @@ export class ModuleContext {
     this.counters = world.options.profile
       ? builder.importGlobal('env', 'counters', I32, false)
       : NONE;
+    this.thrown = infos.some(({ throws }) => throws)
+      ? builder.importGlobal('env', 'thrown', I32, true)
+      : NONE;
     for (const k of program.callbacks) {
       this.slots.set(k, builder.importGlobal('slot', String(k), I32, true));
     }
@@ -118,6 +131,9 @@ export class ModuleContext {
     const args = [I32, I64, I64, I64, I64, I64];
     this.checkCall = needsChecks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    this.obtained = world.options.watch
+      ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
+      : NONE;
     this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
@@ -150,7 +166,7 @@ export class ModuleContext {
 
   private importHelper(id: number): void {
     const facts = this.world.helper(id);
-    if (facts === undefined || id === TAIL_CALL) return;
+    if (facts === undefined || facts.throws || id === TAIL_CALL) return;
     const type = this.builder.type(Array<number>(facts.arity).fill(I64), [I64]);
     this.helpers.set(id, this.builder.importFunction('helper', String(id), type));
     if (this.world.checks && facts.checked) {
@@ -237,6 +253,18 @@ export class ModuleContext {
   loadCpu(w: CodeWriter, field: number, opcode = W.I32_LOAD): void {
     w.with(W.GLOBAL_GET, this.cpu);
     w.access(opcode, field, 2);
+  }
+
+  /** Says in which call of which program this CPU is. */
+  emitWatch(w: CodeWriter, insn: number): void {
+    this.storeCpu(w, C_WATCH_PROGRAM, () => w.i32(this.world.image.id));
+    this.storeCpu(w, C_WATCH_INSN, () => w.i32(insn));
+  }
+
+  /** Tells the runtime of a pointer that a call gave. */
+  emitObtained(w: CodeWriter, pointer: () => void): void {
+    pointer();
+    w.with(W.CALL, this.obtained);
   }
 
   private defineFault(): number {
@@ -365,6 +393,28 @@ export class ModuleContext {
     w.op(W.UNREACHABLE);
   }
 
+  /** Ends the run at the instruction that threw, if one did: there is nothing to unwind to. */
+  emitUncaught(w: CodeWriter): void {
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.start(W.IF);
+    w.i32(FAULT_BAD_INSN);
+    w.with(W.GLOBAL_GET, this.thrown);
+    w.i32(1);
+    w.op(W.I32_SUB);
+    this.emitCaught(w);
+    w.i64(0);
+    w.i32(0);
+    w.i32(0);
+    w.with(W.CALL, this.fault);
+    w.op(W.UNREACHABLE);
+    w.op(W.END);
+  }
+
+  emitCaught(w: CodeWriter): void {
+    w.i32(0);
+    w.with(W.GLOBAL_SET, this.thrown);
+  }
+
   /** After `check_call` has refused an argument: the rest of the record, and the trap. */
   emitArgumentFault(w: CodeWriter, insn: number): void {
     this.storeCpu(w, C_FAULT_KIND, () => w.i32(FAULT_HELPER_ARGUMENT));
@@ -457,6 +507,28 @@ export class ModuleContext {
     w.access(W.I64_STORE, G_CLOCK, 3);
     w.addTo(times, () => w.i32(8));
     w.op(W.END);
+  }
+
+  /** Whether batches of the program end where a timer is due: it may start one, or run who does. */
+  get stopsForTimers(): boolean {
+    const { helpers } = this.world.facts;
+    return (
+      this.infos.some((info) => info.tailCalls) ||
+      Object.values(helpers).some(({ armsTimers }) => armsTimers)
+    );
+  }
+
+  /** Whether a timer is due before the packet whose time is at the address, which may be 0. */
+  emitIsTimerDue(w: CodeWriter, address: () => void): void {
+    w.i32(GLOBALS);
+    w.access(W.I64_LOAD, G_TIMER_DUE, 3);
+    address();
+    w.access(W.I64_LOAD, 0, 3);
+    w.op(W.I64_LE_S);
+    address();
+    w.i32(0);
+    w.op(W.I32_NE);
+    w.op(W.I32_AND);
   }
 
   /** Takes one from the fuel in memory; a fault at `insn` when there is none. */

@@ -18,12 +18,15 @@ export const LOCAL_GET = 0x20;
 export const LOCAL_SET = 0x21;
 export const LOCAL_TEE = 0x22;
 export const GLOBAL_GET = 0x23;
+export const GLOBAL_SET = 0x24;
 
 /** Block type of a block without parameters and results. */
 export const VOID = 0x40;
 
 export const I32_LOAD = 0x28;
 export const I64_LOAD = 0x29;
+export const I32_LOAD8_U = 0x2d;
+export const I32_LOAD16_U = 0x2f;
 export const I64_LOAD8_S = 0x30;
 export const I64_LOAD8_U = 0x31;
 export const I64_LOAD16_S = 0x32;
@@ -32,6 +35,7 @@ export const I64_LOAD32_S = 0x34;
 export const I64_LOAD32_U = 0x35;
 export const I32_STORE = 0x36;
 export const I64_STORE = 0x37;
+export const I32_STORE8 = 0x3a;
 export const I64_STORE8 = 0x3c;
 export const I64_STORE16 = 0x3d;
 export const I64_STORE32 = 0x3e;

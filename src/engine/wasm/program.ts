@@ -30,6 +30,11 @@ export const BLOCK_EXIT = 2;
 export const BLOCK_CALL = 3;
 /** Ends with something that is no instruction, or leads outside of the subprogram. */
 export const BLOCK_TRAP = 4;
+/** Ends with a call that ends the program (bpf_throw). */
+export const BLOCK_THROW = 5;
+
+/** In `Program.executable`: an instruction that ends the program. */
+const THROWS = 2;
 
 export const NONE = -1;
 
@@ -61,7 +66,9 @@ export interface Program {
   readonly blocks: Blocks;
   /** Subprograms some ld_imm64 takes the address of. */
   readonly callbacks: ReadonlySet<number>;
-  /** 1 = the slot can be executed, 0 = reaching it is a fault. */
+  /** Subprogram that runs when the program throws, or NONE. */
+  readonly exceptionCallback: number;
+  /** 1 = the slot can be executed, THROWS = and ends the program, 0 = reaching it is a fault. */
   readonly executable: Uint8Array;
   /** Subprogram that starts at this instruction, or undefined. */
   readonly subprogramAt: ReadonlyMap<number, number>;
@@ -72,9 +79,23 @@ interface NamedStart {
   readonly start: number;
 }
 
+/** How a program ends in the middle. */
+interface Throwing {
+  /** Whether the helper (or kernel function of `readCode`) ends the program. */
+  readonly throws: (id: number) => boolean;
+  /** First instruction of what runs then, if the program says so. */
+  readonly callback?: number | undefined;
+}
+
+const NOTHING_THROWS: Throwing = { throws: () => false };
+
 /** Cuts code into subprograms and blocks. Never fails: what makes no sense becomes a trap. */
-export function analyseProgram(code: Code, named: readonly NamedStart[]): Program {
-  const executable = executableSlots(code);
+export function analyseProgram(
+  code: Code,
+  named: readonly NamedStart[],
+  { throws, callback }: Throwing = NOTHING_THROWS,
+): Program {
+  const executable = executableSlots(code, throws);
   const { starts, callbacks } = findStarts(code, named);
   const names = new Map(named.map((f) => [f.start, f.name]));
   const subprogramAt = new Map(starts.map((start, k) => [start, k]));
@@ -88,12 +109,25 @@ export function analyseProgram(code: Code, named: readonly NamedStart[]): Progra
     entry: leader[start] - 1,
   }));
   const callbackNumbers = new Set([...callbacks].map((start) => subprogramAt.get(start)!));
-  return { code, subprograms, blocks, callbacks: callbackNumbers, executable, subprogramAt };
+  const exceptionCallback = subprogramAt.get(callback ?? NONE) ?? NONE;
+  return {
+    code,
+    subprograms,
+    blocks,
+    callbacks: callbackNumbers,
+    exceptionCallback,
+    executable,
+    subprogramAt,
+  };
 }
 
-function executableSlots(code: Code): Uint8Array {
+function executableSlots(code: Code, throws: Throwing['throws']): Uint8Array {
   const table = new Uint8Array(code.length);
-  for (let i = 0; i < code.length; i = following(code, i)) table[i] = isExecutable(code, i) ? 1 : 0;
+  for (let i = 0; i < code.length; i = following(code, i)) {
+    if (!isExecutable(code, i)) continue;
+    const ends = code.op[i] === CALL && code.src[i] === 0 && throws(code.imm[i]);
+    table[i] = ends ? THROWS : 1;
+  }
   return table;
 }
 
@@ -125,7 +159,7 @@ function mayLeave(code: Code, i: number): boolean {
 
 /** Whether control never goes from `i` to the following instruction within a block. */
 function endsBlock(code: Code, executable: Uint8Array, i: number): boolean {
-  if (executable[i] === 0 || mayLeave(code, i)) return true;
+  if (executable[i] !== 1 || mayLeave(code, i)) return true;
   const op = code.op[i];
   if (!isJump(op)) return false;
   return op !== CALL || code.src[i] === BPF_PSEUDO_CALL;
@@ -215,7 +249,10 @@ function cutBlock(
   blocks.end[b] = after;
   blocks.next[b] = blockAt(after);
   if (executable[last] === 0) blocks.kind[b] = BLOCK_TRAP;
-  else if (op === EXIT) blocks.kind[b] = BLOCK_EXIT;
+  else if (executable[last] === THROWS) {
+    blocks.kind[b] = BLOCK_THROW;
+    blocks.next[b] = NONE;
+  } else if (op === EXIT) blocks.kind[b] = BLOCK_EXIT;
   else if (op === CALL && code.src[last] === BPF_PSEUDO_CALL) {
     blocks.kind[b] = BLOCK_CALL;
     blocks.taken[b] = subprogramAt.get(namedInsn(code, last)) ?? NONE;

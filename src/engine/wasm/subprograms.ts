@@ -17,7 +17,7 @@ import {
 } from '../../isa/index.ts';
 import type { World } from './facts.ts';
 import { CALL, EXIT, following, FP, isConditional, MAY_GOTO } from './insn.ts';
-import { BLOCK_CALL, BLOCK_EXIT, BLOCK_TRAP, NONE, type Program } from './program.ts';
+import { BLOCK_CALL, BLOCK_EXIT, BLOCK_THROW, BLOCK_TRAP, NONE, type Program } from './program.ts';
 
 /** bpf_tail_call */
 export const TAIL_CALL = 12;
@@ -34,6 +34,8 @@ export interface SubprogramInfo {
   /** Longest chain of calls below it; Infinity = recursive. */
   readonly height: number;
   readonly tailCalls: boolean;
+  /** It, or something it calls, may end the program. */
+  readonly throws: boolean;
   /** How many calls in the program name it. */
   readonly callers: number;
 }
@@ -45,6 +47,7 @@ interface Draft {
   callees: number[];
   height: number;
   tailCalls: boolean;
+  throws: boolean;
   callers: number;
 }
 
@@ -52,16 +55,34 @@ export function describeSubprograms(world: World, program: Program): readonly Su
   const drafts = program.subprograms.map((_, k) => scan(world, program, k));
   for (const draft of drafts) for (const callee of draft.callees) drafts[callee].callers++;
   measureHeights(drafts);
+  spread(drafts, 'usesStack');
+  spread(drafts, 'throws');
+  addExceptionCallback(program, drafts);
+  solveLiveness(world, program, drafts);
+  return drafts;
+}
+
+/** What callees do their callers do. */
+function spread(drafts: readonly Draft[], property: 'usesStack' | 'throws'): void {
   for (let changed = true; changed; ) {
     changed = false;
     for (const draft of drafts) {
-      if (draft.usesStack || !draft.callees.some((callee) => drafts[callee].usesStack)) continue;
-      draft.usesStack = true;
+      if (draft[property] || !draft.callees.some((callee) => drafts[callee][property])) continue;
+      draft[property] = true;
       changed = true;
     }
   }
-  solveLiveness(world, program, drafts);
-  return drafts;
+}
+
+/** It runs in place of the program, in the program's frame. */
+function addExceptionCallback({ exceptionCallback }: Program, drafts: readonly Draft[]): void {
+  if (exceptionCallback === NONE) return;
+  const callback = drafts[exceptionCallback];
+  const main = drafts[0];
+  callback.callers++;
+  main.usesStack ||= callback.usesStack;
+  main.tailCalls ||= callback.tailCalls;
+  main.height = Math.max(main.height, callback.height);
 }
 
 function blockRange(program: Program, k: number): readonly [number, number] {
@@ -78,11 +99,13 @@ function scan(world: World, program: Program, k: number): Draft {
     callees: [],
     height: 0,
     tailCalls: false,
+    throws: false,
     callers: 0,
   };
   const [first, end] = blockRange(program, k);
   for (let b = first; b < end; b++) {
     draft.insns += blocks.end[b] - blocks.start[b];
+    draft.throws ||= blocks.kind[b] === BLOCK_THROW;
     if (blocks.kind[b] === BLOCK_CALL && blocks.taken[b] !== NONE) {
       draft.callees.push(blocks.taken[b]);
     }

@@ -214,6 +214,7 @@ class ModuleReader {
       case W.LOCAL_SET:
       case W.LOCAL_TEE:
       case W.GLOBAL_GET:
+      case W.GLOBAL_SET:
         return `${word} ${this.#u32()}`;
       case W.I32_CONST:
         return `${word} ${BigInt.asIntN(32, this.#signed())}`;

@@ -463,7 +463,10 @@ export function isInlinedLookup(t: TransferContext, s: State, i: number, base: n
   const id = t.program.code.imm[i];
   if (id !== MAP_LOOKUP_ELEM || t.world.helper(id)?.isRuntime !== true) return false;
   const map = mapInVariable(t, s, base + 1);
-  return map !== undefined && t.world.mapAt(map)!.isArray;
+  if (map === undefined) return false;
+  const { isArray, hash } = t.world.mapAt(map)!;
+  // Who watches elements wants to know of each that is handed out.
+  return isArray || (hash !== undefined && t.world.options.watch !== true);
 }
 
 /** State of an expanded subprogram's registers at its start. */

@@ -1,112 +1,145 @@
-import { KernelError } from '../../base/index.ts';
-import type { KernelDevice, ReceiveResult, SentPacket } from '../../kernel/index.ts';
+import type {
+  DeviceOptions,
+  NamespaceDevice,
+  PacketHookName,
+  ReceiveResult,
+  SentPacket,
+} from '../../kernel/index.ts';
 import type { HostDevice } from '../../runtime/types.ts';
-import type { MachineProgram } from '../program.ts';
-import type { PacketHook } from './hook.ts';
-import type { Network, Passage } from './network.ts';
+import { AttachPoint } from './attach-point.ts';
+import { hardwareAddress } from './ip/text.ts';
+import type { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
+import { Packet } from './stack/packet.ts';
+import { newStatistics } from './stats.ts';
 
-export interface DeviceOptions {
-  /** Interface number; by default they count up from 2 (`lo` is 1). */
-  readonly ifindex?: number;
-  /** Default 1500. */
-  readonly mtu?: number;
-  /** Hardware address, 6 bytes; by default 02:00:00:00:00:NN with the interface number. */
-  readonly address?: Uint8Array;
-  /** Whether packets that came in here may be forwarded (bpf_fib_lookup). Default true. */
-  readonly forwarding?: boolean;
+export type { DeviceOptions } from '../../kernel/index.ts';
+
+/** What a kind of device is by itself. */
+export interface DeviceTraits {
+  readonly mtu: number;
+  /** Hardware address if the options give none. */
+  readonly address: (ifindex: number, net: NetNamespace) => Uint8Array;
 }
 
-type Direction = 'ingress' | 'egress';
+const VLAN_TAG = 4;
 
-/** tcx: go on with the next program. */
-const NEXT = 'next';
-
-/** A network device: packets come in from its wire and go out to it. */
-export class Device implements KernelDevice {
+/** A network device (struct net_device). The kinds are in devices/. */
+export abstract class Device implements NamespaceDevice {
+  abstract readonly kind: NamespaceDevice['kind'];
   readonly name: string;
   readonly ifindex: number;
+  readonly net: NetNamespace;
+  readonly mtu: number;
+  readonly address: Uint8Array;
+  readonly forwarding: boolean;
+  readonly promisc: boolean;
+  /** IFF_NOARP: frames go out without asking for anyone. */
+  readonly noArp: boolean = false;
+  /** The driver runs XDP itself, before there is a socket buffer. Others: generic XDP. */
+  readonly nativeXdp: boolean = false;
+  /** Sends what it is given at once, without a queue (IFF_NO_QUEUE). */
+  readonly noQueue: boolean = true;
   readonly sent: SentPacket[] = [];
-  readonly #network: Network;
-  /** At most one XDP program at a time. */
-  #xdp: MachineProgram | undefined;
-  readonly #tc: Record<Direction, MachineProgram[]> = { ingress: [], egress: [] };
+  readonly statistics = newStatistics();
+  readonly xdp: AttachPoint;
+  readonly ingress: AttachPoint;
+  readonly egress: AttachPoint;
+  up: boolean;
 
-  constructor(network: Network, name: string, ifindex: number) {
-    this.#network = network;
+  constructor(
+    net: NetNamespace,
+    name: string,
+    ifindex: number,
+    options: DeviceOptions,
+    traits: DeviceTraits,
+  ) {
+    this.net = net;
     this.name = name;
     this.ifindex = ifindex;
+    this.mtu = options.mtu ?? traits.mtu;
+    this.address = options.address
+      ? hardwareAddress(options.address, name)
+      : traits.address(ifindex, net);
+    this.forwarding = options.forwarding ?? true;
+    this.promisc = options.promisc ?? false;
+    this.up = options.up ?? true;
+    this.xdp = new AttachPoint(`${name} has an XDP program`, true);
+    this.ingress = new AttachPoint(`${name} has an ingress program`);
+    this.egress = new AttachPoint(`${name} has an egress program`);
+  }
+
+  get namespace(): string {
+    return this.net.name;
+  }
+
+  /** 'pod1/eth0', or the name alone in the machine's own namespace. */
+  get path(): string {
+    return this.net.name === '' ? this.name : `${this.net.name}/${this.name}`;
+  }
+
+  /** The other end of a pair. */
+  get peer(): Device | undefined {
+    return undefined;
+  }
+
+  /** The hook for programs with this expected attach type, if this kind has it. */
+  hook(_name: PacketHookName): AttachPoint | undefined {
+    return undefined;
+  }
+
+  /** ndo_start_xmit: gives a frame away. */
+  abstract xmit(packet: Packet): void;
+
+  /** Why redirected XDP frames are refused (errno of ndo_xdp_xmit), or undefined. */
+  xdpRefusal(): string | undefined {
+    return 'EOPNOTSUPP';
+  }
+
+  /** ndo_xdp_xmit, for devices that do not refuse. */
+  xdpXmit(packet: Packet): void {
+    this.xmit(packet);
+  }
+
+  /** XDP_TX of the driver: back to where the frame came from. */
+  xdpTx(packet: Packet): void {
+    this.xmit(packet);
+  }
+
+  /** Which receive queue a frame from the wire comes in by. */
+  queueOf(_data: Uint8Array): number {
+    return 0;
+  }
+
+  /** Most bytes of a frame it takes. */
+  get frameLimit(): number {
+    return this.mtu + ETHERNET_HEADER + VLAN_TAG;
   }
 
   /** What helpers see of the device. */
-  hostDevice(options: DeviceOptions): HostDevice {
-    return {
-      mtu: options.mtu ?? 1500,
-      headerSize: ETHERNET_HEADER,
-      address: options.address ?? Uint8Array.of(2, 0, 0, 0, this.ifindex >> 8, this.ifindex),
-      forwarding: options.forwarding ?? true,
-    };
+  hostDevice(): HostDevice {
+    const { mtu, address, forwarding } = this;
+    return { mtu, headerSize: ETHERNET_HEADER, address, forwarding };
   }
 
-  /** Attaches a program; returns the way to take it off again. */
-  attach(program: MachineProgram, hook: PacketHook, direction?: Direction): () => void {
-    if (hook.exclusive) {
-      if (this.#xdp) throw new KernelError('EBUSY', 16, `${this.name} has an XDP program already`);
-      this.#xdp = program;
-      return () => {
-        this.#xdp = undefined;
-      };
-    }
-    const list = this.#tc[direction ?? directionOf(program)];
-    list.push(program);
-    return () => {
-      list.splice(list.indexOf(program), 1);
-    };
+  receive(data: Uint8Array, options: { readonly queue?: number } = {}): ReceiveResult {
+    const packet = new Packet(data, this);
+    packet.queue = options.queue ?? this.queueOf(data);
+    packet.from = this.name;
+    return this.net.stack.enter(packet, 'receive');
   }
 
-  receive(packet: Uint8Array, options: { readonly queue?: number } = {}): ReceiveResult {
-    const queue = options.queue ?? 0;
-    let data = packet;
-    let last: Passage | undefined;
-    if (this.#xdp) {
-      last = this.#network.pass(this.#xdp, data, this.ifindex, queue);
-      data = last.data;
-      if (last.verdict.fate === 'tx') this.sent.push({ data, from: this.name });
-      if (last.verdict.fate !== 'pass') return this.#result(last, data);
-    }
-    return this.#result(this.#runTc('ingress', data, queue) ?? last, data);
-  }
-
-  transmit(packet: Uint8Array): ReceiveResult {
-    const result = this.#result(this.#runTc('egress', packet, 0), packet);
-    if (result.verdict === 'pass') this.sent.push({ data: result.data, from: this.name });
-    return result;
-  }
-
-  /** Programs in order until one decides; undefined if there is none. */
-  #runTc(direction: Direction, packet: Uint8Array, queue: number): Passage | undefined {
-    let last: Passage | undefined;
-    for (const program of this.#tc[direction]) {
-      last = this.#network.pass(program, last?.data ?? packet, this.ifindex, queue);
-      if (last.verdict.name !== NEXT) break;
-    }
-    return last;
-  }
-
-  #result(last: Passage | undefined, packet: Uint8Array): ReceiveResult {
-    const data = last?.data ?? packet;
-    if (last?.verdict.fate === 'redirect') this.#network.deliver(last.target, data, this.name);
-    const name = last?.verdict.name ?? 'pass';
-    return {
-      verdict: name === NEXT ? 'pass' : name,
-      verdictCode: last?.code,
-      data,
-      target: last?.target?.text,
-      fault: last?.fault,
-    };
+  transmit(data: Uint8Array): ReceiveResult {
+    const packet = new Packet(data, this);
+    packet.from = this.name;
+    return this.net.stack.enter(packet, 'transmit');
   }
 }
 
-function directionOf(program: MachineProgram): Direction {
-  return /egress/.test(program.spec.section) ? 'egress' : 'ingress';
+/** 02:00:00:00:00:NN, in other namespaces 02:00:CC:CC:NN:NN: unique in the machine. */
+export function numberedAddress(ifindex: number, { cookie }: NetNamespace): Uint8Array {
+  const space = cookie - 1;
+  return Uint8Array.of(2, 0, space >> 8, space, ifindex >> 8, ifindex);
 }
+
+export const noAddress = (): Uint8Array => new Uint8Array(6);

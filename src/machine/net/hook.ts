@@ -26,6 +26,8 @@ export interface PacketHook {
   readonly dataEndField: number;
   /** Four u32 words: kind, index, map, flags. */
   readonly redirectField: number;
+  /** The machine has no such hook: programs can be test-run, and attach nowhere. */
+  readonly testRunOnly?: true;
   /** Only one program per device. */
   readonly exclusive: boolean;
   /** Fields (offset, size) that a context given to a test run may set. */

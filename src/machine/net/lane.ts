@@ -2,6 +2,8 @@ import type { LoadedCode, ProgramFault } from '../../engine/index.ts';
 import type { Ingress } from './packets.ts';
 import type { PacketRing } from './ring.ts';
 
+const TWO_32 = 0x1_0000_0000;
+
 /** A packet that stopped its program. */
 export interface LaneFault {
   readonly slot: number;
@@ -42,15 +44,37 @@ export function runRing(
   const stride = ring.hook.contextSize;
   let done = from;
   while (done < to) {
+    const end = timed ? passTime(ring, done, to) : to;
     const contexts = ring.contexts + done * stride;
     const times = timed ? ring.times + done * 8 : 0;
-    done += code.batch(contexts, stride, to - done, ring.results + done * 4, times);
-    if (done >= to) break;
+    done += code.batch(contexts, stride, end - done, ring.results + done * 4, times);
+    const { fault } = code;
+    if (!fault) continue;
     ring.runtime.i32()[(ring.results >>> 2) + done] = ring.hook.faultCode;
-    faults.push({ slot: done, fault: code.fault! });
+    faults.push({ slot: done, fault });
     done++;
   }
   return faults;
+}
+
+/**
+ * Timers and other events of the machine happen between packets: those due by the time of packet
+ * `slot` happen now. Returns the packet before which the next one does, `to` if none does.
+ */
+function passTime(ring: PacketRing, slot: number, to: number): number {
+  const { events } = ring.runtime;
+  if (events.next > timeOf(ring, to - 1)) return to;
+  events.advance(timeOf(ring, slot));
+  const { next } = events;
+  let end = slot + 1;
+  while (end < to && timeOf(ring, end) < next) end++;
+  return end;
+}
+
+function timeOf({ runtime, times }: PacketRing, slot: number): number {
+  const words = runtime.u32();
+  const at = (times >>> 2) + 2 * slot;
+  return words[at + 1]! * TWO_32 + words[at]!;
 }
 
 /** A lane that runs where it is called. */

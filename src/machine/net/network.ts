@@ -1,41 +1,41 @@
 import { KernelError } from '../../base/index.ts';
-import type { AttachOptions, RunOptions, RunResult } from '../../kernel/index.ts';
-import {
-  REDIRECT_IFINDEX,
-  REDIRECT_MAP,
-  REDIRECT_NEIGH,
-  REDIRECT_PEER,
-} from '../../runtime/layout.ts';
+import type {
+  AnyDeviceOptions,
+  AttachOptions,
+  CaptureOptions,
+  KernelNetwork,
+  NamespaceOptions,
+  NetworkCapture,
+  NetworkTrace,
+  PacketHookName,
+  RunOptions,
+  RunResult,
+  TraceOptions,
+} from '../../kernel/index.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
-import { Device, type DeviceOptions } from './device.ts';
-import type { PacketHook, Verdict } from './hook.ts';
-import { ETHERNET_HEADER, type Ingress, type PacketColumns } from './packets.ts';
-import { PacketRing, type RingOptions } from './ring.ts';
+import type { Device } from './device.ts';
+import type { PacketHook } from './hook.ts';
+import { NetNamespace } from './namespace.ts';
+import { ETHERNET_HEADER } from './packets.ts';
+import { testRunHooks } from './socket-buffer.ts';
+import { Packet } from './stack/packet.ts';
+import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
+import { addDevice, configure, removeDevice } from './topology.ts';
 import { xdpHook, xdpTestRun } from './xdp.ts';
 
-const HOOKS: readonly PacketHook[] = [xdpHook, tcHook];
+const HOOKS: readonly PacketHook[] = [xdpHook, tcHook, ...testRunHooks];
 /** How BPF_PROG_TEST_RUN presents packets to the programs of a hook. */
-const TEST_RUN = new Map([
+const TEST_RUN = new Map<PacketHook, PacketHook>([
   [xdpHook, xdpTestRun],
   [tcHook, tcTestRun],
+  ...testRunHooks.map((hook) => [hook, hook] as const),
 ]);
-/** Room for the packets of single runs. */
-const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
-/** Interface numbers count up from the loopback device's. */
-const LOOPBACK = 1;
 const BIG_ENOUGH = 256 * 1024;
-
-/** One packet's way through one program. */
-export interface Passage {
-  readonly code: number;
-  readonly verdict: Verdict;
-  readonly data: Uint8Array;
-  readonly target: RedirectTarget | undefined;
-  readonly fault: Error | undefined;
-}
+/** Programs of map entries: Linux has no test run for them. */
+const NO_TEST_RUN = new Set(['xdp_devmap', 'xdp_cpumap']);
 
 /** Where a program redirected a packet to. */
 export interface RedirectTarget {
@@ -50,27 +50,49 @@ export function packetHook(programType: string): PacketHook | undefined {
   return HOOKS.find((hook) => hook.programTypes.includes(programType));
 }
 
-/** The network of a machine: its devices and the hooks programs attach to on them. */
-export class Network implements Subsystem {
-  readonly devices = new Map<string, Device>();
+/** The network of a machine: its namespaces and the hooks programs attach to on their devices. */
+export class Network implements Subsystem, KernelNetwork {
+  readonly stack: Stack;
+  /** The machine's own namespace. */
+  readonly root: NetNamespace;
   readonly #machine: () => Machine;
-  readonly #rings = new Map<PacketHook, PacketRing>();
+  readonly #namespaces = new Map<string, NetNamespace>();
+  #cookies = 0;
+  #ready = false;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
+    this.stack = new Stack(machine);
+    this.root = new NetNamespace(this.stack, '', ++this.#cookies);
+    this.#namespaces.set('', this.root);
+    this.stack.redirects.home = this.root;
+  }
+
+  /** Devices of the machine's own namespace. */
+  get devices(): ReadonlyMap<string, Device> {
+    return this.root.devices;
+  }
+
+  get namespaceNames(): readonly string[] {
+    return [...this.#namespaces.keys()];
   }
 
   /** Adds a device; its ifindex is the next free one unless the options say another. */
-  add(name: string, options: DeviceOptions = {}): Device {
-    const used = new Set([...this.devices.values()].map((one) => one.ifindex));
-    let ifindex = options.ifindex ?? LOOPBACK;
-    while (used.has(ifindex)) ifindex++;
-    const device = new Device(this, name, ifindex);
-    this.devices.set(name, device);
+  add(name: string, options: AnyDeviceOptions = {}): Device {
+    this.#prepare();
+    return addDevice(this, this.root, name, options);
+  }
+
+  /** Binds the network to the machine, which is made after it. */
+  #prepare(): void {
+    if (this.#ready) return;
+    this.#ready = true;
     const { host } = this.#machine().runtime;
-    host.devices.set(ifindex, device.hostDevice(options));
-    host.cloneRedirect ??= (packet, target) => this.#cloned(packet, target);
-    return device;
+    host.cloneRedirect ??= (data, ifindex, flags) => {
+      this.stack.runner.clones.push({ data, ifindex, flags });
+      return 0;
+    };
+    this.stack.liveIn(this.root);
   }
 
   serves(programType: string): boolean {
@@ -85,155 +107,155 @@ export class Network implements Subsystem {
     throw new KernelError('EINVAL', 22, text);
   }
 
-  device(name: string): Device {
-    const device = this.devices.get(name);
-    if (device) return device;
-    const known = [...this.devices.keys()].join(', ');
-    throw new KernelError('ENODEV', 19, `no device '${name}' (there are: ${known})`);
+  /** A device by name: 'eth0', or 'pod1/eth0' for one in a namespace. Throws KernelError. */
+  device(path: string): Device {
+    const slash = path.indexOf('/');
+    if (slash < 0) return this.root.device(path);
+    return this.namespace(path.slice(0, slash)).device(path.slice(slash + 1));
   }
 
   deviceAt(ifindex: number): Device | undefined {
-    for (const device of this.devices.values()) if (device.ifindex === ifindex) return device;
-    return undefined;
+    return this.root.byIndex.get(ifindex);
+  }
+
+  namespace(name: string): NetNamespace {
+    const found = this.#namespaces.get(name);
+    if (found) return found;
+    throw new KernelError('ENOENT', 2, `there is no network namespace '${name}'`);
+  }
+
+  /** A namespace without its devices' configuration: `configure` does the rest. */
+  makeNamespace(name: string): NetNamespace {
+    if (this.#namespaces.has(name) || name === '' || name.includes('/')) {
+      const what = name === '' || name.includes('/') ? 'no name for' : 'already';
+      throw new KernelError('EEXIST', 17, `'${name}' is ${what} a network namespace`);
+    }
+    this.#prepare();
+    const made = new NetNamespace(this.stack, name, ++this.#cookies);
+    this.#namespaces.set(name, made);
+    addDevice(this, made, 'lo', { addresses: ['127.0.0.1/8', '::1/128'] });
+    return made;
+  }
+
+  addNamespace(name: string, options: NamespaceOptions = {}): NetNamespace {
+    const made = this.makeNamespace(name);
+    configure(this, new Map([[made, options]]));
+    return made;
+  }
+
+  removeNamespace(name: string): void {
+    const found = this.namespace(name);
+    if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");
+    for (const device of found.devices.values()) removeDevice(device);
+    this.#namespaces.delete(name);
+  }
+
+  trace(options: TraceOptions = {}): NetworkTrace {
+    return this.stack.tracer.start(options);
+  }
+
+  capture(options: CaptureOptions = {}): NetworkCapture {
+    if (options.namespace !== undefined) this.namespace(options.namespace);
+    return this.stack.taps.start(options);
+  }
+
+  advance(nanoseconds: number): void {
+    const { runtime } = this.#machine();
+    runtime.events.advance(Number(runtime.clock) + nanoseconds);
   }
 
   attach(program: MachineProgram, options: AttachOptions): () => void {
+    const hook = this.hookOf(program);
+    if (hook.testRunOnly) {
+      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
+    }
     if (options.device === undefined) {
       const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
       throw new KernelError('EINVAL', 22, text);
     }
-    return this.device(options.device).attach(program, this.hookOf(program), options.direction);
+    const device = this.device(options.device);
+    if (hook.exclusive) return device.xdp.attach(program);
+    const { attachType } = program.spec;
+    if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
+    const direction = options.direction ?? directionOf(program);
+    return device[direction].attach(program);
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {
     const data = options.data ?? new Uint8Array(0);
     const hook = TEST_RUN.get(this.hookOf(program))!;
-    const refused = hook.refuse?.(data);
+    const { attachType = '' } = program.spec;
+    const refused = NO_TEST_RUN.has(attachType)
+      ? `no test run of ${attachType}`
+      : hook.refuse?.(data);
     if (refused) throw new KernelError('EINVAL', 22, refused);
     if (data.length < ETHERNET_HEADER || data.length > BIG_ENOUGH) {
       const text = `a packet of ${data.length} bytes (from ${ETHERNET_HEADER} on)`;
       throw new KernelError('EINVAL', 22, text);
     }
-    const ifindex = this.device(options.device ?? 'lo').ifindex;
+    const device = this.device(options.device ?? 'lo');
+    const { runner } = this.stack;
+    runner.clones = [];
+    runner.enter(device.net);
     const repeat = options.repeat ?? 1;
+    let code = 0;
     const start = performance.now();
-    for (let i = 1; i < repeat; i++) this.#once(program, hook, data, ifindex, 0, options.context);
-    const code = this.#once(program, hook, data, ifindex, 0, options.context);
-    const duration = ((performance.now() - start) * 1e6) / repeat;
-    const ring = this.#ring(hook);
-    const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
-    const passage = this.#passage(ring, code, undefined);
-    const verdict = passage.verdict.name;
-    return { returnValue: code, verdict, data: passage.data, context, duration };
-  }
-
-  /** One packet through one program; a fault is a verdict here, not an exception. */
-  pass(program: MachineProgram, data: Uint8Array, ifindex: number, queue: number): Passage {
-    const hook = this.hookOf(program);
-    const ring = this.#ring(hook);
     try {
-      return this.#passage(ring, this.#once(program, hook, data, ifindex, queue), undefined);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'ProgramFault') throw error;
-      return this.#passage(ring, hook.faultCode, error);
+      for (let i = 0; i < repeat; i++)
+        code = this.#once(program, hook, data, device, options.context);
+    } finally {
+      runner.enter(this.root);
     }
+    const duration = ((performance.now() - start) * 1e6) / repeat;
+    const ring = runner.ring(hook);
+    const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
+    const outcome = runner.outcome(ring, code, undefined);
+    const verdict = outcome.verdict.name;
+    this.#sendClones(data, device);
+    return { returnValue: code, verdict, data: outcome.data, context, duration };
   }
 
   #once(
     program: MachineProgram,
     hook: PacketHook,
     data: Uint8Array,
-    ifindex: number,
-    queue: number,
+    device: Device,
     context?: Uint8Array,
   ): number {
-    const ring = this.#ring(hook);
-    const { runtime } = this.#machine();
-    const ingress: Ingress = { ifindex, headerSize: 0 };
-    ring.clear();
-    ring.place(runtime.u8(), runtime.u32(), oneColumn(data), 0, ingress, queue, 0);
+    const ring = this.stack.runner.place(hook, data, device.ifindex, 0);
     for (const [at, size] of context ? hook.settable : []) {
-      runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
+      ring.runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
     }
     return program.code.run(ring.contexts);
   }
 
-  #ring(hook: PacketHook): PacketRing {
-    let ring = this.#rings.get(hook);
-    if (!ring) {
-      ring = new PacketRing(this.#machine().runtime, hook, SINGLE);
-      this.#rings.set(hook, ring);
-    }
-    return ring;
-  }
-
-  #passage(ring: PacketRing, code: number, fault: Error | undefined): Passage {
-    const { runtime, hook, contexts } = ring;
-    const u32 = runtime.u32();
-    hook.finish?.(u32, runtime.u8(), contexts);
-    const start = u32[(contexts + hook.dataField) >>> 2]!;
-    const end = u32[(contexts + hook.dataEndField) >>> 2]!;
-    const verdict: Verdict = fault ? { name: 'aborted', fate: 'aborted' } : hook.verdict(code);
-    const word = (contexts + hook.redirectField) >>> 2;
-    const target =
-      verdict.fate === 'redirect'
-        ? this.target(u32[word]!, u32[word + 1]!, u32[word + 2]!)
-        : undefined;
-    return { code, verdict, data: runtime.u8().slice(start, end), target, fault };
+  /** Copies made in a test run leave the machine as others do. */
+  #sendClones(data: Uint8Array, device: Device): void {
+    if (this.stack.runner.clones.length === 0) return;
+    this.stack.perform(() => this.stack.redirects.sendClones(new Packet(data, device)));
   }
 
   /** Reads a redirect record: kind, index, map (addresses and numbers as in layout.ts). */
   target(kind: number, index: number, map: number): RedirectTarget {
-    switch (kind) {
-      case REDIRECT_IFINDEX:
-      case REDIRECT_PEER:
-      case REDIRECT_NEIGH:
-        return this.#deviceTarget(index, '');
-      case REDIRECT_MAP:
-        return this.#mapTarget(index, map);
-      default:
-        return { ifindex: undefined, text: 'nowhere (no redirect helper was called)' };
-    }
-  }
-
-  #deviceTarget(ifindex: number, via: string): RedirectTarget {
-    const name = this.deviceAt(ifindex)?.name ?? `ifindex ${ifindex}`;
-    return { ifindex, text: via ? `${name} (${via})` : name };
-  }
-
-  /** Device maps hold interface numbers in the first word of a value; others name their slot. */
-  #mapTarget(index: number, address: number): RedirectTarget {
-    const map = this.#machine().mapAt(address);
-    if (!map) return { ifindex: undefined, text: `slot ${index} of a map` };
-    const slot = `${map.spec.name}[${index}]`;
-    const value = new Uint8Array(map.userValueSize);
-    const key = new Uint8Array(map.spec.keySize);
-    new DataView(key.buffer).setUint32(0, index, true);
-    const isDevice = map.spec.type?.startsWith('devmap') === true;
-    if (!isDevice || map.lookup(key, value) !== 0) return { ifindex: undefined, text: slot };
-    return this.#deviceTarget(new DataView(value.buffer).getUint32(0, true), slot);
-  }
-
-  /** bpf_clone_redirect: the copy leaves by the device, as if redirected. */
-  #cloned(packet: Uint8Array, ifindex: number): number {
-    this.deviceAt(ifindex)?.sent.push({ data: packet, from: 'bpf_clone_redirect' });
-    return 0;
-  }
-
-  /** Hands a redirected packet to the device it is for. */
-  deliver(target: RedirectTarget | undefined, data: Uint8Array, from: string): void {
-    if (target?.ifindex === undefined) return;
-    this.deviceAt(target.ifindex)?.sent.push({ data, from });
+    const { redirects } = this.stack;
+    const found = redirects.mapTarget(index, map);
+    const text = redirects.words({ kind, index, map }, this.root);
+    return map !== 0 ? found : { ifindex: this.root.byIndex.has(index) ? index : undefined, text };
   }
 }
 
-function oneColumn(data: Uint8Array): PacketColumns {
-  return {
-    count: 1,
-    bytes: data,
-    start: Uint32Array.of(0),
-    length: Uint32Array.of(data.length),
-    interfaceId: Uint32Array.of(0),
-    time: new Uint32Array(2),
-  };
+/** Programs of both ends are attached through the primary. Throws KernelError ENXIO, EACCES. */
+function attachNetkit(device: Device, program: MachineProgram): () => void {
+  const name = program.spec.attachType!.replace('_', '/') as PacketHookName;
+  if (device.kind !== 'netkit') {
+    throw new KernelError('ENXIO', 6, `${device.path} is no netkit device`);
+  }
+  const hook = device.hook(name);
+  if (hook) return hook.attach(program);
+  throw new KernelError('EACCES', 13, `${device.path} is not the primary of its pair`);
+}
+
+function directionOf(program: MachineProgram): 'ingress' | 'egress' {
+  return /egress/.test(program.spec.section) ? 'egress' : 'ingress';
 }

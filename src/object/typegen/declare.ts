@@ -13,6 +13,7 @@ const IMPORTS = [
   'Ipv4Prefix',
   'MapOf',
   'ObjectMap',
+  'OwnedList',
   'PerCpuMap',
   'Program',
   'Queue',
@@ -33,16 +34,18 @@ type Member = readonly [key: string, text: string];
  */
 export function declareObject(object: ObjectFile, name: string): string {
   const types =
-    object.btf && new TsTypes(object.btf, [...IMPORTS, RECORDS, 'object', 'Uint8Array']);
+    object.btf &&
+    new TsTypes(object.btf, [...IMPORTS, RECORDS, 'object', 'Uint8Array'], 'OwnedList');
   const programs = object.programs.map(programMember);
   const maps = object.maps.map((map) => mapMember(map, types, object.btf));
   const globals = object.maps.flatMap((map) => globalMembers(map, types, object.btf));
   const shape = [block('programs', programs), block('maps', maps), block('globals', globals)];
   const body = `TypedObject<{\n${shape.join('')}}>`;
   const records = types && body.includes(RECORDS) ? recordTypes(object, types, RECORDS) : '';
+  const declarations = types?.declarations() ?? '';
   const parts = [
-    `${head(name)}\n${importLine(body)}`,
-    types?.declarations() ?? '',
+    `${head(name)}\n${importLine(body + declarations)}`,
+    declarations,
     records,
     `declare const object: ${body};\nexport default object;\n`,
   ];

@@ -26,7 +26,7 @@ export function mapType(
   const definition = definitions.get(map.typeId);
   const hasNoKeys = definition?.keySize === 0;
   if (definition?.userWrites) return 'UserRing';
-  if (definition?.unbounded) return 'Arena';
+  if (definition?.unbounded) return generic('Arena', arenaVariables(types, btf));
   const hasRecords = (hasNoKeys && definition.valueSize === 0) || isPerf(definition?.valueIs);
   if (hasRecords) return `RecordMap<${btf ? records : '{}'}>`;
   const value = sideType(types, btf, map.valueTypeId, map.valueSize);
@@ -38,10 +38,17 @@ export function mapType(
   return generic(definition?.perCpu ? 'PerCpuMap' : 'MapOf', key, value, text);
 }
 
+/** Variables in address space 1, or nothing. */
+function arenaVariables(types: TsTypes | undefined, btf: Btf | undefined): string {
+  const section = btf?.resolved(btf.find('datasec', '.addr_space.1') ?? 0);
+  return types && section?.kind === 'datasec' ? types.reference(section.id, 2) : '';
+}
+
 const isPerf = (valueIs: string | undefined): boolean => valueIs === 'perf_event';
 
 function generic(name: string, ...parameters: string[]): string {
   const given = parameters.filter(Boolean);
+  if (given.length === 0) return name;
   if (!given.some((one) => one.includes('\n'))) return `${name}<${given.join(', ')}>`;
   // As formatters have it: types of several lines on lines of their own.
   const lines = given.map((one) => `      ${one.replaceAll('\n', '\n  ')}`);

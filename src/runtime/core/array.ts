@@ -49,8 +49,9 @@ export function arrayValue(map: u32, cpu: u32, index: u32): u32 {
   );
 }
 
-/** Errno of an update's flags and index; 0 when it may go on. */
+/** Errno of an update's flags and index; 0 when it may go on. @inline */
 export function arrayUpdateCheck(map: u32, index: u32, flags: u64): i64 {
+  if (flags == 0) return index < load<u32>(map, M_MAX_ENTRIES) ? 0 : E2BIG;
   if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
   if (index >= load<u32>(map, M_MAX_ENTRIES)) return E2BIG;
   if (flags & BPF_NOEXIST) return EEXIST;
@@ -75,15 +76,15 @@ export function arrayForEach(map: u32, slot: u32, ctx: u64, flags: u64): i64 {
   if (flags != 0) return EINVAL;
   const top = stackTop();
   const count = load<u32>(map, M_MAX_ENTRIES);
+  const key = stackReserve(4);
   let index: u32 = 0;
   while (index < count) {
-    const key = stackReserve(4);
     store<u32>(key, index);
     const value = valuePointer(map, arrayValue(map, cpu_number, index));
     const stop = callForElement(slot, map, key, value, ctx);
-    stackRestore(top);
     index++;
     if (stop != 0) break;
   }
+  stackRestore(top);
   return index;
 }

@@ -3,12 +3,23 @@ import { M_FIELDS, M_SPIN_LOCK, M_VALUE_SIZE } from '../layout';
 import { copyAround, fieldsInit } from './fields';
 import { lock, unlock } from './lock';
 
-const SHORT: u32 = 128;
+export const SHORT: u32 = 128;
 
 export function copyBytes(to: u32, from: u32, size: u32): void {
-  if (size > SHORT) {
-    memory.copy(to, from, size);
-    return;
+  if (size > SHORT) memory.copy(to, from, size);
+  else copyShort(to, from, size);
+}
+
+/** Copies a few bytes, without a call. @inline */
+export function copyShort(to: u32, from: u32, size: u32): void {
+  while (size >= 32) {
+    store<u64>(to, load<u64>(from));
+    store<u64>(to, load<u64>(from, 8), 8);
+    store<u64>(to, load<u64>(from, 16), 16);
+    store<u64>(to, load<u64>(from, 24), 24);
+    to += 32;
+    from += 32;
+    size -= 32;
   }
   while (size >= 8) {
     store<u64>(to, load<u64>(from));
@@ -35,6 +46,9 @@ export function copyKey(to: u32, from: u32, size: u32): void {
     store<u64>(to, load<u64>(from));
   } else if (size == 4) {
     store<u32>(to, load<u32>(from));
+  } else if (size == 16) {
+    store<u64>(to, load<u64>(from));
+    store<u64>(to, load<u64>(from, 8), 8);
   } else {
     copyBytes(to, from, size);
   }
@@ -63,7 +77,7 @@ export function copyValueOut(map: u32, to: u32, from: u32): void {
   if (fields != 0) fieldsInit(fields, to);
 }
 
-/** Whether two keys are the same bytes. */
+/** Whether two keys are the same bytes. @inline */
 export function sameBytes(a: u32, b: u32, size: u32): bool {
   while (size >= 8) {
     if (load<u64>(a) != load<u64>(b)) return false;

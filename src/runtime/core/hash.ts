@@ -15,6 +15,10 @@ import {
   GLOBALS,
   G_RANDOM,
   HASH_JHASH,
+  H_BUCKETS,
+  H_INIT,
+  H_MASK,
+  H_VALUE,
   M_COUNT,
   M_CPU_STRIDE,
   M_FIELDS,
@@ -26,8 +30,9 @@ import {
   M_VALUES,
   M_VALUE_SIZE,
 } from '../layout';
+import { POOL_CPU_STRIDE, POOL_TWIN } from '../mem-layout';
 import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
-import { copyBytes, sameBytes } from './copy';
+import { copyBytes, copyKey, sameBytes } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
 import { fieldsFree } from './fields';
 import { cpu_number, random_next } from './instance';
@@ -35,16 +40,23 @@ import { JHASH_INITVAL, jhash, jhash16, jhash4, jhash8, keyWord } from './jhash'
 import { addCount, loadLink, lock, storeLink, unlock } from './lock';
 import { H_SEED, otherHash } from './map-hash';
 import { cpuCount, roundUp8, valuePointer, valueRegion } from './map';
+import {
+  memModel,
+  poolArea,
+  poolFill,
+  poolGive,
+  poolIsLive,
+  poolNew,
+  poolPoison,
+  poolRelease,
+  poolTake,
+} from './mem-cache';
 import { heap_alloc, heap_free } from './memory';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST } from './uapi';
 
-// The table's fields in the map header.
-export const H_BUCKETS = M_PRIVATE;
-export const H_MASK = M_PRIVATE + 4;
-/** First jhash state: 0xdeadbeef + key size + seed. */
-export const H_INIT = M_PRIVATE + 8;
-/** Offset of the value in a node. */
-export const H_VALUE = M_PRIVATE + 12;
+// The table's fields in the map header, behind those that compiled code knows (layout.ts). jhash
+// begins with 0xdeadbeef + key size + seed.
+export { H_BUCKETS, H_INIT, H_MASK, H_VALUE };
 export const H_NODES = M_PRIVATE + 16;
 export const H_STRIDE = M_PRIVATE + 20;
 /** Free nodes: those given back (linked through their hash field), then those never used. */
@@ -58,6 +70,8 @@ export const H_EXTRA = M_PRIVATE + 40;
 export const H_LOCKS = M_PRIVATE + 44;
 /** LRU state (core/lru.ts). */
 export const H_LRU = M_PRIVATE + 48;
+/** The pool of its elements (core/mem-cache.ts), or 0: they are its own. */
+export const H_POOL = M_PRIVATE + 52;
 /** u64: added to a node's address it makes the tagged pointer to its value. */
 export const H_POINTER = M_PRIVATE + 56;
 
@@ -71,10 +85,17 @@ const OTHER_HASH: u32 = 1;
 
 export const NODE_NEXT: u32 = 0;
 export const NODE_HASH: u32 = 4;
+/** Address of CPU 0's value, in nodes of per-CPU tables that are no LRU. */
+export const NODE_HOME: u32 = 8;
 
 const LOCKS: u32 = 64;
 /** BPF_F_NO_PREALLOC maps reserve at most this much; they answer ENOMEM beyond it. */
 const RESERVE: u64 = 0x10000000;
+/** Bytes of the kernel's struct htab_elem, and of a per-CPU item's own block. */
+const ELEMENT: u32 = 48;
+/** Room for elements that wait for a grace period, at least, and for those in a CPU's cache. */
+const WAITING: u64 = 4096;
+const CACHED: u32 = 256;
 /** KMALLOC_MAX_SIZE less the kernel's element header. */
 const MAX_ELEMENT: u64 = 0x400000 - 48;
 
@@ -106,7 +127,10 @@ export function hashCreate(map: u32, keyOffset: u32, inNode: u32, spare: u32): i
   seedHash(map, keySize);
   store<u32>(map, value, H_VALUE);
   store<u32>(map, stride, H_STRIDE);
-  return allocate(map, buckets, nodesWanted(map, stride) + spare);
+  const pooled = memModel() && (load<u32>(map, M_FLAGS) & BPF_F_NO_PREALLOC) != 0;
+  if (pooled) spare = pooledSpare(map, stride);
+  const error = allocate(map, buckets, nodesWanted(map, stride) + spare);
+  return error != 0 || !pooled ? error : poolNodes(map, inNode);
 }
 
 /** A seed for the keys' hash, and the way to it. */
@@ -122,6 +146,35 @@ function seedHash(map: u32, keySize: u32): void {
     const short = keySize == 4 || keySize == 8 || keySize == 16;
     store<u32>(map, short ? keySize : JHASH_ANY, H_WAY);
   }
+}
+
+/** Nodes of a pool beyond max_entries: those in caches, and those that wait. */
+function pooledSpare(map: u32, stride: u32): u32 {
+  const entries = <u64>load<u32>(map, M_MAX_ENTRIES);
+  const wanted = max<u64>(entries * 4, WAITING) + <u64>(cpuCount() * CACHED);
+  return <u32>min<u64>(wanted, RESERVE / stride);
+}
+
+/** Elements that a pool hands out, of as many bytes as in Linux. */
+function poolNodes(map: u32, inNode: u32): i32 {
+  const perCpu = inNode == 0;
+  const size = ELEMENT + roundUp8(load<u32>(map, M_KEY_SIZE)) + (perCpu ? 8 : roundUp8(inNode));
+  const pool = poolNew(map, size + 8, false);
+  store<u32>(map, pool, H_POOL);
+  const first = load<u32>(map, H_NODES);
+  const stride = load<u32>(map, H_STRIDE);
+  const count = (load<u32>(map, H_END) - first) / stride;
+  if (pool == 0 || !poolArea(pool, first, stride, count)) {
+    hashRelease(map);
+    return <i32>ENOMEM;
+  }
+  poolPoison(pool, load<u32>(map, H_VALUE), roundUp8(inNode));
+  poolFill(pool);
+  // The pool is where nodes come from, and no CPU needs a spare one.
+  store<u32>(map, load<u32>(map, H_END), H_FRESH);
+  heap_free(load<u32>(map, H_EXTRA));
+  store<u32>(map, 0, H_EXTRA);
+  return 0;
 }
 
 function nodesWanted(map: u32, stride: u32): u32 {
@@ -157,7 +210,15 @@ export function hashRelease(map: u32): void {
   if (load<u32>(map, M_FIELDS) != 0) {
     const stride = load<u32>(map, H_STRIDE);
     const end = load<u32>(map, H_END);
-    for (let at = load<u32>(map, H_NODES); at < end; at += stride) nodeFree(map, at);
+    const pool = load<u32>(map, H_POOL);
+    for (let at = load<u32>(map, H_NODES); at < end; at += stride) {
+      if (pool == 0 || poolIsLive(pool, at)) nodeFree(map, at);
+    }
+  }
+  const pool = load<u32>(map, H_POOL);
+  if (pool != 0) {
+    poolRelease(load<u32>(pool, POOL_TWIN));
+    poolRelease(pool);
   }
   heap_free(load<u32>(map, H_BUCKETS));
   heap_free(load<u32>(map, H_NODES));
@@ -181,7 +242,7 @@ export function nodeRegion(map: u32): i32 {
 export function plainTableCreate(map: u32, keyOffset: u32): i32 {
   const error = hashCreate(map, keyOffset, load<u32>(map, M_VALUE_SIZE), cpuCount());
   if (error != 0) return error;
-  takeExtras(map);
+  if (load<u32>(map, H_POOL) == 0) takeExtras(map);
   return nodeRegion(map);
 }
 
@@ -203,7 +264,31 @@ export function percpuValues(map: u32): i32 {
   }
   store<u32>(map, values, M_VALUES);
   store<u32>(map, <u32>one, M_CPU_STRIDE);
+  return poolHomes(map, nodes);
+}
+
+/** Per-CPU values have a pool of their own. */
+function poolHomes(map: u32, count: u32): i32 {
+  const pool = load<u32>(map, H_POOL);
+  if (pool == 0) return 0;
+  const size = roundUp8(load<u32>(map, M_VALUE_SIZE));
+  const homes = poolNew(map, size, true);
+  store<u32>(pool, homes, POOL_TWIN);
+  if (homes == 0 || !poolArea(homes, load<u32>(map, M_VALUES), size, count)) {
+    heap_free(load<u32>(map, M_VALUES));
+    hashRelease(map);
+    return <i32>ENOMEM;
+  }
+  store<u32>(homes, load<u32>(map, M_CPU_STRIDE), POOL_CPU_STRIDE);
+  poolPoison(homes, 0, size);
+  poolFill(homes);
   return 0;
+}
+
+/** Where CPU 0's value of a new node is to be; 0 without memory. */
+export function takeHome(map: u32, node: u32): u32 {
+  const pool = load<u32>(map, H_POOL);
+  return pool == 0 ? percpuHome(map, node) : poolTake(load<u32>(pool, POOL_TWIN));
 }
 
 /** Address of CPU 0's value of a node of a per-CPU table. */
@@ -247,11 +332,23 @@ export function hashOf8(map: u32, key: u32): u32 {
   return jhash8(load<u32>(key), keyWord(key + 4), load<u32>(map, H_INIT));
 }
 
+/** jhash of a 4-byte key. @inline */
+export function hashOf4(map: u32, key: u32): u32 {
+  return jhash4(load<u32>(key), load<u32>(map, H_INIT));
+}
+
+/** jhash of a 16-byte key. @inline */
+export function hashOf16(map: u32, key: u32): u32 {
+  const w1 = keyWord(key + 4);
+  return jhash16(keyWord(key), w1, keyWord(key + 8), keyWord(key + 12), load<u32>(map, H_INIT));
+}
+
 export function hashOf(map: u32, key: u32): u32 {
   const way = load<u32>(map, H_WAY);
   if (way == 8) return hashOf8(map, key);
+  if (way == 4) return hashOf4(map, key);
+  if (way == 16) return hashOf16(map, key);
   const init = load<u32>(map, H_INIT);
-  if (way == 4) return jhash4(load<u32>(key), init);
   const size = load<u32>(map, M_KEY_SIZE);
   return way == OTHER_HASH ? otherHash(map, key, size) : jhash(key, size, init);
 }
@@ -259,14 +356,20 @@ export function hashOf(map: u32, key: u32): u32 {
 /** Walks on from the link at `at` to the node with the key or the end. @inline */
 function find4(at: u32, key: u32, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u32>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u32>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
 /** @inline */
 function find8(at: u32, key: u64, KEY: u32): u32 {
   let node = loadLink(at);
-  while (isNode(node) && load<u64>(node + KEY) != key) node = loadLink(node);
+  while (isNode(node)) {
+    if (load<u64>(node + KEY) == key) break;
+    node = loadLink(node);
+  }
   return node;
 }
 
@@ -376,17 +479,48 @@ export function pointerTo(map: u32, node: u32): u64 {
  * there. For writers, who hold the lock and know the hash. @inline
  */
 export function findLink(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
-  const small = size == 8;
-  const word: u64 = small ? pair(load<u32>(key), keyWord(key + 4)) : 0;
+  if (size == 8) return findLink8(at, pair(load<u32>(key), keyWord(key + 4)), KEY);
+  if (size == 4) return findLink4(at, load<u32>(key), KEY);
+  if (size == 16) {
+    const low = pair(keyWord(key), keyWord(key + 4));
+    return findLink16(at, low, pair(keyWord(key + 8), keyWord(key + 12)), KEY);
+  }
+  return findLinkBytes(at, key, size, hash, KEY);
+}
+
+/** @inline */
+function findLink4(at: u32, key: u32, KEY: u32): u32 {
   for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
-    if (small ? load<u64>(node + KEY) == word : sameKey(node, key, size, hash, KEY)) return at;
+    if (load<u32>(node + KEY) == key) return at;
     at = node;
   }
   return 0;
 }
 
-function sameKey(node: u32, key: u32, size: u32, hash: u32, KEY: u32): bool {
-  return load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size);
+/** @inline */
+function findLink8(at: u32, key: u64, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u64>(node + KEY) == key) return at;
+    at = node;
+  }
+  return 0;
+}
+
+/** @inline */
+function findLink16(at: u32, low: u64, high: u64, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u64>(node + KEY) == low && load<u64>(node + KEY, 8) == high) return at;
+    at = node;
+  }
+  return 0;
+}
+
+function findLinkBytes(at: u32, key: u32, size: u32, hash: u32, KEY: u32): u32 {
+  for (let node = load<u32>(at); isNode(node); node = load<u32>(at)) {
+    if (load<u32>(node, 4) == hash && sameBytes(node + KEY, key, size)) return at;
+    at = node;
+  }
+  return 0;
 }
 
 /** Node of `key`, or 0; for writers. */
@@ -434,11 +568,23 @@ export function takeNode(map: u32): u32 {
     store<u32>(map, load<u32>(node, 4), H_FREE);
   } else {
     node = load<u32>(map, H_FRESH);
-    if (node >= load<u32>(map, H_END)) node = 0;
+    if (node >= load<u32>(map, H_END)) node = load<u32>(map, H_POOL) == 0 ? 0 : pooledNode(map);
     else store<u32>(map, node + load<u32>(map, H_STRIDE), H_FRESH);
   }
   unlock(map + H_FREE_LOCK);
   return node;
+}
+
+/** A node of the pool, or 0: the map is full, or there is no memory. */
+function pooledNode(map: u32): u32 {
+  if (load<u32>(map, M_COUNT) >= load<u32>(map, M_MAX_ENTRIES)) return 0;
+  return poolTake(load<u32>(map, H_POOL));
+}
+
+/** Why there is no node for a new key. */
+export function noNode(map: u32): i64 {
+  const pooled = load<u32>(map, H_POOL) != 0;
+  return pooled && load<u32>(map, M_COUNT) < load<u32>(map, M_MAX_ENTRIES) ? ENOMEM : E2BIG;
 }
 
 /** Releases what a node's value owns, on all CPUs if it has one on each. */
@@ -449,16 +595,37 @@ export function nodeFree(map: u32, node: u32): void {
     fieldsFree(fields, node + load<u32>(map, H_VALUE));
     return;
   }
-  const home = percpuHome(map, node);
+  const pooled = load<u32>(map, H_POOL) != 0;
+  const home = pooled ? load<u32>(node, NODE_HOME) : percpuHome(map, node);
   const cpus = cpuCount();
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     fieldsFree(fields, home + cpu * load<u32>(map, M_CPU_STRIDE));
   }
 }
 
+function giveToPool(pool: u32, node: u32): void {
+  const homes = load<u32>(pool, POOL_TWIN);
+  if (homes != 0) poolGive(homes, load<u32>(node, NODE_HOME));
+  poolGive(pool, node);
+}
+
+/** A node whose value another one has replaced: what it owned goes, and it itself if not spare. */
+export function replaced(map: u32, node: u32): void {
+  nodeFree(map, node);
+  const pool = load<u32>(map, H_POOL);
+  if (pool != 0) giveToPool(pool, node);
+}
+
+/** A node that never was in the table. */
+export function unusedNode(map: u32, node: u32): void {
+  poolGive(load<u32>(map, H_POOL), node);
+}
+
 /** @inline */
 export function giveNode(map: u32, node: u32): void {
   nodeFree(map, node);
+  const pool = load<u32>(map, H_POOL);
+  if (pool != 0) return giveToPool(pool, node);
   lock(map + H_FREE_LOCK);
   store<u32>(node, load<u32>(map, H_FREE), 4);
   store<u32>(map, node, H_FREE);
@@ -472,9 +639,14 @@ export function takeExtras(map: u32): void {
   for (let cpu: u32 = 0; cpu < cpus; cpu++) store<u32>(extra + (cpu << 2), takeNode(map));
 }
 
-/** This CPU's spare node; `old` becomes the next spare one. */
+/**
+ * A node in exchange for `old`: this CPU's spare one, `old` becomes it; or one of the pool.
+ * @inline
+ */
 export function swapExtra(map: u32, old: u32): u32 {
-  const at = load<u32>(map, H_EXTRA) + (cpu_number << 2);
+  const extra = load<u32>(map, H_EXTRA);
+  if (extra == 0) return poolTake(load<u32>(map, H_POOL));
+  const at = extra + (cpu_number << 2);
   const node = load<u32>(at);
   store<u32>(at, old);
   return node;
@@ -560,21 +732,24 @@ export function hashForEach(map: u32, slot: u32, ctx: u64, flags: u64, KEY: u32,
   const size = load<u32>(map, M_KEY_SIZE);
   const mask = load<u32>(map, H_MASK);
   const top = stackTop();
+  const key = stackReserve(size);
   let seen: i64 = 0;
   for (let bucket: u32 = 0; bucket <= mask; bucket++) {
     let node = loadLink(load<u32>(map, H_BUCKETS) + (bucket << 2));
     while (isNode(node)) {
       const after = loadLink(node);
-      const key = stackReserve(size);
-      copyBytes(key, node + KEY, size);
+      copyKey(key, node + KEY, size);
       const stop = callForElement(slot, map, key, valuePointer(map, valueAt(map, node, HOME)), ctx);
-      stackRestore(top);
       seen++;
-      if (stop != 0) return seen;
+      if (stop != 0) {
+        stackRestore(top);
+        return seen;
+      }
       node = after;
     }
     if (bucket == mask) break;
   }
+  stackRestore(top);
   return seen;
 }
 

@@ -19,6 +19,7 @@ import {
   G_RANDOM,
   G_REGION_NEXT,
   G_SEED,
+  G_TIMER_DUE,
   HEAP_START,
   REGION_SIZE,
   REGION_STACK,
@@ -59,6 +60,7 @@ export function runtime_init(cpus: u32, seed: u64): i32 {
   store<u32>(GLOBALS, cpus, G_CPUS);
   store<u64>(GLOBALS, seed, G_SEED);
   store<u64>(GLOBALS, seed, G_RANDOM);
+  store<i64>(GLOBALS, i64.MAX_VALUE, G_TIMER_DUE);
   const blocks = heap_alloc(cpus * CPU_BLOCK_SIZE, 0x1000);
   if (blocks == 0) return -12;
   store<u32>(GLOBALS, blocks, G_CPU_BLOCKS);

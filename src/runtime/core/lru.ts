@@ -7,7 +7,7 @@
  * each CPU has lists of its own. Lists are circular and doubly linked; their heads are records with
  * links at the same offsets as a node's. Nodes never used yet are the tail of the free list.
  */
-import { M_COUNT, M_FLAGS, M_MAX_ENTRIES } from '../layout';
+import { LRU_KEY, LRU_REFERENCED, M_COUNT, M_FIELDS, M_FLAGS, M_MAX_ENTRIES } from '../layout';
 import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, nodeFree, unlinkNode } from './hash';
 import { cpu_number } from './instance';
 import { lock, unlock } from './lock';
@@ -19,12 +19,11 @@ import { BPF_F_NO_COMMON_LRU } from './uapi';
 const L_NEXT: u32 = 8;
 const L_PREV: u32 = 12;
 const L_TYPE: u32 = 16;
-const L_REF: u32 = 17;
+const L_REF: u32 = LRU_REFERENCED;
 const L_CPU: u32 = 18;
 /** Offset of the address of CPU 0's value, for per-CPU maps. */
 export const LRU_HOME: u32 = 20;
-/** Offset of the key. */
-export const LRU_KEY: u32 = 24;
+export { LRU_KEY };
 
 // What list a node is on. Lists of kinds below PENDING are in a list block, at kind * HEAD.
 const ACTIVE: u32 = 0;
@@ -76,11 +75,13 @@ function initHead(head: u32): void {
   store<u32>(head, head, L_PREV);
 }
 
+/** @inline */
 function remove(node: u32): void {
   store<u32>(prev(node), next(node), L_NEXT);
   store<u32>(next(node), prev(node), L_PREV);
 }
 
+/** @inline */
 function addFirst(head: u32, node: u32): void {
   const first = next(head);
   store<u32>(node, first, L_NEXT);
@@ -139,7 +140,7 @@ function listOf(block: u32, kind: u32): u32 {
   return block + kind * HEAD - L_NEXT;
 }
 
-/** -1, 0 or 1 more in the count of a list (only active and inactive are counted). */
+/** -1, 0 or 1 more in the count of a list (only active and inactive are counted). @inline */
 function count(block: u32, kind: u32, by: u32): void {
   if (kind > INACTIVE) return;
   const at = block + B_ACTIVE_COUNT + kind * 4;
@@ -198,7 +199,7 @@ function splitNodes(map: u32, state: u32, each: u32): void {
 
 // ---- Moves ------------------------------------------------------------------------------------
 
-/** A node that leaves its place must not stay the place where rotation goes on. */
+/** A node that leaves its place must not stay the place where rotation goes on. @inline */
 function leave(block: u32, node: u32): void {
   if (load<u32>(block, B_ROTATION) == node) store<u32>(block, prev(node), B_ROTATION);
   remove(node);
@@ -244,7 +245,7 @@ function evict(map: u32, node: u32): bool {
   const found = unlinkNode(map, node, hash);
   unlock(word);
   if (!found) return false;
-  nodeFree(map, node);
+  if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, node);
   countChange(map, -1);
   return true;
 }
@@ -365,6 +366,7 @@ function refill(map: u32, state: u32, local: u32): void {
   unlock(block + B_LOCK);
 }
 
+/** @inline */
 function takeLocalFree(local: u32): u32 {
   const head = localFree(local);
   const node = next(head);
@@ -387,6 +389,7 @@ function takePending(map: u32, local: u32): u32 {
   return 0;
 }
 
+/** @inline */
 function addPending(local: u32, node: u32, hash: u32): void {
   store<u32>(node, hash, 4);
   store<u16>(node, cpu_number, L_CPU);
@@ -496,7 +499,7 @@ export function lruTake(map: u32, hash: u32): u32 {
 /** Gives a node back that is in no chain any more (or never was). */
 export function lruGive(map: u32, node: u32): void {
   const state = stateOf(map);
-  nodeFree(map, node);
+  if (load<u32>(map, M_FIELDS) != 0) nodeFree(map, node);
   countChange(map, -1);
   if (load<u32>(state, S_PERCPU) != 0) giveOwn(state, node);
   else giveCommon(state, node);

@@ -16,6 +16,7 @@ import {
   OBJECTS_LIVE,
   OBJECTS_LOCK,
   OBJECTS_NEXT_COUNT,
+  OBJECTS_POOL,
   OBJECTS_SIZE,
   OBJECTS_SLABS,
   OBJECTS_STRIDE,
@@ -26,9 +27,21 @@ import {
   R_OWNER,
   R_START,
 } from '../layout';
+import { NOTE_SIZE, POOL_STRIDE } from '../mem-layout';
 import { fieldsFree } from './fields';
 import { addCount, lock, unlock } from './lock';
 import { roundUp8 } from './map';
+import {
+  memClass,
+  memModel,
+  poolFill,
+  poolGiveRcu,
+  poolNew,
+  poolPointer,
+  poolPoison,
+  poolSlabs,
+  poolTake,
+} from './mem-cache';
 import { heap_alloc, heap_free } from './memory';
 import { regionRecord, region_new, region_set, tagged } from './regions';
 
@@ -44,13 +57,35 @@ const ALIVE: u8 = 1;
 export function objects_type(size: u32, copies: u32, fields: u32): u32 {
   const type = heap_alloc(OBJECTS_BYTES, 16);
   if (type == 0) return 0;
-  const stride = roundUp8(size) + OBJECT_GAP;
+  const note: u32 = memModel() ? NOTE_SIZE : 0;
+  const stride = roundUp8(size) + OBJECT_GAP + note;
   store<u32>(type, size, OBJECTS_SIZE);
   store<u32>(type, stride, OBJECTS_STRIDE);
   store<u32>(type, stride * copies, OBJECTS_ITEM);
   store<u32>(type, fields, OBJECTS_FIELDS);
   store<u32>(type, FIRST, OBJECTS_NEXT_COUNT);
+  if (note != 0) poolObjects(type, copies > 1);
   return type;
+}
+
+/** Objects wait for grace periods: they come from a pool of their size class. */
+function poolObjects(type: u32, perCpu: bool): void {
+  const size = load<u32>(type, OBJECTS_SIZE);
+  const pool = poolNew(type, memClass(perCpu ? size : size + 8), perCpu);
+  if (pool == 0) return;
+  poolSlabs(pool, objects_fresh.index, roundUp8(size) + OBJECT_GAP);
+  store<u32>(pool, load<u32>(type, OBJECTS_ITEM), POOL_STRIDE);
+  poolPoison(pool, 0, size);
+  store<u32>(type, pool, OBJECTS_POOL);
+  poolFill(pool);
+}
+
+/** Pointer to an object that nobody had yet; 0 without memory. */
+export function objects_fresh(type: u32): u64 {
+  if (load<u64>(type, OBJECTS_FREE) == 0 && !addSlab(type)) return 0;
+  const pointer = load<u64>(type, OBJECTS_FREE);
+  store<u64>(type, load<u64>(<u32>pointer), OBJECTS_FREE);
+  return pointer;
 }
 
 function addSlab(type: u32): bool {
@@ -113,27 +148,45 @@ export function objectTake(type: u32): u64 {
   const word = type + OBJECTS_LOCK;
   lock(word);
   let pointer: u64 = 0;
-  if (load<u64>(type, OBJECTS_FREE) != 0 || addSlab(type)) {
-    pointer = load<u64>(type, OBJECTS_FREE);
-    store<u64>(type, load<u64>(<u32>pointer), OBJECTS_FREE);
+  const pool = load<u32>(type, OBJECTS_POOL);
+  if (pool == 0) pointer = objects_fresh(type);
+  else {
+    const item = poolTake(pool);
+    if (item != 0) pointer = poolPointer(pool, item);
+  }
+  if (pointer != 0) {
     store<u8>(stateOf(slabOf(pointer), <u32>pointer), ALIVE);
   }
   unlock(word);
   if (pointer == 0) return 0;
   addCount(type + OBJECTS_LIVE, 1);
-  memory.fill(<u32>pointer, 0, load<u32>(type, OBJECTS_ITEM));
+  clear(type, <u32>pointer, pool != 0);
   const fields = load<u32>(type, OBJECTS_FIELDS);
   const count: u32 = fields == 0 ? 0 : load<u32>(fields, FIELDS_REFCOUNT);
   if (count != 0) store<u32>(<u32>pointer + count - 1, 1);
   return pointer;
 }
 
+/** Makes an object zeros, but for the note that is in it. */
+function clear(type: u32, at: u32, noted: bool): void {
+  if (!noted) return memory.fill(at, 0, load<u32>(type, OBJECTS_ITEM));
+  const size = load<u32>(type, OBJECTS_SIZE);
+  const stride = load<u32>(type, OBJECTS_STRIDE);
+  const end = at + load<u32>(type, OBJECTS_ITEM);
+  for (; at < end; at += stride) memory.fill(at, 0, size);
+}
+
 function give(type: u32, pointer: u64): void {
   const word = type + OBJECTS_LOCK;
   lock(word);
   store<u8>(stateOf(slabOf(pointer), <u32>pointer), 0);
-  store<u64>(<u32>pointer, load<u64>(type, OBJECTS_FREE));
-  store<u64>(type, pointer, OBJECTS_FREE);
+  const pool = load<u32>(type, OBJECTS_POOL);
+  if (pool != 0) {
+    poolGiveRcu(pool, <u32>pointer);
+  } else {
+    store<u64>(<u32>pointer, load<u64>(type, OBJECTS_FREE));
+    store<u64>(type, pointer, OBJECTS_FREE);
+  }
   unlock(word);
   addCount(type + OBJECTS_LIVE, -1);
 }

@@ -3,7 +3,7 @@
  * each rounded up to 8 bytes.
  */
 import { M_CPU_STRIDE, M_FIELDS, M_VALUE_SIZE } from '../layout';
-import { copyBytes, copyValue, copyValueOut } from './copy';
+import { copyBytes, copyKey, copyValue, copyValueOut } from './copy';
 import { valueFree } from './fields';
 import { cpu_number } from './instance';
 import { cpuCount, roundUp8 } from './map';
@@ -40,7 +40,7 @@ function setFielded(map: u32, to: u32, from: u32): void {
 export function percpuSet(map: u32, home: u32, value: u32): void {
   const to = home + cpu_number * load<u32>(map, M_CPU_STRIDE);
   if (load<u32>(map, M_FIELDS) != 0) setFielded(map, to, value);
-  else copyBytes(to, value, load<u32>(map, M_VALUE_SIZE));
+  else copyKey(to, value, load<u32>(map, M_VALUE_SIZE));
 }
 
 /** A new element made by a program: its CPU's value is given, the others' are zero. */

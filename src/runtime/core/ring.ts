@@ -1,6 +1,6 @@
 /** The array of elements under queue and stack (kernel/bpf/queue_stack_maps.c). */
 import { M_COUNT, M_LOCK, M_MAX_ENTRIES, M_PRIVATE, M_VALUES, M_VALUE_SIZE } from '../layout';
-import { copyBytes } from './copy';
+import { copyKey } from './copy';
 import { E2BIG, EINVAL, ENOENT, ENOMEM } from './errno';
 import { lock, unlock } from './lock';
 import { heap_alloc, heap_free } from './memory';
@@ -23,7 +23,7 @@ export function ringRelease(map: u32): void {
   heap_free(load<u32>(map, M_VALUES));
 }
 
-/** Address of the element `offset` places after the oldest one. */
+/** Address of the element `offset` places after the oldest one. @inline */
 function element(map: u32, offset: u32): u32 {
   const entries = load<u32>(map, M_MAX_ENTRIES);
   let index = <u64>load<u32>(map, TAIL) + offset;
@@ -31,13 +31,14 @@ function element(map: u32, offset: u32): u32 {
   return load<u32>(map, M_VALUES) + <u32>index * load<u32>(map, M_VALUE_SIZE);
 }
 
+/** @inline */
 function dropOldest(map: u32): void {
   const next = load<u32>(map, TAIL) + 1;
   store<u32>(map, next == load<u32>(map, M_MAX_ENTRIES) ? 0 : next, TAIL);
   store<u32>(map, load<u32>(map, M_COUNT) - 1, M_COUNT);
 }
 
-/** Adds an element; with BPF_EXIST a full map loses its oldest one. */
+/** Adds an element; with BPF_EXIST a full map loses its oldest one. @inline */
 export function ringPush(map: u32, value: u32, flags: u64): i64 {
   if (flags & BPF_NOEXIST || flags > BPF_EXIST) return EINVAL;
   lock(map + M_LOCK);
@@ -46,14 +47,17 @@ export function ringPush(map: u32, value: u32, flags: u64): i64 {
   const room = !full || flags == BPF_EXIST;
   if (room) {
     const count = load<u32>(map, M_COUNT);
-    copyBytes(element(map, count), value, load<u32>(map, M_VALUE_SIZE));
+    copyKey(element(map, count), value, load<u32>(map, M_VALUE_SIZE));
     store<u32>(map, count + 1, M_COUNT);
   }
   unlock(map + M_LOCK);
   return room ? 0 : E2BIG;
 }
 
-/** Reads the newest or oldest element, and takes it away. An empty map gives zeroes and ENOENT. */
+/**
+ * Reads the newest or oldest element, and takes it away. An empty map gives zeroes and ENOENT.
+ * @inline
+ */
 export function ringGet(map: u32, value: u32, newest: bool, take: bool): i64 {
   const size = load<u32>(map, M_VALUE_SIZE);
   lock(map + M_LOCK);
@@ -61,7 +65,7 @@ export function ringGet(map: u32, value: u32, newest: bool, take: bool): i64 {
   if (count == 0) {
     memory.fill(value, 0, size);
   } else {
-    copyBytes(value, element(map, newest ? count - 1 : 0), size);
+    copyKey(value, element(map, newest ? count - 1 : 0), size);
     if (take && newest) store<u32>(map, count - 1, M_COUNT);
     else if (take) dropOldest(map);
   }

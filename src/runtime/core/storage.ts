@@ -2,13 +2,16 @@
  * Local storage (kernel/bpf/bpf_local_storage.c): values that belong to a map and to an owner, and
  * go with whichever goes first. An element is on the lists of both:
  *
- *   u32 next of the owner, map, owner, next of the map, previous of the map, -, u64 the value
+ *   u32 next of the owner, map, owner, next of the map, previous of the map, cell of those who look
+ *   at the value live or 0, u64 the value
  */
-import { M_SPIN_LOCK, OWNER_OBJECT } from '../layout';
+import { CELL_DELETED, CELL_MAP_FREED, CELL_OWNER_DIED } from '../../abi/live-cell';
+import { M_SPIN_LOCK, OWNER_ID, OWNER_OBJECT } from '../layout';
 import { copyLocked, copyValue, copyValueOut } from './copy';
 import { EBADF, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from './errno';
 import { valueFree } from './fields';
 import { existsCheck } from './hash';
+import { cellEnd, cellMove, cellNew } from './live';
 import { heap_alloc, heap_free } from './memory';
 import {
   OWNER_STORAGE,
@@ -28,6 +31,7 @@ const E_MAP: u32 = 4;
 const E_OWNER: u32 = 8;
 const E_NEXT: u32 = 12;
 const E_PREVIOUS: u32 = 16;
+const E_CELL: u32 = 20;
 const E_VALUE: u32 = 24;
 const E_SIZE: u32 = 32;
 
@@ -41,7 +45,7 @@ export function storageCreate(map: u32): i32 {
 /** The values go with the map; owners no longer have them. */
 export function storageRelease(map: u32): void {
   ownersLock();
-  while (load<u32>(map, ELEMENTS) != 0) remove(load<u32>(map, ELEMENTS));
+  while (load<u32>(map, ELEMENTS) != 0) end(load<u32>(map, ELEMENTS), CELL_MAP_FREED);
   ownersUnlock();
   slabRelease(map);
 }
@@ -89,6 +93,20 @@ function remove(element: u32): void {
   heap_free(element);
 }
 
+/** Removes an element, and tells those who look at its value why. */
+function end(element: u32, why: u32): void {
+  cellEnd(load<u32>(element, E_CELL), why);
+  remove(element);
+}
+
+/** A new element in the place of another: who looks at the value sees the new one. */
+function replace(old: u32, element: u32): void {
+  const cell = load<u32>(old, E_CELL);
+  store<u32>(element, cell, E_CELL);
+  cellMove(cell, <u32>load<u64>(element, E_VALUE));
+  remove(old);
+}
+
 /** Sets the owner's value: a new one takes the old one's place, except with BPF_F_LOCK. */
 function put(map: u32, owner: u32, value: u32, flags: u64): i64 {
   if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return EINVAL;
@@ -102,7 +120,7 @@ function put(map: u32, owner: u32, value: u32, flags: u64): i64 {
   }
   const element = add(map, owner, value);
   if (element == 0) return ENOMEM;
-  if (old != 0) remove(old);
+  if (old != 0) replace(old, element);
   return 0;
 }
 
@@ -134,7 +152,7 @@ export function storageSysDelete(map: u32, key: u32, kind: u32): i32 {
 function deleteOf(map: u32, owner: u32): i64 {
   ownersLock();
   const element = find(map, owner);
-  if (element != 0) remove(element);
+  if (element != 0) end(element, CELL_DELETED);
   ownersUnlock();
   return element == 0 ? ENOENT : 0;
 }
@@ -148,6 +166,29 @@ export function storageNextKey(): i32 {
 export function storage_value(map: u32, owner: u32): u32 {
   const element = find(map, owner);
   return element == 0 ? 0 : <u32>load<u64>(element, E_VALUE);
+}
+
+/** Cell of the owner's value, which it gets if it has none; 0: no value, or no memory. */
+export function storage_cell(map: u32, owner: u32): u32 {
+  ownersLock();
+  const element = find(map, owner);
+  let cell: u32 = element == 0 ? 0 : load<u32>(element, E_CELL);
+  if (element != 0 && cell == 0) {
+    cell = cellNew(<u32>load<u64>(element, E_VALUE));
+    store<u32>(element, cell, E_CELL);
+  }
+  ownersUnlock();
+  return cell;
+}
+
+/** The map's element after this one (0: its first), or 0. */
+export function storage_next(map: u32, element: u32): u32 {
+  return element == 0 ? load<u32>(map, ELEMENTS) : load<u32>(element, E_NEXT);
+}
+
+/** Number of an element's owner. */
+export function storage_owner(element: u32): u32 {
+  return load<u32>(load<u32>(element, E_OWNER), OWNER_ID);
 }
 
 // ---- Programs: a pointer to the owner -----------------------------------------------------------
@@ -183,7 +224,9 @@ export function owner_new(kind: u32, object: u32, parent: u32): u32 {
 /** The owner dies, and all that is stored with it. */
 export function owner_free(owner: u32): void {
   ownersLock();
-  while (load<u32>(owner, OWNER_STORAGE) != 0) remove(load<u32>(owner, OWNER_STORAGE));
+  while (load<u32>(owner, OWNER_STORAGE) != 0) {
+    end(load<u32>(owner, OWNER_STORAGE), CELL_OWNER_DIED);
+  }
   ownersUnlock();
   ownerRemove(owner);
 }

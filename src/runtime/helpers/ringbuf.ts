@@ -3,10 +3,8 @@ import {
   BPF_MAP_TYPE_RINGBUF,
   BPF_MAP_TYPE_USER_RINGBUF,
 } from '../../abi/generated/6.12/constants';
-import { DYNPTR_DATA, DYNPTR_MAX_SIZE, DYNPTR_RINGBUF, M_TYPE, R_OWNER } from '../layout';
+import { DYNPTR_DATA, DYNPTR_MAX_SIZE, DYNPTR_RINGBUF, M_TYPE } from '../layout';
 import { E2BIG, EINVAL } from '../core/errno';
-import { regionRecord } from '../core/regions';
-import { RB_BASE } from '../core/ring-pages';
 import {
   ringbuf_discard,
   ringbuf_output,
@@ -17,26 +15,9 @@ import {
 import { user_ringbuf_drain } from '../maps/user_ringbuf';
 import { dynptrClear, dynptrSet } from './dynptr';
 
-const BUSY: u32 = 0x80000000;
-const PAGE: u32 = 4096;
-
 /** @inline */
 function isRing(map: u64): bool {
   return load<u32>(<u32>map, M_TYPE) == BPF_MAP_TYPE_RINGBUF;
-}
-
-/**
- * Whether `sample` is a reservation that has not been given back. Programs nobody has verified may
- * pass any pointer; its region tells the map, its header must lead to the same one.
- */
-function isReserved(sample: u64): bool {
-  const region = regionRecord(<u32>(sample >> 32));
-  const map = region == 0 ? 0 : load<u32>(region, R_OWNER);
-  if (map == 0 || !isRing(map)) return false;
-  const record = <u32>sample - 8;
-  const page = record & ~(PAGE - 1);
-  const ring = page - load<u32>(record, 4) * PAGE == load<u32>(map, RB_BASE);
-  return ring && (load<u32>(record) & BUSY) != 0;
 }
 
 export function bpf_ringbuf_reserve(map: u64, size: u64, flags: u64): u64 {
@@ -44,12 +25,12 @@ export function bpf_ringbuf_reserve(map: u64, size: u64, flags: u64): u64 {
 }
 
 export function bpf_ringbuf_submit(sample: u64, flags: u64): u64 {
-  if (isReserved(sample)) ringbuf_submit(sample, flags);
+  ringbuf_submit(sample, flags);
   return 0;
 }
 
 export function bpf_ringbuf_discard(sample: u64, flags: u64): u64 {
-  if (isReserved(sample)) ringbuf_discard(sample, flags);
+  ringbuf_discard(sample, flags);
   return 0;
 }
 

@@ -11,11 +11,10 @@ import {
   XDP_INGRESS_IFINDEX,
 } from '../layout.ts';
 import type { HostCall, HostDevice, HostRoute, HostServices, Runtime } from '../types.ts';
+import { lookupRoute, MAIN_TABLE } from './routes.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
-const MAIN_TABLE = 254;
-const LOCAL_TABLE = 255;
 const VLAN_TAG = 4;
 
 const {
@@ -101,28 +100,19 @@ class FibLookup {
     return constants.BPF_FIB_LKUP_RET_SUCCESS;
   }
 
-  /** Longest prefix that matches, lowest metric among equals. */
   #route(size: number): HostRoute | undefined {
     const address = this.#bytes(F.destination, size);
     const out = this.#flags & OUTPUT ? this.ifindex : undefined;
-    const table = this.#table();
-    let best: HostRoute | undefined;
-    for (const route of this.#host.routes) {
-      if (!table(route.table ?? MAIN_TABLE) || (out !== undefined && route.ifindex !== out))
-        continue;
-      if (!matches(route, address)) continue;
-      if (!best || better(route, best)) best = route;
-    }
-    return best;
+    return lookupRoute(this.#host.routes, address, this.#tables(), out);
   }
 
-  /** Which routing tables count. */
-  #table(): (table: number) => boolean {
-    if (!(this.#flags & DIRECT)) return (table) => table === MAIN_TABLE || table === LOCAL_TABLE;
-    if (!(this.#flags & TBID)) return (table) => table === MAIN_TABLE;
+  /** Which routing tables count; undefined: what the default rules say. */
+  #tables(): readonly number[] | undefined {
+    if (!(this.#flags & DIRECT)) return undefined;
+    if (!(this.#flags & TBID)) return [MAIN_TABLE];
     const wanted = this.#u32(F.table);
     this.#setU32(F.table, 0);
-    return (table) => table === wanted;
+    return [wanted];
   }
 
   #setSource(route: HostRoute): number {
@@ -181,20 +171,6 @@ function refusal(route: HostRoute | undefined): number {
     default:
       return constants.BPF_FIB_LKUP_RET_NOT_FWDED;
   }
-}
-
-function matches({ destination, prefixLength }: HostRoute, address: Uint8Array): boolean {
-  if (destination.length !== address.length) return false;
-  for (let bit = 0; bit < prefixLength; bit += 8) {
-    const mask = (0xff00 >> Math.min(8, prefixLength - bit)) & 0xff;
-    if ((destination[bit >> 3]! ^ address[bit >> 3]!) & mask) return false;
-  }
-  return true;
-}
-
-function better(route: HostRoute, than: HostRoute): boolean {
-  if (route.prefixLength !== than.prefixLength) return route.prefixLength > than.prefixLength;
-  return (route.metric ?? 0) < (than.metric ?? 0);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -30,6 +30,7 @@ import {
 } from '../layout.ts';
 import type { MapDefinition, Runtime, RuntimeMap } from '../types.ts';
 import { EBUSY, EINVAL, ENOTSUPP, EPERM, kernelError } from './errno.ts';
+import { LiveMemory } from './live.ts';
 import { doBatch } from './map-batch.ts';
 import { readOwner } from './owned.ts';
 
@@ -54,6 +55,7 @@ export class HostMap implements RuntimeMap {
   /** Values are file descriptors for bpf(2); here {word, id}. */
   readonly #holdsObjects: boolean;
   readonly #facts: MapTypeDef;
+  readonly #live: LiveMemory;
   /** Writable views of its memory. */
   #writers = 0;
   readonly #key: number;
@@ -71,6 +73,7 @@ export class HostMap implements RuntimeMap {
     this.prefix = facts.runtime!;
     this.#runtime = runtime;
     this.#facts = facts;
+    this.#live = new LiveMemory(runtime);
     this.#holdsObjects = facts.valueIs !== undefined;
     const { keySize, valueSize } = definition;
     this.userValueSize = facts.perCpu ? roundUp8(valueSize) * runtime.options.cpus : valueSize;
@@ -180,6 +183,7 @@ export class HostMap implements RuntimeMap {
     if (write) this.#writers++;
     return {
       size,
+      place: () => this.#live.place(start, size),
       bytes: () => {
         if (open) return this.#runtime.u8().subarray(start, start + size);
         throw kernelError('EFAULT', `the view of map '${this.definition.name}' is closed`);
@@ -217,6 +221,7 @@ export class HostMap implements RuntimeMap {
 
   free(): void {
     const release = this.#runtime.exports[`${this.prefix}_free`] as Operation | undefined;
+    this.#live.end();
     release?.(this.address);
     this.#runtime.release(this.#key);
     (this.#runtime.exports['map_discard'] as Operation)(this.address);

@@ -6,6 +6,8 @@ import {
   BPF_KPTR_REF,
   BPF_LIST_HEAD,
   BPF_RB_ROOT,
+  BPF_TIMER,
+  BPF_WORKQUEUE,
   type FieldRecord,
   STRUCT_FIELDS,
   type LiveObjects,
@@ -18,7 +20,9 @@ import {
   FIELD_IS_KPTR,
   FIELD_IS_LIST,
   FIELD_IS_PLAIN,
+  FIELD_IS_TIMER,
   FIELD_IS_TREE,
+  FIELD_IS_WORK,
   FIELD_KIND,
   FIELD_OFFSET,
   FIELDS_COUNT,
@@ -36,6 +40,8 @@ const KINDS: Readonly<Record<number, number>> = {
   [BPF_RB_ROOT]: FIELD_IS_TREE,
   [BPF_KPTR_REF]: FIELD_IS_KPTR,
   [BPF_KPTR_PERCPU]: FIELD_IS_KPTR,
+  [BPF_TIMER]: FIELD_IS_TIMER,
+  [BPF_WORKQUEUE]: FIELD_IS_WORK,
 };
 /** Linux's allocator has no objects larger than that (bpf_mem_alloc), per CPU the verifier. */
 const MOST_BYTES = 4088;
@@ -71,6 +77,11 @@ export class ObjectTypes {
         count: words[(address + OBJECTS_LIVE) >>> 2]!,
       }))
       .filter(({ count }) => count > 0);
+  }
+
+  /** Name of the type at an address, if there is one. */
+  named(address: number): string | undefined {
+    return this.#known.find((one) => one.address === address)?.name;
   }
 
   /** Address of what bpf_obj_new_impl() looks the types in, for those of these ids. */

@@ -4,13 +4,27 @@ import {
   BPF_KPTR_REF,
   BPF_LIST_HEAD,
   BPF_RB_ROOT,
+  BPF_TIMER,
+  BPF_WORKQUEUE,
   type FieldRecord,
   type OwnedField,
   type OwningValue,
   type SpecialField,
+  type TimerState,
+  type TreeNode,
 } from '../../abi/fields/types.ts';
 import type { BtfComposite } from '../../btf/index.ts';
-import { LIST_FIRST, OBJECT_GAP, TREE_LEFT, TREE_RIGHT } from '../layout.ts';
+import {
+  GLOBALS,
+  LIST_FIRST,
+  OBJECT_GAP,
+  TIMER_DUE,
+  TIMER_PLACE,
+  TREE_LEFT,
+  TREE_RED,
+  TREE_RIGHT,
+} from '../layout.ts';
+import { G_MEM_FLAGS, MEM_F_MODEL, NOTE_SIZE } from '../mem-layout.ts';
 import type { Runtime } from '../types.ts';
 
 const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
@@ -19,6 +33,7 @@ const KINDS: Readonly<Record<number, OwnedField['kind']>> = {
   [BPF_KPTR_REF]: 'kptr',
   [BPF_KPTR_PERCPU]: 'percpu_kptr',
 };
+const TIMERS = BPF_TIMER | BPF_WORKQUEUE;
 /** Owners inside of owners; types allow a pointer to their own kind. */
 const DEPTH = 64;
 
@@ -34,11 +49,23 @@ export function readOwner(
   const fields = (record?.fields ?? []).map((field): OwnedField => {
     data.fill(0, field.offset, field.offset + field.size);
     const typeId = field.valueBtfId || field.btfId;
+    const timer = field.type & TIMERS ? timerState(runtime, at + field.offset) : undefined;
+    if (timer) return { offset: field.offset, kind: 'timer', typeId, objects: [], timer };
     const kind = KINDS[field.type] ?? 'plain';
     const objects = depth < DEPTH ? ownedBy(runtime, at + field.offset, field, depth) : [];
-    return { offset: field.offset, kind, typeId, objects };
+    const owned = { offset: field.offset, kind, typeId, objects };
+    return kind === 'tree' ? { ...owned, nodes: shapeOf(runtime, at + field.offset) } : owned;
   });
   return { data, fields };
+}
+
+/** Undefined: nobody has initialised it. */
+function timerState(runtime: Runtime, field: number): TimerState | undefined {
+  const timer = pointer(runtime, field);
+  if (timer === 0) return undefined;
+  const view = runtime.view();
+  const armed = view.getUint32(timer + TIMER_PLACE, true) !== 0;
+  return { armed, expires: armed ? view.getBigInt64(timer + TIMER_DUE, true) : undefined };
 }
 
 function ownedBy(runtime: Runtime, at: number, field: SpecialField, depth: number): OwningValue[] {
@@ -62,7 +89,9 @@ function addressesOf(runtime: Runtime, at: number, field: SpecialField, size: nu
   if (type === BPF_LIST_HEAD) listNodes(runtime, first, nodes);
   else if (type === BPF_RB_ROOT) treeNodes(runtime, first, nodes);
   else if (type === BPF_KPTR_PERCPU) {
-    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP;
+    // With the model of memory there is a note behind each.
+    const noted = runtime.u32()[(GLOBALS + G_MEM_FLAGS) >>> 2]! & MEM_F_MODEL;
+    const stride = Math.ceil(size / 8) * 8 + OBJECT_GAP + (noted ? NOTE_SIZE : 0);
     return Array.from({ length: runtime.options.cpus }, (_, cpu) => first + cpu * stride);
   }
   return nodes.map((node) => node - nodeOffset);
@@ -75,6 +104,19 @@ function pointer(runtime: Runtime, at: number): number {
 
 function listNodes(runtime: Runtime, first: number, into: number[]): void {
   for (let node = first; node !== 0; node = pointer(runtime, node + LIST_FIRST)) into.push(node);
+}
+
+/** Depth and colour of the nodes of a tree, in order. */
+function shapeOf(runtime: Runtime, root: number): TreeNode[] {
+  const nodes: TreeNode[] = [];
+  const visit = (node: number, depth: number): void => {
+    if (node === 0) return;
+    visit(pointer(runtime, node + TREE_LEFT), depth + 1);
+    nodes.push({ depth, red: pointer(runtime, node + TREE_RED) !== 0 });
+    visit(pointer(runtime, node + TREE_RIGHT), depth + 1);
+  };
+  visit(pointer(runtime, root), 0);
+  return nodes;
 }
 
 function treeNodes(runtime: Runtime, node: number, into: number[]): void {

@@ -1,5 +1,5 @@
+import { OwnerGone } from '../../abi/live.ts';
 import type { OwnerKind } from '../../abi/types.ts';
-import { KernelError } from '../../base/index.ts';
 import {
   MAPS,
   MAP_HEADER_SIZE,
@@ -11,7 +11,6 @@ import {
   OWNER_TASK,
 } from '../layout.ts';
 import type { OwnerOptions, Runtime, RuntimeMap, RuntimeOwner } from '../types.ts';
-import { errnoNumber } from '../../abi/names.ts';
 import { kernelError } from './errno.ts';
 
 type Numeric = (...args: number[]) => number;
@@ -22,15 +21,6 @@ const KINDS: Readonly<Record<OwnerKind, number>> = {
   socket: OWNER_SOCKET,
   cgroup: OWNER_CGROUP,
 };
-
-/** What an owner held is no more: the owner has died. Its errno is ESRCH. */
-export class OwnerGone extends KernelError {
-  override readonly name = 'OwnerGone';
-
-  constructor(kind: OwnerKind, number: number) {
-    super('ESRCH', errnoNumber('ESRCH')!, `${kind} ${number} has died, and its storage with it`);
-  }
-}
 
 /** An owner in a runtime's memory: see core/owner.ts. */
 export class MemoryOwner implements RuntimeOwner {
@@ -50,6 +40,7 @@ export class MemoryOwner implements RuntimeOwner {
     this.kind = kind;
     this.address = address >>> 0;
     this.number = runtime.u32()[(this.address + OWNER_ID) >>> 2]!;
+    runtime.owners.set(this.number, this);
     this.object = (exports['owner_object'] as Numeric)(this.address) >>> 0;
   }
 
@@ -60,6 +51,7 @@ export class MemoryOwner implements RuntimeOwner {
   free(): void {
     if (!this.#alive) return;
     this.#alive = false;
+    this.#runtime.owners.delete(this.number);
     for (let at = MAPS; at < MAPS + MAX_MAPS * MAP_HEADER_SIZE; at += MAP_HEADER_SIZE) {
       const map = this.#runtime.mapAt(at);
       const gone = map && this.#runtime.exports[`${map.prefix}_owner_gone`];
@@ -82,7 +74,7 @@ export function storageBytes(
   map: RuntimeMap,
   owner: RuntimeOwner,
 ): Uint8Array | undefined {
-  if (!owner.alive) throw new OwnerGone(owner.kind, owner.number);
+  if (!owner.alive) throw new OwnerGone(`${owner.kind} ${owner.number}`);
   const at = (runtime.exports['storage_value'] as Numeric)(map.address, owner.address) >>> 0;
   return at === 0 ? undefined : runtime.u8().subarray(at, at + map.definition.valueSize);
 }

@@ -2,6 +2,7 @@
 import {
   DYNPTR_MAX_SIZE,
   DYNPTR_OFFSET,
+  DYNPTR_READ_ONLY,
   DYNPTR_SIZE,
   DYNPTR_SKB,
   DYNPTR_XDP,
@@ -30,6 +31,14 @@ export function bpf_dynptr_from_skb(skb: u64, flags: u64, pointer: u64): u64 {
   if (flags != 0) return EINVAL;
   dynptrSet(to, skb, load<u32>(<u32>skb, SKB_LEN), DYNPTR_SKB);
   return 0;
+}
+
+/** What bpf_dynptr_from_skb is for programs that may not write the packet. */
+export function bpf_dynptr_from_skb_rdonly(skb: u64, flags: u64, pointer: u64): u64 {
+  const result = bpf_dynptr_from_skb(skb, flags, pointer);
+  const to = <u32>pointer;
+  if (result == 0) store<u32>(to, load<u32>(to, DYNPTR_SIZE) | DYNPTR_READ_ONLY, DYNPTR_SIZE);
+  return result;
 }
 
 export function bpf_dynptr_from_xdp(xdp: u64, flags: u64, pointer: u64): u64 {

@@ -1,6 +1,7 @@
 /** BPF_MAP_TYPE_ARRAY (kernel/bpf/arraymap.c). */
 import {
   META_ENTRIES,
+  M_FIELDS,
   M_FLAGS,
   M_MAX_ENTRIES,
   M_META,
@@ -64,7 +65,7 @@ export function array_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   const to = load<u32>(map, M_VALUES) + index * load<u32>(map, M_STRIDE);
   if (flags & BPF_F_LOCK) copyLocked(map, to, value);
   else copyValue(map, to, value);
-  valueFree(map, to);
+  if (load<u32>(map, M_FIELDS) != 0) valueFree(map, to);
   return 0;
 }
 

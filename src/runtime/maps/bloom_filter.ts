@@ -19,7 +19,7 @@ import {
 } from '../layout';
 import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from '../core/errno';
 import { random_next } from '../core/instance';
-import { JHASH_INITVAL, jhash } from '../core/jhash';
+import { JHASH_INITVAL, jhash, jhash4, jhash8, keyWord } from '../core/jhash';
 import { setOp } from '../core/map';
 import { heap_alloc, heap_free } from '../core/memory';
 import { BPF_F_ZERO_SEED } from '../core/uapi';
@@ -67,11 +67,14 @@ export function bloom_filter_free(map: u32): void {
   heap_free(load<u32>(map, M_VALUES));
 }
 
-/** Bit number of a value under hash function `i`. */
+/** Bit number of a value under hash function `i`. @inline */
 function bitOf(map: u32, value: u32, i: u32): u32 {
-  return (
-    jhash(value, load<u32>(map, M_VALUE_SIZE), load<u32>(map, INIT) + i) & load<u32>(map, MASK)
-  );
+  const size = load<u32>(map, M_VALUE_SIZE);
+  const init = load<u32>(map, INIT) + i;
+  const mask = load<u32>(map, MASK);
+  if (size == 8) return jhash8(load<u32>(value), keyWord(value + 4), init) & mask;
+  if (size == 4) return jhash4(load<u32>(value), init) & mask;
+  return jhash(value, size, init) & mask;
 }
 
 export function bloom_filter_push(map: u32, value: u32, flags: u64): i64 {

@@ -1,5 +1,7 @@
 /** BPF_MAP_TYPE_HASH (kernel/bpf/hashtab.c). */
 import {
+  HASH_KEY,
+  M_FIELDS,
   M_KEY_SIZE,
   M_SPIN_LOCK,
   OP_DELETE,
@@ -14,8 +16,9 @@ import {
   OP_UPDATE,
 } from '../layout';
 import { copyKey, copyLocked, copyValue, copyValueOut } from '../core/copy';
-import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
+  H_POOL,
   H_VALUE,
   bucketOf,
   countChange,
@@ -30,14 +33,17 @@ import {
   hashForEach,
   hashNextKey,
   hashOf,
+  hashOf16,
+  hashOf4,
   hashOf8,
   hashRelease,
   linkNode,
   lockOf,
-  nodeFree,
+  noNode,
   plainTableCreate,
   pointerTo,
   replaceNode,
+  replaced,
   swapExtra,
   takeNode,
 } from '../core/hash';
@@ -45,7 +51,7 @@ import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';
 
-const KEY: u32 = 8;
+const KEY: u32 = HASH_KEY;
 
 export function hash_create(map: u32): i32 {
   setOp(map, OP_LOOKUP, hash_lookup.index);
@@ -90,6 +96,14 @@ export function hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
   return update(map, key, load<u32>(map, M_KEY_SIZE), hashOf(map, key), value, flags);
 }
 
+export function hash_update_4(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 4, hashOf4(map, key), value, flags);
+}
+
+export function hash_update_16(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 16, hashOf16(map, key), value, flags);
+}
+
 export function hash_update_8(map: u32, key: u32, value: u32, flags: u64): i64 {
   return update(map, key, 8, hashOf8(map, key), value, flags);
 }
@@ -121,12 +135,12 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
     }
   }
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
-  if (node == 0) return E2BIG;
+  if (node == 0) return old != 0 ? ENOMEM : noNode(map);
   copyKey(node + KEY, key, size);
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   if (old != 0) {
     replaceNode(bucket, node, hash, at, old);
-    nodeFree(map, old);
+    if (load<u32>(map, M_FIELDS) != 0 || load<u32>(map, H_POOL) != 0) replaced(map, old);
   } else {
     linkNode(bucket, node, hash);
     countChange(map, 1);
@@ -136,6 +150,14 @@ function put(map: u32, key: u32, size: u32, value: u32, flags: u64, hash: u32): 
 
 export function hash_delete(map: u32, key: u32): i64 {
   return hashDelete(map, key, KEY);
+}
+
+export function hash_delete_4(map: u32, key: u32): i64 {
+  return hashDeleteSized(map, key, 4, hashOf4(map, key), KEY);
+}
+
+export function hash_delete_16(map: u32, key: u32): i64 {
+  return hashDeleteSized(map, key, 16, hashOf16(map, key), KEY);
 }
 
 export function hash_delete_8(map: u32, key: u32): i64 {

@@ -26,11 +26,21 @@ import {
   OP_SYS_UPDATE,
   OP_UPDATE,
 } from '../layout';
+import { GP_RCU } from '../mem-layout';
 import { stackReserve, stackRestore, stackTop } from '../core/callback';
 import { copyBytes, copyValue } from '../core/copy';
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC } from '../core/errno';
 import { loadLink, lock, storeLink, unlock } from '../core/lock';
 import { roundUp8, setOp, valuePointer, valueRegion } from '../core/map';
+import {
+  memModel,
+  poolArea,
+  poolGiveLater,
+  poolNew,
+  poolPoison,
+  poolRelease,
+  poolTakeHeap,
+} from '../core/mem-cache';
 import { heap_alloc, heap_free } from '../core/memory';
 import { BPF_EXIST, BPF_NOEXIST } from '../core/uapi';
 
@@ -50,6 +60,11 @@ const T_FREE_TAIL = M_PRIVATE + 36;
 /** u32: address of room for the key being worked on, for writers (under the lock). */
 const T_KEY = M_PRIVATE + 40;
 
+/** u32: the pool of its nodes (core/mem-cache.ts), or 0. */
+const T_POOL = M_PRIVATE + 44;
+
+/** Bytes of the kernel's struct lpm_trie_node before the data. */
+const NODE: u32 = 40;
 const N_DATA: u32 = 16;
 /** Bytes of address behind the prefix length of a key. */
 const K_DATA: u32 = 4;
@@ -63,6 +78,8 @@ export function lpm_trie_create(map: u32): i32 {
   const stride: u32 = bytes <= 32 ? 32 : (bytes + 15) & ~15;
   // n prefixes need at most n - 1 intermediate nodes, and an update one node of its own.
   let nodes = <u64>load<u32>(map, M_MAX_ENTRIES) * 2 + 1;
+  // Nodes that wait for a grace period are in nobody's way.
+  if (memModel()) nodes += nodes + 4096;
   if (nodes * stride > RESERVE) nodes = RESERVE / stride;
   const first = heap_alloc(<u32>nodes * stride, 64);
   const key = heap_alloc(roundUp8(size) * 2, 16);
@@ -84,6 +101,10 @@ export function lpm_trie_create(map: u32): i32 {
   store<u32>(map, first, T_FRESH);
   store<u32>(map, end, T_END);
   store<u32>(map, key, T_KEY);
+  if (memModel() && !poolNodes(map, <u32>nodes)) {
+    lpm_trie_free(map);
+    return <i32>ENOMEM;
+  }
   setOp(map, OP_LOOKUP, lpm_trie_lookup.index);
   setOp(map, OP_UPDATE, lpm_trie_update.index);
   setOp(map, OP_DELETE, lpm_trie_delete.index);
@@ -95,7 +116,18 @@ export function lpm_trie_create(map: u32): i32 {
   return 0;
 }
 
+/** Nodes come from a pool, and wait for a grace period of RCU when they are freed (kfree_rcu). */
+function poolNodes(map: u32, count: u32): bool {
+  const size = load<u32>(map, M_KEY_SIZE) - K_DATA;
+  const pool = poolNew(map, NODE + size + load<u32>(map, M_VALUE_SIZE), false);
+  store<u32>(map, pool, T_POOL);
+  if (pool == 0) return false;
+  poolPoison(pool, load<u32>(map, T_VALUE), roundUp8(load<u32>(map, M_VALUE_SIZE)));
+  return poolArea(pool, load<u32>(map, T_NODES), load<u32>(map, T_STRIDE), count);
+}
+
 export function lpm_trie_free(map: u32): void {
+  poolRelease(load<u32>(map, T_POOL));
   heap_free(load<u32>(map, T_NODES));
   heap_free(load<u32>(map, T_KEY));
 }
@@ -229,6 +261,8 @@ export function lpm_trie_lookup(map: u32, key: u32): u64 {
 
 /** A node, or 0. Never used ones first: programs may still read what was freed. */
 function takeNode(map: u32): u32 {
+  const pool = load<u32>(map, T_POOL);
+  if (pool != 0) return poolTakeHeap(pool);
   const fresh = load<u32>(map, T_FRESH);
   if (fresh < load<u32>(map, T_END)) {
     store<u32>(map, fresh + load<u32>(map, T_STRIDE), T_FRESH);
@@ -245,6 +279,8 @@ function takeNode(map: u32): u32 {
 
 /** Gives a node back. As a prefix length the link is so long that a late reader stops there. */
 function giveNode(map: u32, node: u32): void {
+  const pool = load<u32>(map, T_POOL);
+  if (pool != 0) return poolGiveLater(pool, node, GP_RCU);
   const tail = load<u32>(map, T_FREE_TAIL);
   store<u32>(node, 0, 8);
   store<u32>(map, node, T_FREE_TAIL);

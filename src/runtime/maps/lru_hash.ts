@@ -13,13 +13,13 @@ import {
   OP_SYS_UPDATE,
   OP_UPDATE,
 } from '../layout';
-import { copyBytes, copyValue, copyValueOut } from '../core/copy';
+import { copyKey, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_VALUE,
   bucketOf,
   existsCheck,
-  findLocked,
+  findLink,
   findNode,
   findNode16,
   findNode4,
@@ -27,11 +27,14 @@ import {
   hashForEach,
   hashNextKey,
   hashOf,
+  hashOf16,
+  hashOf4,
+  hashOf8,
   linkNode,
   lockOf,
   nodeRegion,
   pointerTo,
-  unlinkNode,
+  replaceNode,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
 import { LRU_KEY, lruGive, lruTake, lruTouch } from '../core/lru';
@@ -83,21 +86,40 @@ function touched(map: u32, node: u32): u64 {
 
 /** Takes a node first, which may evict an element, even the one with this key. */
 export function lru_hash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, load<u32>(map, M_KEY_SIZE), hashOf(map, key), value, flags);
+}
+
+export function lru_hash_update_4(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 4, hashOf4(map, key), value, flags);
+}
+
+export function lru_hash_update_8(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 8, hashOf8(map, key), value, flags);
+}
+
+export function lru_hash_update_16(map: u32, key: u32, value: u32, flags: u64): i64 {
+  return update(map, key, 16, hashOf16(map, key), value, flags);
+}
+
+/** @inline */
+function update(map: u32, key: u32, size: u32, hash: u32, value: u32, flags: u64): i64 {
   if (flags > BPF_EXIST) return EINVAL;
-  const hash = hashOf(map, key);
   const node = lruTake(map, hash);
   if (node == 0) return ENOMEM;
-  copyBytes(node + LRU_KEY, key, load<u32>(map, M_KEY_SIZE));
+  copyKey(node + LRU_KEY, key, size);
   copyValue(map, node + load<u32>(map, H_VALUE), value);
   const word = lockOf(map, hash);
   lock(word);
-  const old = findLocked(map, key, hash, LRU_KEY);
+  const bucket = bucketOf(map, hash);
+  const at = findLink(bucket, key, size, hash, LRU_KEY);
+  const old: u32 = at == 0 ? 0 : load<u32>(at);
   const error = existsCheck(old, flags);
   if (error == 0) {
-    linkNode(bucketOf(map, hash), node, hash);
     if (old != 0) {
       lruTouch(node);
-      unlinkNode(map, old, hash);
+      replaceNode(bucket, node, hash, at, old);
+    } else {
+      linkNode(bucket, node, hash);
     }
   }
   unlock(word);

@@ -14,15 +14,20 @@ import {
   OP_SYS_LOOKUP_AND_DELETE,
   OP_SYS_UPDATE,
   OP_UPDATE,
+  PERCPU_HASH_HOME,
+  PERCPU_HASH_KEY,
 } from '../layout';
 import { copyBytes } from '../core/copy';
-import { E2BIG, EINVAL, ENOENT } from '../core/errno';
+import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   countChange,
   bucketOf,
   existsCheck,
   findLocked,
   findNode,
+  findNode16,
+  findNode4,
+  findNode8,
   hashCreate,
   hashDelete,
   hashForEach,
@@ -31,9 +36,11 @@ import {
   hashRelease,
   linkNode,
   lockOf,
-  percpuHome,
+  noNode,
   percpuValues,
+  takeHome,
   takeNode,
+  unusedNode,
   valueAt,
 } from '../core/hash';
 import { lock, unlock } from '../core/lock';
@@ -43,8 +50,8 @@ import { percpuCopyIn, percpuCopyOut, percpuInit, percpuSet } from '../core/perc
 import { BPF_EXIST } from '../core/uapi';
 
 /** Node: next, hash, address of CPU 0's value, key. */
-const HOME: u32 = 8;
-const KEY: u32 = 16;
+const HOME: u32 = PERCPU_HASH_HOME;
+const KEY: u32 = PERCPU_HASH_KEY;
 
 export function percpu_hash_create(map: u32): i32 {
   const error = hashCreate(map, KEY, 0, 0);
@@ -69,7 +76,23 @@ export function percpu_hash_free(map: u32): void {
 }
 
 export function percpu_hash_lookup(map: u32, key: u32): u64 {
-  const node = findNode(map, key, KEY);
+  return pointerTo(map, findNode(map, key, KEY));
+}
+
+export function percpu_hash_lookup_4(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode4(map, key, KEY));
+}
+
+export function percpu_hash_lookup_8(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode8(map, key, KEY));
+}
+
+export function percpu_hash_lookup_16(map: u32, key: u32): u64 {
+  return pointerTo(map, findNode16(map, key, KEY));
+}
+
+/** @inline */
+function pointerTo(map: u32, node: u32): u64 {
   return node == 0 ? 0 : valuePointer(map, valueAt(map, node, HOME));
 }
 
@@ -101,8 +124,12 @@ function put(map: u32, key: u32, value: u32, flags: u64, hash: u32, all: bool): 
     return 0;
   }
   const node = takeNode(map);
-  if (node == 0) return E2BIG;
-  const home = percpuHome(map, node);
+  if (node == 0) return noNode(map);
+  const home = takeHome(map, node);
+  if (home == 0) {
+    unusedNode(map, node);
+    return ENOMEM;
+  }
   store<u32>(node, home, HOME);
   copyBytes(node + KEY, key, load<u32>(map, M_KEY_SIZE));
   if (all) percpuCopyIn(map, home, value);

@@ -4,9 +4,11 @@
  * Every reservation gets a region of its own while there is a free one of SLOTS, so that checked
  * code cannot leave its record; further ones get the region of all data.
  */
+import { BPF_MAP_TYPE_RINGBUF } from '../../abi/generated/6.12/constants';
 import {
   M_LOCK,
   M_MAX_ENTRIES,
+  M_TYPE,
   OP_FREE,
   OP_NEXT_KEY,
   OP_SYS_DELETE,
@@ -19,17 +21,16 @@ import {
   R_START,
   TAG_BASE,
 } from '../layout';
-import { copyBytes } from '../core/copy';
+import { SHORT, copyShort } from '../core/copy';
 import { EAGAIN, EINVAL, ENOTSUPP } from '../core/errno';
 import { loadLink, lock, storeLink, unlock } from '../core/lock';
 import { setOp, valuePointer } from '../core/map';
 import { heap_free } from '../core/memory';
-import { region_free, region_new, region_set, tagged } from '../core/regions';
+import { region_free, region_new, region_set, regionRecord, tagged } from '../core/regions';
 import {
   BUSY,
   B_CONSUMER,
   B_DATA,
-  B_MAP,
   B_PENDING,
   B_PRODUCER,
   B_SLOTS,
@@ -89,7 +90,7 @@ export function ringbuf_sys_delete(map: u32, key: u32): i32 {
 
 // ---- Producing --------------------------------------------------------------------------------
 
-/** Moves the pending position past finished records; returns it. */
+/** Moves the pending position past finished records; returns it. @inline */
 function advancePending(base: u32, mask: u64): u64 {
   const producer = load<u64>(base, B_PRODUCER);
   let pending = load<u64>(base, B_PENDING);
@@ -102,7 +103,7 @@ function advancePending(base: u32, mask: u64): u64 {
   return pending;
 }
 
-/** Address of a new record's bytes, BUSY, or 0 when there is no room. */
+/** Address of a new record's bytes, BUSY, or 0 when there is no room. @inline */
 function reserve(map: u32, size: u64): u32 {
   const base = load<u32>(map, RB_BASE);
   const ring = <u64>load<u32>(map, M_MAX_ENTRIES);
@@ -126,7 +127,7 @@ function reserve(map: u32, size: u64): u32 {
   return record + 8;
 }
 
-/** Pointer to a reservation, with a region of its own if one is free. */
+/** Pointer to a reservation, with a region of its own if one is free. @inline */
 function pointerTo(map: u32, sample: u32, size: u32): u64 {
   const base = load<u32>(map, RB_BASE);
   for (let i: u32 = 0; i < SLOTS; i++) {
@@ -147,63 +148,75 @@ function claim(record: u32, start: u32): bool {
   return true;
 }
 
-/** Ends the life of a reservation's own region. */
-function release(map: u32, sample: u64): void {
-  const tag = <u32>(sample >> 32);
-  const record = REGIONS + (tag - <u32>TAG_BASE) * REGION_SIZE;
-  if (load<u32>(record, R_START) != <u32>sample || load<u32>(record, R_OWNER) != map) return;
-  store<u32>(record, 0, R_END);
-  storeLink(record + R_START, 0);
-}
-
-/** bpf_ringbuf_reserve: pointer to `size` bytes, or 0. */
+/** bpf_ringbuf_reserve: pointer to `size` bytes, or 0. @inline */
 export function ringbuf_reserve(map: u32, size: u64, flags: u64): u64 {
   if (flags != 0) return 0;
   const sample = reserve(map, size);
   return sample == 0 ? 0 : pointerTo(map, sample, <u32>size);
 }
 
-function commit(base: u32, sample: u32, flags: u64, mark: u32): void {
+/** Finishes the record at `sample`, whose first word is `word`. @inline */
+function commit(map: u32, base: u32, sample: u32, word: u32, flags: u64): void {
   const record = sample - 8;
-  storeLink(record, (load<u32>(record) ^ BUSY) | mark);
-  const mask = load<u32>(load<u32>(base, B_MAP), M_MAX_ENTRIES) - 1;
+  storeLink(record, word);
+  const mask = load<u32>(map, M_MAX_ENTRIES) - 1;
   const waiting = (<u32>load<u64>(base, B_CONSUMER) & mask) == record - base - B_DATA;
-  if (flags & BPF_RB_FORCE_WAKEUP || (waiting && !(flags & BPF_RB_NO_WAKEUP))) {
+  if (flags == 0 ? waiting : wakes(flags, waiting)) {
     const wakeups = base + B_WAKEUPS;
     if (SHARED) atomic.add<u32>(wakeups, 1);
     else store<u32>(wakeups, load<u32>(wakeups) + 1);
   }
 }
 
-/** Page 0 of the ring a record is in, from the page offset in its header. @inline */
-function baseOf(sample: u32): u32 {
+function wakes(flags: u64, waiting: bool): bool {
+  return (flags & BPF_RB_FORCE_WAKEUP) != 0 || (waiting && !(flags & BPF_RB_NO_WAKEUP));
+}
+
+/**
+ * The ring a pointer is a reservation of that has not been given back, or 0. Programs nobody has
+ * verified may pass any pointer; `region` is the record its tag names, or 0. @inline
+ */
+function ringOf(region: u32, sample: u32): u32 {
+  const map: u32 = region == 0 ? 0 : load<u32>(region, R_OWNER);
+  if (map == 0 || load<u32>(map, M_TYPE) != BPF_MAP_TYPE_RINGBUF) return 0;
   const record = sample - 8;
-  return (record & ~(PAGE - 1)) - load<u32>(record, 4) * PAGE;
+  if ((load<u32>(record) & BUSY) == 0) return 0;
+  const base = (record & ~(PAGE - 1)) - load<u32>(record, 4) * PAGE;
+  return base == load<u32>(map, RB_BASE) ? map : 0;
 }
 
-function finish(sample: u64, flags: u64, mark: u32): void {
-  const base = baseOf(<u32>sample);
-  release(load<u32>(base, B_MAP), sample);
-  commit(base, <u32>sample, flags, mark);
+/** Ends a reservation; other pointers are ignored. @inline */
+function finish(pointer: u64, flags: u64, mark: u32): void {
+  const region = regionRecord(<u32>(pointer >> 32));
+  const sample = <u32>pointer;
+  const map = ringOf(region, sample);
+  if (map == 0) return;
+  // The reservation's own region ends; the region of all data begins elsewhere.
+  if (load<u32>(region, R_START) == sample) {
+    store<u32>(region, 0, R_END);
+    storeLink(region + R_START, 0);
+  }
+  commit(map, load<u32>(map, RB_BASE), sample, (load<u32>(sample - 8) ^ BUSY) | mark, flags);
 }
 
-/** bpf_ringbuf_submit: the reader may have it. `sample` is what reserve returned. */
-export function ringbuf_submit(sample: u64, flags: u64): void {
-  finish(sample, flags, 0);
+/** bpf_ringbuf_submit: the reader may have it. `pointer` is what reserve returned. @inline */
+export function ringbuf_submit(pointer: u64, flags: u64): void {
+  finish(pointer, flags, 0);
 }
 
-/** bpf_ringbuf_discard: the reader must skip it. */
-export function ringbuf_discard(sample: u64, flags: u64): void {
-  finish(sample, flags, DISCARD);
+/** bpf_ringbuf_discard: the reader must skip it. @inline */
+export function ringbuf_discard(pointer: u64, flags: u64): void {
+  finish(pointer, flags, DISCARD);
 }
 
-/** bpf_ringbuf_output: copies `size` bytes at `data` into a record. */
+/** bpf_ringbuf_output: copies `size` bytes at `data` into a record. @inline */
 export function ringbuf_output(map: u32, data: u32, size: u64, flags: u64): i64 {
   if (flags & ~(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) return EINVAL;
   const sample = reserve(map, size);
   if (sample == 0) return EAGAIN;
-  copyBytes(sample, data, <u32>size);
-  commit(load<u32>(map, RB_BASE), sample, flags, 0);
+  if (size > SHORT) memory.copy(sample, data, <u32>size);
+  else copyShort(sample, data, <u32>size);
+  commit(map, load<u32>(map, RB_BASE), sample, <u32>size, flags);
   return 0;
 }
 

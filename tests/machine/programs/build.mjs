@@ -2,7 +2,17 @@
 import { writeFileSync } from 'node:fs';
 import { compileBpf } from '../../../examples/build.mjs';
 
-for (const name of ['net', 'kfuncs', 'owned', 'dynptr']) {
+for (const name of [
+  'net',
+  'kfuncs',
+  'owned',
+  'dynptr',
+  'insns',
+  'locks',
+  'throws',
+  'leak',
+  'timers',
+]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });
   writeFileSync(new URL(`${name}.bpf.o`, import.meta.url), object);

@@ -71,6 +71,7 @@ import {
   P_PACKET_META,
   P_PACKET_NETWORK,
   P_PACKET_START,
+  UNCAUGHT,
 } from './ops';
 import { imm32, src32 } from './registers';
 
@@ -114,6 +115,21 @@ export function leaveLocal(frame: u32): void {
   store<u64>(frame - F_SIZE, load<u64>(frame, F_R0), F_R0);
   store<u32>(cpu_block, load<u32>(cpu_block, C_DEPTH) - 1, C_DEPTH);
   popFrame(frame);
+}
+
+/**
+ * Gives up the frames above the program's own, `base`, which becomes the exception callback's.
+ * Returns false if there is nothing to unwind to: in callbacks of helpers, and in the exception
+ * callback.
+ */
+export function unwind(regs: u32, base: u32, cookie: u64): bool {
+  if (load<u32>(base, F_RETURN) == UNCAUGHT) return false;
+  for (let frame = regs; frame != base; frame -= F_SIZE) leaveLocal(frame);
+  memory.fill(base, 0, F_R10);
+  store<u64>(base, cookie, F_R1);
+  store<u32>(base, UNCAUGHT, F_RETURN);
+  store<u32>(base, MAX_MAY_GOTO, F_MAY_GOTO);
+  return true;
 }
 
 /** A checked call costs fuel and needs room for one more frame. */

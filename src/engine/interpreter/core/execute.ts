@@ -3,6 +3,7 @@
  * `pc` is the address of the record to run. What a record holds is in ops.ts.
  */
 import { FAULT_BAD_INSN } from '../../../runtime/layout';
+import { mem_obtained, watch } from '../../../runtime/core/mem-log';
 import { atomic32, atomic64 } from './atomic';
 import {
   callHelper,
@@ -16,6 +17,7 @@ import {
   payFuel,
   tailCall,
   tailTarget,
+  unwind,
 } from './calls';
 import { div32, div64, mod32, mod64, sdiv32, sdiv64, smod32, smod64 } from './divide';
 import { check, checkAtomic, faultAt, faultNoHelper, originOf } from './fault';
@@ -65,6 +67,7 @@ import {
   FUEL_JUMP,
   F_MAY_GOTO,
   F_R0,
+  F_R1,
   F_RETURN,
   F_SIZE,
   INSN_BYTES,
@@ -151,10 +154,12 @@ import {
   NEG32,
   NEG64,
   NO_HELPER,
+  OBTAINED,
   OR32_K,
   OR32_X,
   OR64_K,
   OR64_X,
+  P_ID,
   P_LISTENER,
   RSH32_K,
   RSH32_X,
@@ -169,6 +174,7 @@ import {
   SMOD64_K,
   SMOD64_X,
   STEP,
+  WATCH,
   STX_B,
   STX_DW,
   STX_H,
@@ -185,6 +191,7 @@ import {
   SWAP32,
   SWAP64,
   TAIL_CALL,
+  THROW,
   XOR32_K,
   XOR32_X,
   XOR64_K,
@@ -424,6 +431,14 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
         regs -= F_SIZE;
         continue;
       }
+      case THROW: {
+        const cookie = load<u64>(regs, F_R1);
+        if (!unwind(regs, base, cookie)) faultAt(program, pc, FAULT_BAD_INSN);
+        pc = load<u32>(pc, I_TARGET);
+        if (pc == 0) return cookie;
+        regs = base;
+        continue;
+      }
       case MAY_GOTO: {
         const left = load<u32>(regs, F_MAY_GOTO);
         pc = next(pc, left == 0);
@@ -442,6 +457,8 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
         break;
       }
       case STEP: step(load<u32>(program, P_LISTENER), originOf(program, pc), regs); break;
+      case WATCH: watch(load<u32>(program, P_ID), originOf(program, pc)); break;
+      case OBTAINED: mem_obtained(load<u64>(regs, F_R0)); break;
       case NO_HELPER: faultNoHelper(program, pc); break;
       default:
         faultAt(program, pc, FAULT_BAD_INSN);

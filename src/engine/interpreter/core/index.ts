@@ -11,6 +11,7 @@ import {
   C_R0,
   C_TAIL_CALLS,
   G_CLOCK,
+  G_TIMER_DUE,
   GLOBALS,
   FAULT_NONE,
   FAULT_STACK,
@@ -22,7 +23,7 @@ import { tagged } from '../../../runtime/core/regions';
 import { isChecked, openContext, payFuel, popFrame, pushFrame } from './calls';
 import { execute } from './execute';
 import { faultAt } from './fault';
-import { F_R1, F_R2, F_R3, F_R4, F_R5, P_CODE, P_FUEL } from './ops';
+import { F_R1, F_R2, F_R3, F_R4, F_R5, F_RETURN, P_CODE, P_FUEL, UNCAUGHT } from './ops';
 
 /** Says which CPU this instance works for. Returns the address of its block. */
 export function interpreter_enter(cpu: u32): u32 {
@@ -57,6 +58,7 @@ export function callback_entry(
     if (depth >= <u32>MAX_CALL_FRAMES) faultAt(program, pc, FAULT_STACK);
   }
   const frame = pushFrame(program, pc);
+  store<u32>(frame, UNCAUGHT, F_RETURN);
   store<u64>(frame, r1, F_R1);
   store<u64>(frame, r2, F_R2);
   store<u64>(frame, r3, F_R3);
@@ -88,10 +90,15 @@ export function program_batch(
   results: u32,
   times: u32,
   program: u32,
-): void {
+): u32 {
   for (let i: u32 = 0; i < count; i++) {
+    if (times != 0) {
+      const now = load<i64>(times + i * 8);
+      if (load<i64>(GLOBALS, G_TIMER_DUE) <= now) return i;
+      store<i64>(GLOBALS, now, G_CLOCK);
+    }
     store<u32>(cpu_block, i, C_BATCH_INDEX);
-    if (times != 0) store<u64>(GLOBALS, load<u64>(times + i * 8), G_CLOCK);
     store<i32>(results + i * 4, program_run(contexts + i * stride, program));
   }
+  return count;
 }

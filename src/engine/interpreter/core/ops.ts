@@ -171,6 +171,9 @@ export const CALL_LOCAL = 278;
 export const CALL_HELPER = 279;
 export const TAIL_CALL = 280;
 
+/** Ends the program: I_TARGET is the exception callback, or 0. */
+export const THROW = 304;
+
 // ---- Checked forms: they check and then do what the plain form does -----------------------------
 export const CHECKED_LDX_W = 281;
 export const CHECKED_LDX_H = 282;
@@ -201,6 +204,10 @@ export const COUNT = 302;
 /** Calls the step hook. */
 export const STEP = 303;
 
+/** Before and after a call of code that is watched: where it is, what pointer came from it. */
+export const WATCH = 306;
+export const OBTAINED = 307;
+
 // ---- Frame: registers r0..r10 and what belongs to one activation (offsets) ----------------------
 export const F_R0 = 0;
 export const F_R1 = 8;
@@ -213,8 +220,10 @@ export const F_R7 = 56;
 export const F_R8 = 64;
 export const F_R9 = 72;
 export const F_R10 = 80;
-/** u32: address of the record to go on with in the caller. */
+/** u32: address of the record to go on with in the caller; UNCAUGHT: nobody catches here. */
 export const F_RETURN = 88;
+/** What F_RETURN is in the frame of a callback, and of a program that has thrown. */
+export const UNCAUGHT = 1;
 /** u32: fall-throughs that may_goto has left. */
 export const F_MAY_GOTO = 92;
 export const F_SIZE = 96;

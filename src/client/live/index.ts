@@ -1,0 +1,13 @@
+export { openView } from './open.ts';
+export type { SharedView } from './share.ts';
+export type {
+  Live,
+  LiveArray,
+  LiveBase,
+  LivePart,
+  LiveScalar,
+  LiveStruct,
+  LiveUnknown,
+  WritableLive,
+} from './types.ts';
+export { type LiveViews, type ViewOptions, viewsFor } from './views.ts';

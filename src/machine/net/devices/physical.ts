@@ -1,0 +1,37 @@
+import type { PhysicalOptions } from '../../../kernel/index.ts';
+import { Device, numberedAddress } from '../device.ts';
+import { flowHash } from '../flow-hash.ts';
+import type { NetNamespace } from '../namespace.ts';
+import type { Packet } from '../stack/packet.ts';
+
+const MTU = 1500;
+
+/** A network card: its wire ends in `receive` and in `sent`. */
+export class PhysicalDevice extends Device {
+  readonly kind = 'physical';
+  override readonly nativeXdp = true;
+  override readonly noQueue = false;
+  readonly queues: number;
+
+  constructor(net: NetNamespace, name: string, ifindex: number, options: PhysicalOptions) {
+    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress });
+    this.queues = Math.max(1, Math.min(64, options.queues ?? 1));
+  }
+
+  override queueOf(data: Uint8Array): number {
+    return this.queues === 1 ? 0 : flowHash(data, 0, data.length) % this.queues;
+  }
+
+  xmit(packet: Packet): void {
+    const { statistics } = this;
+    statistics.tx_packets++;
+    statistics.tx_bytes += packet.data.length;
+    packet.owned = false;
+    this.sent.push({ data: packet.data, from: packet.from });
+    if (packet.trail) this.net.stack.tracer.add(packet, { kind: 'wire' }, this);
+  }
+
+  override xdpRefusal(): string | undefined {
+    return undefined;
+  }
+}

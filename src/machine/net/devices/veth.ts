@@ -1,0 +1,43 @@
+import type { VethOptions } from '../../../kernel/index.ts';
+import { numberedAddress } from '../device.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { type Packet, packetTypeFor } from '../stack/packet.ts';
+import { PairDevice } from './pair.ts';
+
+const MTU = 1500;
+
+/** An end of a virtual cable (drivers/net/veth.c). */
+export class VethDevice extends PairDevice {
+  readonly kind = 'veth';
+  override readonly nativeXdp = true;
+
+  constructor(net: NetNamespace, name: string, ifindex: number, options: Partial<VethOptions>) {
+    super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress });
+  }
+
+  xmit(packet: Packet): void {
+    const { peer } = this;
+    const { stack } = this.net;
+    if (!peer) return stack.dropSent(packet, this, 'NOT_SPECIFIED', 'the other end is gone');
+    if (!peer.up) return stack.dropSent(packet, this, 'NOT_SPECIFIED', `${peer.path} is down`);
+    if (packet.data.length > peer.frameLimit) {
+      return stack.dropSent(packet, this, 'NOT_SPECIFIED', `too long for ${peer.path}`);
+    }
+    this.countCrossing(packet.data.length, peer);
+    if (packet.trail) this.traceCrossing(packet, peer);
+    packet.scrub(this.net !== peer.net);
+    packet.priority = 0;
+    packet.type = packetTypeFor(packet.data, peer.address);
+    // With an XDP program the frame goes to its poll function, not to the backlog.
+    if (peer.xdp.programs.length > 0) stack.poll(packet, peer);
+    else stack.netifRx(packet, peer);
+  }
+
+  /**
+   * Frames redirected by XDP never become socket buffers here, and so need the other end's poll
+   * function: it runs while that end has an XDP program (or GRO, which this machine has not).
+   */
+  override xdpRefusal(): string | undefined {
+    return this.peer?.up && this.peer.xdp.programs.length > 0 ? undefined : 'ENXIO';
+  }
+}

@@ -1,0 +1,215 @@
+import {
+  C_CPU,
+  SKB_CB,
+  SKB_HASH,
+  SKB_INGRESS_IFINDEX,
+  SKB_MARK,
+  SKB_NEIGH,
+  SKB_NEIGH_SET,
+  SKB_PKT_TYPE,
+  SKB_PRIORITY,
+  SKB_QUEUE_MAPPING,
+  SKB_TC_INDEX,
+  SKB_TSTAMP,
+  XDP_EGRESS_IFINDEX,
+} from '../../../runtime/layout.ts';
+import type { Machine } from '../../machine.ts';
+import type { MachineProgram } from '../../program.ts';
+import type { PacketHook, Verdict } from '../hook.ts';
+import type { NetNamespace } from '../namespace.ts';
+import type { Ingress, PacketColumns } from '../packets.ts';
+import { PacketRing, type RingOptions } from '../ring.ts';
+import { tcHook } from '../tc.ts';
+import { xdpHook } from '../xdp.ts';
+import type { Packet } from './packet.ts';
+
+/** Room for the packets of single runs. */
+const SINGLE: RingOptions = { capacity: 1, bytes: 1 << 19, roomy: true };
+const CB_WORDS = 5;
+/** Of struct bpf_redir_neigh: {u32 family, 16 bytes of address}. */
+const NEIGH_SIZE = 20;
+
+/** What a program left about where the packet goes (kinds: REDIRECT_* of layout.ts). */
+export interface RedirectRecord {
+  readonly kind: number;
+  readonly index: number;
+  /** Address of the map, for those by map. */
+  readonly map: number;
+  readonly flags: number;
+  /** struct bpf_redir_neigh of bpf_redirect_neigh, if the program gave one. */
+  readonly neigh: Uint8Array | undefined;
+}
+
+/** One packet's way through one program. */
+export interface Outcome {
+  readonly code: number;
+  readonly verdict: Verdict;
+  readonly data: Uint8Array;
+  /** Only for redirects. */
+  readonly redirect: RedirectRecord | undefined;
+  readonly fault: Error | undefined;
+}
+
+/** A copy that bpf_clone_redirect asked for. */
+export interface CloneRequest {
+  readonly data: Uint8Array;
+  readonly ifindex: number;
+  readonly flags: number;
+}
+
+const ABORTED: Verdict = { name: 'aborted', fate: 'aborted' };
+
+/** Runs programs over single packets, in the namespace they belong to. */
+export class HookRunner {
+  readonly #machine: () => Machine;
+  readonly #rings = new Map<PacketHook, PacketRing>();
+  readonly #ingress = { ifindex: 0, headerSize: 0 };
+  readonly #column = oneColumn();
+  #namespace: NetNamespace | undefined;
+  /** Copies the program that just ran asked for. */
+  clones: CloneRequest[] = [];
+
+  constructor(machine: () => Machine) {
+    this.#machine = machine;
+  }
+
+  /** Helpers see the devices, routes and neighbours of this namespace from now on. */
+  enter(namespace: NetNamespace): void {
+    const { host } = this.#machine().runtime;
+    this.#namespace = namespace;
+    host.devices = namespace.hostDevices;
+    host.routes = namespace.routes;
+    host.neighbours = namespace.neighbours.known;
+  }
+
+  ring(hook: PacketHook): PacketRing {
+    let ring = this.#rings.get(hook);
+    if (!ring) {
+      ring = new PacketRing(this.#machine().runtime, hook, SINGLE);
+      this.#rings.set(hook, ring);
+    }
+    return ring;
+  }
+
+  /** Puts a packet into the hook's ring with its context. */
+  place(hook: PacketHook, data: Uint8Array, ifindex: number, queue: number): PacketRing {
+    const ring = this.ring(hook);
+    const { runtime } = ring;
+    this.#ingress.ifindex = ifindex;
+    this.#column.bytes = data;
+    this.#column.length[0] = data.length;
+    ring.clear();
+    ring.place(runtime.u8(), runtime.u32(), this.#column, 0, this.#ingress as Ingress, queue, 0);
+    return ring;
+  }
+
+  /** XDP: `egress` is the interface a devmap's program sees. */
+  xdp(program: MachineProgram, packet: Packet, egress = 0): Outcome {
+    const { device } = packet;
+    this.#enterFor(packet);
+    const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
+    if (egress !== 0) ring.runtime.u32()[(ring.contexts + XDP_EGRESS_IFINDEX) >>> 2] = egress;
+    return this.#run(program, ring, packet.cpu);
+  }
+
+  /** tc, tcx, netkit: what programs change of the socket buffer stays with the packet. */
+  skb(program: MachineProgram, packet: Packet): Outcome {
+    this.#enterFor(packet);
+    const ring = this.place(tcHook, packet.data, packet.device.ifindex, packet.queue);
+    const word = ring.contexts >>> 2;
+    writeFields(ring.runtime.u32(), word, packet);
+    const outcome = this.#run(program, ring, packet.cpu);
+    readFields(ring.runtime.u32(), word, packet);
+    packet.data = outcome.data;
+    packet.owned = true;
+    return outcome;
+  }
+
+  #enterFor(packet: Packet): void {
+    const { net } = packet.device;
+    const { host } = this.#machine().runtime;
+    // Routes and neighbours are new lists when they change.
+    const stale = host.routes !== net.routes || host.neighbours !== net.neighbours.known;
+    if (stale || this.#namespace !== net) this.enter(net);
+  }
+
+  #run(program: MachineProgram, ring: PacketRing, cpu: number): Outcome {
+    const { cpuBlock } = ring.runtime;
+    const words = ring.runtime.u32();
+    words[(cpuBlock + C_CPU) >>> 2] = cpu;
+    try {
+      return this.outcome(ring, program.code.run(ring.contexts), undefined);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ProgramFault') throw error;
+      return this.outcome(ring, ring.hook.faultCode, error);
+    } finally {
+      ring.runtime.u32()[(cpuBlock + C_CPU) >>> 2] = ring.runtime.cpu;
+    }
+  }
+
+  /** Reads what the program left. */
+  outcome(ring: PacketRing, code: number, fault: Error | undefined): Outcome {
+    const { runtime, hook, contexts } = ring;
+    const u32 = runtime.u32();
+    hook.finish?.(u32, runtime.u8(), contexts);
+    const start = u32[(contexts + hook.dataField) >>> 2]!;
+    const end = u32[(contexts + hook.dataEndField) >>> 2]!;
+    const verdict = fault ? ABORTED : hook.verdict(code);
+    const redirect = verdict.fate === 'redirect' ? readRedirect(ring) : undefined;
+    return { code, verdict, data: runtime.u8().slice(start, end), redirect, fault };
+  }
+}
+
+function readRedirect(ring: PacketRing): RedirectRecord {
+  const { runtime, hook, contexts } = ring;
+  const u32 = runtime.u32();
+  const word = (contexts + hook.redirectField) >>> 2;
+  const isSkb = hook.contextSize > SKB_NEIGH;
+  const hasNeigh = isSkb && u32[(contexts + SKB_NEIGH_SET) >>> 2] !== 0;
+  const at = contexts + SKB_NEIGH;
+  return {
+    kind: u32[word]!,
+    index: u32[word + 1]!,
+    map: u32[word + 2]!,
+    flags: u32[word + 3]!,
+    neigh: hasNeigh ? runtime.u8().slice(at, at + NEIGH_SIZE) : undefined,
+  };
+}
+
+function writeFields(u32: Uint32Array, word: number, packet: Packet): void {
+  u32[word + SKB_MARK / 4] = packet.mark;
+  u32[word + SKB_PRIORITY / 4] = packet.priority;
+  u32[word + SKB_PKT_TYPE / 4] = packet.type;
+  u32[word + SKB_INGRESS_IFINDEX / 4] = packet.ingressIfindex;
+  u32[word + SKB_TC_INDEX / 4] = packet.tcIndex;
+  u32[word + SKB_HASH / 4] = packet.hash;
+  u32[word + SKB_TSTAMP / 4] = packet.timestampLow;
+  u32[word + SKB_TSTAMP / 4 + 1] = packet.timestampHigh;
+  if (packet.cb) u32.set(packet.cb, word + SKB_CB / 4);
+}
+
+function readFields(u32: Uint32Array, word: number, packet: Packet): void {
+  packet.mark = u32[word + SKB_MARK / 4]!;
+  packet.priority = u32[word + SKB_PRIORITY / 4]!;
+  packet.type = u32[word + SKB_PKT_TYPE / 4]!;
+  packet.tcIndex = u32[word + SKB_TC_INDEX / 4]!;
+  packet.hash = u32[word + SKB_HASH / 4]!;
+  packet.queue = u32[word + SKB_QUEUE_MAPPING / 4]!;
+  packet.timestampLow = u32[word + SKB_TSTAMP / 4]!;
+  packet.timestampHigh = u32[word + SKB_TSTAMP / 4 + 1]!;
+  const cb = word + SKB_CB / 4;
+  let used = 0;
+  for (let i = 0; i < CB_WORDS; i++) used |= u32[cb + i]!;
+  if (used !== 0 || packet.cb) packet.cb = u32.slice(cb, cb + CB_WORDS);
+}
+
+function oneColumn(): PacketColumns & { bytes: Uint8Array } {
+  return {
+    count: 1,
+    bytes: new Uint8Array(0),
+    start: Uint32Array.of(0),
+    length: Uint32Array.of(0),
+    interfaceId: Uint32Array.of(0),
+    time: new Uint32Array(2),
+  };
+}

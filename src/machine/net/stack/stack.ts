@@ -1,0 +1,327 @@
+import type { PacketHookName, ReceiveResult } from '../../../kernel/index.ts';
+import type { EventQueue } from '../../../runtime/events.ts';
+import type { Machine } from '../../machine.ts';
+import type { MachineProgram } from '../../program.ts';
+import type { Device } from '../device.ts';
+import { IpLayer } from '../ip/layer.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
+import { Redirects } from './redirect.ts';
+import { HookRunner, type Outcome } from './runner.ts';
+import { Taps } from './taps.ts';
+import { rewritesOf, Tracer } from './trail.ts';
+import { XdpPath } from './xdp-path.ts';
+
+/** XMIT_RECURSION_LIMIT: how deep one transmission may lead to another. */
+const RECURSION_LIMIT = 8;
+/** A packet that came through the backlog so often runs in a circle no TTL ends. */
+const VISITS_MAX = 1024;
+
+/** What is done is thrown away now and then: chains may be long. */
+const TIDY_AFTER = 1024;
+
+type Step = (packet: Packet) => void;
+
+/**
+ * The way of packets through devices, programs and IP (net/core/dev.c), as a list of work: what the
+ * kernel leaves to the next softirq waits in the backlog, first come first served. So the same
+ * input gives the same order.
+ */
+export class Stack {
+  readonly runner: HookRunner;
+  readonly tracer: Tracer;
+  readonly taps: Taps;
+  readonly xdp: XdpPath;
+  readonly redirects: Redirects;
+  readonly ip: IpLayer;
+  readonly #machine: () => Machine;
+  /** The namespace helpers see between packets. */
+  #home: NetNamespace | undefined;
+  #waiting: { readonly packet: Packet; readonly step: Step }[] = [];
+  #busy = false;
+  #depth = 0;
+
+  constructor(machine: () => Machine) {
+    this.#machine = machine;
+    this.runner = new HookRunner(machine);
+    const clock = () => this.now;
+    this.tracer = new Tracer(clock);
+    this.taps = new Taps(clock);
+    this.xdp = new XdpPath(this);
+    this.redirects = new Redirects(this);
+    this.ip = new IpLayer(this);
+  }
+
+  get now(): bigint {
+    return this.#machine().clock;
+  }
+
+  get events(): EventQueue {
+    return this.#machine().runtime.events;
+  }
+
+  get machine(): Machine {
+    return this.#machine();
+  }
+
+  /** Helpers outside of packets see this namespace. */
+  liveIn(home: NetNamespace): void {
+    this.#home = home;
+    this.runner.enter(home);
+  }
+
+  /** Does something with packets, and then all that follows from it. */
+  perform(first: () => void): void {
+    if (this.#busy) return first();
+    this.#busy = true;
+    try {
+      first();
+      this.#drain();
+    } finally {
+      this.#busy = false;
+      this.#depth = 0;
+      this.runner.enter(this.#home!);
+    }
+  }
+
+  #drain(): void {
+    let next = 0;
+    try {
+      while (next < this.#waiting.length) {
+        const { packet, step } = this.#waiting[next++]!;
+        if (next === TIDY_AFTER) {
+          this.#waiting = this.#waiting.slice(next);
+          next = 0;
+        }
+        step(packet);
+      }
+    } finally {
+      // A listener that throws loses no packet: the others go on with the next one that comes.
+      this.#waiting = this.#waiting.slice(next);
+    }
+  }
+
+  /** A packet comes to a device from outside. What its first programs say is the result. */
+  enter(packet: Packet, way: 'receive' | 'transmit'): ReceiveResult {
+    const report: Partial<EntryReport> = { data: packet.data };
+    packet.report = report;
+    this.perform(() => {
+      if (this.tracer.on) this.#beginTrace(packet, way);
+      if (way === 'receive') this.receive(packet);
+      else this.transmit(packet, packet.device);
+      packet.report = undefined;
+    });
+    const name = report.passage?.name ?? 'pass';
+    return {
+      verdict: (name === 'next' ? 'pass' : name) as ReceiveResult['verdict'],
+      verdictCode: report.passage?.code,
+      data: report.data!,
+      target: report.target,
+      fault: report.passage?.fault,
+    };
+  }
+
+  #beginTrace(packet: Packet, way: 'receive' | 'transmit'): void {
+    const { length } = packet.data;
+    this.tracer.begin(packet);
+    const received = { kind: 'receive', queue: packet.queue, length } as const;
+    this.tracer.add(packet, way === 'receive' ? received : { kind: 'send', length });
+  }
+
+  /** A driver has a frame from its wire. */
+  receive(packet: Packet): void {
+    const { device } = packet;
+    const { statistics } = device;
+    if (!device.up) {
+      statistics.rx_dropped++;
+      return this.drop(packet, 'DEV_READY', `${device.path} is down`);
+    }
+    statistics.rx_packets++;
+    statistics.rx_bytes += packet.data.length;
+    this.#poll(packet);
+  }
+
+  /** The driver's poll function: native XDP, then a socket buffer. */
+  #poll(packet: Packet): void {
+    const { device } = packet;
+    const program = device.xdp.programs[0];
+    if (program && device.nativeXdp && !this.xdp.run(packet, program, false)) return;
+    this.typeOf(packet);
+    this.receiveBuffer(packet);
+  }
+
+  /** eth_type_trans. Bare devices of the machine take every frame for their own. */
+  typeOf(packet: Packet): void {
+    const { data, device } = packet;
+    const bare = !device.net.configured && ((data[0] ?? 0) & 1) === 0;
+    packet.type = bare ? PACKET_HOST : packetTypeFor(data, device.address);
+  }
+
+  /** A frame for the poll function of a device, from the other end of its pair. */
+  poll(packet: Packet, device: Device): void {
+    this.#enqueue(packet, device, this.#pollStep);
+  }
+
+  readonly #pollStep: Step = (packet) => this.#poll(packet);
+  readonly #bufferStep: Step = (packet) => this.receiveBuffer(packet);
+
+  /** netif_rx: a packet that a device takes in, by the backlog. */
+  netifRx(packet: Packet, device: Device): void {
+    if (!device.up) {
+      device.statistics.rx_dropped++;
+      packet.device = device;
+      return this.drop(packet, 'DEV_READY', `${device.path} is down`);
+    }
+    this.#enqueue(packet, device, this.#bufferStep);
+  }
+
+  /** As `netifRx` for a device that is known to be up. */
+  backlog(packet: Packet, device: Device): void {
+    this.#enqueue(packet, device, this.#bufferStep);
+  }
+
+  #enqueue(packet: Packet, device: Device, step: Step): void {
+    packet.device = device;
+    packet.report = undefined;
+    if (packet.visits++ >= VISITS_MAX) {
+      const why = `${VISITS_MAX} times through the backlog: the machine ends what Linux would not`;
+      return this.drop(packet, 'NOT_SPECIFIED', why);
+    }
+    this.#waiting.push({ packet, step });
+  }
+
+  /** Something to do with a packet when what waits already is done. */
+  later(packet: Packet, step: Step): void {
+    this.#enqueue(packet, packet.device, step);
+  }
+
+  /** __netif_receive_skb_core. */
+  receiveBuffer(packet: Packet): void {
+    do {
+      const { device } = packet;
+      packet.ingressIfindex = device.ifindex;
+      const program = device.xdp.programs[0];
+      if (program && !device.nativeXdp && !packet.redirected) {
+        if (!this.xdp.run(packet, program, true)) return;
+      }
+      if (this.taps.on) this.taps.see(packet, device, 'in');
+    } while (this.#ingress(packet) === 'another round');
+  }
+
+  /** Ingress programs; what passes goes to the protocols. */
+  #ingress(packet: Packet): 'done' | 'another round' {
+    const { programs } = packet.device.ingress;
+    packet.atIngress = true;
+    const outcome = this.runPrograms(packet, programs, 'tcx/ingress');
+    const fate = outcome?.verdict.fate ?? 'pass';
+    if (fate === 'pass') {
+      packet.report = undefined;
+      packet.atIngress = false;
+      this.ip.receive(packet);
+      return 'done';
+    }
+    if (fate === 'redirect') return this.redirects.redirect(packet, outcome!.redirect!);
+    packet.device.statistics.rx_dropped++;
+    this.drop(packet, 'TC_INGRESS', wordsFor(outcome!));
+    return 'done';
+  }
+
+  /** dev_queue_xmit: egress programs, then the driver. */
+  transmit(packet: Packet, device: Device): void {
+    packet.device = device;
+    packet.atIngress = false;
+    const outcome = this.runPrograms(packet, device.egress.programs, 'tcx/egress');
+    packet.report = undefined;
+    const fate = outcome?.verdict.fate ?? 'pass';
+    if (fate === 'pass') return this.hardTransmit(packet);
+    if (fate === 'redirect') return void this.redirects.redirect(packet, outcome!.redirect!);
+    this.dropSent(packet, device, 'TC_EGRESS', wordsFor(outcome!));
+  }
+
+  /** Straight to the driver, past the egress programs. */
+  hardTransmit(packet: Packet): void {
+    const { device } = packet;
+    if (!device.up) {
+      const reason = device.noQueue ? 'NOT_SPECIFIED' : 'QDISC_DROP';
+      return this.dropSent(packet, device, reason, `${device.path} is down`);
+    }
+    if (this.taps.on) this.taps.see(packet, device, 'out');
+    if (packet.trail) this.tracer.add(packet, { kind: 'transmit', length: packet.data.length });
+    this.nested(packet, () => device.xmit(packet));
+  }
+
+  /** Runs one transmission inside of another, not too deep. */
+  nested(packet: Packet, transmission: () => void): void {
+    if (this.#depth > RECURSION_LIMIT) {
+      return this.dropSent(packet, packet.device, 'NOT_SPECIFIED', 'recursion limit reached');
+    }
+    this.#depth++;
+    try {
+      transmission();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** Programs in order until one decides; undefined if there is none. */
+  runPrograms(
+    packet: Packet,
+    programs: readonly MachineProgram[],
+    hook: PacketHookName,
+  ): Outcome | undefined {
+    let last: Outcome | undefined;
+    for (const program of programs) {
+      const before = packet.data;
+      last = this.runner.skb(program, packet);
+      this.note(packet, program, hook, last, before);
+      if (this.runner.clones.length > 0) this.redirects.sendClones(packet);
+      if (last.verdict.name !== 'next') break;
+    }
+    return last;
+  }
+
+  /** Writes down what a program did, for the trace and the first device's result. */
+  note(
+    packet: Packet,
+    program: MachineProgram,
+    hook: PacketHookName,
+    { code, verdict, data, fault }: Outcome,
+    before: Uint8Array,
+  ): void {
+    const { report, trail } = packet;
+    if (report) {
+      report.passage = { code, name: verdict.name, fault };
+      report.data = data;
+      packet.owned = false;
+    }
+    if (!trail) return;
+    this.tracer.add(packet, {
+      kind: 'program',
+      hook,
+      program: { id: program.id, name: program.spec.name },
+      verdict: verdict.name,
+      code,
+      rewrites: rewritesOf(before, data),
+      ...(before.length === data.length ? {} : { resized: [before.length, data.length] as const }),
+      ...(packet.cpu === 0 ? {} : { cpu: packet.cpu }),
+      ...(fault ? { fault: fault.message } : {}),
+    });
+  }
+
+  /** The packet is gone. `reason`: word of enum skb_drop_reason. */
+  drop(packet: Packet, reason: string, why?: string): void {
+    if (!packet.trail) return;
+    this.tracer.add(packet, { kind: 'drop', reason, ...(why === undefined ? {} : { why }) });
+  }
+
+  /** A device could not send it. */
+  dropSent(packet: Packet, device: Device, reason: string, why?: string): void {
+    device.statistics.tx_dropped++;
+    this.drop(packet, reason, why);
+  }
+}
+
+function wordsFor({ verdict, fault }: Outcome): string | undefined {
+  if (fault) return fault.message;
+  return verdict.name === 'drop' ? undefined : `verdict ${verdict.name}`;
+}
