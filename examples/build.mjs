@@ -32,6 +32,7 @@ const EXAMPLES = [
   'examples/grace-periods/churn.bpf.c',
   'examples/live-views/live.bpf.c',
   'examples/idle-flows/flows.bpf.c',
+  'examples/xsk-echo/echo.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -18,6 +18,7 @@ import type {
   LiveObjects,
   KernelOwner,
   OwnerKind,
+  ProgramBinding,
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
@@ -39,7 +40,7 @@ import { MachineMap } from './map.ts';
 import { MachineMemory, ReadingCode } from './memory.ts';
 import { KeyMap, loadCode } from './static-keys.ts';
 import { Pins } from './pins.ts';
-import { MachineProgram, type ProgramHost } from './program.ts';
+import { type BoundDevice, MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -230,6 +231,7 @@ export class Machine implements Kernel, ProgramHost {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
+    bound?: ProgramBinding,
   ): MachineProgram {
     const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
     if (!type) {
@@ -238,8 +240,10 @@ export class Machine implements Kernel, ProgramHost {
       throw new KernelError('EINVAL', 22, text);
     }
     this.#sweep();
+    const device = bound && this.#bind(spec, type.name, bound);
     const adapted = relocated(spec, object, this.settings.rules, this.#offers);
-    const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
+    const flags = device ? constants.BPF_F_XDP_DEV_BOUND_ONLY : 0;
+    const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules, flags);
     const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
     const arrays = insnArrays(insns, loaded);
     const id = this.#nextProgram++;
@@ -269,10 +273,18 @@ export class Machine implements Kernel, ProgramHost {
       const sleepable = spec.flags.includes('sleepable');
       return this.memory ? new ReadingCode(loaded, this.memory, sleepable) : loaded;
     });
-    const program = new MachineProgram(id, spec, type, code, verification, this);
+    const program = new MachineProgram(id, spec, type, code, verification, this, device);
     this.programs.add(program);
     fillInsnArrays(arrays, loaded);
     return program;
+  }
+
+  /** bpf_prog_dev_bound_init */
+  #bind(spec: ProgramSpec, type: string, binding: ProgramBinding): BoundDevice {
+    const found = this.settings.subsystems.find((one) => one.bind && one.serves(type));
+    if (found) return found.bind!(type, binding);
+    const text = `program '${spec.name}': no device runs programs of type ${type}`;
+    throw new KernelError('EINVAL', 22, text);
   }
 
   #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {

@@ -6,6 +6,7 @@ import type {
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  KernelXsk,
   LivePlace,
   MapBatch,
   MapView,
@@ -22,10 +23,20 @@ import {
   storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
+import { Xsk } from './net/xsk/xsk.ts';
 import type { Pins } from './pins.ts';
 import type { MachineMemory } from './memory.ts';
-import type { MachineProgram } from './program.ts';
+import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
+
+/** Why an object may not be put into a map, if it may not. */
+function refusalOf({ holds }: MachineMap, object: unknown): string | undefined {
+  // They may run on other devices, and where there is no device at all.
+  if (object instanceof MachineProgram && object.bound) return 'EINVAL';
+  if (!(object instanceof Xsk)) return holds === 'xsk' ? 'ENOTSOCK' : undefined;
+  if (holds !== 'xsk') return holds === 'socket' ? 'EOPNOTSUPP' : 'EBADF';
+  return object.open ? undefined : 'EBADF';
+}
 
 /** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
 export class MachineMap implements KernelMap {
@@ -33,6 +44,8 @@ export class MachineMap implements KernelMap {
   readonly perCpu: boolean;
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
+  /** What its values are, if they are objects of the kernel. */
+  readonly holds: MapTypeDef['valueIs'];
   readonly runtimeMap: RuntimeMap;
   protected readonly runtime: Runtime;
   /** Values belong to owners of that kind. */
@@ -55,6 +68,7 @@ export class MachineMap implements KernelMap {
     this.perCpu = facts.perCpu === true;
     this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
+    this.holds = facts.valueIs;
     this.runtimeMap = runtimeMap;
     this.#records = records;
     this.#pins = pins;
@@ -82,7 +96,13 @@ export class MachineMap implements KernelMap {
     return this.#memory ? this.#memory.reading(false, work) : work();
   }
 
-  setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
+  setObject(
+    key: Uint8Array,
+    object: KernelMap | KernelProgram | KernelOwner | KernelXsk,
+    flags = 0,
+  ): number {
+    const refused = refusalOf(this, object);
+    if (refused !== undefined) return -errnos[refused]!;
     if ('number' in object)
       return this.runtimeMap.setObject(key, object.number, object.number, flags);
     const word =
@@ -90,6 +110,23 @@ export class MachineMap implements KernelMap {
         ? object.runtimeMap.address
         : (object as MachineProgram).code.entry;
     return this.runtimeMap.setObject(key, word, object.id, flags);
+  }
+
+  /** Takes an object that is no more out of every entry. */
+  forgetObject(number: number): void {
+    const key = new Uint8Array(4);
+    const view = new DataView(key.buffer);
+    for (let index = 0; index < this.spec.maxEntries; index++) {
+      if (this.objectAt(index) !== number) continue;
+      view.setUint32(0, index, true);
+      this.runtimeMap.delete(key);
+    }
+  }
+
+  /** The number of the object at an index of an array of such; 0: none. */
+  objectAt(index: number): number {
+    const bytes = this.runtimeMap.valueBytes(index);
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
   }
 
   delete(key: Uint8Array): number {

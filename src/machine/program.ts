@@ -17,6 +17,11 @@ export interface ProgramHost {
   unload(program: MachineProgram): void;
 }
 
+/** A device that a program may be bound to. */
+export interface BoundDevice {
+  readonly path: string;
+}
+
 /** A loaded program of the simulated kernel. */
 export class MachineProgram implements KernelProgram {
   readonly id: number;
@@ -24,6 +29,8 @@ export class MachineProgram implements KernelProgram {
   readonly type: ProgramTypeDef;
   readonly code: LoadedCode;
   readonly verification: ProgramVerification | undefined;
+  /** The network device it is for alone. */
+  readonly bound: BoundDevice | undefined;
   readonly #host: ProgramHost;
 
   constructor(
@@ -33,6 +40,7 @@ export class MachineProgram implements KernelProgram {
     code: LoadedCode,
     verification: ProgramVerification | undefined,
     host: ProgramHost,
+    bound?: BoundDevice,
   ) {
     this.id = id;
     this.spec = spec;
@@ -40,6 +48,7 @@ export class MachineProgram implements KernelProgram {
     this.code = code;
     this.verification = verification;
     this.#host = host;
+    this.bound = bound;
   }
 
   /** The verifier has seen this program: it runs without checks of its accesses. */

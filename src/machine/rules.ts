@@ -43,8 +43,8 @@ export function relocated(
 }
 
 /**
- * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
- * VerifierError if not.
+ * Asks the verifier whether Linux would load the program, if there are rules to go by. `flags`:
+ * BPF_F_* beside those of its section. Throws VerifierError if not.
  */
 export function verifyProgram(
   spec: ProgramSpec,
@@ -52,9 +52,10 @@ export function verifyProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
+  flags = 0,
 ): ProgramVerification | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
+  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated, flags });
   const result = verify(input, rules);
   if (!result.ok) {
     const why = explain(input, rules);

@@ -1,9 +1,11 @@
-import type { AttachOptions, RunOptions, RunResult } from '../kernel/index.ts';
-import type { MachineProgram } from './program.ts';
+import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
+import type { BoundDevice, MachineProgram } from './program.ts';
 
 /** A part of the kernel that has hooks: network, tracing, … Each knows its program types only. */
 export interface Subsystem {
   serves(programType: string): boolean;
+  /** The device a program is to be bound to. Throws KernelError EINVAL, EOPNOTSUPP. */
+  bind?(programType: string, binding: ProgramBinding): BoundDevice;
   /** BPF_PROG_TEST_RUN. */
   run(program: MachineProgram, options: RunOptions): RunResult;
   /** Puts the program at a hook; returns the way to take it off. */

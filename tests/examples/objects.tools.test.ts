@@ -35,6 +35,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/grace-periods',
     'examples/live-views',
     'examples/idle-flows',
+    'examples/xsk-echo',
     'bench/programs',
     'bench/maps',
     'tests/tools',

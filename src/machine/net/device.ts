@@ -4,14 +4,17 @@ import type {
   PacketHookName,
   ReceiveResult,
   SentPacket,
+  XskOptions,
 } from '../../kernel/index.ts';
-import type { HostDevice } from '../../runtime/types.ts';
+import type { HostDevice, RxMetadata } from '../../runtime/types.ts';
 import { AttachPoint } from './attach-point.ts';
 import { hardwareAddress } from './ip/text.ts';
 import type { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { Packet } from './stack/packet.ts';
 import { newStatistics } from './stats.ts';
+import type { XskPool } from './xsk/pool.ts';
+import type { Xsk } from './xsk/xsk.ts';
 
 export type { DeviceOptions } from '../../kernel/index.ts';
 
@@ -40,12 +43,22 @@ export abstract class Device implements NamespaceDevice {
   readonly nativeXdp: boolean = false;
   /** Sends what it is given at once, without a queue (IFF_NO_QUEUE). */
   readonly noQueue: boolean = true;
+  /** Receive queues. */
+  readonly queues: number = 1;
+  /** The driver can be told about XDP programs (ndo_bpf): they may be bound to it. */
+  readonly bindsXdp: boolean = false;
+  /** Nanoseconds until it says that a packet is sent. */
+  readonly txLatency: number = 0;
+  /** Packet memory of AF_XDP sockets, by queue. */
+  readonly pools = new Map<number, XskPool>();
   readonly sent: SentPacket[] = [];
   readonly statistics = newStatistics();
   readonly xdp: AttachPoint;
   readonly ingress: AttachPoint;
   readonly egress: AttachPoint;
   up: boolean;
+  /** It was taken away: programs bound to it attach nowhere any more. */
+  gone = false;
 
   constructor(
     net: NetNamespace,
@@ -91,6 +104,21 @@ export abstract class Device implements NamespaceDevice {
   /** ndo_start_xmit: gives a frame away. */
   abstract xmit(packet: Packet): void;
 
+  /** It takes VLAN tags off before XDP programs see a packet. */
+  get takesTags(): boolean {
+    return false;
+  }
+
+  /** netif_carrier_ok */
+  get carrier(): boolean {
+    return true;
+  }
+
+  /** What it says of a packet beside its bytes; undefined: nothing of any (xdp_metadata_ops). */
+  rxMetadata(_packet: Packet): RxMetadata | undefined {
+    return undefined;
+  }
+
   /** Why redirected XDP frames are refused (errno of ndo_xdp_xmit), or undefined. */
   xdpRefusal(): string | undefined {
     return 'EOPNOTSUPP';
@@ -127,6 +155,10 @@ export abstract class Device implements NamespaceDevice {
     packet.queue = options.queue ?? this.queueOf(data);
     packet.from = this.name;
     return this.net.stack.enter(packet, 'receive');
+  }
+
+  xsk(options: XskOptions = {}): Xsk {
+    return this.net.stack.sockets.open(this, options);
   }
 
   transmit(data: Uint8Array): ReceiveResult {

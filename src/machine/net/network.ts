@@ -8,6 +8,7 @@ import type {
   NetworkCapture,
   NetworkTrace,
   PacketHookName,
+  ProgramBinding,
   RunOptions,
   RunResult,
   TraceOptions,
@@ -164,6 +165,25 @@ export class Network implements Subsystem, KernelNetwork {
     runtime.events.advance(Number(runtime.clock) + nanoseconds);
   }
 
+  bind(programType: string, { device: path, offload = false }: ProgramBinding): Device {
+    const refuse = (why: string) => new KernelError('EINVAL', 22, why);
+    const bindable = programType === 'xdp' || (programType === 'sched_cls' && offload);
+    if (!bindable) throw refuse(`programs of type ${programType} are bound to no device`);
+    const device = this.#deviceFor(path);
+    if (!device) throw refuse(`there is no device '${path}' to bind a program to`);
+    if (!device.bindsXdp) {
+      throw new KernelError('EOPNOTSUPP', 95, `${path}: no program can be bound to a ${device.kind}`);
+    }
+    if (offload) throw refuse(`${path} does not run programs itself`);
+    return device;
+  }
+
+  #deviceFor(path: string): Device | undefined {
+    const slash = path.indexOf('/');
+    const net = this.#namespaces.get(path.slice(0, Math.max(slash, 0)));
+    return net?.devices.get(path.slice(slash + 1));
+  }
+
   attach(program: MachineProgram, options: AttachOptions): () => void {
     const hook = this.hookOf(program);
     if (hook.testRunOnly) {
@@ -175,7 +195,7 @@ export class Network implements Subsystem, KernelNetwork {
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device);
-    if (hook.exclusive) return device.xdp.attach(program);
+    if (hook.exclusive) return attachXdp(device, program);
     const { attachType } = program.spec;
     if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
     const direction = options.direction ?? directionOf(program);
@@ -186,9 +206,7 @@ export class Network implements Subsystem, KernelNetwork {
     const data = options.data ?? new Uint8Array(0);
     const hook = TEST_RUN.get(this.hookOf(program))!;
     const { attachType = '' } = program.spec;
-    const refused = NO_TEST_RUN.has(attachType)
-      ? `no test run of ${attachType}`
-      : hook.refuse?.(data);
+    const refused = noTestRun(program, attachType) ?? hook.refuse?.(data);
     if (refused) throw new KernelError('EINVAL', 22, refused);
     if (data.length < ETHERNET_HEADER || data.length > BIG_ENOUGH) {
       const text = `a packet of ${data.length} bytes (from ${ETHERNET_HEADER} on)`;
@@ -243,6 +261,22 @@ export class Network implements Subsystem, KernelNetwork {
     const text = redirects.words({ kind, index, map }, this.root);
     return map !== 0 ? found : { ifindex: this.root.byIndex.has(index) ? index : undefined, text };
   }
+}
+
+function noTestRun({ bound }: MachineProgram, attachType: string): string | undefined {
+  if (bound) return `no test run of a program bound to ${bound.path}`;
+  return NO_TEST_RUN.has(attachType) ? `no test run of ${attachType}` : undefined;
+}
+
+/** dev_xdp_install. Throws KernelError EBUSY, EINVAL. */
+function attachXdp(device: Device, program: MachineProgram): () => void {
+  const { bound, spec } = program;
+  const refuse = (why: string) => new KernelError('EINVAL', 22, `program '${spec.name}' ${why}`);
+  if (!bound) return device.xdp.attach(program);
+  device.xdp.checkFree();
+  if (bound !== device || device.gone) throw refuse(`is bound to ${bound.path}`);
+  if (!device.nativeXdp) throw refuse('is bound to a device: it cannot run in generic mode');
+  return device.xdp.attach(program);
 }
 
 /** Programs of both ends are attached through the primary. Throws KernelError ENXIO, EACCES. */

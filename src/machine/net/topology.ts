@@ -145,6 +145,8 @@ function finishPeer(device: Device, { addresses, routes = [] }: PeerOptions): vo
 export function removeDevice(device: Device): void {
   const { peer } = device;
   device.net.remove(device);
+  device.gone = true;
+  device.net.stack.sockets.unbindAll(device);
   if (device instanceof PairDevice) device.part();
   if (peer instanceof PairDevice && peer.peer === device) {
     peer.part();

@@ -52,7 +52,7 @@ export function fillChecksum(
   packet[at + 1] = value & 0xff;
 }
 
-/** The device says when it sent the packet. */
-export function writeTimestamp(umem: Umem, { at }: SendRequest, time: bigint): void {
+/** The device says when it sent the packet; `at`: where its metadata are. */
+export function writeTimestamp(umem: Umem, at: number, time: bigint): void {
   new DataView(umem.memory, at, umem.metadataLength).setBigUint64(TIMESTAMP, time, true);
 }

@@ -1,5 +1,4 @@
 import { KernelError } from '../../../base/index.ts';
-import { Ring } from './ring.ts';
 
 export const XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1;
 /** The kernel computes the checksums that packets ask for. */
@@ -15,7 +14,7 @@ const PACKET_HEADROOM = 256;
 /** Behind a packet: struct skb_shared_info, and 128 bytes. */
 const TAIL = 320 + 128;
 
-/** What XDP_UMEM_REG takes (struct xdp_umem_reg), and the sizes of the two rings. */
+/** What XDP_UMEM_REG takes (struct xdp_umem_reg). */
 export interface UmemOptions {
   /** Bytes of the whole area. */
   readonly size: number;
@@ -23,18 +22,18 @@ export interface UmemOptions {
   readonly chunkSize?: number;
   /** Bytes kept free in front of each packet, besides the 256 of XDP. Default 0. */
   readonly headroom?: number;
+  /** XDP_UMEM_* */
   readonly flags?: number;
   /** With XDP_UMEM_TX_METADATA_LEN: 16 to 248, a multiple of 8. */
   readonly txMetadataLength?: number;
-  /** Entries, powers of 2. Default 2048. */
-  readonly fill?: number;
-  readonly completion?: number;
 }
 
-/**
- * The packet memory of AF_XDP sockets, divided into chunks that wander: the user puts free ones into
- * `fill`, and gets those that were sent back from `completion`.
- */
+/** The area, as another thread is told of it. */
+export interface SharedUmem extends UmemOptions {
+  readonly memory: SharedArrayBuffer;
+}
+
+/** The packet memory of AF_XDP sockets, divided into chunks that wander through their rings. */
 export class Umem {
   readonly memory: SharedArrayBuffer;
   readonly bytes: Uint8Array;
@@ -42,53 +41,43 @@ export class Umem {
   readonly unaligned: boolean;
   readonly softwareChecksum: boolean;
   readonly metadataLength: number;
-  readonly fill: Ring;
-  readonly completion: Ring;
-  readonly #headroom: number;
-  /** Entries of the fill ring that named no chunk; times that it was empty. */
-  invalid = 0;
-  empty = 0;
+  readonly #options: UmemOptions;
 
   /** Throws KernelError EINVAL as setsockopt does (xdp_umem_reg). */
-  constructor(options: UmemOptions) {
+  constructor(options: UmemOptions, memory?: SharedArrayBuffer) {
     const { size, chunkSize = PAGE, headroom = 0, flags = 0, txMetadataLength = 0 } = options;
     checkUmem({ size, chunkSize, headroom, flags, txMetadataLength });
-    const { fill = 2048, completion = 2048 } = options;
-    checkEntries(fill);
-    checkEntries(completion);
-    this.memory = new SharedArrayBuffer(size);
+    this.#options = options;
+    this.memory = memory ?? new SharedArrayBuffer(size);
     this.bytes = new Uint8Array(this.memory);
     this.chunkSize = chunkSize;
     this.unaligned = (flags & XDP_UMEM_UNALIGNED_CHUNK_FLAG) !== 0;
     this.softwareChecksum = (flags & XDP_UMEM_TX_SW_CSUM) !== 0;
     this.metadataLength = flags & XDP_UMEM_TX_METADATA_LEN ? txMetadataLength : 0;
-    this.#headroom = headroom;
-    this.fill = new Ring(fill, 'addresses');
-    this.completion = new Ring(completion, 'addresses');
+  }
+
+  static open({ memory, ...options }: SharedUmem): Umem {
+    return new Umem(options, memory);
+  }
+
+  share(): SharedUmem {
+    return { ...this.#options, memory: this.memory };
+  }
+
+  /** From the start of a chunk to a packet that came in. */
+  get headroom(): number {
+    return (this.#options.headroom ?? 0) + PACKET_HEADROOM;
   }
 
   /** Bytes of a packet that fit into a chunk. */
   get frameSize(): number {
-    return this.chunkSize - PACKET_HEADROOM - this.#headroom;
+    return this.chunkSize - this.headroom;
   }
 
-  /** Address of the next free chunk's packet, taken from the fill ring; undefined: it is empty. */
-  take(): number | undefined {
-    for (let entry = this.fill.pop(); entry; entry = this.fill.pop()) {
-      const base = this.unaligned
-        ? entry.address
-        : Math.floor(entry.address / this.chunkSize) * this.chunkSize;
-      const room = this.unaligned ? this.chunkSize : 1;
-      if (base + room <= this.bytes.length) return base + this.#headroom + PACKET_HEADROOM;
-      this.invalid++;
-    }
-    this.empty++;
-    return undefined;
-  }
-
-  /** Chunks that the fill ring offers, as far as one can know before taking them. */
-  get offered(): number {
-    return this.fill.filled;
+  /** Where the chunks begin. */
+  chunks(): number[] {
+    const count = Math.floor(this.bytes.length / this.chunkSize);
+    return Array.from({ length: count }, (_, i) => i * this.chunkSize);
   }
 }
 
@@ -99,13 +88,7 @@ export function checkEntries(entries: number): void {
   }
 }
 
-function checkUmem(umem: {
-  size: number;
-  chunkSize: number;
-  headroom: number;
-  flags: number;
-  txMetadataLength: number;
-}): void {
+function checkUmem(umem: Required<UmemOptions>): void {
   const { size, chunkSize, headroom, flags, txMetadataLength: metadata } = umem;
   const unaligned = (flags & XDP_UMEM_UNALIGNED_CHUNK_FLAG) !== 0;
   const wrong = (text: string): never => {
