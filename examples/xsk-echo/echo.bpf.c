@@ -6,7 +6,7 @@
 
 #define ECHO 7
 
-// In front of each packet for the socket. Its user must know the struct: nothing says how long it is.
+// In front of each packet for the socket. Its user must know the struct: nothing tells its length.
 struct arrival {
   __u64 received;
   __u32 hash;

@@ -139,7 +139,13 @@ function loadProgram(
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
     if (missing) throw missing;
   }
-  return kernel.loadProgram(spec, maps, object, insns, device === undefined ? undefined : { device });
+  return kernel.loadProgram(
+    spec,
+    maps,
+    object,
+    insns,
+    device === undefined ? undefined : { device },
+  );
 }
 
 function checkAllFound(

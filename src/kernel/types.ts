@@ -75,8 +75,8 @@ export interface KernelMap {
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
-   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array, an
-   * AF_XDP socket for an xskmap.
+   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array,
+   * an AF_XDP socket for an xskmap.
    */
   setObject(
     key: Uint8Array,

@@ -204,8 +204,8 @@ export interface HostServices {
 }
 
 /**
- * What a device knows of a packet beside its bytes (struct xdp_metadata_ops). Without a function the
- * device cannot say it at all (-EOPNOTSUPP); undefined: not of this packet (-ENODATA).
+ * What a device knows of a packet beside its bytes (struct xdp_metadata_ops). Without a function
+ * the device cannot say it at all (-EOPNOTSUPP); undefined: not of this packet (-ENODATA).
  */
 export interface RxMetadata {
   /** Nanoseconds. */

@@ -54,9 +54,12 @@ describe('AF_XDP', () => {
     expect(() => new Umem({ size: 8192, ...options })).toThrow(/EINVAL|packet memory|ring of/);
   });
 
-  test.each([{ fill: 3 }, { completion: 0 }, { rx: 3 }, { tx: -1 }])('rings of %o are refused', (o) => {
-    expect(() => bound(o)).toThrow(/EINVAL|ring of/);
-  });
+  test.each([{ fill: 3 }, { completion: 0 }, { rx: 3 }, { tx: -1 }])(
+    'rings of %o are refused',
+    (o) => {
+      expect(() => bound(o)).toThrow(/EINVAL|ring of/);
+    },
+  );
 
   test('a packet goes into a chunk that the fill ring offers, behind the headroom', () => {
     const { socket, umem, pool } = bound({ headroom: 64 });
@@ -193,7 +196,10 @@ describe('AF_XDP', () => {
       no('ENOBUFS'),
     ]);
     socket.rx!.release();
-    expect([socket.deliver(new Uint8Array(60)), socket.rx!.pop()?.address]).toEqual([0, 4096 + 256]);
+    expect([socket.deliver(new Uint8Array(60)), socket.rx!.pop()?.address]).toEqual([
+      0,
+      4096 + 256,
+    ]);
   });
 
   test('counters that the other side spoils bring no endless work', () => {

@@ -172,7 +172,11 @@ export class Network implements Subsystem, KernelNetwork {
     const device = this.#deviceFor(path);
     if (!device) throw refuse(`there is no device '${path}' to bind a program to`);
     if (!device.bindsXdp) {
-      throw new KernelError('EOPNOTSUPP', 95, `${path}: no program can be bound to a ${device.kind}`);
+      throw new KernelError(
+        'EOPNOTSUPP',
+        95,
+        `${path}: no program can be bound to a ${device.kind}`,
+      );
     }
     if (offload) throw refuse(`${path} does not run programs itself`);
     return device;

@@ -2,7 +2,7 @@
 import { errnos } from '../../abi/index.ts';
 import type { HostCall, HostHelper, RxMetadata } from '../types.ts';
 
-/** A device without the function leaves the kernel's own one in place; with it a packet may have none. */
+/** A device without the function leaves the kernel's own in place; else a packet may have none. */
 function answer<Said>(
   call: HostCall,
   ask: (of: RxMetadata) => (() => Said | undefined) | undefined,

@@ -9,7 +9,8 @@ const FIELD: Readonly<Record<number, number>> = { 6: 16, 17: 6 };
 
 /**
  * Prepares a packet for checksum offload: the field of its TCP or UDP header gets the sum of the
- * pseudo-header. Says where the sum begins and where, from there, it goes. Undefined: there is none.
+ * pseudo-header. Says where the sum begins and where, from there, it goes. Undefined: there is
+ * none.
  */
 export function askChecksum(packet: Uint8Array): { start: number; offset: number } | undefined {
   const word = (at: number) => ((packet[at] ?? 0) << 8) | (packet[at + 1] ?? 0);

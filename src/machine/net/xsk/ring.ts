@@ -29,8 +29,8 @@ export interface SharedRing {
 }
 
 /**
- * A ring of descriptors (16 bytes) or addresses (8 bytes) in shared memory. Counters run on and wrap
- * at 2^32, as in Linux; either side may be in another thread, and write what it wants.
+ * A ring of descriptors (16 bytes) or addresses (8 bytes) in shared memory. Counters run on and
+ * wrap at 2^32, as in Linux; either side may be in another thread, and write what it wants.
  */
 export class Ring {
   readonly memory: SharedArrayBuffer;

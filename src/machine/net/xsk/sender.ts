@@ -41,7 +41,7 @@ interface Gathered {
   readonly bytes: Uint8Array[];
 }
 
-/** What a socket sends (__xsk_generic_xmit): descriptor by descriptor, over several calls if need be. */
+/** What a socket sends (__xsk_generic_xmit), descriptor by descriptor. */
 export class Sender {
   readonly #pool: XskPool;
   readonly #tx: Ring;

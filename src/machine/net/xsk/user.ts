@@ -101,7 +101,10 @@ export class XskUserHalf implements XskUser {
   async *packets({
     metadata = 0,
     signal,
-  }: { readonly metadata?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<XskPacket> {
+  }: {
+    readonly metadata?: number;
+    readonly signal?: AbortSignal;
+  } = {}): AsyncGenerator<XskPacket> {
     while (!signal?.aborted) {
       const packet = this.receive({ metadata });
       if (packet) yield packet;
@@ -145,8 +148,7 @@ export class XskUserHalf implements XskUser {
       throw refusal('EINVAL', 22, 'the packet has no TCP or UDP checksum to complete');
     }
     const view = new DataView(umem.memory, address - umem.metadataLength, umem.metadataLength);
-    const flags =
-      (timestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0) | (sum ? XDP_TXMD_FLAGS_CHECKSUM : 0);
+    const flags = (timestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0) | (sum ? XDP_TXMD_FLAGS_CHECKSUM : 0);
     view.setUint32(0, flags, true);
     view.setUint32(4, 0, true);
     view.setUint16(8, sum ? sum.start : 0, true);
@@ -215,8 +217,8 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 export const BELL = { asked: 0, done: 1, result: 2 } as const;
 
 /**
- * The user's half of a socket in another thread. Its system calls are answered where the machine is,
- * by `serve()` of the socket; the thread sleeps meanwhile, so it must be a worker.
+ * The user's half of a socket in another thread. Its system calls are answered where the machine
+ * is, by `serve()` of the socket; the thread sleeps meanwhile, so it must be a worker.
  *
  * @example
  * // worker: const socket = openXsk(shared);

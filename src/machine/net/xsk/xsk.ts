@@ -61,7 +61,11 @@ export class Xsk extends XskUserHalf implements KernelXsk {
   }
 
   async serve({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await answer(this.#bell, () => this.wake(), () => this.#open && !signal?.aborted);
+    await answer(
+      this.#bell,
+      () => this.wake(),
+      () => this.#open && !signal?.aborted,
+    );
   }
 
   close(): void {
