@@ -1,4 +1,5 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
+import type { DevicePlace } from './objects/device-link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
 
 /** A part of the kernel that has hooks: network, tracing, … Each knows its program types only. */
@@ -10,4 +11,11 @@ export interface Subsystem {
   run(program: MachineProgram, options: RunOptions): RunResult;
   /** Puts the program at a hook; returns the way to take it off. */
   attach(program: MachineProgram, options: AttachOptions): () => void;
+  /**
+   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part
+   * without it has no links.
+   */
+  place?(program: MachineProgram, options: AttachOptions): DevicePlace;
+  /** The device with that number. */
+  deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

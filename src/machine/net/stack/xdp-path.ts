@@ -99,7 +99,7 @@ export class XdpPath {
     const map = record.kind === REDIRECT_MAP ? this.#stack.machine.mapAt(record.map) : undefined;
     if (!map) return 'EINVAL: no redirect helper was called';
     if (record.flags & BPF_F_BROADCAST) return this.#broadcast(packet, map, record, generic);
-    if (map.holds === 'xsk') return this.#toSocket(packet, map, record);
+    if (map.facts.valueIs === 'xsk') return this.#toSocket(packet, map, record);
     const target = targetAt(map, record.index);
     if (!target) return `EINVAL: ${map.spec.name}[${record.index}] is empty`;
     return this.#toTarget(packet, map, target, generic);

@@ -86,7 +86,9 @@ export class XskTable {
   #close(number: number, device: Device, queue: number): void {
     const { socket } = this.#sockets.get(number)!;
     this.#sockets.delete(number);
-    for (const map of this.#stack.machine.maps) if (map.holds === 'xsk') map.forgetObject(number);
+    for (const map of this.#stack.machine.objects.maps) {
+      if (map.facts.valueIs === 'xsk') map.forgetObject(number);
+    }
     socket.unbind();
     for (const one of this.#sockets.values()) if (one.socket.pool === socket.pool) return;
     if (device.pools.get(queue) === socket.pool) device.pools.delete(queue);
