@@ -11,8 +11,8 @@ export interface HostBody {
 }
 
 /**
- * Bodies in JavaScript, by the name of the helper or kernel function; by what the kernel calls it if
- * there is one body per kind of context. createRuntime finds them here.
+ * Bodies in JavaScript, by the name of the helper or kernel function; by what the kernel calls it
+ * if there is one body per kind of context. createRuntime finds them here.
  */
 export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBody>([
   ['bpf_trace_printk', { arity: 5, body: tracePrintk }],
