@@ -2,12 +2,16 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
+  CodeMemory,
   Kernel,
   KernelDevice,
   KernelMap,
   KernelMemory,
   KernelNamespace,
   KernelNetwork,
+  KernelTask,
+  SyscallOptions,
+  TaskOptions,
 } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
@@ -59,7 +63,7 @@ export class Host<Device extends string = string, Namespace extends string = str
   readonly kernel: Kernel;
   readonly devices: Readonly<Record<Device, KernelDevice>>;
   readonly #net: KernelNetwork | undefined;
-  readonly #loaded: Disposable[] = [];
+  readonly #loaded = new Set<Disposable>();
 
   constructor(
     kernel: Kernel,
@@ -106,8 +110,34 @@ export class Host<Device extends string = string, Namespace extends string = str
     return loaded as LoadedObject<Shape>;
   }
 
+  /**
+   * Loads several objects so that their programs share memory for code, as those of one object do.
+   * None of them can be run before the promise is fulfilled.
+   *
+   * ```ts
+   * const [first, second] = await host.loadTogether([{ source: a }, { source: b }]);
+   * ```
+   */
+  async loadTogether(
+    wanted: readonly { readonly source: ObjectSource; readonly options?: LoadOptions }[],
+  ): Promise<LoadedObject[]> {
+    const objects: ObjectFile[] = [];
+    for (const { source } of wanted) objects.push(await objectFrom(source));
+    const load = () =>
+      wanted.map(({ source, options = {} }, i) => this.#place(source, objects[i]!, options));
+    return this.kernel.together ? this.kernel.together(load) : load();
+  }
+
+  /** Where the code of the loaded programs is; undefined: this kernel or engine has no packs. */
+  codeMemory(): CodeMemory | undefined {
+    return this.kernel.codeMemory;
+  }
+
   async #load(source: ObjectSource, options: LoadOptions): Promise<LoadedObject> {
-    const object = await objectFrom(source);
+    return this.#place(source, await objectFrom(source), options);
+  }
+
+  #place(source: ObjectSource, object: ObjectFile, options: LoadOptions): LoadedObject {
     const { maps, programs, refused, owned } = loadObject(this.kernel, object, options);
     const typed = [...maps].map(
       ([name, map]) => [name, new MapOf(map, object.btf, this.kernel.cpus)] as const,
@@ -120,13 +150,14 @@ export class Host<Device extends string = string, Namespace extends string = str
       globals: liveGlobals(object, mapsByName),
       refused,
       key: (name) => keyOf(maps.get(name), name),
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
+        this.#loaded.delete(loaded);
         for (const program of programs.values()) program.close();
         for (const map of owned) map.close();
       },
     };
     if (isImported(source)) explainMissing(loaded);
-    this.#loaded.push(loaded);
+    this.#loaded.add(loaded);
     return loaded;
   }
 
@@ -146,8 +177,34 @@ export class Host<Device extends string = string, Namespace extends string = str
     throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
   }
 
+  /**
+   * A task: programs see it as the current one while it makes system calls, and it owns values of
+   * task storage. Leaving the `using` block ends its life. Throws KernelError EOPNOTSUPP where
+   * tasks are not ours, and on machines that know no types of the kernel (`verify: false`).
+   */
+  task(options: TaskOptions): KernelTask {
+    if (this.kernel.createTask) return this.kernel.createTask(options);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * A task makes a system call: programs at its hooks run (tp_btf and raw_tp of sys_enter and
+   * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens:
+   * what it would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.
+   *
+   * ```ts
+   * using task = host.task({ pid: 42, comm: 'sshd' });
+   * using link = programs.on_openat.attach();
+   * host.syscall('openat', { task, args: [-100, 0n, 0], returns: 3 });
+   * ```
+   */
+  syscall(name: string, options?: SyscallOptions): void {
+    if (this.kernel.syscall) return this.kernel.syscall(name, options);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel makes its system calls itself');
+  }
+
   [Symbol.dispose](): void {
-    for (const loaded of this.#loaded.splice(0)) loaded[Symbol.dispose]();
+    for (const loaded of this.#loaded) loaded[Symbol.dispose]();
   }
 }
 

@@ -93,16 +93,20 @@ function makeObjects(
   const leftOut = programsLeftOut(object);
   const wanted = options.programs && withTailCallTargets(options.programs, specs);
   const programs = new Map<string, KernelProgram>();
-  for (const spec of object.programs) {
-    if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
-    const load = () => {
-      const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
-      const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
-      programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns, device));
-    };
-    if (options.programs?.includes(spec.name)) load();
-    else attempt(spec.name, refused, load);
-  }
+  const loadAll = () => {
+    for (const spec of object.programs) {
+      if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
+      const load = () => {
+        const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
+        const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
+        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns, device));
+      };
+      if (options.programs?.includes(spec.name)) load();
+      else attempt(spec.name, refused, load);
+    }
+  };
+  if (kernel.together) kernel.together(loadAll);
+  else loadAll();
   checkAllFound(object, options.programs ?? [], programs);
   for (const spec of specs) {
     const filled = reused.has(spec.name) && spec.type !== 'prog_array';
@@ -179,9 +183,9 @@ function createMap(kernel: Kernel, spec: MapSpec, btf: Btf | undefined): KernelM
   return map;
 }
 
-/** Globals in an arena are its first bytes. */
+/** Globals in an arena are its first bytes: their pages are no more to be given to programs. */
 function fillArena(map: KernelMap, bytes: Uint8Array): void {
-  using view = map.mmap();
+  using view = map.mmap({ populate: bytes.length });
   view.bytes().set(bytes);
 }
 

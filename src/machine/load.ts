@@ -13,7 +13,7 @@ import { ReadingCode } from './memory.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { type Adapted, type BoundDevice, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
-import { objectTypes } from './special-fields.ts';
+import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
 
 /** A program of an object file. Throws KernelError and VerifierError. */
@@ -106,23 +106,24 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { spec, type, adapted, mapNamed, verification } = one;
   const { runtime, settings, objects } = machine;
   const id = objects.programs.next;
+  const used = usedMaps(one);
   const image = link(spec, adapted, id, type, {
     runtime,
     kernel: settings.rules,
-    objectTypes: (ids) => objectTypes(runtime, one.types, ids),
+    objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
-  const used = usedMaps(one);
-  const { engine, profile, fuel } = settings;
+  const { profile, fuel } = settings;
   const options = {
     checks: !verification || used.some(({ unbounded }) => unbounded),
     ...(machine.memory ? { watch: true } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
-  const firstSlot = runtime.table.length;
-  const code = loadCode(spec, image, { runtime, mapNamed }, (generation) =>
-    reading(machine, spec, engine.load(generation, runtime, options)),
+  const { result: code, slots } = runtime.functions.during(() =>
+    loadCode(spec, image, { runtime, mapNamed }, (generation) =>
+      reading(machine, spec, machine.compile(generation, options)),
+    ),
   );
   const program = new MachineProgram(
     {
@@ -137,7 +138,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       maps: used.map((map) => map.hold()),
       btf: one.btf?.(),
       target: one.target?.hold(),
-      firstSlot,
+      slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
       bound: one.bound,

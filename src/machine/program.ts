@@ -21,6 +21,8 @@ export interface ProgramHost {
   attach(program: MachineProgram, options: AttachOptions): KernelLink;
   /** Nobody holds it any more. */
   unload(program: MachineProgram): void;
+  /** Whether its code is needed when nobody else holds it: the hold is the host's then. */
+  keeps(program: MachineProgram): boolean;
 }
 
 /** A device that a program may be bound to. */
@@ -47,8 +49,8 @@ export interface ProgramParts {
   readonly btf: BtfObject | undefined;
   /** The program it attaches to. */
   readonly target?: MachineProgram | undefined;
-  /** Where its code begins in the table of functions. */
-  readonly firstSlot: number;
+  /** Its places in the table of functions, in the order in which they were asked for. */
+  readonly slots: readonly number[];
   /** Nanoseconds since the machine started. */
   readonly loadTime: bigint;
   readonly uid: number;
@@ -144,6 +146,12 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     if (this.#closed) return;
     this.#closed = true;
     this.drop();
+  }
+
+  /** The last one ends it, unless timers lead to it: they take the hold over. */
+  override drop(): void {
+    if (this.holders === 1 && this.#host.keeps(this)) return;
+    super.drop();
   }
 
   /** The handle was given up. */

@@ -1,5 +1,6 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { DevicePlace } from './objects/device-link.ts';
+import type { MachineLink } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
 
 /** A part of the kernel that has hooks: network, tracing, … Each knows its program types only. */
@@ -16,6 +17,12 @@ export interface Subsystem {
    * without it has no links.
    */
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
+  /** A link of the part's own kind, where `attach` is not at a device. Throws KernelError. */
+  link?(
+    program: MachineProgram,
+    options: AttachOptions,
+    ended: (link: MachineLink) => void,
+  ): MachineLink;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

@@ -1,6 +1,7 @@
 import type { HostHelper } from '../types.ts';
 import { skbCheckMtu, skbFibLookup, xdpCheckMtu, xdpFibLookup } from './fib.ts';
 import { cloneRedirect, socketLookup } from './network.ts';
+import { currentTask, taskRegisters } from './tasks.ts';
 import { rxMetadata } from './xdp-metadata.ts';
 import { snprintf, tracePrintk, traceVprintk } from './printk.ts';
 
@@ -22,6 +23,9 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBo
   ['bpf_skb_fib_lookup', { arity: 4, body: skbFibLookup }],
   ['bpf_xdp_check_mtu', { arity: 5, body: xdpCheckMtu }],
   ['bpf_skb_check_mtu', { arity: 5, body: skbCheckMtu }],
+  ['bpf_get_current_task', { arity: 0, body: currentTask }],
+  ['bpf_get_current_task_btf', { arity: 0, body: currentTask }],
+  ['bpf_task_pt_regs', { arity: 1, body: taskRegisters }],
   ['bpf_clone_redirect', { arity: 3, body: cloneRedirect }],
   ['bpf_sk_lookup_tcp', { arity: 5, body: socketLookup('tcp', false) }],
   ['bpf_sk_lookup_udp', { arity: 5, body: socketLookup('udp', false) }],
