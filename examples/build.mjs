@@ -36,6 +36,7 @@ const EXAMPLES = [
   'examples/load-balancer/balancer.bpf.c',
   'examples/rdma/roce.bpf.c',
   'examples/rdma/rkeys.bpf.c',
+  'examples/xsk-echo/echo.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -3,3 +3,4 @@ export type * from './net.ts';
 export type * from './nic.ts';
 export type * from './rdma.ts';
 export type * from './types.ts';
+export type * from './xsk.ts';

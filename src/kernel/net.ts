@@ -26,11 +26,30 @@ export interface DeviceOptions {
   readonly promisc?: boolean;
 }
 
+/** What a card tells XDP programs of a packet beside its bytes. Default: nothing. */
+export interface RxMetadataOptions {
+  /** bpf_xdp_metadata_rx_timestamp: when it came in, by the machine's international atomic time. */
+  readonly timestamp?: boolean;
+  /** bpf_xdp_metadata_rx_hash: the Toeplitz hash of IP packets, and what went into it. */
+  readonly hash?: boolean;
+  /**
+   * The card takes VLAN tags off: bpf_xdp_metadata_rx_vlan_tag. XDP programs see packets without,
+   * and redirect or return them so; what they pass on has its tag again.
+   */
+  readonly vlanTag?: boolean;
+}
+
 /** A card: packets come in from its wire and go out to it (`sent`). The kind without a word. */
 export interface PhysicalOptions extends DeviceOptions {
   readonly kind?: 'physical';
   /** Receive queues, 1 to 64. With several, flows are spread by their Toeplitz hash. Default 1. */
   readonly queues?: number;
+  readonly rxMetadata?: RxMetadataOptions;
+  /**
+   * Nanoseconds from a packet's way out to the word of the card that it is sent: then AF_XDP
+   * sockets get their chunk back and the time of sending. Default: at once.
+   */
+  readonly txLatency?: number;
 }
 
 /** The other end of a pair. */
@@ -288,6 +307,8 @@ export interface NamespaceDevice extends KernelDevice {
   readonly statistics: Readonly<DeviceStatistics>;
   /** `ip link set up/down`. */
   up: boolean;
+  /** Receive queues. */
+  readonly queues: number;
 }
 
 /** A network namespace: devices, numbers, addresses, routes and neighbours of its own. */

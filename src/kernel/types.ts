@@ -17,6 +17,7 @@ import type { Btf } from '../btf/index.ts';
 import type { KernelMemory } from './memory.ts';
 import type { KernelRdma, RdmaOptions } from './rdma.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
+import type { KernelXsk, XskOptions } from './xsk.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type {
@@ -48,13 +49,14 @@ export interface Kernel {
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
-   * instruction arrays (an extension) to fill in for this program.
+   * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.
    */
   loadProgram(
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
     insns?: readonly KernelMap[],
+    bound?: ProgramBinding,
   ): KernelProgram;
   /** Its allocator, if it is modelled. */
   readonly memory?: KernelMemory | undefined;
@@ -84,6 +86,17 @@ export interface Kernel {
   unpin(path: string): void;
 }
 
+/** A program for one network device alone (prog_ifindex of BPF_PROG_LOAD). */
+export interface ProgramBinding {
+  /** Name of the device, 'pod1/eth0' for one in a namespace. */
+  readonly device: string;
+  /**
+   * The device itself is to run the program, which no device of this machine can. Default false:
+   * BPF_F_XDP_DEV_BOUND_ONLY.
+   */
+  readonly offload?: boolean;
+}
+
 /** The bpf(2) map commands. Numbers returned are 0 or a negative errno, as the system call does. */
 export interface KernelMap {
   readonly id: number;
@@ -94,11 +107,12 @@ export interface KernelMap {
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
-   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array.
+   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array,
+   * an AF_XDP socket for an xskmap.
    */
   setObject(
     key: Uint8Array,
-    object: KernelMap | KernelProgram | KernelOwner,
+    object: KernelMap | KernelProgram | KernelOwner | KernelXsk,
     flags?: number,
   ): number;
   delete(key: Uint8Array): number;
@@ -293,4 +307,17 @@ export interface KernelDevice {
    * addresses go there, past XDP and tc, and its own leave as others do.
    */
   rxe(options?: RdmaOptions): KernelRdma;
+  /**
+   * Opens an AF_XDP socket on one of its queues, in copy mode. XDP programs redirect packets to it
+   * by an xskmap: `maps.sockets.setXsk(queue, socket)`. Throws KernelError: EINVAL (no such queue,
+   * wrong sizes, neither ring), EBUSY (the queue has packet memory of another socket), EBADF (the
+   * socket to share with is closed).
+   *
+   * ```ts
+   * using socket = host.devices.eth0.xsk({ queue: 0 });
+   * maps.sockets.setXsk(0, socket);
+   * const packet = socket.receive();
+   * ```
+   */
+  xsk(options?: XskOptions): KernelXsk;
 }

@@ -18,6 +18,7 @@ import type {
   KernelTask,
   LiveObjects,
   OwnerKind,
+  ProgramBinding,
   RunOptions,
   RunResult,
   SyscallOptions,
@@ -234,9 +235,10 @@ export class Machine implements Kernel, ProgramHost {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
+    bound?: ProgramBinding,
   ): MachineProgram {
     this.sweep();
-    return loadProgram(this, spec, maps, object, insns);
+    return loadProgram(this, spec, maps, object, insns, bound);
   }
 
   /** What is loaded while `work` runs shares memory for code. */

@@ -1,12 +1,14 @@
-import type { AttachOptions, RunOptions, RunResult } from '../kernel/index.ts';
+import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { MachineLink } from './objects/link.ts';
-import type { MachineProgram } from './program.ts';
+import type { BoundDevice, MachineProgram } from './program.ts';
 
 /** A part of the kernel that has hooks: network, tracing, … Each knows its program types only. */
 export interface Subsystem {
   /** `attachType`: bpftool's word, if the program's section has one. */
   serves(programType: string, attachType: string | undefined): boolean;
+  /** The device a program is to be bound to. Throws KernelError EINVAL, EOPNOTSUPP. */
+  bind?(programType: string, binding: ProgramBinding): BoundDevice;
   /** BPF_PROG_TEST_RUN. */
   run(program: MachineProgram, options: RunOptions): RunResult;
   /** Puts the program at a hook; returns the way to take it off. */

@@ -60,11 +60,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_skb_set_xfrm_info',
   ],
   'the machine has no IPsec': ['bpf_xdp_get_xfrm_state', 'bpf_xdp_xfrm_state_release'],
-  'devices of the machine have no such metadata': [
-    'bpf_xdp_metadata_rx_hash',
-    'bpf_xdp_metadata_rx_timestamp',
-    'bpf_xdp_metadata_rx_vlan_tag',
-  ],
   'nothing here can be brought down': ['crash_kexec'],
 };
 

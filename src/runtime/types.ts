@@ -205,6 +205,8 @@ export interface HostServices {
   /** Routes and neighbours that bpf_fib_lookup sees. */
   routes: readonly HostRoute[];
   neighbours: readonly HostNeighbour[];
+  /** What the device says of the packet that an XDP program bound to it has now. */
+  rxMetadata?: RxMetadata | undefined;
   /** Receives a copy of a packet from bpf_clone_redirect; returns 0 or a negative errno. */
   cloneRedirect?: (packet: Uint8Array, ifindex: number, flags: number) => number;
   /**
@@ -215,6 +217,19 @@ export interface HostServices {
   currentTask?: () => bigint;
   /** Pointer to the registers of the task at an address. */
   taskRegisters?: (task: number) => bigint;
+}
+
+/**
+ * What a device knows of a packet beside its bytes (struct xdp_metadata_ops). Without a function
+ * the device cannot say it at all (-EOPNOTSUPP); undefined: not of this packet (-ENODATA).
+ */
+export interface RxMetadata {
+  /** Nanoseconds. */
+  timestamp?(): bigint | undefined;
+  /** `type`: enum xdp_rss_hash_type. */
+  hash?(): { readonly hash: number; readonly type: number } | undefined;
+  /** A tag the device took off: EtherType and the 16 bits behind it. */
+  vlanTag?(): { readonly protocol: number; readonly tci: number } | undefined;
 }
 
 export interface HostDevice {

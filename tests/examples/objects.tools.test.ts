@@ -38,6 +38,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/vf-monitor',
     'examples/load-balancer',
     'examples/rdma',
+    'examples/xsk-echo',
     'bench/programs',
     'bench/maps',
     'tests/tools',

@@ -14,11 +14,15 @@ export class AttachPoint {
     this.#exclusive = exclusive;
   }
 
+  /** Throws KernelError EBUSY if there is a program. */
+  checkFree(): void {
+    if (this.programs.length === 0) return;
+    throw new KernelError('EBUSY', 16, `${this.#where} already`);
+  }
+
   /** Puts a program at the end; returns the way to take it off. Throws KernelError EBUSY. */
   attach(program: MachineProgram): () => void {
-    if (this.#exclusive && this.programs.length > 0) {
-      throw new KernelError('EBUSY', 16, `${this.#where} already`);
-    }
+    if (this.#exclusive) this.checkFree();
     this.programs = [...this.programs, program];
     return () => {
       const at = this.programs.indexOf(program);

@@ -9,6 +9,7 @@ import type {
   NetworkCapture,
   NetworkTrace,
   PacketHookName,
+  ProgramBinding,
   RunOptions,
   RunResult,
   TraceOptions,
@@ -174,6 +175,22 @@ export class Network implements Subsystem, KernelNetwork {
     runtime.events.advance(Number(runtime.clock) + nanoseconds);
   }
 
+  bind(programType: string, { device: path, offload = false }: ProgramBinding): Device {
+    const refuse = (why: string) => new KernelError('EINVAL', 22, why);
+    const bindable = programType === 'xdp' || (programType === 'sched_cls' && offload);
+    if (!bindable) throw refuse(`programs of type ${programType} are bound to no device`);
+    const slash = path.indexOf('/');
+    const net = this.#namespaces.get(path.slice(0, Math.max(slash, 0)));
+    const device = net?.devices.get(path.slice(slash + 1));
+    if (!device) throw refuse(`there is no device '${path}' to bind a program to`);
+    if (!device.bindsXdp) {
+      const why = `${path}: no program can be bound to a ${device.kind}`;
+      throw new KernelError('EOPNOTSUPP', 95, why);
+    }
+    if (offload) throw refuse(`${path} does not run programs itself`);
+    return device;
+  }
+
   place(program: MachineProgram, options: AttachOptions): DevicePlace {
     const hook = this.hookOf(program);
     return linkPlace(this.#deviceFor(program, hook, options), hook, program, options);
@@ -182,7 +199,7 @@ export class Network implements Subsystem, KernelNetwork {
   attach(program: MachineProgram, options: AttachOptions): () => void {
     const hook = this.hookOf(program);
     const device = this.#deviceFor(program, hook, options);
-    if (hook.exclusive) return device.xdp.attach(program);
+    if (hook.exclusive) return attachXdp(device, program);
     const { attachType } = program.spec;
     if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
     const direction = options.direction ?? directionOf(program);
@@ -204,9 +221,7 @@ export class Network implements Subsystem, KernelNetwork {
     const data = options.data ?? new Uint8Array(0);
     const hook = TEST_RUN.get(this.hookOf(program))!;
     const { attachType = '' } = program.spec;
-    const refused = NO_TEST_RUN.has(attachType)
-      ? `no test run of ${attachType}`
-      : hook.refuse?.(data);
+    const refused = noTestRun(program, attachType) ?? hook.refuse?.(data);
     if (refused) throw new KernelError('EINVAL', 22, refused);
     if (data.length < ETHERNET_HEADER || data.length > BIG_ENOUGH) {
       const text = `a packet of ${data.length} bytes (from ${ETHERNET_HEADER} on)`;
@@ -261,6 +276,22 @@ export class Network implements Subsystem, KernelNetwork {
     const text = redirects.words({ kind, index, map }, this.root);
     return map !== 0 ? found : { ifindex: this.root.byIndex.has(index) ? index : undefined, text };
   }
+}
+
+function noTestRun({ bound }: MachineProgram, attachType: string): string | undefined {
+  if (bound) return `no test run of a program bound to ${bound.path}`;
+  return NO_TEST_RUN.has(attachType) ? `no test run of ${attachType}` : undefined;
+}
+
+/** dev_xdp_install. Throws KernelError EBUSY, EINVAL. */
+function attachXdp(device: Device, program: MachineProgram): () => void {
+  const { bound, spec } = program;
+  const refuse = (why: string) => new KernelError('EINVAL', 22, `program '${spec.name}' ${why}`);
+  if (!bound) return device.xdp.attach(program);
+  device.xdp.checkFree();
+  if (bound !== device || device.gone) throw refuse(`is bound to ${bound.path}`);
+  if (!device.nativeXdp) throw refuse('is bound to a device: it cannot run in generic mode');
+  return device.xdp.attach(program);
 }
 
 /** Programs of both ends are attached through the primary. Throws KernelError ENXIO, EACCES. */

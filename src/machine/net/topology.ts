@@ -173,6 +173,8 @@ function finishPeer(device: Device, { addresses, routes = [] }: PeerOptions): vo
 export function removeDevice(device: Device): void {
   const { peer } = device;
   device.net.remove(device);
+  device.gone = true;
+  device.net.stack.sockets.unbindAll(device);
   if (device instanceof PairDevice) device.part();
   if (device instanceof PfDevice) device.card.release().forEach(removeDevice);
   if (peer instanceof PairDevice && peer.peer === device) {

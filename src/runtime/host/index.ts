@@ -2,6 +2,7 @@ import type { HostHelper } from '../types.ts';
 import { skbCheckMtu, skbFibLookup, xdpCheckMtu, xdpFibLookup } from './fib.ts';
 import { cloneRedirect, socketLookup } from './network.ts';
 import { currentTask, taskRegisters } from './tasks.ts';
+import { rxMetadata } from './xdp-metadata.ts';
 import { snprintf, tracePrintk, traceVprintk } from './printk.ts';
 
 /** A helper body in JavaScript and the number of its parameters. */
@@ -11,10 +12,10 @@ export interface HostBody {
 }
 
 /**
- * Bodies in JavaScript, by the helper's name ('bpf_…') or by the kernel's function when there is
- * one body per kind of context. createRuntime finds them here.
+ * Bodies in JavaScript, by the name of the helper or kernel function; by what the kernel calls it
+ * if there is one body per kind of context. createRuntime finds them here.
  */
-export const hostHelpers: ReadonlyMap<string, HostBody> = new Map([
+export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBody>([
   ['bpf_trace_printk', { arity: 5, body: tracePrintk }],
   ['bpf_trace_vprintk', { arity: 4, body: traceVprintk }],
   ['bpf_snprintf', { arity: 5, body: snprintf }],
@@ -29,4 +30,5 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map([
   ['bpf_sk_lookup_tcp', { arity: 5, body: socketLookup('tcp', false) }],
   ['bpf_sk_lookup_udp', { arity: 5, body: socketLookup('udp', false) }],
   ['bpf_skc_lookup_tcp', { arity: 5, body: socketLookup('tcp', true) }],
+  ...rxMetadata,
 ]);

@@ -1,4 +1,5 @@
 import type { Device } from '../device.ts';
+import type { PartialChecksum } from '../xsk/sender.ts';
 import type { Trail } from './trail.ts';
 
 /** eth_type_trans: who a frame is for. */
@@ -7,6 +8,9 @@ export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
 export const PACKET_OUTGOING = 4;
+
+/** `from` of packets that an AF_XDP socket sends. No device has such a name. */
+export const FROM_XSK = 'an AF_XDP socket';
 
 /** What came of the programs at the device a packet came in by. */
 export interface EntryReport {
@@ -34,6 +38,10 @@ export class Packet {
   /** Low and high word. */
   timestampLow = 0;
   timestampHigh = 0;
+  /** The VLAN tag that the device took off: EtherType and 16 bits. */
+  tag: number | undefined;
+  /** It is no socket buffer yet: XDP sent it here. */
+  isFrame = false;
   /** Control block as tc programs see it. */
   cb: Uint32Array | undefined;
   /** A redirect brought it here: generic XDP leaves it alone. */
@@ -45,6 +53,8 @@ export class Packet {
   visits = 0;
   /** Name of the device that sent it here. */
   from = '';
+  /** A checksum that whoever sends it onto a wire completes (CHECKSUM_PARTIAL). */
+  checksum: PartialChecksum | undefined;
   trail: Trail | undefined;
   /** Only while the first device's programs run. */
   report: Partial<EntryReport> | undefined;
@@ -82,6 +92,7 @@ export class Packet {
     copy.cpu = this.cpu;
     copy.visits = this.visits;
     copy.from = this.from;
+    copy.checksum = this.checksum;
     return copy;
   }
 

@@ -36,6 +36,8 @@ export interface RedirectRecord {
   /** Address of the map, for those by map. */
   readonly map: number;
   readonly flags: number;
+  /** What the program put in front of the packet (bpf_xdp_adjust_meta), if anything. */
+  readonly metadata: Uint8Array | undefined;
   /** struct bpf_redir_neigh of bpf_redirect_neigh, if the program gave one. */
   readonly neigh: Uint8Array | undefined;
 }
@@ -107,6 +109,8 @@ export class HookRunner {
   xdp(program: MachineProgram, packet: Packet, egress = 0): Outcome {
     const { device } = packet;
     this.#enterFor(packet);
+    // Only programs bound to the device may ask.
+    this.#machine().runtime.host.rxMetadata = program.bound && device.rxMetadata(packet);
     const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
     if (egress !== 0) ring.runtime.u32()[(ring.contexts + XDP_EGRESS_IFINDEX) >>> 2] = egress;
     return this.#run(program, ring, packet.cpu);
@@ -172,8 +176,17 @@ function readRedirect(ring: PacketRing): RedirectRecord {
     index: u32[word + 1]!,
     map: u32[word + 2]!,
     flags: u32[word + 3]!,
+    metadata: readMetadata(ring),
     neigh: hasNeigh ? runtime.u8().slice(at, at + NEIGH_SIZE) : undefined,
   };
+}
+
+function readMetadata({ runtime, hook, contexts }: PacketRing): Uint8Array | undefined {
+  if (hook.metadataField === undefined) return undefined;
+  const words = runtime.u32();
+  const start = words[(contexts + hook.metadataField) >>> 2]!;
+  const end = words[(contexts + hook.dataField) >>> 2]!;
+  return start < end ? runtime.u8().slice(start, end) : undefined;
 }
 
 function writeFields(u32: Uint32Array, word: number, packet: Packet): void {

@@ -1,3 +1,4 @@
+import { errnos } from '../../../abi/index.ts';
 import type { PacketHookName, ReceiveResult } from '../../../kernel/index.ts';
 import type { EventQueue } from '../../../runtime/events.ts';
 import type { Machine } from '../../machine.ts';
@@ -11,6 +12,7 @@ import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
 import { Taps } from './taps.ts';
 import { rewritesOf, Tracer } from './trail.ts';
+import { XskTable } from '../xsk/table.ts';
 import { XdpPath } from './xdp-path.ts';
 
 /** XMIT_RECURSION_LIMIT: how deep one transmission may lead to another. */
@@ -34,6 +36,7 @@ export class Stack {
   readonly taps: Taps;
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
+  readonly sockets: XskTable;
   readonly ip: IpLayer;
   readonly rdma: RdmaHooks;
   readonly #machine: () => Machine;
@@ -52,6 +55,7 @@ export class Stack {
     this.taps = new Taps(clock);
     this.xdp = new XdpPath(this);
     this.redirects = new Redirects(this);
+    this.sockets = new XskTable(this);
     this.ip = new IpLayer(this);
     this.rdma = new RdmaHooks(machine, (path) => deviceAt(path).rdmaHooks);
   }
@@ -204,6 +208,7 @@ export class Stack {
     do {
       const { device } = packet;
       packet.ingressIfindex = device.ifindex;
+      packet.isFrame = false;
       const program = device.xdp.programs[0];
       if (program && !device.nativeXdp && !packet.redirected) {
         if (!this.xdp.run(packet, program, true)) return;
@@ -252,6 +257,21 @@ export class Stack {
     if (this.taps.on) this.taps.see(packet, device, 'out');
     if (packet.trail) this.tracer.add(packet, { kind: 'transmit', length: packet.data.length });
     this.nested(packet, () => device.xmit(packet));
+  }
+
+  /**
+   * An AF_XDP socket sends: straight to the driver, past programs, queues and taps
+   * (__dev_direct_xmit). Returns 0, or -EBUSY for a packet that is dropped.
+   */
+  sendDirectly(packet: Packet): number {
+    const { device } = packet;
+    if (this.tracer.on) this.#beginTrace(packet, 'transmit');
+    const ready = device.up && device.carrier;
+    this.perform(() => {
+      if (ready) this.nested(packet, () => device.xmit(packet));
+      else this.dropSent(packet, device, 'NOT_SPECIFIED', `${device.path} has no carrier`);
+    });
+    return ready ? 0 : -errnos['EBUSY']!;
   }
 
   /** Runs one transmission inside of another, not too deep. */
