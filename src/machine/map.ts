@@ -71,7 +71,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly inner: MachineMap | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
-  protected readonly runtime: Runtime;
+  readonly runtime: Runtime;
   readonly memory: MachineMemory | undefined;
   readonly #parts: MapParts;
   /** Maps and programs in it, by key. */
