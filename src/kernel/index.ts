@@ -1,2 +1,3 @@
 export type * from './net.ts';
+export type * from './sockets.ts';
 export type * from './types.ts';

@@ -6,6 +6,8 @@ import type {
   NeighbourOptions,
   RouteOptions,
   SendOptions,
+  SocketAddress,
+  SocketOptions,
 } from '../../kernel/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
@@ -20,6 +22,10 @@ import {
   masked,
   routePrefix,
 } from './ip/text.ts';
+import type { Tuple } from './sockets/address.ts';
+import { SocketHandle } from './sockets/handle.ts';
+import type { Steered } from './sockets/lookup.ts';
+import { SocketTable } from './sockets/table.ts';
 import type { Stack } from './stack/stack.ts';
 
 /** Interface numbers count up from the loopback device's. */
@@ -45,6 +51,11 @@ export class NetNamespace implements KernelNamespace {
   routes: readonly HostRoute[] = [];
   readonly neighbours: Neighbours;
   readonly receivers = new Receivers();
+  readonly sockets = new SocketTable();
+  /** What programs say about who gets a packet that is for no connection (sk_lookup). */
+  steer:
+    | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
+    | undefined;
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**
@@ -204,6 +215,17 @@ export class NetNamespace implements KernelNamespace {
   listen(options: ListenOptions, receiver: Listener): Disposable {
     this.configured = true;
     return this.receivers.add(options, receiver);
+  }
+
+  socket(options: SocketOptions): SocketHandle {
+    return new SocketHandle(this.stack.sockets.make(this, options));
+  }
+
+  connect({ to, ...options }: SocketOptions & { readonly to: SocketAddress }): SocketHandle {
+    const { address: _, ...rest } = options;
+    const family = options.family ?? (to.address.includes(':') ? 6 : 4);
+    const made = options.address === undefined ? { ...rest, family } : options;
+    return this.socket(made).connect(to);
   }
 }
 

@@ -5,6 +5,7 @@ import type { MachineProgram } from '../../program.ts';
 import type { Device } from '../device.ts';
 import { IpLayer } from '../ip/layer.ts';
 import type { NetNamespace } from '../namespace.ts';
+import { Sockets } from '../sockets/layer.ts';
 import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
 import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
@@ -34,6 +35,7 @@ export class Stack {
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
   readonly ip: IpLayer;
+  readonly sockets: Sockets;
   readonly #machine: () => Machine;
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
@@ -50,6 +52,7 @@ export class Stack {
     this.xdp = new XdpPath(this);
     this.redirects = new Redirects(this);
     this.ip = new IpLayer(this);
+    this.sockets = new Sockets(this);
   }
 
   get now(): bigint {
