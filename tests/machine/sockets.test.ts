@@ -66,7 +66,7 @@ describe.each([
     far.close();
     expect([near.state, far.state]).toEqual(['close', 'close']);
     // What closed first waits for a minute, and holds its port.
-    const again = () => client.socket({ type: 'tcp', port: near.local.port });
+    const again = () => client.socket({ type: 'tcp', address: any, port: near.local.port });
     expect(again).toThrow(errno('EADDRINUSE'));
     host.advance(60 * SECOND);
     again().close();

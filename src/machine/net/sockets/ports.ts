@@ -19,8 +19,8 @@ export function mayBind(socket: Socket, local: Uint8Array, port: number): boolea
 
 function overlaps(socket: Socket, local: Uint8Array, other: Holder): boolean {
   const [mine, its] = [isAny(local), isAny(other.local)];
-  if (mine && socket.family === 6) return !socket.options.v6only || other.family === 6;
-  if (its && other.family === 6) return !other.options.v6only || socket.family === 6;
+  if (mine && socket.family === 6) return !socket.options.v6only || other.local.length === 16;
+  if (its && other.family === 6) return !other.options.v6only || local.length === 16;
   if (local.length !== other.local.length) return false;
   return mine || its || sameAddress(local, other.local);
 }
