@@ -17,7 +17,6 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
   snprintf_btf: 'prints kernel structures; the machine has none',
   skb_get_xfrm_state: 'the machine has no IPsec',
-  sk_assign: NO_SOCKETS,
   skc_to_tcp6_sock: NO_SOCKETS,
   skc_to_tcp_sock: NO_SOCKETS,
   skc_to_tcp_timewait_sock: NO_SOCKETS,

@@ -199,6 +199,8 @@ export interface HostServices {
    * Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0.
    */
   lookupSocket?: (query: SocketQuery) => number;
+  /** bpf_sk_assign of tc: the packet that is with a program goes to this socket; 0 or -errno. */
+  assignSocket?: (record: number, flags: bigint) => number;
 }
 
 export interface HostDevice {

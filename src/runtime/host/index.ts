@@ -1,6 +1,6 @@
 import type { HostHelper } from '../types.ts';
 import { skbCheckMtu, skbFibLookup, xdpCheckMtu, xdpFibLookup } from './fib.ts';
-import { cloneRedirect, socketLookup } from './network.ts';
+import { assignSocket, cloneRedirect, socketLookup } from './network.ts';
 import { snprintf, tracePrintk, traceVprintk } from './printk.ts';
 
 /** A helper body in JavaScript and the number of its parameters. */
@@ -22,6 +22,7 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map([
   ['bpf_xdp_check_mtu', { arity: 5, body: xdpCheckMtu }],
   ['bpf_skb_check_mtu', { arity: 5, body: skbCheckMtu }],
   ['bpf_clone_redirect', { arity: 3, body: cloneRedirect }],
+  ['bpf_sk_assign', { arity: 3, body: assignSocket }],
   ['bpf_sk_lookup_tcp', { arity: 5, body: socketLookup('tcp', false) }],
   ['bpf_sk_lookup_udp', { arity: 5, body: socketLookup('udp', false) }],
   ['bpf_skc_lookup_tcp', { arity: 5, body: socketLookup('tcp', true) }],

@@ -33,6 +33,12 @@ export function cloneRedirect(call: HostCall): void {
   call.returnInt(host.cloneRedirect?.(packet, call.u32(1), call.u32(2)) ?? 0);
 }
 
+/** bpf_sk_assign of tc programs: (skb, socket, flags). */
+export function assignSocket(call: HostCall): void {
+  const assign = call.runtime.host.assignSocket;
+  call.returnInt(assign ? assign(call.u32(1), call.u64(2)) : -errnos['EOPNOTSUPP']!);
+}
+
 const IPV4_TUPLE = 12;
 const IPV6_TUPLE = 36;
 

@@ -89,6 +89,7 @@ export class RequestSocket implements Tuple {
     this.#timer.cancel();
     this.listener.requests.delete(this);
     this.net.sockets.connections.delete(tupleKey(this));
+    this.net.stack.sockets.forget(this);
   }
 
   abort(): void {

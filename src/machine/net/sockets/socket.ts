@@ -47,11 +47,10 @@ export abstract class Socket {
   localPort = 0;
   remote: Uint8Array;
   remotePort = 0;
-  state = CLOSE;
+  #state = CLOSE;
   onEvent: ((event: SocketEvent) => void) | undefined;
   /** SO_ERROR. */
   protected error: string | undefined;
-  #owner: RuntimeOwner | undefined;
 
   constructor(net: NetNamespace, options: SocketOptions) {
     const bound = options.address === undefined ? undefined : ipAddress(options.address);
@@ -66,10 +65,19 @@ export abstract class Socket {
     return this.family === 4 ? ANY4 : ANY6;
   }
 
+  /** A number of tcp_states.h. */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+    this.net.stack.sockets.changed(this);
+  }
+
   /** Made when somebody asks: most sockets are never seen by a program. */
   get owner(): RuntimeOwner {
-    this.#owner ??= this.net.stack.sockets.ownerOf(this);
-    return this.#owner;
+    return this.net.stack.sockets.ownerOf(this);
   }
 
   get localAddress(): SocketAddress {
@@ -152,7 +160,6 @@ export abstract class Socket {
 
   /** Nobody has it any more: local storage and map entries go. */
   protected gone(): void {
-    this.net.stack.sockets.forget(this.#owner);
-    this.#owner = undefined;
+    this.net.stack.sockets.forget(this);
   }
 }

@@ -73,6 +73,7 @@ export class TimeWaitSocket implements Tuple {
     this.#timer.cancel();
     this.net.sockets.connections.delete(tupleKey(this));
     this.net.sockets.release(this.localPort, this);
+    this.net.stack.sockets.forget(this);
   }
 
   abort(): void {
