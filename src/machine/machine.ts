@@ -42,7 +42,7 @@ import { Pins } from './pins.ts';
 import { MachineProgram, type ProgramHost } from './program.ts';
 import { recordReader } from './records.ts';
 import { kernelStructOf } from './struct-ops.ts';
-import type { Subsystem } from './subsystem.ts';
+import type { Attached, Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
@@ -307,7 +307,8 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const detach = this.#subsystem(program).attach(program, options);
-    return makeLink(this.#nextLink++, program, detach);
+    const attached = typeof detach === 'function' ? { detach } : detach;
+    return makeLink(this.#nextLink++, program, attached);
   }
 
   unload(program: MachineProgram): void {
@@ -333,7 +334,9 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   #subsystem(program: MachineProgram): Subsystem {
-    const found = this.settings.subsystems.find((one) => one.serves(program.type.name));
+    const found = this.settings.subsystems.find((one) =>
+      one.serves(program.type.name, program.spec),
+    );
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     throw new KernelError('EOPNOTSUPP', 95, text);
@@ -366,13 +369,17 @@ function usesUnbounded(
   return relocations.some(({ map }) => (maps.get(map) as MachineMap | undefined)?.unbounded);
 }
 
-function makeLink(id: number, program: MachineProgram, detach: () => void): KernelLink {
+function makeLink(id: number, program: MachineProgram, { detach, read }: Attached): KernelLink {
   let attached = true;
   const off = () => {
     if (attached) detach();
     attached = false;
   };
-  return { id, program, detach: off, [Symbol.dispose]: off };
+  const readAll = () => {
+    if (attached && read) return read();
+    throw new KernelError('EINVAL', 22, attached ? 'the link is no iterator' : 'it is detached');
+  };
+  return { id, program, detach: off, read: readAll, [Symbol.dispose]: off };
 }
 
 function callsPacketChanger(code: LoadedCode): boolean {

@@ -2,16 +2,25 @@ import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
+import { skLookup } from './sk_lookup.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
+import { tracing } from './tracing.ts';
 import { xdp } from './xdp.ts';
 
 /** Program types that can be loaded and run, by bpftool's word. */
 export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
-  [xdp, schedCls, schedAct, socketFilter, cgroupSkb, ...lightweightTunnels, syscall].map((type) => [
-    type.name,
-    type,
-  ]),
+  [
+    xdp,
+    schedCls,
+    schedAct,
+    socketFilter,
+    cgroupSkb,
+    ...lightweightTunnels,
+    syscall,
+    skLookup,
+    tracing,
+  ].map((type) => [type.name, type]),
 );
 
 /** What Linux 6.12 says of every program type, in the order of their numbers. */

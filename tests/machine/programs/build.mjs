@@ -12,6 +12,7 @@ for (const name of [
   'throws',
   'leak',
   'timers',
+  'sockets',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });

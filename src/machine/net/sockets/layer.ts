@@ -28,6 +28,7 @@ export class Sockets {
   /** Those a program has seen: most never are, and cost nothing here. */
   readonly #owners = new Map<Known, RuntimeOwner>();
   readonly #byRecord = new Map<number, Known>();
+  readonly #farewells = new Map<Known, () => void>();
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -81,9 +82,17 @@ export class Sockets {
   forget(socket: Known): void {
     const owner = this.#owners.get(socket);
     if (!owner) return;
+    this.#farewells.get(socket)?.();
+    this.#farewells.delete(socket);
     this.#owners.delete(socket);
     this.#byRecord.delete(owner.object);
     owner.free();
+  }
+
+  /** Does something when a socket that programs know is gone. */
+  whenForgotten(socket: Known, action: () => void): void {
+    this.ownerOf(socket);
+    this.#farewells.set(socket, action);
   }
 
   /** What bpf_sk_lookup_tcp and kin find: the address of a record, or 0. */
