@@ -63,8 +63,10 @@ static __always_inline void look_at(struct sock_common *sock) {
 
 SEC("iter/tcp")
 int kill_tcp(struct bpf_iter__tcp *ctx) {
-  if (ctx->sk_common)
-    look_at(ctx->sk_common);
+  struct sock_common *sock = ctx->sk_common;
+
+  if (sock)
+    look_at(sock);
   else
     passes++;
   return 0;
@@ -72,8 +74,10 @@ int kill_tcp(struct bpf_iter__tcp *ctx) {
 
 SEC("iter/udp")
 int kill_udp(struct bpf_iter__udp *ctx) {
-  if (ctx->udp_sk)
-    look_at((struct sock_common *)ctx->udp_sk);
+  struct udp_sock *sock = ctx->udp_sk;
+
+  if (sock)
+    look_at((struct sock_common *)sock);
   else
     passes++;
   return 0;
