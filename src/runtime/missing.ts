@@ -4,7 +4,7 @@
  * without leftovers.
  */
 
-const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine lacks';
+const NO_COOKIES = 'the TCP of the machine has no SYN cookies';
 const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
 
 export const missingHelpers: Readonly<Record<string, string>> = {

@@ -3,7 +3,6 @@
 #include <beeyard/sockets.h>
 
 __u32 protocol = IPPROTO_TCP;
-__u32 any = 0;
 __u32 assign = 0;
 struct bpf_sock_tuple tuple = {};
 
@@ -62,13 +61,23 @@ int look(struct __sk_buff *skb) {
 
   if (protocol == IPPROTO_UDP)
     sock = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-  else if (any)
-    sock = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
   else
     sock = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
   if (!sock) return 0;
   look_at(sock);
   if (assign) assigned = bpf_sk_assign(skb, sock, 0);
+  bpf_sk_release(sock);
+  return 0;
+}
+
+// Also what is less than a socket.
+SEC("tc")
+int look_any(struct __sk_buff *skb) {
+  struct bpf_sock *sock;
+
+  sock = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+  if (!sock) return 0;
+  look_at(sock);
   bpf_sk_release(sock);
   return 0;
 }
