@@ -33,6 +33,7 @@ import { renderOlder } from './abi/older.mjs';
 import { imageModules, renderModules } from './abi/modules.mjs';
 import { parseDefines, parseEnums, stripComments } from './abi/c-text.mjs';
 import * as prototypes from './abi/prototypes.mjs';
+import { readCommands, renderCommands } from './abi/commands.mjs';
 import { parseStructs } from './abi/structs.mjs';
 
 const NEWEST = '6.12';
@@ -103,6 +104,7 @@ export function generate(tree) {
     'enums.ts': banner + renderEnums(constants),
     'errno.ts': banner + renderErrno(constants.errno),
     'structs.ts': banner + renderStructs(structs),
+    'commands.ts': banner + renderCommands(readCommands(read, structs, scope)),
     'helpers.ts': banner + renderHelpers(helpers),
     'prototypes.ts': banner + renderPrototypes(calls),
     'availability.ts': banner + renderAvailability(calls),

@@ -106,12 +106,20 @@ describe('rooms', () => {
   });
 
   test('subsystems of the machine do not import each other', () => {
+    // What all of them stand on, and what stands on it: no hooks are in these, and lower ones come
+    // first.
+    const shared = ['objects', 'bpffs', 'bpf', 'snapshot'];
+    const mayImport = (own: string, other: string): boolean =>
+      shared.includes(own)
+        ? shared.includes(other) && shared.indexOf(other) <= shared.indexOf(own)
+        : other === own || other === 'objects';
     const wrong = typescript
       .filter((path) => /^src\/machine\/[a-z]+\//.test(path))
       .flatMap((path) => {
-        const own = path.split('/')[2];
+        const own = path.split('/')[2]!;
         return importsOf(path)
-          .filter((to) => /^src\/machine\/[a-z]+\//.test(to) && to.split('/')[2] !== own)
+          .filter((to) => /^src\/machine\/[a-z]+\//.test(to))
+          .filter((to) => !mayImport(own, to.split('/')[2]!))
           .map((to) => `${path} imports ${to}`);
       });
     expect(wrong).toEqual([]);

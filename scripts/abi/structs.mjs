@@ -39,6 +39,17 @@ export function parseStructs(text, scope) {
   return known;
 }
 
+/** The union of that name, whose members may be the structs in `known`. */
+export function parseUnion(text, name, known, scope) {
+  const source = expandPointerMacro(text.replace(/^\s*#.*$/gm, ''));
+  const start = source.search(new RegExp(`^union ${name}\\s*\\{`, 'm'));
+  const open = source.indexOf('{', start);
+  const end = closing(source, open);
+  const tail = source.slice(end, source.indexOf(';', end));
+  const layout = layoutOf(source.slice(open + 1, end - 1), 'union', known, scope);
+  return finish(layout, attributeAlign(tail));
+}
+
 /** __bpf_md_ptr(type, name): a pointer in 8 aligned bytes. */
 function expandPointerMacro(text) {
   return text.replace(/__bpf_md_ptr\(([^,]+),\s*(\w+)\)/g, '__aligned_u64 $2');

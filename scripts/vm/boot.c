@@ -51,6 +51,10 @@ void prepare(void)
 
 	mkdir("/proc", 0755);
 	mkdir("/dev", 0755);
+	mkdir("/tmp", 0755);
+	mkdir("/sys", 0755);
+	mount("sys", "/sys", "sysfs", 0, NULL);
+	mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL);
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	dup2(open("/dev/ttyS0", O_WRONLY), STDERR_FILENO);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,9 +25,9 @@
 void prepare(void); /* boot.c */
 int open_object(uint32_t kind); /* objects.c */
 
-enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 512, ALIGN = 8 };
+enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 8192, ALIGN = 8 };
 enum kind {
-	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT,
+	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT, PATH,
 };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
@@ -49,8 +50,11 @@ struct buffer {
 };
 
 struct reference {
-	uint32_t place, offset, command, unused; /* a buffer's index or IN_ATTR */
+	uint32_t place, offset, command, kind; /* a buffer's index or IN_ATTR */
 };
+
+/* What a reference is: a command's file descriptor, the id it told, the address of a buffer. */
+enum { DESCRIPTOR, NEXT_ID, ADDRESS };
 
 struct dump {
 	uint32_t map, key_size, value_size, flags;
@@ -71,6 +75,7 @@ struct answer {
 };
 
 static int *handles; /* by command: its file descriptor, or negative */
+static uint32_t *ids; /* by command: next_id, where it told one */
 static int port;
 
 static void stop(const char *why)
@@ -164,14 +169,35 @@ static void add_buffer(const struct buffer *buffer, const char *bytes, const cha
 static bool resolve(const struct reference *references, uint32_t count, char *attr, char **memory)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		int fd = handles[references[i].command];
+		uint32_t command = references[i].command;
 		char *place = references[i].place == IN_ATTR ? attr : memory[references[i].place];
+		int fd;
 
+		if (references[i].kind == ADDRESS) {
+			memcpy(place + references[i].offset, &memory[command], sizeof(char *));
+			continue;
+		}
+		fd = references[i].kind == NEXT_ID ? (int)ids[command] : handles[command];
 		if (fd < 0)
 			return false;
 		memcpy(place + references[i].offset, &fd, sizeof(fd));
 	}
 	return true;
+}
+
+/* Commands whose file descriptors later ones may name. */
+static bool gives_descriptor(uint32_t number)
+{
+	static const uint32_t those[] = {
+		BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_BTF_LOAD, BPF_OBJ_GET, BPF_PROG_GET_FD_BY_ID,
+		BPF_MAP_GET_FD_BY_ID, BPF_BTF_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID,
+		BPF_RAW_TRACEPOINT_OPEN, BPF_LINK_CREATE, BPF_ENABLE_STATS, BPF_ITER_CREATE,
+	};
+
+	for (size_t i = 0; i < sizeof(those) / sizeof(*those); i++)
+		if (those[i] == number)
+			return true;
+	return false;
 }
 
 static void run_syscall(uint32_t index, const char *at)
@@ -209,10 +235,9 @@ static void run_syscall(uint32_t index, const char *at)
 			add_buffer(&buffers[i], memory[i], attr);
 		munmap(memory[i], buffers[i].size + 1);
 	}
-	/* Only these give file descriptors that later commands may name. */
-	if (head->number == BPF_MAP_CREATE || head->number == BPF_PROG_LOAD ||
-	    head->number == BPF_BTF_LOAD)
+	if (gives_descriptor(head->number))
 		handles[index] = result;
+	memcpy(&ids[index], attr + offsetof(union bpf_attr, next_id), sizeof(*ids));
 	answer(index, result);
 }
 
@@ -392,6 +417,35 @@ static long file_bytes(const char *path)
 	return size;
 }
 
+/* mkdir, rmdir, unlink, rename, open of a directory, symlink: two paths, each with its NUL. */
+static int on_path(uint32_t what, const char *path)
+{
+	const char *other = path + strlen(path) + 1;
+	int result = -1;
+
+	switch (what) {
+	case 1:
+		result = mkdir(path, 0700);
+		break;
+	case 2:
+		result = rmdir(path);
+		break;
+	case 3:
+		result = unlink(path);
+		break;
+	case 4:
+		result = rename(path, other);
+		break;
+	case 5:
+		result = open(path, O_RDONLY | O_DIRECTORY);
+		break;
+	case 6:
+		result = symlink(path, other);
+		break;
+	}
+	return result < 0 ? -errno : result;
+}
+
 static void carry_out(uint32_t index, const struct command *command)
 {
 	const char *body = (const char *)(command + 1);
@@ -413,6 +467,14 @@ static void carry_out(uint32_t index, const struct command *command)
 		handles[index] = open_object(*(const uint32_t *)body);
 		answer(index, handles[index]);
 		break;
+	case PATH: {
+		int result = on_path(*(const uint32_t *)body, body + 8);
+
+		if (*(const uint32_t *)body == 5)
+			handles[index] = result;
+		answer(index, result);
+		break;
+	}
 	case FILE_BYTES:
 		answer(index, file_bytes(body));
 		break;
@@ -462,6 +524,7 @@ int main(void)
 	header = (const void *)read_plan();
 	handles = malloc((header->commands + 1) * sizeof(*handles));
 	memset(handles, -1, (header->commands + 1) * sizeof(*handles));
+	ids = calloc(header->commands + 1, sizeof(*ids));
 	at = (const char *)(header + 1);
 	for (uint32_t i = 0; i < header->commands; i++) {
 		const struct command *command = (const void *)at;

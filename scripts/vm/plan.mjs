@@ -14,12 +14,18 @@ const KIND = {
   xlated: 7,
   file: 8,
   object: 9,
+  path: 10,
 };
+const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
+/** What a reference is. */
+const REFERENCE = { descriptor: 0, id: 1, address: 2 };
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
 const TEXT = 4;
 const NONE = 0xffffffff;
+/** Of attr, where no command reads. */
+const NO_PLACE = 8184;
 const SKIP_ZEROS = 1;
 const ALIGN = 8;
 const SECTION = 12;
@@ -46,28 +52,36 @@ export class Plan {
   /**
    * A system call. `attr`: bytes; `buffers`: `{ at, bytes }` to be read by the kernel, `{ at, size }`
    * to be written (`text`: up to its first NUL; `sizeAt`: as many bytes as attr says there), each with
-   * the offset in attr that gets its address; `references`: `{ at, command, buffer }`: the file
-   * descriptor that a command gave goes to offset `at` of attr or of a buffer. `insteadOf`: a command
+   * the offset in attr that gets its address (none: only references lead to it), `out`: it is written
+   * all the same; `references`: `{ at, command, buffer, kind }`: the file descriptor that a command
+   * gave (or its next_id, or the address of buffer number `command`) goes to offset `at` of attr or of
+   * a buffer. `insteadOf`: a command
    * that this one takes the place of when it failed.
    */
   syscall(number, attr, buffers = [], references = [], insteadOf = NONE) {
     const counts = [attr.length, buffers.length, references.length];
     const parts = [words(number, ...counts, insteadOf, 0), padded(attr)];
-    for (const { at, bytes, size, text, sizeAt } of buffers) {
-      const flags = (bytes ? IN : OUT) | (text ? TEXT : 0);
-      parts.push(words(at, bytes?.length ?? size, flags, sizeAt ?? NONE));
+    for (const { at, bytes, size, text, sizeAt, out } of buffers) {
+      const flags = (bytes ? IN : 0) | (!bytes || out ? OUT : 0) | (text ? TEXT : 0);
+      parts.push(words(at ?? NO_PLACE, bytes?.length ?? size, flags, sizeAt ?? NONE));
       if (bytes) parts.push(padded(bytes));
     }
-    for (const { at, command, buffer } of references) {
-      parts.push(words(buffer ?? NONE, at, command, 0));
+    for (const { at, command, buffer, kind = 'descriptor' } of references) {
+      parts.push(words(buffer ?? NONE, at, command, REFERENCE[kind]));
     }
-    const out = buffers.filter(({ bytes }) => !bytes);
+    const out = buffers.filter(({ bytes, out: both }) => !bytes || both);
     return this.#add(KIND.syscall, parts, { attr: attr.length, buffers: out.length });
   }
 
   /** Closes what the commands from `first` up to here (or before `end`) gave. */
   closeFrom(first, end = this.length) {
     this.#add(KIND.close, [words(first, end)], undefined);
+  }
+
+  /** mkdir, rmdir, unlink, rename, symlink, or open of a directory. */
+  onPath(what, path, other = '') {
+    const text = padded(Buffer.from(`${path}\0${other}\0`));
+    return this.#add(KIND.path, [words(ON_PATH[what], 0), text], { buffers: 0 });
   }
 
   /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */

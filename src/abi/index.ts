@@ -10,6 +10,8 @@ export { isScalarStruct, isScalarType, isStructOrUnion, protoOf } from './calls/
 export { kfuncTraits } from './calls/traits.ts';
 export * from './context/index.ts';
 export { contextMember, isContextType, isProjectionOf, isUserRegs } from './context/types.ts';
+export * from './attach.ts';
+export * from './commands.ts';
 export * from './extensions.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';

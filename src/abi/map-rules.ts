@@ -36,9 +36,14 @@ export interface MapRules {
   readonly batch: { readonly [Command in BatchCommand]: boolean };
   /** Batches go bucket by bucket, and a position in the map is a bucket's number, not a key. */
   readonly batchBuckets: boolean;
+  /** What says whether key and value may have such types (map_check_btf); undefined: all may. */
+  readonly checkTypes?: CheckTypes;
   /** bpf_map_peek_elem does not fill the value: it asks whether the map holds it. */
   readonly peekAsks?: true;
 }
+
+/** Functions of the kernel behind map_check_btf of map types. */
+type CheckTypes = 'array_map_check_btf' | 'trie_check_btf' | 'map_check_no_btf' | 'other';
 
 const ids = (names: string): ReadonlySet<number> =>
   new Set(names.split(' ').map((name) => helperId(name)!));
@@ -137,6 +142,24 @@ const LOOKUPS: Readonly<Record<string, MapRules['lookup']>> = {
   XSKMAP: 'xdp_sock',
 };
 
+const CHECK_TYPES: Readonly<Record<string, CheckTypes>> = {
+  ARRAY: 'array_map_check_btf',
+  PERCPU_ARRAY: 'array_map_check_btf',
+  LPM_TRIE: 'trie_check_btf',
+  PERF_EVENT_ARRAY: 'map_check_no_btf',
+  CGROUP_ARRAY: 'map_check_no_btf',
+  PROG_ARRAY: 'map_check_no_btf',
+  ARRAY_OF_MAPS: 'map_check_no_btf',
+  HASH_OF_MAPS: 'map_check_no_btf',
+  DEVMAP: 'map_check_no_btf',
+  DEVMAP_HASH: 'map_check_no_btf',
+  CPUMAP: 'map_check_no_btf',
+  XSKMAP: 'map_check_no_btf',
+  STACK_TRACE: 'map_check_no_btf',
+  SOCKMAP: 'map_check_no_btf',
+  SOCKHASH: 'map_check_no_btf',
+};
+
 const PREFIX = 'BPF_MAP_TYPE_';
 /** The kernel's struct of maps of devices. */
 const DEVICE_MAP = 'bpf_dtab';
@@ -164,6 +187,7 @@ function rulesOf(name: string): MapRules {
     ...(helpers && { helpers }),
     ...(lookup && { lookup }),
     ...(lookup === 'socket' && { sockmap: true as const }),
+    ...(ops.includes('map_check_btf') && { checkTypes: CHECK_TYPES[name] ?? 'other' }),
     ...(name === 'BLOOM_FILTER' && { peekAsks: true as const }),
     ...(name === 'STRUCT_OPS' && { notInPrograms: true as const }),
   };

@@ -6,6 +6,8 @@ import type { BtfKind, BtfReference, BtfType } from './types.ts';
 
 /** What a `Btf` is made of. */
 export interface BtfParts {
+  /** The section it was read from. */
+  readonly bytes?: Uint8Array;
   readonly source: TypeSource;
   readonly littleEndian: boolean;
   readonly base?: Btf | undefined;
@@ -31,6 +33,8 @@ export class Btf {
   readonly stringsLength: number;
   /** Number of types, `void` included: every id is below it. */
   readonly count: number;
+  /** The section it was read from, if it was. */
+  readonly bytes: Uint8Array | undefined;
   readonly #source: TypeSource;
   readonly #strings: Strings;
   #stringOffsets: ReadonlyMap<string, number> | undefined;
@@ -41,6 +45,7 @@ export class Btf {
     this.count = parts.source.count;
     this.littleEndian = parts.littleEndian;
     this.base = parts.base;
+    this.bytes = parts.bytes;
     this.stringsLength = parts.strings.length;
     this.#strings = parts.strings;
   }

@@ -27,7 +27,7 @@ export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   const header = readHeader(reader);
   const strings = new Strings(reader, header, base);
   const source = readTypes(reader, header, strings, base);
-  const btf = new Btf({ source, base, strings, littleEndian: reader.littleEndian });
+  const btf = new Btf({ bytes, source, base, strings, littleEndian: reader.littleEndian });
   validate(btf);
   return btf;
 }
@@ -48,7 +48,7 @@ export function openBtf(bytes: Uint8Array, base?: Btf): Btf {
   const check = (type: BtfType): void => checkReferences(btf, type);
   const places = { ...header, name, check };
   const source = base ? new LazySplitTypes(reader, places, base) : new LazyTypes(reader, places);
-  const btf = new Btf({ source, base, strings, littleEndian: reader.littleEndian });
+  const btf = new Btf({ bytes, source, base, strings, littleEndian: reader.littleEndian });
   return btf;
 }
 

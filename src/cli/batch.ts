@@ -7,12 +7,14 @@ import type { CliIo } from './io.ts';
 /** `beeyard batch file FILE`: one command a line, until one fails. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const commands = batchCommands(utf8(readBytes(call.operands[0]!, io)));
+  const machine = call.text('machine');
+  const more = machine === undefined ? [] : ['--machine', machine];
   const outputs: string[] = [];
   let code: number = EXIT.ok;
   for (const words of commands) {
     let output = '';
     const own = call.json ? { ...io, out: (text: string) => void (output += text) } : io;
-    code = await runOne(call.json ? [...words, '-j'] : words, own);
+    code = await runOne(call.json ? [...words, ...more, '-j'] : [...words, ...more], own);
     outputs.push(`{"command":${JSON.stringify(words)},"output":${asJson(output.trim())}}`);
     if (code !== EXIT.ok) break;
   }

@@ -46,5 +46,11 @@ export const WITH: OptionDef = {
   choices: ['sched_ext'],
   help: "the kernel is built with it, too, which Debian's is not",
 };
+/** Read by machine-file.ts. */
+export const MACHINE: OptionDef = {
+  type: 'string',
+  value: 'FILE',
+  help: 'the machine that is kept in this file',
+};
 export const PROG =
   'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';

@@ -149,3 +149,15 @@ function checkOperands(command: CommandDef, given: readonly string[]): void {
     throw usageError(`'beeyard ${name}' does not know what to do with '${given[most]}'`);
   }
 }
+
+/** The only operand of a command that can do without one when it has --machine. */
+export function soleOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, 1] }, operands);
+  return operands[0]!;
+}
+
+/** The first operand of a command that can do without one when it has --machine. */
+export function needOperand({ command, operands }: CommandCall): string {
+  checkOperands({ ...command, count: [1, command.count[1]] }, operands);
+  return operands[0]!;
+}

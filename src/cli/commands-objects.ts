@@ -1,5 +1,5 @@
 import type { CommandDef } from './command.ts';
-import { GLOBALS, BASE_BTF, MAP_HASH, SEED, PROG } from './command-options.ts';
+import { GLOBALS, BASE_BTF, MACHINE, MAP_HASH, SEED, PROG } from './command-options.ts';
 
 /** Commands about what is in objects: programs, maps, types, and what is made of them. */
 export const objectCommands: readonly CommandDef[] = [
@@ -7,9 +7,9 @@ export const objectCommands: readonly CommandDef[] = [
     path: ['prog', 'show'],
     alias: 'list',
     summary: 'list the programs of an object',
-    operands: 'OBJ [PROG]',
-    count: [1, 3],
-    options: {},
+    operands: 'OBJ [PROG]|[PROG] --machine FILE',
+    count: [0, 3],
+    options: { machine: MACHINE },
     details: PROG,
     examples: [
       ['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes, tags'],
@@ -66,19 +66,20 @@ export const objectCommands: readonly CommandDef[] = [
     path: ['map', 'show'],
     alias: 'list',
     summary: 'list the maps of an object',
-    operands: 'OBJ',
-    count: [1, 1],
-    options: {},
+    operands: 'OBJ|[MAP] --machine FILE',
+    count: [0, 2],
+    options: { machine: MACHINE },
     examples: [['beeyard map show firewall.bpf.o', 'types, sizes, entries']],
     load: () => import('./map-show.ts'),
   },
   {
     path: ['map', 'dump'],
     summary: 'show what maps hold right after loading',
-    operands: 'OBJ [MAP]',
+    operands: 'OBJ [MAP]|MAP --machine FILE',
     count: [1, 2],
     options: {
       global: GLOBALS,
+      machine: MACHINE,
       insns: {
         type: 'string',
         value: 'MAP=PROG[:N,…]',

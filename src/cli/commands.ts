@@ -1,5 +1,6 @@
 import type { CommandDef } from './command.ts';
-import { ENGINE, GLOBALS, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { ENGINE, GLOBALS, MACHINE, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import { machineCommands } from './commands-machine.ts';
 import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
@@ -77,6 +78,7 @@ export const COMMANDS: readonly CommandDef[] = [
   memoryCommand,
   ...verifyCommands,
   ...objectCommands,
+  ...machineCommands,
   ...netCommands,
   {
     path: ['build'],
@@ -184,7 +186,7 @@ export const COMMANDS: readonly CommandDef[] = [
     summary: 'run the commands that stand in a file, one a line',
     operands: 'FILE',
     count: [1, 1],
-    options: {},
+    options: { machine: MACHINE },
     details:
       "As bpftool's: # starts a comment, \\ at the end of a line goes on with the next, quotes " +
       'keep words together, - is standard input. Stops at the first command that fails, with its ' +

@@ -38,6 +38,7 @@ function known(kind: string, name: string, names: readonly string[]): void {
 
 /** `beeyard map dump`: creates the maps in a fresh machine and shows what they hold. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
+  if (call.text('machine') !== undefined) return (await import('./machine-map.ts')).dump(call, io);
   const [path, name] = call.operands;
   const object = readObject(path!, io);
   const names = object.maps.map((one) => one.name);

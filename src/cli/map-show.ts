@@ -1,5 +1,5 @@
 import type { MapSpec } from '../object/index.ts';
-import type { CommandCall } from './command.ts';
+import { type CommandCall, soleOperand } from './command.ts';
 import { EXIT } from './exit.ts';
 import { readObject } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
@@ -18,7 +18,8 @@ const COLUMNS = [
 
 /** `beeyard map show`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
-  const object = readObject(call.operands[0]!, io);
+  if (call.text('machine') !== undefined) return (await import('./machine-map.ts')).show(call, io);
+  const object = readObject(soleOperand(call), io);
   if (call.json) {
     const json = object.maps.map((map, i) => ({ id: i + 1, ...mapJson(map) }));
     io.out(`${toJson(json, call.flag('pretty'))}\n`);

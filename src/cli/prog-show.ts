@@ -1,6 +1,6 @@
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { isGplCompatible } from '../verifier/load/program-kinds.ts';
-import type { CommandCall } from './command.ts';
+import { type CommandCall, needOperand } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
@@ -53,7 +53,8 @@ function programJson(one: NumberedProgram, object: ObjectFile): object {
 
 /** `beeyard prog show`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
-  const object = readObject(call.operands[0]!, io);
+  if (call.text('machine') !== undefined) return (await import('./machine-prog.ts')).show(call, io);
+  const object = readObject(needOperand(call), io);
   const words = call.operands.slice(1);
   const { chosen, named } = takePrograms(await numberedPrograms(object), words, []);
   if (words.length > 0) throw usageError(`'prog show' does not know '${words[0]}'`);

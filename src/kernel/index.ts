@@ -1,3 +1,4 @@
+export type * from './commands.ts';
 export type * from './net.ts';
 export type * from './sockets.ts';
 export type * from './types.ts';

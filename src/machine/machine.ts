@@ -1,27 +1,18 @@
-import {
-  constants,
-  helperContract,
-  type KernelProfile,
-  type MapTypeDef,
-  programTypes,
-} from '../abi/index.ts';
-import { mapTypes } from '../abi/maps/index.ts';
+import { helperContract, type KernelProfile } from '../abi/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
-import { KernelError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
-  KernelLink,
   KernelMap,
-  LiveObjects,
   KernelOwner,
+  LiveObjects,
   OwnerKind,
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
-import type { MapSpec, ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
   createRuntime,
   type GracePeriodPolicy,
@@ -31,18 +22,22 @@ import {
   type Runtime,
   type RuntimeOwner,
 } from '../runtime/index.ts';
-import { fillInsnArrays, InsnArrayMap, insnArrays } from './insn-array.ts';
-import { link } from './link.ts';
-import { objectTypes, specialFields } from './special-fields.ts';
-import { type Offers, offersOf, relocated, verifyProgram } from './rules.ts';
-import { MachineMap } from './map.ts';
-import { MachineMemory, ReadingCode } from './memory.ts';
-import { KeyMap, loadCode } from './static-keys.ts';
-import { Pins } from './pins.ts';
-import { MachineProgram, type ProgramHost } from './program.ts';
-import { recordReader } from './records.ts';
-import { kernelStructOf } from './struct-ops.ts';
-import type { Attached, Subsystem } from './subsystem.ts';
+import { FileTree } from './bpffs/tree.ts';
+import { findPinnedMap, pinObject } from './bpffs/pins.ts';
+import { createMap } from './create-map.ts';
+import { refuse } from './errno.ts';
+import { configurationMap, loadProgram } from './load.ts';
+import type { MachineMap } from './map.ts';
+import { MachineMemory } from './memory.ts';
+import { Attachments } from './objects/attachments.ts';
+import { DeviceLink } from './objects/device-link.ts';
+import { HookLink } from './objects/hook-link.ts';
+import type { MachineLink } from './objects/link.ts';
+import { Objects } from './objects/registry.ts';
+import type { MachineProgram, ProgramHost } from './program.ts';
+import { type Offers, offersOf } from './rules.ts';
+import { KeyMap } from './static-keys.ts';
+import type { Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
@@ -85,18 +80,19 @@ export class Machine implements Kernel, ProgramHost {
   readonly kind = 'simulated';
   readonly settings: MachineSettings;
   readonly runtime: Runtime;
-  readonly maps = new Set<MachineMap>();
-  readonly programs = new Set<MachineProgram>();
+  /** Maps, programs, links and BTF by id. */
+  readonly objects: Objects;
+  /** bpffs and the directories around it. */
+  readonly files = new FileTree();
+  /** Programs at devices. */
+  readonly attachments = new Attachments();
   readonly memory: MachineMemory | undefined;
-  readonly #byAddress = new Map<number, MachineMap>();
-  readonly #pins = new Pins();
-  readonly #offers: Offers;
+  readonly offers: Offers;
   readonly #timers: Timers;
   /** Programs that are unloaded while timers still lead to them. */
   readonly #lingering = new Set<LoadedCode>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
-  #nextProgram = 1;
-  #nextLink = 1;
+  #countsRuns = 0;
 
   constructor(settings: MachineSettings) {
     this.settings = settings;
@@ -109,8 +105,9 @@ export class Machine implements Kernel, ProgramHost {
     });
     const { gracePeriods } = this.runtime;
     this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
+    this.objects = new Objects(settings.rules);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
-    this.#offers = offersOf(this.runtime);
+    this.offers = offersOf(this.runtime);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
@@ -118,6 +115,11 @@ export class Machine implements Kernel, ProgramHost {
 
   get cpus(): number {
     return this.runtime.options.cpus;
+  }
+
+  /** Loaded programs, by id. */
+  get programs(): Iterable<MachineProgram> {
+    return this.objects.programs;
   }
 
   /**
@@ -155,49 +157,18 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): MachineMap {
-    const facts = mapTypes.find((type) => type.id === spec.typeId);
-    if (!facts) {
-      const type = spec.type ?? `number ${spec.typeId}`;
-      const text = `map '${spec.name}': this machine has no maps of type ${type}`;
-      throw new KernelError('EINVAL', 22, text);
+    const typed = btf !== undefined && (spec.keyTypeId !== 0 || spec.valueTypeId !== 0);
+    const held = typed ? this.objects.holdBtf(btf) : undefined;
+    try {
+      return createMap(this, spec, {
+        inner: inner as MachineMap | undefined,
+        btf: held,
+        types: btf,
+      });
+    } catch (error) {
+      held?.drop();
+      throw error;
     }
-    if (inner instanceof KeyMap) {
-      throw new KernelError('EINVAL', 22, `map '${spec.name}': static keys are in no other map`);
-    }
-    const kernelType = facts.needsKernelType
-      ? kernelStructOf(spec, this.settings.rules)
-      : undefined;
-    const valueSize = typeof kernelType === 'object' ? kernelType.size : spec.valueSize;
-    const special = btf && specialFields(spec, btf, this.settings.rules);
-    const map = this.runtime.createMap({
-      name: spec.name,
-      type: spec.typeId,
-      keySize: spec.keySize,
-      valueSize,
-      maxEntries: spec.maxEntries,
-      flags: spec.flags,
-      extra: spec.extra,
-      ...(spec.fields ? { fields: spec.fields } : {}),
-      ...(facts.needsTypes ? { keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } : {}),
-      ...(kernelType ? { kernelType } : {}),
-      ...lockOf(spec, facts),
-      ...(special ? { special } : {}),
-      ...(inner ? { inner: (inner as MachineMap).runtimeMap } : {}),
-    });
-    const known = valueSize === spec.valueSize ? spec : { ...spec, valueSize };
-    const Kind = facts.staticKey ? KeyMap : facts.insnArray ? InsnArrayMap : MachineMap;
-    const made = new Kind(
-      this.runtime,
-      known,
-      facts,
-      map,
-      recordReader(this.runtime, map),
-      this.#pins,
-      this.memory,
-    );
-    this.maps.add(made);
-    this.#byAddress.set(map.address, made);
-    return made;
   }
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
@@ -208,21 +179,24 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.objects.live();
   }
 
+  /** Directories that are missing are made. */
   pinMap(path: string, map: KernelMap): void {
-    this.#pins.pin(path, map);
+    this.files.makeParents(path);
+    pinObject(this.files, path, 'map', map as MachineMap);
   }
 
   pinnedMap(path: string): KernelMap | undefined {
-    return this.#pins.get(path);
+    return findPinnedMap(this.files, path);
   }
 
   unpin(path: string): void {
-    this.#pins.remove(path);
+    this.files.unlink(path);
   }
 
   /** The map whose header is at `address`. */
   mapAt(address: number): MachineMap | undefined {
-    return this.#byAddress.get(address);
+    const found = this.runtime.mapAt(address);
+    return found && this.objects.maps.get(found.id);
   }
 
   loadProgram(
@@ -231,90 +205,60 @@ export class Machine implements Kernel, ProgramHost {
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
   ): MachineProgram {
-    const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
-    if (!type) {
-      const what = spec.type ? `type ${spec.type}` : `section '${spec.section}'`;
-      const text = `program '${spec.name}': this machine cannot run ${what}`;
-      throw new KernelError('EINVAL', 22, text);
-    }
     this.#sweep();
-    const adapted = relocated(spec, object, this.settings.rules, this.#offers);
-    const verification = verifyProgram(spec, adapted, maps, object, this.settings.rules);
-    const loaded = { spec, adapted, maps, object, rules: this.settings.rules };
-    const arrays = insnArrays(insns, loaded);
-    const id = this.#nextProgram++;
-    const { kconfig } = adapted;
-    const image = link(spec, adapted, id, type, {
-      runtime: this.runtime,
-      kernel: this.settings.rules,
-      objectTypes: (ids) => objectTypes(this.runtime, object.btf, ids),
-      mapAddress: (name) =>
-        name === kconfig?.name
-          ? this.#configuration(kconfig).runtimeMap.address
-          : this.#addressOf(maps, name, spec),
-    });
-    const { engine, profile, fuel } = this.settings;
-    const options = {
-      checks: !verification || usesUnbounded(adapted, maps),
-      ...(this.memory ? { watch: true } : {}),
-      ...(profile === undefined ? {} : { profile }),
-      ...(fuel === undefined ? {} : { fuel }),
-    };
-    const place = {
-      runtime: this.runtime,
-      mapNamed: (name: string) => this.#mapOf(maps, name, spec),
-    };
-    const code = loadCode(spec, image, place, (generation) => {
-      const loaded = engine.load(generation, this.runtime, options);
-      const sleepable = spec.flags.includes('sleepable');
-      return this.memory ? new ReadingCode(loaded, this.memory, sleepable) : loaded;
-    });
-    const program = new MachineProgram(id, spec, type, code, verification, this);
-    this.programs.add(program);
-    fillInsnArrays(arrays, loaded);
-    return program;
-  }
-
-  #addressOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): number {
-    return this.#mapOf(maps, name, spec).runtimeMap.address;
-  }
-
-  #mapOf(maps: ReadonlyMap<string, KernelMap>, name: string, spec: ProgramSpec): MachineMap {
-    const map = maps.get(name) as MachineMap | undefined;
-    if (!map) {
-      throw new KernelError('ENOENT', 2, `program '${spec.name}' uses map '${name}', not created`);
-    }
-    const { address } = map.runtimeMap;
-    if (this.#byAddress.get(address) === map) return map;
-    throw new KernelError('EBADF', 9, `map '${name}' is one of another machine`);
+    return loadProgram(this, spec, maps, object, insns);
   }
 
   /** The map with values of the kernel's configuration: one for all programs of an object. */
-  #configuration(spec: MapSpec): MachineMap {
-    let map = this.#configurations.get(spec);
-    if (!map) {
-      map = this.createMap(spec);
-      map.update(new Uint8Array(spec.keySize), spec.initialValue!);
-      map.freeze();
-      this.#configurations.set(spec, map);
-    }
+  configuration(spec: MapSpec): MachineMap {
+    const known = this.#configurations.get(spec);
+    if (known?.alive) return known;
+    const map = configurationMap(this, spec);
+    this.#configurations.set(spec, map);
     return map;
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {
-    return this.#subsystem(program).run(program, options);
+    return this.subsystemOf(program).run(program, options);
   }
 
-  attach(program: MachineProgram, options: AttachOptions): KernelLink {
-    const detach = this.#subsystem(program).attach(program, options);
-    const attached = typeof detach === 'function' ? { detach } : detach;
-    return makeLink(this.#nextLink++, program, attached);
+  attach(program: MachineProgram, options: AttachOptions): MachineLink {
+    const subsystem = this.subsystemOf(program);
+    const { links } = this.objects;
+    const ended = ({ id }: MachineLink): void => links.remove(id);
+    if (subsystem.hook) {
+      const made = new HookLink(program, ended, subsystem.hook(program, options));
+      made.id = links.add(made);
+      return made;
+    }
+    if (!subsystem.place) {
+      subsystem.attach(program, options);
+      return refuse('EOPNOTSUPP', 'there are no links to such hooks');
+    }
+    const place = subsystem.place(program, options);
+    const link = new DeviceLink(program, ended, subsystem, options, place, this.attachments);
+    link.id = links.add(link);
+    return link;
   }
 
+  /** How many want runs counted: BPF_ENABLE_STATS. */
+  get countsRuns(): boolean {
+    return this.#countsRuns > 0;
+  }
+
+  /** One more (1) or one less (-1) wants runs counted. */
+  countRuns(change: 1 | -1): void {
+    const before = this.countsRuns;
+    this.#countsRuns += change;
+    if (this.countsRuns === before) return;
+    for (const program of this.programs) program.count(this.countsRuns);
+  }
+
+  /** Called when a program has ended. */
   unload(program: MachineProgram): void {
-    if (!this.programs.delete(program)) return;
-    for (const map of this.maps) if (map instanceof KeyMap) map.unbind(program.code);
-    this.#lingering.add(program.code);
+    this.objects.programs.remove(program.id);
+    for (const map of this.objects.maps) if (map instanceof KeyMap) map.unbind(program.parts.code);
+    this.#lingering.add(program.parts.code);
     this.#sweep();
   }
 
@@ -333,13 +277,14 @@ export class Machine implements Kernel, ProgramHost {
     return false;
   }
 
-  #subsystem(program: MachineProgram): Subsystem {
+  /** Throws KernelError EOPNOTSUPP: nothing here has a hook for such programs. */
+  subsystemOf(program: MachineProgram): Subsystem {
     const found = this.settings.subsystems.find((one) =>
       one.serves(program.type.name, program.spec),
     );
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
-    throw new KernelError('EOPNOTSUPP', 95, text);
+    return refuse('EOPNOTSUPP', text);
   }
 }
 
@@ -350,36 +295,6 @@ function modelOf({ gracePeriods, memory, detectReuse }: MachineSettings): Memory
     ...(memory === undefined ? {} : { memory }),
     ...(detectReuse === undefined ? {} : { detectReuse }),
   };
-}
-
-/**
- * The lock in values of a map. Linux refuses types with a lock where it cannot be, and loaders then
- * leave the types out.
- */
-function lockOf({ spinLock, flags }: MapSpec, { mayLock }: MapTypeDef): { spinLock?: number } {
-  const reachable = (flags & (constants.BPF_F_RDONLY_PROG | constants.BPF_F_WRONLY_PROG)) === 0;
-  return mayLock && reachable && spinLock !== undefined ? { spinLock } : {};
-}
-
-/** Whether a program uses a map whose memory the verifier does not keep it inside of. */
-function usesUnbounded(
-  { relocations }: RelocatedProgram,
-  maps: ReadonlyMap<string, KernelMap>,
-): boolean {
-  return relocations.some(({ map }) => (maps.get(map) as MachineMap | undefined)?.unbounded);
-}
-
-function makeLink(id: number, program: MachineProgram, { detach, read }: Attached): KernelLink {
-  let attached = true;
-  const off = () => {
-    if (attached) detach();
-    attached = false;
-  };
-  const readAll = () => {
-    if (attached && read) return read();
-    throw new KernelError('EINVAL', 22, attached ? 'the link is no iterator' : 'it is detached');
-  };
-  return { id, program, detach: off, read: readAll, [Symbol.dispose]: off };
 }
 
 function callsPacketChanger(code: LoadedCode): boolean {

@@ -1,4 +1,4 @@
-import { errnos, type MapTypeDef } from '../abi/index.ts';
+import { errnos, type MapTypeDef, mapRules } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
@@ -22,43 +22,64 @@ import {
   storagePlace,
   userRingReserve,
 } from '../runtime/index.ts';
-import type { Pins } from './pins.ts';
 import type { MachineMemory } from './memory.ts';
-import type { MachineProgram } from './program.ts';
+import type { BtfObject } from './objects/btf.ts';
+import { KernelObject } from './objects/object.ts';
+import type { ProgramOwner } from './objects/program-array.ts';
+import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
-/** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
-export class MachineMap implements KernelMap {
+/** What a map is made of, and who wants to know when it has ended. */
+export interface MapParts {
+  readonly runtime: Runtime;
   readonly spec: MapSpec;
+  readonly facts: MapTypeDef;
+  readonly runtimeMap: RuntimeMap;
+  /** The model of memory, where there is one. */
+  readonly memory?: MachineMemory | undefined;
+  readonly records: RecordReader;
+  /** BTF of key and value; the map takes over the caller's hold on it. */
+  readonly btf?: BtfObject | undefined;
+  /** A map of maps: what its maps are like, held by the caller for it. */
+  readonly inner?: MachineMap | undefined;
+  ended(map: MachineMap): void;
+}
+
+/** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
+export class MachineMap extends KernelObject implements KernelMap {
+  readonly spec: MapSpec;
+  readonly facts: MapTypeDef;
   readonly perCpu: boolean;
   /** Code that uses it runs with checks, also when it is verified: see MapTypeDef. */
   readonly unbounded: boolean;
   readonly runtimeMap: RuntimeMap;
+  readonly btf: BtfObject | undefined;
+  readonly inner: MachineMap | undefined;
+  /** The first program of an array of programs says what the others must be like. */
+  owner: ProgramOwner | undefined;
   protected readonly runtime: Runtime;
-  /** Values belong to owners of that kind. */
-  readonly #storesFor: string | undefined;
-  readonly #records: RecordReader;
-  readonly #pins: Pins;
-  readonly #memory: MachineMemory | undefined;
+  readonly memory: MachineMemory | undefined;
+  readonly #parts: MapParts;
+  /** Maps and programs in it, by key. */
+  readonly #contents = new Map<string, KernelObject>();
+  /** File descriptors and pins that reach it. */
+  #users = 1;
+  #closed = false;
+  #frozen = false;
 
-  constructor(
-    runtime: Runtime,
-    spec: MapSpec,
-    facts: MapTypeDef,
-    runtimeMap: RuntimeMap,
-    records: RecordReader,
-    pins: Pins,
-    memory?: MachineMemory,
-  ) {
-    this.runtime = runtime;
+  constructor(parts: MapParts) {
+    super();
+    const { spec, facts, runtimeMap } = parts;
+    this.#parts = parts;
+    this.runtime = parts.runtime;
+    this.memory = parts.memory;
     this.spec = spec;
+    this.facts = facts;
     this.perCpu = facts.perCpu === true;
-    this.#storesFor = facts.keyIs;
     this.unbounded = facts.unbounded === true;
     this.runtimeMap = runtimeMap;
-    this.#records = records;
-    this.#pins = pins;
-    this.#memory = memory;
+    this.btf = parts.btf;
+    this.inner = parts.inner;
   }
 
   get id(): number {
@@ -69,35 +90,47 @@ export class MachineMap implements KernelMap {
     return this.runtimeMap.userValueSize;
   }
 
+  /** Flags as bpf_map_info tells them: with those the type adds. */
+  get flags(): number {
+    return this.spec.flags | (mapRules(this.spec.typeId)?.addedFlags ?? 0);
+  }
+
+  /** BPF_MAP_FREEZE was done. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** Maps and programs in it, with their keys (latin1 text of the bytes). */
+  get contents(): ReadonlyMap<string, KernelObject> {
+    return this.#contents;
+  }
+
   lookup(key: Uint8Array, out: Uint8Array): number {
     return this.runtimeMap.lookup(key, out);
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
-    return this.#command(() => this.runtimeMap.update(key, value, flags));
-  }
-
-  /** A command changes the map as a reader; grace periods may end when it is done. */
-  #command(work: () => number): number {
-    return this.#memory ? this.#memory.reading(false, work) : work();
+    return asReader(this.memory, () => this.runtimeMap.update(key, value, flags));
   }
 
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
     if ('number' in object)
       return this.runtimeMap.setObject(key, object.number, object.number, flags);
-    const word =
-      object instanceof MachineMap
-        ? object.runtimeMap.address
-        : (object as MachineProgram).code.entry;
-    return this.runtimeMap.setObject(key, word, object.id, flags);
+    const isMap = object instanceof MachineMap;
+    const word = isMap ? object.runtimeMap.address : (object as MachineProgram).code.entry;
+    const result = this.runtimeMap.setObject(key, word, object.id, flags);
+    if (result === 0) this.#keep(key, object as MachineMap | MachineProgram);
+    return result;
   }
 
   delete(key: Uint8Array): number {
-    return this.#command(() => this.runtimeMap.delete(key));
+    const result = asReader(this.memory, () => this.runtimeMap.delete(key));
+    if (result === 0) this.#keep(key, undefined);
+    return result;
   }
 
-  lookupAndDelete(key: Uint8Array, out: Uint8Array): number {
-    return this.#command(() => this.runtimeMap.lookupAndDelete(key, out));
+  lookupAndDelete(key: Uint8Array, out: Uint8Array, flags = 0): number {
+    return asReader(this.memory, () => this.runtimeMap.lookupAndDelete(key, out, flags));
   }
 
   owned(key: Uint8Array): OwningValue | undefined {
@@ -109,7 +142,7 @@ export class MachineMap implements KernelMap {
   }
 
   batch(command: BatchCommand, batch: MapBatch): number {
-    return this.#command(() => this.runtimeMap.batch(command, batch));
+    return asReader(this.memory, () => this.runtimeMap.batch(command, batch));
   }
 
   mmap(options?: { readonly write?: boolean }): MapView {
@@ -117,7 +150,7 @@ export class MachineMap implements KernelMap {
   }
 
   reserve(size: number): UserRecord | number {
-    if (this.spec.type !== 'user_ringbuf') return -errnos['EINVAL']!;
+    if (!this.facts.userWrites) return -errnos['EINVAL']!;
     return userRingReserve(this.runtime, this.runtimeMap, size);
   }
 
@@ -136,23 +169,85 @@ export class MachineMap implements KernelMap {
   }
 
   #wantStorage(): void {
-    if (this.#storesFor) return;
+    if (this.facts.keyIs) return;
     throw new KernelError('EINVAL', 22, `map '${this.spec.name}' is no local storage`);
   }
 
   freeze(): number {
-    return this.runtimeMap.freeze();
+    const result = this.runtimeMap.freeze();
+    if (result === 0) this.#frozen = true;
+    return result;
   }
 
   drain(): KernelRecord[] {
-    return this.#records.drain();
+    return this.#parts.records.drain();
   }
 
   get lost(): number {
-    return this.#records.lost();
+    return this.#parts.records.lost();
   }
 
+  /** Gives the handle up; who else holds the map keeps it. */
   close(): void {
-    if (!this.#pins.holds(this)) this.runtimeMap.free();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.dropUser();
   }
+
+  /** A file descriptor or a pin. */
+  holdUser(): this {
+    this.#users++;
+    return this.hold();
+  }
+
+  /** Nobody outside reaches an array of programs any more: it lets go of them. */
+  dropUser(): void {
+    if (--this.#users === 0 && this.facts.valueIs === 'program') this.#empty();
+    this.drop();
+  }
+
+  /** The handle was given up. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** As it was saved: nothing of its memory changes. */
+  restore(
+    frozen: boolean,
+    contents: Iterable<readonly [string, MachineMap | MachineProgram]>,
+  ): void {
+    this.#frozen = frozen;
+    for (const [name, object] of contents) this.#contents.set(name, object.hold());
+  }
+
+  /** What a slot holds lives with it. */
+  #keep(key: Uint8Array, object: MachineMap | MachineProgram | undefined): void {
+    const name = String.fromCharCode(...key);
+    const old = this.#contents.get(name);
+    if (object) this.#contents.set(name, object.hold());
+    else this.#contents.delete(name);
+    old?.drop();
+  }
+
+  #empty(): void {
+    for (const name of Array.from(this.#contents.keys())) {
+      const key = Uint8Array.from(name, (char) => char.charCodeAt(0));
+      this.runtimeMap.delete(key);
+      this.#keep(key, undefined);
+    }
+  }
+
+  protected end(): void {
+    for (const object of this.#contents.values()) object.drop();
+    this.#contents.clear();
+    this.#parts.ended(this);
+    this.runtimeMap.free();
+    this.inner?.drop();
+    this.btf?.drop();
+  }
+}
+
+/** A command changes the map as a reader; grace periods may end when it is done. */
+function asReader(memory: MachineMemory | undefined, work: () => number): number {
+  return memory ? memory.reading(false, work) : work();
 }

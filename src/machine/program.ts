@@ -1,4 +1,4 @@
-import type { ProgramTypeDef } from '../abi/index.ts';
+import { programRules, programTypeId, type ProgramTypeDef } from '../abi/index.ts';
 import type { LoadedCode } from '../engine/index.ts';
 import type {
   AttachOptions,
@@ -8,43 +8,115 @@ import type {
   RunOptions,
   RunResult,
 } from '../kernel/index.ts';
-import type { ProgramSpec } from '../object/index.ts';
+import { type ProgramSpec, programTag, type RelocatedProgram } from '../object/index.ts';
+import type { VerifierInput } from '../verifier/index.ts';
+import type { MachineMap } from './map.ts';
+import type { BtfObject } from './objects/btf.ts';
+import { KernelObject } from './objects/object.ts';
+import { CountedCode, type RunStats } from './objects/run-stats.ts';
 
 /** What a program asks its machine to do for it. */
 export interface ProgramHost {
   run(program: MachineProgram, options: RunOptions): RunResult;
   attach(program: MachineProgram, options: AttachOptions): KernelLink;
+  /** Nobody holds it any more. */
   unload(program: MachineProgram): void;
 }
 
-/** A loaded program of the simulated kernel. */
-export class MachineProgram implements KernelProgram {
+/** A program that is fitted to the kernel; only its maps are still open. */
+export type Adapted = Pick<RelocatedProgram, 'insns' | 'relocations' | 'modules'>;
+
+/** What a program is made of. It takes over the caller's holds on maps, BTF and target. */
+export interface ProgramParts {
   readonly id: number;
   readonly spec: ProgramSpec;
   readonly type: ProgramTypeDef;
   readonly code: LoadedCode;
   readonly verification: ProgramVerification | undefined;
-  readonly #host: ProgramHost;
+  /** As BPF_PROG_LOAD got it: instructions, and what is to be filled in. */
+  readonly adapted: Adapted;
+  /** What the verifier saw; undefined if it was loaded unseen. */
+  readonly input: VerifierInput | undefined;
+  readonly license: string;
+  readonly maps: readonly MachineMap[];
+  readonly btf: BtfObject | undefined;
+  /** The program it attaches to. */
+  readonly target?: MachineProgram | undefined;
+  /** Where its code begins in the table of functions. */
+  readonly firstSlot: number;
+  /** Nanoseconds since the machine started. */
+  readonly loadTime: bigint;
+  readonly uid: number;
+}
 
-  constructor(
-    id: number,
-    spec: ProgramSpec,
-    type: ProgramTypeDef,
-    code: LoadedCode,
-    verification: ProgramVerification | undefined,
-    host: ProgramHost,
-  ) {
-    this.id = id;
-    this.spec = spec;
-    this.type = type;
-    this.code = code;
-    this.verification = verification;
+/** A loaded program of the simulated kernel. */
+export class MachineProgram extends KernelObject implements KernelProgram {
+  readonly id: number;
+  readonly spec: ProgramSpec;
+  readonly type: ProgramTypeDef;
+  /** What runs: the engine's, or that with a count of runs around it. */
+  code: LoadedCode;
+  readonly verification: ProgramVerification | undefined;
+  readonly parts: ProgramParts;
+  readonly stats: RunStats = { count: 0, time: 0, misses: 0 };
+  readonly #host: ProgramHost;
+  /** Maps that were bound to it later (BPF_PROG_BIND_MAP). */
+  readonly #bound: MachineMap[] = [];
+  #tag: string | undefined;
+  #closed = false;
+
+  constructor(parts: ProgramParts, host: ProgramHost) {
+    super();
+    this.parts = parts;
+    this.id = parts.id;
+    this.spec = parts.spec;
+    this.type = parts.type;
+    this.code = parts.code;
+    this.verification = parts.verification;
     this.#host = host;
   }
 
   /** The verifier has seen this program: it runs without checks of its accesses. */
   get verified(): boolean {
     return this.verification !== undefined;
+  }
+
+  /** BPF_PROG_TYPE_* */
+  get typeId(): number {
+    return programTypeId(this.type.name)!;
+  }
+
+  get expectedAttachType(): number {
+    return this.parts.input?.expectedAttachType ?? 0;
+  }
+
+  /** What Linux calls it: 15 characters at most. */
+  get kernelName(): string {
+    return this.spec.name.slice(0, 15);
+  }
+
+  get maps(): readonly MachineMap[] {
+    return [...this.parts.maps, ...this.#bound];
+  }
+
+  /** 16 hexadecimal digits. */
+  get tag(): string {
+    return (this.#tag ??= programTag(this.parts.adapted.insns));
+  }
+
+  /** The kernel has a hook of this kind by BTF. */
+  get attachesByBtf(): boolean {
+    return programRules(this.typeId)?.attachesByBtf === true;
+  }
+
+  /** Uses the map from now on, without having a load of it. */
+  bind(map: MachineMap): void {
+    if (!this.maps.includes(map)) this.#bound.push(map.hold());
+  }
+
+  /** From now on runs are counted, or no longer. */
+  count(on: boolean): void {
+    this.code = on ? new CountedCode(this.parts.code, this.stats) : this.parts.code;
   }
 
   run(options: RunOptions = {}): RunResult {
@@ -55,7 +127,22 @@ export class MachineProgram implements KernelProgram {
     return this.#host.attach(this, options);
   }
 
+  /** Gives the handle up; links, arrays of programs and pins may hold the program still. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.drop();
+  }
+
+  /** The handle was given up. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  protected end(): void {
     this.#host.unload(this);
+    for (const map of this.maps) map.drop();
+    this.parts.btf?.drop();
+    this.parts.target?.drop();
   }
 }

@@ -1,6 +1,7 @@
 import type { KernelRecord } from '../kernel/index.ts';
 import {
   perfEventsConsume,
+  perfEventsFound,
   perfEventsOpen,
   ringbufConsume,
   type Runtime,
@@ -19,7 +20,7 @@ export interface RecordReader {
 export const noRecords: RecordReader = { drain: () => [], lost: () => 0 };
 
 /** A ring buffer tells nobody what did not fit: the program sees the failed call. */
-function ringReader(runtime: Runtime, map: RuntimeMap): RecordReader {
+function ringReader(runtime: Runtime, map: RuntimeMap, _restored: boolean): RecordReader {
   return {
     drain() {
       const records: KernelRecord[] = [];
@@ -33,8 +34,8 @@ function ringReader(runtime: Runtime, map: RuntimeMap): RecordReader {
 }
 
 /** One event per CPU, open from the start, as if a reader were there before the program. */
-function perfReader(runtime: Runtime, map: RuntimeMap): RecordReader {
-  const events = perfEventsOpen(runtime, map);
+function perfReader(runtime: Runtime, map: RuntimeMap, restored: boolean): RecordReader {
+  const events = restored ? perfEventsFound(runtime, map) : perfEventsOpen(runtime, map);
   let lost = 0;
   return {
     drain() {
@@ -56,7 +57,10 @@ const READERS: Readonly<Record<string, typeof ringReader>> = {
   perf_event_array: perfReader,
 };
 
-/** The reader for a map type, by the prefix of its runtime functions. */
-export function recordReader(runtime: Runtime, map: RuntimeMap): RecordReader {
-  return READERS[map.prefix]?.(runtime, map) ?? noRecords;
+/**
+ * The reader for a map type, by the prefix of its runtime functions. `restored`: the map's memory
+ * has been put back, with what was in it.
+ */
+export function recordReader(runtime: Runtime, map: RuntimeMap, restored = false): RecordReader {
+  return READERS[map.prefix]?.(runtime, map, restored) ?? noRecords;
 }

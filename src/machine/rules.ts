@@ -11,7 +11,13 @@ import {
   relocateProgram,
 } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { explain, explanationText, verify, verifierInput } from '../verifier/index.ts';
+import {
+  explain,
+  explanationText,
+  type VerifierInput,
+  verify,
+  verifierInput,
+} from '../verifier/index.ts';
 
 /** Which of the kernel's functions and variables a machine has: programs see no others. */
 export type Offers = (symbol: ExternSpec) => boolean;
@@ -42,6 +48,12 @@ export function relocated(
   }
 }
 
+/** A program that Linux would load. */
+interface Verified {
+  readonly input: VerifierInput;
+  readonly verification: ProgramVerification;
+}
+
 /**
  * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
  * VerifierError if not.
@@ -52,7 +64,7 @@ export function verifyProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
-): ProgramVerification | undefined {
+): Verified | undefined {
   if (!rules) return undefined;
   const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
   const result = verify(input, rules);
@@ -67,7 +79,8 @@ export function verifyProgram(
       explanation: why ? explanationText(why) : '',
     });
   }
-  return { insns: result.stats.processed, time: result.stats.time };
+  const { processed, time } = result.stats;
+  return { input, verification: { insns: processed, time } };
 }
 
 /** For each instruction as Linux's verifier leaves it, the one of the program it was made for. */

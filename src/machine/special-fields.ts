@@ -27,7 +27,8 @@ export function specialFields(
   btf: Btf,
   rules: KernelProfile | undefined,
 ): FieldRecord | undefined {
-  const struct = valueTypeId === 0 ? undefined : btf.resolved(valueTypeId);
+  const known = valueTypeId > 0 && valueTypeId < btf.count;
+  const struct = known ? btf.resolved(valueTypeId) : undefined;
   if (struct?.kind !== 'struct' && struct?.kind !== 'datasec') return undefined;
   if (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) return undefined;
   try {

@@ -1,9 +1,14 @@
 import type { AttachOptions, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { DevicePlace } from './objects/device-link.ts';
+import type { LinkInfo } from './objects/link.ts';
 import type { MachineProgram } from './program.ts';
 
 /** A program at its hook: the way to take it off, and for iterators the way to run them. */
 export interface Attached {
+  /** BPF_LINK_TYPE_*, and what struct bpf_link_info says. */
+  readonly type: number;
+  readonly info: LinkInfo;
   readonly detach: () => void;
   readonly read?: () => Uint8Array;
 }
@@ -14,5 +19,14 @@ export interface Subsystem {
   /** BPF_PROG_TEST_RUN. */
   run(program: MachineProgram, options: RunOptions): RunResult;
   /** Puts the program at a hook; returns the way to take it off. */
-  attach(program: MachineProgram, options: AttachOptions): (() => void) | Attached;
+  attach(program: MachineProgram, options: AttachOptions): () => void;
+  /**
+   * What a link made by `attach` is. Throws KernelError for places that do not exist. A part
+   * without it has no links.
+   */
+  place?(program: MachineProgram, options: AttachOptions): DevicePlace;
+  /** As `attach`, for hooks that are at no device. */
+  hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /** The device with that number. */
+  deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

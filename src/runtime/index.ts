@@ -31,6 +31,7 @@ export {
   type PerfEvents,
   type PerfHandlers,
   perfEventsConsume,
+  perfEventsFound,
   perfEventsOpen,
 } from './host/perf.ts';
 export { LOCAL_TABLE, lookupRoute, MAIN_TABLE } from './host/routes.ts';

@@ -247,6 +247,16 @@ class LinearRuntime implements Runtime {
     );
   }
 
+  adoptMap(address: number, definition: MapDefinition): RuntimeMap {
+    return this.#register(
+      new HostMap(this, factsByType.get(definition.type)!, definition, address),
+    );
+  }
+
+  get build(): number {
+    return buildOf(this.options.shared ? sharedWasm : wasm);
+  }
+
   createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
     return new MemoryOwner(this, kind, options);
   }
@@ -355,6 +365,19 @@ function onlyLock(offset: number): FieldRecord {
   const fields = [{ ...lock, valueBtfId: 0, nodeOffset: 0 }];
   const none = { timerOff: -1, wqOff: -1, refcountOff: -1 };
   return { fields, mask: BPF_SPIN_LOCK, spinLockOff: offset, ...none };
+}
+
+const builds = new Map<string, number>();
+
+/** FNV-1a of the module. */
+function buildOf(text: string): number {
+  let sum = builds.get(text);
+  if (sum === undefined) {
+    sum = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+    builds.set(text, (sum >>>= 0));
+  }
+  return sum;
 }
 
 function createMemory(shared: boolean): WebAssembly.Memory {

@@ -143,6 +143,10 @@ export interface Runtime {
   /** Throws KernelError with the kernel's errno. */
   createMap(definition: MapDefinition): RuntimeMap;
   mapAt(address: number): RuntimeMap | undefined;
+  /** The map whose header has been put back at an address, with the rest of the memory. */
+  adoptMap(address: number, definition: MapDefinition): RuntimeMap;
+  /** A number that tells builds of the runtime apart: memory of one is nothing to another. */
+  readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
   /** Those that are alive, by number. */

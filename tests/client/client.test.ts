@@ -126,7 +126,13 @@ describe('maps', () => {
   it('take bytes where the object says no type', async () => {
     const { maps } = await load();
     const spec = { ...maps.inner!.spec, keyTypeId: 0, valueTypeId: 0 };
-    const kernelMap = Object.assign(Object.create(maps.inner!.kernelMap), { spec });
+    const kernelMap = new Proxy(maps.inner!.kernelMap, {
+      get(target, key) {
+        if (key === 'spec') return spec;
+        const member: unknown = Reflect.get(target, key, target);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
     const plain = new MapOf(kernelMap, undefined, 1);
     plain.set(5, 6);
     expect(plain.get(Uint8Array.of(5, 0, 0, 0))).toBe(6n);

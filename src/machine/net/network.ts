@@ -13,10 +13,12 @@ import type {
   TraceOptions,
 } from '../../kernel/index.ts';
 import type { Machine } from '../machine.ts';
+import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
 import type { PacketHook } from './hook.ts';
+import { directionOf, linkPlace } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { testRunHooks } from './socket-buffer.ts';
@@ -167,22 +169,30 @@ export class Network implements Subsystem, KernelNetwork {
     runtime.events.advance(Number(runtime.clock) + nanoseconds);
   }
 
+  place(program: MachineProgram, options: AttachOptions): DevicePlace {
+    const hook = this.hookOf(program);
+    return linkPlace(this.#deviceFor(program, hook, options), hook, program, options);
+  }
+
   attach(program: MachineProgram, options: AttachOptions): () => void {
     const hook = this.hookOf(program);
-    if (hook.testRunOnly) {
-      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
-      throw new KernelError('EOPNOTSUPP', 95, text);
-    }
-    if (options.device === undefined) {
-      const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
-      throw new KernelError('EINVAL', 22, text);
-    }
-    const device = this.device(options.device);
+    const device = this.#deviceFor(program, hook, options);
     if (hook.exclusive) return device.xdp.attach(program);
     const { attachType } = program.spec;
     if (attachType?.startsWith('netkit_')) return attachNetkit(device, program);
     const direction = options.direction ?? directionOf(program);
     return device[direction].attach(program);
+  }
+
+  /** Where a program is to go. Throws KernelError: EOPNOTSUPP, EINVAL, ENODEV. */
+  #deviceFor(program: MachineProgram, hook: PacketHook, { device }: AttachOptions): Device {
+    if (hook.testRunOnly) {
+      const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
+      throw new KernelError('EOPNOTSUPP', 95, text);
+    }
+    if (device !== undefined) return this.device(device);
+    const text = `program '${program.spec.name}' attaches to a device: give { device: 'eth0' }`;
+    throw new KernelError('EINVAL', 22, text);
   }
 
   run(program: MachineProgram, options: RunOptions): RunResult {
@@ -257,8 +267,4 @@ function attachNetkit(device: Device, program: MachineProgram): () => void {
   const hook = device.hook(name);
   if (hook) return hook.attach(program);
   throw new KernelError('EACCES', 13, `${device.path} is not the primary of its pair`);
-}
-
-function directionOf(program: MachineProgram): 'ingress' | 'egress' {
-  return /egress/.test(program.spec.section) ? 'egress' : 'ingress';
 }

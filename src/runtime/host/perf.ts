@@ -1,4 +1,4 @@
-import { EVENT_CPU } from '../layout.ts';
+import { EVENT_CPU, M_STRIDE, M_VALUES } from '../layout.ts';
 import type { Runtime, RuntimeMap } from '../types.ts';
 
 type Numeric = (...args: number[]) => number;
@@ -25,6 +25,15 @@ export function perfEventsOpen(runtime: Runtime, map: RuntimeMap, size = RING_SI
     map.setObject(new Uint8Array(Uint32Array.of(cpu).buffer), event, cpu + 1, 0);
     return event;
   });
+}
+
+/** The events that are in the map already: its memory has been put back. */
+export function perfEventsFound(runtime: Runtime, map: RuntimeMap): PerfEvents {
+  const count = Math.min(runtime.options.cpus, map.definition.maxEntries);
+  const words = runtime.u32();
+  const first = words[(map.address + M_VALUES) >>> 2]! >>> 2;
+  const step = words[(map.address + M_STRIDE) >>> 2]! >>> 2;
+  return Array.from({ length: count }, (_, cpu) => words[first + cpu * step]!).filter(Boolean);
 }
 
 /** What `perfEventsConsume` gives: a sample's bytes, or how many samples were lost. */

@@ -1,5 +1,5 @@
 /** Iterators over sockets: iter/tcp and iter/udp (net/ipv4/tcp_ipv4.c, udp.c; bpf_iter.c). */
-import { errnos } from '../../../abi/index.ts';
+import { constants, errnos } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunResult } from '../../../kernel/index.ts';
 import type { ProgramSpec } from '../../../object/index.ts';
@@ -63,7 +63,7 @@ export class SocketIterators implements Subsystem {
   }
 
   /** Linux: the namespace of who opens the file. `netns: 'all'`: every one that is there then. */
-  attach(program: MachineProgram, { namespace = '', netns }: AttachOptions): Attached {
+  hook(program: MachineProgram, { namespace = '', netns }: AttachOptions): Attached {
     this.prepare();
     const network = this.#network;
     network.namespace(namespace);
@@ -71,7 +71,13 @@ export class SocketIterators implements Subsystem {
       netns === 'all'
         ? network.namespaceNames.map((name) => network.namespace(name))
         : [network.namespace(namespace)];
-    return { detach() {}, read: () => this.#read(program, spaces()) };
+    const info = { target_name: program.spec.attachTarget! };
+    const read = () => this.#read(program, spaces());
+    return { type: constants.BPF_LINK_TYPE_ITER, info, detach() {}, read };
+  }
+
+  attach(program: MachineProgram, options: AttachOptions): () => void {
+    return this.hook(program, options).detach;
   }
 
   get #runtime(): Runtime {

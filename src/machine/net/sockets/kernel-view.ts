@@ -141,7 +141,7 @@ export class KernelSockets {
 }
 
 /** Numbers of namespaces in /proc/PID/ns begin somewhere here (PROC_DYNAMIC_FIRST). */
-const FIRST_INUM = 0xf000_0000;
+export const FIRST_INUM = 0xf000_0000;
 
 /** Where a member is, also within structs without a name and members that are structs. */
 function offsetOf(btf: Btf, struct: BtfComposite, name: string): number | undefined {

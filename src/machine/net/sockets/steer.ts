@@ -1,15 +1,16 @@
 /** sk_lookup programs: they choose the socket of a packet that is for no connection. */
-import { errnos, structs } from '../../../abi/index.ts';
+import { constants, errnos, structs } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunOptions, RunResult } from '../../../kernel/index.ts';
 import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
-import type { Subsystem } from '../../subsystem.ts';
+import type { Attached, Subsystem } from '../../subsystem.ts';
 import type { NetNamespace } from '../namespace.ts';
 import type { Network } from '../network.ts';
 import type { Tuple } from './address.ts';
+import { FIRST_INUM } from './kernel-view.ts';
 import type { Steered } from './lookup.ts';
 import { Socket } from './socket.ts';
 import { CLOSE, LISTEN } from './states.ts';
@@ -48,7 +49,11 @@ export class SkLookup implements Subsystem {
     return programType === 'sk_lookup';
   }
 
-  attach(program: MachineProgram, { namespace = '' }: AttachOptions): () => void {
+  attach(program: MachineProgram, options: AttachOptions): () => void {
+    return this.hook(program, options).detach;
+  }
+
+  hook(program: MachineProgram, { namespace = '' }: AttachOptions): Attached {
     const net = this.#network.namespace(namespace);
     const programs = this.#programs.get(net) ?? [];
     if (programs.length >= LINKS_MAX) throw new KernelError('E2BIG', 7, 'too many links');
@@ -60,10 +65,12 @@ export class SkLookup implements Subsystem {
         writeContext(this.#runtime, at, protocol, tuple, ifindex),
       );
     };
-    return () => {
+    const detach = () => {
       programs.splice(programs.indexOf(program), 1);
       if (programs.length === 0) net.steer = undefined;
     };
+    const info = { netns_ino: FIRST_INUM + net.cookie, attach_type: constants.BPF_SK_LOOKUP };
+    return { type: constants.BPF_LINK_TYPE_NETNS, info, detach };
   }
 
   get #runtime(): Runtime {

@@ -1,0 +1,233 @@
+import type { CommandDef, CommandRun } from './command.ts';
+import { GLOBALS, MACHINE, SEED } from './command-options.ts';
+
+const PROG_WORDS = '{id N|name NAME|tag TAG|pinned PATH}';
+const MAP_WORDS = '{id N|name NAME|pinned PATH}';
+const MACHINE_ONLY = { machine: MACHINE };
+const DETAILS =
+  'Works on a machine that is kept in a file between commands; those that change it make the ' +
+  "file if there is none. Words and JSON keys are bpftool's.";
+
+type Loader<Module> = () => Promise<Module>;
+
+/** A command whose code is one of several functions of a file. */
+const from =
+  <Module>(load: Loader<Module>, pick: (module: Module) => CommandRun) =>
+  async () => ({ run: pick(await load()) });
+
+const prog = () => import('./machine-prog.ts');
+const map = () => import('./machine-map.ts');
+const link = () => import('./machine-link.ts');
+const net = () => import('./machine-net.ts');
+
+function command(
+  path: string,
+  summary: string,
+  operands: string,
+  count: readonly [number, number],
+  example: string,
+  load: CommandDef['load'],
+  more: Partial<CommandDef> = {},
+): CommandDef {
+  return {
+    path: path.split(' '),
+    summary,
+    operands,
+    count,
+    options: { ...MACHINE_ONLY, ...more.options },
+    details: DETAILS,
+    examples: [[`beeyard ${path} ${example} --machine m`, 'in the machine of file m']],
+    load,
+    ...(more.alias === undefined ? {} : { alias: more.alias }),
+  };
+}
+
+/** Commands on machines that are kept in files. */
+export const machineCommands: readonly CommandDef[] = [
+  {
+    path: ['machine', 'create'],
+    summary: 'make a simulated machine and keep it in a file',
+    operands: 'FILE',
+    count: [1, 1],
+    options: {
+      device: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME',
+        help: 'a network device, besides lo',
+      },
+      cpus: { type: 'string', value: 'N', help: 'CPUs (default 1)' },
+      seed: SEED,
+    },
+    details:
+      'The file holds memory, maps, programs, links and pins; other commands work on it with ' +
+      '--machine FILE.',
+    examples: [['beeyard machine create m --device eth0', 'then: --machine m']],
+    load: from(net, (module) => module.create),
+  },
+  command(
+    'prog load',
+    'load the first program of an object and pin it',
+    'OBJ PATH [pinmaps DIR]',
+    [2, 4],
+    'x.bpf.o /sys/fs/bpf/x',
+    from(prog, (module) => module.load),
+    { options: { global: GLOBALS } },
+  ),
+  command(
+    'prog loadall',
+    'load all programs of an object and pin them',
+    'OBJ DIR [pinmaps DIR]',
+    [2, 4],
+    'x.bpf.o /sys/fs/bpf/x pinmaps /sys/fs/bpf/x/maps',
+    from(prog, (module) => module.load),
+    { options: { global: GLOBALS } },
+  ),
+  command(
+    'prog pin',
+    'pin a program',
+    `${PROG_WORDS} PATH`,
+    [3, 3],
+    'id 1 /sys/fs/bpf/x',
+    from(prog, (m) => m.pin),
+  ),
+  command(
+    'prog run',
+    'run a program on a packet (BPF_PROG_TEST_RUN)',
+    `${PROG_WORDS} data_in FILE [data_out FILE] [ctx_in FILE] [ctx_out FILE] [repeat N]`,
+    [2, 14],
+    'id 1 data_in packet.bin',
+    from(prog, (module) => module.run),
+  ),
+  command(
+    'prog attach',
+    'attach a program by its type',
+    `${PROG_WORDS} ATTACH_TYPE [MAP]`,
+    [3, 5],
+    'id 1 msg_verdict id 2',
+    from(prog, (module) => module.attach),
+  ),
+  command(
+    'prog detach',
+    'detach a program by its type',
+    `${PROG_WORDS} ATTACH_TYPE [MAP]`,
+    [3, 5],
+    'id 1 msg_verdict id 2',
+    from(prog, (module) => module.attach),
+  ),
+  command(
+    'map lookup',
+    'show the value of a key',
+    `${MAP_WORDS} key DATA`,
+    [2, 1024],
+    'id 1 key 0 0 0 0',
+    from(map, (m) => m.lookup),
+  ),
+  command(
+    'map update',
+    'set the value of a key',
+    `${MAP_WORDS} key DATA value DATA [any|exist|noexist]`,
+    [2, 65536],
+    'id 1 key 0 0 0 0 value hex 01 00 00 00',
+    from(map, (module) => module.update),
+  ),
+  command(
+    'map delete',
+    'take a key out',
+    `${MAP_WORDS} key DATA`,
+    [2, 1024],
+    'id 1 key 0 0 0 0',
+    from(map, (m) => m.remove),
+  ),
+  command(
+    'map getnext',
+    'show the key behind a key',
+    `${MAP_WORDS} [key DATA]`,
+    [2, 1024],
+    'id 1',
+    from(map, (m) => m.getnext),
+  ),
+  command(
+    'map pin',
+    'pin a map',
+    `${MAP_WORDS} PATH`,
+    [3, 3],
+    'id 1 /sys/fs/bpf/m',
+    from(map, (m) => m.pin),
+  ),
+  command(
+    'map freeze',
+    'let only programs change a map',
+    MAP_WORDS,
+    [2, 2],
+    'id 1',
+    from(map, (m) => m.freeze),
+  ),
+  command(
+    'map create',
+    'create a map and pin it',
+    'PATH type TYPE key N value N entries N name NAME [flags N] [inner_map MAP]',
+    [9, 15],
+    '/sys/fs/bpf/m type hash key 4 value 8 entries 16 name m',
+    from(map, (module) => module.create),
+  ),
+  command(
+    'link show',
+    'list links',
+    '[{id N|pinned PATH}]',
+    [0, 2],
+    '',
+    from(link, (m) => m.show),
+    { alias: 'list' },
+  ),
+  command(
+    'link pin',
+    'pin a link',
+    '{id N|pinned PATH} PATH',
+    [3, 3],
+    'id 1 /sys/fs/bpf/l',
+    from(link, (m) => m.pin),
+  ),
+  command(
+    'link detach',
+    'take a link off its hook',
+    '{id N|pinned PATH}',
+    [2, 2],
+    'id 1',
+    from(link, (m) => m.detach),
+  ),
+  command(
+    'net show',
+    'list programs at devices',
+    '[dev NAME]',
+    [0, 2],
+    '',
+    from(net, (m) => m.show),
+    { alias: 'list' },
+  ),
+  command(
+    'net attach',
+    'attach a program to a device',
+    `{xdp|xdpgeneric|tcx_ingress|tcx_egress} ${PROG_WORDS} dev NAME [overwrite]`,
+    [5, 6],
+    'xdp pinned /sys/fs/bpf/x dev eth0',
+    from(net, (module) => module.attach),
+  ),
+  command(
+    'net detach',
+    'detach a program from a device',
+    '{xdp|xdpgeneric|tcx_ingress|tcx_egress} dev NAME',
+    [3, 3],
+    'xdp dev eth0',
+    from(net, (module) => module.detach),
+  ),
+  command(
+    'btf show',
+    'list BTF: of the kernel, modules, programs',
+    '[id N]',
+    [0, 2],
+    '',
+    async () => ({ run: (await import('./machine-btf.ts')).show }),
+    { alias: 'list' },
+  ),
+];

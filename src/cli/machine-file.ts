@@ -1,0 +1,89 @@
+import { existsSync, renameSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { KernelError } from '../base/index.ts';
+import {
+  bootMachine,
+  bpfSyscall,
+  type Machine,
+  type MachineOptions,
+  type Network,
+  Process,
+  resumeMachine,
+  saveMachine,
+} from '../machine/index.ts';
+import type { BpfSyscall } from '../kernel/index.ts';
+import { errnoName } from '../abi/index.ts';
+import type { CommandCall } from './command.ts';
+import { EXIT, usageError } from './exit.ts';
+import { readBytes, writeBytes } from './files.ts';
+import type { CliIo } from './io.ts';
+import { toJson } from './values.ts';
+
+/** A saved machine that a command works on, as a process of it. */
+export interface Session {
+  readonly machine: Machine;
+  readonly network: Network;
+  readonly process: Process;
+  readonly bpf: BpfSyscall;
+}
+
+/** What a command does to the machine. */
+export interface Work {
+  /** It changes it: the file is written anew, and made if there is none. */
+  readonly changes: boolean;
+  /** Data for -j; text otherwise. */
+  run(session: Session): Promise<Output> | Output;
+}
+
+export interface Output {
+  /** Undefined: nothing (null in JSON, as bpftool has it). */
+  readonly json?: unknown;
+  readonly text?: string;
+}
+
+/** Does the work on the machine of --machine. An errno of the kernel ends the command with 1. */
+export async function onMachine(call: CommandCall, io: CliIo, work: Work): Promise<number> {
+  const path = call.text('machine');
+  if (path === undefined) throw usageError(`'${call.command.path.join(' ')}' needs --machine FILE`);
+  const { machine, network } = await openMachine(path, io, work.changes);
+  const process = new Process(machine);
+  let output: Output;
+  try {
+    output = await work.run({ machine, network, process, bpf: bpfSyscall(process) });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (call.json) io.out(`${toJson({ error: error.message }, call.flag('pretty'))}\n`);
+    io.err(`Error: ${error.message}\n`);
+    return EXIT.finding;
+  } finally {
+    process.exit();
+  }
+  if (work.changes) await writeMachine(path, machine, io);
+  if (call.json) io.out(`${toJson(output.json ?? null, call.flag('pretty'))}\n`);
+  else if (output.text) io.out(output.text);
+  return EXIT.ok;
+}
+
+async function openMachine(path: string, io: CliIo, mayBeNew: boolean) {
+  if (mayBeNew && !existsSync(resolve(io.cwd, path))) return bootMachine();
+  return resumeMachine(readBytes(path, io));
+}
+
+/** Beside its place first, so that a machine is never half a file. */
+async function writeMachine(path: string, machine: Machine, io: CliIo): Promise<void> {
+  const bytes = await saveMachine(machine);
+  writeBytes(`${path}.new`, bytes, io);
+  renameSync(resolve(io.cwd, `${path}.new`), resolve(io.cwd, path));
+}
+
+/** A new machine in a file. */
+export async function newMachine(path: string, options: MachineOptions, io: CliIo): Promise<void> {
+  const { machine } = await bootMachine(options);
+  await writeMachine(path, machine, io);
+}
+
+/** What a command of bpf(2) gave. Throws KernelError for a negative errno. */
+export function succeed(result: number, what: string): number {
+  if (result >= 0) return result;
+  throw new KernelError(errnoName(result), -result, what);
+}

@@ -1,0 +1,83 @@
+import { attachTypeName, linkTypeName } from '../abi/index.ts';
+import type { Machine } from '../machine/index.ts';
+import { linkInfo } from '../machine/bpf/info.ts';
+import { pinObject } from '../machine/bpffs/pins.ts';
+import { KernelError } from '../base/index.ts';
+import type { CommandCall } from './command.ts';
+import type { CliIo } from './io.ts';
+import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
+import { onMachine } from './machine-file.ts';
+
+type Link = ReturnType<Machine['attach']>;
+
+/** `link show` */
+export function show(call: CommandCall, io: CliIo): Promise<number> {
+  return onMachine(call, io, {
+    changes: false,
+    run({ machine }) {
+      const words = [...call.operands];
+      const single = words.length > 0;
+      const found = takeObjects(machine, 'link', words).map((one) => linkJson(machine, one));
+      return {
+        json: single && found.length === 1 ? found[0] : found,
+        text: found.map(textOf).join(''),
+      };
+    },
+  });
+}
+
+/** bpftool's keys and order (show_link_close_json). */
+function linkJson(machine: Machine, link: Link) {
+  const info = linkInfo(link);
+  const place = linkTypeName(link.type);
+  const ifindex = info[`${place}.ifindex`] as number | undefined;
+  const attachType = info[`${place}.attach_type`] as number | undefined;
+  const pinned = pinsOf(machine, link);
+  return {
+    id: link.id,
+    type: place,
+    prog_id: link.program.id,
+    ...(ifindex !== undefined && { devname: deviceName(machine, ifindex), ifindex }),
+    ...(attachType !== undefined && { attach_type: attachTypeName(attachType) }),
+    ...(pinned.length > 0 && { pinned }),
+  };
+}
+
+function deviceName({ settings }: Machine, ifindex: number): string {
+  if (ifindex === 0) return '(detached)';
+  const found = settings.subsystems.map((each) => each.deviceAt?.(ifindex)).find(Boolean);
+  return found?.name ?? '(unknown)';
+}
+
+function textOf(one: ReturnType<typeof linkJson>): string {
+  const device = one.ifindex === undefined ? '' : `\n\tifindex ${one.devname}(${one.ifindex})`;
+  const attach = one.attach_type === undefined ? '' : `  attach_type ${one.attach_type}`;
+  const pins = (one.pinned ?? []).map((path) => `\n\tpinned ${path}`).join('');
+  return `${one.id}: ${one.type}  prog ${one.prog_id}${device}${attach}${pins}\n`;
+}
+
+/** `link pin LINK PATH` */
+export function pin(call: CommandCall, io: CliIo): Promise<number> {
+  return onMachine(call, io, {
+    changes: true,
+    run({ machine }) {
+      const words = [...call.operands];
+      pinObject(machine.files, words[2] ?? '', 'link', takeObject(machine, 'link', words));
+      return {};
+    },
+  });
+}
+
+/** `link detach LINK` */
+export function detach(call: CommandCall, io: CliIo): Promise<number> {
+  return onMachine(call, io, {
+    changes: true,
+    run({ machine }) {
+      const link = takeObject(machine, 'link', [...call.operands]);
+      if (!link.detachHook)
+        throw new KernelError('EOPNOTSUPP', 95, 'such links are never detached');
+      link.detachHook();
+      return {};
+    },
+  });
+}

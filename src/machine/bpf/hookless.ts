@@ -1,0 +1,125 @@
+/**
+ * Links of types that have no hook in this machine. What Linux looks at before it attaches is
+ * looked at here, and gives Linux's errno; then comes the errno below, which is that of a kernel
+ * without the hook. `HOOKLESS` is the honest list.
+ */
+import { enums } from '../../abi/index.ts';
+import type { LinkCreateAttr } from '../../kernel/index.ts';
+import { refuse } from '../errno.ts';
+import type { MachineProgram } from '../program.ts';
+import type { Process } from './process.ts';
+
+const attach = enums.bpf_attach_type;
+
+interface Hookless {
+  /** bpftool's word for the link. */
+  readonly link: string;
+  readonly errno: string;
+  /** Throws KernelError for what Linux refuses. */
+  check?(process: Process, attr: LinkCreateAttr, program: MachineProgram): void;
+}
+
+const noFlags = ({ flags = 0 }: LinkCreateAttr): void => {
+  if (flags !== 0) refuse('EINVAL', 'flags');
+};
+
+/** A descriptor of something else than what the hook hangs on. */
+function targetFile(process: Process, { targetFd = 0 }: LinkCreateAttr, other: string): void {
+  if (!process.file(targetFd)) refuse('EBADF', 'the target is not open');
+  refuse(other, 'the target is of another kind');
+}
+
+function cgroupTarget(process: Process, attr: LinkCreateAttr): void {
+  noFlags(attr);
+  const file = process.file(attr.targetFd ?? 0);
+  if (file?.kind !== 'owner') refuse('EBADF', 'the target is no cgroup');
+}
+
+function netfilter({ netfilter: to = {} }: LinkCreateAttr): void {
+  const { pf = 0, hooknum = 0, priority = 0, flags = 0 } = to;
+  const defrag = (flags & 1) !== 0;
+  if (flags & ~1) refuse('EOPNOTSUPP', 'flags');
+  if (pf !== 2 && pf !== 10) refuse('EAFNOSUPPORT', 'no such family');
+  if (hooknum >= 5) refuse('EPROTO', 'no such hook');
+  if ((priority | 0) === -0x80000000 || (priority | 0) === 0x7fffffff) refuse('ERANGE');
+  if (defrag && (priority | 0) <= -400) refuse('ERANGE', 'before defragmentation');
+}
+
+const TRACING: Hookless = { link: 'tracing', errno: 'ENOTSUPP' };
+
+/** By program type; where one has several, by attach type. */
+export const HOOKLESS: Readonly<Record<string, Hookless>> = {
+  cgroup: { link: 'cgroup', errno: 'EOPNOTSUPP', check: cgroupTarget },
+  netns: {
+    link: 'netns',
+    errno: 'EOPNOTSUPP',
+    check(process, attr) {
+      noFlags(attr);
+      targetFile(process, attr, 'EINVAL');
+    },
+  },
+  sockmap: {
+    link: 'sockmap',
+    errno: 'EOPNOTSUPP',
+    check(process, attr) {
+      noFlags(attr);
+      const map = process.get(attr.targetFd ?? 0, 'map');
+      if (map.facts.valueIs !== 'socket') refuse('EINVAL', 'no map of sockets');
+    },
+  },
+  netkit: {
+    link: 'netkit',
+    errno: 'ENXIO',
+    check({ machine }, { targetFd = 0 }, program) {
+      if (!machine.subsystemOf(program).deviceAt?.(targetFd)) refuse('ENODEV', 'no such device');
+    },
+  },
+  netfilter: {
+    link: 'netfilter',
+    errno: 'EOPNOTSUPP',
+    check(_, attr) {
+      noFlags(attr);
+      netfilter(attr);
+    },
+  },
+  perf_event: {
+    link: 'perf_event',
+    errno: 'EOPNOTSUPP',
+    check(process, attr) {
+      noFlags(attr);
+      targetFile(process, attr, 'EBADF');
+    },
+  },
+  kprobe_multi: { link: 'kprobe_multi', errno: 'EOPNOTSUPP', check: (_, attr) => noFlags(attr) },
+  uprobe_multi: { link: 'uprobe_multi', errno: 'EOPNOTSUPP', check: (_, attr) => noFlags(attr) },
+  iter: { link: 'iter', errno: 'EOPNOTSUPP', check: (_, attr) => noFlags(attr) },
+  raw_tracepoint: { link: 'raw_tracepoint', errno: 'ENOENT' },
+  tracing: TRACING,
+  freplace: TRACING,
+  lsm: TRACING,
+};
+
+/** Which of them a program makes when it is attached as `attachType`. */
+export function hooklessLink(program: MachineProgram, attachType: number): Hookless | undefined {
+  const { name } = program.type;
+  if (attachType === attach.BPF_LSM_CGROUP) return HOOKLESS['cgroup'];
+  if (attachType === attach.BPF_TRACE_ITER) return HOOKLESS['iter'];
+  if (attachType === attach.BPF_TRACE_RAW_TP) return HOOKLESS['raw_tracepoint'];
+  if (attachType === attach.BPF_TRACE_UPROBE_MULTI) return HOOKLESS['uprobe_multi'];
+  if (attachType === attach.BPF_PERF_EVENT) return HOOKLESS['perf_event'];
+  const netkit: readonly number[] = [attach.BPF_NETKIT_PRIMARY, attach.BPF_NETKIT_PEER];
+  if (netkit.includes(attachType)) return HOOKLESS['netkit'];
+  const family = FAMILIES.find(([pattern]) => pattern.test(name));
+  return family && HOOKLESS[family[1]];
+}
+
+const FAMILIES: readonly (readonly [RegExp, string])[] = [
+  [/^(cgroup_|sock_ops$)/, 'cgroup'],
+  [/^(flow_dissector|sk_lookup)$/, 'netns'],
+  [/^(sk_msg|sk_skb)$/, 'sockmap'],
+  [/^netfilter$/, 'netfilter'],
+  [/^kprobe$/, 'kprobe_multi'],
+  [/^tracing$/, 'tracing'],
+  [/^ext$/, 'freplace'],
+  [/^lsm$/, 'lsm'],
+];

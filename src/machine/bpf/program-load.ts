@@ -1,0 +1,189 @@
+import {
+  constants,
+  loadAttachType,
+  programRules,
+  programTypeFacts,
+  programTypeName,
+  attachTypeName,
+  takesAttachType,
+} from '../../abi/index.ts';
+import type { ProgLoadAttr } from '../../kernel/index.ts';
+import type { ProgramSpec } from '../../object/index.ts';
+import { type VerifierInput, verify } from '../../verifier/index.ts';
+import { refuse } from '../errno.ts';
+import { installProgram } from '../load.ts';
+import type { BtfObject } from '../objects/btf.ts';
+import type { MachineProgram } from '../program.ts';
+import { programTypeOf } from '../program-type.ts';
+import { openProgram } from './files.ts';
+import { checkLogOptions, writeLog } from './log.ts';
+import { bindInsns, type BoundInsns } from './program-insns.ts';
+import { readTypes, type ProgramTypes } from './program-types.ts';
+import type { Process } from './process.ts';
+import { objectName, refuseDevice, refuseToken, userBytes } from './values.ts';
+
+const c = constants;
+const FLAGS =
+  c.BPF_F_STRICT_ALIGNMENT |
+  c.BPF_F_ANY_ALIGNMENT |
+  c.BPF_F_TEST_STATE_FREQ |
+  c.BPF_F_SLEEPABLE |
+  c.BPF_F_TEST_RND_HI32 |
+  c.BPF_F_XDP_HAS_FRAGS |
+  c.BPF_F_XDP_DEV_BOUND_ONLY |
+  c.BPF_F_TEST_REG_INVARIANTS |
+  c.BPF_F_TOKEN_FD;
+const MOST_INSNS = 1_000_000;
+const MOST_INSNS_UNPRIVILEGED = 4096;
+
+/** BPF_PROG_LOAD: a file descriptor. */
+export function progLoad(process: Process, attr: ProgLoadAttr): number {
+  const { progType: type, progFlags = 0 } = attr;
+  if (progFlags & ~FLAGS) refuse('EINVAL', 'flags');
+  const attachType = loadAttachType(type, attr.expectedAttachType ?? 0);
+  if (progFlags & c.BPF_F_TOKEN_FD) refuseToken(process.file(attr.progTokenFd ?? 0) !== undefined);
+  checkRights(process, attr);
+  const target = attachTarget(process, attr);
+  checkAttach(attr, attachType, target);
+  const insns = userBytes(attr.insns, attr.insnCnt * 8).slice();
+  if (attr.license === undefined) refuse('EFAULT', 'there is no license');
+  if (attr.progIfindex) refuseDevice(process, attr.progIfindex);
+  if (!programRules(type) || !programTypeFacts.some(({ id }) => id === type)) {
+    refuse('EINVAL', `there are no programs of type ${type}`);
+  }
+  const name = objectName(attr.progName);
+  checkLogOptions(attr.logLevel, attr.logBuf, attr.logSize);
+  const types = readTypes(process, attr);
+  const bound = bindInsns(process, insns, attr.fdArray);
+  const input: VerifierInput = {
+    name,
+    type,
+    expectedAttachType: attachType,
+    attachBtfId: target.btfId,
+    ...(target.module === undefined ? {} : { attachModule: target.module }),
+    ...(target.program?.parts.input && {
+      attachProgram: { input: target.program.parts.input, btfId: target.btfId },
+    }),
+    license: attr.license,
+    flags: progFlags,
+    insns: bound.insns,
+    modules: bound.modules,
+    maps: bound.maps.map((map) => bound.definition(map)),
+    btf: types.btf?.btf,
+    functionInfo: types.functions,
+    lineInfo: types.lines,
+  };
+  return install(process, attr, input, { types, bound, target: target.program });
+}
+
+function checkRights(process: Process, { insnCnt, progType }: ProgLoadAttr): void {
+  const bpf = process.bpfCapable('CAP_BPF');
+  if (!bpf) refuse('EPERM', 'CAP_BPF is missing');
+  if (insnCnt === 0 || insnCnt > (bpf ? MOST_INSNS : MOST_INSNS_UNPRIVILEGED)) refuse('E2BIG');
+  const needs = programRules(progType)?.needs;
+  if (needs?.netAdmin && !process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM');
+  if (needs?.perfmon && !process.bpfCapable('CAP_PERFMON')) refuse('EPERM');
+}
+
+interface Target {
+  readonly btfId: number;
+  readonly module?: string;
+  readonly program?: MachineProgram;
+}
+
+/** A program, or a type of the kernel or of a module. */
+function attachTarget(
+  process: Process,
+  { attachProgFd = 0, attachBtfId = 0 }: ProgLoadAttr,
+): Target {
+  if (attachProgFd === 0) return { btfId: attachBtfId };
+  const file = process.file(attachProgFd);
+  if (file?.kind === 'prog') {
+    return { btfId: attachBtfId, program: process.get(attachProgFd, 'prog') };
+  }
+  if (file?.kind !== 'btf') refuse('EINVAL', 'the target is neither a program nor BTF');
+  const btf = process.get(attachProgFd, 'btf');
+  if (!btf.kernel) refuse('ENOTSUPP', 'the target is a type of a program');
+  return { btfId: attachBtfId, ...(btf.name !== 'vmlinux' && { module: btf.name }) };
+}
+
+/** bpf_prog_load_check_attach */
+function checkAttach({ progType: type }: ProgLoadAttr, attachType: number, target: Target): void {
+  const { btfId, program, module } = target;
+  if (btfId !== 0 && programRules(type) && !programRules(type)!.attachesByBtf) refuse('EINVAL');
+  if (module !== undefined && btfId === 0) refuse('EINVAL');
+  const targets: readonly number[] = [c.BPF_PROG_TYPE_TRACING, c.BPF_PROG_TYPE_EXT];
+  if (program && !targets.includes(type)) refuse('EINVAL', 'such programs have no target');
+  if (!takesAttachType(type, attachType)) refuse('EINVAL', 'expected attach type');
+}
+
+interface Parts {
+  readonly types: ProgramTypes;
+  readonly bound: BoundInsns;
+  readonly target: MachineProgram | undefined;
+}
+
+function install(
+  process: Process,
+  attr: ProgLoadAttr,
+  input: VerifierInput,
+  { types, bound, target }: Parts,
+): number {
+  const { machine } = process;
+  const { rules } = machine.settings;
+  const result = rules && verify(input, rules, { logLevel: attr.logLevel ?? 0 });
+  const cut = writeLog(attr, result?.log ?? '');
+  if (cut) refuse('ENOSPC', 'the log is cut');
+  if (result && !result.ok) {
+    refuse(bound.wrongFile(input, result.reason?.text) ?? result.errnoName, result.reason?.text);
+  }
+  const { btf } = types;
+  const program = installProgram(machine, {
+    spec: specOf(input, types),
+    type: programTypeOf(programTypeName(input.type)),
+    adapted: { insns: bound.insns, relocations: bound.relocations, modules: bound.modules },
+    mapNamed: (name) => bound.maps[Number(name)]!,
+    verification: result && { insns: result.stats.processed, time: result.stats.time },
+    input: rules && input,
+    license: input.license,
+    types: btf?.btf,
+    btf: btf && ((): BtfObject => btf.hold()),
+    target,
+    uid: process.credentials.uid,
+  });
+  try {
+    return openProgram(process, program);
+  } finally {
+    program.close();
+  }
+}
+
+/** As if it came from an object file. */
+function specOf(input: VerifierInput, { functions, lines, btf }: ProgramTypes): ProgramSpec {
+  const flags: ('sleepable' | 'frags')[] = [];
+  if (input.flags & c.BPF_F_SLEEPABLE) flags.push('sleepable');
+  if (input.flags & c.BPF_F_XDP_HAS_FRAGS) flags.push('frags');
+  const nameOf = (typeId: number): string => btf?.btf.type(typeId).name ?? '';
+  const starts = functions.length > 0 ? functions : [{ insn: 0, typeId: 0 }];
+  return {
+    name: input.name,
+    section: '',
+    type: programTypeName(input.type),
+    attachType:
+      input.expectedAttachType === 0 ? undefined : attachTypeName(input.expectedAttachType),
+    attachTarget: undefined,
+    flags,
+    insns: input.insns,
+    functions: starts.map(({ insn, typeId }, i) => ({
+      name: typeId === 0 ? input.name : nameOf(typeId),
+      start: insn,
+      size: (starts[i + 1]?.insn ?? input.insns.length / 8) - insn,
+      global: false,
+      btfId: typeId,
+    })),
+    relocations: [],
+    lines,
+    described: functions.length > 0,
+    coreRelocations: [],
+  };
+}

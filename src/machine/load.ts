@@ -1,0 +1,153 @@
+import { programTypes, type ProgramTypeDef } from '../abi/index.ts';
+import type { Btf } from '../btf/index.ts';
+import type { LoadedCode } from '../engine/index.ts';
+import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
+import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
+import type { VerifierInput } from '../verifier/index.ts';
+import { refuse } from './errno.ts';
+import { fillInsnArrays, insnArrays } from './insn-array.ts';
+import { link } from './link.ts';
+import type { Machine } from './machine.ts';
+import { MachineMap } from './map.ts';
+import { ReadingCode } from './memory.ts';
+import type { BtfObject } from './objects/btf.ts';
+import { type Adapted, MachineProgram } from './program.ts';
+import { relocated, verifyProgram } from './rules.ts';
+import { objectTypes } from './special-fields.ts';
+import { loadCode } from './static-keys.ts';
+
+/** A program of an object file. Throws KernelError and VerifierError. */
+export function loadProgram(
+  machine: Machine,
+  spec: ProgramSpec,
+  maps: ReadonlyMap<string, KernelMap>,
+  object: ObjectFile,
+  insns: readonly KernelMap[] = [],
+): MachineProgram {
+  const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
+  if (!type) {
+    const what = spec.type ? `type ${spec.type}` : `section '${spec.section}'`;
+    refuse('EINVAL', `program '${spec.name}': this machine cannot run ${what}`);
+  }
+  const { rules } = machine.settings;
+  const adapted = relocated(spec, object, rules, machine.offers);
+  const verified = verifyProgram(spec, adapted, maps, object, rules);
+  const loaded = { spec, adapted, maps, object, rules };
+  const arrays = insnArrays(insns, loaded);
+  const { kconfig } = adapted;
+  const mapNamed = (name: string): MachineMap => {
+    if (name === kconfig?.name) return machine.configuration(kconfig);
+    return ownMap(machine, spec, name, maps.get(name));
+  };
+  const program = installProgram(machine, {
+    spec,
+    type,
+    adapted,
+    mapNamed,
+    verification: verified?.verification,
+    input: verified?.input,
+    license: object.license,
+    types: object.btf,
+    btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
+  });
+  fillInsnArrays(arrays, loaded);
+  return program;
+}
+
+/** The map as one of this machine. */
+function ownMap(
+  { objects }: Machine,
+  spec: ProgramSpec,
+  name: string,
+  map: KernelMap | undefined,
+): MachineMap {
+  if (!map) refuse('ENOENT', `program '${spec.name}' uses map '${name}', not created`);
+  if (map instanceof MachineMap && objects.maps.get(map.id) === map) return map;
+  return refuse('EBADF', `map '${name}' is one of another machine`);
+}
+
+/** What the verifier has let through, or nobody looked at. */
+export interface Installation {
+  readonly spec: ProgramSpec;
+  readonly type: ProgramTypeDef;
+  readonly adapted: Adapted;
+  /** By the names the relocations have. Throws KernelError. */
+  readonly mapNamed: (name: string) => MachineMap;
+  readonly verification: ProgramVerification | undefined;
+  readonly input: VerifierInput | undefined;
+  readonly license: string;
+  /** The program's own types, and what gives a hold on their object. */
+  readonly types: Btf | undefined;
+  readonly btf: (() => BtfObject) | undefined;
+  readonly target?: MachineProgram | undefined;
+  readonly uid?: number;
+  /** Default: now. */
+  readonly loadTime?: bigint;
+}
+
+/** Compiles the program and gives it an id. */
+export function installProgram(machine: Machine, one: Installation): MachineProgram {
+  const { spec, type, adapted, mapNamed, verification } = one;
+  const { runtime, settings, objects } = machine;
+  const id = objects.programs.next;
+  const image = link(spec, adapted, id, type, {
+    runtime,
+    kernel: settings.rules,
+    objectTypes: (ids) => objectTypes(runtime, one.types, ids),
+    mapAddress: (name) => mapNamed(name).runtimeMap.address,
+  });
+  const used = usedMaps(one);
+  const { engine, profile, fuel } = settings;
+  const options = {
+    checks: !verification || used.some(({ unbounded }) => unbounded),
+    ...(machine.memory ? { watch: true } : {}),
+    ...(profile === undefined ? {} : { profile }),
+    ...(fuel === undefined ? {} : { fuel }),
+  };
+  const firstSlot = runtime.table.length;
+  const code = loadCode(spec, image, { runtime, mapNamed }, (generation) =>
+    reading(machine, spec, engine.load(generation, runtime, options)),
+  );
+  const program = new MachineProgram(
+    {
+      id,
+      spec,
+      type,
+      code,
+      verification,
+      adapted,
+      input: one.input,
+      license: one.license,
+      maps: used.map((map) => map.hold()),
+      btf: one.btf?.(),
+      target: one.target?.hold(),
+      firstSlot,
+      loadTime: one.loadTime ?? runtime.clock,
+      uid: one.uid ?? 0,
+    },
+    machine,
+  );
+  objects.programs.put(id, program);
+  if (machine.countsRuns) program.count(true);
+  return program;
+}
+
+/** With a model of memory every run is a reader, which grace periods wait for. */
+function reading({ memory }: Machine, { flags }: ProgramSpec, code: LoadedCode): LoadedCode {
+  return memory ? new ReadingCode(code, memory, flags.includes('sleepable')) : code;
+}
+
+/** In the order in which the instructions name them first; then keys of static branches. */
+function usedMaps({ adapted, spec, mapNamed }: Installation): MachineMap[] {
+  const loads = adapted.relocations.toSorted((a, b) => a.insn - b.insn).map(({ map }) => map);
+  const keys = (spec.staticBranches ?? []).map(({ key }) => key);
+  return [...new Set([...loads, ...keys])].map(mapNamed);
+}
+
+/** The map with values of the kernel's configuration, filled and frozen. */
+export function configurationMap(machine: Machine, spec: MapSpec): MachineMap {
+  const map = machine.createMap(spec);
+  map.update(new Uint8Array(spec.keySize), spec.initialValue!);
+  map.freeze();
+  return map;
+}
