@@ -128,7 +128,12 @@ export class NetNamespace implements KernelNamespace {
     ];
     if (length < all) {
       const destination = masked(address, length);
-      added.push({ ...link, destination, prefixLength: length, type: 'unicast' });
+      // All of 127.0.0.0/8 is this host (fib_add_ifaddr).
+      const own = all === 32 && device.kind === 'loopback';
+      const kind = own
+        ? ({ type: 'local', table: LOCAL_TABLE } as const)
+        : { type: 'unicast' as const };
+      added.push({ ...link, destination, prefixLength: length, ...kind });
     }
     if (address.length === 16 && address[0] !== 0xfe) this.#addLinkLocal(device, added);
     this.routes = [...this.routes, ...added];

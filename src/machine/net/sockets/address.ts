@@ -65,7 +65,7 @@ export function pathTo(net: NetNamespace, to: Uint8Array): { source: Uint8Array;
     const text = `no route to ${addressText(to)}`;
     throw new KernelError('ENETUNREACH', 101, text);
   }
-  const source = local ? to : (route.source ?? net.sourceFor(out, to.length));
+  const source = route.source ?? (local ? to : net.sourceFor(out, to.length));
   if (source?.length === to.length) return { source, mtu: route.mtu ?? out.mtu };
   const text = `no address to send to ${addressText(to)} from`;
   throw new KernelError('EADDRNOTAVAIL', 99, text);

@@ -71,7 +71,7 @@ function toListener(found: TcpSocket | undefined, tuple: Tuple, segment: Segment
   if (!found || segment.flags & ACK) return false;
   if (segment.flags & (RST | FIN) || !(segment.flags & SYN)) return true;
   // A full queue answers nothing: the peer asks again.
-  if (!found.backlogFull) new RequestSocket(found, tuple, segment);
+  if (!found.backlogFull) RequestSocket.begin(found, tuple, segment);
   return true;
 }
 

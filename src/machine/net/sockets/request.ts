@@ -23,7 +23,12 @@ export class RequestSocket implements Tuple {
   #retries = 0;
   #timer: PendingEvent;
 
-  constructor(listener: TcpSocket, tuple: Tuple, syn: Segment) {
+  /** A SYN came: it is answered, and goes on by itself. */
+  static begin(listener: TcpSocket, tuple: Tuple, syn: Segment): RequestSocket {
+    return new RequestSocket(listener, tuple, syn);
+  }
+
+  private constructor(listener: TcpSocket, tuple: Tuple, syn: Segment) {
     const { net } = listener;
     this.listener = listener;
     this.local = tuple.local.slice();

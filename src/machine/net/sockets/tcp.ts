@@ -353,7 +353,7 @@ export class TcpSocket extends Socket {
 
   #stopListening(): void {
     remove(this.net.sockets.listeners, this.localPort, this);
-    for (const request of [...this.requests]) request.drop();
+    for (const request of this.requests) request.drop();
     for (const child of this.#queue ?? []) child.abort();
     this.#queue = [];
     this.end();
@@ -386,7 +386,7 @@ export class TcpSocket extends Socket {
   timeWait(): void {
     const { next, expected } = this.streams!;
     this.#leave();
-    new TimeWaitSocket(this, next, expected);
+    TimeWaitSocket.replace(this, next, expected);
     this.#finish();
   }
 

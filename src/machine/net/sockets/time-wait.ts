@@ -25,7 +25,11 @@ export class TimeWaitSocket implements Tuple {
   #timer: PendingEvent;
 
   /** Takes the place of the socket in the tables. */
-  constructor(socket: TcpSocket, seq: number, ack: number) {
+  static replace(socket: TcpSocket, seq: number, ack: number): TimeWaitSocket {
+    return new TimeWaitSocket(socket, seq, ack);
+  }
+
+  private constructor(socket: TcpSocket, seq: number, ack: number) {
     this.net = socket.net;
     this.family = socket.family;
     this.options = socket.options;
