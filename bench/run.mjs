@@ -8,6 +8,7 @@ import { loadBeeyard, VARIANTS } from './lib/beeyard.mjs';
 import { nativeCompiler } from './lib/native.mjs';
 import { makePackets, writePackets } from './lib/packets.mjs';
 import * as cli from './sections/cli.mjs';
+import * as codemem from './sections/codemem.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
@@ -36,6 +37,7 @@ const SECTIONS = {
   sockets,
   entry,
   compile,
+  codemem,
   objects,
   verifier,
   cli,
@@ -45,7 +47,7 @@ const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
                      static-keys, htab-mem, net, sockets, entry, compile,
-                     objects, verifier, cli
+                     codemem, objects, verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

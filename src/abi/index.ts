@@ -23,6 +23,7 @@ export * from './define/index.ts';
 export { type LivePlace, OwnerGone } from './live.ts';
 export * from './lsm.ts';
 export * from './versions.ts';
+export type * from './code-memory.ts';
 export type * from './map-commands.ts';
 export * from './map-rules.ts';
 export * from './modules.ts';

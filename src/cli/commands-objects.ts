@@ -143,6 +143,32 @@ export const objectCommands: readonly CommandDef[] = [
     load: () => import('./map-collide.ts'),
   },
   {
+    path: ['codemem'],
+    summary: 'show the memory that compiled programs are in',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {
+      pack: { type: 'string', value: 'N', help: 'programs of a WebAssembly module (default 16)' },
+      unload: { type: 'string', multiple: true, value: 'NAME', help: 'and unload this program' },
+      recompact: { type: 'boolean', help: 'then pack the programs that are left anew' },
+      programs: { type: 'boolean', help: 'list all programs, not only the largest' },
+      unverified: { type: 'boolean', help: 'load them unseen by the verifier, with checks' },
+    },
+    details:
+      'Loads the programs of all objects together and shows their packs: WebAssembly modules ' +
+      'with several programs each, which are never changed. A program that goes leaves a hole; a ' +
+      'pack goes when all of its programs have gone, or when it is packed anew: its programs ' +
+      'are compiled into another module and their slots of the function table switched, so that ' +
+      'runs under way finish in the old code. Times are of this machine. Ends with 1 if a ' +
+      'program is refused.',
+    examples: [
+      ['beeyard codemem build/*.bpf.o', 'packs, chunks, bytes and times'],
+      ['beeyard codemem x.bpf.o --pack 1', 'a module for each program'],
+      ['beeyard codemem x.bpf.o --unload old --recompact -j', 'without one program, as JSON'],
+    ],
+    load: () => import('./codemem.ts'),
+  },
+  {
     path: ['btf', 'dump', 'file'],
     summary: 'show the types of an object',
     operands: 'FILE [root_id N]… [format raw|c|ts] [unsorted]',

@@ -2,6 +2,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
+  CodeMemory,
   Kernel,
   KernelDevice,
   KernelMap,
@@ -59,7 +60,7 @@ export class Host<Device extends string = string, Namespace extends string = str
   readonly kernel: Kernel;
   readonly devices: Readonly<Record<Device, KernelDevice>>;
   readonly #net: KernelNetwork | undefined;
-  readonly #loaded: Disposable[] = [];
+  readonly #loaded = new Set<Disposable>();
 
   constructor(
     kernel: Kernel,
@@ -106,8 +107,34 @@ export class Host<Device extends string = string, Namespace extends string = str
     return loaded as LoadedObject<Shape>;
   }
 
+  /**
+   * Loads several objects so that their programs share memory for code, as those of one object do.
+   * None of them can be run before the promise is fulfilled.
+   *
+   * ```ts
+   * const [first, second] = await host.loadTogether([{ source: a }, { source: b }]);
+   * ```
+   */
+  async loadTogether(
+    wanted: readonly { readonly source: ObjectSource; readonly options?: LoadOptions }[],
+  ): Promise<LoadedObject[]> {
+    const objects: ObjectFile[] = [];
+    for (const { source } of wanted) objects.push(await objectFrom(source));
+    const load = () =>
+      wanted.map(({ source, options = {} }, i) => this.#place(source, objects[i]!, options));
+    return this.kernel.together ? this.kernel.together(load) : load();
+  }
+
+  /** Where the code of the loaded programs is; undefined: this kernel or engine has no packs. */
+  codeMemory(): CodeMemory | undefined {
+    return this.kernel.codeMemory;
+  }
+
   async #load(source: ObjectSource, options: LoadOptions): Promise<LoadedObject> {
-    const object = await objectFrom(source);
+    return this.#place(source, await objectFrom(source), options);
+  }
+
+  #place(source: ObjectSource, object: ObjectFile, options: LoadOptions): LoadedObject {
     const { maps, programs, refused, owned } = loadObject(this.kernel, object, options);
     const typed = [...maps].map(
       ([name, map]) => [name, new MapOf(map, object.btf, this.kernel.cpus)] as const,
@@ -120,13 +147,14 @@ export class Host<Device extends string = string, Namespace extends string = str
       globals: liveGlobals(object, mapsByName),
       refused,
       key: (name) => keyOf(maps.get(name), name),
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
+        this.#loaded.delete(loaded);
         for (const program of programs.values()) program.close();
         for (const map of owned) map.close();
       },
     };
     if (isImported(source)) explainMissing(loaded);
-    this.#loaded.push(loaded);
+    this.#loaded.add(loaded);
     return loaded;
   }
 
@@ -147,7 +175,7 @@ export class Host<Device extends string = string, Namespace extends string = str
   }
 
   [Symbol.dispose](): void {
-    for (const loaded of this.#loaded.splice(0)) loaded[Symbol.dispose]();
+    for (const loaded of this.#loaded) loaded[Symbol.dispose]();
   }
 }
 

@@ -88,15 +88,19 @@ function makeObjects(
   const leftOut = programsLeftOut(object);
   const wanted = options.programs && withTailCallTargets(options.programs, specs);
   const programs = new Map<string, KernelProgram>();
-  for (const spec of object.programs) {
-    if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
-    const load = () => {
-      const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
-      programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns));
-    };
-    if (options.programs?.includes(spec.name)) load();
-    else attempt(spec.name, refused, load);
-  }
+  const loadAll = () => {
+    for (const spec of object.programs) {
+      if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
+      const load = () => {
+        const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
+        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns));
+      };
+      if (options.programs?.includes(spec.name)) load();
+      else attempt(spec.name, refused, load);
+    }
+  };
+  if (kernel.together) kernel.together(loadAll);
+  else loadAll();
   checkAllFound(object, options.programs ?? [], programs);
   for (const spec of specs) {
     const filled = reused.has(spec.name) && spec.type !== 'prog_array';

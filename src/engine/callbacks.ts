@@ -25,16 +25,16 @@ export function callbackOwner(runtime: Runtime, slot: number): CallbackOwner | u
 const FIRST_BITS = 4096;
 
 /**
- * Puts a callback into the function table, so that checked helpers accept pointers to it (they
- * refuse all other slots: a forged one could name a helper's body). Returns its slot.
+ * A slot of the function table for a callback, so that checked helpers accept pointers to it (they
+ * refuse all other slots: a forged one could name a helper's body). The function may come later.
  */
 export function addCallback(
   runtime: Runtime,
-  fn: unknown,
   image: ProgramImage,
   fuel: number = DEFAULT_FUEL,
+  fn?: unknown,
 ): number {
-  const slot = runtime.addFunction(fn);
+  const slot = runtime.functions.reserve(fn);
   let known = owners.get(runtime.table);
   if (!known) owners.set(runtime.table, (known = new Map()));
   known.set(slot, { image, fuel });
@@ -45,10 +45,11 @@ export function addCallback(
   return slot;
 }
 
-/** Takes a slot that `addCallback` gave out of use. */
+/** Gives a slot back that `addCallback` gave. */
 export function removeCallback(runtime: Runtime, slot: number): void {
   setBit(runtime, slot, false);
   owners.get(runtime.table)?.delete(slot);
+  runtime.functions.release(slot);
 }
 
 function recordOf(runtime: Runtime): number {

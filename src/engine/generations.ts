@@ -2,7 +2,7 @@ import { BPF_PSEUDO_FUNC, type Code, decodeCode, encodeCode, LD_IMM64 } from '..
 import { patchStaticBranch, type StaticBranch } from '../object/index.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { imagesOf } from './fault.ts';
-import { saveRun } from './run-state.ts';
+import { isRunning } from './run-state.ts';
 import type { LoadedCode, ProgramFault, ProgramImage } from './types.ts';
 
 /** Generations of a program that are kept to be taken again. */
@@ -19,8 +19,12 @@ export interface KeyedBranch extends StaticBranch {
 
 interface Generation {
   readonly code: LoadedCode;
-  /** Its entry, for the slot of the function table that stands for the program. */
-  readonly entry: unknown;
+  /**
+   * Where its entry is, whichever one is taken. The slot that stands for the program is the first
+   * one's own, so that one's entry gets another when it is first left. In the slots functions stay
+   * right when a code memory moves them.
+   */
+  slot: number;
 }
 
 /**
@@ -45,6 +49,7 @@ export class SwitchedCode implements LoadedCode {
   /** What ran the last batch. */
   #ran: LoadedCode | undefined;
   #next: Generation | undefined;
+  readonly #first: Generation;
   #state: readonly boolean[];
 
   /** `image` has the jumps as they are in the object; `load` compiles one generation. */
@@ -66,9 +71,9 @@ export class SwitchedCode implements LoadedCode {
     this.#runtime = runtime;
     this.#load = load;
     this.#state = state;
-    const first = this.#generation(state);
-    this.#current = first.code;
-    this.entry = first.code.entry;
+    this.#first = this.#generation(state);
+    this.#current = this.#first.code;
+    this.entry = this.#current.entry;
   }
 
   /** Makes the code for another state of the keys, which `commit` then takes. */
@@ -80,10 +85,10 @@ export class SwitchedCode implements LoadedCode {
 
   commit(): void {
     if (!this.#next) return;
-    const { code, entry } = this.#next;
+    const { code, slot } = this.#next;
     this.#next = undefined;
     this.#current = code;
-    this.#install(entry);
+    this.#install(slot);
   }
 
   get image(): ProgramImage {
@@ -111,12 +116,17 @@ export class SwitchedCode implements LoadedCode {
   }
 
   dispose(): void {
-    for (const { code } of this.#generations.values()) code.dispose();
+    const { code, slot } = this.#first;
+    if (slot !== code.entry) this.#runtime.functions.release(slot);
+    for (const one of this.#generations.values()) one.code.dispose();
     this.#generations.clear();
   }
 
-  #install(entry: unknown): void {
-    this.#runtime.table.set(this.entry, entry);
+  #install(slot: number): void {
+    const { functions } = this.#runtime;
+    if (this.#first.slot === this.entry)
+      this.#first.slot = functions.reserve(functions.get(this.entry));
+    functions.set(this.entry, functions.get(slot === this.entry ? this.#first.slot : slot));
     imagesOf(this.#runtime).set(this.#current.image.id, this.#current.image);
   }
 
@@ -132,8 +142,8 @@ export class SwitchedCode implements LoadedCode {
 
   /** Unless it may still run: in a run that goes on, or as a callback that waits. */
   #forgetOldest(): void {
-    if (this.#hasCallbacks || saveRun(this.#runtime) !== undefined) return;
-    const [name, { code }] = this.#generations.entries().next().value!;
+    if (this.#hasCallbacks || isRunning(this.#runtime)) return;
+    const [name, { code }] = [...this.#generations].find(([, one]) => one !== this.#first)!;
     add(this.#counted, code.counts());
     code.dispose();
     this.#generations.delete(name);
@@ -144,6 +154,6 @@ export class SwitchedCode implements LoadedCode {
       patchStaticBranch(this.#code, branch, state[branch.key]!);
     }
     const code = this.#load({ ...this.#image, insns: encodeCode(this.#code) });
-    return { code, entry: this.#runtime.table.get(code.entry) };
+    return { code, slot: code.entry };
   }
 }

@@ -2,5 +2,5 @@ export { type CallbackOwner, callbackOwner } from './callbacks.ts';
 export { usesTimers } from './callee.ts';
 export * from './fault.ts';
 export { type KeyedBranch, SwitchedCode } from './generations.ts';
-export { restoreRun, saveRun } from './run-state.ts';
+export { isRunning, restoreRun, saveRun } from './run-state.ts';
 export * from './types.ts';

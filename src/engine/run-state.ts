@@ -15,14 +15,20 @@ import type { Runtime } from '../runtime/types.ts';
 const STATE_WORDS = (C_FUEL + 8 - C_CTX) >>> 2;
 const REGION_WORDS = ((Math.max(REGION_PACKET, REGION_CTX) + 1) * REGION_SIZE) >>> 2;
 
+/** Whether a program runs on this CPU. */
+export function isRunning(runtime: Runtime): boolean {
+  const { cpuBlock } = runtime;
+  return runtime.u32()[(cpuBlock + C_STACK_TOP) >>> 2] !== cpuBlock + C_STACK_END;
+}
+
 /**
  * What a run on this CPU will change and must put back, if it starts while another one is going on
  * (a helper's body in JavaScript may run programs), else undefined.
  */
 export function saveRun(runtime: Runtime): Uint32Array | undefined {
+  if (!isRunning(runtime)) return undefined;
   const words = runtime.u32();
   const block = runtime.cpuBlock >>> 2;
-  if (words[block + (C_STACK_TOP >>> 2)] === runtime.cpuBlock + C_STACK_END) return undefined;
   const saved = new Uint32Array(STATE_WORDS + REGION_WORDS + 1);
   const state = block + (C_CTX >>> 2);
   const regions = block + (CPU_REGIONS >>> 2);

@@ -1,4 +1,4 @@
-import type { CallContract } from '../abi/index.ts';
+import type { CallContract, CodeMemory } from '../abi/index.ts';
 import type { SourceLine } from '../object/types.ts';
 import type { Runtime } from '../runtime/types.ts';
 
@@ -129,6 +129,24 @@ export interface LoadedCode {
 export interface Engine {
   readonly name: 'wasm' | 'interpreter';
   load(image: ProgramImage, runtime: Runtime, options: CompileOptions): LoadedCode;
+  /** For engines that can put several programs into one module: where they do. */
+  codeMemory?(runtime: Runtime, options?: CodeMemoryOptions): EngineCodeMemory;
+}
+
+export interface CodeMemoryOptions {
+  /** Most programs of a module, 1 to 4096. Default 16. */
+  readonly packSize?: number;
+}
+
+/** Loads programs of one runtime and knows in which module each is. */
+export interface EngineCodeMemory extends CodeMemory {
+  /** As `Engine.load`. */
+  load(image: ProgramImage, options: CompileOptions): LoadedCode;
+  /**
+   * Programs loaded while `work` runs share modules. They can be called when it is over, their
+   * slots of the function table are known before.
+   */
+  together<Result>(work: () => Result): Result;
 }
 
 /** What ended a run. Thrown by `run`, kept by `batch`. Class in engine/fault.ts. */

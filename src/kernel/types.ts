@@ -3,6 +3,7 @@
  * other.
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
+import type { CodeMemory } from '../abi/code-memory.ts';
 import type { LivePlace } from '../abi/live.ts';
 import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
@@ -11,6 +12,13 @@ import type { KernelMemory } from './memory.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
+export type {
+  CodeChunk,
+  CodeMemory,
+  CodePack,
+  Recompaction,
+  RecompactOptions,
+} from '../abi/code-memory.ts';
 export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
 export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
 export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
@@ -37,6 +45,13 @@ export interface Kernel {
   ): KernelProgram;
   /** Its allocator, if it is modelled. */
   readonly memory?: KernelMemory | undefined;
+  /**
+   * Programs loaded while `work` runs may share memory for their code. None can be run before it is
+   * over.
+   */
+  together?<Result>(work: () => Result): Result;
+  /** Where the code of its programs is; undefined: it does not tell. */
+  readonly codeMemory?: CodeMemory | undefined;
   /**
    * Time passes, in nanoseconds: timers that are due run, each at its time, and work that waits.
    * Returns how many events happened. Only kernels with a clock of their own have it.

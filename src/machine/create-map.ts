@@ -79,6 +79,7 @@ export function wrapMap(
     inner,
     btf,
     ended: ({ id }) => objects.maps.remove(id),
+    unreached: () => machine.sweep(),
   });
   objects.maps.put(map.id, map);
   return map;

@@ -41,6 +41,11 @@ export interface MachineOptions<Device extends string = string, Namespace extend
   /** 'wasm' (default) compiles programs, 'interpreter' steps through them. */
   readonly engine?: EngineName | Engine;
   /**
+   * Most programs of a WebAssembly module, 1 to 4096. Programs of one `load` share modules; 1: each
+   * has its own. Default 16.
+   */
+  readonly codePack?: number;
+  /**
    * When grace periods end. Default: they have no length, and what is freed is free at once; with a
    * policy the allocator of Linux is modelled. With `memory` or `detectReuse` alone: 'eager'.
    */

@@ -3,7 +3,7 @@ import { KernelError } from '../base/index.ts';
 import { INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
 import type { KernelMap } from '../kernel/index.ts';
 import type { ObjectFile, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { M_FROZEN, M_STRIDE, M_VALUES } from '../runtime/layout.ts';
+import { M_STATE, MAP_FROZEN, M_STRIDE, M_VALUES } from '../runtime/layout.ts';
 import { MachineMap } from './map.ts';
 import { rewrittenOrigins } from './rules.ts';
 
@@ -37,7 +37,7 @@ export class InsnArrayMap extends MachineMap {
       throw new KernelError(code, errnos[code]!, text);
     };
     if (this.#program !== undefined) refuse('EBUSY', `belongs to program '${this.#program}'`);
-    if (this.#field(M_FROZEN) === 0) refuse('EINVAL', 'is not frozen');
+    if ((this.#field(M_STATE) & MAP_FROZEN) === 0) refuse('EINVAL', 'is not frozen');
     for (const at of this.#entries()) {
       const insn = this.runtime.view().getUint32(at + ORIG_OFF, true);
       if (!isInsn(insns, insn)) refuse('EINVAL', `names instruction ${insn}, which is none`);

@@ -97,16 +97,17 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
   const used = usedMaps(one);
-  const { engine, profile, fuel } = settings;
+  const { profile, fuel } = settings;
   const options = {
     checks: !verification || used.some(({ unbounded }) => unbounded),
     ...(machine.memory ? { watch: true } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
-  const firstSlot = runtime.table.length;
-  const code = loadCode(spec, image, { runtime, mapNamed }, (generation) =>
-    reading(machine, spec, engine.load(generation, runtime, options)),
+  const { result: code, slots } = runtime.functions.during(() =>
+    loadCode(spec, image, { runtime, mapNamed }, (generation) =>
+      reading(machine, spec, machine.compile(generation, options)),
+    ),
   );
   const program = new MachineProgram(
     {
@@ -121,7 +122,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       maps: used.map((map) => map.hold()),
       btf: one.btf?.(),
       target: one.target?.hold(),
-      firstSlot,
+      slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
     },

@@ -1,7 +1,15 @@
 import { helperContract, type KernelProfile } from '../abi/index.ts';
 import { kptrResolver } from '../abi/fields/kptr.ts';
 import type { Btf } from '../btf/index.ts';
-import { type Engine, type LoadedCode, usesTimers } from '../engine/index.ts';
+import {
+  type CompileOptions,
+  type Engine,
+  type EngineCodeMemory,
+  isRunning,
+  type LoadedCode,
+  type ProgramImage,
+  usesTimers,
+} from '../engine/index.ts';
 import type {
   AttachOptions,
   Kernel,
@@ -71,6 +79,8 @@ export interface MachineSettings extends TimerListener {
   /** The kernel whose rules programs must keep; without one, programs run with checks instead. */
   readonly rules?: KernelProfile | undefined;
   readonly engine: Engine;
+  /** Programs that may share a WebAssembly module. Default 16. */
+  readonly codePack?: number;
   /** Parts of the kernel with hooks, asked in order who serves a program type. */
   readonly subsystems: readonly Subsystem[];
 }
@@ -87,10 +97,12 @@ export class Machine implements Kernel, ProgramHost {
   /** Programs at devices. */
   readonly attachments = new Attachments();
   readonly memory: MachineMemory | undefined;
+  /** Undefined: the engine makes no modules, or one for each program. */
+  readonly codeMemory: EngineCodeMemory | undefined;
   readonly offers: Offers;
   readonly #timers: Timers;
-  /** Programs that are unloaded while timers still lead to them. */
-  readonly #lingering = new Set<LoadedCode>();
+  /** Programs that only their timers hold, or a run that goes on. */
+  readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
   #countsRuns = 0;
 
@@ -107,6 +119,11 @@ export class Machine implements Kernel, ProgramHost {
     this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
     this.objects = new Objects(settings.rules);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
+    const { engine, codePack } = settings;
+    this.codeMemory = engine.codeMemory?.(
+      this.runtime,
+      codePack === undefined ? {} : { packSize: codePack },
+    );
     this.offers = offersOf(this.runtime);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
@@ -141,7 +158,7 @@ export class Machine implements Kernel, ProgramHost {
 
   #pass(to: number): number {
     const happened = this.runtime.events.advance(to);
-    this.#sweep();
+    this.sweep();
     return happened;
   }
 
@@ -205,8 +222,20 @@ export class Machine implements Kernel, ProgramHost {
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
   ): MachineProgram {
-    this.#sweep();
+    this.sweep();
     return loadProgram(this, spec, maps, object, insns);
+  }
+
+  /** What is loaded while `work` runs shares memory for code. */
+  together<Result>(work: () => Result): Result {
+    return this.codeMemory ? this.codeMemory.together(work) : work();
+  }
+
+  compile(image: ProgramImage, options: CompileOptions): LoadedCode {
+    const { codeMemory, runtime } = this;
+    return codeMemory
+      ? codeMemory.load(image, options)
+      : this.settings.engine.load(image, runtime, options);
   }
 
   /** The map with values of the kernel's configuration: one for all programs of an object. */
@@ -258,16 +287,26 @@ export class Machine implements Kernel, ProgramHost {
   unload(program: MachineProgram): void {
     this.objects.programs.remove(program.id);
     for (const map of this.objects.maps) if (map instanceof KeyMap) map.unbind(program.parts.code);
-    this.#lingering.add(program.parts.code);
-    this.#sweep();
+    program.parts.code.dispose();
   }
 
-  /** Timers hold on to the program of their callback. */
-  #sweep(): void {
-    for (const code of this.#lingering) {
-      if (this.#timers.leadTo(code.image)) continue;
-      this.#lingering.delete(code);
-      code.dispose();
+  keeps(program: MachineProgram): boolean {
+    if (!this.#isNeeded(program)) return false;
+    this.#lingering.add(program);
+    return true;
+  }
+
+  /** A callback may wait for its time, armed or not; what runs may still arm one. */
+  #isNeeded({ parts }: MachineProgram): boolean {
+    return isRunning(this.runtime) || this.#timers.leadTo(parts.code.image);
+  }
+
+  /** Lets go of programs that no timer leads to any more. */
+  sweep(): void {
+    for (const program of this.#lingering) {
+      if (this.#isNeeded(program)) continue;
+      this.#lingering.delete(program);
+      program.drop();
     }
   }
 
@@ -277,8 +316,9 @@ export class Machine implements Kernel, ProgramHost {
     return false;
   }
 
-  /** Throws KernelError EOPNOTSUPP: nothing here has a hook for such programs. */
+  /** Throws KernelError EBADF, and EOPNOTSUPP: nothing here has a hook for such programs. */
   subsystemOf(program: MachineProgram): Subsystem {
+    if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
     const found = this.settings.subsystems.find((one) =>
       one.serves(program.type.name, program.spec),
     );

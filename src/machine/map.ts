@@ -43,6 +43,8 @@ export interface MapParts {
   /** A map of maps: what its maps are like, held by the caller for it. */
   readonly inner?: MachineMap | undefined;
   ended(map: MachineMap): void;
+  /** Its timers are gone: what only they led to may go too. */
+  unreached(): void;
 }
 
 /** A map of the simulated kernel: the bpf(2) commands over the runtime's map. */
@@ -116,6 +118,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
     if ('number' in object)
       return this.runtimeMap.setObject(key, object.number, object.number, flags);
+    if (object instanceof KernelObject && !object.alive) return -errnos['EBADF']!;
     const isMap = object instanceof MachineMap;
     const word = isMap ? object.runtimeMap.address : (object as MachineProgram).code.entry;
     const result = this.runtimeMap.setObject(key, word, object.id, flags);
@@ -196,14 +199,22 @@ export class MachineMap extends KernelObject implements KernelMap {
 
   /** A file descriptor or a pin. */
   holdUser(): this {
-    this.#users++;
+    if (this.#users++ === 0) this.runtimeMap.reach(true);
     return this.hold();
   }
 
-  /** Nobody outside reaches an array of programs any more: it lets go of them. */
+  /**
+   * When nobody outside reaches it any more, timers in it end, and an array of programs lets go of
+   * them: either may lead to a program that holds the map.
+   */
   dropUser(): void {
-    if (--this.#users === 0 && this.facts.valueIs === 'program') this.#empty();
+    const unreached = --this.#users === 0;
+    if (unreached) {
+      this.runtimeMap.reach(false);
+      if (this.facts.valueIs === 'program') this.#empty();
+    }
     this.drop();
+    if (unreached) this.#parts.unreached();
   }
 
   /** The handle was given up. */

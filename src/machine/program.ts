@@ -21,6 +21,8 @@ export interface ProgramHost {
   attach(program: MachineProgram, options: AttachOptions): KernelLink;
   /** Nobody holds it any more. */
   unload(program: MachineProgram): void;
+  /** Whether its code is needed when nobody else holds it: the hold is the host's then. */
+  keeps(program: MachineProgram): boolean;
 }
 
 /** A program that is fitted to the kernel; only its maps are still open. */
@@ -42,8 +44,8 @@ export interface ProgramParts {
   readonly btf: BtfObject | undefined;
   /** The program it attaches to. */
   readonly target?: MachineProgram | undefined;
-  /** Where its code begins in the table of functions. */
-  readonly firstSlot: number;
+  /** Its places in the table of functions, in the order in which they were asked for. */
+  readonly slots: readonly number[];
   /** Nanoseconds since the machine started. */
   readonly loadTime: bigint;
   readonly uid: number;
@@ -132,6 +134,12 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     if (this.#closed) return;
     this.#closed = true;
     this.drop();
+  }
+
+  /** The last one ends it, unless timers lead to it: they take the hold over. */
+  override drop(): void {
+    if (this.holders === 1 && this.#host.keeps(this)) return;
+    super.drop();
   }
 
   /** The handle was given up. */

@@ -264,8 +264,10 @@ export const M_COUNT = 40;
 export const M_LOCK = 44;
 /** u32: address of the inner map's header that serves as template (map-in-map), or 0. */
 export const M_INNER = 48;
-/** u32: 1 after BPF_MAP_FREEZE. */
-export const M_FROZEN = 52;
+/** u32 bits: MAP_FROZEN after BPF_MAP_FREEZE, MAP_UNREACHED when no user can reach it any more. */
+export const M_STATE = 52;
+export const MAP_FROZEN = 1;
+export const MAP_UNREACHED = 2;
 /** u64: map_extra. */
 export const M_EXTRA = 56;
 /** u32 function table slots of the operations a program (or helper) may do; 0 = not supported. */

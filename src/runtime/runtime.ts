@@ -6,6 +6,7 @@ import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
 import { EventQueue } from './events.ts';
+import { FunctionTable } from './function-table.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
 import { GracePeriods } from './host/grace-periods.ts';
@@ -88,6 +89,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 class LinearRuntime implements Runtime {
   readonly memory: WebAssembly.Memory;
   readonly table: WebAssembly.Table;
+  readonly functions: FunctionTable;
   readonly exports: Readonly<Record<string, Export>>;
   readonly options: RuntimeOptions;
   readonly cpu: number;
@@ -98,7 +100,6 @@ class LinearRuntime implements Runtime {
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();
-  readonly #slots = new Map<unknown, number>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
   readonly #wrapped = new Map<string, HelperBody>();
@@ -130,6 +131,7 @@ class LinearRuntime implements Runtime {
     const instance = new WebAssembly.Instance(runtimeModule(shared), imports);
     this.exports = instance.exports as unknown as Readonly<Record<string, Export>>;
     this.table = instance.exports['table'] as WebAssembly.Table;
+    this.functions = new FunctionTable(this.table);
     if (!join)
       expectSuccess(this.#call('runtime_init', cpus, BigInt(options.seed ?? 0)), 'out of memory');
     this.cpu = join?.cpu ?? 0;
@@ -267,11 +269,7 @@ class LinearRuntime implements Runtime {
   }
 
   addFunction(fn: unknown): number {
-    const known = this.#slots.get(fn);
-    if (known !== undefined) return known;
-    const slot = this.table.grow(1, fn);
-    this.#slots.set(fn, slot);
-    return slot;
+    return this.functions.share(fn);
   }
 
   helperSlot(id: number, programType?: number): number {

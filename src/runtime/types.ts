@@ -3,6 +3,7 @@ import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
+import type { FunctionTable } from './function-table.ts';
 import type { GracePeriods } from './host/grace-periods.ts';
 import type { MemoryModelOptions } from './host/memory-options.ts';
 import type { ObjectTypes } from './host/objects.ts';
@@ -113,6 +114,11 @@ export interface RuntimeMap {
   nextKey(key: Uint8Array | undefined, out: Uint8Array): number;
   /** BPF_MAP_FREEZE: no more updates from outside. Returns 0 or a negative errno. */
   freeze(): number;
+  /**
+   * Whether anybody besides programs reaches the map. When nobody does any more its timers and
+   * works are freed, and programs can make none in it (map_release_uref).
+   */
+  reach(byUsers: boolean): void;
   /** Throws KernelError as mmap(2) of the map does. `write` default true. */
   mmap(options?: { readonly write?: boolean }): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
@@ -149,9 +155,11 @@ export interface Runtime {
   readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
+  /** The slots of `table`. */
+  readonly functions: FunctionTable;
   /** Those that are alive, by number. */
   readonly owners: Map<number, RuntimeOwner>;
-  /** Puts a function into the table, returns its slot. */
+  /** The slot of a function that stays in the table. */
   addFunction(fn: unknown): number;
   /**
    * Slot of a helper: a wasm function of type (i64 x argument count) -> i64, or -1 if there is no

@@ -18,6 +18,7 @@ import {
   TAG_BASE,
 } from '../../src/runtime/layout.ts';
 import type { MapDefinition, Runtime, RuntimeMap } from '../../src/runtime/types.ts';
+import { movedEngine, packedEngine } from './packed.ts';
 
 export interface Variant {
   readonly name: string;
@@ -25,14 +26,18 @@ export interface Variant {
   readonly checks: boolean;
 }
 
-const variantsOf = (engine: Engine): Variant[] => [
-  { name: `${engine.name}, checked`, engine, checks: true },
-  { name: `${engine.name}, unchecked`, engine, checks: false },
+const variantsOf = (engine: Engine, name: string = engine.name): Variant[] => [
+  { name: `${name}, checked`, engine, checks: true },
+  { name: `${name}, unchecked`, engine, checks: false },
 ];
 
 export const engines: readonly Engine[] = [interpreterEngine, wasmEngine];
 /** Every engine with and without checks. */
-export const variants: readonly Variant[] = engines.flatMap(variantsOf);
+export const variants: readonly Variant[] = [
+  ...engines.flatMap((engine) => variantsOf(engine)),
+  ...variantsOf(packedEngine, 'wasm in a pack'),
+  ...variantsOf(movedEngine, 'wasm packed anew'),
+];
 export const checkedVariants = variants.filter((variant) => variant.checks);
 
 /** A context with packet bounds where struct xdp_md has them, and room behind. */

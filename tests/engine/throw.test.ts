@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { kfuncById, kfuncByName, loadKernelProfile } from '../../src/abi/index.ts';
-import type { ProgramImage } from '../../src/engine/types.ts';
+import type { LoadedCode, ProgramImage } from '../../src/engine/types.ts';
+import { wasmEngine } from '../../src/engine/wasm/index.ts';
 import { C_DEPTH, C_STACK_END, C_STACK_TOP } from '../../src/runtime/layout.ts';
 import { checkedVariants, faultOf, Lab, variants } from './harness.ts';
 import { imageWithKfuncs } from './kfunc-image.ts';
@@ -198,4 +199,54 @@ describe.each(checkedVariants)('bpf_throw that nobody has verified, on $name', (
     const text = `${THROW('5')}exit\nfn_catch:\n${LONG}${THROW('6')}exit`;
     expect(fault(text)).toEqual({ kind: 'bad instruction', throwsAt: 2 });
   });
+});
+
+describe.each([true, false])('programs that throw, in one pack (checks: %s)', (checks) => {
+  const deep = (cookie: number) => `
+    call fn_a
+    r0 = 77
+    exit
+  fn_a:
+    ${LONG}
+    call 5
+    ${THROW(String(cookie))}
+    exit
+  `;
+
+  it('have exceptions of their own, when they run each other and when they move', () => {
+    const lab = new Lab();
+    const memory = wasmEngine.codeMemory!(lab.runtime, { packSize: 8 });
+    let codes: LoadedCode[] = [];
+    let level = 0;
+    const all = [1, 1002, 3, 4];
+    const inner: boolean[] = [];
+    lab.runtime.setHostHelper(5, 0, () => {
+      if (level >= 3) return;
+      level++;
+      memory.recompact({ waste: 0 });
+      codes.forEach((code, i) => inner.push(code.run(lab.context) === all[i]));
+      level--;
+    });
+    const texts = [deep(1), deep(2) + CATCH, 'call 5\nr0 = 3\nexit', deep(4)];
+    codes = memory.together(() => texts.map((text) => memory.load(throwing(text), { checks })));
+    expect(memory.packs()).toHaveLength(1);
+    expect(codes.map((code) => code.run(lab.context))).toEqual(all);
+    expect(inner).toEqual(Array<boolean>(4 * (4 + 16 + 64)).fill(true));
+    expect(memory.packs()).toHaveLength(1);
+  });
+});
+
+it('a fault of one that throws in a callback leaves nothing for the others of its pack', () => {
+  const lab = new Lab();
+  const memory = wasmEngine.codeMemory!(lab.runtime, { packSize: 8 });
+  const wrong = `r1 = 3\nr2 = fn_a ll\nr3 = 0\nr4 = 0\ncall 181\nexit\nfn_a:\n${THROW('5')}exit`;
+  const right = `call fn_a\nexit\nfn_a:\n${LONG}r0 = 8\nif r0 == 8 goto fine\n${THROW('5')}fine:\nexit`;
+  const [faulty, fine] = memory.together(() =>
+    [wrong, right].map((text) => memory.load(throwing(text), { checks: true })),
+  );
+  for (let round = 0; round < 3; round++) {
+    expect(faultOf(() => faulty!.run(lab.context)).kind).toBe('bad instruction');
+    expect(fine!.run(lab.context)).toBe(8);
+    memory.recompact({ waste: 0 });
+  }
 });

@@ -37,7 +37,7 @@ const plain = (text: string): string[] =>
     .replace(/\(;[^)]*;\)|;;.*$/gm, '')
     .split('\n')
     .map((line) => line.trim().replace(/\)+$/, ''))
-    .map((line) => line.replace(/^(call) .*/, '$1').replace(/^(\w+_indirect) .*/, '$1'))
+    .map((line) => line.replace(/^((?:return_)?call) .*/, '$1'))
     .filter((line) => line !== '' && !line.startsWith('('));
 
 /** wabt's text of the functions a module defines. */

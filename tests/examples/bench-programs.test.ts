@@ -7,6 +7,7 @@ import { wasmEngine } from '../../src/engine/wasm/index.ts';
 import { link } from '../../src/machine/link.ts';
 import { parseObject, relocateProgram } from '../../src/object/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
+import { movedEngine } from '../engine/packed.ts';
 
 interface Side {
   setup(): number;
@@ -33,10 +34,12 @@ const packets = ((await bench('lib/packets.mjs')) as unknown as Packets).makePac
 
 const engines = { wasm: wasmEngine, interpreter: interpreterEngine };
 const lib = { parseObject, relocateProgram, createRuntime, link, programTypes, engines };
+/** Every program between others in its module, which was then packed anew. */
+const packed = { ...lib, engines: { ...engines, wasm: movedEngine } };
 
 /** Return values of two runs, a digest of the maps and one of all memory. */
-function outcome(name: string, variant: string, usesPackets: boolean): number[] {
-  const side = new BeeyardProgram(lib, name, variant, usesPackets ? packets : []);
+function outcome(name: string, variant: string, usesPackets: boolean, from = lib): number[] {
+  const side = new BeeyardProgram(from, name, variant, usesPackets ? packets : []);
   const results = [side.setup(), side.run(1), side.run(1), side.check(), side.hash()];
   side.close();
   return results;
@@ -54,6 +57,8 @@ describe('benchmarks', () => {
       const expected = outcome(name, 'interpreter', some === true);
       expect(outcome(name, 'unchecked', some === true)).toEqual(expected);
       expect(outcome(name, 'checked', some === true)).toEqual(expected);
+      expect(outcome(name, 'unchecked', some === true, packed)).toEqual(expected);
+      expect(outcome(name, 'checked', some === true, packed)).toEqual(expected);
       // Work was done: two runs left something behind.
       expect(expected.slice(1).some((value) => value !== 0)).toBe(true);
     },

@@ -7,6 +7,7 @@ import { loadObject } from '../../src/client/index.ts';
 import {
   bootMachine,
   LocalLane,
+  type Machine,
   type MachineProgram,
   PacketRing,
   PacketRunner,
@@ -94,6 +95,53 @@ describe.each(KINDS)('timers on $name', ({ engine, verify }) => {
     maps.get('slots')!.close();
     expect(machine.armedTimers).toBe(0);
     expect(machine.advance(HOUR)).toBe(0);
+  });
+
+  it.each(verify ? ['repeat', 'queue'] : ['repeat'])('holds its program: %s', async (name) => {
+    const { host, programs, maps, globals } = await boot(name);
+    const machine = host.kernel as Machine;
+    const { functions } = machine.runtime;
+    const { id } = programs[name]!.kernelProgram;
+    const there = () => [...machine.programs].some((one) => one.id === id);
+    programs[name]!.run();
+    programs[name]!.kernelProgram.close();
+    expect(there()).toBe(true);
+    // These would get its slots of the function table.
+    const others = await host.load(object, { programs: ['callback', 'repeat'] });
+    host.codeMemory()?.recompact({ waste: 0 });
+    host.advance(HOUR);
+    expect(globals.get('fired')).toBe(name === 'repeat' ? 5n : 300n);
+    expect(others.globals.get('fired')).toBe(0n);
+    // It is not armed any more, but others could do that.
+    expect(there()).toBe(true);
+    for (const one of Object.values(others.programs)) one.kernelProgram.close();
+    const { used } = functions;
+    maps['slots']!.kernelMap.close();
+    expect(there()).toBe(false);
+    expect(functions.used).toBe(used - 2);
+    expect(host.codeMemory()?.packs() ?? []).toEqual([]);
+  });
+
+  it('holds the program that is closed while its callback runs', async () => {
+    const host = await createMachine({ engine, verify });
+    const machine = host.kernel as Machine;
+    let close = () => {};
+    // bpf_ktime_get_ns, which the callback asks.
+    machine.runtime.setHostHelper(5, 0, (call) => {
+      close();
+      call.returnInt(7);
+    });
+    const { programs, maps, globals } = await host.load(object, { programs: ['repeat'] });
+    const { kernelProgram } = programs['repeat']!;
+    close = () => kernelProgram.close();
+    const there = () => [...machine.programs].some((one) => one.id === kernelProgram.id);
+    programs['repeat']!.run();
+    expect(host.advance(1_000_000)).toBe(1);
+    expect([globals.get('last_time'), there()]).toEqual([7n, true]);
+    expect(host.advance(HOUR)).toBe(4);
+    expect(there()).toBe(true);
+    maps['slots']!.kernelMap.close();
+    expect(there()).toBe(false);
   });
 
   it('runs when the clock is set, and not when it is set back', async () => {

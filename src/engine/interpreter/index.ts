@@ -54,7 +54,6 @@ class InterpretedCode implements LoadedCode {
   /** Address of the program's descriptor; records, origins and counters follow it. */
   readonly #program: number;
   readonly #places: Places;
-  readonly #slots: readonly number[];
   #disposed = false;
 
   constructor(image: ProgramImage, runtime: Runtime, options: CompileOptions) {
@@ -72,9 +71,8 @@ class InterpretedCode implements LoadedCode {
     this.#program = program;
     const recordAt = (insn: number) => program + records + plan.recordOf[insn]! * INSN_BYTES;
     const entries = makeEntries(this.#interpreter, program, plan.callbacks.map(recordAt));
-    const slots = entries.callbacks.map((fn) => addCallback(runtime, fn, image, options.fuel));
-    this.entry = runtime.addFunction(entries.program);
-    this.#slots = [this.entry, ...slots];
+    const slots = entries.callbacks.map((fn) => addCallback(runtime, image, options.fuel, fn));
+    this.entry = runtime.functions.reserve(entries.program);
     this.#places = {
       records: program + records,
       origins: program + origins,
@@ -173,7 +171,7 @@ class InterpretedCode implements LoadedCode {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const slot of this.#places.callbackSlots.values()) removeCallback(this.#runtime, slot);
-    for (const slot of this.#slots) this.#runtime.table.set(slot, null);
+    this.#runtime.functions.release(this.entry);
     this.#interpreter.listeners.delete(this.#program);
     if (imagesOf(this.#runtime).get(this.image.id) === this.image) {
       imagesOf(this.#runtime).delete(this.image.id);

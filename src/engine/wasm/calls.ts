@@ -21,7 +21,7 @@ import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
 import { emitHashLookup } from './hash-lookup.ts';
-import { MAP_OPERATIONS } from './module.ts';
+import { MAP_OPERATIONS } from './imports.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
@@ -47,7 +47,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
     const operation =
       map === undefined
         ? undefined
-        : e.module.operation(e.world.mapAt(map)!, MAP_OPERATIONS[id].name);
+        : e.module.imports.operation(e.world.mapAt(map)!, MAP_OPERATIONS[id].name);
     if (operation === undefined) emitPlainCall(e, base, frame, id, facts);
     else emitMapOperation(e, base, id, operation);
     e.set(base);
@@ -65,7 +65,7 @@ function emitMissingHelper(e: Emitter, i: number, id: number): void {
 
 /** Checked code: the runtime proves the arguments against the helper's contract. */
 function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFacts): void {
-  const contract = e.module.contract(e.program.code.imm[i]);
+  const contract = e.module.imports.contract(e.program.code.imm[i]);
   if (contract === undefined || areArgumentsProven(e, base, facts)) return;
   e.needsRegions = true;
   e.with(W.GLOBAL_GET, contract);
@@ -73,7 +73,7 @@ function emitArgumentCheck(e: Emitter, i: number, base: number, facts: HelperFac
     if (k <= facts.arity) e.get(base + k);
     else e.i64(0);
   }
-  e.with(W.CALL, e.module.checkCallFunction);
+  e.with(W.CALL, e.module.imports.checkCall);
   e.start(W.IF);
   e.module.emitArgumentFault(e, i);
   e.op(W.END);
@@ -128,7 +128,7 @@ function emitPlainCall(e: Emitter, base: number, frame: number, id: number, fact
     e.lowerStackTop(e.graph.frames[frame].depth + 1);
   }
   for (let k = 1; k <= facts.arity; k++) e.get(base + k);
-  e.with(W.CALL, e.module.helperFunction(id)!);
+  e.with(W.CALL, e.module.imports.helper(id)!);
   if (!facts.callsBack) return;
   e.restoreStackTop();
   e.loadFuel();
@@ -245,8 +245,7 @@ function emitTailJump(e: Emitter, base: number, frame: number, slot: number): vo
   e.saveFuel();
   e.get32(base + 1);
   e.with(W.LOCAL_GET, slot);
-  e.with(replaces ? W.RETURN_CALL_INDIRECT : W.CALL_INDIRECT, e.module.entryType);
-  e.sink.byte(0);
+  e.with(replaces ? W.RETURN_CALL : W.CALL, e.module.imports.tailCall);
   if (replaces) return;
   e.set(base);
   // What is known of r0 if the call fails is not what the target returned.

@@ -46,7 +46,7 @@ import {
 } from './facts.ts';
 import { isShortKey } from './hash-lookup.ts';
 import { CALL, following } from './insn.ts';
-import { MAP_OPERATIONS } from './module.ts';
+import { MAP_OPERATIONS } from './imports.ts';
 
 /** Map types whose look-up is the formula of runtime/core/array.ts. */
 const ARRAY_TYPES: ReadonlySet<string> = new Set(['array', 'percpu_array']);

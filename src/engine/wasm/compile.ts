@@ -1,24 +1,14 @@
-import { FormatError } from '../../base/index.ts';
-import { readCode } from '../callee.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
+import { type Draft, draftOf, metadataOf, type ModuleMetadata } from './draft.ts';
+import { ModuleBuilder } from './encoder.ts';
 import { defineBatch, defineCallback, defineRun } from './entries.ts';
-import { type Facts, World } from './facts.ts';
+import type { Facts } from './facts.ts';
 import { compileChunk, compileFunction } from './function.ts';
 import { buildGraph } from './graph.ts';
+import { ModuleImports } from './imports.ts';
 import { inlinePolicy } from './inline.ts';
 import { ModuleContext } from './module.ts';
-import { analyseProgram, type Program } from './program.ts';
-import { describeSubprograms } from './subprograms.ts';
-
-/** What must be kept with a module's bytes to use them. Plain data: JSON, postMessage. */
-export interface ModuleMetadata {
-  /** Subprograms that are callbacks: exports `callback<k>`, imports `slot.<k>`. */
-  readonly callbacks: readonly number[];
-  /** Loop iterations a run of a callback by itself (a timer's) may make; absent: as by default. */
-  readonly fuel?: number;
-  /** First instruction and one past the last, of each counter. Empty unless profiling. */
-  readonly counters: readonly (readonly [number, number])[];
-}
+import { namesFor } from './names.ts';
 
 export interface CompiledModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -37,21 +27,39 @@ export function compileToWasm(
   options: CompileOptions,
   facts: Facts,
 ): CompiledModule {
-  const code = readCode(image);
-  if (code.length === 0) throw new FormatError('BPF code', 0, 'a program has no instructions');
-  const world = new World(image, options, facts);
-  const program = analyseProgram(code, image.functions, {
-    throws: (id) => world.helper(id)?.throws === true,
-    callback: image.exceptionCallback,
+  const draft = draftOf(image, options, facts);
+  return { bytes: compilePack([draft]).bytes, metadata: metadataOf(draft) };
+}
+
+/** Where the functions of a program are in its module. */
+export interface Span {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Compiles several programs to one module, which each has its functions in, side by side. */
+export function compilePack(drafts: readonly Draft[]): {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly spans: readonly Span[];
+} {
+  const builder = new ModuleBuilder();
+  const names = namesFor(drafts.map(({ world }) => world.image));
+  const imports = drafts.map((draft, k) => new ModuleImports(builder, draft, names[k]));
+  const starts = drafts.map((draft, k) => {
+    const start = builder.declared;
+    compileAll(new ModuleContext(imports[k], draft));
+    return start;
   });
-  const infos = describeSubprograms(world, program);
-  const module = new ModuleContext(world, program, infos);
-  compileAll(module);
-  return { bytes: module.builder.finish(), metadata: metadataOf(world, program) };
+  const bytes = builder.finish();
+  const spans = starts.map((start, k) => {
+    const offset = builder.offsetOf(start);
+    return { offset, bytes: builder.offsetOf(starts[k + 1] ?? builder.declared) - offset };
+  });
+  return { bytes, spans };
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 4;
+const COMPILER_VERSION = 5;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may
@@ -68,7 +76,7 @@ export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Fa
 function compileAll(module: ModuleContext): void {
   const { builder, program } = module;
   const policy = inlinePolicy(program, module.infos);
-  builder.exportFunction('entry', module.entry);
+  module.exportFunction('entry', module.entry);
   builder.define(module.entry, compileFunction(module, buildGraph(program, 0, policy), true));
   for (const k of program.callbacks) defineCallback(module, k);
   const done = new Set<number>();
@@ -82,15 +90,4 @@ function compileAll(module: ModuleContext): void {
   }
   defineRun(module);
   defineBatch(module, compileChunk(module, buildGraph(program, 0, policy)));
-}
-
-function metadataOf(world: World, program: Program): ModuleMetadata {
-  const { start, end, count } = program.blocks;
-  const counters = Array.from(
-    { length: world.options.profile ? count : 0 },
-    (_, b) => [start[b], end[b]] as const,
-  );
-  const { fuel } = world.options;
-  const callbacks = [...program.callbacks];
-  return { callbacks, counters, ...(fuel === undefined ? {} : { fuel }) };
 }

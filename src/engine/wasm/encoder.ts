@@ -105,6 +105,9 @@ export class ModuleBuilder {
   private readonly exports = new ByteSink(256);
   private exportCount = 0;
   private readonly names: string[] = [];
+  /** Where bodies begin in the code section, and where the last one ends. */
+  private readonly offsets: number[] = [];
+  private codeStart = 0;
 
   /** Index of a function type. */
   type(params: readonly number[], results: readonly number[]): number {
@@ -126,8 +129,17 @@ export class ModuleBuilder {
     this.importCount++;
   }
 
-  importMemory(module: string, name: string, limits: MemoryLimits): void {
+  /** Of what is neither function nor global: false if it is there already. */
+  private importsFirst(module: string, name: string): boolean {
+    const key = `other ${module}.${name}`;
+    if (this.importIndex.has(key)) return false;
+    this.importIndex.set(key, 0);
     this.importEntry(module, name);
+    return true;
+  }
+
+  importMemory(module: string, name: string, limits: MemoryLimits): void {
+    if (!this.importsFirst(module, name)) return;
     this.imports.byte(0x02);
     this.imports.byte(limits.shared ? 0x03 : 0x00);
     this.imports.u32(1);
@@ -135,7 +147,7 @@ export class ModuleBuilder {
   }
 
   importTable(module: string, name: string): void {
-    this.importEntry(module, name);
+    if (!this.importsFirst(module, name)) return;
     this.imports.byte(0x01);
     this.imports.byte(FUNCREF);
     this.imports.byte(0x00);
@@ -188,6 +200,16 @@ export class ModuleBuilder {
     this.exportCount++;
   }
 
+  /** Functions declared so far. */
+  get declared(): number {
+    return this.functionTypes.length;
+  }
+
+  /** After `finish`: where in the module function number `k` (of those declared) begins. */
+  offsetOf(k: number): number {
+    return this.codeStart + this.offsets[k];
+  }
+
   finish(): Uint8Array<ArrayBuffer> {
     const total = this.bodies.reduce((sum, body) => sum + (body?.length ?? 0) + 8, 4096);
     const out = new ByteSink(total + this.imports.length + this.types.length);
@@ -197,6 +219,7 @@ export class ModuleBuilder {
     section(out, 3, this.functionTypes.length, this.functionSection());
     section(out, 7, this.exportCount, this.exports);
     section(out, 10, this.bodies.length, this.codeSection(total));
+    this.codeStart = out.length - this.offsets[this.bodies.length];
     this.nameSection(out);
     return out.finish().slice();
   }
@@ -211,9 +234,11 @@ export class ModuleBuilder {
     const sink = new ByteSink(capacity);
     for (const body of this.bodies) {
       if (body === undefined) throw new RangeError('a declared function has no body');
+      this.offsets.push(sink.length);
       sink.u32(body.length);
       sink.append(body);
     }
+    this.offsets.push(sink.length);
     return sink;
   }
 

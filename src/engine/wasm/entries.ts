@@ -25,7 +25,7 @@ export function defineRun(module: ModuleContext): void {
   );
   module.loadCpu(w, C_R0);
   builder.define(index, w.finish());
-  builder.exportFunction('run32', index);
+  module.exportFunction('run32', index);
 }
 
 /**
@@ -98,7 +98,7 @@ export function defineBatch(module: ModuleContext, chunk: Uint8Array | undefined
   w.op(W.END);
   w.with(W.LOCAL_GET, i);
   builder.define(index, w.finish());
-  builder.exportFunction('batch', index);
+  module.exportFunction('batch', index);
 }
 
 /** Leaves the batch before packet `i` if a timer is due first. `scaled`: where its time is. */
@@ -157,5 +157,5 @@ export function defineCallback(module: ModuleContext, subprogram: number): void 
   if (module.infos[subprogram].throws) module.emitUncaught(w);
   if (module.world.checks) module.emitDepth(w, -1);
   builder.define(index, w.finish());
-  builder.exportFunction(`callback${subprogram}`, index);
+  module.exportFunction(`callback${subprogram}`, index);
 }

@@ -268,7 +268,7 @@ class FunctionEmitter extends Emitter implements NodeEmitter {
     const dst = base + code.dst[i];
     transfer(this.analysis, this.state, i, base);
     if (this.kind(dst) === V_FUNCTION) {
-      this.with(W.GLOBAL_GET, this.module.callbackSlot(this.word(dst, 1)));
+      this.with(W.GLOBAL_GET, this.module.imports.callbackSlot(this.word(dst, 1)));
       this.op(W.I64_EXTEND_I32_U);
       this.i64(0, FUNCTION_TAG);
       this.op(W.I64_OR);

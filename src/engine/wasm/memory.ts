@@ -248,7 +248,7 @@ export function emitPacketLoad(e: Emitter, i: number, base: number, leave: () =>
     e.op(W.I32_ADD);
   }
   e.i32(accessSize(op));
-  e.with(W.CALL, e.module.packetLoadFunction);
+  e.with(W.CALL, e.module.imports.packetLoad);
   e.with(W.LOCAL_TEE, value);
   e.i64(0);
   e.op(W.I64_LT_S);

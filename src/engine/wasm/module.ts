@@ -36,29 +36,17 @@ import {
 } from '../../runtime/layout.ts';
 import { packetFields } from '../context.ts';
 import { DEFAULT_FUEL } from '../types.ts';
-import { I32, I64, ModuleBuilder } from './encoder.ts';
-
-import { functionNames, type MapFacts, type World } from './facts.ts';
-import { CALL as CALL_OP } from './insn.ts';
+import type { Draft } from './draft.ts';
+import { I32, I64, type ModuleBuilder } from './encoder.ts';
+import type { World } from './facts.ts';
+import type { ModuleImports } from './imports.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
-import { type SubprogramInfo, TAIL_CALL } from './subprograms.ts';
+import type { SubprogramInfo } from './subprograms.ts';
 import { CodeWriter } from './writer.ts';
 
 const PACKET_RECORD = CPU_REGIONS + REGION_PACKET * REGION_SIZE;
 const CTX_RECORD = CPU_REGIONS + REGION_CTX * REGION_SIZE;
-
-/** Map operations that compiled code calls straight, by helper id. */
-export const MAP_OPERATIONS: Readonly<
-  Record<number, { readonly name: string; readonly params: readonly number[] }>
-> = {
-  1: { name: 'lookup', params: [I32, I32] },
-  2: { name: 'update', params: [I32, I32, I32, I64] },
-  3: { name: 'delete', params: [I32, I32] },
-  87: { name: 'push', params: [I32, I32, I64] },
-  88: { name: 'pop', params: [I32, I32] },
-  89: { name: 'peek', params: [I32, I32] },
-};
 
 /** How a subprogram is called: which of r1..r5 are passed, and r10 after them if it has a frame. */
 export interface Signature {
@@ -72,7 +60,8 @@ export const PART_REGISTERS = 10;
 
 /** Indices of everything the functions of one module refer to. */
 export class ModuleContext {
-  readonly builder = new ModuleBuilder();
+  readonly builder: ModuleBuilder;
+  readonly imports: ModuleImports;
   readonly world: World;
   readonly program: Program;
   /** Global: address of this CPU's block. */
@@ -93,48 +82,23 @@ export class ModuleContext {
   /** Whether calls must count frames at run time: recursion or callbacks. */
   readonly countsDepth: boolean;
   readonly infos: readonly SubprogramInfo[];
-  private readonly helpers = new Map<number, number>();
-  private readonly contracts = new Map<number, number>();
-  private readonly operations = new Map<string, number>();
-  private readonly slots = new Map<number, number>();
   private readonly signatures: (Signature | undefined)[] = [];
-  private readonly regionCheck: number;
-  private readonly checkCall: number;
-  private readonly packetLoad: number;
-  private readonly obtained: number;
   private readonly openPacketFunction: number;
   private readonly openRegionsFunction: number;
 
-  constructor(world: World, program: Program, infos: readonly SubprogramInfo[]) {
+  constructor(imports: ModuleImports, { world, program, infos }: Draft) {
+    this.imports = imports;
     this.world = world;
     this.program = program;
     this.infos = infos;
-    const { builder } = this;
-    builder.importMemory('env', 'memory', { shared: world.facts.shared });
-    builder.importTable('env', 'table');
-    this.cpu = builder.importGlobal('env', 'cpu', I32, false);
-    this.counters = world.options.profile
-      ? builder.importGlobal('env', 'counters', I32, false)
-      : NONE;
-    this.thrown = infos.some(({ throws }) => throws)
-      ? builder.importGlobal('env', 'thrown', I32, true)
-      : NONE;
-    for (const k of program.callbacks) {
-      this.slots.set(k, builder.importGlobal('slot', String(k), I32, true));
-    }
+    const { builder } = imports;
+    this.builder = builder;
+    this.cpu = imports.cpu;
+    this.counters = imports.counters;
+    this.thrown = imports.thrown;
     this.countsDepth =
       world.checks && (program.callbacks.size > 0 || infos[0].height >= MAX_CALL_FRAMES);
     const needsChecks = world.checks;
-    this.regionCheck = needsChecks
-      ? this.runtimeFunction('region_check', [I64, I32, I32], I32)
-      : NONE;
-    const args = [I32, I64, I64, I64, I64, I64];
-    this.checkCall = needsChecks ? this.runtimeFunction('check_call', args, I32) : NONE;
-    this.packetLoad = this.importPacketLoad();
-    this.obtained = world.options.watch
-      ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
-      : NONE;
-    this.importHelpers();
     this.entryType = builder.type([I32], [I64]);
     this.fault = this.defineFault();
     this.check = needsChecks ? this.defineCheck() : NONE;
@@ -144,74 +108,13 @@ export class ModuleContext {
     this.entry = builder.declare(this.entryType, program.subprograms[0].name);
   }
 
-  private runtimeFunction(name: string, params: readonly number[], result: number): number {
-    return this.builder.importFunction('runtime', name, this.builder.type(params, [result]));
-  }
-
-  /** Legacy packet loads call the runtime. */
-  private importPacketLoad(): number {
-    const { code, executable } = this.program;
-    const used = code.op.some((op, i) => executable[i] !== 0 && (op & 7) === 0 && op !== 0x18);
-    return used ? this.runtimeFunction('packet_load', [I32, I32, I32, I32, I32], I64) : NONE;
-  }
-
-  private importHelpers(): void {
-    const { code, executable } = this.program;
-    const used = new Set<number>();
-    for (let i = 0; i < code.length; i++) {
-      if (executable[i] !== 0 && code.op[i] === CALL_OP && code.src[i] === 0) used.add(code.imm[i]);
-    }
-    for (const id of used) this.importHelper(id);
-  }
-
-  private importHelper(id: number): void {
-    const facts = this.world.helper(id);
-    if (facts === undefined || facts.throws || id === TAIL_CALL) return;
-    const type = this.builder.type(Array<number>(facts.arity).fill(I64), [I64]);
-    this.helpers.set(id, this.builder.importFunction('helper', String(id), type));
-    if (this.world.checks && facts.checked) {
-      this.contracts.set(id, this.builder.importGlobal('contract', String(id), I32, false));
-    }
-    const operation = MAP_OPERATIONS[id];
-    if (operation === undefined || !facts.isRuntime) return;
-    for (const map of this.world.facts.maps) {
-      const name = functionNames(map, operation.name).find((each) => this.world.hasFunction(each));
-      if (name === undefined) continue;
-      this.operations.set(name, this.runtimeFunction(name, operation.params, I64));
-    }
-  }
-
-  helperFunction(id: number): number | undefined {
-    return this.helpers.get(id);
-  }
-
-  /** Global with the address of the helper's contract record, if its arguments are checked. */
-  contract(id: number): number | undefined {
-    return this.contracts.get(id);
-  }
-
-  /** The runtime's function for an operation on this map, the most specific one there is. */
-  operation(map: MapFacts, operation: string): number | undefined {
-    const names = functionNames(map, operation);
-    return this.operations.get(names.find((name) => this.operations.has(name)) ?? '');
-  }
-
-  /** Global with the table slot of a callback. */
-  callbackSlot(subprogram: number): number {
-    return this.slots.get(subprogram)!;
-  }
-
-  get packetLoadFunction(): number {
-    return this.packetLoad;
+  exportFunction(name: string, index: number): void {
+    this.builder.exportFunction(this.imports.names.exported(name), index);
   }
 
   /** Fuel of a run. */
   get fuel(): number {
     return this.world.options.fuel ?? DEFAULT_FUEL;
-  }
-
-  get checkCallFunction(): number {
-    return this.checkCall;
   }
 
   /** Declares the WebAssembly function of a subprogram when it is first called. */
@@ -264,7 +167,7 @@ export class ModuleContext {
   /** Tells the runtime of a pointer that a call gave. */
   emitObtained(w: CodeWriter, pointer: () => void): void {
     pointer();
-    w.with(W.CALL, this.obtained);
+    w.with(W.CALL, this.imports.obtained);
   }
 
   private defineFault(): number {
@@ -291,7 +194,7 @@ export class ModuleContext {
     const w = new CodeWriter(4);
     const kind = w.addLocal(I32);
     for (const k of [0, 1, 2]) w.with(W.LOCAL_GET, k);
-    w.with(W.CALL, this.regionCheck);
+    w.with(W.CALL, this.imports.regionCheck);
     w.with(W.LOCAL_TEE, kind);
     w.start(W.IF);
     for (const k of [kind, 3, 0, 1, 2]) w.with(W.LOCAL_GET, k);
@@ -308,7 +211,7 @@ export class ModuleContext {
     const w = new CodeWriter(4);
     const kind = w.addLocal(I32);
     for (const k of [0, 1, 2]) w.with(W.LOCAL_GET, k);
-    w.with(W.CALL, this.regionCheck);
+    w.with(W.CALL, this.imports.regionCheck);
     w.with(W.LOCAL_TEE, kind);
     w.i32(FAULT_OUT_OF_RANGE);
     w.with(W.LOCAL_GET, kind);

@@ -203,13 +203,8 @@ class ModuleReader {
       case W.BR_TABLE:
         return `${word} ${this.#labels().join(' ')}`;
       case W.CALL:
+      case W.RETURN_CALL:
         return `${word} $${this.#name(this.#u32())}`;
-      case W.CALL_INDIRECT:
-      case W.RETURN_CALL_INDIRECT: {
-        const type = this.#u32();
-        this.#u32();
-        return `${word} (type ${type})`;
-      }
       case W.LOCAL_GET:
       case W.LOCAL_SET:
       case W.LOCAL_TEE:

@@ -6,7 +6,7 @@ import { definitionOf } from '../bpf/program-insns.ts';
 import { pinObject } from '../bpffs/pins.ts';
 import { bootMachine, type EngineName, type NetworkedMachine } from '../create.ts';
 import { wrapMap } from '../create-map.ts';
-import { installProgram } from '../load.ts';
+import { type Installation, installProgram } from '../load.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
 import type { KernelObject } from '../objects/object.ts';
@@ -73,9 +73,8 @@ function restore(machine: Machine, state: MachineState, snapshot: Snapshot): voi
     (a, b) => Number(a.inner !== undefined) - Number(b.inner !== undefined),
   );
   for (const map of ordered) again.map(map);
-  for (const program of state.programs.toSorted((a, b) => a.firstSlot - b.firstSlot)) {
-    again.program(program);
-  }
+  machine.runtime.functions.claim(state.programs.flatMap(({ slots }) => slots));
+  for (const program of state.programs) again.program(program);
   for (const map of state.maps) again.contents(map);
   for (const attachment of state.attachments) again.attachment(attachment);
   for (const one of state.files) again.file(one);
@@ -134,12 +133,10 @@ class Resumer {
 
   program(saved: SavedProgram): void {
     const { objects, runtime } = this.#machine;
-    const slots = saved.firstSlot - runtime.table.length;
-    if (slots > 0) runtime.table.grow(slots);
     const btf = saved.btf === undefined ? undefined : objects.btfs.get(saved.btf);
     const maps = saved.maps.map((id) => this.#map(id));
     objects.programs.next = saved.id;
-    const program = installProgram(this.#machine, {
+    const installation: Installation = {
       spec: saved.spec,
       type: programTypeOf(saved.spec.type!),
       adapted: saved.adapted,
@@ -155,7 +152,9 @@ class Resumer {
       btf: btf && (() => btf.hold()),
       uid: saved.uid,
       loadTime: saved.loadTime,
-    });
+    };
+    const { functions } = runtime;
+    const program = functions.again(saved.slots, () => installProgram(this.#machine, installation));
     if (program.id !== saved.id || program.code.entry !== saved.entry) {
       throw new FormatError('machine', 0, `program '${saved.spec.name}' has lost its place`);
     }

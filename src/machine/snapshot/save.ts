@@ -120,7 +120,7 @@ function programOf(program: MachineProgram): SavedProgram {
     uid: parts.uid,
     verification: parts.verification,
     stats,
-    firstSlot: parts.firstSlot,
+    slots: parts.slots,
     entry: code.entry,
     closed,
   };

@@ -73,7 +73,7 @@ export interface SavedProgram {
   readonly uid: number;
   readonly verification: ProgramVerification | undefined;
   readonly stats: RunStats;
-  readonly firstSlot: number;
+  readonly slots: readonly number[];
   readonly entry: number;
   readonly closed: boolean;
 }

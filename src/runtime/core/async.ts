@@ -8,6 +8,8 @@ import {
   MAP_MAGIC,
   M_FIELDS,
   M_MAGIC,
+  M_STATE,
+  MAP_UNREACHED,
   M_VALUE_TAG,
   R_START,
   R_STRIDE,
@@ -27,6 +29,7 @@ export function asyncInit(pointer: u64, map: u32, kind: u32): i64 {
   const field = <u32>pointer;
   if (timerAt(field) != 0) return EBUSY;
   if (load<u32>(map, M_MAGIC) != MAP_MAGIC) return EPERM;
+  if ((load<u32>(map, M_STATE) & MAP_UNREACHED) != 0) return EPERM;
   const offset = offsetOf(map, kind);
   if (offset == NONE || !isInValue(map, pointer, offset)) return EINVAL;
   return timerNew(field, kind, map, field - offset) == 0 ? ENOMEM : 0;

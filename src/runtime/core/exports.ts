@@ -23,4 +23,4 @@ export { mem_obtained } from './mem-log';
 export { objects_type } from './objects';
 export { map_hash_of } from './map-hash';
 export { hash_bucket_of, hash_collide } from './collide';
-export { timer_fire } from './timers';
+export { timer_fire, timers_release } from './timers';

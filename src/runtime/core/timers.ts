@@ -100,6 +100,16 @@ export function timerFree(field: u32): void {
   heap_free(timer);
 }
 
+/** Frees all timers and works of a map. */
+export function timers_release(map: u32): void {
+  let timer = load<u32>(GLOBALS, G_TIMER_FIRST);
+  while (timer != 0) {
+    const next = load<u32>(timer, TIMER_NEXT);
+    if (load<u32>(timer, TIMER_MAP) == map) timerFree(load<u32>(timer, TIMER_FIELD));
+    timer = next;
+  }
+}
+
 /** It will happen at `due`, not when it was to happen before. False without memory. */
 export function timerArm(timer: u32, due: i64): bool {
   lock(LOCK);

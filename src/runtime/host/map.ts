@@ -13,7 +13,9 @@ import { assert } from '../../base/index.ts';
 import {
   M_FIELDS,
   M_FLAGS,
-  M_FROZEN,
+  M_STATE,
+  MAP_FROZEN,
+  MAP_UNREACHED,
   M_ID,
   M_KEY_SIZE,
   M_MAX_ENTRIES,
@@ -169,7 +171,7 @@ export class HostMap implements RuntimeMap {
     };
     if (flags & BPF_F_WRONLY || (write && flags & BPF_F_RDONLY)) refuse('EACCES');
     if (!mapRules(this.definition.type)?.mmap || this.#isSpecial) refuse('ENOTSUPP');
-    if (write && this.#header(M_FROZEN) !== 0) refuse('EPERM');
+    if (write && (this.#header(M_STATE) & MAP_FROZEN) !== 0) refuse('EPERM');
     if (write && flags & BPF_F_RDONLY_PROG) refuse('EACCES');
     if (!(flags & BPF_F_MMAPABLE)) refuse('EINVAL');
     return this.#view(write);
@@ -215,8 +217,19 @@ export class HostMap implements RuntimeMap {
     if (this.#facts.neverFrozen || this.#isSpecial) return -ENOTSUPP;
     if (!this.#writable()) return -EPERM;
     if (this.#writers > 0) return -EBUSY;
-    this.#runtime.u32()[(this.address + M_FROZEN) >>> 2] = 1;
+    this.#mark(MAP_FROZEN, true);
     return 0;
+  }
+
+  reach(byUsers: boolean): void {
+    this.#mark(MAP_UNREACHED, !byUsers);
+    if (!byUsers) (this.#runtime.exports['timers_release'] as Operation)(this.address);
+  }
+
+  #mark(bit: number, on: boolean): void {
+    const words = this.#runtime.u32();
+    const at = (this.address + M_STATE) >>> 2;
+    words[at] = on ? words[at]! | bit : words[at]! & ~bit;
   }
 
   free(): void {
@@ -242,7 +255,9 @@ export class HostMap implements RuntimeMap {
   }
 
   #writable(): boolean {
-    return (this.definition.flags & BPF_F_RDONLY) === 0 && this.#header(M_FROZEN) === 0;
+    return (
+      (this.definition.flags & BPF_F_RDONLY) === 0 && (this.#header(M_STATE) & MAP_FROZEN) === 0
+    );
   }
 
   #word(offset: number): number {
