@@ -21,6 +21,17 @@ export interface MapBatch {
   readonly flags?: number;
 }
 
+/** How user space maps the memory of a map. */
+export interface MapViewOptions {
+  /** Default true. */
+  readonly write?: boolean;
+  /**
+   * Bytes from the first on that user space touches at once: in an arena their pages are there from
+   * then on, and programs are given none of them. Default 0. Later accesses make no pages.
+   */
+  readonly populate?: number;
+}
+
 /** Memory of a map that user space shares: mmap(2). Leaving the `using` block unmaps it. */
 export interface MapView extends Disposable {
   readonly size: number;

@@ -9,6 +9,9 @@ import type {
   KernelMemory,
   KernelNamespace,
   KernelNetwork,
+  KernelTask,
+  SyscallOptions,
+  TaskOptions,
 } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
@@ -172,6 +175,32 @@ export class Host<Device extends string = string, Namespace extends string = str
   advance(nanoseconds: number | bigint): number {
     if (this.kernel.advance) return this.kernel.advance(nanoseconds);
     throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
+  }
+
+  /**
+   * A task: programs see it as the current one while it makes system calls, and it owns values of
+   * task storage. Leaving the `using` block ends its life. Throws KernelError EOPNOTSUPP where
+   * tasks are not ours, and on machines that know no types of the kernel (`verify: false`).
+   */
+  task(options: TaskOptions): KernelTask {
+    if (this.kernel.createTask) return this.kernel.createTask(options);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * A task makes a system call: programs at its hooks run (tp_btf and raw_tp of sys_enter and
+   * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens:
+   * what it would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.
+   *
+   * ```ts
+   * using task = host.task({ pid: 42, comm: 'sshd' });
+   * using link = programs.on_openat.attach();
+   * host.syscall('openat', { task, args: [-100, 0n, 0], returns: 3 });
+   * ```
+   */
+  syscall(name: string, options?: SyscallOptions): void {
+    if (this.kernel.syscall) return this.kernel.syscall(name, options);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel makes its system calls itself');
   }
 
   [Symbol.dispose](): void {

@@ -170,9 +170,9 @@ function createMap(kernel: Kernel, spec: MapSpec, btf: Btf | undefined): KernelM
   return map;
 }
 
-/** Globals in an arena are its first bytes. */
+/** Globals in an arena are its first bytes: their pages are no more to be given to programs. */
 function fillArena(map: KernelMap, bytes: Uint8Array): void {
-  using view = map.mmap();
+  using view = map.mmap({ populate: bytes.length });
   view.bytes().set(bytes);
 }
 

@@ -41,6 +41,13 @@ export type AttachOptionsOf<Type extends string> = string extends Type
     ? ProgramTypes[Type]['attach']
     : Omit<AttachOptions, keyof NoPacket> & NoPacket;
 
+/** The arguments of `attach` for a type: those with no device need none. */
+export type AttachArgumentsOf<Type extends string> = string extends Type
+  ? [options?: AttachOptions]
+  : Type extends keyof ProgramTypes
+    ? [options: AttachOptionsOf<Type>]
+    : [options?: AttachOptionsOf<Type>];
+
 /** The arguments of `run` for a type. */
 export type RunOptionsOf<Type extends string> = string extends Type
   ? [options?: RunOptions]

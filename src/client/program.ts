@@ -1,6 +1,6 @@
 import type { KernelLink, KernelProgram } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
-import type { AttachOptionsOf, RunOptionsOf, RunResultOf } from './program-types.ts';
+import type { AttachArgumentsOf, RunOptionsOf, RunResultOf } from './program-types.ts';
 
 /**
  * A loaded program: run it once, or attach it to a hook. `Type` is the word of its type ('xdp',
@@ -38,8 +38,8 @@ export class Program<Type extends string = string> implements Disposable {
    * using link = programs.firewall.attach({ device: 'eth0' });
    * ```
    */
-  attach(options: AttachOptionsOf<Type>): KernelLink {
-    return this.kernelProgram.attach(options);
+  attach(...[options]: AttachArgumentsOf<Type>): KernelLink {
+    return this.kernelProgram.attach(options ?? {});
   }
 
   [Symbol.dispose](): void {

@@ -5,7 +5,13 @@
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';
 import type { CodeMemory } from '../abi/code-memory.ts';
 import type { LivePlace } from '../abi/live.ts';
-import type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+import type {
+  BatchCommand,
+  MapBatch,
+  MapView,
+  MapViewOptions,
+  UserRecord,
+} from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { KernelMemory } from './memory.ts';
@@ -19,7 +25,13 @@ export type {
   Recompaction,
   RecompactOptions,
 } from '../abi/code-memory.ts';
-export type { BatchCommand, MapBatch, MapView, UserRecord } from '../abi/map-commands.ts';
+export type {
+  BatchCommand,
+  MapBatch,
+  MapView,
+  MapViewOptions,
+  UserRecord,
+} from '../abi/map-commands.ts';
 export type { ChoicePoint, MemoryReport, PoolReport } from '../abi/memory.ts';
 export type { AllocationFailure, KernelMemory, MemoryPlace, ReuseEvent } from './memory.ts';
 export type { LivePlace } from '../abi/live.ts';
@@ -57,6 +69,10 @@ export interface Kernel {
    * Returns how many events happened. Only kernels with a clock of their own have it.
    */
   advance?(nanoseconds: number | bigint): number;
+  /** A task that makes system calls. Only kernels whose tasks are described have it. */
+  createTask?(options: TaskOptions): KernelTask;
+  /** Programs at the hooks of a system call run, as if a task had made it. */
+  syscall?(name: string, options?: SyscallOptions): void;
   /** Objects of programs that are alive, by type: what is left when all maps are gone leaked. */
   liveObjects?(): readonly LiveObjects[];
   /** BPF_OBJ_PIN of a map: others find it at that path. Throws KernelError EEXIST. */
@@ -90,7 +106,7 @@ export interface KernelMap {
   /** A batch command: 0 or a negative errno (-ENOENT: a lookup has come to the end). */
   batch(command: BatchCommand, batch: MapBatch): number;
   /** Shares the memory of an arena or an array with BPF_F_MMAPABLE. Throws KernelError. */
-  mmap(options?: { readonly write?: boolean }): MapView;
+  mmap(options?: MapViewOptions): MapView;
   /** Room for a record in a user ring buffer, or -E2BIG (never), -ENOSPC (not now). */
   reserve(size: number): UserRecord | number;
   /** The live bytes of an owner's value, no copy; undefined without one. Throws OwnerGone. */
@@ -125,6 +141,38 @@ export interface KernelOwner extends Disposable {
   readonly alive: boolean;
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
+}
+
+/** What a task is like. */
+export interface TaskOptions {
+  readonly pid: number;
+  /** Default: `pid`, the first thread of its process. */
+  readonly tgid?: number;
+  /** Its name, at most 15 bytes. Default: none. */
+  readonly comm?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Default: it is its own parent. */
+  readonly parent?: KernelTask;
+  /** 'new': one below the root; or the cgroup of another task. Default: the root. */
+  readonly cgroup?: 'new' | KernelOwner;
+}
+
+/** A described task: programs see its task_struct, and it owns task storage. */
+export interface KernelTask extends KernelOwner {
+  readonly pid: number;
+  /** The cgroup it is in, which owns cgroup storage. */
+  readonly cgroup: KernelOwner;
+}
+
+/** A system call as its hooks see it. */
+export interface SyscallOptions {
+  /** Who makes it. Default: the idle task, pid 0. */
+  readonly task?: KernelTask;
+  /** Up to six. Default: zeros. */
+  readonly args?: readonly (number | bigint)[];
+  /** What it gives back. Default: 0. */
+  readonly returns?: number | bigint;
 }
 
 /** A record a program put out. */

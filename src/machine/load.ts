@@ -13,7 +13,7 @@ import { ReadingCode } from './memory.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { type Adapted, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
-import { objectTypes } from './special-fields.ts';
+import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
 
 /** A program of an object file. Throws KernelError and VerifierError. */
@@ -90,13 +90,13 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { spec, type, adapted, mapNamed, verification } = one;
   const { runtime, settings, objects } = machine;
   const id = objects.programs.next;
+  const used = usedMaps(one);
   const image = link(spec, adapted, id, type, {
     runtime,
     kernel: settings.rules,
-    objectTypes: (ids) => objectTypes(runtime, one.types, ids),
+    objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
-  const used = usedMaps(one);
   const { profile, fuel } = settings;
   const options = {
     checks: !verification || used.some(({ unbounded }) => unbounded),

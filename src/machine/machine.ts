@@ -15,10 +15,13 @@ import type {
   Kernel,
   KernelMap,
   KernelOwner,
+  KernelTask,
   LiveObjects,
   OwnerKind,
   RunOptions,
   RunResult,
+  SyscallOptions,
+  TaskOptions,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
@@ -47,6 +50,7 @@ import { type Offers, offersOf } from './rules.ts';
 import { KeyMap } from './static-keys.ts';
 import type { Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
+import { Tracing } from './trace/tracing.ts';
 
 /** Opcode of calls; src_reg 0 means a helper. */
 const BPF_CALL_HELPER = 0x85;
@@ -101,6 +105,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly codeMemory: EngineCodeMemory | undefined;
   readonly offers: Offers;
   readonly #timers: Timers;
+  readonly #tracing: Tracing;
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -127,6 +132,7 @@ export class Machine implements Kernel, ProgramHost {
     this.offers = offersOf(this.runtime);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
+    this.#tracing = new Tracing(this);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -192,6 +198,14 @@ export class Machine implements Kernel, ProgramHost {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
   }
 
+  createTask(options: TaskOptions): KernelTask {
+    return this.#tracing.newTask(options);
+  }
+
+  syscall(name: string, options: SyscallOptions = {}): void {
+    this.#tracing.syscall(name, options);
+  }
+
   liveObjects(): readonly LiveObjects[] {
     return this.runtime.objects.live();
   }
@@ -252,22 +266,27 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   attach(program: MachineProgram, options: AttachOptions): MachineLink {
-    const subsystem = this.subsystemOf(program);
     const { links } = this.objects;
     const ended = ({ id }: MachineLink): void => links.remove(id);
-    if (subsystem.hook) {
-      const made = new HookLink(program, ended, subsystem.hook(program, options));
-      made.id = links.add(made);
-      return made;
-    }
+    const link = this.#linkTo(program, options, ended);
+    link.id = links.add(link);
+    return link;
+  }
+
+  #linkTo(
+    program: MachineProgram,
+    options: AttachOptions,
+    ended: (link: MachineLink) => void,
+  ): MachineLink {
+    const subsystem = this.subsystemOf(program);
+    if (subsystem.link) return subsystem.link(program, options, ended);
+    if (subsystem.hook) return new HookLink(program, ended, subsystem.hook(program, options));
     if (!subsystem.place) {
       subsystem.attach(program, options);
       return refuse('EOPNOTSUPP', 'there are no links to such hooks');
     }
     const place = subsystem.place(program, options);
-    const link = new DeviceLink(program, ended, subsystem, options, place, this.attachments);
-    link.id = links.add(link);
-    return link;
+    return new DeviceLink(program, ended, subsystem, options, place, this.attachments);
   }
 
   /** How many want runs counted: BPF_ENABLE_STATS. */
@@ -319,9 +338,8 @@ export class Machine implements Kernel, ProgramHost {
   /** Throws KernelError EBADF, and EOPNOTSUPP: nothing here has a hook for such programs. */
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
-    const found = this.settings.subsystems.find((one) =>
-      one.serves(program.type.name, program.spec),
-    );
+    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
+    const found = parts.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

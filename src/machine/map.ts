@@ -9,6 +9,7 @@ import type {
   LivePlace,
   MapBatch,
   MapView,
+  MapViewOptions,
   OwningValue,
   UserRecord,
 } from '../kernel/index.ts';
@@ -148,7 +149,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     return asReader(this.memory, () => this.runtimeMap.batch(command, batch));
   }
 
-  mmap(options?: { readonly write?: boolean }): MapView {
+  mmap(options?: MapViewOptions): MapView {
     return this.runtimeMap.mmap(options);
   }
 

@@ -41,6 +41,17 @@ export function specialFields(
   }
 }
 
+/**
+ * Words of the constants that a program uses: the verifier knows them, so ids of types may be among
+ * them.
+ */
+export function constantWords(maps: readonly { readonly spec: MapSpec }[]): number[] {
+  return maps.flatMap(({ spec: { dataSection, initialValue } }) => {
+    if (dataSection !== 'rodata' || !initialValue) return [];
+    return [...new Set(new Uint32Array(initialValue.slice(0, initialValue.length & ~3).buffer))];
+  });
+}
+
 /** Table of the structs of a program's BTF that are among these ids; 0: it has no BTF. */
 export function objectTypes(
   runtime: Runtime,

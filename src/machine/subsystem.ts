@@ -1,7 +1,7 @@
 import type { AttachOptions, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import type { DevicePlace } from './objects/device-link.ts';
-import type { LinkInfo } from './objects/link.ts';
+import type { LinkInfo, MachineLink } from './objects/link.ts';
 import type { MachineProgram } from './program.ts';
 
 /** A program at its hook: the way to take it off, and for iterators the way to run them. */
@@ -27,6 +27,12 @@ export interface Subsystem {
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
   /** As `attach`, for hooks that are at no device. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /** A link of the part's own kind, where `attach` is not at a device. Throws KernelError. */
+  link?(
+    program: MachineProgram,
+    options: AttachOptions,
+    ended: (link: MachineLink) => void,
+  ): MachineLink;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

@@ -5,14 +5,10 @@
  */
 
 const NO_COOKIES = 'the TCP of the machine has no SYN cookies';
-const NO_TASKS = 'the machine has no kernel structures (task_struct) to point to';
 
 export const missingHelpers: Readonly<Record<string, string>> = {
   // The engines compile it: control does not come back from the callee.
   tail_call: 'implemented by the engines themselves',
-  get_current_task: NO_TASKS,
-  get_current_task_btf: NO_TASKS,
-  task_pt_regs: NO_TASKS,
   get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
   snprintf_btf: 'prints kernel structures; the machine has none',
   skb_get_xfrm_state: 'the machine has no IPsec',

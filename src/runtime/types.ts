@@ -1,5 +1,5 @@
 import type { FieldRecord, OwningValue } from '../abi/fields/types.ts';
-import type { BatchCommand, MapBatch, MapView } from '../abi/map-commands.ts';
+import type { BatchCommand, MapBatch, MapView, MapViewOptions } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
@@ -120,7 +120,7 @@ export interface RuntimeMap {
    */
   reach(byUsers: boolean): void;
   /** Throws KernelError as mmap(2) of the map does. `write` default true. */
-  mmap(options?: { readonly write?: boolean }): MapView;
+  mmap(options?: MapViewOptions): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
   /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
@@ -221,6 +221,10 @@ export interface HostServices {
   socketCookie?: (pointer: number) => number;
   /** Bytes for the seq_file of an iterator; false: they do not fit. */
   seqWrite?: (bytes: Uint8Array) => boolean;
+  /** Pointer to the current task's task_struct. */
+  currentTask?: () => bigint;
+  /** Pointer to the registers of the task at an address. */
+  taskRegisters?: (task: number) => bigint;
 }
 
 export interface HostDevice {

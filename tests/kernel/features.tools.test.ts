@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMachine, parseObject } from '../../src/index.ts';
+import { createMachine } from '../../src/index.ts';
 import { selftest, selftests } from './selftests.ts';
 
 /** An IPv4 TCP segment, as the kernel's prog_tests hand it to programs (pkt_v4). */
@@ -17,20 +17,6 @@ const DYNPTRS = [
   'test_dynptr_is_rdonly',
   'test_dynptr_clone',
 ];
-
-/** Other objects of these features, whose programs the machine has no hook for. */
-const NOT_RUN = [
-  ['arena_list', 'syscall'],
-  ['arena_htab', 'syscall'],
-  ['arena_htab_asm', 'syscall'],
-  ['arena_atomics', 'raw_tracepoint'],
-  ['bpf_loop', 'tracing'],
-  ['dynptr_success', 'tracepoint'],
-  // Extensions replace a function of a loaded program, which no part of the machine does.
-  ['exceptions_ext', 'ext'],
-  ['exceptions_ext', 'tracing'],
-  ['for_each_map_elem_write_key', 'raw_tracepoint'],
-] as const;
 
 const total = (count: number) => (BigInt(count) * BigInt(count + 1)) / 2n;
 
@@ -100,18 +86,5 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     const { run } = await start('test_spin_lock');
     for (let i = 0; i < 1000; i++) expect(run('bpf_spin_lock_test')).toBe(0);
     for (const name of ['lock_static_subprog_call', 'lock_static_subprog_lock']) run(name);
-  });
-});
-
-describe.skipIf(!selftests)('objects that need other hooks', () => {
-  it.each(NOT_RUN)('%s: type %s', async (name, type) => {
-    const object = parseObject(selftest(name));
-    const programs = object.programs.filter((program) => program.type === type);
-    expect(programs.length).toBeGreaterThan(0);
-    using host = await createMachine();
-    for (const program of programs) {
-      const loading = host.load(object, { programs: [program.name] });
-      await expect(loading).rejects.toThrow(`cannot run type ${type}`);
-    }
   });
 });

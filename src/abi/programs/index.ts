@@ -5,7 +5,7 @@ import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
-import { tracing } from './tracing.ts';
+import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
 import { xdp } from './xdp.ts';
 
 /** Program types that can be loaded and run, by bpftool's word. */
@@ -20,6 +20,9 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     syscall,
     skLookup,
     tracing,
+    rawTracepoint,
+    tracepoint,
+    kprobe,
   ].map((type) => [type.name, type]),
 );
 

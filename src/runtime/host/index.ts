@@ -10,6 +10,7 @@ import {
   steerToSocket,
 } from './network.ts';
 import { seqPrintf, snprintf, tracePrintk, traceVprintk } from './printk.ts';
+import { currentTask, taskRegisters } from './tasks.ts';
 
 /** A helper body in JavaScript and the number of its parameters. */
 export interface HostBody {
@@ -40,6 +41,9 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBo
   ['bpf_skb_fib_lookup', { arity: 4, body: skbFibLookup }],
   ['bpf_xdp_check_mtu', { arity: 5, body: xdpCheckMtu }],
   ['bpf_skb_check_mtu', { arity: 5, body: skbCheckMtu }],
+  ['bpf_get_current_task', { arity: 0, body: currentTask }],
+  ['bpf_get_current_task_btf', { arity: 0, body: currentTask }],
+  ['bpf_task_pt_regs', { arity: 1, body: taskRegisters }],
   ['bpf_clone_redirect', { arity: 3, body: cloneRedirect }],
   ['bpf_sk_assign', { arity: 3, body: assignSocket }],
   ['bpf_sk_lookup_assign', { arity: 3, body: steerToSocket }],

@@ -1,5 +1,5 @@
 import type { OwningValue } from '../../abi/fields/types.ts';
-import type { BatchCommand, MapBatch, MapView } from '../../abi/map-commands.ts';
+import type { BatchCommand, MapBatch, MapView, MapViewOptions } from '../../abi/map-commands.ts';
 import { mapRules } from '../../abi/map-rules.ts';
 import {
   BPF_F_LOCK,
@@ -37,6 +37,7 @@ import { doBatch } from './map-batch.ts';
 import { readOwner } from './owned.ts';
 
 type Operation = (...args: number[]) => number;
+type Touch = (map: number, bytes: number) => void;
 type Lookup = (map: number, key: number) => bigint;
 
 /** What a value may be that only setObject can put into a map. */
@@ -164,7 +165,7 @@ export class HostMap implements RuntimeMap {
     return doBatch(this.#runtime, this, command, batch, rules.batchBuckets);
   }
 
-  mmap({ write = true }: { readonly write?: boolean } = {}): MapView {
+  mmap({ write = true, populate = 0 }: MapViewOptions = {}): MapView {
     const { flags, name } = this.definition;
     const refuse = (code: string): never => {
       throw kernelError(code, `cannot map the memory of map '${name}'`);
@@ -174,6 +175,8 @@ export class HostMap implements RuntimeMap {
     if (write && (this.#header(M_STATE) & MAP_FROZEN) !== 0) refuse('EPERM');
     if (write && flags & BPF_F_RDONLY_PROG) refuse('EACCES');
     if (!(flags & BPF_F_MMAPABLE)) refuse('EINVAL');
+    const touch = this.#runtime.exports[`${this.prefix}_populate`] as Touch | undefined;
+    if (populate > 0) touch?.(this.address, populate);
     return this.#view(write);
   }
 

@@ -138,6 +138,12 @@ export function arena_free_pages(map: u32, address: u64, count: u32): void {
   memory.fill(start + first * PAGE, 0, freed * PAGE);
 }
 
+/** User space has touched the first `bytes`: their pages are there from now on. */
+export function arena_populate(map: u32, bytes: u32): void {
+  const pages = min<u32>((bytes + PAGE - 1) / PAGE, load<u32>(map, M_MAX_ENTRIES));
+  memory.fill(load<u32>(map, A_PAGES), 1, pages);
+}
+
 /** Pages that are there. */
 export function arena_page_count(map: u32): u32 {
   const pages = load<u32>(map, M_MAX_ENTRIES);

@@ -13,6 +13,7 @@ for (const name of [
   'leak',
   'timers',
   'sockets',
+  'traced',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });

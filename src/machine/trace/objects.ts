@@ -1,0 +1,82 @@
+import type { KernelProfile } from '../../abi/index.ts';
+import { KernelError } from '../../base/index.ts';
+import type { Btf } from '../../btf/index.ts';
+import { TAG_BASE } from '../../runtime/layout.ts';
+import type { Runtime } from '../../runtime/index.ts';
+import { placeOf } from '../../verifier/finish/context/members.ts';
+
+type Numeric = (...args: number[]) => number;
+
+/** A struct of the kernel in a machine's memory: zeros but for what was written. */
+export interface KernelObject {
+  readonly struct: string;
+  readonly address: number;
+  /** What programs get. */
+  readonly pointer: bigint;
+  free(): void;
+}
+
+/** Flags of a region that programs only read (REGION_F_READ_ONLY). */
+const READ_ONLY = 1;
+
+/**
+ * Structs laid out as the kernel's types say, so that what a program reads through CO-RE is there.
+ * A pointer in them is 0 or leads to another such object; through 0 programs read zeros, as on
+ * Linux, where such a read faults and the kernel puts 0 into the register.
+ */
+export class KernelObjects {
+  readonly #runtime: Runtime;
+  readonly #rules: KernelProfile | undefined;
+
+  constructor(runtime: Runtime, rules: KernelProfile | undefined) {
+    this.#runtime = runtime;
+    this.#rules = rules;
+  }
+
+  /** The kernel's types. Throws KernelError EOPNOTSUPP on machines that know none. */
+  get btf(): Btf {
+    if (this.#rules) return this.#rules.btf();
+    const text = 'a machine that verifies nothing knows no types of the kernel: no tasks to trace';
+    throw new KernelError('EOPNOTSUPP', 95, text);
+  }
+
+  /** A new one, all zero. Throws KernelError ENOMEM. */
+  make(struct: string): KernelObject {
+    const size = this.btf.sizeOf(this.btf.find('struct', struct)!);
+    const runtime = this.#runtime;
+    const address = runtime.allocate(size, 64);
+    runtime.u8().fill(0, address, address + size);
+    const region = (runtime.exports['region_new'] as Numeric)();
+    if (region === 0) throw new KernelError('ENOMEM', 12, `no region for a ${struct}`);
+    (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, READ_ONLY, 0);
+    const high = BigInt((TAG_BASE + region) >>> 0);
+    return {
+      struct,
+      address,
+      pointer: (high << 32n) | BigInt(address),
+      free: () => {
+        (runtime.exports['region_free'] as Numeric)(region);
+        runtime.release(address);
+      },
+    };
+  }
+
+  /** Writes a member, named by its path ('thread.sp'), cut to its size. */
+  set({ struct, address }: KernelObject, path: string, value: number | bigint): void {
+    const { offset, size } = placeOf(this.btf, `${struct}.${path}`);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    const bytes = this.#runtime.u8();
+    for (let i = 0; i < size; i++, rest >>= 8n) bytes[address + offset + i] = Number(rest & 0xffn);
+  }
+
+  /** Writes an array of char: cut, with a 0 at the end. */
+  setText({ struct, address }: KernelObject, path: string, text: string): void {
+    const { offset, size } = placeOf(this.btf, `${struct}.${path}`);
+    const at = address + offset;
+    const bytes = new TextEncoder().encode(text).subarray(0, size - 1);
+    this.#runtime
+      .u8()
+      .fill(0, at, at + size)
+      .set(bytes, at);
+  }
+}
