@@ -3,6 +3,7 @@
  * packets is data; tools print it.
  */
 import type { CardPath, KernelNic, NicOptions } from './nic.ts';
+import type { KernelSocket, SocketAddress, SocketOptions } from './sockets.ts';
 import type { KernelDevice } from './types.ts';
 
 /** What every kind of device may be given. */
@@ -324,6 +325,17 @@ export interface KernelNamespace {
   send(packet: SendOptions): void;
   /** What comes for this namespace; the listener's answer (for UDP) goes back. */
   listen(options: ListenOptions, receiver: Listener): Disposable;
+  /**
+   * A socket of this namespace. Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EINVAL.
+   *
+   * @example
+   * const server = ns.socket({ type: 'tcp', port: 80 }).listen();
+   * const client = ns.connect({ type: 'tcp', to: { address: '127.0.0.1', port: 80 } });
+   * client.send('hello'); server.accept()!.receive();
+   */
+  socket(options: SocketOptions): KernelSocket;
+  /** socket() and connect() in one. Throws KernelError ECONNREFUSED, ENETUNREACH. */
+  connect(options: SocketOptions & { readonly to: SocketAddress }): KernelSocket;
   /** Throws KernelError EINVAL, ENODEV, ENETUNREACH. */
   addRoute(route: RouteOptions): void;
   addNeighbour(neighbour: NeighbourOptions): void;

@@ -262,6 +262,10 @@ export interface AttachOptions {
   readonly device?: string;
   /** tc programs: which way packets go. Default: what the section says, else ingress. */
   readonly direction?: 'ingress' | 'egress';
+  /** sk_lookup programs and iterators: the network namespace. Default: the machine's own, ''. */
+  readonly namespace?: string;
+  /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */
+  readonly netns?: 'all';
 }
 
 /** A program at a hook. Leaving the `using` block takes it off. */
@@ -269,6 +273,11 @@ export interface KernelLink extends Disposable {
   readonly id: number;
   readonly program: KernelProgram;
   detach(): void;
+  /**
+   * Iterators: goes over all there is and gives what the program wrote, as reading its file does.
+   * Throws KernelError EINVAL for other links, E2BIG, EAGAIN.
+   */
+  read(): Uint8Array;
 }
 
 /** A packet as a device gave it out. */

@@ -64,7 +64,7 @@ export function bindProgram(
   type: string,
   binding: ProgramBinding,
 ): BoundDevice {
-  const found = settings.subsystems.find((one) => one.bind && one.serves(type, undefined));
+  const found = settings.subsystems.find((one) => one.bind && one.serves(type, {}));
   if (found) return found.bind!(type, binding);
   return refuse('EINVAL', `no device runs programs of type ${type}`);
 }

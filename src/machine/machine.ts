@@ -43,6 +43,7 @@ import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
 import { Attachments } from './objects/attachments.ts';
 import { DeviceLink } from './objects/device-link.ts';
+import { HookLink } from './objects/hook-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
 import type { MachineProgram, ProgramHost } from './program.ts';
@@ -281,6 +282,7 @@ export class Machine implements Kernel, ProgramHost {
   ): MachineLink {
     const subsystem = this.subsystemOf(program);
     if (subsystem.link) return subsystem.link(program, options, ended);
+    if (subsystem.hook) return new HookLink(program, ended, subsystem.hook(program, options));
     if (!subsystem.place) {
       subsystem.attach(program, options);
       return refuse('EOPNOTSUPP', 'there are no links to such hooks');
@@ -339,8 +341,7 @@ export class Machine implements Kernel, ProgramHost {
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
     const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
-    const { type, spec } = program;
-    const found = parts.find((one) => one.serves(type.name, spec.attachType));
+    const found = parts.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

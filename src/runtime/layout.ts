@@ -478,6 +478,8 @@ export const SOCKET_PROTOCOL = 12;
 export const SOCKET_STATE = 72;
 export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
+/** u64 pointer: of a request (TCP_NEW_SYN_RECV) its listener. Programs do not see it. */
+export const SOCKET_LISTENER = 192;
 
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its

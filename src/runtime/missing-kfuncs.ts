@@ -52,7 +52,7 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_xdp_flow_lookup',
   ],
   'counters of elements are not kept per CPU as Linux has them': ['bpf_map_sum_elem_count'],
-  'the machine has no protocol stack that owns sockets': ['bpf_sk_assign_tcp_reqsk'],
+  'the TCP of the machine takes no requests from programs': ['bpf_sk_assign_tcp_reqsk'],
   'the machine has no such tunnels': [
     'bpf_skb_get_fou_encap',
     'bpf_skb_get_xfrm_info',

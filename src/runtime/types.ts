@@ -213,6 +213,16 @@ export interface HostServices {
    * Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0.
    */
   lookupSocket?: (query: SocketQuery) => number;
+  /** bpf_sk_assign of tc: the packet that is with a program goes to this socket; 0 or -errno. */
+  assignSocket?: (record: number, flags: bigint) => number;
+  /** As `assignSocket` for sk_lookup programs; `context`: of the program, record 0: no socket. */
+  steerTo?: (context: number, record: number, flags: bigint) => number;
+  /** The kernel's struct of this name behind a pointer to a socket, or 0 (bpf_skc_to_*). */
+  kernelSocket?: (pointer: number, struct: string) => number;
+  /** Cookie of the socket at an address, or 0. */
+  socketCookie?: (pointer: number) => number;
+  /** Bytes for the seq_file of an iterator; false: they do not fit. */
+  seqWrite?: (bytes: Uint8Array) => boolean;
   /** Pointer to the current task's task_struct. */
   currentTask?: () => bigint;
   /** Pointer to the registers of the task at an address. */

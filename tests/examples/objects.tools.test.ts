@@ -28,6 +28,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/typed-import',
     'examples/own-kfunc',
     'examples/quantiles',
+    'examples/socket-killer',
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',

@@ -174,7 +174,7 @@ export abstract class Device implements NamespaceDevice {
   }
 
   xsk(options: XskOptions = {}): Xsk {
-    return this.net.stack.sockets.open(this, options);
+    return this.net.stack.xsk.open(this, options);
   }
 
   transmit(data: Uint8Array): ReceiveResult {

@@ -97,6 +97,9 @@ export class Network implements Subsystem, KernelNetwork {
       this.stack.runner.clones.push({ data, ifindex, flags });
       return 0;
     };
+    const { runner, sockets } = this.stack;
+    host.lookupSocket ??= (query) => sockets.lookup(runner.namespace ?? this.root, query);
+    host.assignSocket ??= (record, flags) => sockets.assign(record, flags);
     this.stack.liveIn(this.root);
   }
 

@@ -174,7 +174,7 @@ export function removeDevice(device: Device): void {
   const { peer } = device;
   device.net.remove(device);
   device.gone = true;
-  device.net.stack.sockets.unbindAll(device);
+  device.net.stack.xsk.unbindAll(device);
   if (device instanceof PairDevice) device.part();
   if (device instanceof PfDevice) device.card.release().forEach(removeDevice);
   if (peer instanceof PairDevice && peer.peer === device) {

@@ -1,4 +1,5 @@
 import type { KernelLink } from '../../kernel/index.ts';
+import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import { KernelObject } from './object.ts';
 
@@ -30,6 +31,11 @@ export abstract class MachineLink extends KernelObject implements KernelLink {
   detachHook?(): void;
   /** BPF_LINK_UPDATE. Throws KernelError. Undefined: EINVAL. */
   update?(program: MachineProgram, old: MachineProgram | undefined): void;
+  /** Runs an iterator. Throws KernelError EINVAL: this link is none. */
+  read(): Uint8Array {
+    return refuse('EINVAL', 'the link is no iterator');
+  }
+
   /** Off the hook for good. */
   protected abstract leave(): void;
 

@@ -1,5 +1,6 @@
 import { foldChecksum, sumWords } from '../../../packet/index.ts';
 import type { Datagram } from '../../../kernel/index.ts';
+import { receiveBySocket } from '../sockets/receive.ts';
 import type { Packet } from '../stack/packet.ts';
 import type { IpLayer } from './layer.ts';
 import { Reassembly } from './reassembly.ts';
@@ -45,9 +46,10 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   packet.owned = false;
   if (protocol === UDP && takenInKernel(ip, packet, header)) return;
   const datagram = new Delivered(packet, header);
+  const bySocket = receiveBySocket(packet, header);
   const { answers, taken } = packet.device.net.receivers.deliver(datagram);
   const echoed = isIcmp(protocol) && ip.icmp.echo(packet, header);
-  if (taken || echoed || isIcmp(protocol)) {
+  if (bySocket || taken || echoed || isIcmp(protocol)) {
     sayDelivered(ip, packet, datagram);
     for (const answer of answers) reply(ip, packet, header, answer);
     return;

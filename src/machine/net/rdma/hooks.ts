@@ -5,7 +5,7 @@ import { parseIpv4, parseIpv6, roceOpcodes } from '../../../packet/index.ts';
 import type { Machine } from '../../machine.ts';
 import type { DevicePlace } from '../../objects/device-link.ts';
 import type { MachineProgram } from '../../program.ts';
-import type { Subsystem } from '../../subsystem.ts';
+import type { ProgramHook, Subsystem } from '../../subsystem.ts';
 import { AttachPoint } from '../attach-point.ts';
 import type { Message } from './types.ts';
 import type { ReceivedMessage } from './wire.ts';
@@ -55,7 +55,7 @@ export class RdmaHooks implements Subsystem {
     this.#pointsOf = pointsOf;
   }
 
-  serves(_programType: string, attachType: string | undefined): boolean {
+  serves(_programType: string, { attachType }: ProgramHook): boolean {
     return attachType !== undefined && ATTACH.test(attachType);
   }
 

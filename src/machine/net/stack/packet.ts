@@ -1,5 +1,7 @@
 import type { Device } from '../device.ts';
 import type { PartialChecksum } from '../xsk/sender.ts';
+import type { Connection } from '../sockets/table.ts';
+import type { UdpSocket } from '../sockets/udp.ts';
 import type { Trail } from './trail.ts';
 
 /** eth_type_trans: who a frame is for. */
@@ -48,6 +50,8 @@ export class Packet {
   redirected = false;
   /** A tc program at ingress has it now. */
   atIngress = false;
+  /** A program gave it to this socket (bpf_sk_assign). */
+  socket: Connection | UdpSocket | undefined;
   cpu = 0;
   /** How often it went through the backlog. */
   visits = 0;
@@ -99,6 +103,7 @@ export class Packet {
   /** skb_scrub_packet: what must not go along; `crosses`: into another namespace. */
   scrub(crosses: boolean): void {
     this.type = PACKET_HOST;
+    this.socket = undefined;
     this.ingressIfindex = 0;
     if (!crosses) return;
     this.mark = 0;

@@ -68,6 +68,8 @@ export class HookRunner {
   readonly #ingress = { ifindex: 0, headerSize: 0 };
   readonly #column = oneColumn();
   #namespace: NetNamespace | undefined;
+  /** The packet a tc program has now. */
+  packet: Packet | undefined;
   /** Copies the program that just ran asked for. */
   clones: CloneRequest[] = [];
 
@@ -82,6 +84,11 @@ export class HookRunner {
     host.devices = namespace.hostDevices;
     host.routes = namespace.routes;
     host.neighbours = namespace.neighbours.known;
+  }
+
+  /** The namespace programs run in now. */
+  get namespace(): NetNamespace | undefined {
+    return this.#namespace;
   }
 
   ring(hook: PacketHook): PacketRing {
@@ -122,7 +129,9 @@ export class HookRunner {
     const ring = this.place(tcHook, packet.data, packet.device.ifindex, packet.queue);
     const word = ring.contexts >>> 2;
     writeFields(ring.runtime.u32(), word, packet);
+    this.packet = packet;
     const outcome = this.#run(program, ring, packet.cpu);
+    this.packet = undefined;
     readFields(ring.runtime.u32(), word, packet);
     packet.data = outcome.data;
     packet.owned = true;

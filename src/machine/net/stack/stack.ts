@@ -7,6 +7,7 @@ import type { Device } from '../device.ts';
 import { IpLayer } from '../ip/layer.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { RdmaHooks } from '../rdma/hooks.ts';
+import { Sockets } from '../sockets/layer.ts';
 import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
 import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
@@ -36,9 +37,10 @@ export class Stack {
   readonly taps: Taps;
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
-  readonly sockets: XskTable;
+  readonly xsk: XskTable;
   readonly ip: IpLayer;
   readonly rdma: RdmaHooks;
+  readonly sockets: Sockets;
   readonly #machine: () => Machine;
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
@@ -55,9 +57,10 @@ export class Stack {
     this.taps = new Taps(clock);
     this.xdp = new XdpPath(this);
     this.redirects = new Redirects(this);
-    this.sockets = new XskTable(this);
+    this.xsk = new XskTable(this);
     this.ip = new IpLayer(this);
     this.rdma = new RdmaHooks(machine, (path) => deviceAt(path).rdmaHooks);
+    this.sockets = new Sockets(this);
   }
 
   get now(): bigint {

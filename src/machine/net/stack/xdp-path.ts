@@ -108,7 +108,7 @@ export class XdpPath {
   /** __xsk_map_redirect: sockets take packets of their own queue only. */
   #toSocket(packet: Packet, map: MachineMap, record: RedirectRecord): string | undefined {
     const slot = `${map.spec.type} ${map.spec.name}[${record.index}]`;
-    const xsk = this.#stack.sockets.get(map.objectAt(record.index));
+    const xsk = this.#stack.xsk.get(map.objectAt(record.index));
     if (!xsk) return `EINVAL: ${slot} is empty`;
     const { device, queue } = packet;
     const to = `the AF_XDP socket of ${xsk.device}, queue ${xsk.queue}`;
