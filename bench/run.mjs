@@ -19,6 +19,7 @@ import * as objects from './sections/objects.mjs';
 import * as packets from './sections/packets.mjs';
 import * as programs from './sections/programs.mjs';
 import * as quantiles from './sections/quantiles.mjs';
+import * as sockets from './sections/sockets.mjs';
 import * as staticKeys from './sections/static-keys.mjs';
 import * as verifier from './sections/verifier.mjs';
 import * as wildcard from './sections/wildcard.mjs';
@@ -33,6 +34,7 @@ const SECTIONS = {
   'static-keys': staticKeys,
   'htab-mem': htabMem,
   net,
+  sockets,
   entry,
   compile,
   codemem,
@@ -44,8 +46,8 @@ const SECTIONS = {
 const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
-                     static-keys, htab-mem, net, entry, compile, codemem, objects,
-                     verifier, cli
+                     static-keys, htab-mem, net, sockets, entry, compile,
+                     codemem, objects, verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

@@ -2,7 +2,7 @@
 // Compiles BPF C of this repository, reproducibly: same source, same clang, same bytes.
 // `node examples/build.mjs` rebuilds the committed objects of examples/.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -28,11 +28,17 @@ const EXAMPLES = [
   'examples/hash-collisions/flows.bpf.c',
   'examples/static-keys/tracing.bpf.c',
   'examples/netkit-pods/pods.bpf.c',
+  'examples/socket-killer/killer.bpf.c',
   'examples/grace-periods/trie.bpf.c',
   'examples/grace-periods/churn.bpf.c',
   'examples/live-views/live.bpf.c',
   'examples/idle-flows/flows.bpf.c',
   'examples/tcx-chain/chain.bpf.c',
+  'examples/vf-monitor/monitor.bpf.c',
+  'examples/load-balancer/balancer.bpf.c',
+  'examples/rdma/roce.bpf.c',
+  'examples/rdma/rkeys.bpf.c',
+  'examples/xsk-echo/echo.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */
@@ -80,11 +86,26 @@ async function cOf(source) {
   return { c: compileTypeScript(readFileSync(join(root, source), 'utf8'), source).c };
 }
 
+/** Objects that the package brings along, as base64 in a module. */
+const EMBEDDED = {
+  'examples/vf-monitor/monitor.bpf.o': ['src/tools/sriov/generated/monitor.ts', 'MONITOR'],
+};
+
+function embed(object, bytes) {
+  const [module, name] = EMBEDDED[object] ?? [];
+  if (!module) return;
+  const text = Buffer.from(bytes).toString('base64');
+  const heading = `/** ${object}, made by examples/build.mjs. */`;
+  mkdirSync(dirname(join(root, module)), { recursive: true });
+  writeFileSync(join(root, module), `${heading}\nexport const ${name} = '${text}';\n`);
+}
+
 async function main() {
   for (const source of EXAMPLES) {
     const object = source.replace(/\.(c|ts)$/, '.o');
     const bytes = compileBpf(source, await cOf(source));
     writeFileSync(join(root, object), bytes);
+    embed(object, bytes);
     console.log(`${relative('.', join(root, object))}: ${bytes.length} bytes`);
   }
 }

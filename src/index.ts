@@ -70,7 +70,7 @@ export {
   type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export { type EngineName, type MachineOptions, TimerFault } from './machine/index.ts';
+export { type EngineName, type MachineOptions, openXsk, TimerFault } from './machine/index.ts';
 export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,

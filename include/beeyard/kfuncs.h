@@ -58,6 +58,22 @@ _Bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *ptr) __weak __ksym;
 __u32 bpf_dynptr_size(const struct bpf_dynptr *ptr) __weak __ksym;
 int bpf_dynptr_clone(const struct bpf_dynptr *ptr, struct bpf_dynptr *clone) __weak __ksym;
 
+/* What went into a card's hash of a packet: bits of enum xdp_rss_hash_type. */
+enum xdp_rss_hash_type {
+  XDP_RSS_L3_IPV4 = 1,
+  XDP_RSS_L3_IPV6 = 2,
+  XDP_RSS_L4 = 8,
+  XDP_RSS_L4_TCP = 16,
+  XDP_RSS_L4_UDP = 32,
+};
+
+/* What the device says of a packet: for programs that are bound to one. */
+int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, __u64 *timestamp) __weak __ksym;
+int bpf_xdp_metadata_rx_hash(const struct xdp_md *ctx, __u32 *hash,
+                             enum xdp_rss_hash_type *rss_type) __weak __ksym;
+int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *vlan_proto,
+                                 __u16 *vlan_tci) __weak __ksym;
+
 #define KFUNC_JOIN_(a, b) a##b
 #define KFUNC_JOIN(a, b) KFUNC_JOIN_(a, b)
 

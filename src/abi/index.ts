@@ -13,6 +13,7 @@ export { contextMember, isContextType, isProjectionOf, isUserRegs } from './cont
 export * from './attach.ts';
 export * from './commands.ts';
 export * from './extensions.ts';
+export { RXE_MD_SIZE, rxeFields } from './rxe.ts';
 export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';

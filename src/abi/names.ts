@@ -1,7 +1,7 @@
 /**
  * Names and numbers: the words bpftool and libbpf print, which are the enum's words in lower case.
  */
-import { extensionMapTypes } from './extensions.ts';
+import { extensionAttachTypes, extensionLinkTypes, extensionMapTypes } from './extensions.ts';
 import { enums } from './generated/6.12/enums.ts';
 import { errnos } from './generated/6.12/errno.ts';
 import { helperNames } from './generated/6.12/helpers.ts';
@@ -27,8 +27,8 @@ function nameTable(entries: Readonly<Record<string, number>>, prefix: string): N
 
 const maps = nameTable({ ...enums.bpf_map_type, ...extensionMapTypes }, 'BPF_MAP_TYPE_');
 const programs = nameTable(enums.bpf_prog_type, 'BPF_PROG_TYPE_');
-const attaches = nameTable(enums.bpf_attach_type, 'BPF_');
-const links = nameTable(enums.bpf_link_type, 'BPF_LINK_TYPE_');
+const attaches = nameTable({ ...enums.bpf_attach_type, ...extensionAttachTypes }, 'BPF_');
+const links = nameTable({ ...enums.bpf_link_type, ...extensionLinkTypes }, 'BPF_LINK_TYPE_');
 const commands = nameTable(enums.bpf_cmd, 'BPF_');
 
 /** BPF_MAP_TYPE_* → 'lru_hash'; 'type 99' for a number Linux does not have. */

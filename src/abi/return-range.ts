@@ -1,5 +1,6 @@
 /** Which values a program may return (check_return_code of kernel/bpf/verifier.c). */
 import * as c from './generated/6.12/constants.ts';
+import { isExtensionAttach } from './extensions.ts';
 import { lsmHook } from './lsm.ts';
 
 export interface ReturnRange {
@@ -95,6 +96,8 @@ const rules: ReadonlyMap<number, Rule> = new Map<number, Rule>([
     (attachType) => (attachType === c.BPF_TRACE_KPROBE_SESSION ? BOOLEAN : 'any'),
   ],
   [c.BPF_PROG_TYPE_LSM, lsm],
+  // Hooks of the RDMA device, which only beeyard has: drop and pass.
+  [c.BPF_PROG_TYPE_SYSCALL, (attachType) => (isExtensionAttach(attachType) ? BOOLEAN : 'any')],
 ]);
 
 /**

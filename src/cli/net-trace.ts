@@ -4,17 +4,17 @@ import { Host, type MapOf, type Program } from '../client/index.ts';
 import type { NetworkCapture, NetworkTrace, PacketTrace } from '../kernel/index.ts';
 import { bootMachine, type EngineName, type Network } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
-import { linkDef, type PacketBatch, writeCapture } from '../tools/pcap/index.ts';
+import { type PacketBatch, writeCapture } from '../tools/pcap/index.ts';
 import { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
-import { CliError, EXIT, usageError } from './exit.ts';
+import { EXIT, usageError } from './exit.ts';
 import { accessFile, fileError, readObject } from './files.ts';
+import { frameOf } from './frames.ts';
 import { asUsage, parseGlobals } from './inputs.ts';
 import { type CliIo, styleFor } from './io.ts';
 import { readTopology, type Topology } from './net-topology.ts';
 import { PathPrinter, type TracePrinter, JsonPrinter } from './net-print.ts';
 
-const ETHERNET = 14;
 const TWO_32 = 0x1_0000_0000;
 
 /** `beeyard net trace`. */
@@ -204,36 +204,4 @@ class Player {
 function waits({ events }: PacketTrace): boolean {
   const last = events.at(-1);
   return last?.kind === 'neighbour' && last.state === 'asked';
-}
-
-/** A packet of the capture as a frame; other link types get an Ethernet header. */
-function frameOf(
-  batch: PacketBatch,
-  i: number,
-  capture: CaptureFile,
-  to: Uint8Array | undefined,
-): Uint8Array {
-  const start = batch.start[i]!;
-  const bytes = batch.bytes.slice(start, start + batch.length[i]!);
-  const { linkType } = capture.reader.interfaces[batch.interfaceId[i]!]!;
-  const link = linkDef(linkType);
-  if (!link) {
-    throw new CliError(EXIT.input, `${capture.path} has packets of link type ${linkType}`);
-  }
-  const frame = link.etherType ? behindEthernet(bytes, link.headerSize, link.etherType) : bytes;
-  if (to && frame.length >= ETHERNET) frame.set(to, 0);
-  return frame;
-}
-
-function behindEthernet(
-  bytes: Uint8Array,
-  headerSize: number,
-  etherType: (bytes: Uint8Array, at: number) => number,
-): Uint8Array {
-  const payload = bytes.subarray(headerSize);
-  const frame = new Uint8Array(ETHERNET + payload.length);
-  const type = bytes.length > 0 ? etherType(bytes, 0) : 0;
-  frame.set([type >> 8, type & 255], 12);
-  frame.set(payload, ETHERNET);
-  return frame;
 }

@@ -60,6 +60,8 @@ export function eventWords(event: TraceEvent, style: Style): string {
       return 'goes out';
     case 'peer':
       return `across to ${event.to}${event.crosses ? ', another namespace' : ''}`;
+    case 'eswitch':
+      return `the card's switch gives it to ${event.to} (${event.path})`;
     case 'route':
       return `route ${event.to} through ${event.out}${event.via ? ` via ${event.via}` : ''}`;
     case 'forward':

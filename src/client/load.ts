@@ -31,6 +31,11 @@ export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
    * fills in where its instructions have gone.
    */
   readonly insnArrays?: Readonly<Record<string, InsnArrayOption>>;
+  /**
+   * Programs for one network device alone, by name: those that ask for what the device says of
+   * packets (bpf_xdp_metadata_rx_*) must be. They attach to this device, and go into no map.
+   */
+  readonly bound?: { readonly [Name in keyof Shape['programs']]?: string };
   /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
   readonly pinRoot?: string;
 }
@@ -93,7 +98,8 @@ function makeObjects(
       if (wanted ? !wanted.has(spec.name) : leftOut.has(spec.name)) continue;
       const load = () => {
         const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
-        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns));
+        const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
+        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns, device));
       };
       if (options.programs?.includes(spec.name)) load();
       else attempt(spec.name, refused, load);
@@ -131,12 +137,19 @@ function loadProgram(
   maps: ReadonlyMap<string, KernelMap>,
   refused: ReadonlyMap<string, KernelError | VerifierError>,
   insns: readonly KernelMap[],
+  device: string | undefined,
 ): KernelProgram {
   for (const relocation of spec.relocations) {
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
     if (missing) throw missing;
   }
-  return kernel.loadProgram(spec, maps, object, insns);
+  return kernel.loadProgram(
+    spec,
+    maps,
+    object,
+    insns,
+    device === undefined ? undefined : { device },
+  );
 }
 
 function checkAllFound(

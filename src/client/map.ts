@@ -1,7 +1,7 @@
 import { errnoName } from '../abi/names.ts';
 import { KernelError } from '../base/index.ts';
 import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
-import type { KernelMap, KernelOwner, KernelProgram, MapView } from '../kernel/index.ts';
+import type { KernelMap, KernelOwner, KernelProgram, KernelXsk, MapView } from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
 import { type Live, type LiveUnknown, type LiveViews, viewsFor } from './live/index.ts';
@@ -121,6 +121,13 @@ export class MapOf<
   ): this {
     const target = 'kernelMap' in object ? object.kernelMap : object.kernelProgram;
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), target);
+    this.#check(result, 'update');
+    return this;
+  }
+
+  /** Puts an AF_XDP socket into an xskmap. */
+  setXsk(key: Input<K> | KeyText | Uint8Array, socket: KernelXsk): this {
+    const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), socket);
     this.#check(result, 'update');
     return this;
   }

@@ -2,6 +2,8 @@
  * The contract of the network: namespaces, devices, routes, traces. Types only. What is said of
  * packets is data; tools print it.
  */
+import type { CardPath, KernelNic, NicOptions } from './nic.ts';
+import type { KernelSocket, SocketAddress, SocketOptions } from './sockets.ts';
 import type { KernelDevice } from './types.ts';
 
 /** What every kind of device may be given. */
@@ -25,11 +27,30 @@ export interface DeviceOptions {
   readonly promisc?: boolean;
 }
 
+/** What a card tells XDP programs of a packet beside its bytes. Default: nothing. */
+export interface RxMetadataOptions {
+  /** bpf_xdp_metadata_rx_timestamp: when it came in, by the machine's international atomic time. */
+  readonly timestamp?: boolean;
+  /** bpf_xdp_metadata_rx_hash: the Toeplitz hash of IP packets, and what went into it. */
+  readonly hash?: boolean;
+  /**
+   * The card takes VLAN tags off: bpf_xdp_metadata_rx_vlan_tag. XDP programs see packets without,
+   * and redirect or return them so; what they pass on has its tag again.
+   */
+  readonly vlanTag?: boolean;
+}
+
 /** A card: packets come in from its wire and go out to it (`sent`). The kind without a word. */
 export interface PhysicalOptions extends DeviceOptions {
   readonly kind?: 'physical';
   /** Receive queues, 1 to 64. With several, flows are spread by their Toeplitz hash. Default 1. */
   readonly queues?: number;
+  readonly rxMetadata?: RxMetadataOptions;
+  /**
+   * Nanoseconds from a packet's way out to the word of the card that it is sent: then AF_XDP
+   * sockets get their chunk back and the time of sending. Default: at once.
+   */
+  readonly txLatency?: number;
 }
 
 /** The other end of a pair. */
@@ -69,7 +90,7 @@ export interface NetkitOptions extends DeviceOptions {
   readonly peer?: PeerOptions | string;
 }
 
-export type AnyDeviceOptions = PhysicalOptions | VethOptions | NetkitOptions;
+export type AnyDeviceOptions = PhysicalOptions | VethOptions | NetkitOptions | NicOptions;
 
 /** A route: `{ to: '10.1.0.0/16', via: '10.0.0.1' }`, `{ to: 'default', device: 'eth0' }`. */
 export interface RouteOptions {
@@ -186,6 +207,8 @@ export type TraceStep =
   | { readonly kind: 'transmit'; readonly length: number }
   /** Over to the other end of a pair; `crosses`: into another namespace, marks are scrubbed. */
   | { readonly kind: 'peer'; readonly to: string; readonly crosses: boolean }
+  /** The card's switch gives the frame to a device; 'offload': by a rule, past the host. */
+  | { readonly kind: 'eswitch'; readonly to: string; readonly path: CardPath }
   | { readonly kind: 'route'; readonly to: string; readonly out: string; readonly via?: string }
   | { readonly kind: 'forward'; readonly ttl: number }
   | { readonly kind: 'neighbour'; readonly state: 'asked' | 'resolved'; readonly address: string }
@@ -297,7 +320,7 @@ export interface SendOptions {
 
 /** A device in a namespace. */
 export interface NamespaceDevice extends KernelDevice {
-  readonly kind: 'loopback' | 'physical' | 'veth' | 'netkit';
+  readonly kind: 'loopback' | 'physical' | 'veth' | 'netkit' | 'nic' | 'vf' | 'representor';
   /** Name of its namespace; '' is the machine's own. */
   readonly namespace: string;
   readonly mtu: number;
@@ -310,6 +333,8 @@ export interface NamespaceDevice extends KernelDevice {
   query(direction: 'ingress' | 'egress'): AttachedPrograms;
   /** Takes a tcx program off that no link holds (BPF_PROG_DETACH). Throws KernelError. */
   detach(direction: 'ingress' | 'egress', options?: DetachOptions): void;
+  /** Receive queues. */
+  readonly queues: number;
 }
 
 /** A network namespace: devices, numbers, addresses, routes and neighbours of its own. */
@@ -325,6 +350,17 @@ export interface KernelNamespace {
   send(packet: SendOptions): void;
   /** What comes for this namespace; the listener's answer (for UDP) goes back. */
   listen(options: ListenOptions, receiver: Listener): Disposable;
+  /**
+   * A socket of this namespace. Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EINVAL.
+   *
+   * @example
+   * const server = ns.socket({ type: 'tcp', port: 80 }).listen();
+   * const client = ns.connect({ type: 'tcp', to: { address: '127.0.0.1', port: 80 } });
+   * client.send('hello'); server.accept()!.receive();
+   */
+  socket(options: SocketOptions): KernelSocket;
+  /** socket() and connect() in one. Throws KernelError ECONNREFUSED, ENETUNREACH. */
+  connect(options: SocketOptions & { readonly to: SocketAddress }): KernelSocket;
   /** Throws KernelError EINVAL, ENODEV, ENETUNREACH. */
   addRoute(route: RouteOptions): void;
   addNeighbour(neighbour: NeighbourOptions): void;
@@ -344,6 +380,8 @@ export interface KernelNetwork {
   removeDevice(path: string): void;
   /** Its devices go with it, and the other ends of its pairs. Throws KernelError ENOENT, EBUSY. */
   removeNamespace(name: string): void;
+  /** The SR-IOV card whose PF is this device. Throws KernelError: ENODEV, EOPNOTSUPP. */
+  nic(device: string): KernelNic;
   /** Follows every packet from now on. Costs nothing while none is on. */
   trace(options?: TraceOptions): NetworkTrace;
   /** Keeps a copy of every packet at a place. */

@@ -15,7 +15,9 @@ import type {
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { KernelMemory } from './memory.ts';
+import type { KernelRdma, RdmaOptions } from './rdma.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
+import type { KernelXsk, XskOptions } from './xsk.ts';
 
 export type { LiveObjects, OwnedField, OwningValue, TreeNode } from '../abi/fields/types.ts';
 export type {
@@ -47,13 +49,14 @@ export interface Kernel {
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
-   * instruction arrays (an extension) to fill in for this program.
+   * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.
    */
   loadProgram(
     spec: ProgramSpec,
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
     insns?: readonly KernelMap[],
+    bound?: ProgramBinding,
   ): KernelProgram;
   /** Its allocator, if it is modelled. */
   readonly memory?: KernelMemory | undefined;
@@ -83,6 +86,17 @@ export interface Kernel {
   unpin(path: string): void;
 }
 
+/** A program for one network device alone (prog_ifindex of BPF_PROG_LOAD). */
+export interface ProgramBinding {
+  /** Name of the device, 'pod1/eth0' for one in a namespace. */
+  readonly device: string;
+  /**
+   * The device itself is to run the program, which no device of this machine can. Default false:
+   * BPF_F_XDP_DEV_BOUND_ONLY.
+   */
+  readonly offload?: boolean;
+}
+
 /** The bpf(2) map commands. Numbers returned are 0 or a negative errno, as the system call does. */
 export interface KernelMap {
   readonly id: number;
@@ -93,11 +107,12 @@ export interface KernelMap {
   lookup(key: Uint8Array, out: Uint8Array): number;
   update(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
-   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array.
+   * update for maps whose values are objects: a map for a map-in-map, a program for a prog_array,
+   * an AF_XDP socket for an xskmap.
    */
   setObject(
     key: Uint8Array,
-    object: KernelMap | KernelProgram | KernelOwner,
+    object: KernelMap | KernelProgram | KernelOwner | KernelXsk,
     flags?: number,
   ): number;
   delete(key: Uint8Array): number;
@@ -266,6 +281,10 @@ export interface AttachOptions {
   readonly mode?: 'native' | 'generic';
   /** XDP, an extension of beeyard: several programs at one device. */
   readonly chain?: ChainOptions | true;
+  /** sk_lookup programs and iterators: the network namespace. Default: the machine's own, ''. */
+  readonly namespace?: string;
+  /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */
+  readonly netns?: 'all';
 }
 
 /** A program or link that is at the place already, itself or by id. */
@@ -294,6 +313,11 @@ export interface KernelLink extends Disposable {
   readonly id: number;
   readonly program: KernelProgram;
   detach(): void;
+  /**
+   * Iterators: goes over all there is and gives what the program wrote, as reading its file does.
+   * Throws KernelError EINVAL for other links, E2BIG, EAGAIN.
+   */
+  read(): Uint8Array;
 }
 
 /** A packet as a device gave it out. */
@@ -327,4 +351,22 @@ export interface KernelDevice {
   receive(packet: Uint8Array, options?: { readonly queue?: number }): ReceiveResult;
   /** A packet goes out: tc egress programs, then the wire (`sent`). */
   transmit(packet: Uint8Array): ReceiveResult;
+  /**
+   * The software RDMA device on it, which is made when it is first asked for: RoCE packets for its
+   * addresses go there, past XDP and tc, and its own leave as others do.
+   */
+  rxe(options?: RdmaOptions): KernelRdma;
+  /**
+   * Opens an AF_XDP socket on one of its queues, in copy mode. XDP programs redirect packets to it
+   * by an xskmap: `maps.sockets.setXsk(queue, socket)`. Throws KernelError: EINVAL (no such queue,
+   * wrong sizes, neither ring), EBUSY (the queue has packet memory of another socket), EBADF (the
+   * socket to share with is closed).
+   *
+   * ```ts
+   * using socket = host.devices.eth0.xsk({ queue: 0 });
+   * maps.sockets.setXsk(0, socket);
+   * const packet = socket.receive();
+   * ```
+   */
+  xsk(options?: XskOptions): KernelXsk;
 }

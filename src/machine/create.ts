@@ -11,6 +11,8 @@ import type {
 } from '../kernel/index.ts';
 import type { NetNamespace } from './net/namespace.ts';
 import { Network } from './net/network.ts';
+import { SocketIterators } from './net/sockets/iterate.ts';
+import { SkLookup } from './net/sockets/steer.ts';
 import { configure } from './net/topology.ts';
 import { SystemCalls } from './syscall.ts';
 import type { TimerListener } from './timers.ts';
@@ -90,7 +92,11 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
   const kernel =
     options.verify === false ? undefined : (options.kernel ?? (await loadKernelProfile()));
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
-  machine = new Machine({ ...options, rules, engine, subsystems: [network, calls] });
+  const iterators = new SocketIterators(network, () => machine!);
+  const steering = new SkLookup(network, () => machine!);
+  const subsystems = [network, network.stack.rdma, calls, steering, iterators];
+  machine = new Machine({ ...options, rules, engine, subsystems });
+  iterators.install();
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   buildNetwork(network, options);
   return { machine, network };

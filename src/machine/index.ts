@@ -23,6 +23,7 @@ export { PacketRing, type RingMemory, type RingOptions } from './net/ring.ts';
 export { type FaultTally, PacketRunner, type RedirectTally, RunTotals } from './net/runner.ts';
 export { SharedBatch } from './net/shared-batch.ts';
 export { LinearStorage } from './net/storage.ts';
+export { openXsk } from './net/xsk/user.ts';
 export { MachineProgram } from './program.ts';
 export type { Subsystem } from './subsystem.ts';
 export { TimerFault } from './timers.ts';

@@ -1,7 +1,7 @@
-import { programTypes, type ProgramTypeDef } from '../abi/index.ts';
+import { constants, programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { LoadedCode } from '../engine/index.ts';
-import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
+import type { KernelMap, ProgramBinding, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
 import { refuse } from './errno.ts';
@@ -11,7 +11,7 @@ import type { Machine } from './machine.ts';
 import { MachineMap } from './map.ts';
 import { ReadingCode } from './memory.ts';
 import type { BtfObject } from './objects/btf.ts';
-import { type Adapted, MachineProgram } from './program.ts';
+import { type Adapted, type BoundDevice, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
 import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
@@ -23,6 +23,7 @@ export function loadProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   insns: readonly KernelMap[] = [],
+  binding?: ProgramBinding,
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
   if (!type) {
@@ -30,8 +31,10 @@ export function loadProgram(
     refuse('EINVAL', `program '${spec.name}': this machine cannot run ${what}`);
   }
   const { rules } = machine.settings;
+  const bound = binding && bindProgram(machine, type.name, binding);
   const adapted = relocated(spec, object, rules, machine.offers);
-  const verified = verifyProgram(spec, adapted, maps, object, rules);
+  const flags = bound ? constants.BPF_F_XDP_DEV_BOUND_ONLY : 0;
+  const verified = verifyProgram(spec, adapted, maps, object, rules, flags);
   const loaded = { spec, adapted, maps, object, rules };
   const arrays = insnArrays(insns, loaded);
   const { kconfig } = adapted;
@@ -49,9 +52,21 @@ export function loadProgram(
     license: object.license,
     types: object.btf,
     btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
+    bound,
   });
   fillInsnArrays(arrays, loaded);
   return program;
+}
+
+/** The device a program is for (bpf_prog_dev_bound_init). Throws KernelError. */
+export function bindProgram(
+  { settings }: Machine,
+  type: string,
+  binding: ProgramBinding,
+): BoundDevice {
+  const found = settings.subsystems.find((one) => one.bind && one.serves(type, {}));
+  if (found) return found.bind!(type, binding);
+  return refuse('EINVAL', `no device runs programs of type ${type}`);
 }
 
 /** The map as one of this machine. */
@@ -81,6 +96,7 @@ export interface Installation {
   readonly btf: (() => BtfObject) | undefined;
   readonly target?: MachineProgram | undefined;
   readonly uid?: number;
+  readonly bound?: BoundDevice | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
 }
@@ -125,6 +141,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
+      bound: one.bound,
     },
     machine,
   );

@@ -19,6 +19,7 @@ import type {
   KernelTask,
   LiveObjects,
   OwnerKind,
+  ProgramBinding,
   RunOptions,
   RunResult,
   SyscallOptions,
@@ -44,6 +45,7 @@ import { MachineMemory } from './memory.ts';
 import { DirectAttachment, orderRules } from './objects/attach.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
+import { HookLink } from './objects/hook-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
 import type { MachineProgram, ProgramHost } from './program.ts';
@@ -236,9 +238,10 @@ export class Machine implements Kernel, ProgramHost {
     maps: ReadonlyMap<string, KernelMap>,
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
+    bound?: ProgramBinding,
   ): MachineProgram {
     this.sweep();
-    return loadProgram(this, spec, maps, object, insns);
+    return loadProgram(this, spec, maps, object, insns, bound);
   }
 
   /** What is loaded while `work` runs shares memory for code. */
@@ -268,10 +271,12 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const subsystem = this.subsystemOf(program);
-    if (subsystem.link) {
-      const { links } = this.objects;
-      const ended = ({ id }: MachineLink): void => links.remove(id);
-      const made = subsystem.link(program, options, ended);
+    const { links } = this.objects;
+    const ended = ({ id }: MachineLink): void => links.remove(id);
+    const made =
+      subsystem.link?.(program, options, ended) ??
+      (subsystem.hook && new HookLink(program, ended, subsystem.hook(program, options)));
+    if (made) {
       made.id = links.add(made);
       return made;
     }
@@ -355,7 +360,7 @@ export class Machine implements Kernel, ProgramHost {
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
     const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
-    const found = parts.find((one) => one.serves(program.type.name));
+    const found = parts.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

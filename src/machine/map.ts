@@ -6,6 +6,7 @@ import type {
   KernelOwner,
   KernelProgram,
   KernelRecord,
+  KernelXsk,
   LivePlace,
   MapBatch,
   MapView,
@@ -24,11 +25,21 @@ import {
   userRingReserve,
 } from '../runtime/index.ts';
 import type { MachineMemory } from './memory.ts';
+import { Xsk } from './net/xsk/xsk.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { KernelObject } from './objects/object.ts';
 import type { ProgramOwner } from './objects/program-array.ts';
 import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
+
+/** Why an object may not be put into a map, if it may not. */
+function refusalOf({ valueIs }: MapTypeDef, object: unknown): string | undefined {
+  // They may run on other devices, and where there is no device at all.
+  if (object instanceof MachineProgram && object.bound) return 'EINVAL';
+  if (!(object instanceof Xsk)) return valueIs === 'xsk' ? 'ENOTSOCK' : undefined;
+  if (valueIs !== 'xsk') return valueIs === 'socket' ? 'EOPNOTSUPP' : 'EBADF';
+  return object.open ? undefined : 'EBADF';
+}
 
 /** What a map is made of, and who wants to know when it has ended. */
 export interface MapParts {
@@ -60,7 +71,7 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly inner: MachineMap | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
-  protected readonly runtime: Runtime;
+  readonly runtime: Runtime;
   readonly memory: MachineMemory | undefined;
   readonly #parts: MapParts;
   /** Maps and programs in it, by key. */
@@ -116,7 +127,13 @@ export class MachineMap extends KernelObject implements KernelMap {
     return asReader(this.memory, () => this.runtimeMap.update(key, value, flags));
   }
 
-  setObject(key: Uint8Array, object: KernelMap | KernelProgram | KernelOwner, flags = 0): number {
+  setObject(
+    key: Uint8Array,
+    object: KernelMap | KernelProgram | KernelOwner | KernelXsk,
+    flags = 0,
+  ): number {
+    const refused = refusalOf(this.facts, object);
+    if (refused !== undefined) return -errnos[refused]!;
     if ('number' in object)
       return this.runtimeMap.setObject(key, object.number, object.number, flags);
     if (object instanceof KernelObject && !object.alive) return -errnos['EBADF']!;
@@ -125,6 +142,23 @@ export class MachineMap extends KernelObject implements KernelMap {
     const result = this.runtimeMap.setObject(key, word, object.id, flags);
     if (result === 0) this.#keep(key, object as MachineMap | MachineProgram);
     return result;
+  }
+
+  /** Takes an object that is no more out of every entry. */
+  forgetObject(number: number): void {
+    const key = new Uint8Array(4);
+    const view = new DataView(key.buffer);
+    for (let index = 0; index < this.spec.maxEntries; index++) {
+      if (this.objectAt(index) !== number) continue;
+      view.setUint32(0, index, true);
+      this.runtimeMap.delete(key);
+    }
+  }
+
+  /** The number of the object at an index of an array of such; 0: none. */
+  objectAt(index: number): number {
+    const bytes = this.runtimeMap.valueBytes(index);
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
   }
 
   delete(key: Uint8Array): number {

@@ -25,6 +25,11 @@ export interface ProgramHost {
   keeps(program: MachineProgram): boolean;
 }
 
+/** A device that a program may be bound to. */
+export interface BoundDevice {
+  readonly path: string;
+}
+
 /** A program that is fitted to the kernel; only its maps are still open. */
 export type Adapted = Pick<RelocatedProgram, 'insns' | 'relocations' | 'modules'>;
 
@@ -49,6 +54,8 @@ export interface ProgramParts {
   /** Nanoseconds since the machine started. */
   readonly loadTime: bigint;
   readonly uid: number;
+  /** The network device it is for alone. */
+  readonly bound?: BoundDevice | undefined;
 }
 
 /** A loaded program of the simulated kernel. */
@@ -86,6 +93,11 @@ export class MachineProgram extends KernelObject implements KernelProgram {
   /** BPF_PROG_TYPE_* */
   get typeId(): number {
     return programTypeId(this.type.name)!;
+  }
+
+  /** The network device it is for alone. */
+  get bound(): BoundDevice | undefined {
+    return this.parts.bound;
   }
 
   get expectedAttachType(): number {

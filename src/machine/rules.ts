@@ -55,8 +55,8 @@ interface Verified {
 }
 
 /**
- * Asks the verifier whether Linux would load the program, if there are rules to go by. Throws
- * VerifierError if not.
+ * Asks the verifier whether Linux would load the program, if there are rules to go by. `flags`:
+ * BPF_F_* beside those of its section. Throws VerifierError if not.
  */
 export function verifyProgram(
   spec: ProgramSpec,
@@ -64,9 +64,10 @@ export function verifyProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
+  flags = 0,
 ): Verified | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated });
+  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated, flags });
   const result = verify(input, rules);
   if (!result.ok) {
     const why = explain(input, rules);

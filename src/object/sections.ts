@@ -136,6 +136,14 @@ const CGROUPS: readonly Row[] = [
   ['cgroup/dev', 'cgroup_device', 'cgroup_device'],
 ];
 
+/** Not of libbpf: hooks that only beeyard has (include/beeyard/rxe.h). */
+const EXTENSIONS: readonly SectionForm[] = ['rx', 'tx'].map((way) => ({
+  form: `rxe/${way}`,
+  type: 'syscall',
+  attachType: `rxe_${way}`,
+  flags: ['sleepable'],
+}));
+
 /** Every form, no two of which match the same name. */
 export const SECTION_FORMS: readonly SectionForm[] = [
   SOCKETS,
@@ -165,7 +173,7 @@ export interface SectionMeaning {
  */
 export function sectionMeaning(section: string): SectionMeaning {
   const name = section.startsWith('?') ? section.slice(1) : section;
-  for (const { form, type, attachType, flags } of SECTION_FORMS) {
+  for (const { form, type, attachType, flags } of [...SECTION_FORMS, ...EXTENSIONS]) {
     const attachTarget = matchForm(form, name);
     if (attachTarget !== false) return { type, attachType, attachTarget, flags };
   }

@@ -10,6 +10,7 @@ export {
   type CollisionSearch,
   type KeyRange,
 } from './host/collide.ts';
+export type { EventQueue, PendingEvent } from './events.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
 export type { GracePeriods } from './host/grace-periods.ts';
 export {

@@ -298,12 +298,30 @@ export const H_MASK = 132;
 export const H_INIT = 136;
 /** u32: offset of the value in a node. */
 export const H_VALUE = 140;
+/** u32: bytes from node to node; nodes given back (a chain through their hash), then never used. */
+export const H_STRIDE = 148;
+export const H_FREE = 152;
+export const H_FRESH = 156;
+export const H_END = 160;
+/** u32: address of a u32 per CPU, the node that its next replacing update writes. 0: has none. */
+export const H_EXTRA = 168;
+/** u32 in a node: the hash of its key, or the next free node. */
+export const NODE_HASH = 4;
 /** Offsets in a node: the key; per CPU, the address of CPU 0's value; LRU, the reference bit. */
 export const HASH_KEY = 8;
 export const PERCPU_HASH_HOME = 8;
 export const PERCPU_HASH_KEY = 16;
 export const LRU_REFERENCED = 17;
 export const LRU_KEY = 24;
+/** Ring buffers (core/ring-pages.ts): u32 address of the pages; offsets in them; record bits. */
+export const RB_BASE = 128;
+export const RB_WAKEUPS = 4;
+export const RB_CONSUMER = 4096;
+export const RB_PRODUCER = 8192;
+export const RB_PENDING = 8200;
+export const RB_DATA = 12288;
+export const RB_BUSY = -0x80000000;
+export const RB_DISCARD = 0x40000000;
 /** u32: address of the record of the value's special fields (FIELDS_*), or 0: it has none. */
 export const M_FIELDS = 212;
 /** u32 HASH_*: how keys are hashed, where the type leaves a choice. Set before its create. */
@@ -460,6 +478,8 @@ export const SOCKET_PROTOCOL = 12;
 export const SOCKET_STATE = 72;
 export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
+/** u64 pointer: of a request (TCP_NEW_SYN_RECV) its listener. Programs do not see it. */
+export const SOCKET_LISTENER = 192;
 
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its

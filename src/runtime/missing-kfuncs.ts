@@ -52,7 +52,7 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_xdp_flow_lookup',
   ],
   'counters of elements are not kept per CPU as Linux has them': ['bpf_map_sum_elem_count'],
-  'the machine has no protocol stack that owns sockets': ['bpf_sk_assign_tcp_reqsk'],
+  'the TCP of the machine takes no requests from programs': ['bpf_sk_assign_tcp_reqsk'],
   'the machine has no such tunnels': [
     'bpf_skb_get_fou_encap',
     'bpf_skb_get_xfrm_info',
@@ -60,11 +60,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_skb_set_xfrm_info',
   ],
   'the machine has no IPsec': ['bpf_xdp_get_xfrm_state', 'bpf_xdp_xfrm_state_release'],
-  'devices of the machine have no such metadata': [
-    'bpf_xdp_metadata_rx_hash',
-    'bpf_xdp_metadata_rx_timestamp',
-    'bpf_xdp_metadata_rx_vlan_tag',
-  ],
   'nothing here can be brought down': ['crash_kexec'],
 };
 

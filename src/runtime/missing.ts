@@ -4,8 +4,7 @@
  * without leftovers.
  */
 
-const NO_SOCKETS = 'the machine has no protocol stack that owns sockets';
-const NO_COOKIES = 'needs a listening socket of a TCP stack, which the machine lacks';
+const NO_COOKIES = 'the TCP of the machine has no SYN cookies';
 
 export const missingHelpers: Readonly<Record<string, string>> = {
   // The engines compile it: control does not come back from the callee.
@@ -13,14 +12,6 @@ export const missingHelpers: Readonly<Record<string, string>> = {
   get_ns_current_pid_tgid: 'the machine has no pid namespaces to compare with',
   snprintf_btf: 'prints kernel structures; the machine has none',
   skb_get_xfrm_state: 'the machine has no IPsec',
-  sk_assign: NO_SOCKETS,
-  skc_to_tcp6_sock: NO_SOCKETS,
-  skc_to_tcp_sock: NO_SOCKETS,
-  skc_to_tcp_timewait_sock: NO_SOCKETS,
-  skc_to_tcp_request_sock: NO_SOCKETS,
-  skc_to_udp6_sock: NO_SOCKETS,
-  skc_to_unix_sock: NO_SOCKETS,
-  skc_to_mptcp_sock: NO_SOCKETS,
   tcp_check_syncookie: NO_COOKIES,
   tcp_gen_syncookie: NO_COOKIES,
 };

@@ -332,8 +332,7 @@ class LinearRuntime implements Runtime {
     const given = this.#givenKfuncs.get(name);
     if (given) return given;
     const isBody = kfuncByName(name) !== undefined || STAND_INS.has(name);
-    const fn = isBody ? this.exports[name] : undefined;
-    return fn && { fn, arity: fn.length };
+    return isBody ? this.#namedBody(name) : undefined;
   }
 
   setHostKfunc(name: string, arity: number, body: HostHelper): void {

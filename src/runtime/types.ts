@@ -205,16 +205,41 @@ export interface HostServices {
   /** Routes and neighbours that bpf_fib_lookup sees. */
   routes: readonly HostRoute[];
   neighbours: readonly HostNeighbour[];
+  /** What the device says of the packet that an XDP program bound to it has now. */
+  rxMetadata?: RxMetadata | undefined;
   /** Receives a copy of a packet from bpf_clone_redirect; returns 0 or a negative errno. */
   cloneRedirect?: (packet: Uint8Array, ifindex: number, flags: number) => number;
   /**
    * Finds a socket for bpf_sk_lookup_* (see SOCKET_* in layout.ts): address of its record, or 0.
    */
   lookupSocket?: (query: SocketQuery) => number;
+  /** bpf_sk_assign of tc: the packet that is with a program goes to this socket; 0 or -errno. */
+  assignSocket?: (record: number, flags: bigint) => number;
+  /** As `assignSocket` for sk_lookup programs; `context`: of the program, record 0: no socket. */
+  steerTo?: (context: number, record: number, flags: bigint) => number;
+  /** The kernel's struct of this name behind a pointer to a socket, or 0 (bpf_skc_to_*). */
+  kernelSocket?: (pointer: number, struct: string) => number;
+  /** Cookie of the socket at an address, or 0. */
+  socketCookie?: (pointer: number) => number;
+  /** Bytes for the seq_file of an iterator; false: they do not fit. */
+  seqWrite?: (bytes: Uint8Array) => boolean;
   /** Pointer to the current task's task_struct. */
   currentTask?: () => bigint;
   /** Pointer to the registers of the task at an address. */
   taskRegisters?: (task: number) => bigint;
+}
+
+/**
+ * What a device knows of a packet beside its bytes (struct xdp_metadata_ops). Without a function
+ * the device cannot say it at all (-EOPNOTSUPP); undefined: not of this packet (-ENODATA).
+ */
+export interface RxMetadata {
+  /** Nanoseconds. */
+  timestamp?(): bigint | undefined;
+  /** `type`: enum xdp_rss_hash_type. */
+  hash?(): { readonly hash: number; readonly type: number } | undefined;
+  /** A tag the device took off: EtherType and the 16 bits behind it. */
+  vlanTag?(): { readonly protocol: number; readonly tci: number } | undefined;
 }
 
 export interface HostDevice {

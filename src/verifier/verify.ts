@@ -1,6 +1,8 @@
 import {
+  attachTypeName,
   constants,
   errnos,
+  isExtensionAttach,
   isExtensionMap,
   mapTypeName,
   programRules,
@@ -170,6 +172,10 @@ function walkFunctions(env: VerifierEnv): void {
 /** A kernel would not even make such maps. */
 function checkPortable(env: VerifierEnv): void {
   const { maps, otherMaps = [] } = env.input;
+  if (isExtensionAttach(env.input.expectedAttachType)) {
+    const hook = attachTypeName(env.input.expectedAttachType);
+    throw new Rejection('EINVAL', load.extension_hook(env.input.name, hook));
+  }
   const map = [...maps, ...otherMaps].find(({ type }) => isExtensionMap(type));
   if (!map) return;
   throw new Rejection('EINVAL', load.extension(map.name, mapTypeName(map.type)));
@@ -181,10 +187,13 @@ function checkLength(env: VerifierEnv): void {
   if (env.length === 0 || env.length > limit) env.reject('E2BIG');
 }
 
+const SYSCALL = constants.BPF_PROG_TYPE_SYSCALL;
+
 /** Is there such a program type, and does it take such an attach type (bpf_prog_load)? */
 function checkAttachType({ input, profile }: VerifierEnv): void {
   const { type, expectedAttachType, attachBtfId, attachProgram } = input;
   const rules = programRules(type);
+  if (type === SYSCALL && isExtensionAttach(expectedAttachType)) return;
   const named = attachBtfId !== 0 || attachProgram !== undefined;
   const { counts } = profile.tables;
   const isUnknown =

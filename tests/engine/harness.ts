@@ -12,6 +12,7 @@ import type { SourceLine } from '../../src/object/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
 import {
   C_R0,
+  FIRST_SHARED_REGION,
   M_VALUE_TAG,
   M_VALUES,
   REGION_MAP_HANDLE,
@@ -74,6 +75,20 @@ export function imageOf(text: string, options: Partial<ProgramImage> = {}): Prog
     context: CONTEXT,
     ...options,
   };
+}
+
+/** The image with src_reg 1 or 2 on each ld_imm64 that holds a map's handle or value's address. */
+export function marked(text: string, options: Partial<ProgramImage> = {}): ProgramImage {
+  const image = imageOf(text, options);
+  const view = new DataView(image.insns.buffer, image.insns.byteOffset, image.insns.length);
+  for (let at = 0; at < image.insns.length; at += 8) {
+    if (view.getUint8(at) !== 0x18) continue;
+    const id = view.getInt32(at + 12, true) - TAG_BASE;
+    const source = id === REGION_MAP_HANDLE ? 1 : id >= FIRST_SHARED_REGION && id < 8192 ? 2 : 0;
+    view.setUint8(at + 1, (view.getUint8(at + 1) & 0xf) | (source << 4));
+    at += 8;
+  }
+  return image;
 }
 
 /** A machine's memory with one context and one packet in it. */

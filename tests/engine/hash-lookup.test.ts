@@ -1,7 +1,7 @@
 // Look-ups in hashes that compiled code does itself, against what was put in.
 import { describe, expect, it } from 'vitest';
 import type { RuntimeMap } from '../../src/runtime/types.ts';
-import { Lab, type Variant, variants } from './harness.ts';
+import { Lab, marked, type Variant, variants } from './harness.ts';
 
 const HASH = 1;
 const PERCPU_HASH = 5;
@@ -57,7 +57,7 @@ function filled(lab: Lab, type: number, keySize: number): RuntimeMap {
 
 /** What the program says of each key, those of the map and as many others. */
 function answers(lab: Lab, variant: Variant, text: string, size: number): bigint[] {
-  const code = lab.load(variant, text);
+  const code = lab.load(variant, marked(text));
   return Array.from({ length: 2 * ENTRIES }, (_, i) => {
     lab.bytes(lab.packet, size).set(keyOf(i, size));
     return lab.r0(code);
@@ -94,7 +94,7 @@ describe.each(variants)('$name', (variant) => {
         r2 = r10
         r2 += -8
         ${lookupText(lab, map)}`;
-      expect(lab.r0(lab.load(variant, text))).toBe(3n << 40n);
+      expect(lab.r0(lab.load(variant, marked(text)))).toBe(3n << 40n);
     });
   });
 
@@ -117,7 +117,7 @@ describe.each(variants)('$name', (variant) => {
     missing:
       r0 = -1
       exit`;
-    expect(lab.r0(lab.load(variant, text))).toBe((3n << 40n) + 0x7_0000_0005n);
+    expect(lab.r0(lab.load(variant, marked(text)))).toBe((3n << 40n) + 0x7_0000_0005n);
   });
 });
 
@@ -126,7 +126,7 @@ function survivors(variant: Variant, size: number): boolean[] {
   const lab = new Lab(96);
   const map = lab.map({ type: LRU_HASH, keySize: size, valueSize: 8, maxEntries: 64, flags: 0 });
   for (let i = 0; i < 64; i++) map.update(keyOf(i, size), valueOf(i));
-  const code = lab.load(variant, program(lab, map, size, 8));
+  const code = lab.load(variant, marked(program(lab, map, size, 8)));
   for (let i = 0; i < 64; i += 3) {
     lab.bytes(lab.packet, size).set(keyOf(i, size));
     lab.r0(code);

@@ -11,28 +11,13 @@ import {
   instantiateAsync,
   wasmEngine,
 } from '../../src/engine/wasm/index.ts';
-import { FIRST_SHARED_REGION, REGION_MAP_HANDLE, TAG_BASE } from '../../src/runtime/layout.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
-import { faultOf, imageOf, Lab } from './harness.ts';
+import { faultOf, imageOf, Lab, marked } from './harness.ts';
 
 const ARRAY = 2;
 const PERCPU_ARRAY = 6;
 const HASH = 1;
 const LRU_PERCPU_HASH = 10;
-
-/** The image with src_reg 1 or 2 on each ld_imm64 that holds a map's handle or value's address. */
-function marked(text: string, options: Partial<ProgramImage> = {}): ProgramImage {
-  const image = imageOf(text, options);
-  const view = new DataView(image.insns.buffer, image.insns.byteOffset, image.insns.length);
-  for (let at = 0; at < image.insns.length; at += 8) {
-    if (view.getUint8(at) !== 0x18) continue;
-    const id = view.getInt32(at + 12, true) - TAG_BASE;
-    const source = id === REGION_MAP_HANDLE ? 1 : id >= FIRST_SHARED_REGION && id < 8192 ? 2 : 0;
-    view.setUint8(at + 1, (view.getUint8(at + 1) & 0xf) | (source << 4));
-    at += 8;
-  }
-  return image;
-}
 
 const wabt = await wabtInit();
 

@@ -312,7 +312,7 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     });
     const map = test.maps['hashmap1']!;
     const filled = Array<bigint>(CPUS).fill(0xdeadbeefn);
-    for (let i = 1; i <= maxEntries; i++) map.set(BigInt(i), filled, 'new');
+    for (let i = 1; i <= maxEntries; i++) map.set(BigInt(i), filled, 'noexist');
     if (maxEntries === 1) expect(map.delete(1n)).toBe(true);
     test.globals.set('inKey', BigInt(key));
     test.globals.set('inValue', 0x1234n);
@@ -329,7 +329,7 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
       });
       const map = test.maps['hash_map']!;
       const value = map.kernelMap.perCpu ? Array<bigint>(CPUS).fill(1234n) : 1234n;
-      for (const key of [1n, 2n]) map.set(key, value, 'new');
+      for (const key of [1n, 2n]) map.set(key, value, 'noexist');
       return { test, map };
     };
     const take = (map: Started['maps'][string], key: number) => {
@@ -511,7 +511,7 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
     it('the stack is as it was', async () => {
       const test = await loop('stack_check');
       const map = test.maps['map1']!;
-      for (let key = 1; key <= 12; key++) map.set(key, key, 'new');
+      for (let key = 1; key <= 12; key++) map.set(key, key, 'noexist');
       test.call('nanosleep');
       for (let key = 1; key <= 12; key++) expect(map.get(key)).toBe(key + 1);
     });

@@ -17,7 +17,7 @@ const PER_CPU_SIZES = [8, 16, 32, 64, 96, 128, 192, 256, 512];
 
 describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (engine) => {
   describe('test_bpf_ma', () => {
-    const btf = selftests && parseObject(selftest('test_bpf_ma')).btf;
+    const btf = selftests ? parseObject(selftest('test_bpf_ma')).btf : undefined;
     const ids = (prefix: string, sizes: readonly number[]) =>
       sizes.map((size) => btf?.find('struct', `${prefix}${size}`) ?? 0);
     const globals = {

@@ -6,12 +6,14 @@
  * const result = rules.access(0, 4, READ, true);   // xdp_md.data
  * accessType(result);                              // PTR_TO_PACKET
  */
+import { extensionAttachTypes } from '../extensions.ts';
 import * as c from '../generated/6.12/constants.ts';
 import { cgroupDevice, cgroupSockAddr, cgroupSockopt, cgroupSysctl } from './cgroup.ts';
 import type { ContextDef } from './rules.ts';
 import { ContextRules, registerTypes } from './rules.ts';
 import { cgroupSkb, flowDissector, lwt, skSkb, socketFilter, tc } from './skb.ts';
 import { cgroupSock, sockCommon, socket, tcpSock, xdpSock } from './sock.ts';
+import { rxeContext } from '../rxe.ts';
 import { skLookup, skMsg, skReuseport, sockOps } from './socket-hooks.ts';
 import {
   btfArguments,
@@ -62,6 +64,11 @@ const contexts: ReadonlyMap<number, ContextDef> = new Map([
   [c.BPF_PROG_TYPE_NETFILTER, netfilter],
 ]);
 
+/** Of the hooks that only beeyard has, by expected attach type. */
+const extensions: ReadonlyMap<number, ContextDef> = new Map(
+  Object.values(extensionAttachTypes).map((type) => [type, rxeContext]),
+);
+
 const known = new Map<number, ContextRules>();
 
 /**
@@ -70,7 +77,7 @@ const known = new Map<number, ContextRules>();
  * types Linux does not have.
  */
 export function contextRules(programType: number, attachType: number): ContextRules | undefined {
-  const def = contexts.get(programType);
+  const def = extensions.get(attachType) ?? contexts.get(programType);
   if (!def) return undefined;
   const key = programType * 256 + attachType;
   let rules = known.get(key);

@@ -2,6 +2,7 @@ import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
+import { skLookup } from './sk_lookup.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
 import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
@@ -17,6 +18,7 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     cgroupSkb,
     ...lightweightTunnels,
     syscall,
+    skLookup,
     tracing,
     rawTracepoint,
     tracepoint,

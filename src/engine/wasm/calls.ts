@@ -21,14 +21,17 @@ import { I32, I64 } from './encoder.ts';
 import type { Emitter } from './emitter.ts';
 import type { ArgumentFacts, HelperFacts, MapFacts } from './facts.ts';
 import { emitHashLookup } from './hash-lookup.ts';
+import { emitHashDelete, emitHashUpdate, emitLruUpdate } from './hash-update.ts';
 import { MAP_OPERATIONS } from './imports.ts';
+import { inPlace, mapInVariable } from './in-place.ts';
 import * as W from './opcodes.ts';
 import { NONE } from './program.ts';
 import { TAIL_CALL } from './subprograms.ts';
-import { CTX_TAG, isInlinedLookup, MAP_HANDLE_TAG, mapInVariable, slotOf } from './transfer.ts';
+import { emitCommit, emitOutput, emitReserve } from './ring.ts';
+import { CTX_TAG, MAP_HANDLE_TAG } from './tags.ts';
+import { slotOf } from './transfer.ts';
 import { isInWindow, setValue, V_CONST, V_CTX, V_UNKNOWN, WORDS } from './values.ts';
 
-const MAP_LOOKUP_ELEM = 1;
 const KTIME_GET_NS = 5;
 const GET_SMP_PROCESSOR_ID = 8;
 const MAP_TYPE_PROG_ARRAY = 3;
@@ -42,7 +45,7 @@ export function emitHelperCall(e: Emitter, i: number, base: number, frame: numbe
   else {
     emitArgumentCheck(e, i, base, facts);
     if (e.world.options.watch) e.module.emitWatch(e, i);
-    if (facts.isRuntime && emitInlined(e, i, base)) return;
+    if (facts.isRuntime && emitInlined(e, i, base, facts)) return;
     const map = MAP_OPERATIONS[id] && mapInVariable(e.analysis, e.state, base + 1);
     const operation =
       map === undefined
@@ -144,28 +147,51 @@ function emitMapOperation(e: Emitter, base: number, id: number, operation: numbe
 }
 
 /** Helpers whose whole body stands in the program; false if this call is none of them. */
-function emitInlined(e: Emitter, i: number, base: number): boolean {
-  switch (e.program.code.imm[i]) {
-    case KTIME_GET_NS:
-      e.loadGlobal64(G_CLOCK);
-      break;
-    case GET_SMP_PROCESSOR_ID:
-      e.loadCpu(C_CPU);
-      e.op(W.I64_EXTEND_I32_U);
-      break;
-    case MAP_LOOKUP_ELEM: {
-      if (!isInlinedLookup(e.analysis, e.state, i, base)) return false;
-      const map = mapInVariable(e.analysis, e.state, base + 1)!;
-      const facts = e.world.mapAt(map)!;
-      if (facts.hash === undefined) emitArrayLookup(e, base, facts);
-      else emitHashLookup(e, base, facts, facts.hash);
-      break;
-    }
-    default:
-      return false;
-  }
+function emitInlined(e: Emitter, i: number, base: number, facts: HelperFacts): boolean {
+  const id = e.program.code.imm[i];
+  if (id === KTIME_GET_NS) e.loadGlobal64(G_CLOCK);
+  else if (id === GET_SMP_PROCESSOR_ID) {
+    e.loadCpu(C_CPU);
+    e.op(W.I64_EXTEND_I32_U);
+  } else if (!emitInPlace(e, i, base, facts)) return false;
   e.set(base);
   return true;
+}
+
+/** Operations on maps. */
+function emitInPlace(e: Emitter, i: number, base: number, facts: HelperFacts): boolean {
+  const form = inPlace(e.analysis, e.state, i, base);
+  if (form === undefined) return false;
+  const callHelper = () => {
+    for (let k = 1; k <= facts.arity; k++) e.get(base + k);
+    e.with(W.CALL, e.module.imports.helper(e.program.code.imm[i])!);
+  };
+  switch (form.what) {
+    case 'lookup':
+      emitLookup(e, base, form.map);
+      break;
+    case 'update':
+      if (form.map.hash!.lru) emitLruUpdate(e, base, form);
+      else emitHashUpdate(e, base, form);
+      break;
+    case 'delete':
+      emitHashDelete(e, base, form);
+      break;
+    case 'reserve':
+      emitReserve(e, form);
+      break;
+    case 'commit':
+      emitCommit(e, base, form, callHelper);
+      break;
+    case 'output':
+      emitOutput(e, base, form);
+  }
+  return true;
+}
+
+function emitLookup(e: Emitter, base: number, map: MapFacts): void {
+  if (map.hash === undefined) emitArrayLookup(e, base, map);
+  else emitHashLookup(e, base, map, map.hash);
 }
 
 /** index < max_entries ? values + cpu * cpuStride + index * stride : 0 */

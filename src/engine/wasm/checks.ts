@@ -5,7 +5,7 @@ import * as W from './opcodes.ts';
 import { C_STACK, C_STACK_END } from '../../runtime/layout.ts';
 import { packetFields } from '../context.ts';
 import { NONE } from './program.ts';
-import { STACK_TAG } from './transfer.ts';
+import { STACK_TAG } from './tags.ts';
 import {
   isInWindow,
   PURE,

@@ -2,14 +2,17 @@ import type { ArgContract, CallContract } from '../../abi/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, type Code, LD_IMM64 } from '../../isa/index.ts';
 import {
   H_BUCKETS,
+  H_EXTRA,
   H_INIT,
   H_MASK,
+  H_STRIDE,
   H_VALUE,
   HASH_JHASH,
   HASH_KEY,
   LRU_KEY,
   LRU_REFERENCED,
   M_CPU_STRIDE,
+  M_FIELDS,
   M_HASH,
   M_KEY_SIZE,
   M_MAX_ENTRIES,
@@ -31,6 +34,7 @@ import {
   REGION_F_WRITE_ONLY,
   REGION_SIZE,
   REGIONS,
+  RB_BASE,
   TAG_BASE,
 } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
@@ -43,6 +47,8 @@ import {
   type HashFacts,
   type HelperFacts,
   type MapFacts,
+  type RingFacts,
+  type TableFacts,
 } from './facts.ts';
 import { isShortKey } from './hash-lookup.ts';
 import { CALL, following } from './insn.ts';
@@ -119,7 +125,26 @@ function hashFacts(
     mask: field(H_MASK) | 0,
     init: field(H_INIT) | 0,
     value: field(H_VALUE),
+    table: prefix === 'hash' ? tableFacts(field) : undefined,
+    lru: prefix === 'lru_hash' && field(M_FIELDS) === 0,
   };
+}
+
+/** Values with special fields, and nodes that are not the table's own, are the runtime's. */
+function tableFacts(field: (offset: number) => number): TableFacts | undefined {
+  const spare = field(H_EXTRA);
+  if (spare === 0 || field(M_FIELDS) !== 0) return undefined;
+  return { spare, stride: field(H_STRIDE) };
+}
+
+/** In shared memory records take a lock. */
+function ringFacts(
+  runtime: Runtime,
+  prefix: string,
+  field: (offset: number) => number,
+): RingFacts | undefined {
+  if (prefix !== 'ringbuf' || runtime.options.shared === true) return undefined;
+  return { pages: field(RB_BASE) | 0 };
 }
 
 function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
@@ -143,6 +168,7 @@ function mapFacts(runtime: Runtime, address: number, prefix: string): MapFacts {
     cpuStride: field(M_CPU_STRIDE),
     isArray: ARRAY_TYPES.has(prefix),
     hash: hashFacts(runtime, prefix, field),
+    ring: ringFacts(runtime, prefix, field),
     region: {
       start: record(R_START) | 0,
       end: record(R_END) | 0,

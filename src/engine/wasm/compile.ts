@@ -59,7 +59,7 @@ export function compilePack(drafts: readonly Draft[]): {
 }
 
 /** Changes whenever the same input may give other bytes than before. */
-const COMPILER_VERSION = 5;
+const COMPILER_VERSION = 6;
 
 /**
  * Everything the bytes of `compileToWasm` depend on, as text: bytes that were made for one key may

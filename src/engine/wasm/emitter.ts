@@ -15,7 +15,9 @@ import { FP } from './insn.ts';
 import type { ModuleContext } from './module.ts';
 import * as W from './opcodes.ts';
 import { NONE, type Program } from './program.ts';
-import { CTX_TAG, isKnown, STACK_TAG } from './transfer.ts';
+import { RingLocals } from './ring.ts';
+import { CTX_TAG, STACK_TAG } from './tags.ts';
+import { isKnown } from './transfer.ts';
 import {
   SHADOW,
   SHADOW_INDEX,
@@ -62,6 +64,7 @@ export class Emitter extends CodeWriter {
   private readonly shadows: Int32Array;
   private readonly mayGoto = new Map<number, number>();
   private lookup: HashLocals | undefined;
+  private rings: RingLocals | undefined;
   private temporary = NONE;
   private address = NONE;
   private offset = NONE;
@@ -119,6 +122,11 @@ export class Emitter extends CodeWriter {
   /** Locals of look-ups in hashes, free between instructions. */
   hashLocals(): HashLocals {
     return (this.lookup ??= new HashLocals(this));
+  }
+
+  /** Locals of ring buffers, free between instructions. */
+  ringLocals(): RingLocals {
+    return (this.rings ??= new RingLocals(this));
   }
 
   /** i32 local that counts the may_gotos of a frame. */

@@ -11,12 +11,13 @@ import { FRAME_SIZE } from '../../runtime/layout.ts';
 import type { Analysis } from './analysis.ts';
 import type { HelperFacts } from './facts.ts';
 import { NODE_CALL, NODE_STRAY, nodeCount } from './graph.ts';
-import { keyPieces } from './hash-lookup.ts';
+import { inPlace, mapInVariable } from './in-place.ts';
 import { accessSize, CALL, following } from './insn.ts';
 import type { ModuleContext } from './module.ts';
+import { piecesOf } from './pieces.ts';
 import type { Slot } from './slots.ts';
 import { helperArity } from './subprograms.ts';
-import { frameBase, isInlinedLookup, mapInVariable, transfer } from './transfer.ts';
+import { frameBase, transfer } from './transfer.ts';
 import { isStack, type State, V_CONST, V_STACK, WORDS } from './values.ts';
 
 /** Locals for slots in one function. */
@@ -33,8 +34,8 @@ class Escapes {
   private readonly pinned: Uint8Array;
   /** Size of the accesses that begin at each byte. */
   private readonly sizes: Uint8Array;
-  /** Pieces of keys that compiled code reads: byte and size. */
-  private readonly keys: (readonly [number, number])[] = [];
+  /** Pieces that compiled code reads at calls: byte and size. */
+  private readonly pieces: (readonly [number, number])[] = [];
   private readonly state: State;
 
   constructor(analysis: Analysis, module: ModuleContext) {
@@ -53,7 +54,7 @@ class Escapes {
     for (let n = 0; n < nodeCount(graph); n++) {
       if (this.analysis.isReached(n) && graph.kind[n] !== NODE_STRAY) this.scan(n);
     }
-    for (const [first, size] of this.keys) this.keyPiece(first, size);
+    for (const [first, size] of this.pieces) this.piece(first, size);
     const slots: Slot[] = [];
     for (let at = 0; at < this.extent && slots.length < MAX_SLOTS; at++) {
       const size = this.sizes[at];
@@ -155,8 +156,9 @@ class Escapes {
     const id = analysis.program.code.imm[i];
     const facts = analysis.world.helper(id);
     if (facts === undefined) return;
-    if (isInlinedLookup(analysis, s, i, base)) {
-      this.key(s, base);
+    const form = inPlace(analysis, s, i, base);
+    if (form !== undefined) {
+      for (const { argument, size } of form.reads) this.read(s, base + argument, size);
       return;
     }
     for (let k = 0; k < helperArity(analysis.world, id); k++) {
@@ -166,18 +168,16 @@ class Escapes {
     }
   }
 
-  /** A key in the frame is read piece by piece; how, is known when all other accesses are. */
-  private key(s: State, base: number): void {
-    const at = (base + 2) * WORDS;
-    const map = mapInVariable(this.analysis, s, base + 1)!;
-    const { keySize } = this.analysis.world.mapAt(map)!;
-    if (s[at] !== V_STACK) return this.pointed(s, base + 2, 0, keySize);
+  /** Compiled code reads piece by piece; how, is known when all other accesses are. */
+  private read(s: State, pointer: number, size: number): void {
+    const at = pointer * WORDS;
+    if (s[at] !== V_STACK) return this.pointed(s, pointer, 0, size);
     const first = s[at + 1] + this.extent;
-    for (const { offset, size } of keyPieces(keySize)) this.keys.push([first + offset, size]);
+    for (const piece of piecesOf(size)) this.pieces.push([first + piece.offset, piece.size]);
   }
 
   /** Eight bytes that the program writes as words are read as words. */
-  private keyPiece(first: number, size: number): void {
+  private piece(first: number, size: number): void {
     const words = size === 8 && (this.sizes[first] === 4 || this.sizes[first + 4] === 4);
     this.accessAt(first, words ? 4 : size);
     if (words) this.accessAt(first + 4, 4);

@@ -16,6 +16,23 @@ export interface HashFacts {
   readonly home?: number;
   /** Of the byte that says a look-up found it (LRU). */
   readonly referenced?: number;
+  /** What updates need, where compiled code does them itself. */
+  readonly table: TableFacts | undefined;
+  /** The same of an LRU: lru_hash_take hands out its nodes. */
+  readonly lru: boolean;
+}
+
+/** The nodes of a table: nothing but keys and values in them, and they are its own. */
+export interface TableFacts {
+  /** Address of a u32 per CPU: the node that its next replacing update writes. */
+  readonly spare: number;
+  readonly stride: number;
+}
+
+/** A ring buffer that compiled code writes itself. */
+export interface RingFacts {
+  /** Address of its pages (runtime/core/ring-pages.ts). */
+  readonly pages: number;
 }
 
 /** What the compiler may know of a map: everything that stays as it is while the map lives. */
@@ -40,6 +57,7 @@ export interface MapFacts {
   readonly isArray: boolean;
   /** Look-up is the walk of runtime/core/hash.ts, which compiled code contains. */
   readonly hash: HashFacts | undefined;
+  readonly ring: RingFacts | undefined;
   /** Its values' region: the bytes, and of each stride the first `element`. All 0 = none. */
   readonly region: {
     readonly start: number;
@@ -137,6 +155,11 @@ export class World {
 
   mapAt(address: number): MapFacts | undefined {
     return this.byAddress.get(address);
+  }
+
+  /** Ring buffers that compiled code writes itself. */
+  get rings(): readonly MapFacts[] {
+    return this.facts.maps.filter(({ ring }) => ring !== undefined);
   }
 
   /** The map whose values carry this tag (high half of a pointer, as i32). */

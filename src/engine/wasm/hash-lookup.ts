@@ -3,36 +3,26 @@ import type { Emitter } from './emitter.ts';
 import { I32, I64 } from './encoder.ts';
 import type { HashFacts, MapFacts } from './facts.ts';
 import * as W from './opcodes.ts';
+import { piecesOf } from './pieces.ts';
 import { NONE } from './program.ts';
 import { slotOf } from './transfer.ts';
 
 /** Links followed before the loop begins: V8 asks for interrupts at every turn of a loop. */
 const STEPS = 2;
 
-/** A part of a key that is read and compared at once. */
-export interface KeyPiece {
-  readonly offset: number;
-  readonly size: 4 | 8;
-}
-
 /** Sizes of keys that compiled code looks up itself: whole words, not too many. */
 export function isShortKey(size: number): boolean {
   return size > 0 && size <= 64 && size % 4 === 0;
-}
-
-/** How compiled code reads a key: 8 bytes at a time, and a last word. */
-export function keyPieces(size: number): readonly KeyPiece[] {
-  const pieces: KeyPiece[] = [];
-  for (let offset = 0; offset < size; offset += 8) {
-    pieces.push({ offset, size: size - offset >= 8 ? 8 : 4 });
-  }
-  return pieces;
 }
 
 /** Locals of look-ups, which those of one function share. */
 export class HashLocals {
   readonly state: readonly [number, number, number];
   readonly node: number;
+  /** For updates: addresses of the bucket, of the link to the node, of the new node. */
+  readonly bucket: number;
+  readonly link: number;
+  readonly fresh: number;
   private readonly e: Emitter;
   private readonly words: number[] = [];
   private readonly pieces: number[] = [];
@@ -41,6 +31,14 @@ export class HashLocals {
     this.e = e;
     this.state = [e.addLocal(I32), e.addLocal(I32), e.addLocal(I32)];
     this.node = e.addLocal(I32);
+    this.bucket = e.addLocal(I32);
+    this.link = e.addLocal(I32);
+    this.fresh = e.addLocal(I32);
+  }
+
+  /** i32: hash of the key, when it is whole. */
+  get hash(): number {
+    return this.state[2];
   }
 
   /** i32: word `k` of the key. */
@@ -59,25 +57,56 @@ export class HashLocals {
  * (runtime/core/hash.ts), with all that the map's header says written into the code.
  */
 export function emitHashLookup(e: Emitter, base: number, map: MapFacts, hash: HashFacts): void {
+  emitFind(e, base + 2, map, hash, false);
+  emitResult(e, map, hash, e.hashLocals().node);
+}
+
+/**
+ * Leaves the node of the key at variable `v`, or 0, in a local; for updates (`links`) its bucket
+ * and the address of the link that leads to it as well.
+ */
+export function emitFind(
+  e: Emitter,
+  v: number,
+  map: MapFacts,
+  hash: HashFacts,
+  links: boolean,
+): void {
+  emitHashOf(e, v, map, hash);
+  emitFindHashed(e, map, hash, links);
+}
+
+/** Reads the key at variable `v` into locals, and hashes it. */
+export function emitHashOf(e: Emitter, v: number, map: MapFacts, hash: HashFacts): void {
   const locals = e.hashLocals();
-  emitKey(e, base + 2, map.keySize, locals);
+  emitKey(e, v, map.keySize, locals);
   emitHash(e, map.keySize >> 2, hash.init, locals);
-  e.with(W.LOCAL_GET, locals.state[2]);
+}
+
+/** `emitFind` for a key that is in the locals. */
+export function emitFindHashed(e: Emitter, map: MapFacts, hash: HashFacts, links: boolean): void {
+  const locals = e.hashLocals();
+  e.with(W.LOCAL_GET, locals.hash);
   e.i32(hash.mask);
   e.op(W.I32_AND);
   e.i32(2);
   e.op(W.I32_SHL);
-  e.access(W.I32_LOAD, hash.buckets, 2);
+  if (links) {
+    e.i32(hash.buckets);
+    e.op(W.I32_ADD);
+    e.with(W.LOCAL_TEE, locals.bucket);
+    e.with(W.LOCAL_TEE, locals.link);
+  }
+  e.access(W.I32_LOAD, links ? 0 : hash.buckets, 2);
   e.with(W.LOCAL_SET, locals.node);
-  emitWalk(e, map.keySize, hash.key, locals);
-  emitResult(e, map, hash, locals.node);
+  emitWalk(e, map.keySize, hash.key, locals, links);
 }
 
 // ---- The key --------------------------------------------------------------------------------
 
 /** Reads the key of variable `v` into words, and into the pieces it is compared by. */
 function emitKey(e: Emitter, v: number, keySize: number, locals: HashLocals): void {
-  keyPieces(keySize).forEach(({ offset, size }, k) => {
+  piecesOf(keySize).forEach(({ offset, size }, k) => {
     const slot = slotOf(e.analysis, e.state, v, offset, size);
     if (size === 8 && slot !== NONE) emitPieceInSlot(e, slot, k, locals);
     else if (size === 8) emitPieceOfWords(e, v, k, locals);
@@ -210,13 +239,19 @@ function emitRotated(e: Emitter, local: number, bits: number): void {
 // ---- The chain --------------------------------------------------------------------------------
 
 /** Follows links until the node is the key's, or 0. */
-function emitWalk(e: Emitter, keySize: number, offset: number, locals: HashLocals): void {
+function emitWalk(
+  e: Emitter,
+  keySize: number,
+  offset: number,
+  locals: HashLocals,
+  links: boolean,
+): void {
   e.start(W.BLOCK);
   const out = e.depth;
-  for (let step = 0; step < STEPS; step++) emitStep(e, keySize, offset, locals, out);
+  for (let step = 0; step < STEPS; step++) emitStep(e, keySize, offset, locals, out, links);
   e.start(W.LOOP);
   const again = e.depth;
-  emitStep(e, keySize, offset, locals, out);
+  emitStep(e, keySize, offset, locals, out, links);
   e.branch(again);
   e.op(W.END);
   e.op(W.END);
@@ -228,6 +263,7 @@ function emitStep(
   offset: number,
   locals: HashLocals,
   out: number,
+  links: boolean,
 ): void {
   const { node } = locals;
   e.with(W.LOCAL_GET, node);
@@ -235,7 +271,7 @@ function emitStep(
   e.with(W.BR_IF, e.depth - out);
   e.start(W.BLOCK);
   const other = e.depth;
-  const pieces = keyPieces(keySize);
+  const pieces = piecesOf(keySize);
   pieces.forEach((piece, k) => {
     const isLast = k === pieces.length - 1;
     const isWord = piece.size === 4;
@@ -248,6 +284,7 @@ function emitStep(
   });
   e.op(W.END);
   e.with(W.LOCAL_GET, node);
+  if (links) e.with(W.LOCAL_TEE, locals.link);
   e.access(W.I32_LOAD, 0, 2);
   e.with(W.LOCAL_SET, node);
 }

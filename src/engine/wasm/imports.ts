@@ -35,6 +35,10 @@ export class ModuleImports {
   readonly packetLoad: number;
   /** Is told of pointers that calls give, if somebody watches. */
   readonly obtained: number;
+  /** (map, bytes) -> whether a record fits its ring buffer; NONE without rings of our own. */
+  readonly ringRoom: number;
+  /** (map, hash) -> node and (map, node): nodes of LRUs; none if no map is one. */
+  readonly lru: { readonly take: number; readonly give: number } | undefined;
   /** `tail_call(ctx, slot)`: see tail-call.ts. */
   readonly tailCall: number;
   private readonly draft: Draft;
@@ -65,6 +69,9 @@ export class ModuleImports {
       : NONE;
     this.checkCall = world.checks ? this.runtimeFunction('check_call', args, I32) : NONE;
     this.packetLoad = this.importPacketLoad();
+    const hasRings = !world.checks && world.rings.length > 0;
+    this.ringRoom = hasRings ? this.runtimeFunction('ringbuf_room', [I32, I32], I32) : NONE;
+    this.lru = world.facts.maps.some(({ hash }) => hash?.lru) ? this.importLru() : undefined;
     this.obtained = world.options.watch
       ? builder.importFunction('runtime', 'mem_obtained', builder.type([I64], []))
       : NONE;
@@ -76,6 +83,14 @@ export class ModuleImports {
 
   private runtimeFunction(name: string, params: readonly number[], result: number): number {
     return this.builder.importFunction('runtime', name, this.builder.type(params, [result]));
+  }
+
+  private importLru(): { take: number; give: number } {
+    const give = this.builder.type([I32, I32], []);
+    return {
+      take: this.runtimeFunction('lru_hash_take', [I32, I32], I32),
+      give: this.builder.importFunction('runtime', 'lru_hash_give', give),
+    };
   }
 
   private importPacketLoad(): number {

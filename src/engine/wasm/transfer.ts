@@ -17,16 +17,11 @@ import {
   BPF_X,
   LD_IMM64,
 } from '../../isa/index.ts';
-import {
-  FRAME_SIZE,
-  NULL_PAGE_END,
-  REGION_CTX,
-  REGION_MAP_HANDLE,
-  REGION_STACK,
-  TAG_BASE,
-} from '../../runtime/layout.ts';
+import { FRAME_SIZE, NULL_PAGE_END } from '../../runtime/layout.ts';
 import type { World } from './facts.ts';
+import { inPlace, mapInVariable, readsOfHelper } from './in-place.ts';
 import { accessSize, CALL, FP, namedInsn, REGISTERS } from './insn.ts';
+import { piecesOf } from './pieces.ts';
 import { NONE, type Program } from './program.ts';
 import { computeRange, newRange, readRange, setRange } from './ranges.ts';
 import type { Slots } from './slots.ts';
@@ -73,9 +68,6 @@ import {
 const MAP_LOOKUP_ELEM = 1;
 /** Constant offsets added to pointers are followed while they stay this small. */
 const MAX_OFFSET = 1 << 29;
-export const CTX_TAG = (TAG_BASE + REGION_CTX) | 0;
-export const STACK_TAG = (TAG_BASE + REGION_STACK) | 0;
-export const MAP_HANDLE_TAG = (TAG_BASE + REGION_MAP_HANDLE) | 0;
 
 const range = newRange();
 
@@ -86,7 +78,7 @@ export interface TransferContext {
   readonly slots: Slots;
   /** Set when the program reads where the packet starts. */
   seesPacket: boolean;
-  /** Slots read where nothing may have been written. */
+  /** Slots read where nothing may have been written, or by a helper: they must be in memory. */
   readonly unwritten: Set<number>;
 }
 
@@ -368,10 +360,10 @@ function load(t: TransferContext, s: State, i: number, base: number): void {
   const slot = slotOf(t, s, from, code.off[i], size);
   if (t.world.checks && slot === NONE) openWindow(s, from, code.off[i], size, false);
   if ((op & 0xe0) !== BPF_MEM) {
-    if (slot !== NONE && s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
+    noteRead(t, s, slot);
     setValue(s, dst, V_UNKNOWN);
   } else if (slot !== NONE) {
-    if (s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
+    noteRead(t, s, slot);
     copyValue(s, dst, slot);
   } else if (isPacketField(t, s, from, code.off[i], size, 'start')) {
     t.seesPacket = true;
@@ -438,6 +430,7 @@ function setSlot(s: State, slot: number, src: number, imm: number, size: number)
 function callHelper(t: TransferContext, s: State, i: number, base: number): void {
   const id = t.program.code.imm[i];
   const facts = t.world.helper(id);
+  if (t.slots.count > 0) readInPlace(t, s, i, base);
   const map = id === MAP_LOOKUP_ELEM ? mapInVariable(t, s, base + 1) : undefined;
   const isValue = map !== undefined && t.world.mapAt(map)!.holdsValues;
   if (facts === undefined || facts.changesPacket || facts.callsBack) forgetPacket(s);
@@ -451,22 +444,26 @@ function callHelper(t: TransferContext, s: State, i: number, base: number): void
   setValue(s, base, V_LOOKED_UP, t.world.mapAt(map)!.valueTag, i);
 }
 
-/** Address of the map whose handle variable `v` holds, if that is known. */
-export function mapInVariable(t: TransferContext, s: State, v: number): number | undefined {
-  const at = v * WORDS;
-  if (s[at] !== V_CONST || s[at + 2] !== MAP_HANDLE_TAG) return undefined;
-  return t.world.mapAt(s[at + 1]) === undefined ? undefined : s[at + 1];
+/** Slots that compiled code reads itself at a call. */
+function readInPlace(t: TransferContext, s: State, i: number, base: number): void {
+  const form = inPlace(t, s, i, base);
+  const note = form === undefined ? keepInMemory : noteRead;
+  for (const { argument, size } of form?.reads ?? readsOfHelper(t, s, i, base)) {
+    for (const piece of piecesOf(size)) {
+      note(t, s, slotOf(t, s, base + argument, piece.offset, piece.size));
+      if (piece.size !== 8) continue;
+      note(t, s, slotOf(t, s, base + argument, piece.offset, 4));
+      note(t, s, slotOf(t, s, base + argument, piece.offset + 4, 4));
+    }
+  }
 }
 
-/** Whether the helper call at `i` is a look-up that compiled code does itself. */
-export function isInlinedLookup(t: TransferContext, s: State, i: number, base: number): boolean {
-  const id = t.program.code.imm[i];
-  if (id !== MAP_LOOKUP_ELEM || t.world.helper(id)?.isRuntime !== true) return false;
-  const map = mapInVariable(t, s, base + 1);
-  if (map === undefined) return false;
-  const { isArray, hash } = t.world.mapAt(map)!;
-  // Who watches elements wants to know of each that is handed out.
-  return isArray || (hash !== undefined && t.world.options.watch !== true);
+function keepInMemory(t: TransferContext, _: State, slot: number): void {
+  if (slot !== NONE) t.unwritten.add(slot);
+}
+
+function noteRead(t: TransferContext, s: State, slot: number): void {
+  if (slot !== NONE && s[slot * WORDS] === V_UNWRITTEN) t.unwritten.add(slot);
 }
 
 /** State of an expanded subprogram's registers at its start. */

@@ -11,16 +11,16 @@ import type { ProgLoadAttr } from '../../kernel/index.ts';
 import type { ProgramSpec } from '../../object/index.ts';
 import { type VerifierInput, verify } from '../../verifier/index.ts';
 import { refuse } from '../errno.ts';
-import { installProgram } from '../load.ts';
+import { bindProgram, installProgram } from '../load.ts';
 import type { BtfObject } from '../objects/btf.ts';
-import type { MachineProgram } from '../program.ts';
+import type { BoundDevice, MachineProgram } from '../program.ts';
 import { programTypeOf } from '../program-type.ts';
 import { openProgram } from './files.ts';
 import { checkLogOptions, writeLog } from './log.ts';
 import { bindInsns, type BoundInsns } from './program-insns.ts';
 import { readTypes, type ProgramTypes } from './program-types.ts';
 import type { Process } from './process.ts';
-import { objectName, refuseDevice, refuseToken, userBytes } from './values.ts';
+import { objectName, refuseToken, userBytes } from './values.ts';
 
 const c = constants;
 const FLAGS =
@@ -47,7 +47,7 @@ export function progLoad(process: Process, attr: ProgLoadAttr): number {
   checkAttach(attr, attachType, target);
   const insns = userBytes(attr.insns, attr.insnCnt * 8).slice();
   if (attr.license === undefined) refuse('EFAULT', 'there is no license');
-  if (attr.progIfindex) refuseDevice(process, attr.progIfindex);
+  const device = attr.progIfindex ? bindDevice(process, attr) : undefined;
   if (!programRules(type) || !programTypeFacts.some(({ id }) => id === type)) {
     refuse('EINVAL', `there are no programs of type ${type}`);
   }
@@ -73,7 +73,22 @@ export function progLoad(process: Process, attr: ProgLoadAttr): number {
     functionInfo: types.functions,
     lineInfo: types.lines,
   };
-  return install(process, attr, input, { types, bound, target: target.program });
+  return install(process, attr, input, { types, bound, target: target.program, device });
+}
+
+/** bpf_prog_dev_bound_init */
+function bindDevice({ machine }: Process, attr: ProgLoadAttr): BoundDevice {
+  const { progFlags = 0, progIfindex = 0, progType } = attr;
+  const only = (progFlags & c.BPF_F_XDP_DEV_BOUND_ONLY) !== 0;
+  const unfit = progFlags & ~(c.BPF_F_XDP_DEV_BOUND_ONLY | c.BPF_F_XDP_HAS_FRAGS);
+  const halves = (progFlags & c.BPF_F_XDP_HAS_FRAGS) !== 0 && !only;
+  if (unfit || halves) refuse('EINVAL', 'flags of a program for one device');
+  for (const subsystem of machine.settings.subsystems) {
+    const device = subsystem.deviceAt?.(progIfindex);
+    if (!device) continue;
+    return bindProgram(machine, programTypeName(progType), { device: device.name, offload: !only });
+  }
+  return refuse('EINVAL', `there is no device ${progIfindex}`);
 }
 
 function checkRights(process: Process, { insnCnt, progType }: ProgLoadAttr): void {
@@ -121,13 +136,14 @@ interface Parts {
   readonly types: ProgramTypes;
   readonly bound: BoundInsns;
   readonly target: MachineProgram | undefined;
+  readonly device: BoundDevice | undefined;
 }
 
 function install(
   process: Process,
   attr: ProgLoadAttr,
   input: VerifierInput,
-  { types, bound, target }: Parts,
+  { types, bound, target, device }: Parts,
 ): number {
   const { machine } = process;
   const { rules } = machine.settings;
@@ -150,6 +166,7 @@ function install(
     btf: btf && ((): BtfObject => btf.hold()),
     target,
     uid: process.credentials.uid,
+    bound: device,
   });
   try {
     return openProgram(process, program);

@@ -3,20 +3,27 @@ import type {
   AttachedPrograms,
   DetachOptions,
   DeviceOptions,
+  KernelRdma,
   NamespaceDevice,
+  RdmaOptions,
   ReceiveResult,
   SentPacket,
+  XskOptions,
 } from '../../kernel/index.ts';
-import type { HostDevice } from '../../runtime/types.ts';
+import type { HostDevice, RxMetadata } from '../../runtime/types.ts';
 import type { HookPoint } from '../objects/hook-point.ts';
 import { AttachPoint } from './attach-point.ts';
 import { ClassicFilters } from './classic.ts';
 import { hardwareAddress } from './ip/text.ts';
 import type { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
+import { type AttachedRdma, attachRdma } from './rdma/attach.ts';
+import type { RdmaHookPoints } from './rdma/hooks.ts';
 import { Packet } from './stack/packet.ts';
 import { newStatistics } from './stats.ts';
 import { XdpSlots } from './xdp-slot.ts';
+import type { XskPool } from './xsk/pool.ts';
+import type { Xsk } from './xsk/xsk.ts';
 
 export type { DeviceOptions } from '../../kernel/index.ts';
 
@@ -45,6 +52,14 @@ export abstract class Device implements NamespaceDevice {
   readonly noArp: boolean = false;
   /** Sends what it is given at once, without a queue (IFF_NO_QUEUE). */
   readonly noQueue: boolean = true;
+  /** Receive queues. */
+  readonly queues: number = 1;
+  /** The driver can be told about XDP programs (ndo_bpf): they may be bound to it. */
+  readonly bindsXdp: boolean = false;
+  /** Nanoseconds until it says that a packet is sent. */
+  readonly txLatency: number = 0;
+  /** Packet memory of AF_XDP sockets, by queue. */
+  readonly pools = new Map<number, XskPool>();
   readonly sent: SentPacket[] = [];
   readonly statistics = newStatistics();
   readonly xdp: XdpSlots;
@@ -56,6 +71,9 @@ export abstract class Device implements NamespaceDevice {
     egress: new ClassicFilters(this.egress),
   };
   up: boolean;
+  #rdma: AttachedRdma | undefined;
+  /** It was taken away: programs bound to it attach nowhere any more. */
+  gone = false;
 
   constructor(
     net: NetNamespace,
@@ -74,7 +92,7 @@ export abstract class Device implements NamespaceDevice {
     this.forwarding = options.forwarding ?? true;
     this.promisc = options.promisc ?? false;
     this.up = options.up ?? true;
-    this.xdp = new XdpSlots(traits.nativeXdp === true);
+    this.xdp = new XdpSlots(traits.nativeXdp === true, ({ bound }) => bound === this && !this.gone);
   }
 
   get namespace(): string {
@@ -99,6 +117,21 @@ export abstract class Device implements NamespaceDevice {
 
   /** ndo_start_xmit: gives a frame away. */
   abstract xmit(packet: Packet): void;
+
+  /** It takes VLAN tags off before XDP programs see a packet. */
+  get takesTags(): boolean {
+    return false;
+  }
+
+  /** netif_carrier_ok */
+  get carrier(): boolean {
+    return true;
+  }
+
+  /** What it says of a packet beside its bytes; undefined: nothing of any (xdp_metadata_ops). */
+  rxMetadata(_packet: Packet): RxMetadata | undefined {
+    return undefined;
+  }
 
   /** Why redirected XDP frames are refused (errno of ndo_xdp_xmit), or undefined. */
   xdpRefusal(): string | undefined {
@@ -152,6 +185,21 @@ export abstract class Device implements NamespaceDevice {
     packet.queue = options.queue ?? this.queueOf(data);
     packet.from = this.name;
     return this.net.stack.enter(packet, 'receive');
+  }
+
+  rxe(options: RdmaOptions = {}): KernelRdma {
+    this.#rdma ??= attachRdma(this, options);
+    return this.#rdma.device;
+  }
+
+  /** Where programs see the packets of its RDMA device. */
+  get rdmaHooks(): RdmaHookPoints {
+    this.#rdma ??= attachRdma(this, {});
+    return this.#rdma.points;
+  }
+
+  xsk(options: XskOptions = {}): Xsk {
+    return this.net.stack.xsk.open(this, options);
   }
 
   transmit(data: Uint8Array): ReceiveResult {

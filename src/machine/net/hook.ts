@@ -24,6 +24,8 @@ export interface PacketHook {
   /** Offsets of u32 fields in the context. */
   readonly dataField: number;
   readonly dataEndField: number;
+  /** Of the metadata in front of the packet, where there can be some. */
+  readonly metadataField?: number;
   /** Four u32 words: kind, index, map, flags. */
   readonly redirectField: number;
   /** The machine has no such hook: programs can be test-run, and attach nowhere. */

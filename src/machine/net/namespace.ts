@@ -6,6 +6,8 @@ import type {
   NeighbourOptions,
   RouteOptions,
   SendOptions,
+  SocketAddress,
+  SocketOptions,
 } from '../../kernel/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
@@ -20,6 +22,11 @@ import {
   masked,
   routePrefix,
 } from './ip/text.ts';
+import type { Packet } from './stack/packet.ts';
+import type { Tuple } from './sockets/address.ts';
+import { SocketHandle } from './sockets/handle.ts';
+import type { Steered } from './sockets/lookup.ts';
+import { SocketTable } from './sockets/table.ts';
 import type { Stack } from './stack/stack.ts';
 
 /** Interface numbers count up from the loopback device's. */
@@ -45,6 +52,15 @@ export class NetNamespace implements KernelNamespace {
   routes: readonly HostRoute[] = [];
   readonly neighbours: Neighbours;
   readonly receivers = new Receivers();
+  /** Who in the kernel takes UDP at a port (encap_rcv); false: nobody at that device. */
+  readonly udpTakers = new Map<number, (packet: Packet, to: Uint8Array) => boolean>();
+  /** RDMA devices, by the network device they are on. */
+  readonly roce = new Map<Device, (packet: Packet) => void>();
+  readonly sockets = new SocketTable();
+  /** What programs say about who gets a packet that is for no connection (sk_lookup). */
+  steer:
+    | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
+    | undefined;
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**
@@ -102,6 +118,13 @@ export class NetNamespace implements KernelNamespace {
     this.hostDevices.delete(device.ifindex);
     this.routes = this.routes.filter(({ ifindex }) => ifindex !== device.ifindex);
     this.neighbours.forget(device.ifindex);
+    this.roce.delete(device);
+  }
+
+  /** The device that an address was given to. */
+  deviceWith(address: Uint8Array): Device | undefined {
+    const key = addressKey(address);
+    return this.#addresses.find((one) => addressKey(one.address) === key)?.device;
   }
 
   /** `ip address add`: the address is local, its network is reached through the device. */
@@ -117,7 +140,12 @@ export class NetNamespace implements KernelNamespace {
     ];
     if (length < all) {
       const destination = masked(address, length);
-      added.push({ ...link, destination, prefixLength: length, type: 'unicast' });
+      // All of 127.0.0.0/8 is this host (fib_add_ifaddr).
+      const own = all === 32 && device.kind === 'loopback';
+      const kind = own
+        ? ({ type: 'local', table: LOCAL_TABLE } as const)
+        : { type: 'unicast' as const };
+      added.push({ ...link, destination, prefixLength: length, ...kind });
     }
     if (address.length === 16 && address[0] !== 0xfe) this.#addLinkLocal(device, added);
     this.routes = [...this.routes, ...added];
@@ -204,6 +232,17 @@ export class NetNamespace implements KernelNamespace {
   listen(options: ListenOptions, receiver: Listener): Disposable {
     this.configured = true;
     return this.receivers.add(options, receiver);
+  }
+
+  socket(options: SocketOptions): SocketHandle {
+    return new SocketHandle(this.stack.sockets.make(this, options));
+  }
+
+  connect({ to, ...options }: SocketOptions & { readonly to: SocketAddress }): SocketHandle {
+    const { address: _, ...rest } = options;
+    const family = options.family ?? (to.address.includes(':') ? 6 : 4);
+    const made = options.address === undefined ? { ...rest, family } : options;
+    return this.socket(made).connect(to);
   }
 }
 

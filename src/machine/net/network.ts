@@ -4,9 +4,11 @@ import type {
   AttachOptions,
   CaptureOptions,
   KernelNetwork,
+  KernelNic,
   NamespaceOptions,
   NetworkCapture,
   NetworkTrace,
+  ProgramBinding,
   RunOptions,
   RunResult,
   TraceOptions,
@@ -17,6 +19,7 @@ import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
+import { PfDevice } from './devices/nic.ts';
 import type { PacketHook } from './hook.ts';
 import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
@@ -64,7 +67,7 @@ export class Network implements Subsystem, KernelNetwork {
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
-    this.stack = new Stack(machine);
+    this.stack = new Stack(machine, (path) => this.device(path));
     this.root = new NetNamespace(this.stack, '', ++this.#cookies);
     this.#namespaces.set('', this.root);
     this.stack.redirects.home = this.root;
@@ -94,6 +97,9 @@ export class Network implements Subsystem, KernelNetwork {
       this.stack.runner.clones.push({ data, ifindex, flags });
       return 0;
     };
+    const { runner, sockets } = this.stack;
+    host.lookupSocket ??= (query) => sockets.lookup(runner.namespace ?? this.root, query);
+    host.assignSocket ??= (record, flags) => sockets.assign(record, flags);
     this.stack.liveIn(this.root);
   }
 
@@ -156,6 +162,12 @@ export class Network implements Subsystem, KernelNetwork {
     this.#namespaces.delete(name);
   }
 
+  nic(path: string): KernelNic {
+    const device = this.device(path);
+    if (device instanceof PfDevice) return device.card;
+    throw new KernelError('EOPNOTSUPP', 95, `${path} is no card with virtual functions`);
+  }
+
   trace(options: TraceOptions = {}): NetworkTrace {
     return this.stack.tracer.start(options);
   }
@@ -168,6 +180,22 @@ export class Network implements Subsystem, KernelNetwork {
   advance(nanoseconds: number): void {
     const { runtime } = this.#machine();
     runtime.events.advance(Number(runtime.clock) + nanoseconds);
+  }
+
+  bind(programType: string, { device: path, offload = false }: ProgramBinding): Device {
+    const refuse = (why: string) => new KernelError('EINVAL', 22, why);
+    const bindable = programType === 'xdp' || (programType === 'sched_cls' && offload);
+    if (!bindable) throw refuse(`programs of type ${programType} are bound to no device`);
+    const slash = path.indexOf('/');
+    const net = this.#namespaces.get(path.slice(0, Math.max(slash, 0)));
+    const device = net?.devices.get(path.slice(slash + 1));
+    if (!device) throw refuse(`there is no device '${path}' to bind a program to`);
+    if (!device.bindsXdp) {
+      const why = `${path}: no program can be bound to a ${device.kind}`;
+      throw new KernelError('EOPNOTSUPP', 95, why);
+    }
+    if (offload) throw refuse(`${path} does not run programs itself`);
+    return device;
   }
 
   place(program: MachineProgram, options: AttachOptions): DevicePlace {
@@ -195,9 +223,7 @@ export class Network implements Subsystem, KernelNetwork {
     const data = options.data ?? new Uint8Array(0);
     const hook = TEST_RUN.get(this.hookOf(program))!;
     const { attachType = '' } = program.spec;
-    const refused = NO_TEST_RUN.has(attachType)
-      ? `no test run of ${attachType}`
-      : hook.refuse?.(data);
+    const refused = noTestRun(program, attachType) ?? hook.refuse?.(data);
     if (refused) throw new KernelError('EINVAL', 22, refused);
     if (data.length < ETHERNET_HEADER || data.length > BIG_ENOUGH) {
       const text = `a packet of ${data.length} bytes (from ${ETHERNET_HEADER} on)`;
@@ -252,4 +278,9 @@ export class Network implements Subsystem, KernelNetwork {
     const text = redirects.words({ kind, index, map }, this.root);
     return map !== 0 ? found : { ifindex: this.root.byIndex.has(index) ? index : undefined, text };
   }
+}
+
+function noTestRun({ bound }: MachineProgram, attachType: string): string | undefined {
+  if (bound) return `no test run of a program bound to ${bound.path}`;
+  return NO_TEST_RUN.has(attachType) ? `no test run of ${attachType}` : undefined;
 }

@@ -3,6 +3,7 @@ import type {
   AnyDeviceOptions,
   NamespaceOptions,
   NetkitOptions,
+  NicOptions,
   PeerOptions,
   PhysicalOptions,
   VethOptions,
@@ -10,14 +11,17 @@ import type {
 import type { Device } from './device.ts';
 import { LoopbackDevice } from './devices/loopback.ts';
 import { NetkitDevice } from './devices/netkit.ts';
+import { PfDevice } from './devices/nic.ts';
 import { PairDevice } from './devices/pair.ts';
 import { PhysicalDevice } from './devices/physical.ts';
 import { VethDevice } from './devices/veth.ts';
 import type { NetNamespace } from './namespace.ts';
+import { makeCard } from './nic/make.ts';
 
 /** Where pairs find the namespace of their other end. */
 export interface Namespaces {
   namespace(name: string): NetNamespace;
+  readonly namespaceNames: readonly string[];
 }
 
 /** Names of interfaces are shorter than this (IFNAMSIZ). */
@@ -52,6 +56,8 @@ function makeDevice(
       return makeVeth(all, net, name, ifindex, options);
     case 'netkit':
       return makeNetkit(all, net, name, ifindex, options);
+    case 'nic':
+      return makeNic(all, net, name, ifindex, options);
     default:
       return added(net, makePlain(net, name, ifindex, options));
   }
@@ -114,6 +120,28 @@ function makeNetkit(
   return one;
 }
 
+function makeNic(
+  all: Namespaces,
+  net: NetNamespace,
+  name: string,
+  ifindex: number,
+  options: NicOptions,
+): Device {
+  const parts = {
+    namespace: (space: string) => all.namespace(space),
+    checkName,
+    addAddresses,
+    cards: cardsIn(all),
+    added: <Kind extends Device>(device: Kind) => added(device.net, device),
+  };
+  return makeCard(parts, net, name, ifindex, options);
+}
+
+function cardsIn(all: Namespaces): number {
+  const devices = all.namespaceNames.flatMap((name) => [...all.namespace(name).devices.values()]);
+  return devices.filter((device) => device instanceof PfDevice).length;
+}
+
 function peerOptions(
   given: PeerOptions | string | undefined,
   kind: string,
@@ -147,7 +175,10 @@ export function removeDevice(device: Device): void {
   const { attachments } = device.net.stack.machine;
   for (const point of device.points) attachments.forget(point);
   device.net.remove(device);
+  device.gone = true;
+  device.net.stack.xsk.unbindAll(device);
   if (device instanceof PairDevice) device.part();
+  if (device instanceof PfDevice) device.card.release().forEach(removeDevice);
   if (peer instanceof PairDevice && peer.peer === device) {
     peer.part();
     removeDevice(peer);

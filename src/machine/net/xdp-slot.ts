@@ -11,6 +11,9 @@ export const XDP_FLAGS_REPLACE = 16;
 const { BPF_F_REPLACE } = constants;
 const no = (name: string): number => -errnos[name]!;
 
+/** Errno with which a device takes no such program, or undefined. */
+type Refusal = (program: MachineProgram) => string | undefined;
+
 /** A member of a chain: after these verdicts (bits by number) the next program runs. */
 export interface ChainMember extends PointMember {
   readonly chainCalls?: number;
@@ -26,14 +29,14 @@ export class XdpSlot implements HookPoint {
   chainCalls: readonly number[] | undefined;
   readonly #calls = new Map<MachineProgram, number>();
   readonly #other: () => XdpSlot;
-  readonly #refusal: string | undefined;
+  readonly #refuses: Refusal;
   #single: PointMember | undefined;
   #chain: OrderedPrograms<MachineProgram, MachineLink> | undefined;
 
-  /** `other`: the slot of the other mode. `refusal`: errno of a driver that cannot do it. */
-  constructor(other: () => XdpSlot, refusal?: string) {
+  /** `other`: the slot of the other mode. `refuses`: what the device says of a program. */
+  constructor(other: () => XdpSlot, refuses: Refusal) {
     this.#other = other;
-    this.#refusal = refusal;
+    this.#refuses = refuses;
   }
 
   get members(): readonly ChainMember[] {
@@ -91,8 +94,10 @@ export class XdpSlot implements HookPoint {
   }
 
   /** What the driver and dev_xdp_install say. */
-  #cannot({ spec }: MachineProgram): number {
-    if (this.#refusal) return no(this.#refusal);
+  #cannot(program: MachineProgram): number {
+    const refused = this.#refuses(program);
+    if (refused) return no(refused);
+    const { spec } = program;
     if (this.#other().programs.length > 0) return no('EEXIST');
     return spec.attachType === 'xdp_devmap' || spec.attachType === 'xdp_cpumap' ? no('EINVAL') : 0;
   }
@@ -151,10 +156,18 @@ export class XdpSlots {
   readonly generic: XdpSlot;
   readonly #hasDriver: boolean;
 
-  constructor(hasDriver: boolean) {
+  /** `owns`: the device is the one that a program is bound to. */
+  constructor(hasDriver: boolean, owns: (program: MachineProgram) => boolean) {
     this.#hasDriver = hasDriver;
-    this.native = new XdpSlot(() => this.generic, hasDriver ? undefined : 'EOPNOTSUPP');
-    this.generic = new XdpSlot(() => this.native);
+    const native: Refusal = (program) => {
+      if (!hasDriver) return 'EOPNOTSUPP';
+      return program.bound && !owns(program) ? 'EINVAL' : undefined;
+    };
+    this.native = new XdpSlot(() => this.generic, native);
+    this.generic = new XdpSlot(
+      () => this.native,
+      ({ bound }) => (bound ? 'EINVAL' : undefined),
+    );
   }
 
   slot(mode: 'native' | 'generic'): XdpSlot {

@@ -31,6 +31,7 @@ export const xdpHook: PacketHook = {
   publicSize: XDP_MD_SIZE,
   dataField: XDP_DATA,
   dataEndField: XDP_DATA_END,
+  metadataField: XDP_DATA_META,
   redirectField: XDP_REDIRECT,
   faultCode: 0,
   exclusive: true,

@@ -54,6 +54,11 @@ export class DirectAttachment implements KernelLink {
       machine.attachments.detach(place.point, { program, ...(filter && { filter }) });
   }
 
+  /** Throws KernelError EINVAL: it is no iterator. */
+  read(): Uint8Array {
+    return refuse('EINVAL', 'a program at a device is no iterator');
+  }
+
   detach(): void {
     if (!this.#there) return;
     this.#off();

@@ -1,4 +1,5 @@
 import type { KernelLink } from '../../kernel/index.ts';
+import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import { KernelObject } from './object.ts';
 
@@ -32,6 +33,11 @@ export abstract class MachineLink extends KernelObject implements KernelLink {
   update?(program: MachineProgram, old: MachineProgram | undefined): void;
   /** What it was attached to has gone. */
   loseDevice?(): void;
+  /** Runs an iterator. Throws KernelError EINVAL: this link is none. */
+  read(): Uint8Array {
+    return refuse('EINVAL', 'the link is no iterator');
+  }
+
   /** Off the hook for good. */
   protected abstract leave(): void;
 

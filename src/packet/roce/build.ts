@@ -46,7 +46,10 @@ export function roce(message: RoceMessage, data: Uint8Array | string = ''): Laye
   const padCount = -contents.bytes.length & 3;
   const padded = new Uint8Array(contents.bytes.length + padCount);
   padded.set(contents.bytes);
-  const base = { opcode: number, queuePair, psn, padCount, ackRequest: ackRequest ? 1 : 0 };
+  // A congestion notification says so by a bit of the header, too.
+  const backwardCongestion = operation === 'CNP' ? 1 : 0;
+  const request = { ackRequest: ackRequest ? 1 : 0, backwardCongestion };
+  const base = { opcode: number, queuePair, psn, padCount, ...request };
   return [
     bth(partition === undefined ? base : { ...base, partition }),
     ...extensions.map((name) => extensionLayer(name, rest)),

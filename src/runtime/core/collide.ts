@@ -13,7 +13,8 @@ import {
   M_KEY_SIZE,
 } from '../layout';
 import { copyBytes } from './copy';
-import { H_MASK, hashOf } from './hash';
+import { H_MASK } from './hash';
+import { hashOf } from './hash-chains';
 
 function put(key: u32, field: u32): void {
   const size = load<u32>(field, F_BYTES);

@@ -1,7 +1,8 @@
 /** What lru_hash and lru_percpu_hash share: a hash table whose nodes an LRU hands out. */
 import { M_FLAGS, M_MAX_ENTRIES } from '../layout';
 import { EINVAL, ENOENT, ENOMEM, ENOTSUPP } from './errno';
-import { H_LRU, findLocked, hashCreate, hashOf, hashRelease, lockOf, unlinkNode } from './hash';
+import { H_LRU, hashCreate, hashRelease } from './hash';
+import { findLocked, hashOf, lockOf, unlinkNode } from './hash-chains';
 import { lock, unlock } from './lock';
 import { LRU_KEY, lruCreate, lruGive } from './lru';
 import { cpuCount } from './map';

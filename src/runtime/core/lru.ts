@@ -8,7 +8,8 @@
  * links at the same offsets as a node's. Nodes never used yet are the tail of the free list.
  */
 import { LRU_KEY, LRU_REFERENCED, M_COUNT, M_FIELDS, M_FLAGS, M_MAX_ENTRIES } from '../layout';
-import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, lockOf, nodeFree, unlinkNode } from './hash';
+import { H_END, H_FRESH, H_LRU, H_STRIDE, countChange, nodeFree } from './hash';
+import { lockOf, unlinkNode } from './hash-chains';
 import { cpu_number } from './instance';
 import { lock, unlock } from './lock';
 import { cpuCount } from './map';

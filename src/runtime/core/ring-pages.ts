@@ -10,28 +10,38 @@
  * that begins near the end of the data goes on in the room behind it, where Linux maps the data a
  * second time, so records are always in one piece for programs and readers.
  */
-import { M_MAX_ENTRIES, M_PRIVATE, M_VALUES } from '../layout';
+import {
+  M_MAX_ENTRIES,
+  M_VALUES,
+  RB_BASE,
+  RB_BUSY,
+  RB_CONSUMER,
+  RB_DATA,
+  RB_DISCARD,
+  RB_PENDING,
+  RB_PRODUCER,
+  RB_WAKEUPS,
+} from '../layout';
 import { ENOMEM } from './errno';
 import { valueRegion } from './map';
 import { heap_alloc, heap_free } from './memory';
 
-/** u32: address of page 0. */
-export const RB_BASE = M_PRIVATE;
+export { RB_BASE };
 export const PAGE: u32 = 4096;
 export const B_MAP: u32 = 0;
 /** u32: how often a reader would have been woken. */
-export const B_WAKEUPS: u32 = 4;
+export const B_WAKEUPS: u32 = RB_WAKEUPS;
 /** u32: 1 while a program reads (user ring buffers). */
 export const B_BUSY: u32 = 8;
 export const B_SLOTS: u32 = 16;
-export const B_CONSUMER: u32 = 4096;
-export const B_PRODUCER: u32 = 8192;
-export const B_PENDING: u32 = 8200;
-export const B_DATA: u32 = 12288;
+export const B_CONSUMER: u32 = RB_CONSUMER;
+export const B_PRODUCER: u32 = RB_PRODUCER;
+export const B_PENDING: u32 = RB_PENDING;
+export const B_DATA: u32 = RB_DATA;
 
 export const HEADER: u64 = 8;
-export const BUSY: u32 = 0x80000000;
-export const DISCARD: u32 = 0x40000000;
+export const BUSY: u32 = <u32>RB_BUSY;
+export const DISCARD: u32 = RB_DISCARD;
 
 /** Makes the pages and the region of all data. */
 export function ringPages(map: u32): i32 {

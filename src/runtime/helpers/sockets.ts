@@ -1,5 +1,5 @@
 /** Sockets that a lookup returned (net/core/filter.c). Their record is described in layout.ts. */
-import { SOCKET_PROTOCOL, SOCKET_STATE, SOCKET_TCP } from '../layout';
+import { SOCKET_LISTENER, SOCKET_PROTOCOL, SOCKET_STATE, SOCKET_TCP } from '../layout';
 
 const TCP_TIME_WAIT: u32 = 6;
 const TCP_LISTEN: u32 = 10;
@@ -22,7 +22,9 @@ export function bpf_tcp_sock(socket: u64): u64 {
 }
 
 export function bpf_get_listener_sock(socket: u64): u64 {
-  return load<u32>(<u32>socket, SOCKET_STATE) == TCP_LISTEN ? socket : 0;
+  const state = load<u32>(<u32>socket, SOCKET_STATE);
+  if (state == TCP_NEW_SYN_RECV) return load<u64>(<u32>socket, SOCKET_LISTENER);
+  return state == TCP_LISTEN ? socket : 0;
 }
 
 /** Sockets belong to the machine; the program's reference needs no counting. */

@@ -33,6 +33,39 @@ export function cloneRedirect(call: HostCall): void {
   call.returnInt(host.cloneRedirect?.(packet, call.u32(1), call.u32(2)) ?? 0);
 }
 
+/** bpf_sk_assign of tc programs: (skb, socket, flags). */
+export function assignSocket(call: HostCall): void {
+  const assign = call.runtime.host.assignSocket;
+  call.returnInt(assign ? assign(call.u32(1), call.u64(2)) : -errnos['EOPNOTSUPP']!);
+}
+
+/** bpf_sk_assign of sk_lookup programs: (context, socket or NULL, flags). */
+export function steerToSocket(call: HostCall): void {
+  const steer = call.runtime.host.steerTo;
+  call.returnInt(steer ? steer(call.u32(0), call.u32(1), call.u64(2)) : -errnos['EOPNOTSUPP']!);
+}
+
+/** Body of bpf_skc_to_tcp_sock and kin: the socket as the kernel's struct, or NULL. */
+export function socketCast(struct: string): (call: HostCall) => void {
+  return (call) => {
+    const at = call.runtime.host.kernelSocket?.(call.u32(0), struct) ?? 0;
+    call.returnU64(at === 0 ? 0n : KERNEL_TAG | BigInt(at));
+  };
+}
+
+/** bpf_get_socket_cookie of programs that have a pointer to a socket. */
+export function socketCookie(call: HostCall): void {
+  call.returnInt(call.runtime.host.socketCookie?.(call.u32(0)) ?? 0);
+}
+
+/** bpf_seq_write(seq, data, size). */
+export function seqWrite(call: HostCall): void {
+  const [at, size] = [call.u32(1), call.u32(2)];
+  const fits = call.runtime.host.seqWrite?.(call.runtime.u8().slice(at, at + size)) ?? false;
+  call.returnInt(fits ? 0 : -errnos['EOVERFLOW']!);
+}
+
+const KERNEL_TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 const IPV4_TUPLE = 12;
 const IPV6_TUPLE = 36;
 

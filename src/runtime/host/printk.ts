@@ -109,4 +109,17 @@ export function snprintf(call: HostCall): void {
   call.returnInt(text.length + 1);
 }
 
+/** seq_printf(seq, format, format_size, data, data_len): 0, or -EOVERFLOW if the page is full. */
+export function seqPrintf(call: HostCall): void {
+  const { runtime } = call;
+  const [at, bytes] = [call.u32(3), call.u32(4)];
+  const format = cString(runtime, call.u32(1), call.u32(2));
+  if (badArguments(at, bytes) || format === undefined) return call.returnInt(-errnos['EINVAL']!);
+  const args = argumentsAt(runtime, at, bytes / 8);
+  const text = formatBpf(format, args, new CheckedMemory(runtime));
+  if (typeof text === 'number') return call.returnInt(text);
+  const line = Uint8Array.from(text, (c) => c.charCodeAt(0));
+  call.returnInt((runtime.host.seqWrite?.(line) ?? false) ? 0 : -errnos['EOVERFLOW']!);
+}
+
 type FiveNumbers = [number, number, number, number, number];

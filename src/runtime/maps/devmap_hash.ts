@@ -18,21 +18,23 @@ import { copyBytes } from '../core/copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_VALUE,
-  bucketOf,
   countChange,
-  findLocked,
   giveNode,
   hashRelease,
+  nextKeyFrom,
+  plainTableCreate,
+  swapExtra,
+  takeNode,
+} from '../core/hash';
+import {
+  bucketOf,
+  findLocked,
   isNode,
   linkNode,
   lockOf,
-  nextKeyFrom,
-  plainTableCreate,
   pointerTo,
-  swapExtra,
-  takeNode,
   unlinkNode,
-} from '../core/hash';
+} from '../core/hash-chains';
 import { loadLink, lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';

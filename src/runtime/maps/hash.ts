@@ -20,33 +20,35 @@ import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   H_POOL,
   H_VALUE,
-  bucketOf,
   countChange,
   existsCheck,
+  hashDelete,
+  hashDeleteSized,
+  hashForEach,
+  hashNextKey,
+  hashRelease,
+  noNode,
+  plainTableCreate,
+  replaced,
+  swapExtra,
+  takeNode,
+} from '../core/hash';
+import {
+  bucketOf,
   findLink,
   findNode,
   findNode16,
   findNode4,
   findNode8,
-  hashDelete,
-  hashDeleteSized,
-  hashForEach,
-  hashNextKey,
   hashOf,
   hashOf16,
   hashOf4,
   hashOf8,
-  hashRelease,
   linkNode,
   lockOf,
-  noNode,
-  plainTableCreate,
   pointerTo,
   replaceNode,
-  replaced,
-  swapExtra,
-  takeNode,
-} from '../core/hash';
+} from '../core/hash-chains';
 import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { BPF_EXIST, BPF_F_LOCK } from '../core/uapi';

@@ -9,14 +9,8 @@ import {
   OP_SYS_UPDATE,
 } from '../layout';
 import { ENOENT } from '../core/errno';
-import {
-  H_VALUE,
-  findNode,
-  hashDelete,
-  hashNextKey,
-  hashRelease,
-  plainTableCreate,
-} from '../core/hash';
+import { H_VALUE, hashDelete, hashNextKey, hashRelease, plainTableCreate } from '../core/hash';
+import { findNode } from '../core/hash-chains';
 import { handleOf, setOp } from '../core/map';
 import { innerCheck, innerId, templateCreate } from '../core/map-in-map';
 import { hash_update } from './hash';

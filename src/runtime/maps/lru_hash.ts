@@ -15,27 +15,23 @@ import {
 } from '../layout';
 import { copyKey, copyValue, copyValueOut } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
+import { H_VALUE, existsCheck, hashForEach, hashNextKey, nodeRegion } from '../core/hash';
 import {
-  H_VALUE,
   bucketOf,
-  existsCheck,
   findLink,
   findNode,
   findNode16,
   findNode4,
   findNode8,
-  hashForEach,
-  hashNextKey,
   hashOf,
   hashOf16,
   hashOf4,
   hashOf8,
   linkNode,
   lockOf,
-  nodeRegion,
   pointerTo,
   replaceNode,
-} from '../core/hash';
+} from '../core/hash-chains';
 import { lock, unlock } from '../core/lock';
 import { LRU_KEY, lruGive, lruTake, lruTouch } from '../core/lru';
 import { lruHashCreate, lruHashDelete, lruHashRelease } from '../core/lru-hash';
@@ -126,6 +122,18 @@ function update(map: u32, key: u32, size: u32, hash: u32, value: u32, flags: u64
   if (error != 0) lruGive(map, node);
   else if (old != 0) lruGive(map, old);
   return error;
+}
+
+// Compiled code does the rest of an update itself (engine/wasm/hash-update.ts).
+
+/** A node for a key with this hash, or 0. */
+export function lru_hash_take(map: u32, hash: u32): u32 {
+  return lruTake(map, hash);
+}
+
+/** Takes a node back that is in no chain. */
+export function lru_hash_give(map: u32, node: u32): void {
+  lruGive(map, node);
 }
 
 export function lru_hash_delete(map: u32, key: u32): i64 {

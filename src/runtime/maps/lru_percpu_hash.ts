@@ -18,19 +18,14 @@ import {
 import { copyBytes } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
-  bucketOf,
   existsCheck,
-  findLocked,
-  findNode,
   hashForEach,
   hashNextKey,
-  hashOf,
-  linkNode,
-  lockOf,
   percpuHome,
   percpuValues,
   valueAt,
 } from '../core/hash';
+import { bucketOf, findLocked, findNode, hashOf, linkNode, lockOf } from '../core/hash-chains';
 import { lock, unlock } from '../core/lock';
 import { LRU_HOME, LRU_KEY, lruGive, lruTake, lruTouch } from '../core/lru';
 import { lruHashCreate, lruHashDelete, lruHashRelease } from '../core/lru-hash';

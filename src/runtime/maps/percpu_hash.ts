@@ -21,21 +21,12 @@ import { copyBytes } from '../core/copy';
 import { EINVAL, ENOENT, ENOMEM } from '../core/errno';
 import {
   countChange,
-  bucketOf,
   existsCheck,
-  findLocked,
-  findNode,
-  findNode16,
-  findNode4,
-  findNode8,
   hashCreate,
   hashDelete,
   hashForEach,
   hashNextKey,
-  hashOf,
   hashRelease,
-  linkNode,
-  lockOf,
   noNode,
   percpuValues,
   takeHome,
@@ -43,6 +34,17 @@ import {
   unusedNode,
   valueAt,
 } from '../core/hash';
+import {
+  bucketOf,
+  findLocked,
+  findNode,
+  findNode16,
+  findNode4,
+  findNode8,
+  hashOf,
+  linkNode,
+  lockOf,
+} from '../core/hash-chains';
 import { lock, unlock } from '../core/lock';
 import { cpuCount, setOp, valuePointer } from '../core/map';
 import { heap_free } from '../core/memory';

@@ -103,6 +103,22 @@ function advancePending(base: u32, mask: u64): u64 {
   return pending;
 }
 
+/**
+ * Whether a record up to `end` leaves what is not finished alone. Where the pending position stands
+ * is nobody else's business, so it is moved on only when it is in the way. @inline
+ */
+function isPastPending(base: u32, end: u64, ring: u64): bool {
+  return end - load<u64>(base, B_PENDING) < ring || end - advancePending(base, ring - 1) < ring;
+}
+
+/** Whether there is room for `length` bytes, header included: for compiled code, which is alone. */
+export function ringbuf_room(map: u32, length: u32): bool {
+  const base = load<u32>(map, RB_BASE);
+  const ring = <u64>load<u32>(map, M_MAX_ENTRIES);
+  const end = load<u64>(base, B_PRODUCER) + length;
+  return end - load<u64>(base, B_CONSUMER) < ring && isPastPending(base, end, ring);
+}
+
 /** Address of a new record's bytes, BUSY, or 0 when there is no room. @inline */
 function reserve(map: u32, size: u64): u32 {
   const base = load<u32>(map, RB_BASE);
@@ -111,10 +127,9 @@ function reserve(map: u32, size: u64): u32 {
   if (size > MAX_RECORD || length > ring) return 0;
   const consumer = load<u64>(base, B_CONSUMER);
   lock(map + M_LOCK);
-  const pending = advancePending(base, ring - 1);
   const producer = load<u64>(base, B_PRODUCER);
   const end = producer + length;
-  if (end - consumer >= ring || end - pending >= ring) {
+  if (end - consumer >= ring || !isPastPending(base, end, ring)) {
     unlock(map + M_LOCK);
     return 0;
   }

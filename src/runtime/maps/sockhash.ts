@@ -22,23 +22,25 @@ import {
   H_INIT,
   H_MASK,
   H_VALUE,
-  bucketOf,
   countChange,
   existsCheck,
-  findLink,
-  findNode,
   hashDelete,
   hashNextKey,
-  hashOf,
   hashRelease,
-  isNode,
-  linkNode,
-  lockOf,
   plainTableCreate,
-  replaceNode,
   swapExtra,
   takeNode,
 } from '../core/hash';
+import {
+  bucketOf,
+  findLink,
+  findNode,
+  hashOf,
+  isNode,
+  linkNode,
+  lockOf,
+  replaceNode,
+} from '../core/hash-chains';
 import { JHASH_INITVAL } from '../core/jhash';
 import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';

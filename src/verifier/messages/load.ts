@@ -10,6 +10,8 @@ export const load = defineMessages('load', {
   no_map: (fd: number) => `fd ${fd} is not pointing to valid bpf_map`,
   extension: (map: string, type: string) =>
     `map '${map}' has type ${type}, which Linux does not have (an extension of beeyard)`,
+  extension_hook: (program: string, hook: string) =>
+    `program '${program}' is for hook ${hook}, which Linux does not have (an extension of beeyard)`,
   static_branch: (problem: string) => `bad table of static branches: ${problem}`,
   static_key: (map: string) => `map '${map}' is no static key`,
   static_key_as_map: (map: string) => `map '${map}' is a static key and cannot be used as a map`,

@@ -12,6 +12,7 @@ for (const name of [
   'throws',
   'leak',
   'timers',
+  'sockets',
   'traced',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;

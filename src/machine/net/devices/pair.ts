@@ -9,6 +9,10 @@ export abstract class PairDevice extends Device {
     return this.#other;
   }
 
+  override get carrier(): boolean {
+    return this.#other?.up === true;
+  }
+
   /** The two become a pair. */
   join(other: PairDevice): void {
     this.#other = other;

@@ -1,8 +1,11 @@
-import type { PhysicalOptions } from '../../../kernel/index.ts';
+import type { PhysicalOptions, RxMetadataOptions } from '../../../kernel/index.ts';
 import { Device, numberedAddress } from '../device.ts';
 import { flowHash } from '../flow-hash.ts';
 import type { NetNamespace } from '../namespace.ts';
+import type { RxMetadata } from '../../../runtime/types.ts';
+import { cardMetadata } from '../rx-metadata.ts';
 import type { Packet } from '../stack/packet.ts';
+import { fillChecksum } from '../xsk/metadata.ts';
 
 const MTU = 1500;
 
@@ -10,10 +13,15 @@ const MTU = 1500;
 export class PhysicalDevice extends Device {
   readonly kind = 'physical';
   override readonly noQueue = false;
-  readonly queues: number;
+  override readonly bindsXdp = true;
+  override readonly queues: number;
+  override readonly txLatency: number;
+  readonly #metadata: RxMetadataOptions;
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: PhysicalOptions) {
     super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress, nativeXdp: true });
+    this.txLatency = options.txLatency ?? 0;
+    this.#metadata = options.rxMetadata ?? {};
     this.queues = Math.max(1, Math.min(64, options.queues ?? 1));
   }
 
@@ -25,9 +33,19 @@ export class PhysicalDevice extends Device {
     const { statistics } = this;
     statistics.tx_packets++;
     statistics.tx_bytes += packet.data.length;
+    if (packet.checksum) fillChecksum(packet.writable(), packet.checksum);
+    packet.checksum = undefined;
     packet.owned = false;
     this.sent.push({ data: packet.data, from: packet.from });
     if (packet.trail) this.net.stack.tracer.add(packet, { kind: 'wire' }, this);
+  }
+
+  override get takesTags(): boolean {
+    return this.#metadata.vlanTag === true;
+  }
+
+  override rxMetadata(packet: Packet): RxMetadata {
+    return cardMetadata(packet, this.#metadata);
   }
 
   override xdpRefusal(): string | undefined {

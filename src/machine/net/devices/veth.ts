@@ -1,14 +1,18 @@
 import type { VethOptions } from '../../../kernel/index.ts';
 import { numberedAddress } from '../device.ts';
+import type { RxMetadata } from '../../../runtime/types.ts';
 import type { NetNamespace } from '../namespace.ts';
+import { bufferHash } from '../rx-metadata.ts';
 import { type Packet, packetTypeFor } from '../stack/packet.ts';
 import { PairDevice } from './pair.ts';
 
 const MTU = 1500;
+const none = (): undefined => undefined;
 
 /** An end of a virtual cable (drivers/net/veth.c). */
 export class VethDevice extends PairDevice {
   readonly kind = 'veth';
+  override readonly bindsXdp = true;
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: Partial<VethOptions>) {
     super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress, nativeXdp: true });
@@ -30,6 +34,12 @@ export class VethDevice extends PairDevice {
     // With an XDP program the frame goes to its poll function, not to the backlog.
     if (peer.xdp.native.programs.length > 0) stack.poll(packet, peer);
     else stack.netifRx(packet, peer);
+  }
+
+  /** Of packets that came as socket buffers: no time, as no hardware took one; a hash; no tag. */
+  override rxMetadata(packet: Packet): RxMetadata {
+    if (packet.isFrame) return { timestamp: none, hash: none, vlanTag: none };
+    return { timestamp: () => 0n, hash: () => bufferHash(packet), vlanTag: none };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { foldChecksum, sumWords } from '../../../packet/index.ts';
 import type { Datagram } from '../../../kernel/index.ts';
+import { receiveBySocket } from '../sockets/receive.ts';
 import type { Packet } from '../stack/packet.ts';
 import type { IpLayer } from './layer.ts';
 import { Reassembly } from './reassembly.ts';
@@ -43,15 +44,32 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   const bad = badTransport(packet.data, header);
   if (bad) return ip.stack.drop(packet, bad);
   packet.owned = false;
+  if (protocol === UDP && takenInKernel(ip, packet, header)) return;
   const datagram = new Delivered(packet, header);
+  const bySocket = receiveBySocket(packet, header);
   const { answers, taken } = packet.device.net.receivers.deliver(datagram);
   const echoed = isIcmp(protocol) && ip.icmp.echo(packet, header);
-  if (taken || echoed || isIcmp(protocol)) {
+  if (bySocket || taken || echoed || isIcmp(protocol)) {
     sayDelivered(ip, packet, datagram);
     for (const answer of answers) reply(ip, packet, header, answer);
     return;
   }
   refuse(ip, packet, header);
+}
+
+/** Ports of the kernel's own: what comes there is for nobody else (udp_queue_rcv_one_skb). */
+function takenInKernel({ stack }: IpLayer, packet: Packet, header: IpHeader): boolean {
+  const port = u16(packet.data, header.payload + 2);
+  const taker = packet.device.net.udpTakers.get(port);
+  if (!taker) return false;
+  if (packet.trail) {
+    const to = `udp ${addressText(header.destination)} port ${port} (kernel)`;
+    stack.tracer.add(packet, { kind: 'deliver', to });
+  }
+  if (!taker(packet, header.destination)) {
+    stack.drop(packet, 'NOT_SPECIFIED', `${packet.device.path} has no RDMA device`);
+  }
+  return true;
 }
 
 const isIcmp = (protocol: number) => protocol === ICMP || protocol === ICMPV6;

@@ -182,7 +182,13 @@ export class IpLayer {
    * Sends a frame that was made here. `cause`: the packet it answers. Without a route nothing
    * goes out.
    */
-  sendMade(net: NetNamespace, frame: Uint8Array, cause?: Packet, what = ''): Packet | undefined {
+  sendMade(
+    net: NetNamespace,
+    frame: Uint8Array,
+    cause?: Packet,
+    what = '',
+    socket?: { readonly mark: number | undefined; readonly priority: number | undefined },
+  ): Packet | undefined {
     const header = readIp(frame);
     if (typeof header === 'string') return undefined;
     const route = lookupRoute(net.routes, header.destination);
@@ -193,6 +199,8 @@ export class IpLayer {
     const packet = new Packet(frame, out, true);
     packet.visits = cause?.visits ?? 0;
     packet.from = out.name;
+    packet.mark = socket?.mark ?? 0;
+    packet.priority = socket?.priority ?? 0;
     traceMade(this.stack, packet, cause, what);
     this.output(packet, route, out);
     return packet;

@@ -1,4 +1,7 @@
 import type { Device } from '../device.ts';
+import type { PartialChecksum } from '../xsk/sender.ts';
+import type { Connection } from '../sockets/table.ts';
+import type { UdpSocket } from '../sockets/udp.ts';
 import type { Trail } from './trail.ts';
 
 /** eth_type_trans: who a frame is for. */
@@ -7,6 +10,9 @@ export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
 export const PACKET_OUTGOING = 4;
+
+/** `from` of packets that an AF_XDP socket sends. No device has such a name. */
+export const FROM_XSK = 'an AF_XDP socket';
 
 /** What came of the programs at the device a packet came in by. */
 export interface EntryReport {
@@ -34,17 +40,25 @@ export class Packet {
   /** Low and high word. */
   timestampLow = 0;
   timestampHigh = 0;
+  /** The VLAN tag that the device took off: EtherType and 16 bits. */
+  tag: number | undefined;
+  /** It is no socket buffer yet: XDP sent it here. */
+  isFrame = false;
   /** Control block as tc programs see it. */
   cb: Uint32Array | undefined;
   /** A redirect brought it here: generic XDP leaves it alone. */
   redirected = false;
   /** A tc program at ingress has it now. */
   atIngress = false;
+  /** A program gave it to this socket (bpf_sk_assign). */
+  socket: Connection | UdpSocket | undefined;
   cpu = 0;
   /** How often it went through the backlog. */
   visits = 0;
   /** Name of the device that sent it here. */
   from = '';
+  /** A checksum that whoever sends it onto a wire completes (CHECKSUM_PARTIAL). */
+  checksum: PartialChecksum | undefined;
   trail: Trail | undefined;
   /** Only while the first device's programs run. */
   report: Partial<EntryReport> | undefined;
@@ -82,12 +96,14 @@ export class Packet {
     copy.cpu = this.cpu;
     copy.visits = this.visits;
     copy.from = this.from;
+    copy.checksum = this.checksum;
     return copy;
   }
 
   /** skb_scrub_packet: what must not go along; `crosses`: into another namespace. */
   scrub(crosses: boolean): void {
     this.type = PACKET_HOST;
+    this.socket = undefined;
     this.ingressIfindex = 0;
     if (!crosses) return;
     this.mark = 0;

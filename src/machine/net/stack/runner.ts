@@ -36,6 +36,8 @@ export interface RedirectRecord {
   /** Address of the map, for those by map. */
   readonly map: number;
   readonly flags: number;
+  /** What the program put in front of the packet (bpf_xdp_adjust_meta), if anything. */
+  readonly metadata: Uint8Array | undefined;
   /** struct bpf_redir_neigh of bpf_redirect_neigh, if the program gave one. */
   readonly neigh: Uint8Array | undefined;
 }
@@ -66,6 +68,8 @@ export class HookRunner {
   readonly #ingress = { ifindex: 0, headerSize: 0 };
   readonly #column = oneColumn();
   #namespace: NetNamespace | undefined;
+  /** The packet a tc program has now. */
+  packet: Packet | undefined;
   /** Copies the program that just ran asked for. */
   clones: CloneRequest[] = [];
 
@@ -80,6 +84,11 @@ export class HookRunner {
     host.devices = namespace.hostDevices;
     host.routes = namespace.routes;
     host.neighbours = namespace.neighbours.known;
+  }
+
+  /** The namespace programs run in now. */
+  get namespace(): NetNamespace | undefined {
+    return this.#namespace;
   }
 
   ring(hook: PacketHook): PacketRing {
@@ -107,6 +116,8 @@ export class HookRunner {
   xdp(program: MachineProgram, packet: Packet, egress = 0): Outcome {
     const { device } = packet;
     this.#enterFor(packet);
+    // Only programs bound to the device may ask.
+    this.#machine().runtime.host.rxMetadata = program.bound && device.rxMetadata(packet);
     const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
     if (egress !== 0) ring.runtime.u32()[(ring.contexts + XDP_EGRESS_IFINDEX) >>> 2] = egress;
     return this.#run(program, ring, packet.cpu);
@@ -118,7 +129,9 @@ export class HookRunner {
     const ring = this.place(tcHook, packet.data, packet.device.ifindex, packet.queue);
     const word = ring.contexts >>> 2;
     writeFields(ring.runtime.u32(), word, packet);
+    this.packet = packet;
     const outcome = this.#run(program, ring, packet.cpu);
+    this.packet = undefined;
     readFields(ring.runtime.u32(), word, packet);
     packet.data = outcome.data;
     packet.owned = true;
@@ -172,8 +185,17 @@ function readRedirect(ring: PacketRing): RedirectRecord {
     index: u32[word + 1]!,
     map: u32[word + 2]!,
     flags: u32[word + 3]!,
+    metadata: readMetadata(ring),
     neigh: hasNeigh ? runtime.u8().slice(at, at + NEIGH_SIZE) : undefined,
   };
+}
+
+function readMetadata({ runtime, hook, contexts }: PacketRing): Uint8Array | undefined {
+  if (hook.metadataField === undefined) return undefined;
+  const words = runtime.u32();
+  const start = words[(contexts + hook.metadataField) >>> 2]!;
+  const end = words[(contexts + hook.dataField) >>> 2]!;
+  return start < end ? runtime.u8().slice(start, end) : undefined;
 }
 
 function writeFields(u32: Uint32Array, word: number, packet: Packet): void {

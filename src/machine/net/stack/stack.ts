@@ -1,3 +1,4 @@
+import { errnos } from '../../../abi/index.ts';
 import type { PacketHookName, ReceiveResult } from '../../../kernel/index.ts';
 import type { EventQueue } from '../../../runtime/events.ts';
 import type { Machine } from '../../machine.ts';
@@ -7,11 +8,14 @@ import type { ClassicFilters } from '../classic.ts';
 import type { Device } from '../device.ts';
 import { IpLayer } from '../ip/layer.ts';
 import type { NetNamespace } from '../namespace.ts';
+import { RdmaHooks } from '../rdma/hooks.ts';
+import { Sockets } from '../sockets/layer.ts';
 import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
 import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
 import { Taps } from './taps.ts';
 import { rewritesOf, Tracer } from './trail.ts';
+import { XskTable } from '../xsk/table.ts';
 import { XdpPath } from './xdp-path.ts';
 
 /** XMIT_RECURSION_LIMIT: how deep one transmission may lead to another. */
@@ -40,7 +44,10 @@ export class Stack {
   readonly taps: Taps;
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
+  readonly xsk: XskTable;
   readonly ip: IpLayer;
+  readonly rdma: RdmaHooks;
+  readonly sockets: Sockets;
   readonly #machine: () => Machine;
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
@@ -48,7 +55,8 @@ export class Stack {
   #busy = false;
   #depth = 0;
 
-  constructor(machine: () => Machine) {
+  /** `deviceAt`: a device by its name, for programs that attach to it. */
+  constructor(machine: () => Machine, deviceAt: (path: string) => Device) {
     this.#machine = machine;
     this.runner = new HookRunner(machine);
     const clock = () => this.now;
@@ -56,7 +64,10 @@ export class Stack {
     this.taps = new Taps(clock);
     this.xdp = new XdpPath(this);
     this.redirects = new Redirects(this);
+    this.xsk = new XskTable(this);
     this.ip = new IpLayer(this);
+    this.rdma = new RdmaHooks(machine, (path) => deviceAt(path).rdmaHooks);
+    this.sockets = new Sockets(this);
   }
 
   get now(): bigint {
@@ -207,6 +218,7 @@ export class Stack {
     do {
       const { device } = packet;
       packet.ingressIfindex = device.ifindex;
+      packet.isFrame = false;
       const { generic } = device.xdp;
       if (generic.programs.length > 0 && !packet.redirected) {
         if (!this.xdp.run(packet, generic, true)) return;
@@ -255,6 +267,21 @@ export class Stack {
     if (this.taps.on) this.taps.see(packet, device, 'out');
     if (packet.trail) this.tracer.add(packet, { kind: 'transmit', length: packet.data.length });
     this.nested(packet, () => device.xmit(packet));
+  }
+
+  /**
+   * An AF_XDP socket sends: straight to the driver, past programs, queues and taps
+   * (__dev_direct_xmit). Returns 0, or -EBUSY for a packet that is dropped.
+   */
+  sendDirectly(packet: Packet): number {
+    const { device } = packet;
+    if (this.tracer.on) this.#beginTrace(packet, 'transmit');
+    const ready = device.up && device.carrier;
+    this.perform(() => {
+      if (ready) this.nested(packet, () => device.xmit(packet));
+      else this.dropSent(packet, device, 'NOT_SPECIFIED', `${device.path} has no carrier`);
+    });
+    return ready ? 0 : -errnos['EBUSY']!;
   }
 
   /** Runs one transmission inside of another, not too deep. */

@@ -1,9 +1,11 @@
+import { errnoName } from '../../../abi/names.ts';
 import { REDIRECT_IFINDEX, REDIRECT_MAP } from '../../../runtime/layout.ts';
 import type { MachineMap } from '../../map.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Device } from '../device.ts';
 import { entriesOf, type MapTarget, targetAt } from './map-targets.ts';
 import type { XdpSlot } from '../xdp-slot.ts';
+import { returnTag, takeTag } from '../rx-metadata.ts';
 import type { Packet } from './packet.ts';
 import type { Outcome, RedirectRecord } from './runner.ts';
 import type { Stack } from './stack.ts';
@@ -27,13 +29,19 @@ export class XdpPath {
 
   /** Runs the device's program, or chain; true if the packet goes on to the stack. */
   run(packet: Packet, { programs, chainCalls }: XdpSlot, generic: boolean): boolean {
+    const { device } = packet;
+    if (!generic && device.takesTags) takeTag(packet);
     for (let i = 0; i < programs.length; i++) {
       const outcome = this.#runOne(packet, programs[i]!, generic);
       if (chainCalls && goesOn(outcome, chainCalls[i]!)) continue;
       if (outcome.verdict.fate === 'pass') break;
+      // Frames of XDP have neither beside them.
+      packet.tag = undefined;
+      packet.checksum = undefined;
       this.#decide(packet, outcome, generic);
       return false;
     }
+    returnTag(packet);
     if (generic) this.#stack.typeOf(packet);
     return true;
   }
@@ -69,6 +77,7 @@ export class XdpPath {
     device.statistics.xdp_tx++;
     packet.report = undefined;
     packet.from = device.name;
+    packet.isFrame = !generic;
     if (generic) this.#stack.hardTransmit(packet);
     else this.#stack.nested(packet, () => device.xdpTx(packet));
   }
@@ -98,9 +107,29 @@ export class XdpPath {
     const map = record.kind === REDIRECT_MAP ? this.#stack.machine.mapAt(record.map) : undefined;
     if (!map) return 'EINVAL: no redirect helper was called';
     if (record.flags & BPF_F_BROADCAST) return this.#broadcast(packet, map, record, generic);
+    if (map.facts.valueIs === 'xsk') return this.#toSocket(packet, map, record);
     const target = targetAt(map, record.index);
     if (!target) return `EINVAL: ${map.spec.name}[${record.index}] is empty`;
     return this.#toTarget(packet, map, target, generic);
+  }
+
+  /** __xsk_map_redirect: sockets take packets of their own queue only. */
+  #toSocket(packet: Packet, map: MachineMap, record: RedirectRecord): string | undefined {
+    const slot = `${map.spec.type} ${map.spec.name}[${record.index}]`;
+    const xsk = this.#stack.xsk.get(map.objectAt(record.index));
+    if (!xsk) return `EINVAL: ${slot} is empty`;
+    const { device, queue } = packet;
+    const to = `the AF_XDP socket of ${xsk.device}, queue ${xsk.queue}`;
+    if (packet.trail) this.#say(packet, slot, to);
+    if (!xsk.socket.bound) return `ENXIO: ${to} is bound no more`;
+    if (device.pools.get(queue) !== xsk.socket.pool) {
+      return `EINVAL: ${to}, the packet of ${device.path}, queue ${queue}`;
+    }
+    const error = xsk.socket.deliver(packet.data, record.metadata);
+    if (error < 0) return `${errnoName(error)}: ${to} has no room`;
+    device.statistics.xdp_redirect++;
+    if (packet.trail) this.#stack.tracer.add(packet, { kind: 'deliver', to });
+    return undefined;
   }
 
   #toTarget(
@@ -163,6 +192,7 @@ export class XdpPath {
     packet.device.statistics.xdp_redirect++;
     packet.from = packet.device.name;
     packet.device = device;
+    packet.isFrame = !generic;
     if (generic) this.#stack.hardTransmit(packet);
     else this.#stack.nested(packet, () => device.xdpXmit(packet));
     return undefined;

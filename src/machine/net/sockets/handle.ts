@@ -1,0 +1,109 @@
+import type {
+  KernelSocket,
+  SocketAddress,
+  SocketData,
+  SocketEvent,
+  SocketState,
+} from '../../../kernel/index.ts';
+import type { RuntimeOwner } from '../../../runtime/index.ts';
+import type { Socket } from './socket.ts';
+import { stateWord } from './states.ts';
+
+/** A socket in the hands of its user: a file descriptor. Calls do all that follows from them. */
+export class SocketHandle implements KernelSocket {
+  readonly socket: Socket;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  get type(): 'udp' | 'tcp' {
+    return this.socket.type;
+  }
+
+  get namespace(): string {
+    return this.socket.net.name;
+  }
+
+  get state(): SocketState {
+    return stateWord(this.socket.state);
+  }
+
+  get local(): SocketAddress {
+    return this.socket.localAddress;
+  }
+
+  get remote(): SocketAddress | undefined {
+    return this.socket.remoteAddress;
+  }
+
+  get cookie(): number {
+    return this.socket.owner.number;
+  }
+
+  get owner(): RuntimeOwner {
+    return this.socket.owner;
+  }
+
+  get onEvent(): ((event: SocketEvent) => void) | undefined {
+    return this.socket.onEvent;
+  }
+
+  set onEvent(listener: ((event: SocketEvent) => void) | undefined) {
+    this.socket.onEvent = listener;
+  }
+
+  bind(to: Partial<SocketAddress>): this {
+    this.socket.bind(to);
+    return this;
+  }
+
+  connect(to: SocketAddress): this {
+    const { socket } = this;
+    this.#perform(() => socket.connect(to));
+    socket.connected?.();
+    return this;
+  }
+
+  listen(backlog?: number): this {
+    this.socket.listen(backlog);
+    return this;
+  }
+
+  accept(): SocketHandle | undefined {
+    const socket = this.socket.accept();
+    return socket && new SocketHandle(socket);
+  }
+
+  send(data: Uint8Array | string, to?: SocketAddress): number {
+    return this.#perform(() => this.socket.send(data, to));
+  }
+
+  receive(): SocketData | undefined {
+    return this.#perform(() => this.socket.receive());
+  }
+
+  takeError(): string | undefined {
+    return this.socket.takeError();
+  }
+
+  shutdown(): void {
+    this.#perform(() => this.socket.shutdown());
+  }
+
+  close(): void {
+    this.#perform(() => this.socket.close());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #perform<Result>(action: () => Result): Result {
+    let result: Result;
+    this.socket.net.stack.perform(() => {
+      result = action();
+    });
+    return result!;
+  }
+}

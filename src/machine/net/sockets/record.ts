@@ -1,0 +1,77 @@
+/** A socket as programs see it: struct bpf_sock and struct bpf_tcp_sock (layout.ts, SOCKET_*). */
+import { structs } from '../../../abi/index.ts';
+import type { Runtime } from '../../../runtime/index.ts';
+import { SOCKET_LISTENER, SOCKET_SIZE, SOCKET_TCP } from '../../../runtime/layout.ts';
+import { mapped } from './address.ts';
+import { Socket } from './socket.ts';
+import type { Known } from './layer.ts';
+import { type Streams, TcpSocket } from './tcp.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
+
+const offsets = (struct: string): Readonly<Record<string, number>> =>
+  Object.fromEntries(structs[struct]!.fields.map(({ name, offset }) => [name, offset]));
+const SOCK = offsets('bpf_sock');
+const TCP_SOCK = offsets('bpf_tcp_sock');
+
+/** Writes what is true of the socket now. `listener`: pointer to a request's listener. */
+export function writeRecord(
+  runtime: Runtime,
+  at: number,
+  socket: Known,
+  ifindex: number,
+  listener = 0n,
+): void {
+  runtime.u8().fill(0, at, at + SOCKET_SIZE);
+  const view = runtime.view();
+  const put = (field: string, value: number) => view.setUint32(at + SOCK[field]!, value, true);
+  const tcp = !(socket instanceof Socket) || socket.type === 'tcp';
+  put('bound_dev_if', ifindex);
+  put('family', socket.family === 4 ? AF_INET : AF_INET6);
+  put('type', tcp ? SOCK_STREAM : SOCK_DGRAM);
+  put('protocol', tcp ? IPPROTO_TCP : IPPROTO_UDP);
+  if (socket instanceof Socket) {
+    put('mark', socket.options.mark ?? 0);
+    put('priority', socket.options.priority ?? 0);
+  }
+  const bytes = runtime.u8();
+  writeAddress(bytes, at + SOCK['src_ip4']!, at + SOCK['src_ip6']!, socket.family, socket.local);
+  writeAddress(bytes, at + SOCK['dst_ip4']!, at + SOCK['dst_ip6']!, socket.family, socket.remote);
+  put('src_port', socket.localPort);
+  view.setUint16(at + SOCK['dst_port']!, socket.remotePort);
+  put('state', socket.state);
+  put('rx_queue_mapping', 0xffff_ffff);
+  if (socket instanceof TcpSocket && socket.streams) {
+    writeTcp(view, at + SOCKET_TCP, socket.streams);
+  }
+  view.setBigUint64(at + SOCKET_LISTENER, listener, true);
+}
+
+function writeAddress(
+  bytes: Uint8Array,
+  at4: number,
+  at6: number,
+  family: 4 | 6,
+  address: Uint8Array,
+): void {
+  if (address.length === 4) bytes.set(address, at4);
+  if (family === 6) bytes.set(mapped(address), at6);
+}
+
+/** What there is of tcp_sock here: nothing of congestion control or round trips. */
+function writeTcp(view: DataView, at: number, streams: Streams): void {
+  const put = (field: string, value: number) => view.setUint32(at + TCP_SOCK[field]!, value, true);
+  put('rcv_nxt', streams.expected);
+  put('snd_nxt', streams.next);
+  put('snd_una', streams.una);
+  put('mss_cache', streams.mss);
+  put('packets_out', streams.sent.length);
+  put('icsk_retransmits', streams.retries);
+  view.setBigUint64(at + TCP_SOCK['bytes_received']!, BigInt(streams.bytesReceived), true);
+  view.setBigUint64(at + TCP_SOCK['bytes_acked']!, BigInt(streams.bytesAcked), true);
+}

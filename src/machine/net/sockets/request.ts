@@ -1,0 +1,103 @@
+import type { PendingEvent } from '../../../runtime/events.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { type Tuple, tupleKey } from './address.ts';
+import { ACK, RST, type Segment, seqBefore, SYN } from './segment.ts';
+import { NEW_SYN_RECV } from './states.ts';
+import { TcpSocket, WINDOW } from './tcp.ts';
+import { FIRST_RTO, initialSequence, mssFor, sendSegment } from './tcp-output.ts';
+
+/** net.ipv4.tcp_synack_retries. */
+const SYNACK_RETRIES = 5;
+
+/** A connection whose last acknowledgement is still to come (struct request_sock). */
+export class RequestSocket implements Tuple {
+  readonly state = NEW_SYN_RECV;
+  readonly listener: TcpSocket;
+  readonly local: Uint8Array;
+  readonly localPort: number;
+  readonly remote: Uint8Array;
+  readonly remotePort: number;
+  readonly iss: number;
+  readonly irs: number;
+  readonly mss: number;
+  #retries = 0;
+  #timer: PendingEvent;
+
+  /** A SYN came: it is answered, and goes on by itself. */
+  static begin(listener: TcpSocket, tuple: Tuple, syn: Segment): RequestSocket {
+    return new RequestSocket(listener, tuple, syn);
+  }
+
+  private constructor(listener: TcpSocket, tuple: Tuple, syn: Segment) {
+    const { net } = listener;
+    this.listener = listener;
+    this.local = tuple.local.slice();
+    this.localPort = tuple.localPort;
+    this.remote = tuple.remote.slice();
+    this.remotePort = tuple.remotePort;
+    this.iss = initialSequence(net, tuple);
+    this.irs = syn.seq;
+    this.mss = Math.min(syn.mss, mssFor(net, this.remote));
+    net.sockets.connections.set(tupleKey(this), this);
+    listener.requests.add(this);
+    this.#timer = this.#arm();
+    this.#answer();
+  }
+
+  get net(): NetNamespace {
+    return this.listener.net;
+  }
+
+  get family(): 4 | 6 {
+    return this.listener.family;
+  }
+
+  #arm(): PendingEvent {
+    const { events, now } = this.net.stack;
+    return events.at(Number(now) + FIRST_RTO * 2 ** this.#retries, () => this.#timeout());
+  }
+
+  #timeout(): void {
+    if (this.#retries++ >= SYNACK_RETRIES) return this.drop();
+    this.#timer = this.#arm();
+    this.net.stack.perform(() => this.#answer());
+  }
+
+  #answer(): void {
+    const { iss: seq, irs } = this;
+    this.#say({ seq, ack: (irs + 1) >>> 0, flags: SYN | ACK });
+  }
+
+  #say(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): void {
+    const mss = mssFor(this.net, this.remote);
+    sendSegment(this.net, this, { ...what, window: WINDOW, mss, data: new Uint8Array(0) });
+  }
+
+  /** tcp_check_req. */
+  receive(segment: Segment): void {
+    const { flags, seq, ack } = segment;
+    if (flags & RST) return seq === (this.irs + 1) >>> 0 ? this.drop() : undefined;
+    if (flags & SYN) return seq === this.irs ? this.#answer() : undefined;
+    if (!(flags & ACK)) return;
+    if (ack !== (this.iss + 1) >>> 0 || seqBefore(seq, this.irs + 1)) {
+      return this.#say({ seq: ack, ack: 0, flags: RST });
+    }
+    if (this.listener.backlogFull) return;
+    this.drop();
+    const child = TcpSocket.childOf(this, segment);
+    this.listener.offer(child);
+    child.segment(segment);
+  }
+
+  /** It will not become a connection (inet_csk_reqsk_queue_drop). */
+  drop(): void {
+    this.#timer.cancel();
+    this.listener.requests.delete(this);
+    this.net.sockets.connections.delete(tupleKey(this));
+    this.net.stack.sockets.forget(this);
+  }
+
+  abort(): void {
+    this.drop();
+  }
+}

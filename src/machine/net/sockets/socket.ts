@@ -1,0 +1,165 @@
+import { KernelError } from '../../../base/index.ts';
+import type {
+  SocketAddress,
+  SocketData,
+  SocketEvent,
+  SocketOptions,
+} from '../../../kernel/index.ts';
+import type { RuntimeOwner } from '../../../runtime/index.ts';
+import { addressText, ipAddress } from '../ip/text.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { ANY4, ANY6, isAny, unmapped } from './address.ts';
+import { freePort, mayBind } from './ports.ts';
+import { CLOSE } from './states.ts';
+import type { TimeWaitSocket } from './time-wait.ts';
+
+const NUMBERS: Readonly<Record<string, number>> = {
+  EPIPE: 32,
+  EDESTADDRREQ: 89,
+  EMSGSIZE: 90,
+  EOPNOTSUPP: 95,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  EISCONN: 106,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  EALREADY: 114,
+  ENETUNREACH: 101,
+  EINVAL: 22,
+  EPERM: 1,
+};
+
+export const socketError = (errno: string, text: string): KernelError =>
+  new KernelError(errno, NUMBERS[errno]!, text);
+
+/** What UDP and TCP sockets have in common (struct sock, struct inet_sock). */
+export abstract class Socket {
+  abstract readonly type: 'udp' | 'tcp';
+  readonly net: NetNamespace;
+  readonly family: 4 | 6;
+  readonly options: SocketOptions;
+  /** Four bytes if the other side is IPv4, also in a socket of IPv6. */
+  local: Uint8Array;
+  localPort = 0;
+  remote: Uint8Array;
+  remotePort = 0;
+  #state = CLOSE;
+  onEvent: ((event: SocketEvent) => void) | undefined;
+  /** SO_ERROR. */
+  protected error: string | undefined;
+
+  constructor(net: NetNamespace, options: SocketOptions) {
+    const bound = options.address === undefined ? undefined : ipAddress(options.address);
+    this.net = net;
+    this.options = options;
+    this.family = options.family ?? (bound?.length === 16 ? 6 : 4);
+    this.local = this.any;
+    this.remote = this.any;
+  }
+
+  get any(): Uint8Array {
+    return this.family === 4 ? ANY4 : ANY6;
+  }
+
+  /** A number of tcp_states.h. */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+    this.net.stack.sockets.changed(this);
+  }
+
+  /** Made when somebody asks: most sockets are never seen by a program. */
+  get owner(): RuntimeOwner {
+    return this.net.stack.sockets.ownerOf(this);
+  }
+
+  get localAddress(): SocketAddress {
+    return { address: addressText(this.local), port: this.localPort };
+  }
+
+  get remoteAddress(): SocketAddress | undefined {
+    if (this.remotePort === 0) return undefined;
+    return { address: addressText(this.remote), port: this.remotePort };
+  }
+
+  /** Whether packets with addresses of so many bytes can be for it. */
+  takes(size: number): boolean {
+    return size === 4 ? this.family === 4 || !this.options.v6only : this.family === 6;
+  }
+
+  bind({ address, port = 0 }: Partial<SocketAddress>): this {
+    if (this.localPort !== 0) throw socketError('EINVAL', 'the socket is bound already');
+    const given = address === undefined ? this.any : ipAddress(address);
+    if ((given.length === 4) !== (this.family === 4)) {
+      throw socketError('EINVAL', `a socket of IPv${this.family} cannot bind to ${address}`);
+    }
+    const local = unmapped(given);
+    if (!isAny(local) && !this.net.isLocal(local)) {
+      throw socketError('EADDRNOTAVAIL', `${address} is no address of this namespace`);
+    }
+    this.net.configured = true;
+    this.bindTo(local, this.portFor(local, port));
+    return this;
+  }
+
+  protected portFor(local: Uint8Array, port: number): number {
+    if (port === 0) {
+      const found = freePort(this, local);
+      if (found === undefined) throw socketError('EADDRINUSE', 'no port is free');
+      return found;
+    }
+    if (mayBind(this, local, port)) return port;
+    throw socketError('EADDRINUSE', `port ${port} is in use`);
+  }
+
+  protected bindTo(local: Uint8Array, port: number): void {
+    this.local = local;
+    this.localPort = port;
+    this.hash();
+  }
+
+  /** Who has a port now. */
+  abstract holders(port: number): Iterable<Socket | TimeWaitSocket>;
+  /** Goes into the table by its local port. */
+  protected abstract hash(): void;
+  abstract connect(to: SocketAddress): this;
+  abstract listen(backlog?: number): this;
+  abstract accept(): Socket | undefined;
+  abstract send(data: Uint8Array | string, to?: SocketAddress): number;
+  abstract receive(): SocketData | undefined;
+  /** After all that connect() led to: throws what went wrong. */
+  connected?(): void;
+  abstract shutdown(): void;
+  abstract close(): void;
+  /** Ends it from outside (bpf_sock_destroy): its user gets ECONNABORTED. */
+  abstract abort(): void;
+
+  takeError(): string | undefined {
+    const { error } = this;
+    this.error = undefined;
+    return error;
+  }
+
+  /** What waits as SO_ERROR is thrown by the next call. */
+  protected throwError(): void {
+    const error = this.takeError();
+    if (error !== undefined) throw socketError(error, `the socket has an error: ${error}`);
+  }
+
+  fail(error: string): void {
+    this.error = error;
+    this.onEvent?.('error');
+  }
+
+  /** Nobody has it any more: local storage and map entries go. */
+  protected gone(): void {
+    this.net.stack.sockets.forget(this);
+  }
+}

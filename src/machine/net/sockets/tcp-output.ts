@@ -1,0 +1,33 @@
+import { ipFrame, TCP } from '../ip/wire.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { pathTo, type Tuple } from './address.ts';
+import { tupleHash } from './lookup.ts';
+import { DEFAULT_MSS, makeSegment, type Segment } from './segment.ts';
+
+const TTL = 64;
+/** TCP_TIMEOUT_INIT, in nanoseconds: no round trips are measured. */
+export const FIRST_RTO = 1e9;
+export const NO_DATA: Uint8Array = new Uint8Array(0);
+
+/** Sends a segment of whoever is at `ends.local`. */
+export function sendSegment(net: NetNamespace, ends: Tuple, segment: Segment): void {
+  const { local: source, remote: destination } = ends;
+  const payload = makeSegment(ends, segment);
+  const { ip, sockets } = net.stack;
+  const parts = { source, destination, protocol: TCP, ttl: TTL, payload };
+  sockets.transmit(net, ipFrame({ ...parts, dontFragment: true, id: ip.nextId() }), {});
+}
+
+/** The largest segment that needs no fragments on the way's first link. */
+export function mssFor(net: NetNamespace, remote: Uint8Array): number {
+  try {
+    return Math.min(pathTo(net, remote).mtu - (remote.length === 4 ? 40 : 60), 0xffff);
+  } catch {
+    return DEFAULT_MSS;
+  }
+}
+
+/** Where numbers begin: of both ends and the clock, as in Linux, but without its secret. */
+export function initialSequence(net: NetNamespace, tuple: Tuple): number {
+  return (tupleHash(tuple) + Number(BigInt.asUintN(32, net.stack.now >> 6n))) >>> 0;
+}

@@ -1,0 +1,439 @@
+import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
+import type { PendingEvent } from '../../../runtime/events.ts';
+import { ipAddress } from '../ip/text.ts';
+import type { NetNamespace } from '../namespace.ts';
+import { destinationOf, isAny, pathTo, tupleKey } from './address.ts';
+import { connectPort } from './ports.ts';
+import type { RequestSocket } from './request.ts';
+import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
+import { Socket, socketError } from './socket.ts';
+import {
+  CLOSE,
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT1,
+  FIN_WAIT2,
+  LAST_ACK,
+  LISTEN,
+  SYN_SENT,
+} from './states.ts';
+import { insert, remove } from './table.ts';
+import { receiveSegment } from './tcp-input.ts';
+import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
+import { TIME_WAIT_LENGTH, TimeWaitSocket } from './time-wait.ts';
+
+/** The receive window: there is no window scaling. */
+export const WINDOW = 65_535;
+/** TCP_RTO_MIN: what Linux comes to where round trips take no time. */
+const RTO = 200e6;
+const RTO_MAX = 120e9;
+/** net.ipv4.tcp_syn_retries, tcp_retries2. */
+const SYN_RETRIES = 6;
+const RETRIES = 15;
+/** Bytes that may wait to be sent (net.ipv4.tcp_wmem). */
+const SEND_BYTES = 4_194_304;
+
+/** A piece of the stream that is not acknowledged. */
+interface Sent {
+  readonly seq: number;
+  readonly flags: number;
+  readonly data: Uint8Array;
+}
+
+/** The two streams of a connection: a listener has none. */
+export class Streams {
+  iss: number;
+  irs = 0;
+  una: number;
+  next: number;
+  peerWindow = 0;
+  mss: number;
+  /** What the other side sends next. */
+  expected = 0;
+  sent: Sent[] = [];
+  waiting: Uint8Array[] = [];
+  waitingBytes = 0;
+  received: Uint8Array[] = [];
+  receivedBytes = 0;
+  early: Segment[] = [];
+  retries = 0;
+  timer: PendingEvent | undefined;
+  /** Our FIN follows what waits; the peer's came. */
+  finWaits = false;
+  peerDone = false;
+  bytesReceived = 0;
+  bytesAcked = 0;
+
+  constructor(iss: number, mss: number) {
+    this.iss = iss;
+    this.una = iss;
+    this.next = iss;
+    this.mss = mss;
+  }
+
+  get window(): number {
+    return Math.max(0, WINDOW - this.receivedBytes);
+  }
+}
+
+/** A TCP socket (net/ipv4/tcp*.c): no congestion control, no SACK, timestamps or scaling. */
+export class TcpSocket extends Socket {
+  readonly type = 'tcp';
+  streams: Streams | undefined;
+  readonly requests = new Set<RequestSocket>();
+  #backlog = 0;
+  #queue: TcpSocket[] | undefined;
+  /** Its user closed it. */
+  orphan = false;
+  #keepsPort = false;
+
+  constructor(net: NetNamespace, options: SocketOptions) {
+    super(net, options);
+    const { address, port } = options;
+    if (address === undefined && port === undefined) return;
+    this.bind({ ...(address === undefined ? {} : { address }), port: port ?? 0 });
+  }
+
+  /** The connection that a request has become (tcp_v4_syn_recv_sock). */
+  static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
+    const { listener } = request;
+    const { address: _address, port: _port, ...options } = listener.options;
+    const child = new TcpSocket(listener.net, { ...options, family: listener.family });
+    child.local = request.local;
+    child.localPort = request.localPort;
+    child.remote = request.remote;
+    child.remotePort = request.remotePort;
+    const streams = new Streams(request.iss, request.mss);
+    streams.irs = request.irs;
+    streams.una = streams.next = (request.iss + 1) >>> 0;
+    streams.expected = (request.irs + 1) >>> 0;
+    streams.peerWindow = window;
+    child.streams = streams;
+    child.state = ESTABLISHED;
+    child.#join();
+    return child;
+  }
+
+  override bind(to: Partial<SocketAddress>): this {
+    super.bind(to);
+    this.#keepsPort = true;
+    return this;
+  }
+
+  override holders(port: number): Iterable<Socket | TimeWaitSocket> {
+    return this.net.sockets.bound.get(port) ?? [];
+  }
+
+  protected override hash(): void {
+    this.net.sockets.hold(this.localPort, this);
+  }
+
+  /** Into the table of connections. */
+  #join(): void {
+    this.net.sockets.connections.set(tupleKey(this), this);
+    this.net.sockets.hold(this.localPort, this);
+  }
+
+  override connect(to: SocketAddress): this {
+    if (this.state === SYN_SENT) throw socketError('EALREADY', 'it is connecting');
+    if (this.state !== CLOSE || this.orphan) throw socketError('EISCONN', 'it is connected');
+    const { net } = this;
+    const remote = destinationOf(ipAddress(to.address));
+    if (!this.takes(remote.length)) throw socketError('EINVAL', `${to.address}: another family`);
+    const { source } = pathTo(net, remote);
+    const local = isAny(this.local) ? source : this.local;
+    const ends = { local, remote, remotePort: to.port };
+    const localPort = this.localPort || connectPort(this, ends);
+    if (localPort === undefined) throw socketError('EADDRNOTAVAIL', 'no port is free');
+    const tuple = { ...ends, localPort };
+    if (net.sockets.connection(tuple)) throw socketError('EADDRNOTAVAIL', 'there is that one');
+    Object.assign(this, tuple);
+    net.configured = true;
+    this.#join();
+    this.state = SYN_SENT;
+    this.streams = new Streams(initialSequence(net, tuple), mssFor(net, remote));
+    this.#queueSegment(SYN, NO_DATA);
+    return this;
+  }
+
+  override connected(): void {
+    if (this.state === CLOSE) this.throwError();
+  }
+
+  override listen(backlog = 128): this {
+    if (this.state !== CLOSE && this.state !== LISTEN) throw socketError('EINVAL', 'connected');
+    this.#backlog = backlog;
+    if (this.state === LISTEN) return this;
+    if (this.localPort === 0) this.bind({});
+    this.state = LISTEN;
+    for (const other of this.net.sockets.listeners.get(this.localPort) ?? []) {
+      if (other.localPort !== this.localPort || mayShare(this, other)) continue;
+      this.state = CLOSE;
+      throw socketError('EADDRINUSE', `port ${this.localPort} has a listener`);
+    }
+    this.#queue = [];
+    insert(this.net.sockets.listeners, this.localPort, this);
+    return this;
+  }
+
+  /** sk_acceptq_is_full. */
+  get backlogFull(): boolean {
+    return (this.#queue?.length ?? 0) > this.#backlog;
+  }
+
+  /** A connection waits for accept(). */
+  offer(child: TcpSocket): void {
+    this.#queue!.push(child);
+    this.onEvent?.('accept');
+  }
+
+  override accept(): TcpSocket | undefined {
+    if (this.state !== LISTEN) throw socketError('EINVAL', 'the socket does not listen');
+    return this.#queue!.shift();
+  }
+
+  override send(data: Uint8Array | string): number {
+    this.throwError();
+    const { streams } = this;
+    const open = this.state === ESTABLISHED || this.state === CLOSE_WAIT || this.state === SYN_SENT;
+    if (!streams || !open || streams.finWaits) {
+      const errno = streams || this.orphan ? 'EPIPE' : 'ENOTCONN';
+      throw socketError(errno, 'nothing can be sent');
+    }
+    const given = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    const body = given.slice(0, Math.max(0, SEND_BYTES - streams.waitingBytes));
+    if (body.length > 0) streams.waiting.push(body);
+    streams.waitingBytes += body.length;
+    this.push();
+    return body.length;
+  }
+
+  /** Sends what the peer's window has room for (tcp_write_xmit). */
+  push(): void {
+    const { streams } = this;
+    if (!streams || this.state === SYN_SENT) return;
+    while (streams.waiting.length > 0) {
+      const inFlight = (streams.next - streams.una) >>> 0;
+      const room = streams.peerWindow - inFlight;
+      const size = Math.min(streams.mss, room, streams.waiting[0]!.length);
+      if (size <= 0) {
+        streams.timer ??= this.#arm(streams);
+        return;
+      }
+      this.#queueSegment(ACK | PSH, this.#cut(streams, size));
+    }
+    if (!streams.finWaits) return;
+    streams.finWaits = false;
+    this.#queueSegment(FIN | ACK, NO_DATA);
+  }
+
+  #cut(streams: Streams, size: number): Uint8Array {
+    const [first] = streams.waiting;
+    const piece = first!.subarray(0, size);
+    if (size === first!.length) streams.waiting.shift();
+    else streams.waiting[0] = first!.subarray(size);
+    streams.waitingBytes -= piece.length;
+    return piece;
+  }
+
+  /** Sends a piece and keeps it until it is acknowledged. */
+  #queueSegment(flags: number, data: Uint8Array): void {
+    const streams = this.streams!;
+    const piece = { seq: streams.next, flags, data };
+    streams.sent.push(piece);
+    const length = data.length + (flags & (SYN | FIN) ? 1 : 0);
+    streams.next = (streams.next + length) >>> 0;
+    this.#sendPiece(piece);
+    streams.timer ??= this.#arm(streams);
+  }
+
+  #sendPiece({ seq, flags, data }: Sent): void {
+    const { expected: ack, window } = this.streams!;
+    const mss = mssFor(this.net, this.remote);
+    sendSegment(this.net, this, { seq, ack, flags, window, mss, data });
+  }
+
+  /** Says what was received, without data of its own. */
+  acknowledge(): void {
+    const { next } = this.streams!;
+    this.#sendPiece({ seq: next, flags: ACK, data: NO_DATA });
+  }
+
+  #arm(streams: Streams): PendingEvent {
+    const { events, now } = this.net.stack;
+    const first = this.state === SYN_SENT ? FIRST_RTO : RTO;
+    const wait = Math.min(first * 2 ** streams.retries, RTO_MAX);
+    return events.at(Number(now) + wait, () => this.#timeout(streams));
+  }
+
+  /** The retransmission timer (tcp_retransmit_timer). */
+  #timeout(streams: Streams): void {
+    streams.timer = undefined;
+    if (this.streams !== streams) return;
+    if (streams.sent.length === 0) return this.#probe(streams);
+    const first = streams.sent[0]!;
+    const most = this.state === SYN_SENT ? SYN_RETRIES : RETRIES;
+    if (streams.retries++ >= most) return this.end('ETIMEDOUT');
+    streams.timer = this.#arm(streams);
+    this.net.stack.perform(() => this.#sendPiece(first));
+  }
+
+  /** One byte asks a peer without a window for it (tcp_probe_timer). */
+  #probe(streams: Streams): void {
+    if (streams.waiting.length === 0) return;
+    const ask = () => this.#queueSegment(ACK | PSH, this.#cut(streams, 1));
+    this.net.stack.perform(ask);
+  }
+
+  /** Everything before `ack` has arrived. */
+  acknowledged(ack: number): void {
+    const streams = this.streams!;
+    const { sent } = streams;
+    streams.bytesAcked += (ack - streams.una) >>> 0;
+    streams.una = ack;
+    while (sent.length > 0) {
+      const { seq, data, flags } = sent[0]!;
+      const end = (seq + data.length + (flags & (SYN | FIN) ? 1 : 0)) >>> 0;
+      if (seqBefore(ack, end)) break;
+      sent.shift();
+    }
+    streams.timer?.cancel();
+    streams.retries = 0;
+    streams.timer = sent.length > 0 ? this.#arm(streams) : undefined;
+  }
+
+  segment(segment: Segment): void {
+    receiveSegment(this, segment);
+  }
+
+  override receive(): SocketData | undefined {
+    const { streams } = this;
+    if (!streams?.receivedBytes) this.throwError();
+    if (!streams) throw socketError('ENOTCONN', 'the socket is not connected');
+    const from = this.remoteAddress!;
+    if (streams.received.length === 0) {
+      return streams.peerDone ? { data: NO_DATA, from } : undefined;
+    }
+    const was = streams.window;
+    const data = joined(streams.received, streams.receivedBytes);
+    streams.received = [];
+    streams.receivedBytes = 0;
+    if (was < streams.mss && this.state !== CLOSE) this.acknowledge();
+    return { data, from };
+  }
+
+  override shutdown(): void {
+    if (this.state !== ESTABLISHED && this.state !== CLOSE_WAIT) {
+      throw socketError('ENOTCONN', 'the socket is not connected');
+    }
+    this.state = this.state === ESTABLISHED ? FIN_WAIT1 : LAST_ACK;
+    this.streams!.finWaits = true;
+    this.push();
+  }
+
+  /** tcp_close. */
+  override close(): void {
+    if (this.orphan) return;
+    this.orphan = true;
+    const { streams } = this;
+    if (this.state === LISTEN) return this.#stopListening();
+    if (streams && streams.receivedBytes > 0 && this.state !== CLOSE) return this.#reset();
+    if (this.state === ESTABLISHED || this.state === CLOSE_WAIT) return this.shutdown();
+    if (this.state === FIN_WAIT2) return this.waitForFin();
+    if (this.state === SYN_SENT || this.state === CLOSE) this.end();
+  }
+
+  /** An orphan in FIN_WAIT2 does not wait for ever (tcp_fin_timeout). */
+  waitForFin(): void {
+    const { events, now } = this.net.stack;
+    const late = () => (this.state === FIN_WAIT2 ? this.end() : undefined);
+    this.streams!.timer = events.at(Number(now) + TIME_WAIT_LENGTH, late);
+  }
+
+  #stopListening(): void {
+    remove(this.net.sockets.listeners, this.localPort, this);
+    for (const request of this.requests) request.drop();
+    for (const child of this.#queue ?? []) child.abort();
+    this.#queue = [];
+    this.end();
+  }
+
+  /** Tells the peer that the connection is no more. */
+  #reset(error?: string): void {
+    const { next } = this.streams!;
+    this.#sendPiece({ seq: next, flags: RST | ACK, data: NO_DATA });
+    this.end(error);
+  }
+
+  /** tcp_abort. */
+  override abort(): void {
+    if (this.state === LISTEN) {
+      this.#stopListening();
+      return this.fail('ECONNABORTED');
+    }
+    const telling = [ESTABLISHED, CLOSE_WAIT, FIN_WAIT1, FIN_WAIT2].includes(this.state);
+    if (telling) this.#reset('ECONNABORTED');
+    else this.end('ECONNABORTED');
+  }
+
+  /** An ICMP error: fatal only while it connects. */
+  icmpError(error: string): void {
+    if (this.state === SYN_SENT) this.end(error);
+  }
+
+  /** Both sides have closed, this one first: something stays to answer a late FIN. */
+  timeWait(): void {
+    const { next, expected } = this.streams!;
+    this.#leave();
+    TimeWaitSocket.replace(this, next, expected);
+    this.#finish();
+  }
+
+  /** tcp_done: out of the tables; with an error its user is told. */
+  end(error?: string): void {
+    if (this.streams) this.#leave();
+    else this.net.sockets.release(this.localPort, this);
+    this.#finish();
+    if (error !== undefined) this.fail(error);
+  }
+
+  #finish(): void {
+    this.state = CLOSE;
+    if (this.orphan) this.gone();
+    this.onEvent?.('closed');
+  }
+
+  #leave(): void {
+    const { sockets } = this.net;
+    const key = tupleKey(this);
+    if (sockets.connections.get(key) === this) sockets.connections.delete(key);
+    if (!this.#keepsPort || this.orphan) sockets.release(this.localPort, this);
+    this.streams!.timer?.cancel();
+    this.streams!.timer = undefined;
+    this.streams!.peerDone = true;
+  }
+
+  /** States in which our FIN is on its way. */
+  get isClosing(): boolean {
+    return this.state === FIN_WAIT1 || this.state === CLOSING || this.state === LAST_ACK;
+  }
+}
+
+/** Two listeners of one port. */
+function mayShare(one: TcpSocket, other: TcpSocket): boolean {
+  if (one.options.reusePort && other.options.reusePort) return true;
+  const [mine, its] = [isAny(one.local), isAny(other.local)];
+  return !mine && !its && tupleKey(one) !== tupleKey(other);
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}

@@ -1,0 +1,30 @@
+import { refuse } from '../errno.ts';
+import type { MachineProgram } from '../program.ts';
+import type { Attached } from '../subsystem.ts';
+import { type LinkInfo, MachineLink } from './link.ts';
+
+/** A program at a hook that is at no device: of a namespace, or an iterator. */
+export class HookLink extends MachineLink {
+  readonly type: number;
+  readonly #attached: Attached;
+
+  constructor(program: MachineProgram, ended: (link: MachineLink) => void, attached: Attached) {
+    super(program, ended);
+    this.type = attached.type;
+    this.#attached = attached;
+  }
+
+  override info(): LinkInfo {
+    return this.#attached.info;
+  }
+
+  override read(): Uint8Array {
+    const { read } = this.#attached;
+    if (!read || this.closed) return refuse('EINVAL', 'the link is no iterator, or detached');
+    return read();
+  }
+
+  protected override leave(): void {
+    this.#attached.detach();
+  }
+}
