@@ -1,4 +1,4 @@
-import type { NamespaceDevice, OrderStep, Program, TraceEvent } from 'beeyard';
+import type { NamespaceDevice, OrderStep, Program } from 'beeyard';
 
 export function follow(
   plan: readonly OrderStep[],
@@ -6,4 +6,4 @@ export function follow(
   programs: readonly Program[],
 ): void;
 export function packetFrom(...source: number[]): Uint8Array;
-export function whoDecided(events: readonly TraceEvent[]): string;
+export function whoDecided(events: readonly object[]): string;

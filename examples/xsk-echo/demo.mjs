@@ -57,7 +57,7 @@ for (let queue = 0; queue < QUEUES; queue++) {
   const times = mine.map(({ latency }) => latency).sort((a, b) => a - b);
   const flows = new Set(mine.map(({ hash }) => hash)).size;
   const figures = [times[0], at(times, 0.5), at(times, 0.99), times.at(-1)];
-  const columns = figures.map((ns) => `${ns}`.padStart(9)).join('');
+  const columns = figures.map((ns) => `${ns ?? '-'}`.padStart(9)).join('');
   console.log(`${queue}`.padEnd(5), `${mine.length}`.padStart(8), `${flows}`.padStart(6), columns);
 }
 console.log(`${rows.length} requests, ${eth0.sent.length} answers on the wire`);

@@ -53,7 +53,9 @@ export function drawingText(
 }
 
 /** Gives the maps up; objects that are alive afterwards are owned by nobody. */
-export function leakedObjects({ maps, machine }: RunMachine): readonly LiveObjects[] {
+export function leakedObjects({ maps, machine, program }: RunMachine): readonly LiveObjects[] {
+  // The program holds its maps too.
+  program.close();
   for (const map of maps.values()) map.close();
   return machine.liveObjects();
 }

@@ -71,7 +71,10 @@ export class RdmaHooks implements Subsystem {
     const points = this.#pointsAt(spec.name, device);
     const { ifindex } = points;
     return {
-      ...{ type: extensionLinkTypes.BPF_LINK_TYPE_RXE, ifindex, name: 'rxe', attachType },
+      type: extensionLinkTypes.BPF_LINK_TYPE_RXE,
+      ifindex,
+      name: 'rxe',
+      attachType,
       device: points.device,
       point: spec.attachType === 'rxe_tx' ? points.tx : points.rx,
       options: () => ({ device: points.device }),

@@ -114,7 +114,8 @@ const CODES: Readonly<Partial<Record<CauseId, string>>> = {
     'lock.none kfunc.other_map kfunc.workqueue_offset kfunc.no_refcount ' +
     'kfunc.not_root_memory btf_access.special_field call.btf_id',
   'map-not-compatible':
-    'map.pointer_access load.extension load.static_key load.static_key_as_map ' +
+    'map.pointer_access load.extension load.extension_hook ' +
+    'load.static_key load.static_key_as_map ' +
     'load.no_direct_value call.no_direct_value load.struct_ops_map ' +
     'load.sleepable_map load.tracing_graph load.socket_spin_lock load.tracing_spin_lock ' +
     'load.tracing_timer load.tracing_wq',

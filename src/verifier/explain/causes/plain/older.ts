@@ -79,6 +79,10 @@ export const plainOlder: PlainCauses = {
     "Map '{0}' has type {1}, which Linux does not have: it is an extension of beeyard.",
     'Run the program in beeyard, or use a map type of Linux.',
   ],
+  'load.extension_hook': [
+    "Program '{0}' is for hook {1}, which Linux does not have: it is an extension of beeyard.",
+    'Run the program in beeyard, or put it at a hook of Linux.',
+  ],
   'load.static_branch': [
     'The table of static branches is wrong: {0}.',
     'Write branches with the macros of <beeyard/static_key.h>, and link with `beeyard gen object`.',
