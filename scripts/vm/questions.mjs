@@ -21,7 +21,7 @@ import {
   testRun,
 } from './load-commands.mjs';
 
-const { isExtensionMap } = await load('src/abi/index.ts');
+const { isExtensionAttach, isExtensionMap } = await load('src/abi/index.ts');
 
 const LEVEL1 = 1;
 const LEVEL2 = 2;
@@ -71,6 +71,9 @@ export function questionsOf(beeyard, source, most = MOST_ASKED) {
       if (extended) return { ...question, refusal: 'its object uses an extension' };
       const options = { objectName: name, withoutBtf: unprivileged };
       const input = beeyard.verifierInput(object, program, beeyard.profile, options);
+      if (isExtensionAttach(input.expectedAttachType ?? 0)) {
+        return { ...question, refusal: 'its hook is an extension' };
+      }
       const refusal = notPlanned(input);
       if (refusal) return { ...question, refusal };
       const work = workOf(beeyard, input, capabilities(unprivileged), most);
