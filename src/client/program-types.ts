@@ -57,7 +57,7 @@ export type AttachOptionsOf<Type extends string> = string extends Type
 
 /** The arguments of `attach` for a type: those with no device need none. */
 export type AttachArgumentsOf<Type extends string> = string extends Type
-  ? [options?: AttachOptions]
+  ? [options?: AnyAttach]
   : Type extends keyof ProgramTypes
     ? [options: AttachOptionsOf<Type>]
     : [options?: AttachOptionsOf<Type>];
