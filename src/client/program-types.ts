@@ -25,7 +25,7 @@ interface AtDeviceDirection extends Omit<AtDevice, 'mode' | 'chain'> {
   /** Which way packets go. Default: what the section says, else ingress. */
   readonly direction?: 'ingress' | 'egress';
   /** A classic filter of tc, which runs when tcx says NEXT. */
-  readonly classic?: AttachOptions['classic'];
+  readonly classic?: NonNullable<AttachOptions['classic']>;
 }
 
 type AnyAttach = Omit<AttachOptions, 'before' | 'after' | 'replace'> &
