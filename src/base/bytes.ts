@@ -104,3 +104,15 @@ export function utf8(bytes: Uint8Array): string {
     typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
   return decoder.decode(shared ? bytes.slice() : bytes);
 }
+
+/** One after the other; one alone is given as it is, not copied. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,4 +1,5 @@
 import type { WildcardField } from '../../abi/wildcard.ts';
+import { joinBytes } from '../../base/index.ts';
 import type { Rule, WildcardRules } from './rules.ts';
 import { hashedLanes, type Lane, laneMask, type LaneRule, lanesOf, tablesOf } from './tables.ts';
 
@@ -243,24 +244,14 @@ function ruleBytes(
 ): Uint8Array {
   const numbers = words(...rule.lanes.map(([first]) => first), ...rule.lanes.map((one) => one[1]));
   const padding = new Uint8Array((8 - (rule.value.length % 8)) % 8);
-  return joined(numbers, u32(rule.priority), u32(next), rule.value, padding);
+  return joinBytes([numbers, u32(rule.priority), u32(next), rule.value, padding]);
 }
 
 const tableBytes = (
   { masks, best }: { masks: readonly bigint[]; best: number },
   hashed: readonly number[],
-): Uint8Array => joined(words(...hashed.map((lane) => masks[lane]!)), u32(best), u32(1));
+): Uint8Array => joinBytes([words(...hashed.map((lane) => masks[lane]!)), u32(best), u32(1)]);
 
 const words = (...values: bigint[]): Uint8Array =>
   new Uint8Array(BigUint64Array.from(values).buffer);
 const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
-
-function joined(...parts: Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}

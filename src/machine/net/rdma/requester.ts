@@ -1,4 +1,4 @@
-import { KernelError } from '../../../base/index.ts';
+import { joinBytes, KernelError } from '../../../base/index.ts';
 import type { CompletionStatus, RdmaCounters, WorkRequest } from '../../../kernel/index.ts';
 import type { EventQueue, PendingEvent } from '../../../runtime/index.ts';
 import {
@@ -179,7 +179,7 @@ export class Requester {
     if (data.length !== Math.min(mtu, length - part * mtu)) return this.#fail('bad response');
     first.answer.push(data);
     this.#advance(psnAdd(psn, 1));
-    if (have + 1 === first.packets) this.#finish(joined(first.answer, length));
+    if (have + 1 === first.packets) this.#finish(joinBytes(first.answer));
     this.#progress();
   }
 
@@ -295,14 +295,4 @@ function wordBytes(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, value, true);
   return bytes;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

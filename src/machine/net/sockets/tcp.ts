@@ -1,3 +1,4 @@
+import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
 import { ipAddress } from '../ip/text.ts';
@@ -316,7 +317,7 @@ export class TcpSocket extends Socket {
       return streams.peerDone ? { data: NO_DATA, from } : undefined;
     }
     const was = streams.window;
-    const data = joined(streams.received, streams.receivedBytes);
+    const data = joinBytes(streams.received);
     streams.received = [];
     streams.receivedBytes = 0;
     if (was < streams.mss && this.state !== CLOSE) this.acknowledge();
@@ -425,15 +426,4 @@ function mayShare(one: TcpSocket, other: TcpSocket): boolean {
   if (one.options.reusePort && other.options.reusePort) return true;
   const [mine, its] = [isAny(one.local), isAny(other.local)];
   return !mine && !its && tupleKey(one) !== tupleKey(other);
-}
-
-function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -1,4 +1,5 @@
 import { errnos } from '../../../abi/index.ts';
+import { joinBytes } from '../../../base/index.ts';
 import { fillChecksum, readRequest } from './metadata.ts';
 import type { XskPool } from './pool.ts';
 import type { Descriptor, Ring } from './ring.ts';
@@ -129,7 +130,7 @@ export class Sender {
   #finished(): Outgoing {
     const { checksum, timestamp, bytes } = this.#packet!;
     this.#packet = undefined;
-    const data = bytes.length === 1 ? bytes[0]! : joined(bytes);
+    const data = joinBytes(bytes);
     return { data, checksum, timestamp, parts: bytes.length };
   }
 
@@ -174,14 +175,4 @@ function isValid({ umem }: XskPool, { address, offset, length, options }: Descri
   if (start < 0 || start >= bytes.length) return false;
   if (unaligned) return whole <= chunkSize && start + whole <= bytes.length;
   return offset === 0 && (start % chunkSize) + whole <= chunkSize;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,5 +1,5 @@
 import { errnoName } from '../../../abi/names.ts';
-import { KernelError } from '../../../base/index.ts';
+import { joinBytes, KernelError } from '../../../base/index.ts';
 import type {
   XskCompletion,
   XskPacket,
@@ -95,7 +95,7 @@ export class XskUserHalf implements XskUser {
       this.#giveBack(next);
       part = next;
     }
-    return { data: data.length === 1 ? data[0]! : joined(data), metadata: front };
+    return { data: joinBytes(data), metadata: front };
   }
 
   async *packets({
@@ -201,16 +201,6 @@ const placeOf = ({ address, offset }: Descriptor): number => address + offset;
 
 function refusal(code: string, errno: number, why: string): KernelError {
   return new KernelError(code, errno, `AF_XDP: ${why}`);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** Places in the memory of a bell. */
