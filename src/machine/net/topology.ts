@@ -87,9 +87,19 @@ function makeVeth(
 ): Device {
   const peer = peerOptions(options.peer, 'veth', net);
   const peerNet = all.namespace(peer.namespace ?? '');
-  const one = added(net, new VethDevice(net, name, ifindex, options));
-  const number = peerNet.numberFor(peer.name, peer.ifindex);
-  const other = added(peerNet, new VethDevice(peerNet, peer.name, number, peer));
+  const one = new VethDevice(net, name, ifindex, options);
+  return addPair(one, peerNet, peer, (number) => new VethDevice(peerNet, peer.name, number, peer));
+}
+
+/** Adds both ends of a pair; `make` makes the other one when its number is known. */
+function addPair(
+  one: PairDevice,
+  peerNet: NetNamespace,
+  peer: PeerOptions & { readonly name: string },
+  make: (ifindex: number) => PairDevice,
+): Device {
+  one.net.add(one);
+  const other = added(peerNet, make(peerNet.numberFor(peer.name, peer.ifindex)));
   one.join(other);
   finishPeer(other, peer);
   return one;
@@ -111,13 +121,14 @@ function makeNetkit(
   }
   const primary = options.primary ?? (net.name === '' || peerNet.name !== '');
   const end = { ...options, mode, primary };
-  const one = added(net, new NetkitDevice(net, name, ifindex, end));
-  const number = peerNet.numberFor(peer.name, peer.ifindex);
   const otherEnd = { ...peer, mode, primary: !primary };
-  const other = added(peerNet, new NetkitDevice(peerNet, peer.name, number, otherEnd));
-  one.join(other);
-  finishPeer(other, peer);
-  return one;
+  const one = new NetkitDevice(net, name, ifindex, end);
+  return addPair(
+    one,
+    peerNet,
+    peer,
+    (number) => new NetkitDevice(peerNet, peer.name, number, otherEnd),
+  );
 }
 
 function makeNic(
