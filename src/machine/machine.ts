@@ -271,14 +271,9 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const subsystem = this.subsystemOf(program);
-    const { links } = this.objects;
-    const ended = ({ id }: MachineLink): void => links.remove(id);
-    const made =
-      subsystem.link?.(program, options, ended) ??
-      (subsystem.hook && new HookLink(program, ended, subsystem.hook(program, options)));
-    if (made) {
-      made.id = links.add(made);
-      return made;
+    if (subsystem.hook) {
+      const attached = subsystem.hook(program, options);
+      return this.#register(new HookLink(program, this.#forget, attached));
     }
     const place = this.placeOf(program, options);
     const rules = orderRules(this, options);
@@ -291,16 +286,12 @@ export class Machine implements Kernel, ProgramHost {
   placeOf(program: MachineProgram, options: AttachOptions): DevicePlace {
     const subsystem = this.subsystemOf(program);
     if (subsystem.place) return subsystem.place(program, options);
-    subsystem.attach?.(program, options);
     return refuse('EOPNOTSUPP', 'there are no such hooks');
   }
 
   /** BPF_LINK_CREATE at a device. Throws KernelError, and then there is no link. */
   attachLink(program: MachineProgram, place: DevicePlace, rules: OrderRules): DeviceLink {
-    const { links } = this.objects;
-    const ended = ({ id }: MachineLink): void => links.remove(id);
-    const link = new DeviceLink(program, ended, place, this.attachments);
-    link.id = links.add(link);
+    const link = this.#register(new DeviceLink(program, this.#forget, place, this.attachments));
     try {
       link.enter(rules);
     } catch (error) {
@@ -309,6 +300,14 @@ export class Machine implements Kernel, ProgramHost {
     }
     return link;
   }
+
+  /** Gives a link its id. */
+  #register<Link extends MachineLink>(link: Link): Link {
+    link.id = this.objects.links.add(link);
+    return link;
+  }
+
+  readonly #forget = ({ id }: MachineLink): void => this.objects.links.remove(id);
 
   /** How many want runs counted: BPF_ENABLE_STATS. */
   get countsRuns(): boolean {

@@ -1,7 +1,7 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import type { DevicePlace } from './objects/device-link.ts';
-import type { LinkInfo, MachineLink } from './objects/link.ts';
+import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
 
 /** A program at its hook: the way to take it off, and for iterators the way to run them. */
@@ -23,20 +23,12 @@ export interface Subsystem {
   bind?(programType: string, binding: ProgramBinding): BoundDevice;
   /** BPF_PROG_TEST_RUN. */
   run(program: MachineProgram, options: RunOptions): RunResult;
-  /** Says why there are no hooks: throws KernelError. Only of parts without `place`. */
-  attach?(program: MachineProgram, options: AttachOptions): unknown;
   /** Where a program goes. Throws KernelError for places that do not exist. */
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
   /** The place with that attach type at a device. Throws KernelError ENODEV and the like. */
   placeAt?(attachType: number, ifindex: number): DevicePlace;
-  /** As `attach`, for hooks that are at no device. */
+  /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
-  /** A link of the part's own kind, where `attach` is not at a device. Throws KernelError. */
-  link?(
-    program: MachineProgram,
-    options: AttachOptions,
-    ended: (link: MachineLink) => void,
-  ): MachineLink;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

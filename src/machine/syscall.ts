@@ -41,7 +41,7 @@ export class SystemCalls implements Subsystem {
     return { returnValue, verdict: `${returnValue}`, data: undefined, context: after, duration };
   }
 
-  attach({ spec }: MachineProgram): never {
+  place({ spec }: MachineProgram): never {
     const text = `program '${spec.name}': programs of type syscall are only run`;
     throw new KernelError('EINVAL', 22, text);
   }

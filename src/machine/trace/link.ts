@@ -1,6 +1,6 @@
 import { enums } from '../../abi/index.ts';
-import { type LinkInfo, MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
+import type { Attached } from '../subsystem.ts';
 
 const { BPF_LINK_TYPE_PERF_EVENT, BPF_LINK_TYPE_RAW_TRACEPOINT, BPF_LINK_TYPE_TRACING } =
   enums.bpf_link_type;
@@ -11,25 +11,10 @@ const TYPES: Readonly<Record<string, number>> = {
   raw_tracepoint: BPF_LINK_TYPE_RAW_TRACEPOINT,
 };
 
-/** A program at a system call (bpf_tracing_link, bpf_raw_tp_link, bpf_perf_link). */
-export class TraceLink extends MachineLink {
-  readonly type: number;
-  readonly #off: () => void;
-
-  constructor(program: MachineProgram, ended: (link: MachineLink) => void, off: () => void) {
-    super(program, ended);
-    this.type = TYPES[program.type.name] ?? BPF_LINK_TYPE_PERF_EVENT;
-    this.#off = off;
-  }
-
-  info(): LinkInfo {
-    const { attachTarget = '' } = this.program.spec;
-    return this.type === BPF_LINK_TYPE_RAW_TRACEPOINT
-      ? { 'raw_tracepoint.tp_name': attachTarget }
-      : {};
-  }
-
-  protected leave(): void {
-    this.#off();
-  }
+/** A program at a system call, as a link (bpf_tracing_link, bpf_raw_tp_link, bpf_perf_link). */
+export function linked({ type, spec }: MachineProgram, detach: () => void): Attached {
+  const linkType = TYPES[type.name] ?? BPF_LINK_TYPE_PERF_EVENT;
+  const isRaw = linkType === BPF_LINK_TYPE_RAW_TRACEPOINT;
+  const info = isRaw ? { 'raw_tracepoint.tp_name': spec.attachTarget ?? '' } : {};
+  return { type: linkType, info, detach };
 }

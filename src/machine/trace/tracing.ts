@@ -11,12 +11,11 @@ import type {
 import type { Runtime } from '../../runtime/index.ts';
 import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
-import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Subsystem } from '../subsystem.ts';
+import type { Attached, Subsystem } from '../subsystem.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
 import { type KernelObject, KernelObjects } from './objects.ts';
-import { TraceLink } from './link.ts';
+import { linked } from './link.ts';
 import { type Task, Tasks } from './task.ts';
 
 type Word = number | bigint;
@@ -56,18 +55,11 @@ export class Tracing implements Subsystem {
     return TYPES.has(programType);
   }
 
-  attach(program: MachineProgram, { device }: AttachOptions): () => void {
-    if (device === undefined) return this.#hooks.add(hookOf(program.spec), program);
+  hook(program: MachineProgram, { device }: AttachOptions): Attached {
+    if (device === undefined)
+      return linked(program, this.#hooks.add(hookOf(program.spec), program));
     const text = `program '${program.spec.name}' of type ${program.type.name} sees no devices`;
     throw new KernelError('EINVAL', 22, text);
-  }
-
-  link(
-    program: MachineProgram,
-    options: AttachOptions,
-    ended: (link: MachineLink) => void,
-  ): MachineLink {
-    return new TraceLink(program, ended, this.attach(program, options));
   }
 
   newTask(options: TaskOptions): KernelTask {

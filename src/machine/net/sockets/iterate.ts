@@ -1,6 +1,6 @@
 /** Iterators over sockets: iter/tcp and iter/udp (net/ipv4/tcp_ipv4.c, udp.c; bpf_iter.c). */
 import { constants, errnos } from '../../../abi/index.ts';
-import { KernelError } from '../../../base/index.ts';
+import { joinBytes, KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunResult } from '../../../kernel/index.ts';
 import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { HostCall, Runtime } from '../../../runtime/types.ts';
@@ -75,10 +75,6 @@ export class SocketIterators implements Subsystem {
     return { type: constants.BPF_LINK_TYPE_ITER, info, detach() {}, read };
   }
 
-  attach(program: MachineProgram, options: AttachOptions): () => void {
-    return this.hook(program, options).detach;
-  }
-
   get #runtime(): Runtime {
     return this.#machine().runtime;
   }
@@ -111,7 +107,7 @@ export class SocketIterators implements Subsystem {
       [this.#session, this.#current] = before;
     }
     session.pages.push(Uint8Array.from(session.page));
-    return joined(session.pages);
+    return joinBytes(session.pages);
   }
 
   #walk(session: Session, spaces: readonly NetNamespace[]): void {
@@ -234,14 +230,4 @@ function uidOf(socket: Known): number {
   if (socket.state === NEW_SYN_RECV && 'listener' in socket)
     return socket.listener.options.uid ?? 0;
   return socket instanceof Socket ? (socket.options.uid ?? 0) : 0;
-}
-
-function joined(pages: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pages.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const page of pages) {
-    all.set(page, at);
-    at += page.length;
-  }
-  return all;
 }

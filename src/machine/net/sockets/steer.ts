@@ -49,10 +49,6 @@ export class SkLookup implements Subsystem {
     return programType === 'sk_lookup';
   }
 
-  attach(program: MachineProgram, options: AttachOptions): () => void {
-    return this.hook(program, options).detach;
-  }
-
   hook(program: MachineProgram, { namespace = '' }: AttachOptions): Attached {
     const net = this.#network.namespace(namespace);
     const programs = this.#programs.get(net) ?? [];
