@@ -16,6 +16,14 @@ export const GLOBALS: OptionDef = {
   help: 'set a global variable or a member of one (config.limit=5) before loading',
 };
 
+export const MAP_ENTRIES: OptionDef = {
+  type: 'string',
+  short: 'm',
+  multiple: true,
+  value: 'MAP:KEY=VALUE',
+  help: 'put an entry into a map before running',
+};
+
 export const BASE_BTF: OptionDef = {
   type: 'string',
   short: 'B',

@@ -1,5 +1,5 @@
 import type { CommandDef } from './command.ts';
-import { ENGINE, GLOBALS, SEED } from './command-options.ts';
+import { ENGINE, GLOBALS, MAP_ENTRIES, SEED } from './command-options.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
 
 /** The command about a program's memory. */
@@ -14,13 +14,7 @@ export const memoryCommand: CommandDef = {
     repeat: { type: 'string', value: 'N', help: 'go through the capture N times' },
     engine: ENGINE,
     global: GLOBALS,
-    map: {
-      type: 'string',
-      short: 'm',
-      multiple: true,
-      value: 'MAP:KEY=VALUE',
-      help: 'put an entry into a map before running',
-    },
+    map: MAP_ENTRIES,
     device: { type: 'string', value: 'NAME', help: 'device packets come in by' },
     seed: SEED,
     fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },

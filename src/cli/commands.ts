@@ -1,5 +1,13 @@
 import type { CommandDef } from './command.ts';
-import { ENGINE, GLOBALS, MACHINE, MAP_HASH, SEED, KFUNCS } from './command-options.ts';
+import {
+  ENGINE,
+  GLOBALS,
+  MAP_ENTRIES,
+  MACHINE,
+  MAP_HASH,
+  SEED,
+  KFUNCS,
+} from './command-options.ts';
 import { machineCommands } from './commands-machine.ts';
 import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
@@ -28,13 +36,7 @@ export const COMMANDS: readonly CommandDef[] = [
       cpus: { type: 'string', value: 'N', help: 'CPUs, each with a thread; flows stay on one CPU' },
       engine: ENGINE,
       global: GLOBALS,
-      map: {
-        type: 'string',
-        short: 'm',
-        multiple: true,
-        value: 'MAP:KEY=VALUE',
-        help: 'put an entry into a map before running',
-      },
+      map: MAP_ENTRIES,
       device: {
         type: 'string',
         value: 'NAME',

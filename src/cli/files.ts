@@ -7,6 +7,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { FormatError } from '../base/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -35,6 +36,17 @@ export function readBytes(path: string, io: CliIo): Uint8Array {
     return readFileSync(path === '-' ? 0 : resolve(io.cwd, path));
   } catch (error) {
     throw fileError(path, error);
+  }
+}
+
+/** What a module of the user's exports. Throws CliError if it cannot be loaded. */
+export async function importModule(path: string, io: CliIo): Promise<Record<string, unknown>> {
+  try {
+    const url = pathToFileURL(resolve(io.cwd, path)).href;
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(EXIT.input, `${path}: ${reason}`);
   }
 }
 

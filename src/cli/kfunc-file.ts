@@ -1,9 +1,8 @@
 /** Kernel functions of one's own from a module of JavaScript. */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { kfunc, kfuncSpelling, type OwnKfunc } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
+import { importModule } from './files.ts';
 import type { CliIo } from './io.ts';
 
 /** What of the definitions Linux 6.12 cannot be told, in words. */
@@ -12,14 +11,7 @@ export const problemsOf = (kfuncs: readonly OwnKfunc[]): string[] =>
 
 /** Everything a module exports that `kfunc()` made. */
 export async function kfuncsOf(file: string, io: CliIo): Promise<OwnKfunc[]> {
-  const path = resolve(io.cwd, file);
-  let exports: Record<string, unknown>;
-  try {
-    exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(EXIT.input, `${file}: ${reason}`);
-  }
+  const exports = await importModule(file, io);
   const found = Object.values(exports).flat().filter(isKfunc);
   if (found.length === 0) throw usageError(`${file} exports nothing that kfunc() made`);
   return found.map((own) => checked(own, file));

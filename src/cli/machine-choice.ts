@@ -8,7 +8,7 @@ import { usageError } from './exit.ts';
 
 type Kind = 'prog' | 'map' | 'link';
 
-interface Kinds {
+export interface Kinds {
   prog: MachineProgram;
   map: MachineMap;
   link: MachineLink;

@@ -6,23 +6,13 @@ import { KernelError } from '../base/index.ts';
 import type { MachineLink } from '../machine/objects/link.ts';
 import type { CommandCall } from './command.ts';
 import type { CliIo } from './io.ts';
-import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
+import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
+import { showObjects } from './machine-show.ts';
 
 /** `link show` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
-  return onMachine(call, io, {
-    changes: false,
-    run({ machine }) {
-      const words = [...call.operands];
-      const single = words.length > 0;
-      const found = takeObjects(machine, 'link', words).map((one) => linkJson(machine, one));
-      return {
-        json: single && found.length === 1 ? found[0] : found,
-        text: found.map(textOf).join(''),
-      };
-    },
-  });
+  return showObjects(call, io, 'link', linkJson, textOf);
 }
 
 /** bpftool's keys and order (show_link_close_json). */

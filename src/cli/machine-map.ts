@@ -6,23 +6,13 @@ import { pinObject } from '../machine/bpffs/pins.ts';
 import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
-import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
+import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine, type Output, type Session, succeed } from './machine-file.ts';
+import { showObjects } from './machine-show.ts';
 
 /** `map show --machine` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
-  return onMachine(call, io, {
-    changes: false,
-    run({ machine }) {
-      const words = [...call.operands];
-      const single = words.length > 0;
-      const found = takeObjects(machine, 'map', words).map((one) => mapJson(machine, one));
-      return {
-        json: single && found.length === 1 ? found[0] : found,
-        text: found.map(textOf).join(''),
-      };
-    },
-  });
+  return showObjects(call, io, 'map', mapJson, textOf);
 }
 
 /** bpftool's keys and order (show_map_close_json). */

@@ -8,23 +8,13 @@ import { usageError } from './exit.ts';
 import { readBytes, readObject, writeBytes } from './files.ts';
 import { parseGlobals } from './inputs.ts';
 import type { CliIo } from './io.ts';
-import { pinsOf, takeObject, takeObjects } from './machine-choice.ts';
+import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine, type Session, succeed } from './machine-file.ts';
+import { showObjects } from './machine-show.ts';
 
 /** `prog show --machine`. */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
-  return onMachine(call, io, {
-    changes: false,
-    run({ machine }) {
-      const words = [...call.operands];
-      const single = words.length > 0;
-      const found = takeObjects(machine, 'prog', words).map((one) => programJson(machine, one));
-      return {
-        json: single && found.length === 1 ? found[0] : found,
-        text: found.map(textOf).join(''),
-      };
-    },
-  });
+  return showObjects(call, io, 'prog', programJson, textOf);
 }
 
 /** bpftool's keys and order (print_prog_json). */

@@ -1,13 +1,12 @@
 /** The file that says how a simulated network looks: JSON, or a module. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { BtfInput } from '../btf/index.ts';
 import type { Host, MapOf, Program } from '../client/index.ts';
 import type { NamespaceOptions, NeighbourOptions, RouteOptions } from '../kernel/index.ts';
 import type { MachineOptions } from '../machine/index.ts';
 import { CliError, EXIT } from './exit.ts';
-import { fileError } from './files.ts';
+import { fileError, importModule } from './files.ts';
 import type { CliIo } from './io.ts';
 
 /** What `setup` of a module gets. */
@@ -47,11 +46,10 @@ const FIELDS = new Set([
 
 /** Reads it. Throws CliError for what is no topology. */
 export async function readTopology(file: string, io: CliIo): Promise<Topology> {
-  const path = resolve(io.cwd, file);
-  if (/\.[cm]?js$/.test(file)) return fromModule(file, path);
+  if (/\.[cm]?js$/.test(file)) return fromModule(file, io);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readFileSync(resolve(io.cwd, file), 'utf8');
   } catch (error) {
     throw fileError(file, error);
   }
@@ -63,14 +61,8 @@ export async function readTopology(file: string, io: CliIo): Promise<Topology> {
   }
 }
 
-async function fromModule(file: string, path: string): Promise<Topology> {
-  let exports: Record<string, unknown>;
-  try {
-    exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(EXIT.input, `${file}: ${reason}`);
-  }
+async function fromModule(file: string, io: CliIo): Promise<Topology> {
+  const exports = await importModule(file, io);
   const { setup } = exports;
   const plain = checked(exports['default'], file);
   return typeof setup === 'function' ? { ...plain, setup: setup as Topology['setup'] & {} } : plain;
