@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { fail, root } from './lib.mjs';
-import { chooseAccelerator, missingTools, runPlan } from './vm/machine.mjs';
+import { answersTo, missingTools } from './vm/machine.mjs';
 import { allSteps } from './vm/bpf-cases.mjs';
 import { ENDS, answerOf, askSteps } from './vm/bpf-questions.mjs';
 import { Plan } from './vm/plan.mjs';
@@ -24,13 +24,7 @@ if (missing) fail(missing, 4);
 
 const plan = new Plan();
 const asked = askSteps(plan, allSteps(ENDS));
-const answers = new Map();
-const { ended, console, last } = await runPlan(
-  plan,
-  (command, answer) => answers.set(command, answer),
-  { seconds: 600, accelerator: options.accel ?? (await chooseAccelerator()) },
-);
-if (!ended) fail(`the machine stopped after command ${last} of ${plan.length}: ${console}`, 1);
+const answers = await answersTo(plan, options.accel);
 
 const about =
   'What Linux 6.12.117 in a virtual machine answers to commands of bpf(2): errno or descriptor, members ' +

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { fail, root } from './lib.mjs';
-import { chooseAccelerator, missingTools, runPlan } from './vm/machine.mjs';
+import { answersTo, missingTools } from './vm/machine.mjs';
 import { TYPES, creations, runs } from './vm/map-cases.mjs';
 import { MapQuestions } from './vm/map-questions.mjs';
 import { Plan } from './vm/plan.mjs';
@@ -38,16 +38,7 @@ const types = asked.map((type) => {
   };
 });
 
-const answers = new Map();
-const { ended, console, last } = await runPlan(
-  plan,
-  (command, answer) => answers.set(command, answer),
-  {
-    seconds: 600,
-    accelerator: options.accel ?? (await chooseAccelerator()),
-  },
-);
-if (!ended) fail(`the machine stopped after command ${last} of ${plan.length}: ${console}`, 1);
+const answers = await answersTo(plan, options.accel);
 
 const about =
   'Linux 6.12.117 in a virtual machine with one CPU: errno of BPF_MAP_CREATE for changes to a definition ' +

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { fail, root } from './lib.mjs';
-import { chooseAccelerator, missingTools, runPlan } from './vm/machine.mjs';
+import { answersTo, missingTools } from './vm/machine.mjs';
 import { sequences } from './vm/mprog-cases.mjs';
 import { MprogQuestions } from './vm/mprog-questions.mjs';
 import { Plan } from './vm/plan.mjs';
@@ -33,16 +33,7 @@ const questions = new MprogQuestions(plan);
 const asked = sequences(Number(options.count), Number(options.seed)).map((steps) =>
   questions.ask(steps),
 );
-const answers = new Map();
-const { ended, console, last } = await runPlan(
-  plan,
-  (command, answer) => answers.set(command, answer),
-  {
-    seconds: 600,
-    accelerator: options.accel ?? (await chooseAccelerator()),
-  },
-);
-if (!ended) fail(`the machine stopped after command ${last} of ${plan.length}: ${console}`, 1);
+const answers = await answersTo(plan, options.accel);
 const record = {
   about:
     'Linux 6.12.117 in a virtual machine: random requests to the tcx ingress of a device, their errno, and the ' +

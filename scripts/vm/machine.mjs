@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RELEASE, findImage } from '../abi/image.mjs';
 import { cacheFolder, keyOf } from '../corpus/paths.mjs';
-import { has } from '../lib.mjs';
+import { fail, has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
@@ -212,4 +212,19 @@ function machineArguments(accelerator) {
     '-append',
     KERNEL_WORDS,
   ];
+}
+
+/**
+ * The answers to a whole plan, by command. A machine that stops before the end of it ends the
+ * program with 1. `accelerator`: chosen if undefined.
+ */
+export async function answersTo(plan, accelerator) {
+  const answers = new Map();
+  const { ended, console, last } = await runPlan(
+    plan,
+    (command, answer) => answers.set(command, answer),
+    { seconds: 600, accelerator: accelerator ?? (await chooseAccelerator()) },
+  );
+  if (!ended) fail(`the machine stopped after command ${last} of ${plan.length}: ${console}`, 1);
+  return answers;
 }
