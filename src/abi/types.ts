@@ -47,6 +47,8 @@ export interface ProgramTypeDef {
        */
       readonly network?: number;
     };
+    /** Programs get a pointer to the kernel's own struct of the packet (struct sk_buff). */
+    readonly kernelPacket?: true;
   };
   /** Words for return values, by number: XDP 2 → 'pass'. */
   readonly verdicts?: Readonly<Record<number, string>>;

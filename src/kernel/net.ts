@@ -171,7 +171,12 @@ export type PacketHookName =
   | 'tc/ingress'
   | 'tc/egress'
   | 'netkit/primary'
-  | 'netkit/peer';
+  | 'netkit/peer'
+  | `netfilter/${'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'}`
+  /** Programs of routes. */
+  | 'lwt/in'
+  | 'lwt/out'
+  | 'lwt/xmit';
 
 /** Bytes a program changed: from offset `at` on, in the packet as it then was. */
 export interface Rewrite {

@@ -281,10 +281,25 @@ export interface AttachOptions {
   readonly mode?: 'native' | 'generic';
   /** XDP, an extension of beeyard: several programs at one device. */
   readonly chain?: ChainOptions | true;
-  /** sk_lookup programs and iterators: the network namespace. Default: the machine's own, ''. */
+  /**
+   * sk_lookup, flow dissector and netfilter programs, iterators: the network namespace. Default:
+   * the machine's own, ''.
+   */
   readonly namespace?: string;
+  /** netfilter programs: which hook. */
+  readonly netfilter?: NetfilterOptions;
   /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */
   readonly netns?: 'all';
+}
+
+/** Where packets meet a netfilter program. */
+export interface NetfilterOptions {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  /** Lower ones run first. Default 0. */
+  readonly priority?: number;
+  /** Packets that are in pieces are put together first; the priority is above -400 then. */
+  readonly defrag?: boolean;
 }
 
 /** A program or link that is at the place already, itself or by id. */

@@ -8,9 +8,23 @@ import type { BoundDevice, MachineProgram } from './program.ts';
 export interface Attached {
   /** BPF_LINK_TYPE_*, and what struct bpf_link_info says. */
   readonly type: number;
-  readonly info: LinkInfo;
+  readonly info: LinkInfo | (() => LinkInfo);
   readonly detach: () => void;
+  /** True: BPF_LINK_DETACH takes it off, and the link stays. */
+  readonly detachable?: true;
+  /** BPF_LINK_UPDATE: another program is there from now on. Throws KernelError. */
+  readonly update?: (program: MachineProgram, old: MachineProgram | undefined) => void;
   readonly read?: () => Uint8Array;
+}
+
+/** A hook of a network namespace that takes programs without a link (net/core: netns_bpf). */
+export interface NamespaceHook {
+  /** Throws KernelError EEXIST, EINVAL. */
+  attach(program: MachineProgram, namespace: string): void;
+  /** Throws KernelError ENOENT, EINVAL. */
+  detach(program: MachineProgram, namespace: string): void;
+  /** The programs there, in the order they run. */
+  programs(namespace: string): readonly MachineProgram[];
 }
 
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
@@ -29,6 +43,8 @@ export interface Subsystem {
   placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /** Its hook in namespaces that has this attach type. */
+  namespaceHook?(attachType: number): NamespaceHook | undefined;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

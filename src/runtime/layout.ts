@@ -375,6 +375,11 @@ export const XDP_FRAGS_LENGTH = 48;
 export const XDP_FRAGS = 52;
 export const XDP_CTX_SIZE = 64;
 
+/** struct bpf_nf_ctx, then ours: the packet as programs over __sk_buff have it. */
+export const NF_STATE = 0;
+export const NF_SKB = 8;
+export const NF_PACKET = 64;
+
 /** struct __sk_buff (192 bytes in 6.12), then ours. */
 export const SKB_LEN = 0;
 export const SKB_PKT_TYPE = 4;

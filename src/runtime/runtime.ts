@@ -54,8 +54,11 @@ interface HelperBody {
   readonly arity: number;
 }
 
-/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`). */
-const STAND_INS: ReadonlySet<string> = new Set(['bpf_dynptr_from_skb_rdonly']);
+/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`, `kernelFunc`). */
+const STAND_INS: ReadonlySet<string> = new Set([
+  'bpf_dynptr_from_skb_rdonly',
+  'bpf_dynptr_from_kernel_skb',
+]);
 /** Kernel functions whose last argument, which the verifier writes, is the program's types. */
 const NEEDS_TYPES: ReadonlySet<string> = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
 

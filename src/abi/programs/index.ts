@@ -1,6 +1,8 @@
 import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
+import { flowDissector } from './flow_dissector.ts';
+import { netfilter } from './netfilter.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
@@ -19,6 +21,8 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     ...lightweightTunnels,
     syscall,
     skLookup,
+    flowDissector,
+    netfilter,
     tracing,
     rawTracepoint,
     tracepoint,

@@ -11,11 +11,17 @@ import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
+import {
+  attachInNamespace,
+  detachInNamespace,
+  namespaceHook,
+  programsInNamespace,
+} from './namespace-hooks.ts';
+import type { NamespaceHook } from '../subsystem.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
 
 const c = constants;
-const attach = enums.bpf_attach_type;
 const BASE = c.BPF_F_ALLOW_OVERRIDE | c.BPF_F_ALLOW_MULTI | c.BPF_F_REPLACE | c.BPF_F_PREORDER;
 const ORDER = c.BPF_F_REPLACE | c.BPF_F_BEFORE | c.BPF_F_AFTER | c.BPF_F_ID | c.BPF_F_LINK;
 
@@ -31,6 +37,8 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
   if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
+  const hook = namespaceHook(process, attachType);
+  if (hook) return attachInNamespace(process, hook, attr);
   return refuse(withoutHook(process, attr, type));
 }
 
@@ -58,7 +66,7 @@ function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachA
     if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
     return 'EOPNOTSUPP';
   }
-  return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
+  return 'EINVAL';
 }
 
 const { BPF_PROG_TYPE_SK_SKB, BPF_PROG_TYPE_SK_MSG } = enums.bpf_prog_type;
@@ -72,6 +80,8 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
   if (!hasOrder(type)) {
     const extra = isCgroupType(type) ? false : revision !== 0n;
     if (flags !== 0 || relativeFd !== 0 || extra) refuse('EINVAL');
+    const hook = namespaceHook(process, attachType);
+    if (hook && type !== undefined) return detachInNamespace(process, hook, attr, type);
     return refuse(type === undefined ? 'EINVAL' : withoutHook(process, attr, type));
   }
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
@@ -102,6 +112,8 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (!process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM', 'CAP_NET_ADMIN is missing');
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
+  const hook = namespaceHook(process, attachType);
+  if (hook) return queryNamespace(process, hook, attr);
   if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
   const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
@@ -110,9 +122,23 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   return listMembers(point.members, attr);
 }
 
+function queryNamespace(process: Process, hook: NamespaceHook, attr: ProgQueryAttr): number {
+  const programs = programsInNamespace(process, hook, attr);
+  attr.attachFlags = 0;
+  return listMembers(
+    programs.map((program) => ({ program, link: undefined })),
+    { ...attr, progAttachFlags: undefined, linkIds: undefined, linkAttachFlags: undefined },
+    attr,
+  );
+}
+
 /** Ids of as many as there is room for; without room only their number. */
-function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number {
-  const { progCnt: room = 0, progIds, progAttachFlags, linkIds, linkAttachFlags } = attr;
+function listMembers(
+  there: readonly PointMember[],
+  wanted: ProgQueryAttr,
+  attr: ProgQueryAttr = wanted,
+): number {
+  const { progCnt: room = 0, progIds, progAttachFlags, linkIds, linkAttachFlags } = wanted;
   attr.progCnt = there.length;
   if (room === 0 || !progIds || there.length === 0) return 0;
   const shown = there.slice(0, room);
@@ -127,12 +153,8 @@ function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number
 }
 
 function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
-  const { attachType, targetFd = 0, queryFlags = 0 } = attr;
+  const { attachType, targetFd = 0 } = attr;
   const type = attachTakes(attachType);
-  if (attachType === attach.BPF_SK_LOOKUP || attachType === attach.BPF_FLOW_DISSECTOR) {
-    if (queryFlags !== 0) return 'EINVAL';
-    return process.file(targetFd) ? 'EINVAL' : 'EBADF';
-  }
   const known = type !== undefined && (isCgroupType(type, attachType) || SOCKMAP.includes(type));
   return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
 }

@@ -1,6 +1,7 @@
 import { constants, enums, mayAttach } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
+  KernelLink,
   LinkCreateAttr,
   LinkDetachAttr,
   LinkUpdateAttr,
@@ -9,8 +10,10 @@ import type {
 import { refuse } from '../errno.ts';
 import type { OrderRules } from '../objects/attachments.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
+import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import { openLink } from './files.ts';
+import { hookRequest } from './hook-links.ts';
 import { hooklessLink } from './hookless.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
@@ -30,6 +33,8 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
+  const request = hookRequest(program);
+  if (request) return openOwn(process, process.machine.attach(program, request(process, attr)));
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');
   const exact = ['tracing', 'lsm'].includes(program.type.name);
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
@@ -73,7 +78,11 @@ function openNew(
   place: DevicePlace,
   rules: OrderRules,
 ): number {
-  const link = process.machine.attachLink(program, place, rules);
+  return openOwn(process, process.machine.attachLink(program, place, rules));
+}
+
+function openOwn(process: Process, made: KernelLink): number {
+  const link = made as MachineLink;
   try {
     return openLink(process, link);
   } finally {

@@ -1,4 +1,5 @@
 import type { Directory } from '../bpffs/inode.ts';
+import type { KernelNamespace } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
@@ -17,6 +18,8 @@ export interface FileKinds {
   dir: Directory;
   /** A task, inode, socket or cgroup. */
   owner: RuntimeOwner;
+  /** A network namespace (/proc/PID/ns/net). */
+  netns: KernelNamespace;
   /** Somebody wants runs counted. */
   stats: Machine;
   /** A file without a meaning for bpf(2): a terminal. */
@@ -55,6 +58,8 @@ export class Process {
   readonly credentials: Credentials;
   /** Where relative paths begin. */
   cwd: Directory;
+  /** Name of its network namespace; '' is the machine's own. */
+  namespace = '';
   readonly #files = new Map<number, Shared>();
 
   constructor(machine: Machine, { pid = 1, credentials = ROOT }: Partial<Identity> = {}) {
@@ -80,6 +85,11 @@ export class Process {
     shared.descriptors++;
     this.#files.set(fd, shared);
     return fd;
+  }
+
+  /** open(2) of /proc/PID/ns/net: a descriptor for a network namespace. */
+  openNamespace(object: KernelNamespace): number {
+    return this.open({ kind: 'netns', object, read: true, write: false, release() {} });
   }
 
   /** dup(2): another descriptor of the same file. */

@@ -12,6 +12,7 @@ import type {
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
 import type { Device } from './device.ts';
+import type { NetfilterHooks } from './hooks/netfilter.ts';
 import { Neighbours } from './ip/neighbours.ts';
 import { Receivers } from './ip/receivers.ts';
 import {
@@ -61,6 +62,8 @@ export class NetNamespace implements KernelNamespace {
   steer:
     | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
     | undefined;
+  /** Programs on the way of IP packets; undefined: there are none. */
+  netfilter: NetfilterHooks | undefined;
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**

@@ -21,6 +21,7 @@ import type { Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
 import { PfDevice } from './devices/nic.ts';
 import type { PacketHook } from './hook.ts';
+import type { NamespacePoints } from './hooks/namespace-point.ts';
 import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
@@ -60,6 +61,8 @@ export class Network implements Subsystem, KernelNetwork {
   readonly stack: Stack;
   /** The machine's own namespace. */
   readonly root: NetNamespace;
+  /** Hooks that namespaces have. */
+  readonly points: NamespacePoints[] = [];
   readonly #machine: () => Machine;
   readonly #namespaces = new Map<string, NetNamespace>();
   #cookies = 0;
@@ -160,6 +163,7 @@ export class Network implements Subsystem, KernelNetwork {
     if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");
     for (const device of found.devices.values()) removeDevice(device);
     this.#namespaces.delete(name);
+    for (const points of this.points) points.forget(found);
   }
 
   nic(path: string): KernelNic {

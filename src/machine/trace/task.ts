@@ -8,7 +8,7 @@ import {
   G_CURRENT_UID_GID,
 } from '../../runtime/layout.ts';
 import type { Runtime, RuntimeOwner } from '../../runtime/index.ts';
-import type { KernelObject, KernelObjects } from './objects.ts';
+import type { KernelObject, KernelObjects } from '../objects/kernel-struct.ts';
 
 /** Bytes of GLOBALS from G_CURRENT_PID_TGID on that say who the current task is. */
 const IDENTITY_BYTES = G_CGROUP_ID + 8 - G_CURRENT_PID_TGID;

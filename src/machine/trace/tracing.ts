@@ -14,7 +14,7 @@ import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Attached, Subsystem } from '../subsystem.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
-import { type KernelObject, KernelObjects } from './objects.ts';
+import { type KernelObject, KernelObjects } from '../objects/kernel-struct.ts';
 import { linked } from './link.ts';
 import { type Task, Tasks } from './task.ts';
 

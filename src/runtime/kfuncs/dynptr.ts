@@ -1,11 +1,14 @@
 /** Dynptrs over packets, slices and views of them (kernel/bpf/helpers.c, net/core/filter.c). */
 import {
+  C_CTX,
   DYNPTR_MAX_SIZE,
   DYNPTR_OFFSET,
   DYNPTR_READ_ONLY,
   DYNPTR_SIZE,
   DYNPTR_SKB,
   DYNPTR_XDP,
+  NF_PACKET,
+  REGION_CTX,
   SKB_DATA,
   SKB_LEN,
   XDP_DATA,
@@ -13,6 +16,8 @@ import {
   XDP_FRAGS_LENGTH,
 } from '../layout';
 import { EINVAL, ERANGE } from '../core/errno';
+import { cpu_block } from '../core/instance';
+import { tagged } from '../core/regions';
 import {
   at,
   dataOf,
@@ -39,6 +44,12 @@ export function bpf_dynptr_from_skb_rdonly(skb: u64, flags: u64, pointer: u64): 
   const to = <u32>pointer;
   if (result == 0) store<u32>(to, load<u32>(to, DYNPTR_SIZE) | DYNPTR_READ_ONLY, DYNPTR_SIZE);
   return result;
+}
+
+/** The same for programs that have a pointer to the kernel's struct: a run has one packet. */
+export function bpf_dynptr_from_kernel_skb(_skb: u64, flags: u64, pointer: u64): u64 {
+  const packet = load<u32>(cpu_block, C_CTX) + NF_PACKET;
+  return bpf_dynptr_from_skb_rdonly(tagged(REGION_CTX, packet), flags, pointer);
 }
 
 export function bpf_dynptr_from_xdp(xdp: u64, flags: u64, pointer: u64): u64 {

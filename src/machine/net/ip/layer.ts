@@ -72,10 +72,22 @@ export class IpLayer {
     if (packet.type === PACKET_OTHERHOST) return this.stack.drop(packet, 'OTHERHOST');
     if (typeof header === 'string') return this.stack.drop(packet, header);
     if (header.end < packet.data.length) packet.data = packet.data.subarray(0, header.end);
+    const { data } = packet;
+    const { net } = packet.device;
+    if (!net.netfilter) return this.#route(packet, header);
+    if (!net.netfilter.pass('prerouting', packet, packet.device, undefined)) return;
+    const now = packet.data === data ? header : readIp(packet.data);
+    if (typeof now !== 'string') this.#route(packet, now);
+  }
+
+  /** Where it goes: up, or on. */
+  #route(packet: Packet, header: IpHeader): void {
+    const { net } = packet.device;
     if (header.version === 6 && isNdp(packet.data, header)) {
+      const { netfilter } = net;
+      if (netfilter && !netfilter.pass('input', packet, packet.device, undefined)) return;
       return receiveNdp(this.stack, packet, header);
     }
-    const { net } = packet.device;
     const { destination } = header;
     const special = destination.length === 4 ? net.isBroadcast(destination) : false;
     if (special || isMulticast(destination)) return deliver(this, packet, header);
@@ -104,6 +116,15 @@ export class IpLayer {
     packet.from = device.name;
     decrementTtl(packet);
     if (packet.trail) this.stack.tracer.add(packet, { kind: 'forward', ttl: header.ttl - 1 });
+    const { netfilter } = device.net;
+    if (netfilter && !netfilter.pass('forward', packet, device, out)) return;
+    this.output(packet, route, out);
+  }
+
+  /** A packet that was made here goes its way (ip_local_out). */
+  sendOut(packet: Packet, route: HostRoute, out: Device): void {
+    const { netfilter } = out.net;
+    if (netfilter && !netfilter.pass('output', packet, undefined, out)) return;
     this.output(packet, route, out);
   }
 
@@ -114,6 +135,8 @@ export class IpLayer {
       const via = route.gateway ? { via: addressText(route.gateway) } : {};
       this.stack.tracer.add(packet, { kind: 'route', to, out: out.path, ...via });
     }
+    const { netfilter } = out.net;
+    if (netfilter && !netfilter.pass('postrouting', packet, undefined, out)) return;
     const mtu = route.mtu ?? out.mtu;
     if (packet.data.length - ETHERNET <= mtu) return this.toNextHop(packet, route.gateway, out);
     for (const data of fragmentsOf(packet.data, mtu)) {
@@ -202,7 +225,7 @@ export class IpLayer {
     packet.mark = socket?.mark ?? 0;
     packet.priority = socket?.priority ?? 0;
     traceMade(this.stack, packet, cause, what);
-    this.output(packet, route, out);
+    this.sendOut(packet, route, out);
     return packet;
   }
 }

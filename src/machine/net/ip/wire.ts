@@ -82,6 +82,7 @@ export function readIpv6(data: Uint8Array): IpHeader | string {
     payload += (data[payload + 1]! + 1) * 8;
     if (payload > end) return 'IPV6_BAD_EXTHDR';
   }
+  if (protocol === 44 && payload + 8 > end) return 'IPV6_BAD_EXTHDR';
   return {
     version: 6,
     payload,

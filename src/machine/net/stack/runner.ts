@@ -1,6 +1,8 @@
 import {
   C_CPU,
   SKB_CB,
+  SKB_F_SW_HASH,
+  SKB_FLAGS,
   SKB_HASH,
   SKB_INGRESS_IFINDEX,
   SKB_MARK,
@@ -21,6 +23,7 @@ import type { Ingress, PacketColumns } from '../packets.ts';
 import { PacketRing, type RingOptions } from '../ring.ts';
 import { tcHook } from '../tc.ts';
 import { xdpHook } from '../xdp.ts';
+import { asksForHash } from '../hooks/asks-for-hash.ts';
 import type { Packet } from './packet.ts';
 
 /** Room for the packets of single runs. */
@@ -70,6 +73,8 @@ export class HookRunner {
   #namespace: NetNamespace | undefined;
   /** The packet a tc program has now. */
   packet: Packet | undefined;
+  /** The hash of the flow a packet is of, if a dissector says it; 0: it does not. */
+  flowHash: ((packet: Packet) => number) | undefined;
   /** Copies the program that just ran asked for. */
   clones: CloneRequest[] = [];
 
@@ -115,7 +120,7 @@ export class HookRunner {
   /** XDP: `egress` is the interface a devmap's program sees. */
   xdp(program: MachineProgram, packet: Packet, egress = 0): Outcome {
     const { device } = packet;
-    this.#enterFor(packet);
+    this.enterFor(packet);
     // Only programs bound to the device may ask.
     this.#machine().runtime.host.rxMetadata = program.bound && device.rxMetadata(packet);
     const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
@@ -125,10 +130,15 @@ export class HookRunner {
 
   /** tc, tcx, netkit: what programs change of the socket buffer stays with the packet. */
   skb(program: MachineProgram, packet: Packet): Outcome {
-    this.#enterFor(packet);
+    this.enterFor(packet);
+    const hash = this.flowHash && asksForHash(program) ? this.flowHash(packet) : 0;
     const ring = this.place(tcHook, packet.data, packet.device.ifindex, packet.queue);
     const word = ring.contexts >>> 2;
     writeFields(ring.runtime.u32(), word, packet);
+    if (hash !== 0) {
+      ring.runtime.u32()[word + SKB_HASH / 4] = hash;
+      ring.runtime.u32()[word + SKB_FLAGS / 4]! |= SKB_F_SW_HASH;
+    }
     this.packet = packet;
     const outcome = this.#run(program, ring, packet.cpu);
     this.packet = undefined;
@@ -138,7 +148,8 @@ export class HookRunner {
     return outcome;
   }
 
-  #enterFor(packet: Packet): void {
+  /** Helpers see the namespace of the packet's device. */
+  enterFor(packet: Packet): void {
     const { net } = packet.device;
     const { host } = this.#machine().runtime;
     // Routes and neighbours are new lists when they change.
