@@ -36,6 +36,15 @@ export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
    * packets (bpf_xdp_metadata_rx_*) must be. They attach to this device, and go into no map.
    */
   readonly bound?: { readonly [Name in keyof Shape['programs']]?: string };
+  /**
+   * For programs that attach to another (SEC("freplace/function")), by name: that one, which must
+   * stay loaded.
+   */
+  readonly targets?: {
+    readonly [Name in keyof Shape['programs']]?:
+      | KernelProgram
+      | { readonly kernelProgram: KernelProgram };
+  };
   /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
   readonly pinRoot?: string;
 }
@@ -99,7 +108,9 @@ function makeObjects(
       const load = () => {
         const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
         const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
-        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns, device));
+        const target = targetOf(options, spec.name);
+        const given = { insns, device, target };
+        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, given));
       };
       if (options.programs?.includes(spec.name)) load();
       else attempt(spec.name, refused, load);
@@ -130,14 +141,25 @@ function attempt(
   }
 }
 
+/** What the caller says for one program. */
+interface GivenToProgram {
+  readonly insns: readonly KernelMap[];
+  readonly device: string | undefined;
+  readonly target: KernelProgram | undefined;
+}
+
+function targetOf({ targets }: LoadOptions, name: string): KernelProgram | undefined {
+  const target = (targets as LoadOptions['targets'])?.[name];
+  return target && 'kernelProgram' in target ? target.kernelProgram : target;
+}
+
 function loadProgram(
   kernel: Kernel,
   object: ObjectFile,
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
   refused: ReadonlyMap<string, KernelError | VerifierError>,
-  insns: readonly KernelMap[],
-  device: string | undefined,
+  { insns, device, target }: GivenToProgram,
 ): KernelProgram {
   for (const relocation of spec.relocations) {
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
@@ -149,6 +171,7 @@ function loadProgram(
     object,
     insns,
     device === undefined ? undefined : { device },
+    target,
   );
 }
 

@@ -50,6 +50,7 @@ export interface Kernel {
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
    * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.
+   * `target`: the program it attaches to.
    */
   loadProgram(
     spec: ProgramSpec,
@@ -57,6 +58,7 @@ export interface Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
     bound?: ProgramBinding,
+    target?: KernelProgram,
   ): KernelProgram;
   /** Its allocator, if it is modelled. */
   readonly memory?: KernelMemory | undefined;
@@ -286,6 +288,13 @@ export interface AttachOptions {
    * the machine's own, ''.
    */
   readonly namespace?: string;
+  /**
+   * Extensions (freplace): the program whose function is replaced. Default: that it was loaded for,
+   * which stands for the first time only.
+   */
+  readonly target?: KernelProgram;
+  /** Its function: the name, or the BTF id. Default: the name in the section. */
+  readonly targetFunction?: string | number;
   /** netfilter programs: which hook. */
   readonly netfilter?: NetfilterOptions;
   /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */

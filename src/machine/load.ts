@@ -1,6 +1,6 @@
 import { constants, programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { LoadedCode } from '../engine/index.ts';
+import type { LoadedCode, ProgramImage } from '../engine/index.ts';
 import type { KernelMap, ProgramBinding, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { VerifierInput } from '../verifier/index.ts';
@@ -16,6 +16,8 @@ import { relocated, verifyProgram } from './rules.ts';
 import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
 
+const { BPF_PROG_TYPE_EXT } = constants;
+
 /** A program of an object file. Throws KernelError and VerifierError. */
 export function loadProgram(
   machine: Machine,
@@ -24,6 +26,7 @@ export function loadProgram(
   object: ObjectFile,
   insns: readonly KernelMap[] = [],
   binding?: ProgramBinding,
+  target?: MachineProgram,
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
   if (!type) {
@@ -34,7 +37,10 @@ export function loadProgram(
   const bound = binding && bindProgram(machine, type.name, binding);
   const adapted = relocated(spec, object, rules, machine.offers);
   const flags = bound ? constants.BPF_F_XDP_DEV_BOUND_ONLY : 0;
-  const verified = verifyProgram(spec, adapted, maps, object, rules, flags);
+  const verified = verifyProgram(spec, adapted, maps, object, rules, {
+    flags,
+    target: target?.parts.input,
+  });
   const loaded = { spec, adapted, maps, object, rules };
   const arrays = insnArrays(insns, loaded);
   const { kconfig } = adapted;
@@ -53,6 +59,7 @@ export function loadProgram(
     types: object.btf,
     btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
     bound,
+    target,
   });
   fillInsnArrays(arrays, loaded);
   return program;
@@ -107,7 +114,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { runtime, settings, objects } = machine;
   const id = objects.programs.next;
   const used = usedMaps(one);
-  const image = link(spec, adapted, id, type, {
+  const runsAs = type.id === BPF_PROG_TYPE_EXT && one.target ? one.target.parts.runsAs : type;
+  const image = link(spec, adapted, id, runsAs, {
     runtime,
     kernel: settings.rules,
     objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
@@ -120,10 +128,10 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
+  const compile = (generation: ProgramImage) =>
+    reading(machine, spec, machine.compile(generation, options));
   const { result: code, slots } = runtime.functions.during(() =>
-    loadCode(spec, image, { runtime, mapNamed }, (generation) =>
-      reading(machine, spec, machine.compile(generation, options)),
-    ),
+    loadCode(spec, image, { runtime, mapNamed }, compile),
   );
   const program = new MachineProgram(
     {
@@ -138,6 +146,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       maps: used.map((map) => map.hold()),
       btf: one.btf?.(),
       target: one.target?.hold(),
+      runsAs,
+      compile,
       slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,

@@ -16,6 +16,7 @@ import type {
   KernelLink,
   KernelMap,
   KernelOwner,
+  KernelProgram,
   KernelTask,
   LiveObjects,
   OwnerKind,
@@ -43,6 +44,7 @@ import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
 import { DirectAttachment, orderRules } from './objects/attach.ts';
+import { Extensions } from './extensions/extensions.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
 import { HookLink } from './objects/hook-link.ts';
@@ -109,6 +111,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly extensions: Extensions;
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -136,6 +139,7 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.extensions = new Extensions(this);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -239,9 +243,18 @@ export class Machine implements Kernel, ProgramHost {
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
     bound?: ProgramBinding,
+    target?: KernelProgram,
   ): MachineProgram {
     this.sweep();
-    return loadProgram(this, spec, maps, object, insns, bound);
+    return loadProgram(
+      this,
+      spec,
+      maps,
+      object,
+      insns,
+      bound,
+      target as MachineProgram | undefined,
+    );
   }
 
   /** What is loaded while `work` runs shares memory for code. */
@@ -322,6 +335,10 @@ export class Machine implements Kernel, ProgramHost {
     for (const program of this.programs) program.count(this.countsRuns);
   }
 
+  isExtended(program: MachineProgram): boolean {
+    return this.extensions.isExtended(program);
+  }
+
   /** Called when a program has ended. */
   unload(program: MachineProgram): void {
     this.objects.programs.remove(program.id);
@@ -358,7 +375,11 @@ export class Machine implements Kernel, ProgramHost {
   /** Throws KernelError EBADF, and EOPNOTSUPP: nothing here has a hook for such programs. */
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
-    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
+    const parts: readonly Subsystem[] = [
+      ...this.settings.subsystems,
+      this.#tracing,
+      this.extensions,
+    ];
     const found = parts.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;

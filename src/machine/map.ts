@@ -33,9 +33,10 @@ import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
 /** Why an object may not be put into a map, if it may not. */
-function refusalOf({ valueIs }: MapTypeDef, object: unknown): string | undefined {
+function refusalOf({ valueIs, tailCalls }: MapTypeDef, object: unknown): string | undefined {
   // They may run on other devices, and where there is no device at all.
   if (object instanceof MachineProgram && object.bound) return 'EINVAL';
+  if (object instanceof MachineProgram && tailCalls) return object.refusedAsCallee;
   if (!(object instanceof Xsk)) return valueIs === 'xsk' ? 'ENOTSOCK' : undefined;
   if (valueIs !== 'xsk') return valueIs === 'socket' ? 'EOPNOTSUPP' : 'EBADF';
   return object.open ? undefined : 'EBADF';

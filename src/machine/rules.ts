@@ -56,7 +56,8 @@ interface Verified {
 
 /**
  * Asks the verifier whether Linux would load the program, if there are rules to go by. `flags`:
- * BPF_F_* beside those of its section. Throws VerifierError if not.
+ * BPF_F_* beside those of its section; `target`: the program it attaches to. Throws VerifierError
+ * if not.
  */
 export function verifyProgram(
   spec: ProgramSpec,
@@ -64,10 +65,14 @@ export function verifyProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
-  flags = 0,
+  { flags = 0, target }: { flags?: number; target?: VerifierInput | undefined } = {},
 ): Verified | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated, flags });
+  const input = verifierInput(withMaps(object, maps), spec, rules, {
+    relocated,
+    flags,
+    ...(target && { target }),
+  });
   const result = verify(input, rules);
   if (!result.ok) {
     const why = explain(input, rules);

@@ -1,6 +1,7 @@
 import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
+import { ext } from './ext.ts';
 import { flowDissector } from './flow_dissector.ts';
 import { netfilter } from './netfilter.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
@@ -27,6 +28,7 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     rawTracepoint,
     tracepoint,
     kprobe,
+    ext,
   ].map((type) => [type.name, type]),
 );
 

@@ -41,10 +41,18 @@ const atNetfilter: HookRequest = (process, attr) => {
   return { namespace: process.namespace, netfilter: { family, hook, priority, defrag } };
 };
 
+/** bpf_tracing_prog_attach */
+const atFunction: HookRequest = (process, { targetFd = 0, targetBtfId = 0 }) => {
+  if ((targetFd !== 0) !== (targetBtfId !== 0)) refuse('EINVAL', 'a target has its function');
+  if (targetFd === 0) return {};
+  return { target: process.get(targetFd, 'prog'), targetFunction: targetBtfId };
+};
+
 const REQUESTS: ReadonlyMap<number, HookRequest> = new Map<number, HookRequest>([
   [types.BPF_PROG_TYPE_FLOW_DISSECTOR, inNamespace],
   [types.BPF_PROG_TYPE_SK_LOOKUP, inNamespace],
   [types.BPF_PROG_TYPE_NETFILTER, atNetfilter],
+  [types.BPF_PROG_TYPE_EXT, atFunction],
 ]);
 
 /** How a program of this type asks for its hook; undefined: it is not of these. */

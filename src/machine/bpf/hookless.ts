@@ -69,7 +69,6 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
   iter: { link: 'iter', errno: 'EOPNOTSUPP', check: (_, attr) => noFlags(attr) },
   raw_tracepoint: { link: 'raw_tracepoint', errno: 'ENOENT' },
   tracing: TRACING,
-  freplace: TRACING,
   lsm: TRACING,
 };
 
@@ -92,6 +91,5 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(sk_msg|sk_skb)$/, 'sockmap'],
   [/^kprobe$/, 'kprobe_multi'],
   [/^tracing$/, 'tracing'],
-  [/^ext$/, 'freplace'],
   [/^lsm$/, 'lsm'],
 ];

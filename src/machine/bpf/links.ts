@@ -127,6 +127,9 @@ export function rawTracepointOpen(process: Process, attr: RawTracepointOpenAttr)
   const program = process.get(attr.progFd, 'prog');
   if (BY_BTF.includes(program.type.name)) {
     if (attr.name !== undefined) refuse('EINVAL', 'the program names its target itself');
+    const request = program.type.name === 'ext' ? hookRequest(program) : undefined;
+    const plain = { progFd: attr.progFd, attachType: 0 };
+    if (request) return openOwn(process, process.machine.attach(program, request(process, plain)));
     return refuse('ENOTSUPP', 'there are no hooks for tracing links');
   }
   if (!RAW_TYPES.includes(program.type.name)) refuse('EINVAL', 'no program for tracepoints');
