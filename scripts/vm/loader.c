@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -434,6 +435,18 @@ static long file_bytes(const char *path)
 }
 
 /* mkdir, rmdir, unlink, rename, open of a directory, symlink: two paths, each with its NUL. */
+/* Into a new network namespace, or back into the first; a descriptor of the one it is in then. */
+static int namespace(bool fresh)
+{
+	static int home = -1;
+
+	if (home < 0)
+		home = open("/proc/self/ns/net", O_RDONLY);
+	if (fresh ? unshare(CLONE_NEWNET) : setns(home, CLONE_NEWNET))
+		return -errno;
+	return open("/proc/self/ns/net", O_RDONLY);
+}
+
 static int on_path(uint32_t what, const char *path)
 {
 	const char *other = path + strlen(path) + 1;
@@ -458,6 +471,12 @@ static int on_path(uint32_t what, const char *path)
 	case 6:
 		result = symlink(path, other);
 		break;
+	case 7:
+		result = open(path, O_RDONLY);
+		break;
+	case 8:
+	case 9:
+		return namespace(what == 8);
 	}
 	return result < 0 ? -errno : result;
 }
@@ -486,7 +505,7 @@ static void carry_out(uint32_t index, const struct command *command)
 	case PATH: {
 		int result = on_path(*(const uint32_t *)body, body + 8);
 
-		if (*(const uint32_t *)body == 5)
+		if (*(const uint32_t *)body == 5 || *(const uint32_t *)body >= 7)
 			handles[index] = result;
 		answer(index, result);
 		break;

@@ -16,7 +16,17 @@ const KIND = {
   object: 9,
   path: 10,
 };
-const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
+const ON_PATH = {
+  mkdir: 1,
+  rmdir: 2,
+  unlink: 3,
+  rename: 4,
+  open: 5,
+  symlink: 6,
+  file: 7,
+  unshare: 8,
+  home: 9,
+};
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
@@ -78,7 +88,10 @@ export class Plan {
     this.#add(KIND.close, [words(first, end)], undefined);
   }
 
-  /** mkdir, rmdir, unlink, rename, symlink, or open of a directory. */
+  /**
+   * mkdir, rmdir, unlink, rename, symlink, open of a directory or (`file`) of a file; `unshare`: into
+   * a new network namespace, of which it gives a descriptor; `home`: back into the first one.
+   */
   onPath(what, path, other = '') {
     const text = padded(Buffer.from(`${path}\0${other}\0`));
     return this.#add(KIND.path, [words(ON_PATH[what], 0), text], { buffers: 0 });

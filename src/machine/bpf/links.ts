@@ -31,10 +31,10 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (attachType === attach.BPF_STRUCT_OPS) return structOpsLink(process, attr);
   const program = process.get(attr.progFd, 'prog');
   if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
-  if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
-  if (isOrdered(attachType)) return orderedLink(process, attr, program);
   const request = hookRequest(program);
   if (request) return openOwn(process, process.machine.attach(program, request(process, attr)));
+  if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
+  if (isOrdered(attachType)) return orderedLink(process, attr, program);
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');
   const exact = ['tracing', 'lsm'].includes(program.type.name);
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');

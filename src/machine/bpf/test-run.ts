@@ -18,6 +18,9 @@ const MOST_XDP = 4096 - XDP_PACKET_HEADROOM - 320;
 const MOST_METADATA = XDP_PACKET_HEADROOM - 40;
 /** Fragments of a page each (MAX_SKB_FRAGS). */
 const MOST_FRAGS = 17;
+/** struct nf_hook_state is no struct of the ABI: its size. */
+const NF_HOOK_STATE = 48;
+const PAGE = 4096;
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
@@ -59,6 +62,8 @@ const KINDS: ReadonlyMap<number, Kind> = new Map([
   [types.BPF_PROG_TYPE_LWT_OUT, { check: checkSkb }],
   [types.BPF_PROG_TYPE_LWT_XMIT, { check: checkSkb }],
   [types.BPF_PROG_TYPE_LWT_SEG6LOCAL, { check: checkSkb }],
+  [types.BPF_PROG_TYPE_FLOW_DISSECTOR, { check: checkFlow }],
+  [types.BPF_PROG_TYPE_NETFILTER, { check: checkNetfilter }],
 ]);
 
 function checkXdp(process: Process, program: MachineProgram, attr: ProgTestRunAttr): Input {
@@ -113,6 +118,26 @@ function checkSkb(process: Process, program: MachineProgram, attr: ProgTestRunAt
   return { data, bytes };
 }
 
+function noFlags({ flags = 0, cpu = 0, batchSize = 0 }: ProgTestRunAttr): void {
+  if (flags !== 0 || cpu !== 0 || batchSize !== 0) refuse('EINVAL', 'flags, cpu, batch_size');
+}
+
+/** bpf_prog_test_run_flow_dissector; what the context may say its subsystem knows. */
+function checkFlow(_: Process, __: MachineProgram, attr: ProgTestRunAttr): Input {
+  noFlags(attr);
+  const { dataSizeIn: size = 0 } = attr;
+  if (size < ETHERNET_HEADER || size > PAGE) refuse('EINVAL', 'size of the packet');
+  return { data: userBytes(attr.dataIn, size), bytes: contextOf(attr, 'bpf_flow_keys') };
+}
+
+/** bpf_prog_test_run_nf */
+function checkNetfilter(_: Process, __: MachineProgram, attr: ProgTestRunAttr): Input {
+  noFlags(attr);
+  const { dataSizeIn: size = 0 } = attr;
+  if (size < 20 || size > MOST_SKB - 2) refuse('EINVAL', 'size of the packet');
+  return { data: userBytes(attr.dataIn, size), bytes: contextOf(attr, NF_HOOK_STATE) };
+}
+
 /** Members of struct __sk_buff that a caller may set: all other bytes are zero. */
 const SETTABLE = ['mark', 'priority', 'ingress_ifindex', 'ifindex', 'cb', 'tstamp', 'wire_len'];
 const MORE_SETTABLE = ['gso_segs', 'gso_size', 'hwtstamp'];
@@ -135,9 +160,10 @@ function fieldsOf(bytes: Uint8Array | undefined): Field {
 }
 
 /** bpf_ctx_init: as large as the struct, what the caller left out is zero. */
-function contextOf(attr: ProgTestRunAttr, struct: string): Uint8Array | undefined {
+function contextOf(attr: ProgTestRunAttr, struct: string | number): Uint8Array | undefined {
   if (!attr.ctxIn && !attr.ctxOut) return undefined;
-  const bytes = new Uint8Array(structs[struct]!.size);
+  const size = typeof struct === 'number' ? struct : structs[struct]!.size;
+  const bytes = new Uint8Array(size);
   if (!attr.ctxIn) return bytes;
   const { ctxSizeIn = 0 } = attr;
   checkTail(attr.ctxIn, bytes.length, ctxSizeIn);
