@@ -4,7 +4,7 @@
  */
 import type { CardPath, KernelNic, NicOptions } from './nic.ts';
 import type { KernelSocket, SocketAddress, SocketOptions } from './sockets.ts';
-import type { KernelDevice } from './types.ts';
+import type { KernelDevice, KernelProgram } from './types.ts';
 
 /** What every kind of device may be given. */
 export interface DeviceOptions {
@@ -106,6 +106,20 @@ export interface RouteOptions {
   readonly table?: number;
   /** Source address of packets made here. */
   readonly source?: string;
+  /** `encap bpf`: programs that packets of this route meet. The route holds them. */
+  readonly encap?: RouteEncap;
+}
+
+/** Programs of a route (lightweight tunnels); each of the type of its place. At least one. */
+export interface RouteEncap {
+  /** lwt_in: packets that come in and are for this route. */
+  readonly in?: KernelProgram;
+  /** lwt_out: packets of the route before they leave, whoever made them. */
+  readonly out?: KernelProgram;
+  /** lwt_xmit: just before the device. It may redirect them. */
+  readonly xmit?: KernelProgram;
+  /** Bytes that the MTU is less, for what xmit pushes: 256 at most. */
+  readonly headroom?: number;
 }
 
 /** A neighbour known from the start: no question goes out for it. */

@@ -6,7 +6,7 @@ export type Fate = 'pass' | 'drop' | 'tx' | 'redirect' | 'aborted';
 
 export interface Verdict {
   /** Word shown to people; also the key in counts. */
-  readonly name: XdpVerdict | TcVerdict;
+  readonly name: XdpVerdict | TcVerdict | 'reroute';
   readonly fate: Fate;
 }
 

@@ -12,6 +12,7 @@ import type {
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
 import type { Device } from './device.ts';
+import { LightTunnel, type LightTunnels } from './hooks/light-tunnel.ts';
 import type { NetfilterHooks } from './hooks/netfilter.ts';
 import { Neighbours } from './ip/neighbours.ts';
 import { Receivers } from './ip/receivers.ts';
@@ -64,6 +65,8 @@ export class NetNamespace implements KernelNamespace {
     | undefined;
   /** Programs on the way of IP packets; undefined: there are none. */
   netfilter: NetfilterHooks | undefined;
+  /** Programs of routes. */
+  readonly tunnels: LightTunnels = new Map();
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**
@@ -120,6 +123,11 @@ export class NetNamespace implements KernelNamespace {
     this.byIndex.delete(device.ifindex);
     this.hostDevices.delete(device.ifindex);
     this.routes = this.routes.filter(({ ifindex }) => ifindex !== device.ifindex);
+    for (const [route, tunnel] of this.tunnels) {
+      if (route.ifindex !== device.ifindex) continue;
+      this.tunnels.delete(route);
+      tunnel.drop();
+    }
     this.neighbours.forget(device.ifindex);
     this.roce.delete(device);
   }
@@ -189,6 +197,7 @@ export class NetNamespace implements KernelNamespace {
       ...(mtu === undefined ? {} : { mtu }),
       ...(table === undefined ? {} : { table }),
     };
+    if (options.encap) this.tunnels.set(route, new LightTunnel(options.encap));
     this.routes = [...this.routes, route];
   }
 

@@ -14,6 +14,8 @@ for (const name of [
   'timers',
   'sockets',
   'traced',
+  'hooks',
+  'replacements',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });

@@ -2,6 +2,7 @@ import type { SendOptions } from '../../../kernel/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
 import type { Device } from '../device.ts';
+import type { LightTunnel } from '../hooks/light-tunnel.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { Packet, PACKET_HOST, PACKET_OTHERHOST } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -26,6 +27,8 @@ import {
   u16,
 } from './wire.ts';
 
+/** IPPROTO_ROUTING */
+const ROUTING = 43;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -92,8 +95,28 @@ export class IpLayer {
     const special = destination.length === 4 ? net.isBroadcast(destination) : false;
     if (special || isMulticast(destination)) return deliver(this, packet, header);
     const route = lookupRoute(net.routes, destination);
+    const tunnel = net.tunnels.size > 0 && route ? net.tunnels.get(route) : undefined;
+    if (tunnel) return this.#receiveByTunnel(packet, route!, tunnel);
+    this.#dispatch(packet, header, route);
+  }
+
+  /** dst_input: up, or on. */
+  #dispatch(packet: Packet, header: IpHeader, route: HostRoute | undefined): void {
     if (route?.type === 'local') return deliver(this, packet, header);
     this.#forward(packet, header, route);
+  }
+
+  /** bpf_input: the route's program looks at what comes in. */
+  #receiveByTunnel(packet: Packet, route: HostRoute, tunnel: LightTunnel): void {
+    const before = readIp(packet.data);
+    const result = tunnel.run(this.stack, packet, 'in');
+    if (result === 'gone') return;
+    fillTunnelSource(packet);
+    const header = readIp(packet.data);
+    if (typeof header === 'string') return this.stack.drop(packet, header);
+    const moved = typeof before !== 'string' && !sameBytes(before.destination, header.destination);
+    if (result === 'on' && !moved) return this.#dispatch(packet, header, route);
+    this.stack.nested(packet, () => this.#route(packet, header));
   }
 
   /** ip_forward, ip_error. */
@@ -108,7 +131,7 @@ export class IpLayer {
     }
     const out = device.net.byIndex.get(route.ifindex);
     if (!out) return this.stack.drop(packet, 'NOT_SPECIFIED', 'the route leads to no device');
-    const mtu = route.mtu ?? out.mtu;
+    const mtu = mtuOf(route, out);
     if (header.end - ETHERNET > mtu && header.dontFragment) {
       this.icmp.tooBig(packet, header, mtu);
       return this.stack.drop(packet, 'PKT_TOO_BIG');
@@ -130,6 +153,11 @@ export class IpLayer {
 
   /** Sends a packet along a route, in pieces if it must be. */
   output(packet: Packet, route: HostRoute, out: Device): void {
+    const tunnel = out.net.tunnels.size > 0 ? out.net.tunnels.get(route) : undefined;
+    if (tunnel) {
+      packet.device = out;
+      if (tunnel.run(this.stack, packet, 'out') === 'gone') return;
+    }
     if (packet.trail) {
       const to = `${addressText(route.destination)}/${route.prefixLength}`;
       const via = route.gateway ? { via: addressText(route.gateway) } : {};
@@ -137,14 +165,34 @@ export class IpLayer {
     }
     const { netfilter } = out.net;
     if (netfilter && !netfilter.pass('postrouting', packet, undefined, out)) return;
-    const mtu = route.mtu ?? out.mtu;
-    if (packet.data.length - ETHERNET <= mtu) return this.toNextHop(packet, route.gateway, out);
+    const mtu = mtuOf(route, out);
+    if (packet.data.length - ETHERNET <= mtu) return this.#finish(packet, route, out, tunnel);
     for (const data of fragmentsOf(packet.data, mtu)) {
       const piece = this.stack.redirects.cloneFor(packet, out);
       piece.data = data;
       piece.owned = true;
-      this.toNextHop(piece, route.gateway, out);
+      this.#finish(piece, route, out, tunnel);
     }
+  }
+
+  /** ip_finish_output2: the route's last program, then the neighbour. */
+  #finish(packet: Packet, route: HostRoute, out: Device, tunnel: LightTunnel | undefined): void {
+    const result = tunnel ? tunnel.run(this.stack, packet, 'xmit') : 'on';
+    if (result === 'on') this.toNextHop(packet, route.gateway, out);
+    else if (result === 'reroute') this.stack.nested(packet, () => this.#reroute(packet, out));
+  }
+
+  /** bpf_lwt_xmit_reroute: along the route that the new header asks for. */
+  #reroute(packet: Packet, { net }: Device): void {
+    const header = readIp(packet.data);
+    if (typeof header === 'string') return this.stack.drop(packet, header);
+    const route = lookupRoute(net.routes, header.destination);
+    const local = route?.type === 'local';
+    const out = local ? net.devices.get('lo') : net.byIndex.get(route?.ifindex ?? 0);
+    if (!route || !out || (route.type !== 'unicast' && !local)) {
+      return this.stack.drop(packet, 'IP_OUTNOROUTES');
+    }
+    this.output(packet, route, out);
   }
 
   /** neigh_output: finds the hardware address, or waits for it. */
@@ -228,6 +276,25 @@ export class IpLayer {
     this.sendOut(packet, route, out);
     return packet;
   }
+}
+
+/** What a route's tunnel pushes must fit, too (lwtunnel_headroom). */
+function mtuOf(route: HostRoute, out: Device): number {
+  const mtu = route.mtu ?? out.mtu;
+  const headroom = out.net.tunnels.size > 0 ? (out.net.tunnels.get(route)?.headroom ?? 0) : 0;
+  return headroom < mtu ? mtu - headroom : mtu;
+}
+
+const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, i) => byte === other[i]);
+
+/** set_tun_src: a header with segments that a program pushed has this host's address. */
+function fillTunnelSource(packet: Packet): void {
+  const { data, device } = packet;
+  const routed = data.length >= ETHERNET + 40 && data[ETHERNET + 6] === ROUTING;
+  if (!routed || data.subarray(ETHERNET + 8, ETHERNET + 24).some((byte) => byte !== 0)) return;
+  const source = device.net.sourceFor(device, 16);
+  if (source) packet.writable().set(source, ETHERNET + 8);
 }
 
 /** struct bpf_redir_neigh: {u32 family, address}. */

@@ -8,6 +8,7 @@ import {
   SKB_MARK,
   SKB_NEIGH,
   SKB_NEIGH_SET,
+  SKB_NETWORK_OFFSET,
   SKB_PKT_TYPE,
   SKB_PRIORITY,
   SKB_QUEUE_MAPPING,
@@ -146,6 +147,30 @@ export class HookRunner {
     packet.data = outcome.data;
     packet.owned = true;
     return outcome;
+  }
+
+  /**
+   * Programs of routes: the packet is what is left, from wherever it begins now; `network`: where
+   * its network header is in that.
+   */
+  routed(
+    program: MachineProgram,
+    packet: Packet,
+    hook: PacketHook,
+  ): { readonly outcome: Outcome; readonly network: number } {
+    this.enterFor(packet);
+    const ring = this.place(hook, packet.data, packet.device.ifindex, packet.queue);
+    const word = ring.contexts >>> 2;
+    const cb = packet.cb;
+    writeFields(ring.runtime.u32(), word, packet);
+    this.packet = packet;
+    const outcome = this.#run(program, ring, packet.cpu);
+    this.packet = undefined;
+    const words = ring.runtime.u32();
+    readFields(words, word, packet);
+    packet.cb = cb;
+    packet.owned = true;
+    return { outcome, network: words[word + SKB_NETWORK_OFFSET / 4]! };
   }
 
   /** Helpers see the namespace of the packet's device. */
