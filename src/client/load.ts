@@ -8,6 +8,9 @@ import { type InsnArrayOption, insnArraysOf } from './insn-arrays.ts';
 import { type ReusedMap, ReusedMaps } from './reuse.ts';
 import type { AnyObject, Input, ObjectShape } from './typed.ts';
 
+/** A loaded program: itself, or what the kernel has of it. */
+type AnyProgram = KernelProgram | { readonly kernelProgram: KernelProgram };
+
 export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
   /**
    * Values for global variables, set before loading (also `const volatile` ones). Of a struct only
@@ -38,12 +41,12 @@ export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
   readonly bound?: { readonly [Name in keyof Shape['programs']]?: string };
   /**
    * For programs that attach to another (SEC("freplace/function")), by name: that one, which must
-   * stay loaded.
+   * stay loaded; with the name of its function where the section has none.
    */
   readonly targets?: {
     readonly [Name in keyof Shape['programs']]?:
-      | KernelProgram
-      | { readonly kernelProgram: KernelProgram };
+      | AnyProgram
+      | { readonly program: AnyProgram; readonly function: string };
   };
   /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
   readonly pinRoot?: string;
@@ -108,9 +111,10 @@ function makeObjects(
       const load = () => {
         const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
         const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
-        const target = targetOf(options, spec.name);
+        const { target, attachTarget = spec.attachTarget } = targetOf(options, spec.name);
         const given = { insns, device, target };
-        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, given));
+        const aimed = attachTarget === spec.attachTarget ? spec : { ...spec, attachTarget };
+        programs.set(spec.name, loadProgram(kernel, object, aimed, maps, refused, given));
       };
       if (options.programs?.includes(spec.name)) load();
       else attempt(spec.name, refused, load);
@@ -148,9 +152,21 @@ interface GivenToProgram {
   readonly target: KernelProgram | undefined;
 }
 
-function targetOf({ targets }: LoadOptions, name: string): KernelProgram | undefined {
-  const target = (targets as LoadOptions['targets'])?.[name];
-  return target && 'kernelProgram' in target ? target.kernelProgram : target;
+/** What a program attaches to (bpf_program__set_attach_target). */
+function targetOf({ targets }: LoadOptions, name: string): AimedAt {
+  const target = targets?.[name];
+  if (!target) return {};
+  const named = 'program' in target;
+  const program = named ? target.program : target;
+  return {
+    target: 'kernelProgram' in program ? program.kernelProgram : program,
+    ...(named && { attachTarget: target.function }),
+  };
+}
+
+interface AimedAt {
+  readonly target?: KernelProgram;
+  readonly attachTarget?: string;
 }
 
 function loadProgram(
