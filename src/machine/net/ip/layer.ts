@@ -167,7 +167,7 @@ export class IpLayer {
     if (netfilter && !netfilter.pass('postrouting', packet, undefined, out)) return;
     const mtu = mtuOf(route, out);
     if (packet.data.length - ETHERNET <= mtu) return this.#finish(packet, route, out, tunnel);
-    for (const data of fragmentsOf(packet.data, mtu)) {
+    for (const data of fragmentsOf(packet.data, mtu, this.nextId())) {
       const piece = this.stack.redirects.cloneFor(packet, out);
       piece.data = data;
       piece.owned = true;

@@ -2,7 +2,7 @@ import type { NetNamespace } from '../namespace.ts';
 import type { Packet } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
 import { addressKey } from './text.ts';
-import { ETHERNET, type IpHeader, put16, sealIpv4, u16 } from './wire.ts';
+import { ETHERNET, type IpHeader, nextHeaderAt, put16, sealIpv4, u16 } from './wire.ts';
 
 /** IP_FRAG_TIME: what is not complete by then is given up. */
 const GIVE_UP_AFTER = 30_000_000_000;
@@ -133,7 +133,7 @@ function assemble({ pieces, total }: Partial, { data, header }: First): Uint8Arr
   whole.set(data.subarray(0, header.payload));
   for (const { at, bytes } of pieces) whole.set(bytes, header.payload + at);
   if (header.version === 6) {
-    whole[nextHeaderAt(data, header)] = data[header.payload]!;
+    whole[nextHeaderAt(data, header.payload)] = data[header.payload]!;
     put16(whole, ETHERNET + 4, whole.length - ETHERNET - 40);
     return whole;
   }
@@ -141,15 +141,4 @@ function assemble({ pieces, total }: Partial, { data, header }: First): Uint8Arr
   put16(whole, ETHERNET + 6, 0);
   sealIpv4(whole);
   return whole;
-}
-
-/** Where the header in front of the fragment header says what follows. */
-function nextHeaderAt(data: Uint8Array, { payload }: IpHeader): number {
-  let place = ETHERNET + 6;
-  let at = ETHERNET + 40;
-  while (at < payload) {
-    place = at;
-    at += (data[at + 1]! + 1) * 8;
-  }
-  return place;
 }

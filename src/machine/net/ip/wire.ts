@@ -96,6 +96,17 @@ export function readIpv6(data: Uint8Array): IpHeader | string {
   };
 }
 
+/** Where the last header before `payload` of an IPv6 frame says what follows it. */
+export function nextHeaderAt(data: Uint8Array, payload: number): number {
+  let place = ETHERNET + 6;
+  let at = ETHERNET + 40;
+  while (at < payload) {
+    place = at;
+    at += (data[at + 1]! + 1) * 8;
+  }
+  return place;
+}
+
 export function readIp(data: Uint8Array): IpHeader | string {
   return u16(data, 12) === ETH_IPV6 ? readIpv6(data) : readIpv4(data);
 }
