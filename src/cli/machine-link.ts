@@ -65,7 +65,8 @@ function textOf(one: ReturnType<typeof linkJson>): string {
       : `\n\ttarget_obj_id ${one.target_obj_id}  target_btf_id ${one.target_btf_id}`;
   const filter = 'pf' in one ? `\n\t${netfilterText(one as NetfilterPlace)}` : '';
   const pins = (one.pinned ?? []).map((path) => `\n\tpinned ${path}`).join('');
-  return `${one.id}: ${one.type}  prog ${one.prog_id}${device}${space}${kind}${attach}${target}${filter}${pins}\n`;
+  const place = `${device}${space}${kind}${attach}${target}${filter}`;
+  return `${one.id}: ${one.type}  prog ${one.prog_id}${place}${pins}\n`;
 }
 
 /** `link pin LINK PATH` */

@@ -1,4 +1,4 @@
-/** Programs at hooks of network namespaces, as `bpftool net show` and `bpftool link show` list them. */
+/** Programs at hooks of namespaces, as `bpftool net show` and `bpftool link show` list them. */
 import { enums } from '../abi/index.ts';
 import type { Machine } from '../machine/index.ts';
 import type { MachineLink } from '../machine/objects/link.ts';

@@ -1,4 +1,4 @@
-/** Programs at hooks of network namespaces: attach, detach and query (kernel/bpf/net_namespace.c). */
+/** Programs at hooks of namespaces: attach, detach, query (kernel/bpf/net_namespace.c). */
 import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { NamespaceHook } from '../subsystem.ts';

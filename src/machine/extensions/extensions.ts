@@ -1,4 +1,4 @@
-/** Programs that replace functions of others (BPF_PROG_TYPE_EXT; kernel/bpf/{syscall,trampoline}.c). */
+/** Programs that replace functions of others (kernel/bpf/{syscall,trampoline}.c). */
 import { enums } from '../../abi/index.ts';
 import { ExtendedCode } from '../../engine/index.ts';
 import type { AttachOptions, RunResult } from '../../kernel/index.ts';

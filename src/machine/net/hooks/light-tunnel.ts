@@ -96,7 +96,7 @@ function checkType(program: MachineProgram, place: TunnelPlace): void {
   refuse('EINVAL', `program '${program.spec.name}' is of type ${program.type.name}`);
 }
 
-/** Only xmit may; without a header that a program pushed there is none for a device that needs it. */
+/** Only xmit may. Devices need an Ethernet header, which the program has to push. */
 function redirect(
   stack: Stack,
   packet: Packet,

@@ -1,4 +1,4 @@
-/** netfilter programs: at five places of the way of IP packets (net/netfilter/{core,nf_bpf_link}.c). */
+/** netfilter programs: at five places of the way of IP packets (net/netfilter/nf_bpf_link.c). */
 import { enums } from '../../../abi/index.ts';
 import type {
   AttachOptions,
@@ -191,7 +191,7 @@ export class Netfilter implements Subsystem {
     };
   }
 
-  /** bpf_prog_test_run_nf: a packet at the output hook of the loopback device, if nobody says more. */
+  /** bpf_prog_test_run_nf: a packet at the output hook of lo, if the context says no other. */
   run(program: MachineProgram, { data, context, repeat = 1 }: RunOptions): RunResult {
     if (!data || data.length < 20) refuse('EINVAL', 'a packet of at least 20 bytes');
     const lo = this.#network.root.device('lo');
