@@ -6,6 +6,10 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     // BPF programs are in the report beside JavaScript: `npx vitest run --coverage`.
-    coverage: { provider: 'istanbul', include: ['**/*.bpf.c', '**/*.ts'], reporter: ['text', 'html'] },
+    coverage: {
+      provider: 'istanbul',
+      include: ['**/*.bpf.c', '**/*.ts'],
+      reporter: ['text', 'html'],
+    },
   },
 });

@@ -119,8 +119,9 @@ export const COMMANDS: readonly CommandDef[] = [
     count: [0, 1],
     options: {},
     details:
-      'Writes synlimit.bpf.c, its object, tests with verdicts, maps, time, kernels and random packets, ' +
-      'the settings of vitest, and what package.json lacks. Files that are there stay as they are.',
+      'Writes synlimit.bpf.c, its object, tests with verdicts, maps, time, kernels and random ' +
+      'packets, the settings of vitest, and what package.json lacks. Files that are there stay ' +
+      'as they are.',
     examples: [
       ['beeyard init', 'here'],
       ['beeyard init filter', 'in a new folder'],

@@ -162,11 +162,12 @@ export class Host<Device extends string = string, Namespace extends string = str
   }
 
   /**
-   * Lets time pass, in nanoseconds or as '10s', '1.5ms': timers (bpf_timer) that are due run, each at its time, then
-   * those they start; work (bpf_wq) that waits runs at once. Time stands still otherwise: programs
-   * run in no time, and a timer started with no delay waits for `advance(0)`. Packets of a capture
-   * move the clock by themselves. Returns how many events happened. Throws what ended a callback
-   * (TimerFault), KernelError EOPNOTSUPP where time is not ours, TypeError for another text.
+   * Lets time pass, in nanoseconds or as '10s', '1.5ms': timers (bpf_timer) that are due run, each
+   * at its time, then those they start; work (bpf_wq) that waits runs at once. Time stands still
+   * otherwise: programs run in no time, and a timer started with no delay waits for `advance(0)`.
+   * Packets of a capture move the clock by themselves. Returns how many events happened. Throws
+   * what ended a callback (TimerFault), KernelError EOPNOTSUPP where time is not ours, TypeError
+   * for another text.
    *
    * ```ts
    * host.advance('10s');

@@ -14,7 +14,8 @@ export function readObject(path: string, settings: CompileSettings = {}): Compil
 
 /**
  * The JavaScript that an import of the object runs, in Node or a browser: its default export is the
- * bytes. The mark tells `load` that their type says what is in them, and tests where the sources are.
+ * bytes. The mark tells `load` that their type says what is in them, and tests where their sources
+ * are.
  */
 export function moduleText(
   bytes: Uint8Array,
@@ -31,7 +32,8 @@ export default object;
 
 /**
  * Where the source files that the object names are on this machine, those that are: relative to its
- * folder, to `root`, or to a folder above it, or else beside it. Throws FormatError for bytes that are no object.
+ * folder, to `root`, or to a folder above it, or else beside it. Throws FormatError for bytes that
+ * are no object.
  */
 export function sourcesOf(bytes: Uint8Array, path: string, root: string): Record<string, string> {
   const places = [dirname(path), root, ...parentsOf(path)];

@@ -1,6 +1,6 @@
 /**
- * Lines of BPF programs in vitest's own coverage report, through the store of its istanbul provider:
- * one FileCoverage a source file, made from the line information of the object.
+ * Lines of BPF programs in vitest's own coverage report, through the store of its istanbul
+ * provider: one FileCoverage a source file, made from the line information of the object.
  */
 import type { ObjectSource } from '../client/index.ts';
 import type { SourceLine } from '../object/types.ts';

@@ -100,8 +100,8 @@ const network = (): Arbitrary<readonly (Layer | undefined)[]> =>
   );
 
 /**
- * Ethernet frames: VLAN tags, IPv4, IPv6 with extension headers, ARP, TCP, UDP, SCTP, ICMP, anything
- * behind them; whole, cut off, or with bytes changed. At least 14 bytes.
+ * Ethernet frames: VLAN tags, IPv4, IPv6 with extension headers, ARP, TCP, UDP, SCTP, ICMP,
+ * anything behind them; whole, cut off, or with bytes changed. At least 14 bytes.
  *
  * @example
  * fc.assert(fc.property(anyPacket({ maxPayload: 8 }), (bytes) => bytes.length >= 14));

@@ -7,7 +7,7 @@ import { runsOf } from './machine.ts';
 export function explanation(result: unknown): string {
   const runs = runsOf(result);
   if (!runs)
-    return "  (why is not known: no machine of beeyard/testing made it, or one with engine: 'wasm')";
+    return "  (why is not known: only machines of beeyard/testing watch, without engine: 'wasm')";
   const last = runs.at(-1);
   return last ? decisionText(decisionOf(last)) : '  no program ran';
 }

@@ -20,7 +20,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 const TEMPLATE = readdirSync(join(root, 'examples/vitest')).sort();
 
 function sh(command: string, args: readonly string[], cwd: string) {
-  const env = { ...process.env, NO_COLOR: '1', npm_config_loglevel: 'error' };
+  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', npm_config_loglevel: 'error' };
   // What this run of vitest says to its own tests is not for the other one.
   for (const name of Object.keys(env)) if (/^VITEST|^NODE_ENV$|^TEST$/.test(name)) delete env[name];
   return spawnSync(command, args, { cwd, encoding: 'utf8', env });

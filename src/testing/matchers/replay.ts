@@ -66,7 +66,7 @@ function counted(verdicts: readonly string[]): string[] {
   return [...counts].sort(([, a], [, b]) => b - a).map(([verdict, n]) => `  ${n} ${verdict}`);
 }
 
-/** Packets after each other with the same verdict, as 'first-last verdict'; packets count from 1. */
+/** Packets in a row with the same verdict, as 'first-last verdict'; packets count from 1. */
 function runsOfVerdicts(verdicts: readonly string[]): string[] {
   const lines: string[] = [];
   let first = 0;

@@ -1,4 +1,4 @@
-import type { MatcherState } from '@vitest/expect';
+import type { MatcherState } from 'vitest';
 
 /** `this` of a matcher. */
 export type Context = MatcherState;

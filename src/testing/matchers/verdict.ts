@@ -79,11 +79,12 @@ function toHaveVerdicts(
         Object.entries(some)
           .map(([name, count]) => `${count} ${name}`)
           .join(', ') || 'none';
-      const not = this.isNot ? 'other verdicts than' : '';
-      const head = `expected ${not} ${text(wanted)} of ${results.length} results, got ${text(counts)}`;
-      return [head.replace('  ', ' '), ...firstTooMany(results as Judged[], counts, wanted)].join(
-        '\n',
-      );
+      const not = this.isNot ? 'other verdicts than ' : '';
+      const head = `expected ${not}${text(wanted)} of ${results.length} results`;
+      return [
+        `${head}, got ${text(counts)}`,
+        ...firstTooMany(results as Judged[], counts, wanted),
+      ].join('\n');
     },
   };
 }

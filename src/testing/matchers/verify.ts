@@ -51,9 +51,8 @@ async function toVerifyOn(
 function exact(versions: readonly string[]): KernelVersion[] {
   return versions.map((one) => {
     if (isExact(one)) return one;
-    throw new TypeError(
-      `toVerifyOn knows the rules of ${MATRIX_VERSIONS.filter(isExact).join(' and ')}, not of '${one}'`,
-    );
+    const known = MATRIX_VERSIONS.filter(isExact).join(' and ');
+    throw new TypeError(`toVerifyOn knows the rules of ${known}, not of '${one}'`);
   });
 }
 
