@@ -129,6 +129,37 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./init.ts'),
   },
   {
+    path: ['debug'],
+    summary: 'step through a run of a program, forwards and backwards',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      prog: { type: 'string', value: 'NAME', help: 'which program, if the object has several' },
+      pcap: { type: 'string', value: 'FILE', help: 'capture the packet is in' },
+      packet: { type: 'string', value: 'N', help: 'the packet; those before it run first (1)' },
+      data: { type: 'string', value: 'HEX', help: 'the packet itself' },
+      device: { type: 'string', value: 'NAME', help: 'device it comes in by (default eth0)' },
+      global: GLOBALS,
+      map: MAP_ENTRIES,
+      execute: {
+        type: 'string',
+        short: 'x',
+        multiple: true,
+        value: 'COMMANDS',
+        help: 'commands, ; between them, instead of reading some',
+      },
+    },
+    details:
+      'The run is recorded; every step of it can be gone to, and memory is what it was there: ' +
+      'registers, stack, packet, maps. Commands are those of gdb: step, next, finish, stepi, ' +
+      'continue, the same with reverse- before them, break, watch, backtrace, help.',
+    examples: [
+      ['beeyard debug firewall.bpf.o --pcap in.pcap --packet 7', 'the seventh packet'],
+      ["beeyard debug x.bpf.o --pcap in.pcap -x 'b 42; c; r; rs'", 'without a terminal'],
+    ],
+    load: () => import('./debug.ts'),
+  },
+  {
     path: ['obj', 'doctor'],
     summary: 'say what an object is, what breaks and how to mend it',
     operands: 'OBJ...',
