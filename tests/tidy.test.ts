@@ -13,6 +13,8 @@ const rooms: { rooms: Record<string, string[]>; nodeOnly: string[] } = JSON.pars
 
 /** Packages a user of the library gets, and the one file that imports each (docs/decisions/0007). */
 const DEPENDENCIES: Record<string, string> = {
+  '@vscode/debugadapter': 'src/cli/dap-adapter.ts',
+  '@vscode/debugprotocol': 'src/cli/dap-adapter.ts',
   '@sveltejs/acorn-typescript': 'src/tools/bpf-ts/parse.ts',
   acorn: 'src/tools/bpf-ts/parse.ts',
 };

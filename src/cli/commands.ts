@@ -160,6 +160,28 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./debug.ts'),
   },
   {
+    path: ['dap'],
+    summary: 'the debugger for editors (Debug Adapter Protocol)',
+    operands: '',
+    count: [0, 0],
+    options: {
+      port: {
+        type: 'string',
+        value: 'N',
+        help: 'listen on this port of 127.0.0.1 (default: stdio)',
+      },
+    },
+    details:
+      'launch takes program (an object), prog, pcap, packet, data, globals, maps, device, as ' +
+      "'beeyard debug' does. Breakpoints at lines, calls of helpers (function breakpoints), " +
+      'instructions, and changes of maps (data breakpoints); steps forwards and back.',
+    examples: [
+      ['beeyard dap', 'what an editor starts'],
+      ['beeyard dap --port 4711', 'for editors that connect'],
+    ],
+    load: () => import('./dap.ts'),
+  },
+  {
     path: ['obj', 'doctor'],
     summary: 'say what an object is, what breaks and how to mend it',
     operands: 'OBJ...',

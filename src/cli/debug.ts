@@ -4,7 +4,7 @@ import { DebugSession } from '../debug/index.ts';
 import type { CommandCall } from './command.ts';
 import { DebugConsole, Quit } from './debug-console.ts';
 import { DebugView } from './debug-view.ts';
-import { type Debuggee, debuggee, type DebugTarget } from './debuggee.ts';
+import { bytesIn, type Debuggee, debuggee, type DebugTarget } from './debuggee.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readObject } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
@@ -39,13 +39,6 @@ export function targetOf(call: CommandCall, io: CliIo): DebugTarget {
     maps: call.list('map'),
     device: call.text('device') ?? 'eth0',
   };
-}
-
-/** Hex digits, spaces and colons between them. */
-function bytesIn(text: string): Uint8Array {
-  const digits = text.replace(/[\s:]|0x/g, '');
-  if (!/^([0-9a-f]{2})+$/i.test(digits)) throw usageError(`--data takes hex bytes, not '${text}'`);
-  return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
 }
 
 function greeting({ spec, recording, outcome, printed }: Debuggee): string {

@@ -131,3 +131,10 @@ async function packetsOf(target: DebugTarget, io: CliIo): Promise<Uint8Array[]> 
     `${target.pcap} has ${packets.length} packets, there is no packet ${target.packet}`,
   );
 }
+
+/** Hex digits, spaces and colons between them. Throws CliError. */
+export function bytesIn(text: string): Uint8Array {
+  const digits = text.replace(/[\s:]|0x/g, '');
+  if (!/^([0-9a-f]{2})+$/i.test(digits)) throw usageError(`data takes hex bytes, not '${text}'`);
+  return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+}

@@ -53,7 +53,7 @@ function recorded(text: string): { recording: Recording; lab: Lab } {
 }
 
 const stateAt = (recording: Recording, i: number): Seen => {
-  const [{ insn, frame, registers }] = recording.goTo(i) as [Seen];
+  const { insn, frame, registers } = recording.goTo(i)[0]!;
   return { insn, frame, registers };
 };
 
