@@ -4,7 +4,6 @@
  * bpf(2) of a machine.
  */
 import { attachTypeName, constants, enums, errnos } from '../../src/abi/index.ts';
-import { KernelError } from '../../src/base/index.ts';
 import { loadObject } from '../../src/client/index.ts';
 import type { ObjectFile } from '../../src/object/index.ts';
 import type { KernelLink, ProgQueryAttr } from '../../src/kernel/index.ts';
@@ -453,11 +452,6 @@ function compiled(calls: Record<string, unknown>, params: string[], body: string
     const source = `${head}\n${body}`;
     const make = new Function(...names, `return function (${params.join(',')}) {${source}}`);
     const result = make(...names.map((name) => calls[name])) as (...given: unknown[]) => void;
-    try {
-      return result(...args);
-    } catch (error) {
-      if (error instanceof KernelError) throw new Error(`${error.code}: ${error.message}`);
-      throw error;
-    }
+    return result(...args);
   };
 }
