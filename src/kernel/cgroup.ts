@@ -16,6 +16,8 @@ export interface KernelCgroup extends KernelOwner {
   readonly parent: KernelCgroup | undefined;
   /** Those right below it, by name. */
   readonly children: ReadonlyMap<string, KernelCgroup>;
+  /** Does something as a task of it: sockets that are made meanwhile belong to it. */
+  run<Result>(work: () => Result): Result;
 }
 
 /** How programs of one cgroup go with others at the same hook. */

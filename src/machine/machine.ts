@@ -284,7 +284,10 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const subsystem = this.subsystemOf(program);
-    if (subsystem.attach) return subsystem.attach(program, options);
+    // Packets of cgroup_skb programs are the network's, their place is a cgroup.
+    if (this.#cgroupHooks.serves(program.type.name)) {
+      return this.#cgroupHooks.attach(program, options);
+    }
     if (subsystem.hook) {
       const attached = subsystem.hook(program, options);
       return this.#register(new HookLink(program, this.#forget, attached));

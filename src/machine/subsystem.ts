@@ -1,10 +1,4 @@
-import type {
-  AttachOptions,
-  KernelLink,
-  ProgramBinding,
-  RunOptions,
-  RunResult,
-} from '../kernel/index.ts';
+import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
@@ -33,8 +27,6 @@ export interface Subsystem {
   place?(program: MachineProgram, options: AttachOptions): DevicePlace;
   /** The place with that attach type at a device. Throws KernelError ENODEV and the like. */
   placeAt?(attachType: number, ifindex: number): DevicePlace;
-  /** Attaches in a way of its own: cgroups. Throws KernelError. */
-  attach?(program: MachineProgram, options: AttachOptions): KernelLink;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
   /** The device with that number. */

@@ -489,6 +489,9 @@ export const SOCKET_LISTENER = 192;
 /** u32: its cgroup, by number among the owners. u64: cookie of its network namespace. */
 export const SOCKET_CGROUP = 200;
 export const SOCKET_NETNS_COOKIE = 208;
+/** u64 pointers to the socket in struct bpf_sock_addr and struct bpf_sock_ops. */
+export const SOCK_ADDR_SK = 64;
+export const SOCK_OPS_SK = 184;
 
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its

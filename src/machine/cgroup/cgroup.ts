@@ -168,7 +168,7 @@ export class Cgroup implements RuntimeOwner, KernelCgroup {
   }
 
   /** Runs them all over a context in the machine's memory (bpf_prog_run_array_cg). */
-  run(attachType: number, context: number, options?: ArrayOptions): ArrayResult {
+  runPrograms(attachType: number, context: number, options?: ArrayOptions): ArrayResult {
     return runArray(this.#tree.runtime, this.effective(attachType), context, options);
   }
 
@@ -178,16 +178,24 @@ export class Cgroup implements RuntimeOwner, KernelCgroup {
     this.#tree.attachedChanged(attachType);
   }
 
+  run<Result>(work: () => Result): Result {
+    return this.#tree.as(this, work);
+  }
+
   // ---- Its life ---------------------------------------------------------------------------------
 
-  /** A socket was made in it, or a task came. The result ends that. */
-  enter(what: 'socket' | 'task'): () => void {
-    if (what === 'task') this.#tasks++;
-    else for (const one of [this, ...this.ancestors()]) one.#users++;
-    return () => {
-      if (what === 'task') this.#tasks--;
-      else for (const one of [this, ...this.ancestors()]) one.#leave();
-    };
+  /** A task came, or left. */
+  countTask(change: 1 | -1): void {
+    this.#tasks += change;
+  }
+
+  /** A socket was made in it: its programs stay as long as that (cgroup_sk_alloc). */
+  addSocket(): void {
+    this.#users++;
+  }
+
+  removeSocket(): void {
+    this.#leave();
   }
 
   #leave(): void {

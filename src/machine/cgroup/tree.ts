@@ -37,6 +37,7 @@ export class CgroupTree {
   readonly #enabled = new Map<number, boolean>();
   #nextId = ROOT_ID + 1n + ROOT_FILES;
   #names = 0;
+  #current: Cgroup | undefined;
   /** The machine's; undefined: owners without a struct. */
   makeStruct: MakeStruct | undefined;
 
@@ -74,6 +75,26 @@ export class CgroupTree {
     let at = this.root;
     for (const name of partsOf(path)) at = at.children.get(name) ?? this.create(at, name);
     return at;
+  }
+
+  /** The one that whoever runs now is in. */
+  get current(): Cgroup {
+    return this.#current ?? this.root;
+  }
+
+  /** Does something as a task of a cgroup. */
+  as<Result>(cgroup: Cgroup, work: () => Result): Result {
+    const { runtime } = this;
+    const outer = this.#current;
+    const before = runtime.view().getUint32(GLOBALS + G_CGROUP, true);
+    runtime.view().setUint32(GLOBALS + G_CGROUP, cgroup.number, true);
+    this.#current = cgroup;
+    try {
+      return work();
+    } finally {
+      this.#current = outer;
+      runtime.view().setUint32(GLOBALS + G_CGROUP, before, true);
+    }
   }
 
   byId(id: bigint): Cgroup | undefined {

@@ -1,5 +1,5 @@
 import { KernelError } from '../../base/index.ts';
-import type { KernelCgroup, KernelTask, TaskOptions } from '../../kernel/index.ts';
+import type { KernelTask, TaskOptions } from '../../kernel/index.ts';
 import { Cgroup } from '../cgroup/cgroup.ts';
 import type { CgroupTree } from '../cgroup/tree.ts';
 import {
@@ -23,8 +23,7 @@ export class Task implements KernelTask, RuntimeOwner {
   readonly pid: number;
   /** Its task_struct. */
   readonly struct: KernelObject;
-  readonly cgroup: KernelCgroup;
-  readonly #left: () => void;
+  readonly cgroup: Cgroup;
   readonly #owner: RuntimeOwner;
   /** What is put into GLOBALS while it runs. */
   readonly identity: Uint8Array;
@@ -39,7 +38,7 @@ export class Task implements KernelTask, RuntimeOwner {
     this.struct = struct;
     this.#owner = owner;
     this.cgroup = cgroup;
-    this.#left = cgroup.enter('task');
+    cgroup.countTask(1);
     this.identity = identity;
     this.pid = pid;
   }
@@ -65,7 +64,7 @@ export class Task implements KernelTask, RuntimeOwner {
     if (!this.alive) return;
     this.#owner.free();
     this.struct.free();
-    this.#left();
+    this.cgroup.countTask(-1);
   }
 
   [Symbol.dispose](): void {
@@ -133,7 +132,7 @@ export class Tasks {
     this.#runtime.u8().set(task.identity, at);
     this.#running = task;
     try {
-      return act();
+      return this.#cgroups.as(task.cgroup, act);
     } finally {
       this.#running = outer;
       this.#runtime.u8().set(before, at);

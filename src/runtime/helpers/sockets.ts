@@ -1,5 +1,7 @@
 /** Sockets that a lookup returned (net/core/filter.c). Their record is described in layout.ts. */
 import {
+  SOCK_ADDR_SK,
+  SOCK_OPS_SK,
   SOCKET_CGROUP,
   SOCKET_LISTENER,
   SOCKET_NETNS_COOKIE,
@@ -52,4 +54,12 @@ export function bpf_sk_ancestor_cgroup_id(socket: u64, level: u64): u64 {
 /** The first namespace's cookie, without a socket; contexts are the socket's record itself. */
 export function bpf_get_netns_cookie_sock(socket: u64): u64 {
   return socket == 0 ? 1 : load<u64>(<u32>socket, SOCKET_NETNS_COOKIE);
+}
+
+export function bpf_get_netns_cookie_sock_addr(context: u64): u64 {
+  return bpf_get_netns_cookie_sock(context == 0 ? 0 : load<u64>(<u32>context, SOCK_ADDR_SK));
+}
+
+export function bpf_get_netns_cookie_sock_ops(context: u64): u64 {
+  return bpf_get_netns_cookie_sock(context == 0 ? 0 : load<u64>(<u32>context, SOCK_OPS_SK));
 }
