@@ -111,6 +111,16 @@ export class Cgroup implements RuntimeOwner, KernelCgroup {
     return [...this.#programs].flatMap(([type, { entries }]) => (entries.length > 0 ? [type] : []));
   }
 
+  /** Lists by attach type, also empty ones. */
+  get allPrograms(): readonly (readonly [number, CgroupPrograms])[] {
+    return [...this.#programs];
+  }
+
+  /** The revision a list had when the machine was saved. */
+  resumeAt(attachType: number, revision: bigint): void {
+    this.#own(attachType).revision = revision;
+  }
+
   #above(attachType: number): OwnPrograms[] {
     return [...this.ancestors()].map((one) => one.#programs.get(attachType) ?? NONE);
   }

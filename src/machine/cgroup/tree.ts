@@ -82,6 +82,11 @@ export class CgroupTree {
     return this.#current ?? this.root;
   }
 
+  /** Memory was put back: who was there before is not known. */
+  forgetCurrent(): void {
+    this.runtime.view().setUint32(GLOBALS + G_CGROUP, 0, true);
+  }
+
   /** Does something as a task of a cgroup. */
   as<Result>(cgroup: Cgroup, work: () => Result): Result {
     const { runtime } = this;

@@ -151,6 +151,7 @@ export class TcpSocket extends Socket {
   }
 
   override set state(state: number) {
+    if (state === this.state) return;
     if (this.callbacks !== 0) this.hooks.ops.call('state', this, this.state, state);
     super.state = state;
   }
@@ -428,6 +429,7 @@ export class TcpSocket extends Socket {
 
   #stopListening(): void {
     remove(this.net.sockets.listeners, this.localPort, this);
+    this.state = CLOSE;
     for (const request of this.requests) request.drop();
     for (const child of this.#queue ?? []) {
       child.orphan = true;
