@@ -49,6 +49,9 @@ interface Row {
   readonly attach_type: string;
   readonly attach_flags?: string;
   readonly name: string;
+  /** Of LSM programs, which there are none of. */
+  readonly attach_btf_obj_id: number;
+  readonly attach_btf_id: number;
 }
 
 function existing({ cgroups }: Machine, path: string): Cgroup {
@@ -67,7 +70,9 @@ function rowsOf(cgroup: Cgroup, attachTypes: readonly number[], effective: boole
       id: program.id,
       attach_type: attachTypeName(type),
       ...(effective ? {} : { attach_flags: flagsText(own?.flags ?? 0) }),
-      name: program.kernelName,
+      name: program.spec.name,
+      attach_btf_obj_id: 0,
+      attach_btf_id: 0,
     }));
   });
 }
@@ -122,12 +127,13 @@ export function tree(call: CommandCall, io: CliIo): Promise<number> {
       const path = words.length > 0 && words[0] !== 'effective' ? words.shift()! : '/';
       const effective = takeEffective(words);
       const types = typesInUse(machine);
-      const all = [...existing(machine, path).descendants()]
+      const top = existing(machine, path);
+      const all = [...top.descendants()]
         .map((one) => ({ cgroup: one.path, programs: rowsOf(one, types, effective) }))
         .filter(({ programs }) => programs.length > 0);
       const lines = all.flatMap(({ cgroup, programs }) => [
         cgroup,
-        ...programs.map((row) => `    ${rowText(row)}`),
+        ...programs.map((row) => `${cgroup === top.path ? '' : '    '}${rowText(row)}`),
       ]);
       const text = ['CgroupPath', header(effective), ...lines].map((line) => `${line}\n`).join('');
       return { json: all, text };
