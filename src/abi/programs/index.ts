@@ -1,6 +1,7 @@
 import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
+import { cgroupPrograms } from './cgroup.ts';
 import { ext } from './ext.ts';
 import { flowDissector } from './flow_dissector.ts';
 import { netfilter } from './netfilter.ts';
@@ -19,6 +20,7 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     schedAct,
     socketFilter,
     cgroupSkb,
+    ...cgroupPrograms,
     ...lightweightTunnels,
     syscall,
     skLookup,

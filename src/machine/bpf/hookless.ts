@@ -29,17 +29,10 @@ function targetFile(process: Process, { targetFd = 0 }: LinkCreateAttr, other: s
   refuse(other, 'the target is of another kind');
 }
 
-function cgroupTarget(process: Process, attr: LinkCreateAttr): void {
-  noFlags(attr);
-  const file = process.file(attr.targetFd ?? 0);
-  if (file?.kind !== 'owner') refuse('EBADF', 'the target is no cgroup');
-}
-
 const TRACING: Hookless = { link: 'tracing', errno: 'ENOTSUPP' };
 
 /** By program type; where one has several, by attach type. */
 export const HOOKLESS: Readonly<Record<string, Hookless>> = {
-  cgroup: { link: 'cgroup', errno: 'EOPNOTSUPP', check: cgroupTarget },
   sockmap: {
     link: 'sockmap',
     errno: 'EOPNOTSUPP',
@@ -75,7 +68,6 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
 /** Which of them a program makes when it is attached as `attachType`. */
 export function hooklessLink(program: MachineProgram, attachType: number): Hookless | undefined {
   const { name } = program.type;
-  if (attachType === attach.BPF_LSM_CGROUP) return HOOKLESS['cgroup'];
   if (attachType === attach.BPF_TRACE_ITER) return HOOKLESS['iter'];
   if (attachType === attach.BPF_TRACE_RAW_TP) return HOOKLESS['raw_tracepoint'];
   if (attachType === attach.BPF_TRACE_UPROBE_MULTI) return HOOKLESS['uprobe_multi'];
@@ -87,7 +79,6 @@ export function hooklessLink(program: MachineProgram, attachType: number): Hookl
 }
 
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
-  [/^(cgroup_|sock_ops$)/, 'cgroup'],
   [/^(sk_msg|sk_skb)$/, 'sockmap'],
   [/^kprobe$/, 'kprobe_multi'],
   [/^tracing$/, 'tracing'],
