@@ -10,6 +10,7 @@ import type {
   KernelNamespace,
   KernelNetwork,
   KernelTask,
+  KernelUserPages,
   SyscallOptions,
   TaskOptions,
 } from '../kernel/index.ts';
@@ -185,6 +186,22 @@ export class Host<Device extends string = string, Namespace extends string = str
   task(options: TaskOptions): KernelTask {
     if (this.kernel.createTask) return this.kernel.createTask(options);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * Pages of a user: what members with `__uptr` of task storage can be set to, and what programs
+   * then read and write. Unmapped at the end of the `using` block. Throws KernelError EINVAL,
+   * ENOMEM, EOPNOTSUPP where users are not ours.
+   *
+   * ```ts
+   * using pages = host.userPages(4096);
+   * maps.tasks.set(task.number, { config: pages.address });
+   * maps.tasks.userView('config', pages, { write: true }).limit = 10n; // the program sees it
+   * ```
+   */
+  userPages(size: number): KernelUserPages {
+    if (this.kernel.mapUserPages) return this.kernel.mapUserPages(size);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has users of its own');
   }
 
   /**

@@ -17,6 +17,7 @@ import type {
   KernelMap,
   KernelOwner,
   KernelTask,
+  KernelUserPages,
   LiveObjects,
   OwnerKind,
   ProgramBinding,
@@ -33,6 +34,7 @@ import {
   type MemoryModelOptions,
   type MemoryOptions,
   type Runtime,
+  UserMappings,
   type RuntimeOwner,
 } from '../runtime/index.ts';
 import { FileTree } from './bpffs/tree.ts';
@@ -109,6 +111,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly #userPages: UserMappings;
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -136,6 +139,7 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.#userPages = new UserMappings(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -199,6 +203,10 @@ export class Machine implements Kernel, ProgramHost {
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  mapUserPages(size: number): KernelUserPages {
+    return this.#userPages.map(size);
   }
 
   createTask(options: TaskOptions): KernelTask {

@@ -27,6 +27,7 @@ export {
 export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone } from '../abi/live.ts';
 export { storageOwners, storagePlace } from './host/live.ts';
+export { UserMappings } from './host/user-pages.ts';
 export { storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,

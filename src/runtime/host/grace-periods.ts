@@ -133,6 +133,11 @@ export class GracePeriods {
     return { asked, points };
   }
 
+  /** Somebody reads. */
+  get busy(): boolean {
+    return this.#readers.length > 0;
+  }
+
   /** A reader begins. Returns what `end` wants. */
   begin(sleepable = false): number {
     const number = ++this.#begun;
