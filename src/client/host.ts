@@ -3,6 +3,7 @@ import { KernelError, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
   CodeMemory,
+  CpuWork,
   Kernel,
   KernelDevice,
   KernelMap,
@@ -186,6 +187,26 @@ export class Host<Device extends string = string, Namespace extends string = str
   task(options: TaskOptions): KernelTask {
     if (this.kernel.createTask) return this.kernel.createTask(options);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * Does things on several CPUs at once: each to its end on its CPU (default: that of its place in
+   * the list, over and over), but behind each call that a program makes of a helper or kernel
+   * function another CPU's may run, and others within that. Which do is chosen: by the policy of
+   * grace periods where it is one of choices, so that `exploreGracePeriods` tries all orders, else
+   * by the machine's seed. Returns what they returned. Needs `createMachine({ concurrent: true })`.
+   * Throws KernelError, and the first error of one of them when all have ended.
+   *
+   * ```ts
+   * const [seen] = host.concurrently([
+   *   () => programs.reader.run({ data }),
+   *   () => programs.writer.run({ data }),
+   * ]);
+   * ```
+   */
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    if (this.kernel.concurrently) return this.kernel.concurrently(works);
+    throw new KernelError('EOPNOTSUPP', 95, 'CPUs of this kernel run when they like');
   }
 
   /**

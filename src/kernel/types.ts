@@ -73,6 +73,11 @@ export interface Kernel {
    */
   advance?(nanoseconds: number | bigint): number;
   /**
+   * Does things on several CPUs at once, each to its end, some within others (see `concurrent` of
+   * createMachine). Throws KernelError EOPNOTSUPP where programs only run one after the other.
+   */
+  concurrently?<Result>(works: readonly CpuWork<Result>[]): Result[];
+  /**
    * Pages of a user, for uptrs to point to (mmap(2) of private memory). Only kernels whose users are
    * simulated have it.
    */
@@ -162,6 +167,11 @@ export interface KernelOwner extends Disposable {
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
 }
+
+/** Something to do on a CPU; without a number on that of its place in the list. */
+export type CpuWork<Result = void> =
+  | (() => Result)
+  | { readonly cpu: number; readonly run: () => Result };
 
 /** Pages of a user that values of task storage can point to (`__uptr`); its end unmaps them. */
 export interface KernelUserPages extends Disposable {

@@ -16,6 +16,7 @@ import type {
   KernelLink,
   KernelMap,
   KernelOwner,
+  CpuWork,
   KernelTask,
   KernelUserPages,
   LiveObjects,
@@ -34,6 +35,7 @@ import {
   type MemoryModelOptions,
   type MemoryOptions,
   type Runtime,
+  CallPlaces,
   UserMappings,
   type RuntimeOwner,
 } from '../runtime/index.ts';
@@ -44,6 +46,7 @@ import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
+import { OtherCpus } from './other-cpus.ts';
 import { DirectAttachment, orderRules } from './objects/attach.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
@@ -79,6 +82,11 @@ export interface MachineSettings extends TimerListener {
   readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
+  /**
+   * Programs of several CPUs may run at once (`concurrently`): behind each call that one makes,
+   * others may run. What compiled code does itself elsewhere it then calls. Default false.
+   */
+  readonly concurrent?: boolean;
   /** Count executions per instruction. */
   readonly profile?: boolean;
   /** Loop iterations one run of an unverified program may make. */
@@ -112,6 +120,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly #timers: Timers;
   readonly #tracing: Tracing;
   readonly #userPages: UserMappings;
+  readonly #others: OtherCpus;
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -139,6 +148,17 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.#others = new OtherCpus(
+      {
+        runtime: this.runtime,
+        memory: this.memory,
+        cpus: this.cpus,
+        seed: settings.seed ?? 0,
+        aside: (work) => this.#aside(work),
+      },
+      settings.concurrent === true,
+    );
+    if (settings.concurrent || this.memory) this.runtime.callPlaces = new CallPlaces(this.#others);
     this.#userPages = new UserMappings(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
@@ -167,6 +187,19 @@ export class Machine implements Kernel, ProgramHost {
 
   advance(nanoseconds: number | bigint): number {
     return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  /** Work that leaves alone what belongs to the runs under way. */
+  #aside(work: () => void): void {
+    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
+    const around = parts.reduce(
+      (inner, part) => () => {
+        if (part.aside) part.aside(inner);
+        else inner();
+      },
+      work,
+    );
+    around();
   }
 
   #pass(to: number): number {
@@ -203,6 +236,10 @@ export class Machine implements Kernel, ProgramHost {
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    return this.#others.run(works);
   }
 
   mapUserPages(size: number): KernelUserPages {

@@ -12,6 +12,7 @@ export {
 } from './host/collide.ts';
 export type { EventQueue, PendingEvent } from './events.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export { type CallListener, CallPlaces } from './host/call-places.ts';
 export type { GracePeriods } from './host/grace-periods.ts';
 export {
   type GracePeriodPolicy,

@@ -65,6 +65,14 @@ function mappingAt(pointer: u64): u32 {
   return offset < load<u32>(mapping, USER_PAGES) * PAGE ? mapping : 0;
 }
 
+/** Whether a user could read that many bytes there: they are mapped. */
+export function userReadable(pointer: u64, size: u32): bool {
+  const mapping = mappingAt(pointer);
+  if (mapping == 0 || load<u32>(mapping, USER_MAPPED) == 0) return false;
+  const offset = <u32>pointer - load<u32>(mapping, USER_FIRST);
+  return size <= load<u32>(mapping, USER_PAGES) * PAGE - offset;
+}
+
 /** The struct must be in one page, and that be mapped (bpf_obj_pin_uptrs). */
 function pin(pointer: u64, size: u32): i64 {
   if (pointer == 0) return 0;
