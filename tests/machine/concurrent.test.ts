@@ -20,11 +20,11 @@ async function boot(options: MachineOptions = {}) {
 type Booted = Awaited<ReturnType<typeof boot>>;
 
 /** All orders of what `act` does, and all placements of grace periods. */
-function explore(act: (booted: Booted) => unknown, options: MachineOptions = {}) {
+function explore(act: (booted: Booted) => unknown, options: MachineOptions = {}, most = 2000) {
   return exploreGracePeriods(async (choices): Promise<Trial> => {
     const booted = await boot({ gracePeriods: { choices }, detectReuse: true, ...options });
     return { result: act(booted), memory: booted.host.memory! };
-  });
+  }, { most });
 }
 
 const verdicts = ({ host, run }: Booted, names: readonly string[]) =>
@@ -117,12 +117,27 @@ describe('programs that sleep', () => {
     return one.host.concurrently(names.map(one.run)).map((each) => each.returnValue);
   };
 
+  /** A sleeper, while another CPU frees what it may have and takes elements until they come back. */
+  const whileFreed = (name: string) => (one: Booted) => {
+    withUser(one, 1n);
+    const others = () => [one.run('erase')(), one.run('fill')()][0]!;
+    const [slept] = one.host.concurrently([one.run(name), others]);
+    return slept!.returnValue;
+  };
+
   test('are no readers of RCU: what they hold is reused after a grace period', async () => {
     const options = { memory: LATER, cpus: 1 };
-    const seen = await explore((one) => values(one, ['sleeper', 'writer']), options);
+    const seen = await explore(whileFreed('sleeper'), options, 60);
     const found = seen.placements.find(({ reuse }) => reuse !== undefined);
-    expect(found).toMatchObject({ result: [99, 2], reuse: { obtained: { program: 'sleeper' } } });
-    expect(found!.schedule.map(({ kind }) => kind)).toContain('rcu');
+    expect(found).toMatchObject({ result: 99, reuse: { obtained: { program: 'sleeper' } } });
+    expect(found!.schedule.map(({ kind }) => kind)).toEqual(['cpu', 'rcu']);
+  });
+
+  test('hold nothing up when they are in no read section, nor lose anything in one', async () => {
+    for (const name of ['careful', 'hasty']) {
+      const seen = await explore(whileFreed(name), { memory: LATER, cpus: 2 }, 60);
+      expect(seen.placements.every(({ reuse }) => reuse === undefined)).toBe(true);
+    }
   });
 
   test('are right in a read section', async () => {
