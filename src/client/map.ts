@@ -193,8 +193,8 @@ export class MapOf<
   }
 
   /**
-   * The struct that a member with `__uptr` points to, live in the pages of its user; `offset`: where
-   * in the pages. Throws KernelError ENOENT: values have no such member.
+   * The struct that a member with `__uptr` points to, live in the pages of its user; `offset`:
+   * where in the pages. Throws KernelError ENOENT: values have no such member.
    */
   userView(member: string, pages: KernelUserPages, options: UserViewOptions = {}): LiveUnknown {
     return userView(this.kernelMap, this.btf, member, pages, options) as unknown as LiveUnknown;

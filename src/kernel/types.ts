@@ -78,8 +78,8 @@ export interface Kernel {
    */
   concurrently?<Result>(works: readonly CpuWork<Result>[]): Result[];
   /**
-   * Pages of a user, for uptrs to point to (mmap(2) of private memory). Only kernels whose users are
-   * simulated have it.
+   * Pages of a user, for uptrs to point to (mmap(2) of private memory). Only kernels whose users
+   * are simulated have it.
    */
   mapUserPages?(size: number): KernelUserPages;
   /** A task that makes system calls. Only kernels whose tasks are described have it. */

@@ -1,5 +1,4 @@
 import type { CallContract } from '../abi/index.ts';
-import { BugError } from '../base/index.ts';
 import type { CpuWork } from '../kernel/index.ts';
 import type { CallListener, Runtime } from '../runtime/index.ts';
 import { C_CTX, C_PRANDOM, C_REDIRECT, C_STACK } from '../runtime/layout.ts';
@@ -86,7 +85,8 @@ export class OtherCpus implements CallListener {
   #meanwhile(sleeps: boolean): void {
     const { memory } = this.#services;
     if (sleeps) this.#putAside(() => memory?.asleep());
-    for (const one of [...this.#waiting]) {
+    const before = this.#waiting;
+    for (const one of before) {
       if (!this.#waiting.includes(one) || !this.#isFree(one.cpu)) continue;
       if (this.#choose(true)) this.#putAside(() => this.#begin(one));
     }
@@ -122,14 +122,13 @@ export class OtherCpus implements CallListener {
 
   #begin(one: Waiting): void {
     this.#waiting = this.#waiting.filter((other) => other !== one);
-    const active: Active = { cpu: one.cpu, sleeps: false, locks: 0 };
     const before = this.#active.at(-1)?.cpu ?? this.#services.runtime.cpu;
-    this.#active.push(active);
+    this.#active.push({ cpu: one.cpu, sleeps: false, locks: 0 });
     this.#actAs(one.cpu);
     try {
       one.begin();
     } finally {
-      if (this.#active.pop() !== active) throw new BugError('CPUs end out of order');
+      this.#active.pop();
       this.#actAs(before);
     }
   }

@@ -124,19 +124,14 @@ export function withAfter(
   const high = [0x20, arity, 0x42, 32, 0x88, 0xa7];
   body.push(0x10, 0, 0x21, arity, 0x41, ...signed(number), 0x20, arity, 0xa7, ...high);
   body.push(0x10, 1, 0x20, arity, 0x0b);
+  const called = [0x60, arity, ...Array<number>(arity).fill(I64), 1, I64];
+  const told = [0x60, 3, I32, I32, I32, 0];
+  const env = name('env');
   const module = new WebAssembly.Module(
     new Uint8Array([
       ...MAGIC,
-      ...section(1, [
-        2,
-        ...[0x60, arity, ...Array<number>(arity).fill(I64), 1, I64],
-        ...[0x60, 3, I32, I32, I32, 0],
-      ]),
-      ...section(2, [
-        2,
-        ...[...name('env'), ...name('body'), 0, 0],
-        ...[...name('env'), ...name('after'), 0, 1],
-      ]),
+      ...section(1, [2, ...called, ...told]),
+      ...section(2, [2, ...env, ...name('body'), 0, 0, ...env, ...name('after'), 0, 1]),
       ...section(3, [1, 0]),
       ...section(7, [1, ...name('call'), 0, 2]),
       ...section(10, [1, ...unsigned(body.length), ...body]),
