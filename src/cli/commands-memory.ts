@@ -39,10 +39,10 @@ export const memoryCommand: CommandDef = {
     'and objects of programs. Shows for each map and type what is in use, in the caches of the ' +
     'CPUs and waiting, allocations that failed (--oom), and with --detect-reuse elements that ' +
     'were used again while a reader still had them. With --explore a few packets run over every ' +
-    'placement of grace periods, and what differs is told with the shortest schedule. With --cpus ' +
-    'programs of several CPUs run within each other, at calls of helpers: in an order by the seed ' +
-    '(--gp adversarial: by the same stream as grace periods), or, exploring, in all. Ends with ' +
-    '1 if an element was reused under a reader or, exploring, placements differ.',
+    'placement of grace periods, and what differs is told with the shortest schedule. With ' +
+    '--cpus programs of several CPUs run within each other, at calls of helpers: in an order by ' +
+    'the seed (--gp adversarial: by the same stream as grace periods), or, exploring, in all. ' +
+    'Ends with 1 if an element was reused under a reader or, exploring, placements differ.',
   examples: [
     ['beeyard mem fw.bpf.o --pcap in.pcap --gp lazy', 'with grace periods that end late'],
     ['beeyard mem fw.bpf.o --pcap in.pcap --oom every=10', 'each tenth allocation fails'],

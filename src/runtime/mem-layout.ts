@@ -48,7 +48,7 @@ export const G_MEM_PRESSURE = 1116;
 /** u32: number of the last pool made. */
 export const G_MEM_POOL_ID = 1120;
 
-/** u32: number of the program that runs (as a reader), or 0; how many readers there are, u32 each. */
+/** u32: number of the program that runs (as a reader), or 0; how many readers there are; each. */
 export const G_MEM_READER = 1128;
 export const G_MEM_READERS = 1132;
 export const G_MEM_READER_LIST = 1136;
