@@ -47,7 +47,7 @@ async function measure() {
   const loaded = await host.loadTogether(sources);
   const { user, system } = process.cpuUsage(cpu);
   const rss = resident() - before;
-  const { packs } = host.codeMemory();
+  const packs = host.codeMemory().packs();
   return {
     programs: loaded.reduce((sum, { programs }) => sum + Object.keys(programs).length, 0),
     modules: packs.length,

@@ -1,6 +1,8 @@
 /** Memory of users, as values of task storage may point to it (core/user-pages.ts). */
 import type { LivePlace } from '../../abi/live.ts';
 import {
+  C_STACK_END,
+  C_STACK_TOP,
   TAG_BASE,
   USER_FIRST,
   USER_MAPPED,
@@ -43,12 +45,18 @@ export class UserMappings {
    * program may have got a pointer before the pin was gone.
    */
   #collect(): void {
-    if (this.#runtime.gracePeriods?.busy) return;
+    if (this.#runtime.gracePeriods?.busy || this.#isRunning()) return;
     for (const one of this.#orphans) {
       if (one.pins > 0) continue;
       this.#orphans.delete(one);
       (this.#runtime.exports['user_pages_free'] as Numeric)(one.record);
     }
+  }
+
+  /** A program is at a call, in which this happens. */
+  #isRunning(): boolean {
+    const { cpuBlock } = this.#runtime;
+    return this.#runtime.u32()[(cpuBlock + C_STACK_TOP) >>> 2] !== cpuBlock + C_STACK_END;
   }
 }
 
