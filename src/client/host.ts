@@ -5,6 +5,7 @@ import type {
   CodeMemory,
   CpuWork,
   Kernel,
+  KernelCgroup,
   KernelDevice,
   KernelMap,
   KernelMemory,
@@ -228,6 +229,22 @@ export class Host<Device extends string = string, Namespace extends string = str
   userPages(size: number): KernelUserPages {
     if (this.kernel.mapUserPages) return this.kernel.mapUserPages(size);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has users of its own');
+  }
+
+  /**
+   * The cgroup at a path; directories that are missing are made. Programs are attached to it by
+   * `attach({ cgroup })`; sockets belong to it that are made in its `run`, or with the option
+   * `cgroup`. Throws KernelError EOPNOTSUPP where cgroups are not ours.
+   *
+   * ```ts
+   * const pod = host.cgroup('/kube/pod1');
+   * using link = programs.connect4.attach({ cgroup: pod });
+   * pod.run(() => host.net.namespace('').connect({ type: 'tcp', to }));
+   * ```
+   */
+  cgroup(path: string): KernelCgroup {
+    if (this.kernel.cgroup) return this.kernel.cgroup(path);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has cgroups of its own');
   }
 
   /**
