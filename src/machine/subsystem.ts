@@ -45,6 +45,11 @@ export interface Subsystem {
   hook?(program: MachineProgram, options: AttachOptions): Attached;
   /** Its hook in namespaces that has this attach type. */
   namespaceHook?(attachType: number): NamespaceHook | undefined;
+  /**
+   * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
+   * is not touched.
+   */
+  aside?<Result>(work: () => Result): Result;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }
