@@ -1,6 +1,7 @@
 /**
  * The kernel's own objects for cgroups, unmodified, and what prog_tests/{cgroup_getset_retval,
- * connect_force_port,cg_storage_multi}.c want of them.
+ * connect_force_port,cg_storage_multi,
+ * test_dev_cgroup}.c want of them.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -81,6 +82,25 @@ describe.skipIf(!folder).each(engines)('selftests of cgroups on %s', (engine) =>
       expect(client.remote!.port).toBe(60000);
       if (type === 'tcp') expect(server.accept()!.remote!.port).toBe(port);
     }
+  });
+
+  it('dev_cgroup: null and urandom, and nothing else', async () => {
+    const { host, attach } = await started(engine, 'dev_cgroup');
+    attach('bpf_prog1');
+    const test = host.cgroup(cgroup);
+    const may = (minor: number, ...wants: ('read' | 'write' | 'mknod')[]) => {
+      try {
+        test.openDevice({ kind: 'char', major: 1, minor, wants });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect([may(9, 'read'), may(9, 'write'), may(3, 'mknod')]).toEqual([true, true, true]);
+    expect([may(5, 'read'), may(8, 'write'), may(1, 'mknod')]).toEqual([false, false, false]);
+    expect(() => test.openDevice({ kind: 'block', major: 1, minor: 3, wants: ['read'] })).toThrow(
+      '(EPERM)',
+    );
   });
 
   it.each(['shared', 'isolated'])('cg_storage_multi_%s: programs of one cgroup', async (kind) => {
