@@ -3,7 +3,8 @@ import type { Btf } from '../btf/index.ts';
 import type { LoadedCode } from '../engine/index.ts';
 import type { KernelMap, ProgramBinding, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
-import type { VerifierInput } from '../verifier/index.ts';
+import type { Token } from '../security/index.ts';
+import type { VerifierCapabilities, VerifierInput } from '../verifier/index.ts';
 import { refuse } from './errno.ts';
 import { fillInsnArrays, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
@@ -16,7 +17,17 @@ import { relocated, verifyProgram } from './rules.ts';
 import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
 
-/** A program of an object file. Throws KernelError and VerifierError. */
+/** Who loads a program. */
+export interface Loader {
+  readonly uid: number;
+  /** The token that counts for this program. */
+  readonly token: Token | undefined;
+  readonly capabilities: VerifierCapabilities;
+  /** May not load BTF: program and maps go without. */
+  readonly withoutBtf: boolean;
+}
+
+/** A program of an object file. Throws KernelError and VerifierError. `by`: default root. */
 export function loadProgram(
   machine: Machine,
   spec: ProgramSpec,
@@ -24,6 +35,7 @@ export function loadProgram(
   object: ObjectFile,
   insns: readonly KernelMap[] = [],
   binding?: ProgramBinding,
+  by?: Loader,
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
   if (!type) {
@@ -34,7 +46,7 @@ export function loadProgram(
   const bound = binding && bindProgram(machine, type.name, binding);
   const adapted = relocated(spec, object, rules, machine.offers);
   const flags = bound ? constants.BPF_F_XDP_DEV_BOUND_ONLY : 0;
-  const verified = verifyProgram(spec, adapted, maps, object, rules, flags);
+  const verified = verifyProgram(spec, adapted, maps, object, rules, flags, by);
   const loaded = { spec, adapted, maps, object, rules };
   const arrays = insnArrays(insns, loaded);
   const { kconfig } = adapted;
@@ -51,7 +63,8 @@ export function loadProgram(
     input: verified?.input,
     license: object.license,
     types: object.btf,
-    btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
+    btf: object.btf && !by?.withoutBtf ? () => machine.objects.holdBtf(object.btf!) : undefined,
+    ...(by && { uid: by.uid, token: by.token }),
     bound,
   });
   fillInsnArrays(arrays, loaded);
@@ -96,6 +109,8 @@ export interface Installation {
   readonly btf: (() => BtfObject) | undefined;
   readonly target?: MachineProgram | undefined;
   readonly uid?: number;
+  /** It was loaded with: asked again when it is attached. */
+  readonly token?: Token | undefined;
   readonly bound?: BoundDevice | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
@@ -141,6 +156,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
+      token: one.token,
       bound: one.bound,
     },
     machine,

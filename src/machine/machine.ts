@@ -35,6 +35,10 @@ import {
   type Runtime,
   type RuntimeOwner,
 } from '../runtime/index.ts';
+import { UserNamespaces } from '../security/index.ts';
+import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
+import { Process } from './bpf/process.ts';
+import { Sysctls } from './bpf/sysctl.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import { createMap } from './create-map.ts';
@@ -99,8 +103,11 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   /** Maps, programs, links and BTF by id. */
   readonly objects: Objects;
+  /** Its user namespaces. */
+  readonly users = new UserNamespaces();
+  readonly sysctls = new Sysctls();
   /** bpffs and the directories around it. */
-  readonly files = new FileTree();
+  readonly files = new FileTree(this.users.first);
   /** Programs at devices. */
   readonly attachments = new Attachments();
   readonly memory: MachineMemory | undefined;
@@ -242,6 +249,12 @@ export class Machine implements Kernel, ProgramHost {
   ): MachineProgram {
     this.sweep();
     return loadProgram(this, spec, maps, object, insns, bound);
+  }
+
+  /** A process, by default one of root. */
+  process(options: ProcessOptions = {}): Process {
+    const credentials = credentialsOf(this.users, options);
+    return new Process(this, { pid: options.pid ?? 1, credentials });
   }
 
   /** What is loaded while `work` runs shares memory for code. */

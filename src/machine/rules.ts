@@ -14,6 +14,7 @@ import type { Runtime } from '../runtime/index.ts';
 import {
   explain,
   explanationText,
+  type VerifierCapabilities,
   type VerifierInput,
   verify,
   verifierInput,
@@ -48,6 +49,13 @@ export function relocated(
   }
 }
 
+/** Who loads the program: root if nothing is said. */
+interface VerifierUser {
+  readonly capabilities: VerifierCapabilities;
+  /** The loader may not load BTF. */
+  readonly withoutBtf: boolean;
+}
+
 /** A program that Linux would load. */
 interface Verified {
   readonly input: VerifierInput;
@@ -65,10 +73,14 @@ export function verifyProgram(
   object: ObjectFile,
   rules: KernelProfile | undefined,
   flags = 0,
+  by?: VerifierUser,
 ): Verified | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated, flags });
-  const result = verify(input, rules);
+  const { withoutBtf = false, capabilities } = by ?? {};
+  const loaded = withMaps(object, maps);
+  const input = verifierInput(loaded, spec, rules, { relocated, flags, withoutBtf });
+  const rights = capabilities ? { capabilities } : {};
+  const result = verify(input, rules, rights);
   if (!result.ok) {
     const why = explain(input, rules);
     throw new VerifierError({
@@ -76,7 +88,7 @@ export function verifyProgram(
       code: result.errnoName,
       errno: -result.errno,
       reason: result.reason?.text ?? 'without a reason given',
-      log: verify(input, rules, { logLevel: 1 }).log,
+      log: verify(input, rules, { ...rights, logLevel: 1 }).log,
       explanation: why ? explanationText(why) : '',
     });
   }

@@ -5,6 +5,7 @@ import {
   hasOrder,
   isCgroupType,
   mayAttach,
+  programRules,
 } from '../../abi/index.ts';
 import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
@@ -29,9 +30,17 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (plain && (attr.relativeFd || u64(attr.expectedRevision) !== 0n)) refuse('EINVAL');
   const program = process.get(attr.attachBpfFd ?? 0, 'prog');
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
-  if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
+  checkAttach(process, program, attachType);
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
   return refuse(withoutHook(process, attr, type));
+}
+
+/** bpf_prog_attach_check_attach_type. Throws KernelError EPERM, EINVAL. */
+export function checkAttach(process: Process, program: MachineProgram, attachType: number): void {
+  const { typeId, expectedAttachType, parts } = program;
+  const capability = programRules(typeId)?.attachNeeds;
+  if (capability && !process.bpfCapable(capability, parts.token)) refuse('EPERM', capability);
+  if (!mayAttach(typeId, expectedAttachType, attachType)) refuse('EINVAL');
 }
 
 function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {

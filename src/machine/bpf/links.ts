@@ -1,4 +1,4 @@
-import { constants, enums, mayAttach } from '../../abi/index.ts';
+import { constants, enums } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
   LinkCreateAttr,
@@ -10,6 +10,7 @@ import { refuse } from '../errno.ts';
 import type { OrderRules } from '../objects/attachments.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
+import { checkAttach } from './attach.ts';
 import { openLink } from './files.ts';
 import { hooklessLink } from './hookless.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
@@ -27,7 +28,7 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const { attachType } = attr;
   if (attachType === attach.BPF_STRUCT_OPS) return structOpsLink(process, attr);
   const program = process.get(attr.progFd, 'prog');
-  if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
+  checkAttach(process, program, attachType);
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');

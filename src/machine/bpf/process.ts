@@ -6,7 +6,15 @@ import type { BtfObject } from '../objects/btf.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { RuntimeOwner } from '../../runtime/index.ts';
-import { type Capability, type Credentials, ROOT, capable, tokenCapable } from './credentials.ts';
+import {
+  type Capability,
+  type Credentials,
+  nsCapable,
+  rootOf,
+  type Token,
+  tokenCapable,
+} from '../../security/index.ts';
+import type { FsContext } from './mounting.ts';
 
 /** What a file descriptor can stand for. */
 export interface FileKinds {
@@ -19,6 +27,9 @@ export interface FileKinds {
   owner: RuntimeOwner;
   /** Somebody wants runs counted. */
   stats: Machine;
+  token: Token;
+  /** A file system that is being set up. */
+  fscontext: FsContext;
   /** A file without a meaning for bpf(2): a terminal. */
   other: undefined;
 }
@@ -52,15 +63,16 @@ const STANDARD: OpenFile = {
 export class Process {
   readonly machine: Machine;
   readonly pid: number;
-  readonly credentials: Credentials;
+  /** Changes as with setuid(2), capset(2) and unshare(2). */
+  credentials: Credentials;
   /** Where relative paths begin. */
   cwd: Directory;
   readonly #files = new Map<number, Shared>();
 
-  constructor(machine: Machine, { pid = 1, credentials = ROOT }: Partial<Identity> = {}) {
+  constructor(machine: Machine, { pid = 1, credentials }: Partial<Identity> = {}) {
     this.machine = machine;
     this.pid = pid;
-    this.credentials = credentials;
+    this.credentials = credentials ?? rootOf(machine.users.first);
     this.cwd = machine.files.root;
     for (let fd = 0; fd < 3; fd++) this.#files.set(fd, { file: STANDARD, descriptors: 1 });
   }
@@ -114,8 +126,22 @@ export class Process {
     return file as OpenFile<Kind>;
   }
 
+  /** A descriptor of `from` is handed over, as through a socket (SCM_RIGHTS). Throws KernelError. */
+  receive(from: Process, fd: number): number {
+    const shared = from.#files.get(fd >>> 0) ?? refuse('EBADF', `${fd} is not open`);
+    return this.#install(shared);
+  }
+
+  /** open(2) of a directory: a descriptor for BPF_TOKEN_CREATE and path_fd. Throws KernelError. */
+  openDirectory(path: string): number {
+    const object = this.machine.files.find(path, this.cwd, this.credentials);
+    if (object.kind !== 'dir') refuse('ENOTDIR', `'${path}' is no directory`);
+    return this.open({ kind: 'dir', object, read: true, write: false, release() {} });
+  }
+
+  /** capable(): in the first user namespace. */
   capable(capability: Capability): boolean {
-    return capable(this.credentials, capability);
+    return nsCapable(this.credentials, this.machine.users.first, capability);
   }
 
   /** Throws KernelError EPERM. */
@@ -123,9 +149,14 @@ export class Process {
     if (!this.capable(capability)) refuse('EPERM', `${capability} is missing`);
   }
 
-  /** The same where CAP_SYS_ADMIN, or a token, will do. */
-  bpfCapable(capability: Capability): boolean {
-    return tokenCapable(this.credentials, undefined, capability);
+  /** The same where CAP_SYS_ADMIN will do, in the namespace of the token if there is one. */
+  bpfCapable(capability: Capability, token?: Token): boolean {
+    return tokenCapable(this.credentials, this.machine.users.first, token, capability);
+  }
+
+  /** BPF_F_TOKEN_FD: EBADF for a descriptor that is not open, EINVAL for one of something else. */
+  token(fd: number): Token {
+    return this.get(fd, 'token');
   }
 }
 
