@@ -10,7 +10,7 @@ import { refuse } from '../errno.ts';
 import type { OrderRules } from '../objects/attachments.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
-import { checkAttach } from './attach.ts';
+import { attachRefusal } from './attach.ts';
 import { openLink } from './files.ts';
 import { hooklessLink } from './hookless.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
@@ -28,7 +28,8 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const { attachType } = attr;
   if (attachType === attach.BPF_STRUCT_OPS) return structOpsLink(process, attr);
   const program = process.get(attr.progFd, 'prog');
-  checkAttach(process, program, attachType);
+  const refusal = attachRefusal(process, program, attachType);
+  if (refusal) refuse(refusal, 'it does not go there');
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');

@@ -61,7 +61,10 @@ export function fscreate(process: Process, fd: number): void {
   context.phase = 'ready';
 }
 
-/** fsmount(2): a descriptor of its root, which is nowhere yet. Throws KernelError EPERM, EINVAL, EBUSY. */
+/**
+ * fsmount(2): a descriptor of its root, which is nowhere yet. It is one of O_PATH: BPF_TOKEN_CREATE
+ * wants it opened again (`openDirectory('.', fd)`). Throws KernelError EPERM, EINVAL, EBUSY.
+ */
 export function fsmount(process: Process, fd: number): number {
   needMount(process);
   const context = process.get(fd, 'fscontext');
@@ -69,14 +72,22 @@ export function fsmount(process: Process, fd: number): number {
   if (!mount) refuse('EINVAL', 'it has not been made');
   if (context.phase !== 'ready') refuse('EBUSY', 'it is mounted');
   context.phase = 'mounted';
-  return process.open({ kind: 'dir', object: mount.root, read: true, write: false, release() {} });
+  return process.open({
+    kind: 'path',
+    object: mount.root,
+    read: false,
+    write: false,
+    release() {},
+  });
 }
 
-/** move_mount(2): puts a mounted bpffs at a path. Throws KernelError EPERM, EINVAL. */
+/** move_mount(2): puts a mounted bpffs at a path. Throws KernelError EPERM, EINVAL, ELOOP. */
 export function moveMount(process: Process, fd: number, path: string): void {
   needMount(process);
-  const { mount } = process.get(fd, 'dir');
-  if (!mount || mount.path !== undefined) refuse('EINVAL', 'there is no mount to move');
+  const directory = process.place(fd);
+  const { mount } = directory;
+  if (mount?.root !== directory) refuse('EINVAL', 'there is no mount to move');
+  if (mount.path === path) refuse('ELOOP', 'it is there already');
   process.machine.files.attach(path, mount);
 }
 

@@ -48,6 +48,5 @@ function startOf(
   { fileFlags = 0, pathFd = 0, pathname }: ObjPathAttr,
 ): Directory {
   if (!(fileFlags & BPF_F_PATH_FD) || pathname?.startsWith('/')) return process.cwd;
-  const file = process.file(pathFd) ?? refuse('EBADF', `${pathFd} is not open`);
-  return file.kind === 'dir' ? process.get(pathFd, 'dir') : refuse('ENOTDIR');
+  return process.place(pathFd);
 }

@@ -23,6 +23,8 @@ export interface FileKinds {
   link: MachineLink;
   btf: BtfObject;
   dir: Directory;
+  /** A directory opened with O_PATH: a place, and for most commands not open at all. */
+  path: Directory;
   /** A task, inode, socket or cgroup. */
   owner: RuntimeOwner;
   /** Somebody wants runs counted. */
@@ -111,8 +113,17 @@ export class Process {
     for (const fd of [...this.#files.keys()].reverse()) this.close(fd);
   }
 
+  /** What is open; not what is open with O_PATH. */
   file(fd: number): OpenFile | undefined {
-    return this.#files.get(fd >>> 0)?.file;
+    const file = this.#files.get(fd >>> 0)?.file;
+    return file?.kind === 'path' ? undefined : file;
+  }
+
+  /** A directory as a place: EBADF if it is not open, ENOTDIR. */
+  place(fd: number): Directory {
+    const { file } = this.#files.get(fd >>> 0) ?? refuse('EBADF', `${fd} is not open`);
+    if (file.kind === 'dir' || file.kind === 'path') return file.object as Directory;
+    return refuse('ENOTDIR', `${fd} is no directory`);
   }
 
   /** The object behind a descriptor: EBADF if it is not open, EINVAL for another kind. */
@@ -132,9 +143,13 @@ export class Process {
     return this.#install(shared);
   }
 
-  /** open(2) of a directory: a descriptor for BPF_TOKEN_CREATE and path_fd. Throws KernelError. */
-  openDirectory(path: string): number {
-    const object = this.machine.files.find(path, this.cwd, this.credentials);
+  /**
+   * openat(2) of a directory: a descriptor for BPF_TOKEN_CREATE and path_fd. `from`: the descriptor
+   * of the directory a relative path begins in. Throws KernelError.
+   */
+  openDirectory(path: string, from?: number): number {
+    const start = from === undefined ? this.cwd : this.place(from);
+    const object = this.machine.files.find(path, start, this.credentials);
     if (object.kind !== 'dir') refuse('ENOTDIR', `'${path}' is no directory`);
     return this.open({ kind: 'dir', object, read: true, write: false, release() {} });
   }

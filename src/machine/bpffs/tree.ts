@@ -71,8 +71,14 @@ export class FileTree {
   attach(path: string, mount: Mount): void {
     this.#makeParents(path);
     const { parent, name } = this.#parentOf(path);
+    if (mount.path !== undefined) this.#detach(mount.path);
     mount.path = path;
     parent.entries.set(name, mount.root);
+  }
+
+  #detach(path: string): void {
+    const { parent, name } = this.#parentOf(path);
+    parent.entries.set(name, this.#directory(parent.mount, ROOT_OWNS));
   }
 
   /** All that are somewhere, in the order of their paths. */
@@ -206,6 +212,8 @@ export class FileTree {
     checkPath(path);
     if (links > MOST_LINKS) refuse('ELOOP');
     const above: Directory[] = path.startsWith('/') ? [this.root] : this.#wayTo(from);
+    // A bpffs that is nowhere has nothing above it.
+    if (above.length === 0) above.push(from);
     let inode: Inode = above.at(-1)!;
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     for (const part of parts) {
