@@ -64,7 +64,7 @@ export function loadProgram(
     license: object.license,
     types: object.btf,
     btf: object.btf && !by?.withoutBtf ? () => machine.objects.holdBtf(object.btf!) : undefined,
-    ...(by && { uid: by.uid, token: by.token }),
+    ...(by && { uid: by.uid, token: by.token, capabilities: by.capabilities }),
     bound,
   });
   fillInsnArrays(arrays, loaded);
@@ -111,6 +111,8 @@ export interface Installation {
   readonly uid?: number;
   /** It was loaded with: asked again when it is attached. */
   readonly token?: Token | undefined;
+  /** What the verifier let the program do; default: all. */
+  readonly capabilities?: VerifierCapabilities | undefined;
   readonly bound?: BoundDevice | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
@@ -157,6 +159,7 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
       token: one.token,
+      capabilities: one.capabilities,
       bound: one.bound,
     },
     machine,

@@ -161,6 +161,7 @@ function install(
     target,
     uid: process.credentials.uid,
     token,
+    capabilities,
     bound: device,
   });
   try {

@@ -7,8 +7,8 @@ export type PinKind = 'map' | 'prog' | 'link';
 /** Whose an inode is, and who may do what with it. */
 export interface Ownership {
   /** Of the first user namespace. */
-  readonly uid: number;
-  readonly gid: number;
+  uid: number;
+  gid: number;
   mode: number;
 }
 
@@ -40,8 +40,6 @@ export type Inode = Directory | Pin | Symlink;
 
 /** Options of a bpffs (struct bpf_mount_opts). */
 export interface MountOptions extends Ownership {
-  uid: number;
-  gid: number;
   /** What tokens made of it allow. */
   delegate: Delegation;
 }

@@ -120,6 +120,11 @@ export class FileTree {
     return made;
   }
 
+  /** chown(2) and chmod(2). */
+  chown(path: string, { uid, gid, mode }: Readonly<Ownership>): void {
+    Object.assign(this.find(path), { uid, gid, mode });
+  }
+
   symlink(target: string, path: string): Symlink {
     const { parent, name } = this.placeFor(path);
     const own = { ...ROOT_OWNS, mode: S_IFLNK | 0o777 };
