@@ -7,12 +7,15 @@ import {
   type Machine,
   type MachineOptions,
   type Network,
-  Process,
+  type Process,
   resumeMachine,
   saveMachine,
 } from '../machine/index.ts';
-import type { BpfSyscall } from '../kernel/index.ts';
+import type { BpfSyscall, Kernel } from '../kernel/index.ts';
+import { ProcessKernel } from '../machine/bpf/kernel.ts';
+import { BPFFS } from '../machine/bpffs/tree.ts';
 import { errnoName } from '../abi/index.ts';
+import type { CliIdentity } from './as.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readBytes, writeBytes } from './files.ts';
@@ -25,12 +28,16 @@ export interface Session {
   readonly network: Network;
   readonly process: Process;
   readonly bpf: BpfSyscall;
+  /** The kernel as that process may use it. */
+  readonly kernel: Kernel;
 }
 
 /** What a command does to the machine. */
 export interface Work {
   /** It changes it: the file is written anew, and made if there is none. */
   readonly changes: boolean;
+  /** It asks for rights itself; otherwise only CAP_SYS_ADMIN may do it, as finding objects by id. */
+  readonly asksItself?: boolean;
   /** Data for -j; text otherwise. */
   run(session: Session): Promise<Output> | Output;
 }
@@ -46,22 +53,34 @@ export async function onMachine(call: CommandCall, io: CliIo, work: Work): Promi
   const path = call.text('machine');
   if (path === undefined) throw usageError(`'${call.command.path.join(' ')}' needs --machine FILE`);
   const { machine, network } = await openMachine(path, io, work.changes);
-  const process = new Process(machine);
+  let process: Process | undefined;
   let output: Output;
   try {
-    output = await work.run({ machine, network, process, bpf: bpfSyscall(process) });
+    process = machine.process(io.identity);
+    if (!work.asksItself) process.need('CAP_SYS_ADMIN');
+    const bpf = bpfSyscall(process);
+    const kernel = io.identity ? kernelOf(process, bpf, io.identity) : machine;
+    output = await work.run({ machine, network, process, bpf, kernel });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (call.json) io.out(`${toJson({ error: error.message }, call.flag('pretty'))}\n`);
     io.err(`Error: ${error.message}\n`);
     return EXIT.finding;
   } finally {
-    process.exit();
+    process?.exit();
   }
   if (work.changes) await writeMachine(path, machine, io);
   if (call.json) io.out(`${toJson(output.json ?? null, call.flag('pretty'))}\n`);
   else if (output.text) io.out(output.text);
   return EXIT.ok;
+}
+
+/** With a token as libbpf makes it: of the path that is named, or of /sys/fs/bpf if that delegates. */
+function kernelOf(process: Process, bpf: BpfSyscall, { token }: CliIdentity): Kernel {
+  const bpffsFd = process.openDirectory(token ?? BPFFS);
+  const fd = bpf.tokenCreate({ bpffsFd });
+  if (token !== undefined) succeed(fd, `a token of '${token}' cannot be made`);
+  return new ProcessKernel(process, fd < 0 ? undefined : process.token(fd));
 }
 
 async function openMachine(path: string, io: CliIo, mayBeNew: boolean) {

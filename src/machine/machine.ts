@@ -12,6 +12,7 @@ import {
 } from '../engine/index.ts';
 import type {
   AttachOptions,
+  BpffsOptions,
   Kernel,
   KernelLink,
   KernelMap,
@@ -24,6 +25,8 @@ import type {
   RunResult,
   SyscallOptions,
   TaskOptions,
+  UserNamespaceSettings,
+  UserOptions,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
@@ -37,6 +40,7 @@ import {
 } from '../runtime/index.ts';
 import { UserNamespaces } from '../security/index.ts';
 import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
+import { kernelAs } from './bpf/kernel.ts';
 import { Process } from './bpf/process.ts';
 import { Sysctls } from './bpf/sysctl.ts';
 import { FileTree } from './bpffs/tree.ts';
@@ -255,6 +259,18 @@ export class Machine implements Kernel, ProgramHost {
   process(options: ProcessOptions = {}): Process {
     const credentials = credentialsOf(this.users, options);
     return new Process(this, { pid: options.pid ?? 1, credentials });
+  }
+
+  as(user: UserOptions): Kernel {
+    return kernelAs(this, user);
+  }
+
+  addUserNamespace(name: string, { owner = 0, parent = '' }: UserNamespaceSettings = {}): void {
+    this.users.create(name, { owner, parent: this.users.get(parent) });
+  }
+
+  mountBpffs(path: string, { userns = '', options = '' }: BpffsOptions = {}): void {
+    this.files.mount(path, options, this.users.get(userns));
   }
 
   /** What is loaded while `work` runs shares memory for code. */

@@ -1,5 +1,6 @@
 import type { KernelProfile } from '../abi/index.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
+import { INSN_SIZE } from '../isa/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import {
   essentialName,
@@ -51,9 +52,14 @@ export function relocated(
 
 /** Who loads the program: root if nothing is said. */
 interface VerifierUser {
-  readonly capabilities: VerifierCapabilities;
   /** The loader may not load BTF. */
   readonly withoutBtf: boolean;
+  /** What the program may do. Throws KernelError if it is not for this loader. */
+  admit(program: {
+    readonly type: number;
+    readonly expectedAttachType: number;
+    readonly length: number;
+  }): VerifierCapabilities;
 }
 
 /** A program that Linux would load. */
@@ -76,10 +82,11 @@ export function verifyProgram(
   by?: VerifierUser,
 ): Verified | undefined {
   if (!rules) return undefined;
-  const { withoutBtf = false, capabilities } = by ?? {};
+  const { withoutBtf = false } = by ?? {};
   const loaded = withMaps(object, maps);
   const input = verifierInput(loaded, spec, rules, { relocated, flags, withoutBtf });
-  const rights = capabilities ? { capabilities } : {};
+  const length = input.insns.length / INSN_SIZE;
+  const rights = by ? { capabilities: by.admit({ ...input, length }) } : {};
   const result = verify(input, rules, rights);
   if (!result.ok) {
     const why = explain(input, rules);

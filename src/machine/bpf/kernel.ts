@@ -1,4 +1,4 @@
-import { enums, programTypeId, loadAttachType, attachTypeId } from '../../abi/index.ts';
+import { loadAttachType } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
 import type {
@@ -9,12 +9,15 @@ import type {
   KernelProgram,
   OwnerKind,
   ProgramBinding,
+  UserOptions,
 } from '../../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../../object/index.ts';
-import type { Token } from '../../security/index.ts';
+import { parseCapabilities, type Token } from '../../security/index.ts';
 import { findPin, pinObject } from '../bpffs/pins.ts';
+import { factsOf } from '../create-map.ts';
 import { refuse } from '../errno.ts';
-import { type Loader, loadProgram } from '../load.ts';
+import { type Admission, type Admitted, type Loader, loadProgram } from '../load.ts';
+import type { Machine } from '../machine.ts';
 import { MachineMap } from '../map.ts';
 import type { Process } from './process.ts';
 import {
@@ -24,6 +27,7 @@ import {
   tokenFor,
   verifierRights,
 } from './rights.ts';
+import { tokenCreate } from './token.ts';
 
 /**
  * The kernel as one process sees it: objects are loaded with its rights, and those of a token if it
@@ -59,9 +63,9 @@ export class ProcessKernel implements Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap {
     const process = this.#process;
     const { machine } = process;
-    const token = tokenFor.map(this.#token, spec.typeId);
-    checkMapRights(process, token, spec.typeId);
+    const token = this.#admitMap(spec.typeId);
     if (this.#loadsBtf()) return this.#withFields(machine.createMap(spec, inner, btf), token);
+    if (factsOf(spec).needsKernelType) refuse('EPERM', `map '${spec.name}' needs BTF`);
     const { spinLock: _, ...bare } = spec;
     return machine.createMap({ ...bare, keyTypeId: 0, valueTypeId: 0 }, inner);
   }
@@ -82,22 +86,32 @@ export class ProcessKernel implements Kernel {
     bound?: ProgramBinding,
   ): KernelProgram {
     const process = this.#process;
-    const type = programTypeId(spec.type ?? '') ?? enums.bpf_prog_type.BPF_PROG_TYPE_UNSPEC;
-    const attach = spec.attachType === undefined ? 0 : (attachTypeId(spec.attachType) ?? 0);
-    const token = tokenFor.program(this.#token, type, loadAttachType(type, attach));
-    try {
-      checkProgramRights(process, token, type, spec.insns.length / 8);
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      throw new KernelError(error.code, error.errno, `program '${spec.name}': ${error.message}`);
-    }
     const by: Loader = {
       uid: process.credentials.uid,
-      token,
-      capabilities: verifierRights(process, token),
       withoutBtf: !this.#loadsBtf(),
+      admit: (program) => this.#admit(program),
+      admitMap: ({ typeId }) => this.#admitMap(typeId),
     };
-    return loadProgram(process.machine, spec, maps, object, insns, bound, by);
+    try {
+      return loadProgram(process.machine, spec, maps, object, insns, bound, by);
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.message.startsWith('program ')) throw error;
+      const reason = error.message.slice(0, -` (${error.code})`.length);
+      throw new KernelError(error.code, error.errno, `program '${spec.name}': ${reason}`);
+    }
+  }
+
+  #admit({ type, expectedAttachType, length }: Admitted): Admission {
+    const process = this.#process;
+    const token = tokenFor.program(this.#token, type, loadAttachType(type, expectedAttachType));
+    checkProgramRights(process, token, type, length);
+    return { token, capabilities: verifierRights(process, token) };
+  }
+
+  #admitMap(type: number): Token | undefined {
+    const token = tokenFor.map(this.#token, type);
+    checkMapRights(this.#process, token, type);
+    return token;
   }
 
   /** Whether BPF_BTF_LOAD would do it. */
@@ -135,4 +149,20 @@ export class ProcessKernel implements Kernel {
   unpin(path: string): void {
     this.#process.machine.files.unlink(path);
   }
+}
+
+/** The kernel for somebody, with a token of a bpffs if one is named. Throws KernelError. */
+export function kernelAs(machine: Machine, user: UserOptions): ProcessKernel {
+  const { token, capabilities, ...who } = user;
+  const named = capabilities === undefined || capabilities === 'all' ? capabilities : 'listed';
+  const process = machine.process({
+    ...who,
+    ...(named === 'all' && { capabilities: 'all' }),
+    ...(named === 'listed' && {
+      capabilities: parseCapabilities((capabilities as readonly string[]).join() || 'none'),
+    }),
+  });
+  if (token === undefined) return new ProcessKernel(process);
+  const fd = tokenCreate(process, { bpffsFd: process.openDirectory(token) });
+  return new ProcessKernel(process, process.token(fd));
 }

@@ -47,13 +47,15 @@ export class FileTree {
     this.mount(BPFFS);
   }
 
-  /** A new bpffs of root over a directory, which is made if it has to be. Throws KernelError. */
-  mount(path: string, text = ''): Mount {
+  /**
+   * A new bpffs over a directory, which is made if it has to be; root sets it up, and it is that of
+   * root of `userns` (default: the first one). Throws KernelError.
+   */
+  mount(path: string, text = '', userns: UserNamespace = this.#first): Mount {
     const first = this.#first;
-    const credentials = rootOf(first);
-    const options = defaultOptions(credentials);
-    setMountOptions(options, text, { credentials, userns: first, first });
-    const mount = this.newMount(options, first);
+    const options = defaultOptions(rootOf(userns));
+    setMountOptions(options, text, { credentials: rootOf(first), userns, first });
+    const mount = this.newMount(options, userns);
     this.attach(path, mount);
     return mount;
   }
