@@ -12,10 +12,8 @@ import {
   saveMachine,
 } from '../machine/index.ts';
 import type { BpfSyscall, Kernel } from '../kernel/index.ts';
-import { ProcessKernel } from '../machine/bpf/kernel.ts';
-import { BPFFS } from '../machine/bpffs/tree.ts';
+import { libbpfToken, ProcessKernel } from '../machine/bpf/kernel.ts';
 import { errnoName } from '../abi/index.ts';
-import type { CliIdentity } from './as.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readBytes, writeBytes } from './files.ts';
@@ -59,7 +57,7 @@ export async function onMachine(call: CommandCall, io: CliIo, work: Work): Promi
     process = machine.process(io.identity);
     if (!work.asksItself) process.need('CAP_SYS_ADMIN');
     const bpf = bpfSyscall(process);
-    const kernel = io.identity ? kernelOf(process, bpf, io.identity) : machine;
+    const kernel = io.identity ? kernelOf(process, io) : machine;
     output = await work.run({ machine, network, process, bpf, kernel });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -75,12 +73,10 @@ export async function onMachine(call: CommandCall, io: CliIo, work: Work): Promi
   return EXIT.ok;
 }
 
-/** With a token as libbpf makes it: of the path that is named, or of /sys/fs/bpf if that delegates. */
-function kernelOf(process: Process, bpf: BpfSyscall, { token }: CliIdentity): Kernel {
-  const bpffsFd = process.openDirectory(token ?? BPFFS);
-  const fd = bpf.tokenCreate({ bpffsFd });
-  if (token !== undefined) succeed(fd, `a token of '${token}' cannot be made`);
-  return new ProcessKernel(process, fd < 0 ? undefined : process.token(fd));
+/** With a token as libbpf makes it. */
+function kernelOf(process: Process, { identity, env }: CliIo): Kernel {
+  const path = identity?.token ?? env['LIBBPF_BPF_TOKEN_PATH'];
+  return new ProcessKernel(process, libbpfToken(process, path));
 }
 
 async function openMachine(path: string, io: CliIo, mayBeNew: boolean) {

@@ -16,6 +16,7 @@ const object = parseObject(readFileSync(path));
 it('a container loads, attaches and reads with what is delegated to it, and nobody else does', async () => {
   using host = await createMachine({ devices: { eth0: {} } });
   const { delegation, capabilities } = explainToken(object, await loadKernelProfile());
+  expect(capabilities).toEqual(['CAP_NET_ADMIN', 'CAP_BPF']);
   host.addUserNamespace('web1', { owner: 1000 });
   host.addUserNamespace('web2', { owner: 1001 });
   host.mountBpffs('/web1', { userns: 'web1', options: delegationText(delegation) });
@@ -31,7 +32,7 @@ it('a container loads, attaches and reads with what is delegated to it, and nobo
   expect(refused.size).toBe(0);
   using link = programs['count_flows']!.attach({ device: 'eth0' });
   expect(link.id).toBeGreaterThan(0);
-  host.devices.eth0.receive(udp());
+  host.devices.eth0.receive(udp('10.0.0.1', '10.0.0.2'));
   const protocols = maps['protocols']!;
   expect([...(protocols.get(17) as Iterable<bigint>)]).toEqual([1n]);
   expect(maps['sources']!.size).toBe(1);

@@ -221,7 +221,7 @@ function program(kind: string): Uint8Array {
 }
 
 /** One type: an int of 4 bytes. */
-const INT_BTF = intBtf();
+export const INT_BTF = intBtf();
 
 function intBtf(): Uint8Array {
   const words = [0x0001eb9f, 24, 0, 16, 16, 3, 1, 0x01000000, 4, 0x01000020];

@@ -14,6 +14,7 @@ import type {
 import type { MapSpec, ObjectFile, ProgramSpec } from '../../object/index.ts';
 import { parseCapabilities, type Token } from '../../security/index.ts';
 import { findPin, pinObject } from '../bpffs/pins.ts';
+import { BPFFS } from '../bpffs/tree.ts';
 import { factsOf } from '../create-map.ts';
 import { refuse } from '../errno.ts';
 import { type Admission, type Admitted, type Loader, loadProgram } from '../load.ts';
@@ -162,7 +163,20 @@ export function kernelAs(machine: Machine, user: UserOptions): ProcessKernel {
       capabilities: parseCapabilities((capabilities as readonly string[]).join() || 'none'),
     }),
   });
-  if (token === undefined) return new ProcessKernel(process);
-  const fd = tokenCreate(process, { bpffsFd: process.openDirectory(token) });
-  return new ProcessKernel(process, process.token(fd));
+  return new ProcessKernel(process, token === undefined ? undefined : libbpfToken(process, token));
+}
+
+/**
+ * The token libbpf makes before it loads an object: of the bpffs at a path, which must work; of
+ * /sys/fs/bpf if nothing is said and that can be; none for the path ''. Throws KernelError.
+ */
+export function libbpfToken(process: Process, path: string | undefined): Token | undefined {
+  if (path === '') return undefined;
+  try {
+    const bpffsFd = process.openDirectory(path ?? BPFFS);
+    return process.token(tokenCreate(process, { bpffsFd }));
+  } catch (error) {
+    if (path !== undefined || !(error instanceof KernelError)) throw error;
+    return undefined;
+  }
 }
