@@ -56,10 +56,10 @@ export const tokenCommands: readonly CommandDef[] = [
     count: [1, 1],
     options: {},
     details:
-      'Which map, program or type needs which bit of delegate_cmds, delegate_maps, delegate_progs ' +
-      'and delegate_attachs, and which capability in the user namespace: by the rules of Linux ' +
-      '6.12 and by asking the verifier with fewer rights. libbpf tries more than it loads: that is ' +
-      'said separately. Ends with 1 if no token is enough for a part.',
+      'Which map, program or type needs which bit of delegate_cmds, delegate_maps, ' +
+      'delegate_progs and delegate_attachs, and which capability in the user namespace: by the ' +
+      'rules of Linux 6.12 and by asking the verifier with fewer rights. libbpf tries more than ' +
+      'it loads: that is said separately. Ends with 1 if no token is enough for a part.',
     examples: [
       ['beeyard token explain x.bpf.o', 'part by part'],
       ['mount -t bpf bpf /web1 -o $(beeyard token explain x.bpf.o -j | jq -r .options)', 'use it'],

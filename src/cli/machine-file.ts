@@ -34,7 +34,7 @@ export interface Session {
 export interface Work {
   /** It changes it: the file is written anew, and made if there is none. */
   readonly changes: boolean;
-  /** It asks for rights itself; otherwise only CAP_SYS_ADMIN may do it, as finding objects by id. */
+  /** It asks for rights itself; otherwise it is for CAP_SYS_ADMIN, as objects by id are. */
   readonly asksItself?: boolean;
   /** Data for -j; text otherwise. */
   run(session: Session): Promise<Output> | Output;

@@ -68,7 +68,7 @@ function kernelU64(text: string): bigint {
   throw new KernelError('ERANGE', errnos['ERANGE']!, `'${text}' has more than 64 bits`);
 }
 
-/** The words of a value as Linux prints them: names, 'any', and a number for bits without a name. */
+/** The words of a value as Linux prints them: names, 'any', a number for bits without a name. */
 export function delegateWords(kind: DelegateKind, mask: bigint): string[] {
   const { known, numbers } = WORDS[kind];
   let rest = mask & known;

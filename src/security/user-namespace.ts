@@ -18,7 +18,7 @@ export interface UserNamespace {
   readonly parent: UserNamespace | undefined;
   /** 0 for the first one. */
   readonly level: number;
-  /** Who made it: a uid of the first namespace. In the parent, this user may do everything in it. */
+  /** Who made it, a uid of the first namespace: in the parent this user may do all in it. */
   readonly owner: number;
   /** Users and groups it knows (uid_map, gid_map). */
   readonly ids: IdMap;

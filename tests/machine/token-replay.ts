@@ -1,4 +1,4 @@
-/** Steps of scripts/vm/token-cases.mjs, asked of the machine (what scripts/vm/token.c asks of Linux). */
+/** Steps of scripts/vm/token-cases.mjs, asked of the machine as scripts/vm/token.c asks Linux. */
 import { bpfCommands, constants } from '../../src/abi/index.ts';
 import { KernelError } from '../../src/base/index.ts';
 import type { BpfSyscall } from '../../src/kernel/index.ts';
@@ -92,19 +92,31 @@ function attempt(run: () => number | string): number | string {
 }
 
 const numbers = (words: readonly string[]): number[] => words.map(Number);
-/** Of a command without a result. */
-const done = (run: void): number => (void run, 0);
 const flagOf = (token: string): number => (token === '-' ? 0 : BPF_F_TOKEN_FD);
 
 const VERBS: Readonly<Record<string, Verb>> = {
   fsopen: ({ process }) => mounting.fsopen(process, 'bpf'),
-  set: ({ process }, [fd, name, value = '']) =>
-    done(mounting.fsconfig(process, Number(fd), name!, value)),
-  flag: ({ process }, [fd, name]) => done(mounting.fsconfig(process, Number(fd), name!)),
-  create: ({ process }, [fd]) => done(mounting.fscreate(process, Number(fd))),
+  set({ process }, [fd, name, value = '']) {
+    mounting.fsconfig(process, Number(fd), name!, value);
+    return 0;
+  },
+  flag({ process }, [fd, name]) {
+    mounting.fsconfig(process, Number(fd), name!);
+    return 0;
+  },
+  create({ process }, [fd]) {
+    mounting.fscreate(process, Number(fd));
+    return 0;
+  },
   fsmount: ({ process }, [fd]) => mounting.fsmount(process, Number(fd)),
-  move: ({ process }, [fd, path]) => done(mounting.moveMount(process, Number(fd), path!)),
-  mount: ({ process }, [path, text]) => done(mounting.mountBpffs(process, path!, text)),
+  move({ process }, [fd, path]) {
+    mounting.moveMount(process, Number(fd), path!);
+    return 0;
+  },
+  mount({ process }, [path, text]) {
+    mounting.mountBpffs(process, path!, text);
+    return 0;
+  },
   reopen: ({ process }, [fd]) => process.openDirectory('.', Number(fd)),
   open: ({ process }, [path]) => process.openDirectory(path!),
   options({ process }, [path]) {
@@ -193,7 +205,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     inode.mode = (inode.mode & ~0o7777) | Number.parseInt(mode!, 8);
     return 0;
   },
-  sysctl: ({ process }, [value]) => done(writeUnprivilegedBpfDisabled(process, Number(value))),
+  sysctl({ process }, [value]) {
+    writeUnprivilegedBpfDisabled(process, Number(value));
+    return 0;
+  },
 };
 
 function call(bpf: BpfSyscall, command: number, attr: object): number {

@@ -137,7 +137,7 @@ export class Process {
     return file as OpenFile<Kind>;
   }
 
-  /** A descriptor of `from` is handed over, as through a socket (SCM_RIGHTS). Throws KernelError. */
+  /** A descriptor of `from` is handed over, as by SCM_RIGHTS. Throws KernelError. */
   receive(from: Process, fd: number): number {
     const shared = from.#files.get(fd >>> 0) ?? refuse('EBADF', `${fd} is not open`);
     return this.#install(shared);

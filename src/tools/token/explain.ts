@@ -82,8 +82,10 @@ const { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_CGROUP_SOCK } = enums.bpf_pro
 const { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_SOCK_CREATE } = enums.bpf_attach_type;
 
 /** Sections whose expected attach type libbpf leaves out on kernels that know none. */
-const OPTIONAL_ATTACH =
-  /^\??(xdp$|xdp\.frags$|sockops|sk_skb\/|sk_msg|lirc_mode2|flow_dissector|cgroup_skb\/(in|e)gress|cgroup\/(sock$|dev))/;
+const OPTIONAL_SECTIONS =
+  'xdp sockops sk_skb/stream_parser sk_skb/stream_verdict sk_skb/verdict sk_msg ' +
+  'lirc_mode2 flow_dissector cgroup_skb/ingress cgroup_skb/egress cgroup/sock cgroup/dev';
+const OPTIONAL_ATTACH: ReadonlySet<string> = new Set(OPTIONAL_SECTIONS.split(' '));
 
 /**
  * libbpf tries what the kernel can do with the token, too, and takes a refusal for an old kernel
@@ -102,7 +104,7 @@ function libbpfNeeds(
     attachs |= bits(BPF_CGROUP_INET_INGRESS);
   }
   const optional = specs.find(
-    ({ section, attachType }) => attachType && OPTIONAL_ATTACH.test(section),
+    ({ section, attachType }) => attachType && OPTIONAL_ATTACH.has(section.replace(/^\?/, '')),
   );
   if (optional) {
     why.push(
