@@ -20,12 +20,9 @@ const root = join(import.meta.dirname, '..', '..');
 
 /** Objects of all kinds that a token can be enough for. */
 const OBJECTS = [
-  'examples/classifier/classifier.bpf.o',
   'examples/fair/fair.bpf.o',
   'examples/firewall-ts/firewall.bpf.o',
   'examples/firewall/firewall.bpf.o',
-  'examples/grace-periods/churn.bpf.o',
-  'examples/grace-periods/trie.bpf.o',
   'examples/hash-collisions/flows.bpf.o',
   'examples/idle-flows/flows.bpf.o',
   'examples/live-views/live.bpf.o',
