@@ -16,7 +16,7 @@ const { delegation, capabilities } = explainToken(object, await loadKernelProfil
 const options = delegationText(delegation);
 console.log(`mount options: ${options}\ncapabilities:  ${capabilities.join(' ')}\n`);
 
-using host = await createMachine({ devices: { eth0: {} } });
+const host = await createMachine({ devices: { eth0: {} } });
 host.addUserNamespace('web1', { owner: 1000 });
 host.mountBpffs('/web1', { userns: 'web1', options });
 const user = { uid: 1000, userns: 'web1', capabilities };
@@ -53,3 +53,4 @@ for (const kind of Object.keys(delegation)) {
 const { programs, maps } = tokenScope(delegation, (1n << 41n) - 1n);
 const types = programs.map(({ type }) => type).join(' ');
 console.log(`\nWhoever holds this token can load: ${types}; create: ${maps.join(' ')}.`);
+host[Symbol.dispose]();

@@ -8,6 +8,7 @@ import type { Attachment } from '../objects/attachments.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import { KeyMap } from '../static-keys.ts';
+import { saveCgroups } from './cgroups.ts';
 import { writeSnapshot } from './file.ts';
 import type {
   MachineState,
@@ -53,6 +54,8 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
     attachments: [...machine.attachments].map(attachmentOf),
     users: [...machine.users].filter((one) => one.parent).map(userNamespaceOf),
     mounts: [...machine.files.mounts()].map(mountOf),
+    cgroups: saveCgroups(machine),
+    nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
     unprivilegedBpfDisabled: machine.sysctls.unprivilegedBpfDisabled,
     next: {

@@ -23,10 +23,13 @@ export interface MachineState {
   /** All but the first, those above before those below. */
   readonly users: readonly SavedUserNamespace[];
   readonly mounts: readonly SavedMount[];
+  readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
   readonly unprivilegedBpfDisabled: number;
   /** Ids that come next. */
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
+  /** The id of the next cgroup. */
+  readonly nextCgroup: bigint;
 }
 
 export interface SavedUserNamespace {
@@ -108,6 +111,23 @@ export interface SavedAttachment {
   readonly closed: boolean;
   /** Of its place. */
   readonly revision: bigint;
+}
+
+export interface SavedCgroup {
+  readonly path: string;
+  readonly id: bigint;
+  readonly programs: readonly SavedCgroupProgram[];
+  /** By attach type. */
+  readonly revisions: readonly (readonly [number, bigint])[];
+}
+
+export interface SavedCgroupProgram {
+  readonly attachType: number;
+  readonly program: number;
+  /** Of a link, its id; undefined: no link holds it. */
+  readonly link: number | undefined;
+  readonly closed: boolean;
+  readonly flags: number;
 }
 
 export interface SavedFile extends Readonly<Ownership> {
