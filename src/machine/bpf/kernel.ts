@@ -64,7 +64,7 @@ export class ProcessKernel implements Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap {
     const process = this.#process;
     const { machine } = process;
-    const token = this.#admitMap(spec.typeId);
+    const token = named(`map '${spec.name}'`, () => this.#admitMap(spec.typeId));
     if (this.#loadsBtf()) return this.#withFields(machine.createMap(spec, inner, btf), token);
     if (factsOf(spec).needsKernelType) refuse('EPERM', `map '${spec.name}' needs BTF`);
     const { spinLock: _, ...bare } = spec;
@@ -93,13 +93,9 @@ export class ProcessKernel implements Kernel {
       admit: (program) => this.#admit(program),
       admitMap: ({ typeId }) => this.#admitMap(typeId),
     };
-    try {
-      return loadProgram(process.machine, spec, maps, object, insns, bound, by);
-    } catch (error) {
-      if (!(error instanceof KernelError) || error.message.startsWith('program ')) throw error;
-      const reason = error.message.slice(0, -` (${error.code})`.length);
-      throw new KernelError(error.code, error.errno, `program '${spec.name}': ${reason}`);
-    }
+    return named(`program '${spec.name}'`, () =>
+      loadProgram(process.machine, spec, maps, object, insns, bound, by),
+    );
   }
 
   #admit({ type, expectedAttachType, length }: Admitted): Admission {
@@ -149,6 +145,17 @@ export class ProcessKernel implements Kernel {
 
   unpin(path: string): void {
     this.#process.machine.files.unlink(path);
+  }
+}
+
+/** Does it; what it throws says for what, if it does not yet. */
+function named<Result>(what: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.message.startsWith(what)) throw error;
+    const reason = error.message.slice(0, -` (${error.code})`.length);
+    throw new KernelError(error.code, error.errno, `${what}: ${reason}`, { cause: error });
   }
 }
 
