@@ -93,6 +93,8 @@ export interface MapTypeDef {
   readonly insnArray?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
+  /** Programs attach to it: they run for the sockets in it. */
+  readonly takesPrograms?: boolean;
   /** The value begins with the ifindex of a network device. */
   readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */

@@ -1,7 +1,14 @@
 import { errnoName } from '../abi/names.ts';
 import { KernelError } from '../base/index.ts';
 import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
-import type { KernelMap, KernelOwner, KernelProgram, KernelXsk, MapView } from '../kernel/index.ts';
+import type {
+  KernelMap,
+  KernelOwner,
+  KernelProgram,
+  KernelSocket,
+  KernelXsk,
+  MapView,
+} from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
 import { type Live, type LiveUnknown, type LiveViews, viewsFor } from './live/index.ts';
@@ -129,6 +136,26 @@ export class MapOf<
   setXsk(key: Input<K> | KeyText | Uint8Array, socket: KernelXsk): this {
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), socket);
     this.#check(result, 'update');
+    return this;
+  }
+
+  /**
+   * Puts a socket into a sockmap, sockhash or reuseport_sockarray. Throws KernelError: EOPNOTSUPP
+   * (a TCP socket that neither listens nor is connected, a UDP socket without a port), EBUSY (it
+   * has another program of the kind, or is in the other kind of map), EEXIST, ENOENT, E2BIG; of
+   * arrays EINVAL (it shares no port).
+   *
+   * ```ts
+   * maps.peers.setSocket(0, socket);
+   * ```
+   */
+  setSocket(
+    key: Input<K> | KeyText | Uint8Array,
+    { owner }: KernelSocket,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
+    const bytes = this.#keys.encode(key as BtfInput);
+    this.#check(this.kernelMap.setObject(bytes, owner, UPDATE[when]), 'update');
     return this;
   }
 

@@ -94,9 +94,12 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
   const iterators = new SocketIterators(network, () => machine!);
   const steering = new SkLookup(network, () => machine!);
-  const subsystems = [network, network.stack.rdma, calls, steering, iterators];
+  const { rdma, sockets } = network.stack;
+  const subsystems = [network, rdma, calls, steering, sockets.maps, sockets.groups, iterators];
   machine = new Machine({ ...options, rules, engine, subsystems });
   iterators.install();
+  sockets.maps.install();
+  sockets.groups.install();
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   buildNetwork(network, options);
   return { machine, network };

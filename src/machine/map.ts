@@ -27,6 +27,7 @@ import {
 import type { MachineMemory } from './memory.ts';
 import { Xsk } from './net/xsk/xsk.ts';
 import type { BtfObject } from './objects/btf.ts';
+import { MapPrograms } from './objects/map-programs.ts';
 import { KernelObject } from './objects/object.ts';
 import type { ProgramOwner } from './objects/program-array.ts';
 import { MachineProgram } from './program.ts';
@@ -69,6 +70,8 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly runtimeMap: RuntimeMap;
   readonly btf: BtfObject | undefined;
   readonly inner: MachineMap | undefined;
+  /** Programs for the sockets in it; undefined: none attach to it. */
+  readonly programs: MapPrograms | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
   readonly runtime: Runtime;
@@ -94,6 +97,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     this.runtimeMap = runtimeMap;
     this.btf = parts.btf;
     this.inner = parts.inner;
+    this.programs = facts.takesPrograms ? new MapPrograms() : undefined;
   }
 
   get id(): number {
@@ -247,6 +251,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     if (unreached) {
       this.runtimeMap.reach(false);
       if (this.facts.valueIs === 'program') this.#empty();
+      this.programs?.release();
     }
     this.drop();
     if (unreached) this.#parts.unreached();

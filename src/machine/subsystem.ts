@@ -1,5 +1,6 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { MachineMap } from './map.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
@@ -11,6 +12,13 @@ export interface Attached {
   readonly info: LinkInfo;
   readonly detach: () => void;
   readonly read?: () => Uint8Array;
+}
+
+/** A place at a map. */
+export interface MapPlace {
+  readonly map: MachineMap;
+  /** BPF_* */
+  readonly attachType: number;
 }
 
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
@@ -29,6 +37,8 @@ export interface Subsystem {
   placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /** The map a program goes to, and where at it. Throws KernelError. */
+  mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

@@ -3,6 +3,7 @@ import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
+import { skMsg, skReuseport, skSkb } from './socket_programs.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
 import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
@@ -19,6 +20,9 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     ...lightweightTunnels,
     syscall,
     skLookup,
+    skSkb,
+    skMsg,
+    skReuseport,
     tracing,
     rawTracepoint,
     tracepoint,

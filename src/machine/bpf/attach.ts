@@ -10,6 +10,7 @@ import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
+import { programsOf } from '../objects/map-link.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
@@ -31,6 +32,7 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
   if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
+  if (SOCKMAP.includes(type)) return attachToMap(process, attr, program);
   return refuse(withoutHook(process, attr, type));
 }
 
@@ -54,11 +56,26 @@ function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineP
 function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachAttr, type: number) {
   const file = process.file(targetFd);
   if (isCgroupType(type, attachType)) return file?.kind === 'owner' ? 'EOPNOTSUPP' : 'EBADF';
-  if (SOCKMAP.includes(type)) {
-    if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
-    return 'EOPNOTSUPP';
-  }
   return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
+}
+
+/** sock_map_get_from_fd */
+function attachToMap(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {
+  const { attachType, targetFd = 0, attachFlags = 0, replaceBpfFd = 0 } = attr;
+  if (attachFlags !== 0 || replaceBpfFd !== 0) refuse('EINVAL', 'flags');
+  programsOf(process.get(targetFd, 'map')).attach(program, attachType);
+  return 0;
+}
+
+/** sock_map_prog_detach */
+function detachFromMap(process: Process, attr: ProgAttachAttr, type: number): number {
+  const { attachType, targetFd = 0, attachBpfFd = 0, replaceBpfFd = 0 } = attr;
+  if (replaceBpfFd !== 0) refuse('EINVAL');
+  const map = process.get(targetFd, 'map');
+  const program = process.get(attachBpfFd, 'prog');
+  if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
+  programsOf(map).detach(program, attachType);
+  return 0;
 }
 
 const { BPF_PROG_TYPE_SK_SKB, BPF_PROG_TYPE_SK_MSG } = enums.bpf_prog_type;
@@ -72,7 +89,9 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
   if (!hasOrder(type)) {
     const extra = isCgroupType(type) ? false : revision !== 0n;
     if (flags !== 0 || relativeFd !== 0 || extra) refuse('EINVAL');
-    return refuse(type === undefined ? 'EINVAL' : withoutHook(process, attr, type));
+    if (type === undefined) refuse('EINVAL', 'no such place');
+    if (SOCKMAP.includes(type)) return detachFromMap(process, attr, type);
+    return refuse(withoutHook(process, attr, type));
   }
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
   const program = attachBpfFd === 0 ? undefined : process.get(attachBpfFd, 'prog');
@@ -102,12 +121,26 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (!process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM', 'CAP_NET_ADMIN is missing');
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
+  if (SOCKMAP.includes(attachTakes(attachType) ?? 0)) return queryMap(process, attr);
   if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
   const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
   attr.attachFlags = 0;
   attr.revision = point.revision;
   return listMembers(point.members, attr);
+}
+
+/** sock_map_bpf_prog_query */
+function queryMap(process: Process, attr: ProgQueryAttr): number {
+  const { attachType, queryFlags = 0, targetFd = 0, progCnt: room = 0, progIds } = attr;
+  if (queryFlags !== 0) refuse('EINVAL', 'flags');
+  const programs = programsOf(process.get(targetFd, 'map'));
+  attr.attachFlags = 0;
+  attr.progCnt = 0;
+  const program = programs.query(attachType);
+  attr.progCnt = program ? 1 : 0;
+  if (program && room !== 0 && progIds) numbers(progIds, [program.id]);
+  return 0;
 }
 
 /** Ids of as many as there is room for; without room only their number. */
@@ -133,7 +166,7 @@ function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
     if (queryFlags !== 0) return 'EINVAL';
     return process.file(targetFd) ? 'EINVAL' : 'EBADF';
   }
-  const known = type !== undefined && (isCgroupType(type, attachType) || SOCKMAP.includes(type));
+  const known = type !== undefined && isCgroupType(type, attachType);
   return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
 }
 

@@ -58,15 +58,6 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
       targetFile(process, attr, 'EINVAL');
     },
   },
-  sockmap: {
-    link: 'sockmap',
-    errno: 'EOPNOTSUPP',
-    check(process, attr) {
-      noFlags(attr);
-      const map = process.get(attr.targetFd ?? 0, 'map');
-      if (map.facts.valueIs !== 'socket') refuse('EINVAL', 'no map of sockets');
-    },
-  },
   netkit: {
     link: 'netkit',
     errno: 'ENXIO',
@@ -116,7 +107,6 @@ export function hooklessLink(program: MachineProgram, attachType: number): Hookl
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(cgroup_|sock_ops$)/, 'cgroup'],
   [/^(flow_dissector|sk_lookup)$/, 'netns'],
-  [/^(sk_msg|sk_skb)$/, 'sockmap'],
   [/^netfilter$/, 'netfilter'],
   [/^kprobe$/, 'kprobe_multi'],
   [/^tracing$/, 'tracing'],

@@ -91,6 +91,7 @@ export class SocketIterators implements Subsystem {
   /** What helpers and kernel functions need before anything is attached. */
   install(): void {
     const { runtime } = this.#machine();
+    this.#network.stack.sockets.resolve = (pointer) => this.#socketAt(pointer);
     runtime.host.socketCookie = (pointer) => this.#cookie(pointer);
     runtime.host.kernelSocket = (pointer, struct) => this.#cast(pointer, struct);
     runtime.setHostKfunc('bpf_sock_destroy', 1, (call) => this.#destroy(call));

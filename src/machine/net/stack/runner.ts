@@ -138,6 +138,16 @@ export class HookRunner {
     return outcome;
   }
 
+  /** Runs a program over the context at an address. A program that does what it may not: 0. */
+  run(program: MachineProgram, context: number): number {
+    try {
+      return program.code.run(context);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ProgramFault') throw error;
+      return 0;
+    }
+  }
+
   #enterFor(packet: Packet): void {
     const { net } = packet.device;
     const { host } = this.#machine().runtime;
