@@ -15,10 +15,25 @@ const KIND = {
   file: 8,
   object: 9,
   path: 10,
+  socket: 11,
 };
 const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
+const SOCKET = {
+  open: 1,
+  bind: 2,
+  listen: 3,
+  connect: 4,
+  accept: 5,
+  send: 6,
+  receive: 7,
+  set: 8,
+  shutdown: 9,
+  error: 10,
+  sendTo: 11,
+  close: 12,
+};
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
@@ -87,6 +102,16 @@ export class Plan {
   /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
   open(kind) {
     return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
+  }
+
+  /**
+   * Something done with a socket (sockets.c): `numbers` are what it needs, `on` the command that gave
+   * it, `value` one whose descriptor is the second of the numbers.
+   */
+  socket(op, { on = NONE, numbers = [], value = NONE, data = Buffer.alloc(0) } = {}) {
+    const four = [...numbers, 0, 0, 0, 0].slice(0, 4);
+    const head = words(SOCKET[op], on, ...four, value, data.length);
+    return this.#add(KIND.socket, [head, padded(data)], { buffers: 0 });
   }
 
   /** From here on: with all capabilities, or without those that BPF asks for. */
