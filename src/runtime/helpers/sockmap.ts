@@ -8,7 +8,6 @@ import {
   MSG_REDIRECT_FLAGS,
   REDIRECT_SOCKET,
   SKB_DATA,
-  SKB_DATA_END,
   SKB_REDIRECT,
 } from '../layout';
 import {
@@ -17,7 +16,7 @@ import {
   BPF_F_INGRESS,
 } from '../../abi/generated/6.12/constants';
 import { EFAULT, EINVAL, ENOMEM } from '../core/errno';
-import { skbLength, skbRoom, skbSet } from '../core/packet';
+import { skbEnd, skbLength, skbRoom, skbSet } from '../core/packet';
 import { isTcp, redirectTarget } from '../core/socket-map';
 import { sockhash_number } from '../maps/sockhash';
 
@@ -87,12 +86,12 @@ export function sk_skb_adjust_room(skb: u64, difference: u64, mode: u64, flags: 
   const at = <u32>skb;
   if (change < 0) {
     if (size > skbLength(at)) return ENOMEM;
-    skbSet(at, load<u32>(at, SKB_DATA) + size, load<u32>(at, SKB_DATA_END));
+    skbSet(at, load<u32>(at, SKB_DATA) + size, skbEnd(at));
     return 0;
   }
   if (!skbRoom(at, size, 0)) return ENOMEM;
   const data = load<u32>(at, SKB_DATA) - size;
   memory.fill(data, 0, size);
-  skbSet(at, data, load<u32>(at, SKB_DATA_END));
+  skbSet(at, data, skbEnd(at));
   return 0;
 }

@@ -6,6 +6,7 @@ import {
   REGION_OBJECT,
   SKB_DATA,
   SKB_DATA_END,
+  SKB_LEN,
   SKB_NETWORK_OFFSET,
   SKB_PROTOCOL,
   SKB_REDIRECT,
@@ -59,18 +60,21 @@ export function runSkb(
   if (count === 0) return undefined;
   const record = sockets.recordOf(socket);
   describe(runtime, contexts, socket, record);
-  runtime.view().setBigUint64(contexts + SKB_SOCKET_COOKIE, BigInt(socket.owner.number), true);
+  const view = runtime.view();
+  const start = view.getUint32(contexts + SKB_DATA, true);
+  // Bytes of a stream lie in pages: programs see none of them before they pull.
+  if (socket.type === 'tcp') view.setUint32(contexts + SKB_DATA_END, start, true);
+  view.setBigUint64(contexts + SKB_SOCKET_COOKIE, BigInt(socket.owner.number), true);
   const code = runner.run(program, contexts);
   const words = runtime.u32();
+  const from = words[(contexts + SKB_DATA) >>> 2]!;
   const redirect = (contexts + SKB_REDIRECT) >>> 2;
   const named = words[redirect] === REDIRECT_SOCKET;
   return {
     code,
     redirect: named ? words[redirect + 1]! : 0,
     ingress: named && (words[redirect + 3]! & BPF_F_INGRESS) !== 0,
-    data: runtime
-      .u8()
-      .slice(words[(contexts + SKB_DATA) >>> 2], words[(contexts + SKB_DATA_END) >>> 2]),
+    data: runtime.u8().slice(from, from + words[(contexts + SKB_LEN) >>> 2]!),
   };
 }
 
