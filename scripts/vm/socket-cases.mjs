@@ -257,7 +257,8 @@ for (const place of PLACES) {
 }
 ask('programs of other types, and other places', () => {
   for (const place of PLACES) {
-    for (const program of ['message', 'stream', 'choose', 'number']) attach(program, 'others', place);
+    for (const program of ['message', 'stream', 'choose', 'number'])
+      attach(program, 'others', place);
     detach('number', 'others', place);
   }
 });
@@ -762,7 +763,15 @@ ask('message: cork and apply together', (at) => {
 });
 ask('message: pull', (at) => {
   messages(at);
-  for (const [start, end] of [[0, 3], [2, 5], [0, 5], [0, 6], [5, 6], [3, 3], [4, 2]]) {
+  for (const [start, end] of [
+    [0, 3],
+    [2, 5],
+    [0, 5],
+    [0, 6],
+    [5, 6],
+    [3, 3],
+    [4, 2],
+  ]) {
     cfg({ verdict: 1, pull_start: start, pull_end: end, mark: 0x21 });
     send('a', 'hello');
     receive('b');
@@ -771,7 +780,13 @@ ask('message: pull', (at) => {
 });
 ask('message: push', (at) => {
   messages(at);
-  for (const [push_at, push_len] of [[0, 3], [2, 2], [5, 1], [6, 1], [0, 5_000_000]]) {
+  for (const [push_at, push_len] of [
+    [0, 3],
+    [2, 2],
+    [5, 1],
+    [6, 1],
+    [0, 5_000_000],
+  ]) {
     cfg({ verdict: 1, push_at, push_len });
     send('a', 'hello');
     receive('b');
@@ -780,7 +795,15 @@ ask('message: push', (at) => {
 });
 ask('message: pop', (at) => {
   messages(at);
-  for (const [pop_at, pop_len] of [[0, 2], [1, 2], [3, 2], [0, 5], [4, 2], [5, 1], [2, 9]]) {
+  for (const [pop_at, pop_len] of [
+    [0, 2],
+    [1, 2],
+    [3, 2],
+    [0, 5],
+    [4, 2],
+    [5, 1],
+    [2, 9],
+  ]) {
     cfg({ verdict: 1, pop_at, pop_len });
     send('a', 'hello');
     receive('b', 100, 100);
@@ -800,7 +823,7 @@ ask('message: push and pop, dropped or sent on', (at) => {
   send('a', 'abcdef');
   receive('d');
 });
-ask('message: what comes in is the socket\'s own', (at) => {
+ask("message: what comes in is the socket's own", (at) => {
   messages(at);
   cfg({ verdict: 1 });
   send('b', 'one');

@@ -123,14 +123,20 @@ class Case {
     return this.#socket('close', step);
   }
   choose(step) {
-    return this.#socket('set', step, { numbers: [OPTION.choose], value: this.#program(step.program) });
+    return this.#socket('set', step, {
+      numbers: [OPTION.choose],
+      value: this.#program(step.program),
+    });
   }
   unchoose(step) {
     return this.#socket('set', step, { numbers: [OPTION.unchoose, 0] });
   }
   filter(step) {
     if (!step.program) return this.#socket('set', step, { numbers: [OPTION.unfilter, 0] });
-    return this.#socket('set', step, { numbers: [OPTION.filter], value: this.#program(step.program) });
+    return this.#socket('set', step, {
+      numbers: [OPTION.filter],
+      value: this.#program(step.program),
+    });
   }
 
   #bpf(name, attr, buffers, references) {
@@ -244,10 +250,17 @@ export function answerOf(step, place, answers) {
   if (step.does === 'query') answer.count = attr.readUInt32LE(24);
   if (step.does === 'query') answer.id = buffers[0].readUInt32LE(0) !== 0;
   if (step.does === 'info') {
-    answer.link = [buffers[0].readUInt32LE(0), buffers[0].readUInt32LE(16) !== 0, buffers[0].readUInt32LE(20)];
+    answer.link = [
+      buffers[0].readUInt32LE(0),
+      buffers[0].readUInt32LE(16) !== 0,
+      buffers[0].readUInt32LE(20),
+    ];
   }
   if (step.does === 'seen') {
-    const words = step.fields.map((field) => [field, buffers[0].readInt32LE(4 * SEEN.indexOf(field))]);
+    const words = step.fields.map((field) => [
+      field,
+      buffers[0].readInt32LE(4 * SEEN.indexOf(field)),
+    ]);
     answer.seen = Object.fromEntries(words);
   }
   return answer;

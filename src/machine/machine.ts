@@ -276,7 +276,8 @@ export class Machine implements Kernel, ProgramHost {
       const attached = subsystem.hook(program, options);
       return this.#register(new HookLink(program, this.#forget, attached));
     }
-    if (subsystem.mapPlace) return this.#attachToMap(program, subsystem.mapPlace(program, options), options);
+    if (subsystem.mapPlace)
+      return this.#attachToMap(program, subsystem.mapPlace(program, options), options);
     const place = this.placeOf(program, options);
     const rules = orderRules(this, options);
     const { link = true, replace, classic } = options;

@@ -203,7 +203,7 @@ export class SocketReplay {
     filter: (step) => {
       const { handle } = this.#on(step);
       if (!step.program && !handle.filter) return { result: -errnos['ENOENT']! };
-      handle.filter = step.program && this.#object.programs[step.program]!.kernelProgram;
+      handle.filter = step.program ? this.#object.programs[step.program]!.kernelProgram : undefined;
       return { result: 0 };
     },
     put: (step) => {
@@ -224,7 +224,9 @@ export class SocketReplay {
       const nextKey = new Uint8Array(4);
       const given = key === undefined ? {} : { key: words(key) };
       const result = this.#bpf.mapGetNextKey({ mapFd: this.#map(map!), ...given, nextKey });
-      return result < 0 ? { result } : { result, key: new DataView(nextKey.buffer).getUint32(0, true) };
+      return result < 0
+        ? { result }
+        : { result, key: new DataView(nextKey.buffer).getUint32(0, true) };
     },
     cfg: ({ values }) => {
       const value = words(...CFG.map((name) => values![name] ?? 0));

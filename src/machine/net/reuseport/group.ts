@@ -95,8 +95,8 @@ export function joinGroup(socket: Socket, others: Iterable<Socket>): void {
     other.group.add(socket);
     return;
   }
-  if (!socket.group) new ReuseportGroup(socket, bindAny);
-  else if (bindAny) socket.group.bindAny = true;
+  socket.group ??= new ReuseportGroup(socket, bindAny);
+  if (bindAny) socket.group.bindAny = true;
 }
 
 function sharesWith(socket: Socket, other: Socket): boolean {

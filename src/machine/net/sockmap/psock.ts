@@ -136,8 +136,7 @@ export class Psock {
 
   #stop(programs: MapPrograms): void {
     const parser = programs.at(PARSER) !== undefined;
-    const verdict =
-      programs.at(STREAM_VERDICT) !== undefined || programs.at(VERDICT) !== undefined;
+    const verdict = programs.at(STREAM_VERDICT) !== undefined || programs.at(VERDICT) !== undefined;
     if (!parser && !verdict) return;
     this.#reads = false;
     if (parser) this.#set(PARSER, undefined);
