@@ -15,11 +15,11 @@ async function run(title, withMap) {
   const namespaces = Object.fromEntries(
     Object.entries(addresses).map(([name, address]) => [name, pod({ address })]),
   );
-  using host = await createMachine({ namespaces });
+  const host = await createMachine({ namespaces });
   const { client, proxy: middle, backend } = host.namespaces;
   const server = backend.socket({ type: 'tcp', port: 80 }).listen();
   const loaded = withMap && (await host.load(object));
-  using _link = loaded && loaded.programs.forward.attach({ map: loaded.maps.peers });
+  if (loaded) loaded.programs.forward.attach({ map: loaded.maps.peers });
   const to = { address: addresses.backend, port: 80 };
   const proxy = new Proxy(middle, { port: 8080, to, maps: loaded && loaded.maps });
   const near = client.connect({ type: 'tcp', to: { address: addresses.proxy, port: 8080 } });

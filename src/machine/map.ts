@@ -148,6 +148,11 @@ export class MachineMap extends KernelObject implements KernelMap {
     return result;
   }
 
+  /** The number of the socket of a key in a map of such, among the owners; 0: none. */
+  socketAt(key: Uint8Array): number {
+    return this.runtimeMap.owner(key);
+  }
+
   /** Takes an object that is no more out of every entry. */
   forgetObject(number: number): void {
     const key = new Uint8Array(4);

@@ -123,6 +123,8 @@ export interface RuntimeMap {
   mmap(options?: MapViewOptions): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
+  /** The number of the owner that is the value of a key; 0: none. */
+  owner(key: Uint8Array): number;
   /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
   owned(key: Uint8Array): OwningValue | undefined;
   free(): void;

@@ -54,13 +54,13 @@ function empty(map: u32, entry: u32): bool {
 }
 
 /** The number of the socket at an index, or 0. */
-function numberAt(map: u32, key: u32): u32 {
+export function sockmap_number(map: u32, key: u32): u32 {
   const entry = objectEntry(map, key);
   return entry == 0 ? 0 : load<u32>(entry);
 }
 
 export function sockmap_lookup(map: u32, key: u32): u64 {
-  return socketPointer(numberAt(map, key));
+  return socketPointer(sockmap_number(map, key));
 }
 
 /** The value is a pointer to a socket. */
@@ -102,7 +102,7 @@ export function sockmap_next_key(map: u32, key: u32, next: u32): i32 {
 }
 
 export function sockmap_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
-  return cookieOut(map, numberAt(map, key), out);
+  return cookieOut(map, sockmap_number(map, key), out);
 }
 
 export function sockmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {

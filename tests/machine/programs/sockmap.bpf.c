@@ -223,4 +223,31 @@ int put(struct __sk_buff *skb) {
   return 0;
 }
 
+// Copies what is in one map into another, and says what is there.
+struct bpf_iter_meta {
+  struct seq_file *seq;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__sockmap {
+  struct bpf_iter_meta *meta;
+  void *map;
+  void *key;
+  void *sk;
+} __attribute__((preserve_access_index));
+
+SEC("iter/sockmap")
+int copy(struct bpf_iter__sockmap *ctx) {
+  __u32 *key = ctx->key;
+  void *sk = ctx->sk;
+
+  if (!key) {
+    BPF_SEQ_PRINTF(ctx->meta->seq, "end\n", 0);
+    return 0;
+  }
+  __u32 index = *key;
+  BPF_SEQ_PRINTF(ctx->meta->seq, "%d %d\n", index, sk != 0);
+  if (sk) bpf_map_update_elem(&others, &index, sk, 0);
+  return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";
