@@ -18,10 +18,10 @@ async function run(title, withMap) {
   const host = await createMachine({ namespaces });
   const { client, proxy: middle, backend } = host.namespaces;
   const server = backend.socket({ type: 'tcp', port: 80 }).listen();
-  const loaded = withMap && (await host.load(object));
+  const loaded = withMap ? await host.load(object) : undefined;
   if (loaded) loaded.programs.forward.attach({ map: loaded.maps.peers });
   const to = { address: addresses.backend, port: 80 };
-  const proxy = new Proxy(middle, { port: 8080, to, maps: loaded && loaded.maps });
+  const proxy = new Proxy(middle, { port: 8080, to, maps: loaded?.maps });
   const near = client.connect({ type: 'tcp', to: { address: addresses.proxy, port: 8080 } });
   proxy.work();
   const far = server.accept();
