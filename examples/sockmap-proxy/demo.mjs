@@ -45,7 +45,10 @@ function converse(near, far, proxy) {
   let wrong = 0;
   for (let sent = 0; sent < MIB * 2 ** 20; sent += PIECE) {
     near.send(piece);
-    for (const [from, answer] of [[far, true], [near, false]]) {
+    for (const [from, answer] of [
+      [far, true],
+      [near, false],
+    ]) {
       for (let at = 0; at < PIECE; ) {
         proxy.work();
         const got = from.receive();
