@@ -16,11 +16,28 @@ const KIND = {
   object: 9,
   path: 10,
   socket: 11,
+  socketStep: 12,
 };
+const SOCKET_CALL = [
+  'socket',
+  'bind',
+  'connect',
+  'listen',
+  'accept',
+  'send',
+  'receive',
+  'local',
+  'peer',
+  'set',
+  'get',
+  'close',
+  'join',
+  'pause',
+];
 const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
-const SOCKET = {
+const SOCKET_STEP = {
   open: 1,
   bind: 2,
   listen: 3,
@@ -105,13 +122,27 @@ export class Plan {
   }
 
   /**
-   * Something done with a socket (sockets.c): `numbers` are what it needs, `on` the command that gave
+   * Something done with a socket (sockmap.c): `numbers` are what it needs, `on` the command that gave
    * it, `value` one whose descriptor is the second of the numbers.
    */
-  socket(op, { on = NONE, numbers = [], value = NONE, data = Buffer.alloc(0) } = {}) {
+  socketStep(op, { on = NONE, numbers = [], value = NONE, data = Buffer.alloc(0) } = {}) {
     const four = [...numbers, 0, 0, 0, 0].slice(0, 4);
-    const head = words(SOCKET[op], on, ...four, value, data.length);
-    return this.#add(KIND.socket, [head, padded(data)], { buffers: 0 });
+    const head = words(SOCKET_STEP[op], on, ...four, value, data.length);
+    return this.#add(KIND.socketStep, [head, padded(data)], { buffers: 0 });
+  }
+
+  /**
+   * A call on a socket that an earlier command gave (`fd`), with two numbers, an address and data as bytes;
+   * `size`: room for what comes back, in place of data.
+   */
+  socketCall(
+    what,
+    { fd = -1, a = 0, b = 0, address = Buffer.alloc(0), data = Buffer.alloc(0), size } = {},
+  ) {
+    const numbers = [SOCKET_CALL.indexOf(what) + 1, fd, a, b, address.length, size ?? data.length];
+    return this.#add(KIND.socket, [words(...numbers), padded(address), padded(data)], {
+      buffers: 0,
+    });
   }
 
   /** From here on: with all capabilities, or without those that BPF asks for. */

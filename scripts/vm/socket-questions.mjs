@@ -1,267 +1,192 @@
-/** Cases of socket-cases.mjs as commands of a plan, and the answers put beside their steps. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Cases of socket-cases.mjs as commands of a plan, and what Linux answered beside them. */
 import { load } from '../corpus/source.mjs';
-import { root } from '../lib.mjs';
-import { createMap, loadProgram } from './load-commands.mjs';
 
-const { loadKernelProfile } = await load('src/abi/index.ts');
-const { parseObject, relocateProgram } = await load('src/object/index.ts');
-const { verifierInput } = await load('src/verifier/index.ts');
-
-/** In the order of struct cfg and struct seen. */
-export const CFG =
-  'verdict flags key apply cork pull_start pull_end push_at push_len pop_at pop_len parse mark room tail'.split(
-    ' ',
-  );
-export const SEEN = (
-  'runs parses size visible first pull push pop room tail family local_port remote_port has_sock ' +
-  'state select hash_set inany protocol eth migrating total'
-).split(' ');
-export const PLACE = { msg_verdict: 7, stream_parser: 4, stream_verdict: 5, skb_verdict: 38 };
-/** SO_ATTACH_REUSEPORT_EBPF, SO_DETACH_REUSEPORT_BPF, SO_ATTACH_BPF, SO_DETACH_FILTER */
-const OPTION = { choose: 52, unchoose: 68, filter: 50, unfilter: 27 };
-const BPF = { look: 1, put: 2, remove: 3, next: 4, attach: 8, detach: 9, info: 15, query: 16 };
-const BPF2 = { link: 28, update: 29, unlink: 34 };
-const NUMBER = { ...BPF, ...BPF2 };
-const ATTR_SIZE = 80;
-const TYPE = { tcp: 1, udp: 2 };
+const { enums, helperId, attachTypeId, programTypeId } = await load('src/abi/index.ts');
+const { assemble, encodeCode } = await load('src/isa/index.ts');
+const { formatAddress, parseAddress } = await load('src/packet/index.ts');
+const COMMAND = enums.bpf_cmd;
+const LICENSE = Buffer.from('GPL\0');
 const FAMILY = { 4: 2, 6: 10 };
-const BPF_F_REPLACE = 4;
+const TYPE = { tcp: 1, udp: 2 };
+const ENTRIES = 64;
+/** Ports that the kernel chooses; clocks and the like would say nothing either. */
+const FIRST_CHOSEN = 32_768;
+const PSEUDO_MAP_FD = 1;
+const ABOVE = '/cgroups/above';
+const BELOW = `${ABOVE}/below`;
 
-const word = (value) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE((value ?? 0) >>> 0);
-  return bytes;
-};
-const attributes = (...numbers) =>
-  Buffer.concat([...numbers.map(word), Buffer.alloc(ATTR_SIZE - 4 * numbers.length)]);
-
-/** The programs' object, with what loads each of them. */
-async function programs() {
-  const path = join(root, 'tests/machine/programs/sockmap.bpf.o');
-  const object = parseObject(readFileSync(path));
-  const profile = await loadKernelProfile();
-  const inputs = object.programs.map((program) => {
-    const options = { objectName: 'sockmap', withoutBtf: true };
-    const input = verifierInput(object, program, profile, options);
-    const { relocations } = relocateProgram(object, program, profile);
-    const ordered = relocations.toSorted((a, b) => a.insn - b.insn);
-    return [program.name, { input, maps: [...new Set(ordered.map(({ map }) => map))] }];
-  });
-  return new Map(inputs);
+/** The instructions of a program, and where map descriptors go. */
+export function programBytes({ text }) {
+  const helper = (name) => helperId(name.replace(/^bpf_/, ''));
+  const bytes = Buffer.from(encodeCode(assemble(text, { helper }).code));
+  const maps = [];
+  for (let at = 0; at < bytes.length; at += 8) {
+    if (bytes[at] !== 0x18) continue;
+    bytes[at + 1] |= PSEUDO_MAP_FD << 4;
+    maps.push(at + 4);
+    at += 8;
+  }
+  return { bytes, maps };
 }
 
-/** One case: maps and programs of its own. */
-class Case {
-  #maps = new Map();
-  #programs = new Map();
-  #named = new Map();
+export class SocketQuestions {
+  #plan;
+  #cgroups;
 
-  constructor(plan, known) {
-    this.plan = plan;
-    this.known = known;
-    for (const { input, maps } of known.values()) {
-      maps.forEach((name, i) => {
-        if (!this.#maps.has(name)) this.#maps.set(name, createMap(plan, input.maps[i]));
-      });
+  constructor(plan) {
+    this.#plan = plan;
+    plan.open('cgroup');
+    for (const path of [ABOVE, BELOW]) plan.onPath('mkdir', path);
+    this.#cgroups = { above: plan.onPath('open', ABOVE), below: plan.onPath('open', BELOW) };
+    plan.socketCall('join', { data: Buffer.from(`${BELOW}\0`) });
+  }
+
+  ask({ name, programs, steps }) {
+    const first = this.#plan.length;
+    const made = new Map();
+    const bytes = {};
+    for (const [word, program] of Object.entries(programs)) {
+      bytes[word] = programBytes(program);
+      made.set(word, this.#load(program, bytes[word]));
+    }
+    const sockets = new Map();
+    const asked = steps.map((step) => ({ step, command: this.#step(step, made, sockets) }));
+    this.#plan.closeFrom(first);
+    const codes = Object.entries(programs).map(([word, { type, attach, map }]) => {
+      const { bytes: code, maps } = bytes[word];
+      return [word, { type, attach, map: map ?? false, code: code.toString('hex'), maps }];
+    });
+    return { name, programs: Object.fromEntries(codes), asked, loads: [...made.values()] };
+  }
+
+  #load({ type, attach, map }, { bytes, maps }) {
+    const log = map ? this.#map() : undefined;
+    const attr = Buffer.alloc(144);
+    attr.writeUInt32LE(programTypeId(type), 0);
+    attr.writeUInt32LE(bytes.length / 8, 4);
+    attr.writeUInt32LE(attachTypeId(attach), 68);
+    const buffers = [
+      { at: 8, bytes },
+      { at: 16, bytes: LICENSE },
+    ];
+    const references = maps.map((at) => ({ at, command: log, buffer: 0 }));
+    const program = this.#plan.syscall(COMMAND.BPF_PROG_LOAD, attr, buffers, references);
+    return { program, attach: attachTypeId(attach), log };
+  }
+
+  #map() {
+    const attr = Buffer.alloc(72);
+    [enums.bpf_map_type.BPF_MAP_TYPE_ARRAY, 4, 8, ENTRIES].forEach((value, i) => {
+      attr.writeUInt32LE(value, 4 * i);
+    });
+    return this.#plan.syscall(COMMAND.BPF_MAP_CREATE, attr);
+  }
+
+  #step(step, made, sockets) {
+    const plan = this.#plan;
+    const fd = sockets.get(step.on ?? 's');
+    switch (step.do) {
+      case 'attach': {
+        const { program, attach } = made.get(step.program);
+        const attr = Buffer.alloc(32);
+        attr.writeUInt32LE(attach, 8);
+        return plan.syscall(
+          COMMAND.BPF_LINK_CREATE,
+          attr,
+          [],
+          [
+            { at: 0, command: program },
+            { at: 4, command: this.#cgroups[step.cgroup ?? 'below'] },
+          ],
+        );
+      }
+      case 'log':
+        return plan.dump(made.get(step.program).log, 4, 8, { skipZeros: true });
+      case 'socket':
+        sockets.set(
+          step.as,
+          plan.socketCall('socket', { a: FAMILY[step.family], b: TYPE[step.type] }),
+        );
+        return sockets.get(step.as);
+      case 'accept':
+        sockets.set(step.as, plan.socketCall('accept', { fd }));
+        return sockets.get(step.as);
+      case 'listen':
+        return plan.socketCall('listen', { fd, a: 8 });
+      case 'pause':
+        return plan.socketCall('pause', { a: step.ms });
+      case 'send':
+        return plan.socketCall('send', {
+          fd,
+          data: Buffer.alloc(step.length ?? 4, 120),
+          ...(step.to && { address: sockaddr(step.to) }),
+        });
+      case 'set':
+        return plan.socketCall('set', {
+          fd,
+          a: step.level,
+          b: step.name,
+          data: Buffer.from(step.value, 'hex'),
+        });
+      case 'get':
+        return plan.socketCall('get', { fd, a: step.level, b: step.name, size: step.size ?? 4 });
+      case 'bind':
+      case 'connect':
+        return plan.socketCall(step.do, { fd, address: sockaddr(step.to) });
+      default:
+        return plan.socketCall(step.do, { fd });
     }
   }
 
-  #program(name) {
-    const there = this.#programs.get(name);
-    if (there !== undefined) return there;
-    const { input, maps } = this.known.get(name);
-    const commands = maps.map((map) => this.#maps.get(map));
-    const made = loadProgram(this.plan, input, commands, undefined, { logLevel: 0, logSize: 0 });
-    this.#programs.set(name, made);
-    return made;
+  answered({ name, programs, asked, loads }, answers) {
+    for (const { program } of loads) {
+      const { result } = answers.get(program);
+      if (result < 0) throw new Error(`${name}: a program does not load: ${result}`);
+    }
+    const steps = asked.map(({ step, command }) => ({
+      ...step,
+      answer: this.#answer(step, answers.get(command)),
+    }));
+    return { name, programs, steps };
   }
 
-  /** The place of the step's command. */
-  ask(step) {
-    const place = this[step.does](step);
-    if (step.as) this.#named.set(step.as, place);
-    return place;
-  }
-
-  #socket(op, { on }, more = {}) {
-    return this.plan.socket(op, { on: this.#named.get(on), ...more });
-  }
-
-  open({ type, family = 4, reusePort = false }) {
-    return this.plan.socket('open', { numbers: [TYPE[type], FAMILY[family], reusePort ? 1 : 0] });
-  }
-  bind(step) {
-    return this.#socket('bind', step, { numbers: [step.port, step.any ? 1 : 0] });
-  }
-  listen(step) {
-    return this.#socket('listen', step, { numbers: [step.backlog] });
-  }
-  connect(step) {
-    return this.#socket('connect', step, { numbers: [step.port] });
-  }
-  accept(step) {
-    return this.#socket('accept', step);
-  }
-  send(step) {
-    return this.#socket('send', step, { data: Buffer.from(step.text) });
-  }
-  sendTo(step) {
-    return this.#socket('sendTo', step, { numbers: [step.port], data: Buffer.from(step.text) });
-  }
-  receive(step) {
-    return this.#socket('receive', step, { numbers: [step.size, step.patience] });
-  }
-  shutdown(step) {
-    return this.#socket('shutdown', step, { numbers: [step.how] });
-  }
-  error(step) {
-    return this.#socket('error', step);
-  }
-  close(step) {
-    return this.#socket('close', step);
-  }
-  choose(step) {
-    return this.#socket('set', step, {
-      numbers: [OPTION.choose],
-      value: this.#program(step.program),
-    });
-  }
-  unchoose(step) {
-    return this.#socket('set', step, { numbers: [OPTION.unchoose, 0] });
-  }
-  filter(step) {
-    if (!step.program) return this.#socket('set', step, { numbers: [OPTION.unfilter, 0] });
-    return this.#socket('set', step, {
-      numbers: [OPTION.filter],
-      value: this.#program(step.program),
-    });
-  }
-
-  #bpf(name, attr, buffers, references) {
-    return this.plan.syscall(NUMBER[name], attr, buffers, references);
-  }
-  #element(name, { map, key, flags = 0 }, value, extra = []) {
-    const attr = attributes(0, 0, 0, 0, 0, 0, flags);
-    const buffers = [{ at: 8, bytes: word(key) }, ...(value ? [{ at: 16, ...value }] : [])];
-    return this.#bpf(name, attr, buffers, [{ at: 0, command: this.#maps.get(map) }, ...extra]);
-  }
-  put(step) {
-    const socket = { at: 0, command: this.#named.get(step.socket), buffer: 1 };
-    return this.#element('put', step, { bytes: Buffer.alloc(8) }, [socket]);
-  }
-  putNumber(step) {
-    return this.#element('put', step, { bytes: Buffer.concat([word(step.number), word(0)]) });
-  }
-  putMap(step) {
-    const other = { at: 0, command: this.#maps.get(step.other), buffer: 1 };
-    return this.#element('put', step, { bytes: Buffer.alloc(8) }, [other]);
-  }
-  remove(step) {
-    return this.#element('remove', step);
-  }
-  look(step) {
-    return this.#element('look', step, { size: 8 });
-  }
-  next({ map, key }) {
-    const buffers = [
-      ...(key === undefined ? [] : [{ at: 8, bytes: word(key) }]),
-      { at: 16, size: 4 },
-    ];
-    return this.#bpf('next', attributes(), buffers, [{ at: 0, command: this.#maps.get(map) }]);
-  }
-  cfg({ values }) {
-    const bytes = Buffer.concat(CFG.map((name) => word(values[name])));
-    return this.#element('put', { map: 'config', key: 0 }, { bytes });
-  }
-  seen() {
-    return this.#element('look', { map: 'report', key: 0 }, { size: 4 * SEEN.length });
-  }
-
-  attach({ program, map, place, flags }) {
-    return this.#bpf('attach', attributes(0, 0, PLACE[place], flags), [], this.#both(program, map));
-  }
-  detach({ program, map, place }) {
-    return this.#bpf('detach', attributes(0, 0, PLACE[place]), [], this.#both(program, map));
-  }
-  #both(program, map) {
-    return [
-      { at: 0, command: this.#maps.get(map) },
-      { at: 4, command: this.#program(program) },
-    ];
-  }
-  query({ map, place }) {
-    const attr = attributes(0, PLACE[place], 0, 0, 0, 0, 1);
-    const ids = { at: 16, bytes: Buffer.alloc(4), out: true };
-    return this.#bpf('query', attr, [ids], [{ at: 0, command: this.#maps.get(map) }]);
-  }
-  link({ program, map, place, flags }) {
-    const references = [
-      { at: 0, command: this.#program(program) },
-      { at: 4, command: this.#maps.get(map) },
-    ];
-    return this.#bpf('link', attributes(0, 0, PLACE[place], flags), [], references);
-  }
-  update({ on, program, old }) {
-    const references = [
-      { at: 0, command: this.#named.get(on) },
-      { at: 4, command: this.#program(program) },
-      ...(old ? [{ at: 12, command: this.#program(old) }] : []),
-    ];
-    return this.#bpf('update', attributes(0, 0, old ? BPF_F_REPLACE : 0), [], references);
-  }
-  unlink({ on }) {
-    return this.#bpf('unlink', attributes(), [], [{ at: 0, command: this.#named.get(on) }]);
-  }
-  info({ on }) {
-    const about = { at: 8, bytes: Buffer.alloc(64), out: true };
-    return this.#bpf('info', attributes(0, 64), [about], [{ at: 0, command: this.#named.get(on) }]);
-  }
-  closeLink({ on }) {
-    const at = this.#named.get(on);
-    this.plan.closeFrom(at, at + 1);
-    return undefined;
+  #answer(step, { result, data }) {
+    if (step.do === 'log') return logOf(data);
+    if (result < 0) return result;
+    if (['receive', 'local', 'peer'].includes(step.do)) {
+      return { result: step.do === 'receive' ? result : 0, address: addressIn(data) };
+    }
+    if (step.do === 'get') return { result: 0, value: data.toString('hex') };
+    return step.do === 'send' ? result : 0;
   }
 }
 
-/** Adds the cases to the plan: each with the places of its steps' commands. */
-export async function askCases(plan, cases) {
-  const known = await programs();
-  return cases.map(({ name, steps }) => {
-    const first = plan.length;
-    const one = new Case(plan, known);
-    const places = steps.map((step) => one.ask(step));
-    plan.closeFrom(first);
-    return { name, steps, places };
-  });
+/** Numbers in the order they were noted. */
+function logOf(data) {
+  const entries = new Map();
+  for (let at = 0; at + 12 <= data.length; at += 12) {
+    entries.set(data.readUInt32LE(at), data.readBigUInt64LE(at + 4));
+  }
+  return [...entries]
+    .filter(([key]) => key > 0)
+    .sort(([one], [other]) => one - other)
+    .map(([, value]) => value.toString(16));
 }
 
-const GIVES = new Set(['open', 'accept', 'link']);
+function sockaddr({ ip, port }) {
+  const address = Buffer.from(parseAddress(ip, ip.includes(':') ? 16 : 4));
+  const four = address.length === 4;
+  const bytes = Buffer.alloc(four ? 16 : 28);
+  bytes.writeUInt16LE(four ? FAMILY[4] : FAMILY[6], 0);
+  bytes.writeUInt16BE(port, 2);
+  address.copy(bytes, four ? 4 : 8);
+  return bytes;
+}
 
-/** What the kernel said to a step. */
-export function answerOf(step, place, answers) {
-  if (place === undefined) return undefined;
-  const { result, attr, buffers, data } = answers.get(place);
-  const answer = { result: GIVES.has(step.does) && result >= 0 ? 'fd' : result };
-  if (result < 0) return answer;
-  if (step.does === 'receive') answer.text = data.toString('latin1');
-  if (step.does === 'next') answer.key = buffers[0].readUInt32LE(0);
-  if (step.does === 'query') answer.count = attr.readUInt32LE(24);
-  if (step.does === 'query') answer.id = buffers[0].readUInt32LE(0) !== 0;
-  if (step.does === 'info') {
-    answer.link = [
-      buffers[0].readUInt32LE(0),
-      buffers[0].readUInt32LE(16) !== 0,
-      buffers[0].readUInt32LE(20),
-    ];
-  }
-  if (step.does === 'seen') {
-    const words = step.fields.map((field) => [
-      field,
-      buffers[0].readInt32LE(4 * SEEN.indexOf(field)),
-    ]);
-    answer.seen = Object.fromEntries(words);
-  }
-  return answer;
+function addressIn(bytes) {
+  if (bytes.length < 8) return '';
+  const four = bytes.readUInt16LE(0) === FAMILY[4];
+  const port = bytes.readUInt16BE(2);
+  const ip = formatAddress(new Uint8Array(bytes.subarray(four ? 4 : 8, four ? 8 : 24)));
+  return `${ip} ${port >= FIRST_CHOSEN ? '*' : port}`;
 }

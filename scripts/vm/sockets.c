@@ -1,119 +1,127 @@
 /*
- * Sockets of the loader's process: what a plan does with them besides putting them into maps. All of
- * them are at the loopback addresses and never block for long.
+ * Calls on sockets that a plan asks for: each gives what the call returned, or a negative errno; some give
+ * bytes, too. The calls wait a moment at most.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-int socket_step(uint32_t op, int fd, const int *numbers, const char *data, uint32_t size, char *out);
-
-enum op {
-	OPEN = 1, BIND, LISTEN, CONNECT, ACCEPT, SEND, RECEIVE, SET, SHUTDOWN, ERROR, SEND_TO, CLOSE,
+struct socket_call {
+	uint32_t what;
+	int32_t fd, a, b;
+	uint32_t address_size, data_size;
 };
-enum { PATIENCE = 400 };
 
-static int checked(int result)
+long on_socket(const struct socket_call *call, int fd, void (*give)(const void *, size_t));
+
+enum {
+	SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SEND, RECEIVE, LOCAL, PEER, SET, GET, CLOSE, JOIN, PAUSE,
+};
+
+static int patient(int fd)
 {
-	return result < 0 ? -errno : result;
+	const struct timeval wait = { .tv_usec = 200000 };
+
+	if (fd < 0)
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	return fd;
 }
 
-/* The loopback address of a family, or any address, with a port. */
-static socklen_t address_of(int family, int port, int any, struct sockaddr_storage *to)
+static long join(const char *path)
 {
-	memset(to, 0, sizeof(*to));
-	to->ss_family = family;
-	if (family == AF_INET) {
-		struct sockaddr_in *four = (void *)to;
+	char name[256];
+	int fd;
+	long result;
 
-		four->sin_port = htons(port);
-		four->sin_addr.s_addr = htonl(any ? INADDR_ANY : INADDR_LOOPBACK);
-		return sizeof(*four);
-	}
-	struct sockaddr_in6 *six = (void *)to;
-
-	six->sin6_port = htons(port);
-	six->sin6_addr = any ? in6addr_any : in6addr_loopback;
-	return sizeof(*six);
+	snprintf(name, sizeof(name), "%s/cgroup.procs", path);
+	fd = open(name, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	result = write(fd, "0", 1);
+	close(fd);
+	return result < 0 ? result : 0;
 }
 
-static int family_of(int fd)
+static long named(int what, int fd, void (*give)(const void *, size_t))
 {
-	int family = AF_INET;
-	socklen_t size = sizeof(family);
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof(address);
+	char data[64];
+	long result;
 
-	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
-	return family;
+	if (what == LOCAL)
+		result = getsockname(fd, (void *)&address, &size);
+	else if (what == PEER)
+		result = getpeername(fd, (void *)&address, &size);
+	else
+		result = recvfrom(fd, data, sizeof(data), 0, (void *)&address, &size);
+	if (result >= 0)
+		give(&address, size);
+	return result;
 }
 
-/* numbers: type (1 stream, 2 datagrams), family, whether it shares its port */
-static int open_one(const int *numbers)
+static long option(const struct socket_call *call, int fd, void (*give)(const void *, size_t))
 {
-	int on = 1, fd = socket(numbers[1], numbers[0], 0);
+	uint8_t value[8192] = { 0 };
+	socklen_t size = call->data_size;
+	long result = getsockopt(fd, call->a, call->b, value, &size);
 
-	if (fd >= 0 && numbers[2])
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	return checked(fd);
+	if (result == 0)
+		give(value, size);
+	return result;
 }
 
-static int receive(int fd, int size, int patience, char *out)
+static long made(const struct socket_call *call, int fd, void (*give)(const void *, size_t))
 {
-	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	const uint8_t *address = (const void *)(call + 1);
+	const uint8_t *data = address + ((call->address_size + 7) & ~7u);
 
-	poll(&poller, 1, patience);
-	return checked(recv(fd, out, size, MSG_DONTWAIT));
-}
-
-static int accept_one(int fd)
-{
-	struct pollfd poller = { .fd = fd, .events = POLLIN };
-
-	poll(&poller, 1, PATIENCE);
-	return checked(accept4(fd, NULL, NULL, SOCK_NONBLOCK));
-}
-
-int socket_step(uint32_t op, int fd, const int *numbers, const char *data, uint32_t size, char *out)
-{
-	struct sockaddr_storage to;
-	socklen_t length = sizeof(int);
-	int value = 0;
-
-	switch (op) {
-	case OPEN:
-		return open_one(numbers);
+	switch (call->what) {
+	case SOCKET:
+		return patient(socket(call->a, call->b, 0));
 	case BIND:
-		length = address_of(family_of(fd), numbers[0], numbers[1], &to);
-		return checked(bind(fd, (void *)&to, length));
-	case LISTEN:
-		return checked(listen(fd, numbers[0]));
+		return bind(fd, (const void *)address, call->address_size);
 	case CONNECT:
-		length = address_of(family_of(fd), numbers[0], 0, &to);
-		return checked(connect(fd, (void *)&to, length));
+		return connect(fd, (const void *)address, call->address_size);
+	case LISTEN:
+		return listen(fd, call->a);
 	case ACCEPT:
-		return accept_one(fd);
+		return patient(accept(fd, NULL, NULL));
 	case SEND:
-		return checked(send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
-	case SEND_TO:
-		length = address_of(family_of(fd), numbers[0], 0, &to);
-		return checked(sendto(fd, data, size, MSG_DONTWAIT, (void *)&to, length));
+		return sendto(fd, data, call->data_size, MSG_NOSIGNAL, call->address_size ? (const void *)address : NULL,
+			      call->address_size);
 	case RECEIVE:
-		return receive(fd, numbers[0], numbers[1], out);
+	case LOCAL:
+	case PEER:
+		return named(call->what, fd, give);
 	case SET:
-		return checked(setsockopt(fd, SOL_SOCKET, numbers[0], &numbers[1], sizeof(int)));
-	case SHUTDOWN:
-		return checked(shutdown(fd, numbers[0]));
-	case ERROR:
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length);
-		return value;
+		return setsockopt(fd, call->a, call->b, data, call->data_size);
+	case GET:
+		return option(call, fd, give);
 	case CLOSE:
-		return checked(close(fd));
+		return close(fd);
+	case JOIN:
+		return join((const char *)data);
+	case PAUSE:
+		return usleep(call->a * 1000);
 	default:
-		return -EINVAL;
+		errno = EINVAL;
+		return -1;
 	}
+}
+
+long on_socket(const struct socket_call *call, int fd, void (*give)(const void *, size_t))
+{
+	long result = made(call, fd, give);
+
+	return result < 0 ? -errno : result;
 }

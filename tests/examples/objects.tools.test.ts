@@ -30,6 +30,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/quantiles',
     'examples/socket-killer',
     'examples/sockmap-proxy',
+    'examples/cgroup-policy',
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',

@@ -11,6 +11,7 @@ import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
 import { programsOf } from '../objects/map-link.ts';
+import { attachAtCgroup, detachFromCgroup, queryCgroup } from './cgroup.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
@@ -33,7 +34,8 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
   if (SOCKMAP.includes(type)) return attachToMap(process, attr, program);
-  return refuse(withoutHook(process, attr, type));
+  if (isCgroupType(type, attachType)) return attachAtCgroup(process, attr, program);
+  return refuse(withoutHook(type));
 }
 
 function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {
@@ -53,9 +55,7 @@ function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineP
 }
 
 /** The errno of a place that this machine has not got, after what Linux looks at first. */
-function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachAttr, type: number) {
-  const file = process.file(targetFd);
-  if (isCgroupType(type, attachType)) return file?.kind === 'owner' ? 'EOPNOTSUPP' : 'EBADF';
+function withoutHook(type: number) {
   return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
 }
 
@@ -91,14 +91,13 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
     if (flags !== 0 || relativeFd !== 0 || extra) refuse('EINVAL');
     if (type === undefined) refuse('EINVAL', 'no such place');
     if (SOCKMAP.includes(type)) return detachFromMap(process, attr, type);
-    return refuse(withoutHook(process, attr, type));
+    if (isCgroupType(type)) return detachFromCgroup(process, attr, type);
+    return refuse(withoutHook(type));
   }
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
   const program = attachBpfFd === 0 ? undefined : process.get(attachBpfFd, 'prog');
   if (program && program.typeId !== type) refuse('EINVAL', 'the program is of another type');
-  return isOrdered(attachType)
-    ? detachOrdered(process, attr, program)
-    : refuse(withoutHook(process, attr, type!));
+  return isOrdered(attachType) ? detachOrdered(process, attr, program) : refuse(withoutHook(type!));
 }
 
 function detachOrdered(
@@ -122,6 +121,7 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
   if (SOCKMAP.includes(attachTakes(attachType) ?? 0)) return queryMap(process, attr);
+  if (isCgroupType(attachTakes(attachType), attachType)) return queryCgroup(process, attr);
   if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
   const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
@@ -161,13 +161,11 @@ function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number
 
 function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
   const { attachType, targetFd = 0, queryFlags = 0 } = attr;
-  const type = attachTakes(attachType);
   if (attachType === attach.BPF_SK_LOOKUP || attachType === attach.BPF_FLOW_DISSECTOR) {
     if (queryFlags !== 0) return 'EINVAL';
     return process.file(targetFd) ? 'EINVAL' : 'EBADF';
   }
-  const known = type !== undefined && isCgroupType(type, attachType);
-  return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
+  return 'EINVAL';
 }
 
 function numbers(to: Uint8Array, values: readonly number[]): void {

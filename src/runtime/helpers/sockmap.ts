@@ -9,20 +9,26 @@ import {
   REDIRECT_SOCKET,
   SKB_DATA,
   SKB_REDIRECT,
+  SOCK_OPS_SK,
 } from '../layout';
 import {
   BPF_F_ADJ_ROOM_FIXED_GSO,
   BPF_F_ADJ_ROOM_NO_CSUM_RESET,
   BPF_F_INGRESS,
 } from '../../abi/generated/6.12/constants';
-import { EFAULT, EINVAL, ENOMEM } from '../core/errno';
+import { EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from '../core/errno';
 import { skbEnd, skbLength, skbRoom, skbSet } from '../core/packet';
-import { isTcp, redirectTarget } from '../core/socket-map';
-import { sockhash_number } from '../maps/sockhash';
+import { isTcp, redirectTarget, socketNumber } from '../core/socket-map';
+import { sockhashPut, sockhash_number } from '../maps/sockhash';
+import { sockmapPut } from '../maps/sockmap';
 
 const SK_DROP: u64 = 0;
 const SK_PASS: u64 = 1;
 const MOST: u32 = 0xfff;
+/** Of enum bpf_sock_ops: when a socket may go into a map (sock_map_op_okay). */
+const ACTIVE_ESTABLISHED: u32 = 4;
+const PASSIVE_ESTABLISHED: u32 = 5;
+const TCP_LISTEN: u32 = 11;
 
 /** The number in a sockmap at an index. */
 function atIndex(map: u64, key: u64): u32 {
@@ -94,4 +100,21 @@ export function sk_skb_adjust_room(skb: u64, difference: u64, mode: u64, flags: 
   memory.fill(data, 0, size);
   skbSet(at, data, skbEnd(at));
   return 0;
+}
+
+/** The number of the socket an event of TCP is about, or a negative errno. */
+function socketOf(ops: u32): i64 {
+  const op = load<u32>(ops);
+  const fits = op == ACTIVE_ESTABLISHED || op == PASSIVE_ESTABLISHED || op == TCP_LISTEN;
+  return fits ? socketNumber(load<u32>(ops, SOCK_OPS_SK)) : EOPNOTSUPP;
+}
+
+export function bpf_sock_map_update(ops: u64, map: u64, key: u64, flags: u64): u64 {
+  const number = socketOf(<u32>ops);
+  return number < 0 ? number : sockmapPut(<u32>map, <u32>key, <u32>number, flags);
+}
+
+export function bpf_sock_hash_update(ops: u64, map: u64, key: u64, flags: u64): u64 {
+  const number = socketOf(<u32>ops);
+  return number < 0 ? number : sockhashPut(<u32>map, <u32>key, <u32>number, flags);
 }
