@@ -222,8 +222,8 @@ export interface HostServices {
   /** As `assignSocket` for sk_lookup programs; `context`: of the program, record 0: no socket. */
   steerTo?: (context: number, record: number, flags: bigint) => number;
   /**
-   * bpf_msg_{pull,push,pop}_data of the message that an sk_msg program has now: 0 or -errno. `size`:
-   * where it ends for `pull`.
+   * bpf_msg_{pull,push,pop}_data of the message that an sk_msg program has now: 0 or -errno.
+   * `size`: where it ends for `pull`.
    */
   changeMessage?: (
     what: 'pull' | 'push' | 'pop',

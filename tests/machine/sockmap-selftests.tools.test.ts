@@ -5,7 +5,6 @@
  *
  * - sockmap_ktls, the ktls parts of test_sockmap and sockmap_listen: there is no TLS in the kernel here
  * - unix and vsock sockets of sockmap_listen and sockmap_basic: the machine has none
- * - bpf_sockmap of test_sockmap_kern: it is for sock_ops; the test puts the sockets in itself
  * - bpf_sk_lookup_*'s netns, freplace and races (test_race_insert_listen): nothing runs beside
  * - SIOCINQ (fionread) and MSG_PEEK: sockets here have neither
  */
@@ -255,6 +254,27 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests on %s
       set('sock_redir_flags', 0, 1);
       near.send('in');
       expect([text(end), far.receive()]).toEqual(['in', undefined]);
+    });
+
+    it('sockops: connections of a cgroup put themselves into the map', async () => {
+      const { host, net, map, prog } = await started(file, ['bpf_sockmap']);
+      const cgroup = host.cgroup('/proxies');
+      prog('bpf_sockmap').attach({ cgroup });
+      const connect = (port: number) => {
+        const to = { address: HERE, port };
+        net.socket({ type: 'tcp', ...to, cgroup }).listen();
+        return net.connect({ type: 'tcp', to, cgroup });
+      };
+      connect(10_000);
+      connect(10_001);
+      connect(10_002);
+      const keys = [...map('sock_map').rawKeys()].map((key) => new DataView(key.buffer));
+      const numbers = keys.map((key) => key.getInt32(0, true)).sort((a, b) => a - b);
+      const there = numbers.filter((key) => {
+        const bytes = new Uint8Array(Int32Array.of(key).buffer);
+        return map('sock_map').kernelMap.delete(bytes) === 0;
+      });
+      expect(there).toEqual([1, 10]);
     });
 
     it('skb: parser and verdict send to the socket of a port', async () => {
