@@ -23,8 +23,8 @@ export class StreamParser {
 
   /**
    * The next buffer of the stream. `measure`: the program, which sees all buffers of the message
-   * (0: it needs more); `deliver`: a message at an offset in them. Returns the word of an errno that
-   * ends it all.
+   * (0: it needs more); `deliver`: a message at an offset in them. Returns the word of an errno
+   * that ends it all.
    */
   push(
     piece: Uint8Array,
