@@ -39,6 +39,11 @@ export interface Subsystem {
   hook?(program: MachineProgram, options: AttachOptions): Attached;
   /** The map a program goes to, and where at it. Throws KernelError. */
   mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
+  /**
+   * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
+   * is not touched.
+   */
+  aside?<Result>(work: () => Result): Result;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }
