@@ -25,6 +25,8 @@
 
 void prepare(void); /* boot.c */
 int open_object(uint32_t kind); /* objects.c */
+/* sockmap.c: a result, or a file descriptor; what was received goes to `out` */
+int socket_step(uint32_t op, int fd, const int *numbers, const char *data, uint32_t size, char *out);
 
 struct socket_call { /* sockets.c */
 	uint32_t what;
@@ -36,7 +38,7 @@ long on_socket(const struct socket_call *call, int fd, void (*give)(const void *
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 8192, ALIGN = 8 };
 enum kind {
 	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT, PATH,
-	SOCKET_CALL,
+	SOCKET_CALL, SOCKET_STEP,
 };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
@@ -489,6 +491,32 @@ static int on_path(uint32_t what, const char *path)
 	return result < 0 ? -errno : result;
 }
 
+struct socket_head {
+	uint32_t op, on; /* the command that gave the socket */
+	int32_t numbers[4];
+	uint32_t value, size; /* the command whose descriptor is numbers[1], if any */
+	char data[];
+};
+
+static void run_socket(uint32_t index, const struct socket_head *head)
+{
+	enum { OPEN = 1, ACCEPT = 5, RECEIVE = 7, CLOSE_IT = 12, MOST = 1 << 20 };
+	static char received[MOST];
+	int numbers[4], fd = head->on == NOTHING ? -1 : handles[head->on], result;
+
+	memcpy(numbers, head->numbers, sizeof(numbers));
+	if (head->value != NOTHING)
+		numbers[1] = handles[head->value];
+	result = socket_step(head->op, fd, numbers, head->data, head->size, received);
+	if (head->op == OPEN || head->op == ACCEPT)
+		handles[index] = result;
+	if (head->op == CLOSE_IT)
+		handles[head->on] = -1;
+	if (head->op == RECEIVE && result > 0)
+		add(received, result);
+	answer(index, result);
+}
+
 static void carry_out(uint32_t index, const struct command *command)
 {
 	const char *body = (const char *)(command + 1);
@@ -518,6 +546,9 @@ static void carry_out(uint32_t index, const struct command *command)
 		answer(index, result);
 		break;
 	}
+	case SOCKET_STEP:
+		run_socket(index, (const void *)body);
+		break;
 	case SOCKET_CALL: {
 		const struct socket_call *call = (const void *)body;
 		long result = on_socket(call, call->fd < 0 ? -1 : handles[call->fd], add);

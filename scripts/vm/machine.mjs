@@ -25,7 +25,7 @@ import { fail, has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
-const SOURCES = ['loader.c', 'boot.c', 'objects.c', 'sockets.c'].map((name) =>
+const SOURCES = ['loader.c', 'boot.c', 'objects.c', 'sockets.c', 'sockmap.c'].map((name) =>
   join(import.meta.dirname, name),
 );
 const QEMU = 'qemu-system-x86_64';

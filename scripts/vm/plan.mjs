@@ -16,6 +16,7 @@ const KIND = {
   object: 9,
   path: 10,
   socket: 11,
+  socketStep: 12,
 };
 const ON_PATH = {
   mkdir: 1,
@@ -46,6 +47,20 @@ const SOCKET_CALL = [
 ];
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
+const SOCKET_STEP = {
+  open: 1,
+  bind: 2,
+  listen: 3,
+  connect: 4,
+  accept: 5,
+  send: 6,
+  receive: 7,
+  set: 8,
+  shutdown: 9,
+  error: 10,
+  sendTo: 11,
+  close: 12,
+};
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
@@ -117,6 +132,16 @@ export class Plan {
   /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
   open(kind) {
     return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
+  }
+
+  /**
+   * Something done with a socket (sockmap.c): `numbers` are what it needs, `on` the command that gave
+   * it, `value` one whose descriptor is the second of the numbers.
+   */
+  socketStep(op, { on = NONE, numbers = [], value = NONE, data = Buffer.alloc(0) } = {}) {
+    const four = [...numbers, 0, 0, 0, 0].slice(0, 4);
+    const head = words(SOCKET_STEP[op], on, ...four, value, data.length);
+    return this.#add(KIND.socketStep, [head, padded(data)], { buffers: 0 });
   }
 
   /**

@@ -97,6 +97,8 @@ export interface MapTypeDef {
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
   /** Programs in it are called by bpf_tail_call. */
   readonly tailCalls?: true;
+  /** Programs attach to it: they run for the sockets in it. */
+  readonly takesPrograms?: boolean;
   /** The value begins with the ifindex of a network device. */
   readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */

@@ -180,7 +180,7 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       const words = [...call.operands];
       const program = takeObject(machine, 'prog', words);
       const word = words.shift() ?? '';
-      const attachType = attachTypeId(word) ?? attachTypeId(`sk_${word}`);
+      const attachType = attachTypeNamed(word);
       if (attachType === undefined) throw usageError(`there is no attach type '${word}'`);
       const target = words.length > 0 ? takeObject(machine, 'map', words) : undefined;
       const open = (kind: 'prog' | 'map', object: MachineProgram | NonNullable<typeof target>) =>
@@ -201,4 +201,10 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       return {};
     },
   });
+}
+
+/** bpftool leaves out what all of a kind begin with: 'stream_parser' is sk_skb_stream_parser. */
+function attachTypeNamed(word: string): number | undefined {
+  const kinds = ['', 'sk_', 'sk_skb_'];
+  return kinds.map((kind) => attachTypeId(kind + word)).find((id) => id !== undefined);
 }

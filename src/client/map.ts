@@ -5,6 +5,7 @@ import type {
   KernelMap,
   KernelOwner,
   KernelProgram,
+  KernelSocket,
   KernelUserPages,
   KernelXsk,
   MapView,
@@ -136,6 +137,26 @@ export class MapOf<
   setXsk(key: Input<K> | KeyText | Uint8Array, socket: KernelXsk): this {
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), socket);
     this.#check(result, 'update');
+    return this;
+  }
+
+  /**
+   * Puts a socket into a sockmap, sockhash or reuseport_sockarray. Throws KernelError: EOPNOTSUPP
+   * (a TCP socket that neither listens nor is connected, a UDP socket without a port), EBUSY (it
+   * has another program of the kind, or is in the other kind of map), EEXIST, ENOENT, E2BIG; of
+   * arrays EINVAL (it shares no port).
+   *
+   * ```ts
+   * maps.peers.setSocket(0, socket);
+   * ```
+   */
+  setSocket(
+    key: Input<K> | KeyText | Uint8Array,
+    { owner }: KernelSocket,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
+    const bytes = this.#keys.encode(key as BtfInput);
+    this.#check(this.kernelMap.setObject(bytes, owner, UPDATE[when]), 'update');
     return this;
   }
 

@@ -356,6 +356,10 @@ export interface AttachOptions {
   readonly mode?: 'native' | 'generic';
   /** XDP, an extension of beeyard: several programs at one device. */
   readonly chain?: ChainOptions | true;
+  /** Programs of sockets: the sockmap or sockhash whose sockets they are for. */
+  readonly map?: KernelMap | { readonly kernelMap: KernelMap };
+  /** Where at that map. Default: what the section says. */
+  readonly place?: MapPlaceName;
   /**
    * sk_lookup, flow dissector and netfilter programs, iterators: the network namespace. Default:
    * the machine's own, ''.
@@ -393,6 +397,9 @@ export interface NetfilterOptions {
   /** Packets that are in pieces are put together first; the priority is above -400 then. */
   readonly defrag?: boolean;
 }
+
+/** Places of programs at a map of sockets, by bpftool's words. */
+export type MapPlaceName = 'msg_verdict' | 'stream_parser' | 'stream_verdict' | 'skb_verdict';
 
 /** A program or link that is at the place already, itself or by id. */
 export type OrderAnchor =

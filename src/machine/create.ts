@@ -103,10 +103,13 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
   const steering = new SkLookup(network, () => machine!);
   const dissector = new FlowDissector(network, () => machine!);
   const netfilter = new Netfilter(network, () => machine!);
-  const { rdma } = network.stack;
-  const subsystems = [network, rdma, calls, steering, dissector, netfilter, iterators];
+  const { rdma, sockets } = network.stack;
+  const ofSockets = [sockets.maps, sockets.groups, steering];
+  const subsystems = [network, rdma, calls, ...ofSockets, dissector, netfilter, iterators];
   machine = new Machine({ ...options, rules, engine, subsystems });
   iterators.install();
+  sockets.maps.install();
+  sockets.groups.install();
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   buildNetwork(network, options);
   return { machine, network };

@@ -60,17 +60,18 @@ import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
 import { OtherCpus } from './other-cpus.ts';
-import { DirectAttachment, orderRules } from './objects/attach.ts';
+import { DirectAttachment, orderRules, PlainAttachment } from './objects/attach.ts';
 import { Extensions } from './extensions/extensions.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
 import { HookLink } from './objects/hook-link.ts';
+import { MapLink, programsOf } from './objects/map-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
 import type { MachineProgram, ProgramHost } from './program.ts';
 import { type Offers, offersOf } from './rules.ts';
 import { KeyMap } from './static-keys.ts';
-import type { Subsystem } from './subsystem.ts';
+import type { MapPlace, Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
 
@@ -379,11 +380,32 @@ export class Machine implements Kernel, ProgramHost {
       const attached = subsystem.hook(program, options);
       return this.#register(new HookLink(program, this.#forget, attached));
     }
+    if (subsystem.mapPlace)
+      return this.#attachToMap(program, subsystem.mapPlace(program, options), options);
     const place = this.placeOf(program, options);
     const rules = orderRules(this, options);
     const { link = true, replace, classic } = options;
     if (link && replace === undefined && !classic) return this.attachLink(program, place, rules);
     return new DirectAttachment(this, program, place, rules);
+  }
+
+  #attachToMap(program: MachineProgram, { map, attachType }: MapPlace, { link }: AttachOptions) {
+    if (link !== false) return this.attachMapLink(program, map, attachType);
+    const programs = programsOf(map);
+    programs.attach(program, attachType);
+    return new PlainAttachment(program, () => programs.detach(program, attachType));
+  }
+
+  /** BPF_LINK_CREATE at a map of sockets. Throws KernelError, and then there is no link. */
+  attachMapLink(program: MachineProgram, map: MachineMap, attachType: number): MapLink {
+    const link = this.#register(new MapLink(program, this.#forget, map, attachType));
+    try {
+      link.enter();
+    } catch (error) {
+      link[Symbol.dispose]();
+      throw error;
+    }
+    return link;
   }
 
   /** Where a program would go. Throws KernelError. */

@@ -27,6 +27,7 @@ import {
 import type { MachineMemory } from './memory.ts';
 import { Xsk } from './net/xsk/xsk.ts';
 import type { BtfObject } from './objects/btf.ts';
+import { MapPrograms } from './objects/map-programs.ts';
 import { KernelObject } from './objects/object.ts';
 import type { ProgramOwner } from './objects/program-array.ts';
 import { MachineProgram } from './program.ts';
@@ -70,6 +71,8 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly runtimeMap: RuntimeMap;
   readonly btf: BtfObject | undefined;
   readonly inner: MachineMap | undefined;
+  /** Programs for the sockets in it; undefined: none attach to it. */
+  readonly programs: MapPrograms | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
   readonly runtime: Runtime;
@@ -95,6 +98,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     this.runtimeMap = runtimeMap;
     this.btf = parts.btf;
     this.inner = parts.inner;
+    this.programs = facts.takesPrograms ? new MapPrograms() : undefined;
   }
 
   get id(): number {
@@ -143,6 +147,11 @@ export class MachineMap extends KernelObject implements KernelMap {
     const result = this.runtimeMap.setObject(key, word, object.id, flags);
     if (result === 0) this.#keep(key, object as MachineMap | MachineProgram);
     return result;
+  }
+
+  /** The number of the socket of a key in a map of such, among the owners; 0: none. */
+  socketAt(key: Uint8Array): number {
+    return this.runtimeMap.owner(key);
   }
 
   /** Takes an object that is no more out of every entry. */
@@ -248,6 +257,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     if (unreached) {
       this.runtimeMap.reach(false);
       if (this.facts.valueIs === 'program') this.#empty();
+      this.programs?.release();
     }
     this.drop();
     if (unreached) this.#parts.unreached();

@@ -1,5 +1,6 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { MachineMap } from './map.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
@@ -27,6 +28,13 @@ export interface NamespaceHook {
   programs(namespace: string): readonly MachineProgram[];
 }
 
+/** A place at a map. */
+export interface MapPlace {
+  readonly map: MachineMap;
+  /** BPF_* */
+  readonly attachType: number;
+}
+
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
 export type ProgramHook = Partial<Pick<ProgramSpec, 'attachType' | 'attachTarget'>>;
 
@@ -45,6 +53,8 @@ export interface Subsystem {
   hook?(program: MachineProgram, options: AttachOptions): Attached;
   /** Its hook in namespaces that has this attach type. */
   namespaceHook?(attachType: number): NamespaceHook | undefined;
+  /** The map a program goes to, and where at it. Throws KernelError. */
+  mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
   /**
    * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
    * is not touched.

@@ -70,6 +70,8 @@ export const G_OWNER_ID = 708;
 export const G_OWNER_LOCK = 712;
 /** u32: the first free cell of live values (core/live.ts). */
 export const G_LIVE_FREE = 716;
+/** u32: slot of the machine's function for maps of sockets (core/socket-map.ts), or 0. */
+export const G_SOCKET_MAPS = 720;
 
 /**
  * Timers (core/timers.ts): i64 clock at which the first one is due (the largest number: none is
@@ -498,6 +500,46 @@ export const SOCKET_NETNS_COOKIE = 208;
 export const SOCK_ADDR_SK = 64;
 export const SOCK_OPS_SK = 184;
 
+/** struct sk_msg_md (80 bytes), then ours: who it goes to, and what helpers asked for. */
+export const MSG_DATA = 0;
+export const MSG_DATA_END = 8;
+export const MSG_FAMILY = 16;
+export const MSG_SIZE = 68;
+export const MSG_SK = 72;
+/** u32: number of the socket among the owners (0: none), flags of the redirect. */
+export const MSG_REDIRECT = 80;
+export const MSG_REDIRECT_FLAGS = 84;
+/** u32: bpf_msg_apply_bytes, bpf_msg_cork_bytes. */
+export const MSG_APPLY = 88;
+export const MSG_CORK = 92;
+export const MSG_CTX_SIZE = 112;
+
+/** struct sk_reuseport_md (56 bytes), then ours. */
+export const REUSE_DATA = 0;
+export const REUSE_DATA_END = 8;
+export const REUSE_LEN = 16;
+export const REUSE_HASH = 32;
+export const REUSE_SK = 40;
+export const REUSE_MIGRATING = 48;
+/** u32: number of the chosen socket (0: none); bytes in front of the data, up to the IP header. */
+export const REUSE_SELECTED = 56;
+export const REUSE_NETWORK = 60;
+export const REUSE_HEADERS = 64;
+export const REUSE_CTX_SIZE = 80;
+
+/**
+ * What is asked of the machine about maps of sockets (G_SOCKET_MAPS): whether a socket may be in
+ * one at all, that it comes into a map, that it has left one; the number of the socket a pointer
+ * means.
+ */
+export const SOCKET_MAY = 0;
+export const SOCKET_ENTERS = 1;
+export const SOCKET_LEFT = 2;
+export const SOCKET_NUMBER = 3;
+/** Of arrays of groups: that it comes in (1: the machine does not know it), that it has left. */
+export const SOCKET_GROUPED = 4;
+export const SOCKET_UNGROUPED = 5;
+
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its
  * ring (a power of two), u64 positions of writer and reader, u64 records lost since the last one
@@ -645,3 +687,5 @@ export const REDIRECT_IFINDEX = 1;
 export const REDIRECT_MAP = 2;
 export const REDIRECT_PEER = 3;
 export const REDIRECT_NEIGH = 4;
+/** The index is the number of a socket among the owners. */
+export const REDIRECT_SOCKET = 5;

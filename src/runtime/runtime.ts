@@ -348,6 +348,10 @@ class LinearRuntime implements Runtime {
     this.#given.set(id, { fn: wrapHostHelper(this, arity, body), arity });
   }
 
+  hostSlot(arity: number, body: HostHelper): number {
+    return this.addFunction(wrapHostHelper(this, arity, body));
+  }
+
   get clock(): bigint {
     return this.view().getBigUint64(GLOBALS + G_CLOCK, true);
   }

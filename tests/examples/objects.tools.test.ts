@@ -29,6 +29,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/own-kfunc',
     'examples/quantiles',
     'examples/socket-killer',
+    'examples/sockmap-proxy',
     'examples/cgroup-policy',
     'examples/fair',
     'examples/classifier',

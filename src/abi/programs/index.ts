@@ -7,6 +7,7 @@ import { flowDissector } from './flow_dissector.ts';
 import { netfilter } from './netfilter.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
+import { skMsg, skReuseport, skSkb } from './socket_programs.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
 import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
@@ -26,6 +27,9 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     skLookup,
     flowDissector,
     netfilter,
+    skSkb,
+    skMsg,
+    skReuseport,
     tracing,
     rawTracepoint,
     tracepoint,

@@ -33,15 +33,6 @@ const TRACING: Hookless = { link: 'tracing', errno: 'ENOTSUPP' };
 
 /** By program type; where one has several, by attach type. */
 export const HOOKLESS: Readonly<Record<string, Hookless>> = {
-  sockmap: {
-    link: 'sockmap',
-    errno: 'EOPNOTSUPP',
-    check(process, attr) {
-      noFlags(attr);
-      const map = process.get(attr.targetFd ?? 0, 'map');
-      if (map.facts.valueIs !== 'socket') refuse('EINVAL', 'no map of sockets');
-    },
-  },
   netkit: {
     link: 'netkit',
     errno: 'ENXIO',
@@ -79,7 +70,6 @@ export function hooklessLink(program: MachineProgram, attachType: number): Hookl
 }
 
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
-  [/^(sk_msg|sk_skb)$/, 'sockmap'],
   [/^kprobe$/, 'kprobe_multi'],
   [/^tracing$/, 'tracing'],
   [/^lsm$/, 'lsm'],

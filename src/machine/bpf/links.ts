@@ -36,6 +36,7 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (request) return openNew(process, process.machine.attach(program, request(process, attr)));
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
+  if (SOCKMAP.has(attachType)) return mapLink(process, attr, program);
   if (isCgroupType(program.typeId, attachType)) {
     return openNew(process, cgroupLink(process, attr, program));
   }
@@ -44,6 +45,28 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
   hookless.check?.(process, attr, program);
   return refuse(hookless.errno, `there is no hook for ${hookless.link} links`);
+}
+
+/** Places at maps of sockets. */
+const SOCKMAP: ReadonlySet<number> = new Set([
+  attach.BPF_SK_MSG_VERDICT,
+  attach.BPF_SK_SKB_STREAM_PARSER,
+  attach.BPF_SK_SKB_STREAM_VERDICT,
+  attach.BPF_SK_SKB_VERDICT,
+]);
+
+/** sock_map_link_create */
+function mapLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
+  const { targetFd = 0, flags = 0, attachType } = attr;
+  if (flags !== 0) refuse('EINVAL', 'flags');
+  const map = process.get(targetFd, 'map');
+  if (!map.programs) refuse('EINVAL', 'no map of sockets');
+  const link = process.machine.attachMapLink(program, map, attachType);
+  try {
+    return openLink(process, link);
+  } finally {
+    link[Symbol.dispose]();
+  }
 }
 
 function structOpsLink(process: Process, { progFd }: LinkCreateAttr): number {

@@ -12,6 +12,8 @@ import type { OpenFile, Process } from './process.ts';
 import { flagsOf, u64, userBytes, userKey } from './values.ts';
 
 const BPF_F_LOCK = BigInt(constants.BPF_F_LOCK);
+const { BPF_EXIST } = constants;
+const S32_MAX = 0x7fff_ffff;
 
 export function mapLookupElem(process: Process, attr: MapElemAttr): number {
   const flags = u64(attr.flags);
@@ -50,6 +52,7 @@ export function updateElement(
   const { valueIs, keyIs } = map.facts;
   if (keyIs) return map.update(ownerKey(process, map, key), value, flags);
   if (valueIs === undefined) return map.update(key, value, flags);
+  if (valueIs === 'socket') return putSocket(process, map, key, value, flags);
   checkSlot(map, key, flags);
   const fd = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
   if (valueIs === 'map') return map.setObject(key, process.get(fd, 'map'), flags);
@@ -61,7 +64,29 @@ export function updateElement(
 }
 
 /** What a file of another kind is as a value. */
-const WRONG_FILE: Readonly<Record<string, string>> = { socket: 'ENOTSOCK', xsk: 'ENOTSOCK' };
+const WRONG_FILE: Readonly<Record<string, string>> = { xsk: 'ENOTSOCK' };
+
+/** sock_map_update_elem_sys, bpf_fd_reuseport_array_update_elem: these look at the place first. */
+function putSocket(
+  process: Process,
+  map: MachineMap,
+  key: Uint8Array,
+  value: Uint8Array,
+  flags: number,
+): number {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const fd = value.length === 8 ? Number(view.getBigUint64(0, true)) : view.getUint32(0, true);
+  if (!map.programs) {
+    const index = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+    if (flags > BPF_EXIST) refuse('EINVAL', 'flags');
+    if (index >= map.spec.maxEntries) refuse('E2BIG', `there is no slot ${index}`);
+  }
+  if (fd > S32_MAX && (map.programs || value.length === 8)) refuse('EINVAL', 'no descriptor');
+  const file = process.file(fd) ?? refuse('EBADF', `${fd} is not open`);
+  const owner = file.kind === 'owner' ? (file as OpenFile<'owner'>).object : undefined;
+  if (owner?.kind !== 'socket') refuse('ENOTSOCK', `${fd} is no socket`);
+  return map.setObject(key, owner, flags);
+}
 
 /** Arrays of objects look at flags and index before they look at the descriptor. */
 function checkSlot({ spec, facts }: MachineMap, key: Uint8Array, flags: number): void {

@@ -29,9 +29,14 @@ export function skbData(skb: u32): u32 {
   return load<u32>(skb, SKB_DATA);
 }
 
-/** @inline */
+/** All of it: of data of streams programs may see less than there is. @inline */
 export function skbLength(skb: u32): u32 {
-  return load<u32>(skb, SKB_DATA_END) - load<u32>(skb, SKB_DATA);
+  return load<u32>(skb, SKB_LEN);
+}
+
+/** Behind its last byte. @inline */
+export function skbEnd(skb: u32): u32 {
+  return load<u32>(skb, SKB_DATA) + load<u32>(skb, SKB_LEN);
 }
 
 /** The packet is data .. end now; metadata stays right in front of it if there is room. */
@@ -56,7 +61,7 @@ export function skbRoom(skb: u32, head: u32, tail: u32): bool {
   const hardStart = load<u32>(skb, SKB_HARD_START);
   const hardEnd = load<u32>(skb, SKB_HARD_END);
   const data = load<u32>(skb, SKB_DATA);
-  const end = load<u32>(skb, SKB_DATA_END);
+  const end = skbEnd(skb);
   if (data - hardStart >= head && hardEnd - end >= tail) return true;
   const length = end - data;
   const free = hardEnd - hardStart - length;

@@ -13,6 +13,7 @@ for (const name of [
   'leak',
   'timers',
   'sockets',
+  'sockmap',
   'traced',
   'hooks',
   'replacements',

@@ -2,7 +2,9 @@ import type { PendingEvent } from '../../../runtime/events.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import { ACK, RST, type Segment, seqBefore, SYN } from './segment.ts';
-import { NEW_SYN_RECV } from './states.ts';
+import type { Arrived } from '../reuseport/select.ts';
+import { migrate } from './lookup.ts';
+import { LISTEN, NEW_SYN_RECV } from './states.ts';
 import { JIFFY, TcpSocket, WINDOW } from './tcp.ts';
 import { FIRST_RTO, initialSequence, mssFor, sendSegment } from './tcp-output.ts';
 
@@ -12,7 +14,8 @@ const SYNACK_RETRIES = 5;
 /** A connection whose last acknowledgement is still to come (struct request_sock). */
 export class RequestSocket implements Tuple {
   readonly state = NEW_SYN_RECV;
-  readonly listener: TcpSocket;
+  /** Who takes the connection: another of its group if that one is closed. */
+  listener: TcpSocket;
   readonly local: Uint8Array;
   readonly localPort: number;
   readonly remote: Uint8Array;
@@ -64,6 +67,8 @@ export class RequestSocket implements Tuple {
   }
 
   #timeout(): void {
+    const closed = this.listener.state !== LISTEN;
+    if (closed && !this.#migrate(undefined)) return this.drop();
     if (this.#retries++ >= SYNACK_RETRIES) return this.drop();
     this.#timer = this.#arm();
     this.net.stack.perform(() => this.#answer());
@@ -81,7 +86,8 @@ export class RequestSocket implements Tuple {
   }
 
   /** tcp_check_req. */
-  receive(segment: Segment): void {
+  receive(segment: Segment, arrived: Arrived): void {
+    if (this.listener.state !== LISTEN && !this.#migrate(arrived)) return this.drop();
     const { flags, seq, ack } = segment;
     if (flags & RST) return seq === (this.irs + 1) >>> 0 ? this.drop() : undefined;
     if (flags & SYN) return seq === this.irs ? this.#answer() : undefined;
@@ -96,10 +102,21 @@ export class RequestSocket implements Tuple {
     child.segment(segment);
   }
 
+  /** Its listener was closed: to another of the group (inet_csk_reqsk_queue_drop, tcp_v4_rcv). */
+  #migrate(arrived: Arrived | undefined): boolean {
+    const heir = migrate(this.listener, this, arrived);
+    if (!heir) return false;
+    const old = this.listener;
+    this.listener = heir;
+    old.release(this);
+    heir.requests.add(this);
+    return true;
+  }
+
   /** It will not become a connection (inet_csk_reqsk_queue_drop). */
   drop(): void {
     this.#timer.cancel();
-    this.listener.requests.delete(this);
+    this.listener.release(this);
     this.net.sockets.connections.delete(tupleKey(this));
     this.net.stack.sockets.forget(this);
   }

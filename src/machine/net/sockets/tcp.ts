@@ -5,6 +5,8 @@ import type { PendingEvent } from '../../../runtime/events.ts';
 import { ipAddress } from '../ip/text.ts';
 import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
 import { connectPort } from './ports.ts';
+import type { Psock } from '../sockmap/psock.ts';
+import { migrate } from './lookup.ts';
 import type { RequestSocket } from './request.ts';
 import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
 import { Socket, socketError } from './socket.ts';
@@ -20,6 +22,8 @@ import {
   SYN_RECV,
   SYN_SENT,
 } from './states.ts';
+import { joinGroup } from '../reuseport/group.ts';
+import { sendMessage } from '../sockmap/send.ts';
 import { insert, remove } from './table.ts';
 import { receiveSegment } from './tcp-input.ts';
 import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
@@ -84,6 +88,13 @@ export class Streams {
 
   get window(): number {
     return Math.max(0, WINDOW - this.receivedBytes);
+  }
+
+  /** What has come and nobody has looked at; the window knows of it until it is consumed. */
+  takeUnread(): Uint8Array[] {
+    const { received } = this;
+    this.received = [];
+    return received;
   }
 }
 
@@ -219,6 +230,7 @@ export class TcpSocket extends Socket {
       throw socketError('EADDRINUSE', `port ${this.localPort} has a listener`);
     }
     this.#queue = [];
+    joinGroup(this, this.net.sockets.listeners.get(this.localPort) ?? []);
     insert(this.net.sockets.listeners, this.localPort, this);
     this.hooks.ops.call('listen', this);
     return this;
@@ -254,6 +266,24 @@ export class TcpSocket extends Socket {
       throw socketError(errno, 'nothing can be sent');
     }
     const given = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    const { psock } = this;
+    return psock?.judgesSending ? sendMessage(this, psock, given) : this.sendRaw(given);
+  }
+
+  override get hashed(): boolean {
+    return this.state !== CLOSE;
+  }
+
+  override get writable(): boolean {
+    return (this.streams?.waitingBytes ?? 0) < SEND_BYTES / 2;
+  }
+
+  override sendRaw(given: Uint8Array): number {
+    const { streams } = this;
+    const open = this.state === ESTABLISHED || this.state === CLOSE_WAIT;
+    if (!streams || streams.finWaits || !(open || this.state === SYN_SENT)) {
+      throw socketError('EPIPE', 'nothing can be sent');
+    }
     const body = given.slice(0, Math.max(0, SEND_BYTES - streams.waitingBytes));
     if (body.length > 0) streams.waiting.push(body);
     streams.waitingBytes += body.length;
@@ -275,6 +305,7 @@ export class TcpSocket extends Socket {
       }
       this.#queueSegment(ACK | PSH, this.#cut(streams, size));
     }
+    this.psock?.wake();
     if (!streams.finWaits) return;
     streams.finWaits = false;
     this.#queueSegment(FIN | ACK, NO_DATA);
@@ -384,6 +415,11 @@ export class TcpSocket extends Socket {
     if (!streams?.receivedBytes) this.throwError();
     if (!streams) throw socketError('ENOTCONN', 'the socket is not connected');
     const from = this.remoteAddress!;
+    const { psock } = this;
+    if (psock) {
+      const data = this.#receiveBehind(psock, streams);
+      if (data !== 'own') return data && { data, from };
+    }
     if (streams.received.length === 0) {
       return streams.peerDone ? { data: NO_DATA, from } : undefined;
     }
@@ -393,6 +429,27 @@ export class TcpSocket extends Socket {
     streams.receivedBytes = 0;
     if (was < streams.mss && this.state !== CLOSE) this.acknowledge();
     return { data, from };
+  }
+
+  /** tcp_bpf_recvmsg: what programs let through, and what others sent here; 'own': neither. */
+  #receiveBehind(psock: Psock, streams: Streams): Uint8Array | 'own' | undefined {
+    if (!psock.reads) {
+      if (streams.received.length > 0 && psock.empty) return 'own';
+      return psock.receive() ?? 'own';
+    }
+    if (streams.received.length > 0) psock.dataReady(false);
+    const data = psock.receive();
+    if (data) return data;
+    return streams.peerDone ? NO_DATA : undefined;
+  }
+
+  /** Bytes that programs or the reader have done with: there is room for as many. */
+  consumed(size: number): void {
+    const { streams } = this;
+    if (!streams || size === 0) return;
+    const was = streams.window;
+    streams.receivedBytes = Math.max(0, streams.receivedBytes - size);
+    if (was < streams.mss && streams.window > was && this.state !== CLOSE) this.acknowledge();
   }
 
   override shutdown(): void {
@@ -410,6 +467,7 @@ export class TcpSocket extends Socket {
     this.hooks.release(this);
     this.orphan = true;
     const { streams } = this;
+    this.net.stack.sockets.maps.close(this);
     if (this.state === LISTEN) return this.#stopListening();
     if (streams && streams.receivedBytes > 0 && this.state !== CLOSE) return this.#reset();
     if (this.state === ESTABLISHED || this.state === CLOSE_WAIT) return this.shutdown();
@@ -429,14 +487,28 @@ export class TcpSocket extends Socket {
 
   #stopListening(): void {
     remove(this.net.sockets.listeners, this.localPort, this);
+    if (this.array !== undefined) this.net.stack.sockets.maps.leaveArray(this);
+    this.group?.retire(this);
     this.state = CLOSE;
-    for (const request of this.requests) request.drop();
-    for (const child of this.#queue ?? []) {
-      child.orphan = true;
-      child.abort();
-    }
+    // Requests of a group that migrates wait for what comes next (tcp_check_req).
+    if (!this.group) for (const request of this.requests) request.drop();
+    for (const child of this.#queue ?? []) this.#handOver(child);
     this.#queue = [];
     this.end();
+  }
+
+  /** A request is no more its own; a closed listener stays as long as it has some. */
+  release(request: RequestSocket): void {
+    this.requests.delete(request);
+    if (this.orphan && this.state === CLOSE && this.requests.size === 0) this.gone();
+  }
+
+  /** A connection nobody accepted: to another of the group, or it ends. */
+  #handOver(child: TcpSocket): void {
+    const heir = migrate(this, child, undefined);
+    if (heir && !heir.backlogFull) return heir.offer(child);
+    child.orphan = true;
+    child.abort();
   }
 
   /** Tells the peer that the connection is no more. */
@@ -480,7 +552,7 @@ export class TcpSocket extends Socket {
 
   #finish(): void {
     this.state = CLOSE;
-    if (this.orphan) this.gone();
+    if (this.orphan && this.requests.size === 0) this.gone();
     this.onEvent?.('closed');
   }
 

@@ -191,6 +191,16 @@ export class HookRunner {
     return { outcome, network: words[word + SKB_NETWORK_OFFSET / 4]! };
   }
 
+  /** Runs a program over the context at an address. A program that does what it may not: 0. */
+  run(program: MachineProgram, context: number): number {
+    try {
+      return program.code.run(context);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ProgramFault') throw error;
+      return 0;
+    }
+  }
+
   /** Helpers see the namespace of the packet's device. */
   enterFor(packet: Packet): void {
     const { net } = packet.device;

@@ -52,6 +52,8 @@ export class Stack {
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
   #waiting: { readonly packet: Packet; readonly step: Step }[] = [];
+  /** Work of the kernel's own threads: when no packet waits any more. */
+  #works: (() => void)[] = [];
   #busy = false;
   #depth = 0;
 
@@ -95,11 +97,21 @@ export class Stack {
     try {
       first();
       this.#drain();
+      for (let work = this.#works.shift(); work; work = this.#works.shift()) {
+        work();
+        this.#drain();
+      }
     } finally {
       this.#busy = false;
       this.#depth = 0;
       this.runner.enter(this.#home!);
     }
+  }
+
+  /** schedule_work: done when all packets that are on their way have come to an end. */
+  defer(work: () => void): void {
+    this.#works.push(work);
+    if (!this.#busy) this.perform(() => {});
   }
 
   #drain(): void {
