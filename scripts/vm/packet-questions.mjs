@@ -24,6 +24,7 @@ const AT = {
 };
 /** Which of a packet's contexts a program gets, and how large that is. */
 const CONTEXTS = { xdp: ['xdp', 24], sched_cls: ['skb', 192], sched_act: ['skb', 192] };
+const LOGGED = { logLevel: 1, logSize: 1 << 20 };
 const HASH_LENGTH = 10;
 /** Contents that are shorter stay as they are. */
 const SHORT = 100;
@@ -46,15 +47,13 @@ export function packetQuestions(beeyard, source, one) {
 
 /** Adds everything about a case to a plan; `questions.commands` says where. */
 export function askPackets(plan, beeyard, { all, asked }, one, packets) {
-  askTogether(plan, asked, (question, btf) => {
+  const ask = (question, btf) => {
     const setup = new Setup(plan, beeyard, all, btf);
-    const load = setup.program(question, { logLevel: 1, logSize: 1 << 20 });
-    const before = (one.before ?? []).map((name) =>
-      setup.program(
-        all.find(({ program }) => program.name === name),
-        { logLevel: 0, logSize: 0 },
-      ),
-    );
+    const load = setup.program(question, LOGGED);
+    const before = (one.before ?? []).map((name) => {
+      const first = all.find(({ program }) => program.name === name);
+      return setup.program(first, LOGGED);
+    });
     fillSlots(setup, question);
     fillMaps(plan, setup, question, one.maps ?? {});
     for (const program of before) run(plan, program, packets[0], { output: false, size: 0 });
@@ -65,7 +64,8 @@ export function askPackets(plan, beeyard, { all, asked }, one, packets) {
       .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
       .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
     return { load, created: setup.maps, runs, maps };
-  });
+  };
+  askTogether(plan, asked, ask, all);
 }
 
 function fillMaps(plan, setup, { object }, entries) {

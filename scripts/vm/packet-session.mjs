@@ -34,7 +34,7 @@ export function askAllPackets(plan, beeyard, files = []) {
     askPackets(plan, beeyard, questions, one, packets);
     return { one, questions };
   });
-  return { packets, cases };
+  return { packets, cases, selftests };
 }
 
 /** One record for each program: what was asked of it and what Linux said. */

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { KernelError } from '../../src/base/index.ts';
 import { createMachine, type Host } from '../../src/index.ts';
 import type { KernelMap, ProgTestRunAttr } from '../../src/kernel/index.ts';
 import { type BpfSyscall, bpfSyscall, Process } from '../../src/machine/bpf/index.ts';
@@ -82,7 +81,8 @@ export async function replay(
   packets: readonly HostilePacket[],
   engine: 'wasm' | 'interpreter',
 ): Promise<Answers> {
-  using host = await createMachine({ engine });
+  // As on a fresh Linux, where nothing is forwarded.
+  using host = await createMachine({ engine, devices: { lo: { forwarding: false } } });
   const loaded = await loadAll(host, one, object);
   if (typeof loaded === 'number') return { errno: loaded };
   const { programs, maps } = loaded;
@@ -145,14 +145,9 @@ function testRun(
     ...(asked.input !== undefined && { ctxIn: fromHex(asked.input), ctxSizeIn: size }),
     ...(asked.output && { ctxOut: context, ctxSizeOut: size }),
   };
-  try {
-    bpf.progTestRun(attr);
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    return `E${error.errno}`;
-  } finally {
-    process.close(attr.progFd);
-  }
+  const result = bpf.progTestRun(attr);
+  process.close(attr.progFd);
+  if (result < 0) return `E${-result}`;
   const after = Buffer.from(out.subarray(0, attr.dataSizeOut));
   const text = after.equals(data) ? '=' : `${after.length}:${hash(after)}`;
   return `${attr.retval! | 0} ${text}${asked.output ? ` ${contextText(asked, context)}` : ''}`;
@@ -222,3 +217,19 @@ export function differences(ours: Answers, linux: Answers): Record<string, strin
   return found;
 }
 
+
+/** Differences of a program that the list does not know, and listed ones that are none any more. */
+export function unlisted(
+  name: string,
+  found: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>>,
+): string[] {
+  const wrong = Object.entries(found).filter(([what]) => !known[`${name} ${what}`]);
+  const gone = Object.keys(known).filter(
+    (key) => key.startsWith(`${name} `) && !(key.slice(name.length + 1) in found),
+  );
+  return [
+    ...wrong.map(([what, text]) => `${what}: ${text}`),
+    ...gone.map((key) => `listed as different, but the same: ${key}`),
+  ];
+}
