@@ -85,16 +85,16 @@ const plain = () => ({
   'to b': udp4(),
   'TCP to b': frame(
     ipv4({ source: A, destination: B }),
-    tcp({ sourcePort: 4000, destinationPort: 80, flags: 2 }),
+    tcp({ sourcePort: 4000, destinationPort: 80, flags: 'SYN' }),
   ),
   'for the router, no one listens': udp4({ destination: ROUTER }),
   'TCP for the router': frame(
     ipv4({ source: A, destination: ROUTER }),
-    tcp({ sourcePort: 4000, destinationPort: 80, flags: 2 }),
+    tcp({ sourcePort: 4000, destinationPort: 80, flags: 'SYN' }),
   ),
   ping: frame(
     ipv4({ source: A, destination: ROUTER }),
-    icmp({ type: 8, code: 0, rest: 0x12340001 }),
+    icmp({ id: 0x1234, sequence: 1 }),
     Buffer.from('payload'),
   ),
   'IPv6 to b': udp6(),
@@ -168,7 +168,7 @@ const SLOW = { 'to nobody on a link': 3600 };
 
 const big = () => ({
   'long, may be cut': udp4({}, Buffer.alloc(1300, 7)),
-  'long, may not be cut': udp4({ flags: 2 }, Buffer.alloc(1300, 7)),
+  'long, may not be cut': udp4({ flags: 'DF' }, Buffer.alloc(1300, 7)),
   'IPv6, too long': udp6({}, Buffer.alloc(1300, 7)),
 });
 

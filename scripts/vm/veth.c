@@ -1,6 +1,7 @@
 // The guest's part of record-veth.mjs: attaches programs as the file it is given says, sends frames one by
 // one, prints what packet sockets at every device saw, and the counters. Needs libbpf.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -19,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Of enum bpf_attach_type; older headers have neither. */
+enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
 enum { MOST_TAPS = 16, MOST_STATISTICS = 256, LONGEST = 70000 };
 
 struct tap {
@@ -111,8 +114,8 @@ static void attach(void) {
   if (!strcmp(how, "native")) result = bpf_xdp_attach(ifindex, program(name), XDP_FLAGS_DRV_MODE, 0);
   if (!strcmp(how, "generic"))
     result = bpf_xdp_attach(ifindex, program(name), XDP_FLAGS_SKB_MODE, 0);
-  if (!strcmp(how, "ingress")) result = bpf_link_create(program(name), ifindex, BPF_TCX_INGRESS, 0);
-  if (!strcmp(how, "egress")) result = bpf_link_create(program(name), ifindex, BPF_TCX_EGRESS, 0);
+  if (!strcmp(how, "ingress")) result = bpf_link_create(program(name), ifindex, TCX_INGRESS, 0);
+  if (!strcmp(how, "egress")) result = bpf_link_create(program(name), ifindex, TCX_EGRESS, 0);
   if (result < 0) fail(line);
   enter("-");
 }

@@ -180,7 +180,7 @@ function contents(maps: Readonly<Record<string, KernelMap>>): Record<string, str
 }
 
 function linesOf(map: KernelMap): string[] | undefined {
-  const { type, keySize } = map.spec;
+  const { type = '', keySize } = map.spec;
   if (type === 'ringbuf') return map.drain!().map(({ data }) => Buffer.from(data).toString('hex'));
   if (!COMPARED.test(type)) return undefined;
   const dense = type.endsWith('array');

@@ -17,6 +17,13 @@ const MOST_SKB = PAGE - 64 - 320;
 const MOST_XDP = PAGE - XDP_PACKET_HEADROOM - 320;
 /** Headroom without struct xdp_frame. */
 const MOST_METADATA = XDP_PACKET_HEADROOM - 40;
+/** struct xdp_page_head, which live frames have in front of their headroom. */
+const PAGE_HEAD = 112;
+/** NAPI_POLL_WEIGHT and TEST_XDP_MAX_BATCH. */
+const USUAL_BATCH = 64;
+const MOST_BATCH = 256;
+/** Of programs of type syscall (U16_MAX). */
+const MOST_CONTEXT = 0xffff;
 /** Fragments of a page each (MAX_SKB_FRAGS). */
 const MOST_FRAGS = 17;
 const IPV4 = 0x0800;
@@ -31,14 +38,14 @@ export function progTestRun(process: Process, attr: ProgTestRunAttr): number {
   const kind = KINDS.get(program.typeId);
   if (!kind) refuse('ENOTSUPP', 'such programs have no test run here');
   const { bytes, ...input } = kind.check(process, program, attr);
+  if (kind.finish) return kind.finish(attr, program, bytes);
   const repeat = Math.max(1, attr.repeat ?? 1);
   const result = program.run({ ...input, ...(bytes && { context: bytes }), repeat });
   return finish(attr, result, bytes && kind.after(result, bytes));
 }
 
 /** What a program runs on. */
-interface Input extends Pick<RunOptions, 'metadata' | 'linear' | 'device'> {
-  readonly data: Uint8Array;
+interface Input extends Pick<RunOptions, 'data' | 'metadata' | 'linear' | 'device' | 'live'> {
   /** Undefined: the caller wants no context. */
   readonly bytes: Uint8Array | undefined;
 }
@@ -48,13 +55,17 @@ interface Kind {
   check(process: Process, program: MachineProgram, attr: ProgTestRunAttr): Input;
   /** The context the caller gets back: what it gave, with what may have changed. */
   after(result: RunResult, given: Uint8Array): Uint8Array;
+  /** Runs it in a way of its own. */
+  finish?(attr: ProgTestRunAttr, program: MachineProgram, context: Uint8Array | undefined): number;
 }
 
 const XDP: Kind = { check: checkXdp, after: xdpAfter };
+const SYSCALL: Kind = { check: checkSyscall, after: (_, given) => given, finish: runSyscall };
 const SKB: Kind = { check: checkSkb, after: skbAfter };
 
 const KINDS: ReadonlyMap<number, Kind> = new Map([
   [types.BPF_PROG_TYPE_XDP, XDP],
+  [types.BPF_PROG_TYPE_SYSCALL, SYSCALL],
   [types.BPF_PROG_TYPE_SCHED_CLS, SKB],
   [types.BPF_PROG_TYPE_SCHED_ACT, SKB],
   [types.BPF_PROG_TYPE_SOCKET_FILTER, SKB],
@@ -70,8 +81,10 @@ function checkXdp(process: Process, program: MachineProgram, attr: ProgTestRunAt
   const placed: readonly number[] = [attach.BPF_XDP_DEVMAP, attach.BPF_XDP_CPUMAP];
   if (placed.includes(program.expectedAttachType)) refuse('EINVAL', 'runs behind a map only');
   if (flags & ~BPF_F_TEST_XDP_LIVE_FRAMES) refuse('EINVAL', 'flags');
-  if (flags & BPF_F_TEST_XDP_LIVE_FRAMES) refuse('EOPNOTSUPP', 'no live frames here');
-  if (batchSize !== 0) refuse('EINVAL', 'batch_size is for live frames');
+  const isLive = (flags & BPF_F_TEST_XDP_LIVE_FRAMES) !== 0;
+  if (program.bound) refuse('EINVAL', `the program is bound to ${program.bound.path}`);
+  if (!isLive && batchSize !== 0) refuse('EINVAL', 'batch_size is for live frames');
+  if (batchSize > MOST_BATCH) refuse('E2BIG', 'batch_size');
   const bytes = contextOf(attr, 'xdp_md');
   const field = fieldsOf(bytes);
   const metadata = field(0);
@@ -79,26 +92,54 @@ function checkXdp(process: Process, program: MachineProgram, attr: ProgTestRunAt
     if (field(8) !== 0 || field(4) > size || metadata > field(4)) {
       refuse('EINVAL', 'bounds of the packet');
     }
+    if (isLive && (attr.dataOut || attr.ctxOut)) refuse('EINVAL', 'live frames do not come back');
     if (metadata % 4 !== 0 || metadata > MOST_METADATA) refuse('EINVAL', 'size of metadata');
   }
-  const linear = Math.min(bytes ? field(4) : size, MOST_XDP + metadata);
+  const room = MOST_XDP + metadata - (isLive ? PAGE_HEAD : 0);
+  const linear = Math.min(bytes ? field(4) : size, room);
+  if (isLive && size > linear) refuse('EINVAL', 'live frames have no fragments');
   if (size - metadata < ETHERNET_HEADER) refuse('EINVAL', 'no packet is as short');
   userBytes(attr.dataIn, linear);
-  if (bytes) checkReceiver(process, program, field);
+  const device = bytes && checkReceiver(process, program, field);
   if (size - linear > MOST_FRAGS * PAGE) refuse('ENOMEM', 'more fragments than there can be');
-  return { data: userBytes(attr.dataIn, size), bytes, metadata, linear };
+  const data = userBytes(attr.dataIn, size);
+  const where = device ? { device: device.name } : {};
+  const live = isLive ? { live: batchSize || USUAL_BATCH } : {};
+  return { data, bytes, metadata, linear, ...where, ...live };
 }
 
 type Field = (offset: number) => number;
 
 /** xdp_convert_md_to_buff */
-function checkReceiver(process: Process, program: MachineProgram, field: Field): void {
+function checkReceiver(process: Process, program: MachineProgram, field: Field) {
   const [ifindex, queue, egress] = [field(12), field(16), field(20)];
   if (egress !== 0) refuse('EINVAL', 'egress_ifindex');
   if (ifindex === 0 && queue !== 0) refuse('EINVAL', 'a queue has a device');
-  if (ifindex === 0) return;
-  deviceAt(process, program, ifindex);
+  if (ifindex === 0) return undefined;
+  const device = deviceAt(process, program, ifindex);
   if (queue !== 0) refuse('EINVAL', 'there is one queue');
+  return device;
+}
+
+/** bpf_prog_test_run_syscall */
+function checkSyscall(_process: Process, _program: MachineProgram, attr: ProgTestRunAttr): Input {
+  const { ctxSizeIn = 0, repeat = 0, flags = 0, batchSize = 0, duration = 0 } = attr;
+  if (attr.dataIn || attr.dataOut || attr.ctxOut) refuse('EINVAL', 'it has a context only');
+  if (repeat || flags || batchSize || duration) refuse('EINVAL', 'it runs once');
+  if (ctxSizeIn > MOST_CONTEXT) refuse('EINVAL', 'size of the context');
+  return { bytes: ctxSizeIn > 0 ? userBytes(attr.ctxIn, ctxSizeIn) : undefined };
+}
+
+/** The context is changed where it is. */
+function runSyscall(
+  attr: ProgTestRunAttr,
+  program: MachineProgram,
+  context: Uint8Array | undefined,
+): number {
+  const result = program.run(context ? { context } : {});
+  attr.retval = result.returnValue >>> 0;
+  context?.set(result.context);
+  return 0;
 }
 
 function deviceAt({ machine }: Process, program: MachineProgram, ifindex: number) {

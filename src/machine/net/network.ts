@@ -25,6 +25,7 @@ import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { testRunHooks } from './socket-buffer.ts';
+import { runLive } from './live-frames.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -230,6 +231,7 @@ export class Network implements Subsystem, KernelNetwork {
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device ?? 'lo');
+    if (options.live !== undefined) return runLive(this.stack, program, device, data, options);
     const { runner } = this.stack;
     runner.clones = [];
     runner.enter(device.net);

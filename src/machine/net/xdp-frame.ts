@@ -64,3 +64,11 @@ export function whole(runtime: Runtime, at: number, linear: Uint8Array): Uint8Ar
   joined.set(runtime.u8().subarray(from, from + length), linear.length);
   return joined;
 }
+
+/** Metadata in front of the packet of context `at`. */
+export function putInFront(runtime: Runtime, at: number, metadata: Uint8Array): void {
+  const words = runtime.u32();
+  const start = words[(at + XDP_DATA) >>> 2]! - metadata.length;
+  runtime.u8().set(metadata, start);
+  words[(at + XDP_DATA_META) >>> 2] = start;
+}

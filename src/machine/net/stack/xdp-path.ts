@@ -46,6 +46,22 @@ export class XdpPath {
     return true;
   }
 
+  /**
+   * One frame of a live test run (xdp_test_run_batch): it was in no driver, so nobody counts what is
+   * dropped, and XDP_TX sends it as a redirect to its device would. True: it goes on to the stack.
+   */
+  live(packet: Packet, program: MachineProgram): boolean {
+    const outcome = this.#runOne(packet, program, false);
+    const { fate } = outcome.verdict;
+    if (fate === 'pass') return true;
+    packet.metadata = undefined;
+    const back = { kind: REDIRECT_IFINDEX, index: packet.device.ifindex, map: 0, flags: 0 };
+    const record = fate === 'tx' ? { ...back, metadata: undefined, neigh: undefined } : outcome.redirect;
+    const error = record ? this.#follow(packet, record, false) : outcome.verdict.name;
+    if (error !== undefined) this.#stack.drop(packet, 'XDP', error);
+    return false;
+  }
+
   #runOne(packet: Packet, program: MachineProgram, generic: boolean): Outcome {
     const before = packet.data;
     const outcome = this.#stack.runner.xdp(program, packet);
