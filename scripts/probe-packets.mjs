@@ -46,7 +46,11 @@ const packets = session.packets.map(({ data, xdp, skb }, i) => ({
 }));
 if (positionals.length === 0) {
   const path = join(root, 'tests/fixtures/oracle/packets-6.12.117.json.gz');
-  const programs = cases.map(({ answers: { errno, maps }, ...one }) => ({ ...one, errno, contents: maps }));
+  const programs = cases.map(({ answers: { errno, maps }, ...one }) => ({
+    ...one,
+    errno,
+    contents: maps,
+  }));
   writeFileSync(path, gzipSync(JSON.stringify({ about, packets, programs }), { level: 9 }));
 }
 process.stdout.write(`${cases.length} programs\n`);

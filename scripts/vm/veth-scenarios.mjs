@@ -3,16 +3,7 @@
  * questions of record-veth.mjs. `constants`: those of tests/machine/programs/paths.bpf.c; `attach`: how,
  * where, which program; `maps`: map, key, value, program of the entry; `frames`: of framesOf().
  */
-import {
-  ethernet,
-  icmp,
-  ipv4,
-  ipv6,
-  packet,
-  tcp,
-  udp,
-  vlan,
-} from '../../dist/packet/index.js';
+import { ethernet, icmp, ipv4, ipv6, packet, tcp, udp, vlan } from '../../dist/packet/index.js';
 
 /** Interface numbers: of the router's ends, of the others. */
 const INDEX = { a: 11, b: 12, c: 13 };
@@ -128,7 +119,10 @@ const odd = () => ({
   "to the net's broadcast": udp4({ destination: '10.0.1.255' }),
   'to all': udp4({ destination: '255.255.255.255' }),
   'from a group': udp4({ source: '224.0.0.5' }),
-  'unknown protocol': frame(ipv4({ source: A, destination: ROUTER, protocol: 200 }), Buffer.alloc(20)),
+  'unknown protocol': frame(
+    ipv4({ source: A, destination: ROUTER, protocol: 200 }),
+    Buffer.alloc(20),
+  ),
   'back to a': udp4({ destination: '10.0.1.3' }),
 });
 

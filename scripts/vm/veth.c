@@ -27,6 +27,8 @@ enum { MOST_TAPS = 16, MOST_STATISTICS = 256, LONGEST = 70000 };
 struct tap {
   char space[32], device[32];
   int socket, ifindex;
+  /* Statistics before the first frame. */
+  unsigned long long before[16];
 };
 
 static struct tap taps[MOST_TAPS];
@@ -139,20 +141,24 @@ static void send_frame(int number) {
 }
 
 /* /proc/net/dev of a device: bytes, packets, errors, dropped of both ways. */
-static void device_statistics(const struct tap *tap) {
+static void device_statistics(struct tap *tap, int first) {
   unsigned long long v[16];
+  enter(tap->space);
   FILE *file = fopen("/proc/self/net/dev", "r");
+  static char line[512];
   while (fgets(line, sizeof(line), file)) {
     char *colon = strchr(line, ':'), *name = line + strspn(line, " ");
     if (!colon) continue;
     *colon = 0;
     if (strcmp(name, tap->device)) continue;
     char *at = colon + 1;
-    for (int i = 0; i < 16; i++) v[i] = strtoull(at, &at, 10);
-    printf("S %s/%s %llu %llu %llu %llu %llu %llu\n", tap->space, tap->device, v[1], v[0], v[3], v[9],
+    for (int i = 0; i < 16; i++) v[i] = strtoull(at, &at, 10) - (first ? 0 : tap->before[i]);
+    if (first) memcpy(tap->before, v, sizeof(v));
+    if (!first) printf("S %s/%s %llu %llu %llu %llu %llu %llu\n", tap->space, tap->device, v[1], v[0], v[3], v[9],
            v[8], v[11]);
   }
   fclose(file);
+  enter("-");
 }
 
 static void driver_statistics(const struct tap *tap) {
@@ -184,8 +190,8 @@ static void driver_statistics(const struct tap *tap) {
 
 static void report(void) {
   for (int i = 0; i < tap_count; i++) {
+    device_statistics(&taps[i], 0);
     enter(taps[i].space);
-    device_statistics(&taps[i]);
     driver_statistics(&taps[i]);
     enter("-");
   }
@@ -209,8 +215,9 @@ int main(int count, char **words) {
     if (!strncmp(line, "attach ", 7)) attach();
     if (strncmp(line, "send ", 5)) continue;
     if (!drained++) {
-      usleep(100000);
+      usleep(250000);
       drain(-1);
+      for (int i = 0; i < tap_count; i++) device_statistics(&taps[i], 1);
     }
     send_frame(number++);
   }

@@ -217,7 +217,6 @@ export function differences(ours: Answers, linux: Answers): Record<string, strin
   return found;
 }
 
-
 /** Differences of a program that the list does not know, and listed ones that are none any more. */
 export function unlisted(
   name: string,

@@ -19,7 +19,9 @@ it('asks more than 40 programs about 200 packets each', () => {
   expect(asked.interpreter.length).toBeGreaterThan(60);
   expect(packets.length).toBe(200);
   const names = cases.map(({ name }) => name);
-  const lost = Object.keys(known).filter((key) => !names.some((name) => key.startsWith(`${name} `)));
+  const lost = Object.keys(known).filter(
+    (key) => !names.some((name) => key.startsWith(`${name} `)),
+  );
   expect(lost).toEqual([]);
 });
 

@@ -19,7 +19,11 @@ export interface Scenario {
   readonly maps?: readonly (readonly [string, number, number, string])[];
   /** How, namespace ('-': the router), device, program. */
   readonly attach?: readonly (readonly [string, string, string, string])[];
-  readonly frames: readonly { readonly name: string; readonly wait: number; readonly hex: string }[];
+  readonly frames: readonly {
+    readonly name: string;
+    readonly wait: number;
+    readonly hex: string;
+  }[];
   readonly answers: Answers;
 }
 
@@ -102,16 +106,25 @@ export async function replay(scenario: Scenario): Promise<Answers> {
   const loaded = scenario.attach ? await attachAll(host, scenario) : undefined;
   const seen = scenario.frames.map(({ wait, hex }) => {
     using capture = host.net.capture();
-    host.net.namespace('a').device('eth0').transmit(Uint8Array.from(Buffer.from(hex, 'hex')));
+    host.net
+      .namespace('a')
+      .device('eth0')
+      .transmit(Uint8Array.from(Buffer.from(hex, 'hex')));
     host.net.advance(wait * 1e6);
     const lines = capture.packets.map(({ namespace, device, direction, data }) => {
       return `${pathOf(namespace || '-', device)} ${direction} ${Buffer.from(data).toString('hex')}`;
     });
     // The socket that sends a frame does not see it go out.
     const own = lines.indexOf(`a/eth0 out ${hex}`);
-    return lines.filter((line, i) => i !== own && !line.includes('/lo ') && !line.startsWith('lo '));
+    return lines.filter(
+      (line, i) => i !== own && !line.includes('/lo ') && !line.startsWith('lo '),
+    );
   });
-  return { seen, statistics: statisticsOf(host), marks: loaded ? marksOf(loaded.maps['seen']!) : {} };
+  return {
+    seen,
+    statistics: statisticsOf(host),
+    marks: loaded ? marksOf(loaded.maps['seen']!) : {},
+  };
 }
 
 function statisticsOf(host: Host): Record<string, readonly number[]> {

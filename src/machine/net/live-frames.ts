@@ -27,7 +27,9 @@ export function runLive(
   for (let done = 0; done < repeat; done += batch) {
     const size = Math.min(batch, repeat - done);
     stack.perform(() => {
-      const passed = Array.from({ length: size }, frame).filter((one) => stack.xdp.live(one, program));
+      const passed = Array.from({ length: size }, frame).filter((one) =>
+        stack.xdp.live(one, program),
+      );
       for (const packet of passed) {
         packet.metadata = undefined;
         stack.typeOf(packet);

@@ -11,8 +11,10 @@ import { fragmentsOf } from './fragment.ts';
 import { Icmp } from './icmp.ts';
 import { traceMade } from './made.ts';
 import { isNdp, receiveNdp } from './ndp.ts';
+import { type UnknownOption, unknownOption } from './options.ts';
 import { ipSend } from './send.ts';
-import { addressText } from './text.ts';
+import { isDetour, martian, RedirectPace, staysHere } from './martian.ts';
+import { addressKey, addressText, isLinkLocal } from './text.ts';
 import {
   ETH_ARP,
   ETH_IPV4,
@@ -33,6 +35,7 @@ const AF_INET6 = 10;
 export class IpLayer {
   readonly stack: Stack;
   readonly icmp: Icmp;
+  readonly #redirects = new RedirectPace();
   #packets = 0;
 
   constructor(stack: Stack) {
@@ -75,13 +78,24 @@ export class IpLayer {
     if (header.version === 6 && isNdp(packet.data, header)) {
       return receiveNdp(this.stack, packet, header);
     }
+    const wrong = martian(packet.device, header);
+    if (wrong !== undefined) return this.stack.drop(packet, 'NOT_SPECIFIED', wrong);
     const { net } = packet.device;
     const { destination } = header;
     const special = destination.length === 4 ? net.isBroadcast(destination) : false;
-    if (special || isMulticast(destination)) return deliver(this, packet, header);
-    const route = lookupRoute(net.routes, destination);
-    if (route?.type === 'local') return deliver(this, packet, header);
+    const route = special ? undefined : lookupRoute(net.routes, destination);
+    const forUs = special || isMulticast(destination) || route?.type === 'local';
+    const option = unknownOption(packet.data, header, forUs);
+    if (option) return this.#refuseOption(packet, header, option);
+    if (forUs) return deliver(this, packet, header);
     this.#forward(packet, header, route);
+  }
+
+  /** ip6_tlvopt_unknown */
+  #refuseOption(packet: Packet, header: IpHeader, { at, action }: UnknownOption): void {
+    const silent = action === 1 || (action === 3 && isMulticast(header.destination));
+    if (!silent) this.icmp.unknownOption(packet, header, at);
+    this.stack.drop(packet, 'UNHANDLED_PROTO', 'an unknown option');
   }
 
   /** ip_forward, ip_error. */
@@ -90,6 +104,11 @@ export class IpLayer {
     if (!device.forwarding) return this.stack.drop(packet, 'IP_INADDRERRORS');
     if (!route || route.type !== 'unicast') return this.icmp.noRoute(packet, header, route);
     if (packet.type !== PACKET_HOST) return this.stack.drop(packet, 'NOT_SPECIFIED');
+    const stays = staysHere(header);
+    if (stays !== undefined) {
+      if (stays === 'link') this.icmp.beyondScope(packet, header);
+      return this.stack.drop(packet, 'IP_INADDRERRORS');
+    }
     if (header.ttl <= 1) {
       this.icmp.timeExceeded(packet, header);
       return this.stack.drop(packet, 'IP_INHDR', 'TTL exceeded');
@@ -103,8 +122,16 @@ export class IpLayer {
     }
     packet.from = device.name;
     decrementTtl(packet);
+    if (isDetour(device, header, route)) this.#tellBetterWay(packet, header, route);
     if (packet.trail) this.stack.tracer.add(packet, { kind: 'forward', ttl: header.ttl - 1 });
     this.output(packet, route, out);
+  }
+
+  /** ip_rt_send_redirect */
+  #tellBetterWay(packet: Packet, header: IpHeader, { gateway }: HostRoute): void {
+    const sender = `${packet.device.path} ${addressKey(header.source)}`;
+    if (!this.#redirects.mayTell(sender, Number(this.stack.now))) return;
+    this.icmp.redirect(packet, header, gateway ?? header.destination);
   }
 
   /** Sends a packet along a route, in pieces if it must be. */
@@ -146,8 +173,12 @@ export class IpLayer {
     this.stack.transmit(packet, out);
   }
 
-  askFor(net: NetNamespace, device: Device, address: Uint8Array): void {
-    askFor(this.stack, net, device, address);
+  /** `packet`: the first that waits for the answer. */
+  askFor(net: NetNamespace, device: Device, address: Uint8Array, packet?: Packet): void {
+    const header = packet && readIp(packet.data);
+    const source = typeof header === 'object' ? header.source : undefined;
+    const own = source && net.isLocal(source) ? source.slice() : undefined;
+    askFor(this.stack, net, device, address, own);
   }
 
   /** Nobody answered for its next hop. */
@@ -191,7 +222,8 @@ export class IpLayer {
   ): Packet | undefined {
     const header = readIp(frame);
     if (typeof header === 'string') return undefined;
-    const route = lookupRoute(net.routes, header.destination);
+    const scope = cause && isLinkLocal(header.destination) ? cause.device.ifindex : undefined;
+    const route = lookupRoute(net.routes, header.destination, undefined, scope);
     const leads = route?.type === 'unicast' || route?.type === 'local';
     const out =
       route?.type === 'local' ? net.devices.get('lo') : net.byIndex.get(route?.ifindex ?? 0);

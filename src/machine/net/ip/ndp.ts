@@ -47,13 +47,21 @@ function frame(device: Device, to: Uint8Array, message: Message): Uint8Array {
   return data;
 }
 
-/** Asks who has an IPv6 address, at its solicited-node multicast address. */
-export function solicit(stack: Stack, net: NetNamespace, device: Device, target: Uint8Array): void {
+/** Asks who has an IPv6 address, at its solicited-node multicast address; `own` as in `askFor`. */
+export function solicit(
+  stack: Stack,
+  net: NetNamespace,
+  device: Device,
+  target: Uint8Array,
+  own: Uint8Array | undefined,
+): void {
   const destination = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff);
   const solicited = new Uint8Array(16);
   solicited.set(destination);
   solicited.set(target.subarray(13), 13);
-  const source = net.sourceFor(device, 16, target[0] === 0xfe) ?? new Uint8Array(16);
+  // Without an address of the link Linux asks no one; here any other will do.
+  const linkLocal = net.addressOf(device, 16, true);
+  const source = own ?? linkLocal ?? net.sourceFor(device, 16) ?? new Uint8Array(16);
   const to = Uint8Array.of(0x33, 0x33, ...solicited.subarray(12));
   const message = { type: SOLICITATION, flags: 0, target, option: SOURCE_LINK };
   const data = frame(device, to, { ...message, source, destination: solicited });

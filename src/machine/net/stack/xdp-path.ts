@@ -56,7 +56,8 @@ export class XdpPath {
     if (fate === 'pass') return true;
     packet.metadata = undefined;
     const back = { kind: REDIRECT_IFINDEX, index: packet.device.ifindex, map: 0, flags: 0 };
-    const record = fate === 'tx' ? { ...back, metadata: undefined, neigh: undefined } : outcome.redirect;
+    const record =
+      fate === 'tx' ? { ...back, metadata: undefined, neigh: undefined } : outcome.redirect;
     const error = record ? this.#follow(packet, record, false) : outcome.verdict.name;
     if (error !== undefined) this.#stack.drop(packet, 'XDP', error);
     return false;
