@@ -23,7 +23,7 @@ const QUIET = `cd /proc/sys/net
       echo 1 > ipv6/conf/$c/addr_gen_mode; echo 10 > ipv6/conf/$c/mldv2_unsolicited_report_interval; done
     # Who is known needs no second question while this lasts.
     for v in 4 6; do echo 1000 > ipv$v/neigh/default/delay_first_probe_time; done
-    echo 1 > ipv6/mld_qrv
+    echo 1 > ipv6/mld_qrv; echo 0 > ipv4/ip_forward
     echo 0 > ipv4/icmp_ratelimit; echo 0 > ipv6/icmp/ratelimit; echo 0 > ipv4/icmp_ratemask`;
 
 /** Commands for `ip -batch`: those of the router, and of each other namespace. */
@@ -128,11 +128,11 @@ function readRun(text, { name, frames }) {
   };
 }
 
-/** Reports of multicast listeners (MLD), which come when they like. */
-const isNoise = (hex) =>
-  hex.slice(24, 28) === '86dd' &&
-  /^(00|3a)/.test(hex.slice(40, 42)) &&
-  /^8f/.test(hex.slice(hex.slice(40, 42) === '00' ? 124 : 108));
+/** Reports of multicast listeners (MLD), which come when they like, behind a hop-by-hop header. */
+function isNoise(hex) {
+  const behindOptions = hex.slice(40, 42) === '00';
+  return hex.slice(24, 28) === '86dd' && hex.startsWith('8f', behindOptions ? 124 : 108);
+}
 
 const SMALL = 1280;
 

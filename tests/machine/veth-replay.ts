@@ -151,12 +151,20 @@ function marksOf(seen: Readable): Record<string, number[]> {
   return marks;
 }
 
-/** Linux numbers packets it makes at random: identification and header checksum are left out. */
+/** Linux numbers packets it makes at random: those numbers and header checksums are left out. */
 export function comparable(line: string): string {
   const [device, way, hex = ''] = line.split(' ');
-  const without =
-    hex.slice(24, 28) === '0800'
-      ? `${hex.slice(0, 36)}----${hex.slice(40, 48)}----${hex.slice(52)}`
-      : hex;
-  return `${device} ${way} ${without}`;
+  return `${device} ${way} ${withoutNumbers(hex)}`;
+}
+
+function withoutNumbers(hex: string): string {
+  switch (hex.slice(24, 28)) {
+    case '0800':
+      return `${hex.slice(0, 36)}----${hex.slice(40, 48)}----${hex.slice(52)}`;
+    case '86dd':
+      // The flow label of errors and answers.
+      return `${hex.slice(0, 31)}-----${hex.slice(36)}`;
+    default:
+      return hex;
+  }
 }

@@ -195,11 +195,12 @@ export class IpLayer {
     packet.from = packet.device.name;
     packet.device = out;
     packet.clearTimestamp();
-    if (typeof header === 'string')
-      return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', header);
+    if (typeof header === 'string') return this.stack.drop(packet, 'NOT_SPECIFIED', header);
     if (neigh) return this.toNextHop(packet, nextHopOf(neigh), out);
     const route = lookupRoute(net.routes, header.destination, undefined, out.ifindex);
-    if (route?.type !== 'unicast' && route?.type !== 'local') {
+    // Whom no route through the device reaches is believed to be on its link.
+    if (!route) return this.toNextHop(packet, undefined, out);
+    if (route.type !== 'unicast' && route.type !== 'local') {
       return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', `no route through ${out.path}`);
     }
     this.toNextHop(packet, route.gateway, out);

@@ -14,6 +14,7 @@ const HOPS = 255;
 const SOURCE_LINK = 1;
 const TARGET_LINK = 2;
 const SOLICITED_OVERRIDE = 0x60;
+const ROUTER = 0x80;
 
 /** Whether an IPv6 packet is neighbour discovery. */
 export function isNdp(data: Uint8Array, { protocol, payload }: IpHeader): boolean {
@@ -99,7 +100,8 @@ interface Asked {
 function advertise(stack: Stack, packet: Packet, { source, target, option }: Asked): void {
   const { device } = packet;
   const to = option ?? packet.data.slice(6, 12);
-  const message = { type: ADVERTISEMENT, flags: SOLICITED_OVERRIDE, target, option: TARGET_LINK };
+  const flags = SOLICITED_OVERRIDE | (device.forwarding ? ROUTER : 0);
+  const message = { type: ADVERTISEMENT, flags, target, option: TARGET_LINK };
   const data = frame(device, to, { ...message, source: target, destination: source.slice() });
   sendFrame(stack, data, device, packet, 'neighbour advertisement');
 }

@@ -95,7 +95,7 @@ export class XdpPath {
     packet.report = undefined;
     packet.from = device.name;
     packet.isFrame = !generic;
-    if (generic) this.#stack.hardTransmit(packet);
+    if (generic) this.#stack.transmitUnseen(packet);
     else this.#stack.nested(packet, () => device.xdpTx(packet));
   }
 
@@ -110,6 +110,7 @@ export class XdpPath {
     const error = this.#follow(packet, record, generic);
     if (error === undefined) return;
     packet.device.statistics.xdp_redirect_errors++;
+    if (!generic) packet.device.xdpRedirectFailed();
     this.#stack.drop(packet, 'XDP', error);
   }
 
@@ -156,7 +157,7 @@ export class XdpPath {
     generic: boolean,
   ): string | undefined {
     const slot = `${map.spec.type} ${map.spec.name}[${target.key}]`;
-    if (map.spec.type === 'cpumap') return this.#toCpu(packet, slot, target);
+    if (map.spec.type === 'cpumap') return this.#toCpu(packet, slot, target, generic);
     const device = this.#deviceOf(target);
     if (!device) return `${slot} holds no device`;
     if (packet.trail) this.#say(packet, slot, device.path);
@@ -210,7 +211,7 @@ export class XdpPath {
     packet.from = packet.device.name;
     packet.device = device;
     packet.isFrame = !generic;
-    if (generic) this.#stack.hardTransmit(packet);
+    if (generic) this.#stack.transmitUnseen(packet);
     else this.#stack.nested(packet, () => device.xdpXmit(packet));
     return undefined;
   }
@@ -237,7 +238,9 @@ export class XdpPath {
   }
 
   /** The other CPU's thread takes it from its queue, runs the entry's program, makes a buffer. */
-  #toCpu(packet: Packet, slot: string, target: MapTarget): string | undefined {
+  #toCpu(packet: Packet, slot: string, target: MapTarget, generic: boolean): string | undefined {
+    // It is a socket buffer already: its device's program does not see it again.
+    packet.redirected = generic;
     if (packet.trail) this.#say(packet, slot, `CPU ${target.key}`);
     packet.device.statistics.xdp_redirect++;
     this.#stack.later(packet, () => this.#onCpu(packet, target));
