@@ -1,19 +1,23 @@
 /**
- * `node scripts/record-veth.mjs`: a router between three namespaces on veth in a real Linux 6.12.117,
+ * `node scripts/record-veth.mjs [NAME]`: a router between three namespaces on veth in a real Linux 6.12.117,
  * with XDP and tc programs, device and CPU maps: the scenarios of vm/veth-scenarios.mjs. Sends frames
  * and writes down what packet sockets at every device saw, and the counters. The answers are
  * tests/fixtures/kernel/veth.json.gz, which tests/machine/veth-kernel.test.ts holds beeyard against.
  * Needs qemu-system-x86, gcc, cpio, iproute2, busybox-static and in LIBBPF a folder with a static
  * libbpf of 1.3 or newer (include/, lib64/). A build (npm run build) makes the frames.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { RELEASE } from './abi/image.mjs';
 import { fail, root } from './lib.mjs';
 import { runGuest, wordsOf } from './vm/guest.mjs';
-import { SCENARIOS, SPACES, endsOf } from './vm/veth-scenarios.mjs';
+import { SCENARIOS as ALL, SPACES, endsOf } from './vm/veth-scenarios.mjs';
 
+/** Scenarios whose names hold the words of the command line; the others stay as they were recorded. */
+const SCENARIOS = ALL.filter(({ name }) =>
+  process.argv.slice(2).every((one) => name.includes(one)),
+);
 const OUTPUT = join(root, 'tests', 'fixtures', 'kernel', 'veth.json.gz');
 
 /** What is set before there are devices: no noise of IPv6, no rationed errors. */
@@ -144,6 +148,8 @@ function batchFiles(name, mtu) {
   return Object.fromEntries(files);
 }
 
+const readBefore = () => JSON.parse(gunzipSync(readFileSync(OUTPUT)).toString()).scenarios;
+
 const console_ = runGuest({
   init: INIT,
   program: 'veth',
@@ -163,7 +169,9 @@ const [, ...runs] = console_.split(/^RUN \d+$/m);
 if (runs.length !== SCENARIOS.length || !console_.includes('DONE')) {
   fail(`the machine said:\n${console_.slice(-3000)}`);
 }
-const scenarios = SCENARIOS.map((one, i) => ({ ...one, answers: readRun(runs[i], one) }));
+const fresh = SCENARIOS.map((one, i) => ({ ...one, answers: readRun(runs[i], one) }));
+const before = SCENARIOS.length === ALL.length ? [] : readBefore();
+const scenarios = ALL.map(({ name }) => [...fresh, ...before].find((one) => one.name === name));
 const ends = Object.fromEntries(SPACES.map((space) => [space, endsOf(space)]));
 writeFileSync(OUTPUT, gzipSync(JSON.stringify({ kernel: RELEASE, ends, scenarios }), { level: 9 }));
 const frames = SCENARIOS.reduce((sum, one) => sum + one.frames.length, 0);

@@ -17,7 +17,7 @@ import { findImage, RELEASE } from '../abi/image.mjs';
 import { fail, root } from '../lib.mjs';
 
 /** When a machine is given up. */
-const SECONDS = 300;
+const SECONDS = 600;
 /** Of its words, how many are shown then. */
 const TAIL = 3000;
 
