@@ -142,10 +142,10 @@ export class DebugView {
     const here = numbers.indexOf(line.line);
     return numbers
       .slice(Math.max(0, here - AROUND), here + AROUND + 1)
-      .map(
-        (n) =>
-          `${n === line.line ? this.#style.bold('→') : ' '} ${String(n).padStart(4)} ${texts.get(n)}\n`,
-      )
+      .map((n) => {
+        const mark = n === line.line ? this.#style.bold('→') : ' ';
+        return `${mark} ${String(n).padStart(4)} ${texts.get(n)}\n`;
+      })
       .join('');
   }
 }

@@ -5,7 +5,7 @@ import type { SourceLine } from '../object/types.ts';
 export interface Lines {
   /** The line an instruction comes from. */
   at(insn: number): SourceLine | undefined;
-  /** Instructions at which the code of this line begins; the next line that has some, if it has none. */
+  /** Instructions at which the code of this line begins, or of the next line that has some. */
   startsOf(
     file: string,
     line: number,

@@ -8,8 +8,8 @@ export interface MemoryState {
 }
 
 /**
- * States of a linear memory, kept as what differs from the first one. Memory that grew after a state
- * was taken stays grown when it is put back, filled with zeros.
+ * States of a linear memory, kept as what differs from the first one. Memory that grew after a
+ * state was taken stays grown when it is put back, filled with zeros.
  */
 export class MemoryHistory {
   readonly #memory: WebAssembly.Memory;

@@ -76,8 +76,8 @@ export class Stepper {
   }
 
   /**
-   * Does `work`, in which programs run, and keeps what they did. While a recording is looked at, the
-   * machine is in its past: `finish` brings it back. Throws what `work` throws.
+   * Does `work`, in which programs run, and keeps what they did; what `work` throws is its
+   * `failure`. While a recording is looked at, the machine is in its past: `finish` brings it back.
    *
    * @example
    * const recording = stepper.record(() => device.receive(packet));
@@ -183,8 +183,9 @@ export class Recording {
   }
 
   /**
-   * Goes through steps `from` to before `to` again, asking `visit` at each, which may read registers
-   * of the innermost frame. Returns the first step it said yes to, or -1; memory is as it was there.
+   * Goes through steps `from` to before `to` again, asking `visit` at each, which may read
+   * registers of the innermost frame. Returns the first step it said yes to, or -1; memory is as it
+   * was there.
    */
   scan(from: number, to: number, visit: (i: number, register: ReadRegister) => boolean): number {
     for (let i = from; i < to; ) {

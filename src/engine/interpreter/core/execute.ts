@@ -224,8 +224,8 @@ import {
 declare function step(listener: u32, insn: u32, regs: u32): void;
 
 /**
- * Runs from the record at `pc` in the frame `regs` until the frame `base`, which is it or called it,
- * exits; returns its r0.
+ * Runs from the record at `pc` in the frame `regs` until the frame `base`, which is it or called
+ * it, exits; returns its r0.
  */
 export function execute(program: u32, pc: u32, base: u32, regs: u32): u64 {
   for (;;) {
