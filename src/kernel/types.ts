@@ -235,8 +235,9 @@ export interface RunOptions {
   /** Default 1. */
   readonly repeat?: number;
   /**
-   * XDP: frames go where the program says (BPF_F_TEST_XDP_LIVE_FRAMES), so many at a time: `repeat` of
-   * them, each with the same bytes. The return value is 0 then, and the packet comes back as it was.
+   * XDP: frames go where the program says (BPF_F_TEST_XDP_LIVE_FRAMES), so many at a time: `repeat`
+   * of them, each with the same bytes. The return value is 0 then, and the packet comes back as it
+   * was.
    */
   readonly live?: number;
   /** Name of the device the packet came in by. */

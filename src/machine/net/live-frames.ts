@@ -6,10 +6,10 @@ import { Packet } from './stack/packet.ts';
 import type { Stack } from './stack/stack.ts';
 
 /**
- * A test run whose frames really go where the program says (bpf_test_run_xdp_live): batch by batch the
- * program sees its frames one after the other, and those it passes go to the stack at the end of
- * their batch. Every frame is a fresh copy; Linux gives a program its own changes back where a page
- * comes round again, which is after 64 frames at the earliest.
+ * A test run whose frames really go where the program says (bpf_test_run_xdp_live): batch by batch
+ * the program sees its frames one after the other, and those it passes go to the stack at the end
+ * of their batch. Every frame is a fresh copy; Linux gives a program its own changes back where a
+ * page comes round again, which is after 64 frames at the earliest.
  */
 export function runLive(
   stack: Stack,
@@ -41,7 +41,9 @@ export function runLive(
   return { returnValue: 0, verdict: 'aborted', data, context: contextOf(data, metadata), duration };
 }
 
-/** struct xdp_md with data, data_end and data_meta as the frame had them, counted from the metadata. */
+/**
+ * struct xdp_md with data, data_end and data_meta as the frame had them, counted from the metadata.
+ */
 function contextOf({ length }: Uint8Array, metadata: number): Uint8Array {
   const bytes = new Uint8Array(XDP_MD_SIZE);
   const view = new DataView(bytes.buffer);

@@ -25,9 +25,9 @@ function fragmentsOf(runtime: Runtime): number {
 }
 
 /**
- * Metadata in front of a test run's packet and fragments behind it (mirrors bpf_prog_test_run_xdp): the
- * first bytes of the packet of context `at` become metadata, `rest` its fragments. In front of them
- * are zeros.
+ * Metadata in front of a test run's packet and fragments behind it (mirrors bpf_prog_test_run_xdp):
+ * the first bytes of the packet of context `at` become metadata, `rest` its fragments. In front of
+ * them are zeros.
  */
 export function shape(runtime: Runtime, at: number, metadata: number, rest: Uint8Array): void {
   if (metadata > 0) moveDown(runtime, at, metadata);

@@ -153,7 +153,9 @@ export function bpf_skb_ecn_set_ce(skb: u64): u64 {
   return 0;
 }
 
-/** Of a tagged packet what is in it (vlan_get_protocol). That moves no header: `ip` may be a tag. */
+/**
+ * Of a tagged packet what is in it (vlan_get_protocol). That moves no header: `ip` may be a tag.
+ */
 function protocolBehindTags(skb: u32): u16 {
   let protocol = load<u16>(skb, SKB_PROTOCOL);
   let tag: u32 = ETH_HLEN;

@@ -13,8 +13,8 @@ const isNobody = (address: Uint8Array) => address.every((byte) => byte === 0);
 const isSelf6 = (address: Uint8Array) => address[15] === 1 && isNobody(address.subarray(0, 15));
 
 /**
- * Why no device but the loopback may bring a packet with such addresses, or undefined (ip_route_input_slow,
- * ip6_rcv_core).
+ * Why no device but the loopback may bring a packet with such addresses, or undefined
+ * (ip_route_input_slow, ip6_rcv_core).
  */
 export function martian({ net, name }: Device, header: IpHeader): string | undefined {
   if (name === 'lo') return undefined;

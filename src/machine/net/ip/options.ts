@@ -10,16 +10,20 @@ const KNOWN: Readonly<Record<number, ReadonlySet<number>>> = {
 };
 const PAD1 = 0;
 
-/** An option nobody here knows: where it is, counted from the IPv6 header, and what is to be done. */
+/**
+ * An option nobody here knows: where it is, counted from the IPv6 header, and what is to be done.
+ */
 export interface UnknownOption {
   readonly at: number;
-  /** The two highest bits of its type: 1 dropped, 2 and 3 the sender is told (3: not about groups). */
+  /**
+   * The two highest bits of its type: 1 dropped, 2 and 3 the sender is told (3: not about groups).
+   */
   readonly action: number;
 }
 
 /**
- * The first unknown option that must not be skipped (ip6_parse_tlv), of hop-by-hop headers and, where
- * the packet is for us, of destination headers.
+ * The first unknown option that must not be skipped (ip6_parse_tlv), of hop-by-hop headers and,
+ * where the packet is for us, of destination headers.
  */
 export function unknownOption(
   data: Uint8Array,

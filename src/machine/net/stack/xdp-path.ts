@@ -47,8 +47,9 @@ export class XdpPath {
   }
 
   /**
-   * One frame of a live test run (xdp_test_run_batch): it was in no driver, so nobody counts what is
-   * dropped, and XDP_TX sends it as a redirect to its device would. True: it goes on to the stack.
+   * One frame of a live test run (xdp_test_run_batch): it was in no driver, so nobody counts what
+   * is dropped, and XDP_TX sends it as a redirect to its device would. True: it goes on to the
+   * stack.
    */
   live(packet: Packet, program: MachineProgram): boolean {
     const outcome = this.#runOne(packet, program, false);
