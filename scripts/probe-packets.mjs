@@ -9,11 +9,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { fail, root } from './lib.mjs';
 import { answersTo, missingTools } from './vm/machine.mjs';
 import { openBuilt } from './vm/open-built.mjs';
-import { askAllPackets, answersOf } from './vm/packet-session.mjs';
+import { answersOf, askAllPackets, recordingOf } from './vm/packet-session.mjs';
 import { Plan } from './vm/plan.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -33,24 +32,8 @@ for (const { name, answers: said } of options.show ? cases : []) {
   const { errno, runs } = said;
   process.stdout.write(`${name}: ${errno ? `errno ${errno}` : runs.join(' | ').slice(0, 300)}\n`);
 }
-const about =
-  'What Linux 6.12.117 in a virtual machine with one CPU made of hostile packets: return values, packets, ' +
-  'contexts, maps of BPF_PROG_TEST_RUN. Made by scripts/probe-packets.mjs.';
-const hex = (bytes) => bytes?.toString('hex');
-// By packet: what programs say of one is much the same, which compresses well.
-const packets = session.packets.map(({ data, xdp, skb }, i) => ({
-  runs: cases.map(({ answers: said }) => said.runs?.[i] ?? ''),
-  data: hex(data),
-  xdp: { ...xdp, input: hex(xdp.input) },
-  skb: { ...skb, input: hex(skb.input) },
-}));
 if (positionals.length === 0) {
   const path = join(root, 'tests/fixtures/oracle/packets-6.12.117.json.gz');
-  const programs = cases.map(({ answers: { errno, maps }, ...one }) => ({
-    ...one,
-    errno,
-    contents: maps,
-  }));
-  writeFileSync(path, gzipSync(JSON.stringify({ about, packets, programs }), { level: 9 }));
+  writeFileSync(path, recordingOf(session, cases));
 }
 process.stdout.write(`${cases.length} programs\n`);

@@ -83,7 +83,8 @@ async function main() {
   if (positionals.length === 0) questions.push(generatedQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
-  if (positionals.length === 0) reportPackets(await checkPackets(beeyard, accelerator));
+  if (positionals.length > 0) return;
+  if (!(await checkPackets(beeyard, accelerator))) process.exitCode = 1;
 }
 
 /** The committed objects. */
@@ -155,14 +156,6 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
     process.stdout.write(`${passed} passed, ${failed} failed\n`);
   }
   process.exitCode = failed > 0 ? 1 : 0;
-}
-
-/** On stderr, so that JSON stays whole. */
-function reportPackets({ programs, packets, troubles }) {
-  for (const line of troubles) process.stderr.write(`${line.slice(0, 400)}\n`);
-  const verdict = troubles.length === 0 ? 'agree' : `${troubles.length} differences`;
-  process.stderr.write(`${programs} programs on ${packets} hostile packets each: ${verdict}\n`);
-  if (troubles.length > 0) process.exitCode = 1;
 }
 
 function summary(results, questions, accelerator) {

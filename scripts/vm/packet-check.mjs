@@ -1,37 +1,36 @@
 /** What Linux says of hostile packets now, beside the machine: a part of `npm run test:vm`. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { load } from '../corpus/source.mjs';
 import { root } from '../lib.mjs';
 import { answersTo } from './machine.mjs';
-import { answersOf, askAllPackets } from './packet-session.mjs';
+import { answersOf, askAllPackets, recordingOf } from './packet-session.mjs';
 import { Plan } from './plan.mjs';
 
-const ENGINES = ['wasm', 'interpreter'];
-const hex = (bytes) => bytes?.toString('hex');
+/** The tests that read a recording, with vitest's options for them. */
+const TESTS = [
+  ['tests/machine/packets.oracle.test.ts'],
+  ['--config', 'vitest.tools.config.ts', 'tests/machine/packets-selftests.tools.test.ts'],
+];
 
-/** `{ programs, troubles }`: how many were compared, what differs in lines. */
+/** Runs the tests of the recorded answers on fresh ones; true if all pass. They print to stderr. */
 export async function checkPackets(beeyard, accelerator) {
-  const { replay, differences, unlisted, knownDifferences } = await load(
-    'tests/machine/packet-replay.ts',
-  );
   const plan = new Plan();
   const session = askAllPackets(plan, beeyard);
   const cases = answersOf(session, await answersTo(plan, accelerator));
-  const packets = session.packets.map(({ data, xdp, skb }) => ({
-    data: hex(data),
-    xdp: { ...xdp, input: hex(xdp.input) },
-    skb: { ...skb, input: hex(skb.input) },
-  }));
-  const known = knownDifferences();
-  const troubles = [];
-  for (const one of cases) {
-    const object = readFileSync(join(one.selftest ? session.selftests : root, one.file));
-    for (const engine of ENGINES) {
-      const found = differences(await replay(one, object, packets, engine), one.answers);
-      const lines = unlisted(one.name, found, known);
-      troubles.push(...lines.map((line) => `${one.name} (${engine}): ${line}`));
-    }
+  const folder = mkdtempSync(join(tmpdir(), 'beeyard-packets-'));
+  try {
+    const path = join(folder, 'packets.json.gz');
+    writeFileSync(path, recordingOf(session, cases));
+    const env = { ...process.env, BEEYARD_PACKETS: path };
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const codes = TESTS.map((words) => {
+      const args = [vitest, 'run', ...words];
+      return spawnSync(process.execPath, args, { cwd: root, env, stdio: ['ignore', 2, 2] }).status;
+    });
+    return codes.every((code) => code === 0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  return { programs: cases.length, packets: packets.length, troubles };
 }

@@ -1,6 +1,7 @@
 /** All of packet-cases.mjs in one plan. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { cache } from '../corpus/paths.mjs';
 import { root } from '../lib.mjs';
 import { hostilePackets } from './hostile-packets.mjs';
@@ -34,7 +35,7 @@ export function askAllPackets(plan, beeyard, files = []) {
     askPackets(plan, beeyard, questions, one, packets);
     return { one, questions };
   });
-  return { packets, cases, selftests };
+  return { packets, cases };
 }
 
 /** One record for each program: what was asked of it and what Linux said. */
@@ -48,4 +49,26 @@ export function answersOf({ packets, cases }, answers) {
       return { name, ...about, program, answers: said };
     }),
   );
+}
+
+const ABOUT =
+  'What Linux 6.12.117 in a virtual machine with one CPU made of hostile packets: return values, packets, ' +
+  'contexts, maps of BPF_PROG_TEST_RUN. Made by scripts/probe-packets.mjs.';
+
+const hex = (bytes) => bytes?.toString('hex');
+
+/** The bytes of the fixture. Runs are kept by packet: what is said of one compresses well. */
+export function recordingOf(session, cases) {
+  const packets = session.packets.map(({ data, xdp, skb }, i) => ({
+    runs: cases.map(({ answers: said }) => said.runs?.[i] ?? ''),
+    data: hex(data),
+    xdp: { ...xdp, input: hex(xdp.input) },
+    skb: { ...skb, input: hex(skb.input) },
+  }));
+  const programs = cases.map(({ answers: { errno, maps }, ...one }) => ({
+    ...one,
+    errno,
+    contents: maps,
+  }));
+  return gzipSync(JSON.stringify({ about: ABOUT, packets, programs }), { level: 9 });
 }
