@@ -7,12 +7,13 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { progress } from './corpus/progress.mjs';
 import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
+import { openBuilt } from './vm/open-built.mjs';
+import { checkPackets } from './vm/packet-check.mjs';
 import { testPackets } from './vm/packets.mjs';
 import { MOST_ASKED, ask, generatedQuestions, questionsOf, readObject } from './vm/questions.mjs';
 import {
@@ -82,28 +83,8 @@ async function main() {
   if (positionals.length === 0) questions.push(generatedQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
-}
-
-async function openBuilt() {
-  const open = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-  const [
-    { createMachine, parseObject },
-    { relocateProgram },
-    { verify, verifierInput },
-    abi,
-    isa,
-    table,
-  ] = await Promise.all(
-    'index object/index verifier/index abi/index isa/index cli/table'
-      .split(' ')
-      .map((path) => open(`${path}.js`)),
-  );
-  const profile = await abi.loadKernelProfile();
-  const { assemble, decodeCode, encodeCode } = isa;
-  const { contextRules, enums } = abi;
-  const built = { createMachine, parseObject, relocateProgram, verify, verifierInput };
-  const code = { assemble, decodeCode, encodeCode };
-  return { ...built, ...code, contextRules, enums, profile, ...table };
+  if (positionals.length > 0) return;
+  if (!(await checkPackets(beeyard, accelerator))) process.exitCode = 1;
 }
 
 /** The committed objects. */

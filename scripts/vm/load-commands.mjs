@@ -53,15 +53,15 @@ function loadBtf(plan, inputs) {
 
 /**
  * Adds the commands of questions about one object, which share its types: `one(question, btf)` those of
- * each, after which all that they opened is closed.
+ * each, after which all that they opened is closed. `loaded`: all programs that are loaded for it.
  */
-export function askTogether(plan, asked, one) {
+export function askTogether(plan, asked, one, loaded = asked) {
   if (asked.length === 0) return;
   const first = plan.length;
   plan.privileged(!asked[0].unprivileged);
   const btf = loadBtf(
     plan,
-    asked.map(({ input }) => input),
+    loaded.map(({ input }) => input),
   );
   for (const question of asked) {
     const start = plan.length;

@@ -32,7 +32,7 @@ const MOST_LOGGED = 5000;
 /** A program that takes more is left out, unless all are asked for: it would take minutes. */
 export const MOST_ASKED = 100_000;
 /** Program types that are run, not only loaded. */
-const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
+export const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
 /** Bytes of a packet that come back: programs may make it longer. */
 const PACKET_ROOM = 8192;
 
@@ -129,7 +129,7 @@ export function ask(plan, beeyard, questions, packets) {
 }
 
 /** What a program needs, made once: maps by name and programs. */
-class Setup {
+export class Setup {
   maps = new Map();
   programs = new Map();
 
@@ -186,7 +186,7 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
 }
 
 /** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */
-function fillSlots(setup, { object }) {
+export function fillSlots(setup, { object }) {
   const filled = new Set();
   for (let again = true; again; ) {
     again = false;

@@ -297,8 +297,18 @@ export interface RunOptions {
   readonly data?: Uint8Array;
   /** The context struct as the program sees it; fields the kernel sets itself are overwritten. */
   readonly context?: Uint8Array;
+  /** XDP: so many of the first bytes of `data` are metadata in front of the packet. Default 0. */
+  readonly metadata?: number;
+  /** XDP: bytes of `data` in the first buffer; the rest is in fragments of a page. Default: all. */
+  readonly linear?: number;
   /** Default 1. */
   readonly repeat?: number;
+  /**
+   * XDP: frames go where the program says (BPF_F_TEST_XDP_LIVE_FRAMES), so many at a time: `repeat`
+   * of them, each with the same bytes. The return value is 0 then, and the packet comes back as it
+   * was.
+   */
+  readonly live?: number;
   /** Name of the device the packet came in by. */
   readonly device?: string;
 }

@@ -378,9 +378,13 @@ export const XDP_HARD_START = 24;
 export const XDP_HARD_END = 28;
 /** u32 x 4: where this packet is redirected to, copied from C_REDIRECT. */
 export const XDP_REDIRECT = 32;
-/** u32: length of data in fragments (multi-buffer frames), address of the first fragment. */
+/**
+ * u32: length of data in fragments (multi-buffer frames), address of the first fragment, room of
+ * each (0: they do not grow). All but the last are full, so they lie one behind the other.
+ */
 export const XDP_FRAGS_LENGTH = 48;
 export const XDP_FRAGS = 52;
+export const XDP_FRAG_SIZE = 56;
 export const XDP_CTX_SIZE = 64;
 
 /** struct bpf_nf_ctx, then ours: the packet as programs over __sk_buff have it. */

@@ -342,14 +342,19 @@ describe('crossing namespaces', () => {
 });
 
 describe('XDP', () => {
-  it('XDP_TX of a veth goes back to the other end', async () => {
+  it('XDP_TX of a veth goes back to the other end, if that polls for frames', async () => {
     const { host, programs, maps } = await boot();
     using _host = host;
     programs['back']!.attach({ device: 'a/eth0' });
     programs['looks']!.attach({ device: 'veth-a' });
     host.net.namespace('').device('veth-a').transmit(frame());
+    expect(seen(maps)[2]).toBe(0);
+    const { statistics } = host.namespaces.a.device('eth0');
+    expect([statistics.xdp_tx, statistics.tx_dropped]).toEqual([1, 1]);
+    programs['passes']!.attach({ device: 'veth-a' });
+    host.net.namespace('').device('veth-a').transmit(frame());
     expect(seen(maps)[2]).toBe(host.net.namespace('').device('veth-a').ifindex);
-    expect(host.namespaces.a.device('eth0').statistics.xdp_tx).toBe(1);
+    expect(statistics.xdp_tx).toBe(2);
   });
 
   it('redirects into a veth need a program at its other end', async () => {

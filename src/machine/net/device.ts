@@ -148,6 +148,9 @@ export abstract class Device implements NamespaceDevice {
     this.xmit(packet);
   }
 
+  /** xdp_do_redirect failed for a frame of its own: some drivers count that. */
+  xdpRedirectFailed(): void {}
+
   /** Which receive queue a frame from the wire comes in by. */
   queueOf(_data: Uint8Array): number {
     return 0;

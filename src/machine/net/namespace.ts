@@ -18,6 +18,7 @@ import { Neighbours } from './ip/neighbours.ts';
 import { Receivers } from './ip/receivers.ts';
 import {
   addressKey,
+  isLinkLocal,
   hardwareAddress,
   ipAddress,
   ipPrefix,
@@ -227,6 +228,17 @@ export class NetNamespace implements KernelNamespace {
     return (fitting.find((one) => one.device === device) ?? fitting[0])?.address;
   }
 
+  /** An address of that very device. */
+  addressOf(device: Device, size: number, linkLocal: boolean): Uint8Array | undefined {
+    const found = this.#addresses.find(
+      (one) =>
+        one.device === device &&
+        one.address.length === size &&
+        isLinkLocal(one.address) === linkLocal,
+    );
+    return found?.address;
+  }
+
   /** Whether an IPv4 address is the broadcast address of one of its networks, or of all. */
   isBroadcast(address: Uint8Array): boolean {
     const key = addressKey(address);
@@ -257,5 +269,3 @@ export class NetNamespace implements KernelNamespace {
     return this.socket(made).connect(to);
   }
 }
-
-const isLinkLocal = (address: Uint8Array) => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;

@@ -27,6 +27,7 @@ import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { installSocketHelpers } from './cgroup/helpers.ts';
 import { testRunHooks } from './socket-buffer.ts';
+import { runLive } from './live-frames.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -240,6 +241,7 @@ export class Network implements Subsystem, KernelNetwork {
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device ?? 'lo');
+    if (options.live !== undefined) return runLive(this.stack, program, device, data, options);
     const { runner } = this.stack;
     runner.clones = [];
     runner.enter(device.net);
@@ -247,8 +249,7 @@ export class Network implements Subsystem, KernelNetwork {
     let code = 0;
     const start = performance.now();
     try {
-      for (let i = 0; i < repeat; i++)
-        code = this.#once(program, hook, data, device, options.context);
+      for (let i = 0; i < repeat; i++) code = this.#once(program, hook, data, device, options);
     } finally {
       runner.enter(this.root);
     }
@@ -258,7 +259,8 @@ export class Network implements Subsystem, KernelNetwork {
     const outcome = runner.outcome(ring, code, undefined);
     const verdict = outcome.verdict.name;
     this.#sendClones(data, device);
-    return { returnValue: code, verdict, data: outcome.data, context, duration };
+    const after = hook.whole?.(ring.runtime, ring.contexts, outcome.data) ?? outcome.data;
+    return { returnValue: code, verdict, data: after, context, duration };
   }
 
   #once(
@@ -266,12 +268,14 @@ export class Network implements Subsystem, KernelNetwork {
     hook: PacketHook,
     data: Uint8Array,
     device: Device,
-    context?: Uint8Array,
+    { context, metadata = 0, linear = data.length }: RunOptions,
   ): number {
-    const ring = this.stack.runner.place(hook, data, device.ifindex, 0);
+    const ring = this.stack.runner.place(hook, data.subarray(0, linear), device.ifindex, 0);
     for (const [at, size] of context ? hook.settable : []) {
       ring.runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
     }
+    if (context) hook.settle?.(ring.runtime.u32(), ring.contexts, device.ifindex);
+    hook.shape?.(ring.runtime, ring.contexts, metadata, data.subarray(linear));
     return program.code.run(ring.contexts);
   }
 

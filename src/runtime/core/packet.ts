@@ -12,7 +12,6 @@ import {
   SKB_HARD_END,
   SKB_HARD_START,
   SKB_LEN,
-  SKB_WIRE_LEN,
 } from '../layout';
 import { cpu_block } from './instance';
 
@@ -47,9 +46,7 @@ export function skbSet(skb: u32, data: u32, end: u32): void {
   store<u32>(skb, data, SKB_DATA);
   store<u32>(skb, end, SKB_DATA_END);
   store<u32>(skb, start, SKB_DATA_META);
-  const length = end - data;
-  store<u32>(skb, load<u32>(skb, SKB_WIRE_LEN) + length - load<u32>(skb, SKB_LEN), SKB_WIRE_LEN);
-  store<u32>(skb, length, SKB_LEN);
+  store<u32>(skb, end - data, SKB_LEN);
   packetRegion(start, end);
 }
 

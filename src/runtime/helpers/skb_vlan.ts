@@ -16,18 +16,13 @@ import {
 import { csumAdd, csumPartial, csumSub } from '../core/checksum';
 import { ENOMEM } from '../core/errno';
 import { ETH_HLEN, skbData, skbEnd, skbLength, skbRoom, skbSet } from '../core/packet';
-import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_802_2, ETH_P_802_3 } from '../core/protocols';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_802_2, ETH_P_802_3, isVlan } from '../core/protocols';
 
 const TAG: u32 = 4;
 const ADDRESSES: u32 = 12;
 const VLAN_ETH_HLEN: u32 = 18;
 /** Values below are lengths of 802.3 frames. */
 const ETH_P_802_3_MIN: u16 = 0x0600;
-
-/** @inline */
-function isVlan(protocol: u16): bool {
-  return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
-}
 
 function setTag(skb: u32, protocol: u16, tci: u16): void {
   store<u32>(skb, 1, SKB_VLAN_PRESENT);

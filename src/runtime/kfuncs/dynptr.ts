@@ -13,6 +13,8 @@ import {
   SKB_LEN,
   XDP_DATA,
   XDP_DATA_END,
+  XDP_FRAG_SIZE,
+  XDP_FRAGS,
   XDP_FRAGS_LENGTH,
 } from '../layout';
 import { EINVAL, ERANGE } from '../core/errno';
@@ -106,7 +108,11 @@ export function bpf_dynptr_slice(pointer: u64, offset: u64, buffer: u64, size: u
     return inPlace(load<u32>(context, SKB_DATA), load<u32>(context, SKB_LEN), start, <u32>size);
   }
   const data = load<u32>(context, XDP_DATA);
-  const found = inPlace(data, load<u32>(context, XDP_DATA_END) - data, start, <u32>size);
+  const linear = load<u32>(context, XDP_DATA_END) - data;
+  const found =
+    start < linear || size == 0
+      ? inPlace(data, linear, start, <u32>size)
+      : inFragment(context, start - linear, <u32>size);
   if (found != 0 || buffer == 0) return found;
   return bpf_xdp_load_bytes(dataOf(from), start, buffer, size) == 0 ? buffer : 0;
 }
@@ -114,6 +120,13 @@ export function bpf_dynptr_slice(pointer: u64, offset: u64, buffer: u64, size: u
 /** Pointer into the packet, or 0 when it ends before. */
 function inPlace(data: u32, length: u32, start: u32, size: u32): u64 {
   return size > length || start > length - size ? 0 : <u64>(data + start);
+}
+
+/** Pointer into the fragments, whose length `start` is below; 0 when it would lie in two. */
+function inFragment(context: u32, start: u32, size: u32): u64 {
+  const room = load<u32>(context, XDP_FRAG_SIZE);
+  if (room == 0 || (start % room) + size > room) return 0;
+  return <u64>(load<u32>(context, XDP_FRAGS) + start);
 }
 
 export function bpf_dynptr_slice_rdwr(pointer: u64, offset: u64, buffer: u64, size: u64): u64 {

@@ -12,8 +12,10 @@ import { fragmentsOf } from './fragment.ts';
 import { Icmp } from './icmp.ts';
 import { traceMade } from './made.ts';
 import { isNdp, receiveNdp } from './ndp.ts';
+import { type UnknownOption, unknownOption } from './options.ts';
 import { ipSend } from './send.ts';
-import { addressText } from './text.ts';
+import { isDetour, martian, RedirectPace, staysHere } from './martian.ts';
+import { addressKey, addressText, isLinkLocal } from './text.ts';
 import {
   ETH_ARP,
   ETH_IPV4,
@@ -44,6 +46,7 @@ interface SocketFilter {
 export class IpLayer {
   readonly stack: Stack;
   readonly icmp: Icmp;
+  readonly #redirects = new RedirectPace();
   #packets = 0;
 
   constructor(stack: Stack) {
@@ -99,10 +102,15 @@ export class IpLayer {
       if (netfilter && !netfilter.pass('input', packet, packet.device, undefined)) return;
       return receiveNdp(this.stack, packet, header);
     }
+    const wrong = martian(packet.device, header);
+    if (wrong !== undefined) return this.stack.drop(packet, 'NOT_SPECIFIED', wrong);
     const { destination } = header;
     const special = destination.length === 4 ? net.isBroadcast(destination) : false;
-    if (special || isMulticast(destination)) return deliver(this, packet, header);
-    const route = lookupRoute(net.routes, destination);
+    const route = special ? undefined : lookupRoute(net.routes, destination);
+    const toMany = special || isMulticast(destination);
+    const option = unknownOption(packet.data, header, toMany || route?.type === 'local');
+    if (option) return this.#refuseOption(packet, header, option);
+    if (toMany) return deliver(this, packet, header);
     const tunnel = net.tunnels.size > 0 && route ? net.tunnels.get(route) : undefined;
     if (tunnel) return this.#receiveByTunnel(packet, route!, tunnel);
     this.#dispatch(packet, header, route);
@@ -127,12 +135,24 @@ export class IpLayer {
     this.stack.nested(packet, () => this.#route(packet, header));
   }
 
+  /** ip6_tlvopt_unknown */
+  #refuseOption(packet: Packet, header: IpHeader, { at, action }: UnknownOption): void {
+    const silent = action === 1 || (action === 3 && isMulticast(header.destination));
+    if (!silent) this.icmp.unknownOption(packet, header, at);
+    this.stack.drop(packet, 'UNHANDLED_PROTO', 'an unknown option');
+  }
+
   /** ip_forward, ip_error. */
   #forward(packet: Packet, header: IpHeader, route: HostRoute | undefined): void {
     const { device } = packet;
     if (!device.forwarding) return this.stack.drop(packet, 'IP_INADDRERRORS');
     if (!route || route.type !== 'unicast') return this.icmp.noRoute(packet, header, route);
     if (packet.type !== PACKET_HOST) return this.stack.drop(packet, 'NOT_SPECIFIED');
+    const stays = staysHere(header);
+    if (stays !== undefined) {
+      if (stays === 'link') this.icmp.beyondScope(packet, header);
+      return this.stack.drop(packet, 'IP_INADDRERRORS');
+    }
     if (header.ttl <= 1) {
       this.icmp.timeExceeded(packet, header);
       return this.stack.drop(packet, 'IP_INHDR', 'TTL exceeded');
@@ -146,6 +166,7 @@ export class IpLayer {
     }
     packet.from = device.name;
     decrementTtl(packet);
+    if (isDetour(device, header, route)) this.#tellBetterWay(packet, header, route);
     if (packet.trail) this.stack.tracer.add(packet, { kind: 'forward', ttl: header.ttl - 1 });
     const { netfilter } = device.net;
     if (netfilter && !netfilter.pass('forward', packet, device, out)) return;
@@ -157,6 +178,13 @@ export class IpLayer {
     const { netfilter } = out.net;
     if (netfilter && !netfilter.pass('output', packet, undefined, out)) return;
     this.output(packet, route, out);
+  }
+
+  /** ip_rt_send_redirect */
+  #tellBetterWay(packet: Packet, header: IpHeader, { gateway }: HostRoute): void {
+    const sender = `${packet.device.path} ${addressKey(header.source)}`;
+    if (!this.#redirects.mayTell(sender, Number(this.stack.now))) return;
+    this.icmp.redirect(packet, header, gateway ?? header.destination);
   }
 
   /** Sends a packet along a route, in pieces if it must be. */
@@ -225,8 +253,12 @@ export class IpLayer {
     this.stack.transmit(packet, out);
   }
 
-  askFor(net: NetNamespace, device: Device, address: Uint8Array): void {
-    askFor(this.stack, net, device, address);
+  /** `packet`: the first that waits for the answer. */
+  askFor(net: NetNamespace, device: Device, address: Uint8Array, packet?: Packet): void {
+    const header = packet && readIp(packet.data);
+    const source = typeof header === 'object' ? header.source : undefined;
+    const own = source && net.isLocal(source) ? source.slice() : undefined;
+    askFor(this.stack, net, device, address, own);
   }
 
   /** Nobody answered for its next hop. */
@@ -243,11 +275,12 @@ export class IpLayer {
     packet.from = packet.device.name;
     packet.device = out;
     packet.clearTimestamp();
-    if (typeof header === 'string')
-      return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', header);
+    if (typeof header === 'string') return this.stack.drop(packet, 'NOT_SPECIFIED', header);
     if (neigh) return this.toNextHop(packet, nextHopOf(neigh), out);
     const route = lookupRoute(net.routes, header.destination, undefined, out.ifindex);
-    if (route?.type !== 'unicast' && route?.type !== 'local') {
+    // Whom no route through the device reaches is believed to be on its link.
+    if (!route) return this.toNextHop(packet, undefined, out);
+    if (route.type !== 'unicast' && route.type !== 'local') {
       return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', `no route through ${out.path}`);
     }
     this.toNextHop(packet, route.gateway, out);
@@ -270,7 +303,8 @@ export class IpLayer {
   ): Packet | undefined {
     const header = readIp(frame);
     if (typeof header === 'string') return undefined;
-    const route = lookupRoute(net.routes, header.destination);
+    const scope = cause && isLinkLocal(header.destination) ? cause.device.ifindex : undefined;
+    const route = lookupRoute(net.routes, header.destination, undefined, scope);
     const leads = route?.type === 'unicast' || route?.type === 'local';
     const out =
       route?.type === 'local' ? net.devices.get('lo') : net.byIndex.get(route?.ifindex ?? 0);

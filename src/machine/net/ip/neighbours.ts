@@ -70,7 +70,7 @@ export class Neighbours {
     const { events } = this.#stack;
     const again = Number(this.#stack.now) + PROBE_EVERY;
     entry.timer = events.at(again, () => this.#stack.perform(() => this.#probe(entry)));
-    this.#stack.ip.askFor(this.#net, entry.device, entry.address);
+    this.#stack.ip.askFor(this.#net, entry.device, entry.address, entry.waiting[0]);
   }
 
   /** Nobody answers: who sent the packets is told. */

@@ -59,6 +59,8 @@ export class Packet {
   from = '';
   /** A checksum that whoever sends it onto a wire completes (CHECKSUM_PARTIAL). */
   checksum: PartialChecksum | undefined;
+  /** What XDP programs find in front of it. */
+  metadata: Uint8Array | undefined;
   trail: Trail | undefined;
   /** Only while the first device's programs run. */
   report: Partial<EntryReport> | undefined;

@@ -25,6 +25,7 @@ import { PacketRing, type RingOptions } from '../ring.ts';
 import { tcHook } from '../tc.ts';
 import { xdpHook } from '../xdp.ts';
 import { asksForHash } from '../hooks/asks-for-hash.ts';
+import { putInFront } from '../xdp-frame.ts';
 import type { Packet } from './packet.ts';
 
 /** Room for the packets of single runs. */
@@ -143,6 +144,7 @@ export class HookRunner {
     // Only programs bound to the device may ask.
     this.#machine().runtime.host.rxMetadata = program.bound && device.rxMetadata(packet);
     const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
+    if (packet.metadata) putInFront(ring.runtime, ring.contexts, packet.metadata);
     if (egress !== 0) ring.runtime.u32()[(ring.contexts + XDP_EGRESS_IFINDEX) >>> 2] = egress;
     return this.#run(program, ring, packet.cpu);
   }

@@ -248,6 +248,7 @@ export class Stack {
     if (fate === 'pass') {
       packet.report = undefined;
       packet.atIngress = false;
+      packet.redirected = false;
       this.ip.receive(packet);
       return 'done';
     }
@@ -277,6 +278,18 @@ export class Stack {
       return this.dropSent(packet, device, reason, `${device.path} is down`);
     }
     if (this.taps.on) this.taps.see(packet, device, 'out');
+    this.#toDriver(packet);
+  }
+
+  /** The same for generic XDP (generic_xdp_tx), which taps do not see. */
+  transmitUnseen(packet: Packet): void {
+    const { device } = packet;
+    if (!device.up) return this.dropSent(packet, device, 'NOT_SPECIFIED', `${device.path} is down`);
+    this.#toDriver(packet);
+  }
+
+  #toDriver(packet: Packet): void {
+    const { device } = packet;
     if (packet.trail) this.tracer.add(packet, { kind: 'transmit', length: packet.data.length });
     this.nested(packet, () => device.xmit(packet));
   }
