@@ -15,6 +15,7 @@ const KIND = {
   file: 8,
   object: 9,
   path: 10,
+  userRecords: 11,
 };
 const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */
@@ -111,6 +112,12 @@ export class Plan {
     place.writeBigUInt64LE(address);
     const contents = padded(Buffer.concat([words(bytes.length), bytes]));
     this.#add(KIND.arena, [words(map, pages), place, contents], undefined);
+  }
+
+  /** Records, headers and all, put into a new user ring buffer of `ringSize` bytes. */
+  userRecords(map, ringSize, bytes) {
+    const parts = [words(map, ringSize, bytes.length, 0), padded(bytes)];
+    this.#add(KIND.userRecords, parts, undefined);
   }
 
   /** The records in a ring buffer of `size` bytes, as they are in its pages. */

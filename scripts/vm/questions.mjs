@@ -10,6 +10,7 @@ import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
 import { contextPrograms } from './context-programs.mjs';
 import { instructionPrograms } from './instruction-programs.mjs';
+import { fillAsked, inputsOf } from './setup.mjs';
 import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
@@ -31,8 +32,6 @@ const LOG_SIZE = 64 << 20;
 const MOST_LOGGED = 5000;
 /** A program that takes more is left out, unless all are asked for: it would take minutes. */
 export const MOST_ASKED = 100_000;
-/** Program types that are run, not only loaded. */
-const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
 /** Bytes of a packet that come back: programs may make it longer. */
 const PACKET_ROOM = 8192;
 
@@ -176,9 +175,11 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
   const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
   const created = setup.maps;
   const info = askForXlated(plan, load, question.unprivileged);
-  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created, info };
+  const inputs = inputsOf(question, packets);
+  if (!inputs) return { load, created, info };
   fillSlots(setup, question);
-  const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
+  fillAsked(plan, question, setup.maps);
+  const runs = inputs.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
   const maps = question.object.maps
     .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
     .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
