@@ -61,7 +61,8 @@ export async function judge(beeyard, question, kernel, packets) {
     if (run.refusal) refusal = run.refusal;
     else checks.push(...runChecks(run, kernel, engine, inputs));
   }
-  return { question, checks, refusal, logs: { kernel: kernel.log, ours: ours.log } };
+  const logs = { kernel: kernel.log, ours: ours.log };
+  return { question, checks, refusal, logs, runs: kernel.runs, maps: kernel.maps };
 }
 
 function loadChecks(ours, kernel) {

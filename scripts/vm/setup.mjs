@@ -78,7 +78,13 @@ function fillOne(host, map, { key, value, object, sample, discarded }) {
     return;
   }
   const result = object
-    ? map.setObject(fromHex(key), host.kernel.createOwner(object))
+    ? map.setObject(fromHex(key), objectOf(host, object))
     : map.update(fromHex(key), fromHex(value));
   if (result !== 0) throw new Error(`${map.spec.name} took no ${object ?? value}: ${result}`);
+}
+
+/** The like of objects.c. */
+function objectOf(host, kind) {
+  if (kind !== 'socket') return host.kernel.createOwner(kind);
+  return host.namespaces[''].socket({ type: 'udp', address: '0.0.0.0', reusePort: true }).owner;
 }

@@ -97,6 +97,8 @@ export interface MapTypeDef {
   readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
+  /** Its values belong to programs' places at cgroups: bpf_get_local_storage gives the one there. */
+  readonly perAttachment?: boolean;
   /** BTF types of key and value must be given. */
   readonly needsTypes?: boolean;
   /** The value is a struct of the kernel's, which must be named. */

@@ -25,6 +25,7 @@ import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { testRunHooks } from './socket-buffer.ts';
+import { TestRunLoans } from './test-run.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -64,6 +65,7 @@ export class Network implements Subsystem, KernelNetwork {
   readonly #namespaces = new Map<string, NetNamespace>();
   #cookies = 0;
   #ready = false;
+  #loans: TestRunLoans | undefined;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
@@ -232,15 +234,18 @@ export class Network implements Subsystem, KernelNetwork {
     const device = this.device(options.device ?? 'lo');
     const { runner } = this.stack;
     runner.clones = [];
+    const loans = (this.#loans ??= new TestRunLoans(this.#machine().runtime));
+    const takeBack = loans.lendStorage(program);
     runner.enter(device.net);
     const repeat = options.repeat ?? 1;
     let code = 0;
     const start = performance.now();
     try {
       for (let i = 0; i < repeat; i++)
-        code = this.#once(program, hook, data, device, options.context);
+        code = this.#once(program, hook, data, device, loans, options.context);
     } finally {
       runner.enter(this.root);
+      takeBack();
     }
     const duration = ((performance.now() - start) * 1e6) / repeat;
     const ring = runner.ring(hook);
@@ -256,9 +261,11 @@ export class Network implements Subsystem, KernelNetwork {
     hook: PacketHook,
     data: Uint8Array,
     device: Device,
+    loans: TestRunLoans,
     context?: Uint8Array,
   ): number {
     const ring = this.stack.runner.place(hook, data, device.ifindex, 0);
+    if (hook.ofSocket) loans.lendSocket(ring.contexts);
     for (const [at, size] of context ? hook.settable : []) {
       ring.runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
     }
