@@ -1,6 +1,7 @@
 /** Programs, as the verifier's room has them, put into the bpf(2) commands that load them. */
 import { load } from '../corpus/source.mjs';
 import { btfBytes } from './btf-bytes.mjs';
+import { CONTEXT } from './setup.mjs';
 
 const { mapRules } = await load('src/abi/index.ts');
 
@@ -26,8 +27,6 @@ const NAMES_MAP = new Set([1, 2]);
 const NAME_LENGTH = 15;
 
 const ARENA = 33;
-/** As many words as a raw tracepoint may have. */
-export const CONTEXT = Buffer.alloc(96);
 
 /** Places in the attr of BPF_MAP_CREATE. */
 const BTF_FD = 48;

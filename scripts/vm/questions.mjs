@@ -8,9 +8,10 @@ import { basename } from 'node:path';
 import { load } from '../corpus/source.mjs';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
+import { fillAsked } from './fill.mjs';
 import { contextPrograms } from './context-programs.mjs';
 import { instructionPrograms } from './instruction-programs.mjs';
-import { fillAsked, inputsOf } from './setup.mjs';
+import { inputsOf } from './setup.mjs';
 import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,

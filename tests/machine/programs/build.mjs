@@ -14,6 +14,7 @@ for (const name of [
   'timers',
   'sockets',
   'traced',
+  'soak',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });
