@@ -22,7 +22,11 @@ if (!(Number(values.minutes) > 0) || !Number.isInteger(Number(values.seed))) {
   process.stderr.write('usage: node scripts/soak-maps.mjs [--minutes N] [--seed S]\n');
   process.exit(2);
 }
-const env = { ...process.env, SOAK_MINUTES: String(Number(values.minutes) / 2), SOAK_SEED: values.seed };
+const env = {
+  ...process.env,
+  SOAK_MINUTES: String(Number(values.minutes) / 2),
+  SOAK_SEED: values.seed,
+};
 const tests = ['tests/runtime/soak.test.ts', 'tests/machine/soak.test.ts'];
 const result = spawnSync(bin('vitest'), ['run', '--no-file-parallelism', ...tests], {
   cwd: root,

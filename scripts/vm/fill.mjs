@@ -13,7 +13,8 @@ export function fillAsked(plan, question, maps) {
     const map = maps.get(name);
     if (steps[0].sample !== undefined) plan.userRecords(map, spec.maxEntries, recordsOf(steps));
     for (const { key, value, object } of steps) {
-      if (object) fillSlot(plan, map, fromHex(key).readUInt32LE(), plan.open(object), spec.valueSize);
+      if (object)
+        fillSlot(plan, map, fromHex(key).readUInt32LE(), plan.open(object), spec.valueSize);
       else if (key) fillMap(plan, map, fromHex(key), fromHex(value), spec.valueSize);
     }
   }

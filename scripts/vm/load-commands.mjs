@@ -216,9 +216,12 @@ export function testRun(plan, program, packet, room) {
 /** Programs without a packet: syscall, raw_tp. */
 function contextRun(plan, program) {
   const attr = attributes('testRun', [[40, CONTEXT.length]]);
-  return plan.syscall(COMMAND.testRun, attr, [{ at: 48, bytes: CONTEXT }], [
-    { at: 0, command: program },
-  ]);
+  return plan.syscall(
+    COMMAND.testRun,
+    attr,
+    [{ at: 48, bytes: CONTEXT }],
+    [{ at: 0, command: program }],
+  );
 }
 
 /** Where the return value stands in the attr of a test run. */

@@ -105,7 +105,8 @@ describe.each(['wasm', 'interpreter'])('on %s Linux answers the same to', (engin
     expect(ours.refusal).toBeUndefined();
     expect(ours.runs).toEqual(linux.runs);
     for (const [map, lines] of Object.entries(linux.maps)) {
-      if (known[`${FOLDER}/${name} map ${map} ${engine}`]) expect(ours.maps[map]).not.toEqual(lines);
+      if (known[`${FOLDER}/${name} map ${map} ${engine}`])
+        expect(ours.maps[map]).not.toEqual(lines);
       else expect(ours.maps[map], `${map}: key, value`).toEqual(lines);
     }
   });

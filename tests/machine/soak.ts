@@ -17,9 +17,7 @@ type Random = ReturnType<typeof randomFrom>;
 type Host = Awaited<ReturnType<typeof createMachine>>;
 type Loaded = Awaited<ReturnType<Host['load']>>;
 
-const object = parseObject(
-  readFileSync(new URL('programs/soak.bpf.o', import.meta.url)),
-);
+const object = parseObject(readFileSync(new URL('programs/soak.bpf.o', import.meta.url)));
 const negative = (name: string): number => -errnos[name]!;
 const [ENOENT, ENOMEM, E2BIG] = ['ENOENT', 'ENOMEM', 'E2BIG'].map(negative) as [
   number,
@@ -129,7 +127,10 @@ class Life {
     const key = this.#random(KEYS);
     const there = this.#timed.delete(key);
     const answer = this.#run(how, key);
-    check(answer === (there ? 0 : ENOENT), `${how} of a ${there ? 'key' : 'missing key'}: ${answer}`);
+    check(
+      answer === (there ? 0 : ENOENT),
+      `${how} of a ${there ? 'key' : 'missing key'}: ${answer}`,
+    );
   }
 
   #passTime(): void {
@@ -149,7 +150,9 @@ class Life {
     check(globals.get('misfired') === 0n, 'a timer of another element fired');
     const fired = globals.get('fired');
     check(fired === this.#fired, `${fired} timers fired, not ${this.#fired}`);
-    const keys = [...maps['timed']!.rawKeys()].map((key) => new DataView(key.buffer).getUint32(0, true));
+    const keys = [...maps['timed']!.rawKeys()].map((key) =>
+      new DataView(key.buffer).getUint32(0, true),
+    );
     const expected = [...this.#timed.keys()].toSorted((a, b) => a - b);
     check(`${keys.toSorted((a, b) => a - b)}` === `${expected}`, `timed: ${keys}, not ${expected}`);
   }
@@ -216,7 +219,8 @@ class Life {
 
   #send(): void {
     const record = this.#loaded.maps['user_ring']!.kernelMap.reserve(8 + 8 * this.#random(30));
-    if (typeof record === 'number') return check(record === negative('ENOSPC'), `reserve: ${record}`);
+    if (typeof record === 'number')
+      return check(record === negative('ENOSPC'), `reserve: ${record}`);
     const number = this.#random(1 << 30);
     new DataView(record.bytes().buffer, record.bytes().byteOffset).setUint32(0, number, true);
     if (number % 4 === 0) return record.discard();
@@ -335,7 +339,10 @@ function stored(
   const missing = BigInt(ENOENT);
   if (what === 1) {
     // Without memory for a new one there is none.
-    check(answer === value || (answer === missing && kept === undefined), `${name} made: ${answer}`);
+    check(
+      answer === value || (answer === missing && kept === undefined),
+      `${name} made: ${answer}`,
+    );
     return answer === value ? value : kept;
   }
   const expected = what === 2 ? (kept === undefined ? missing : 0n) : (kept ?? missing);

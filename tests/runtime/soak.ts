@@ -286,7 +286,8 @@ class Ends extends Subject {
     const value = this.value();
     const { soaked, map } = this;
     const draw = soaked.random(3);
-    if (draw === 0) this.pushed(value, Number(soaked.call(cpu, 'bpf_map_push_elem', map, value, 0)));
+    if (draw === 0)
+      this.pushed(value, Number(soaked.call(cpu, 'bpf_map_push_elem', map, value, 0)));
     else if (draw === 1) {
       const answer = Number(soaked.call(cpu, 'bpf_map_pop_elem', map, value));
       this.took(soaked.lastValue(cpu, value.length), answer);
