@@ -97,7 +97,7 @@ export interface MapTypeDef {
   readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
-  /** Its values belong to programs' places at cgroups: bpf_get_local_storage gives the one there. */
+  /** Each cgroup a program is attached to has a value: bpf_get_local_storage gives it. */
   readonly perAttachment?: boolean;
   /** BTF types of key and value must be given. */
   readonly needsTypes?: boolean;

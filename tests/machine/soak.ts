@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { errnos } from '../../src/abi/index.ts';
+import type { AnyObject, LoadedObject } from '../../src/client/index.ts';
 import { createMachine } from '../../src/index.ts';
 import type { KernelTask } from '../../src/kernel/index.ts';
 import { parseObject } from '../../src/object/index.ts';
@@ -15,7 +16,7 @@ export interface ProgramSoakResult {
 
 type Random = ReturnType<typeof randomFrom>;
 type Host = Awaited<ReturnType<typeof createMachine>>;
-type Loaded = Awaited<ReturnType<Host['load']>>;
+type Loaded = LoadedObject<AnyObject>;
 
 const object = parseObject(readFileSync(new URL('programs/soak.bpf.o', import.meta.url)));
 const negative = (name: string): number => -errnos[name]!;

@@ -25,8 +25,8 @@ const NO_SOCKET = 1;
 const TCP_CLOSE = 7;
 
 /**
- * What BPF_PROG_TEST_RUN lends a program: the packet is of a socket of no family, and cgroup storage
- * is new. Both are gone after the run, and what the socket owns with it.
+ * What BPF_PROG_TEST_RUN lends a program: the packet is of a socket of no family, and cgroup
+ * storage is new. Both are gone after the run, and what the socket owns with it.
  */
 export class TestRunLoans {
   readonly #runtime: Runtime;
@@ -39,7 +39,7 @@ export class TestRunLoans {
     this.#runtime = runtime;
   }
 
-  /** The context at an address is of the socket (bpf_prog_test_run_skb: sk_alloc, sock_init_data). */
+  /** The context at an address is of the socket (bpf_prog_test_run_skb: sk_alloc). */
   lendSocket(context: number): void {
     const object = this.#owner?.object ?? this.#plainSocket();
     const words = this.#runtime.u32();

@@ -326,7 +326,7 @@ function pooledNode(map: u32): u32 {
   return freshNode(map);
 }
 
-/** Of the pool: whatever was there before, special fields of its value are zeros (check_and_init_map_value). */
+/** Of the pool: special fields of its value are zeros (check_and_init_map_value). */
 function freshNode(map: u32): u32 {
   const node = poolTake(load<u32>(map, H_POOL));
   const fields = load<u32>(map, M_FIELDS);
