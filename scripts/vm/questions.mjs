@@ -132,6 +132,8 @@ export function ask(plan, beeyard, questions, packets) {
 class Setup {
   maps = new Map();
   programs = new Map();
+  /** What the maps in a map of maps are like, by its name. */
+  inners = new Map();
 
   constructor(plan, beeyard, asked, btf) {
     Object.assign(this, { plan, beeyard, asked, btf });
@@ -141,6 +143,7 @@ class Setup {
   map(name, definition, spec) {
     let command = this.maps.get(name);
     if (command !== undefined) return command;
+    if (definition.inner) this.inners.set(name, definition.inner);
     command = createMap(this.plan, definition, this.btf, spec?.initialValue);
     this.maps.set(name, command);
     if (spec?.initialValue && spec.dataSection && !definition.constantValue) {
@@ -202,7 +205,7 @@ function fillSlots(setup, { object }) {
 }
 
 function fillOne(setup, object, spec, { slot, name, kind }) {
-  const command = kind === 'map' ? slotMap(setup, object, name) : slotProgram(setup, name);
+  const command = kind === 'map' ? slotMap(setup, object, spec, name) : slotProgram(setup, name);
   if (command !== undefined) fillSlot(setup.plan, setup.maps.get(spec.name), slot, command);
 }
 
@@ -211,10 +214,15 @@ function slotProgram(setup, name) {
   return question && setup.program(question, { logLevel: 0, logSize: 0 });
 }
 
-/** A map that no program names has no definition among the inputs: it is made from its own. */
-function slotMap(setup, object, name) {
+/** A map that no program names has no definition among the inputs: it is made as its outer map says. */
+function slotMap(setup, object, outer, name) {
   const spec = object.maps.find((map) => map.name === name);
-  return spec && setup.map(name, untyped(spec), spec);
+  return spec && setup.map(name, { ...untyped(spec), ...typesOf(setup, outer) }, spec);
+}
+
+function typesOf({ inners }, { name }) {
+  const { btf, keyTypeId, valueTypeId } = inners.get(name) ?? {};
+  return btf && { btf, keyTypeId, valueTypeId };
 }
 
 const untyped = (spec) => ({
