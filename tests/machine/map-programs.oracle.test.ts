@@ -111,3 +111,13 @@ describe.each(['wasm', 'interpreter'])('on %s Linux answers the same to', (engin
     }
   });
 });
+
+it('keeps the address of the socket it lends a test run to itself', async () => {
+  const host = await createMachine();
+  const loaded = await host.load(objects.get('objects.bpf.o')!);
+  const { context } = loaded.programs['sk_storage_answers']!.run({ data: new Uint8Array(64) });
+  // struct __sk_buff.sk
+  expect([...context.subarray(168, 176)]).toEqual(Array(8).fill(0));
+  // What the socket owned went with it.
+  expect(loaded.maps['sk_storage']!.kernelMap.liveOwners?.()).toEqual([]);
+});

@@ -235,21 +235,22 @@ export class Network implements Subsystem, KernelNetwork {
     const { runner } = this.stack;
     runner.clones = [];
     const loans = (this.#loans ??= new TestRunLoans(this.#machine().runtime));
-    const takeBack = loans.lendStorage(program);
     runner.enter(device.net);
     const repeat = options.repeat ?? 1;
     let code = 0;
     const start = performance.now();
     try {
+      loans.lendStorage(program);
       for (let i = 0; i < repeat; i++)
         code = this.#once(program, hook, data, device, loans, options.context);
     } finally {
       runner.enter(this.root);
-      takeBack();
+      loans.takeBack();
     }
     const duration = ((performance.now() - start) * 1e6) / repeat;
     const ring = runner.ring(hook);
     const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
+    if (hook.ofSocket) loans.hideSocket(context);
     const outcome = runner.outcome(ring, code, undefined);
     const verdict = outcome.verdict.name;
     this.#sendClones(data, device);

@@ -34,6 +34,7 @@ export class TestRunLoans {
   #plain = 0;
   /** That of the program that runs now. */
   #owner: RuntimeOwner | undefined;
+  readonly #lent: (() => void)[] = [];
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -58,23 +59,27 @@ export class TestRunLoans {
     return (this.#plain ||= this.#runtime.allocate(SOCKET_SIZE, 16));
   }
 
-  /** Lends what its maps need, to be taken back by what it returns. Throws KernelError ENOMEM. */
-  lendStorage({ maps }: MachineProgram): () => void {
-    const lent = maps.filter(({ facts }) => facts.perAttachment).map((map) => this.#lend(map));
-    if (maps.some(({ facts }) => facts.keyIs === 'socket')) {
-      const owner = this.#runtime.createOwner('socket');
-      this.#owner = owner;
-      lent.push(() => {
-        this.#owner = undefined;
-        owner.free();
-      });
-    }
-    return () => {
-      for (const takeBack of lent) takeBack();
-    };
+  /** What the caller sees of the context after the run has no pointer to the socket. */
+  hideSocket(context: Uint8Array): void {
+    context.fill(0, SKB_SK, SKB_SK + 8);
   }
 
-  #lend({ runtimeMap: map }: { readonly runtimeMap: RuntimeMap }): () => void {
+  /** Lends what a program's maps need, until `takeBack`. Throws KernelError ENOMEM. */
+  lendStorage({ maps }: MachineProgram): void {
+    for (const map of maps) if (map.facts.perAttachment) this.#lend(map);
+    if (maps.some(({ facts }) => facts.keyIs === 'socket')) {
+      this.#owner = this.#runtime.createOwner('socket');
+    }
+  }
+
+  takeBack(): void {
+    for (const back of this.#lent) back();
+    this.#lent.length = 0;
+    this.#owner?.free();
+    this.#owner = undefined;
+  }
+
+  #lend({ runtimeMap: map }: { readonly runtimeMap: RuntimeMap }): void {
     const { exports } = this.#runtime;
     const link = exports['cgroup_storage_link'] as Numeric;
     const unlink = exports['cgroup_storage_unlink'] as Numeric;
@@ -83,9 +88,9 @@ export class TestRunLoans {
     // allocate() says ENOMEM the way every other allocation does.
     if (element === 0) this.#runtime.allocate(0xffffffff);
     enter(map.address, element);
-    return () => {
+    this.#lent.push(() => {
       enter(map.address, 0);
       unlink(map.address, element);
-    };
+    });
   }
 }
