@@ -13,6 +13,7 @@ import type { KernelObject } from '../objects/object.ts';
 import type { MachineProgram } from '../program.ts';
 import { programTypeOf } from '../program-type.ts';
 import { specialFields } from '../special-fields.ts';
+import { resumeCgroups } from './cgroups.ts';
 import { readSnapshot, restoreMemory, type Snapshot } from './file.ts';
 import type { MachineState, SavedAttachment, SavedFile, SavedMap, SavedProgram } from './state.ts';
 
@@ -77,6 +78,7 @@ function restore(machine: Machine, state: MachineState, snapshot: Snapshot): voi
   for (const program of state.programs) again.program(program);
   for (const map of state.maps) again.contents(map);
   for (const attachment of state.attachments) again.attachment(attachment);
+  again.cgroups(state);
   for (const one of state.files) again.file(one);
   again.closeHandles(state);
   const { objects } = machine;
@@ -185,6 +187,10 @@ class Resumer {
     machine.placeOf(program, options).point.resumeAt(revision);
   }
 
+  cgroups({ cgroups, nextCgroup }: MachineState): void {
+    resumeCgroups(this.#machine, cgroups, nextCgroup, (id) => this.#program(id));
+  }
+
   file({ path, kind, mode, id, target }: SavedFile): void {
     const { files, objects } = this.#machine;
     if (kind === 'dir') {
@@ -202,9 +208,10 @@ class Resumer {
   }
 
   /** Objects are held by whom they were held by. */
-  closeHandles({ maps, programs, attachments }: MachineState): void {
+  closeHandles({ maps, programs, attachments, cgroups }: MachineState): void {
     const { objects } = this.#machine;
-    for (const { link, closed } of attachments) {
+    const atCgroups = cgroups.flatMap((one) => one.programs);
+    for (const { link, closed } of [...attachments, ...atCgroups]) {
       if (link !== undefined && closed) objects.links.get(link)?.[Symbol.dispose]();
     }
     for (const { id, closed } of programs) if (closed) this.#program(id).close();

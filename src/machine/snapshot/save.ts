@@ -7,6 +7,7 @@ import type { Attachment } from '../objects/attachments.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import { KeyMap } from '../static-keys.ts';
+import { saveCgroups } from './cgroups.ts';
 import { writeSnapshot } from './file.ts';
 import type {
   MachineState,
@@ -48,6 +49,8 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
     maps: [...objects.maps].map(mapOf),
     programs: [...objects.programs].map(programOf),
     attachments: [...machine.attachments].map(attachmentOf),
+    cgroups: saveCgroups(machine),
+    nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
     next: {
       programs: objects.programs.next,

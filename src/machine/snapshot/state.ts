@@ -18,9 +18,12 @@ export interface MachineState {
   readonly maps: readonly SavedMap[];
   readonly programs: readonly SavedProgram[];
   readonly attachments: readonly SavedAttachment[];
+  readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
   /** Ids that come next. */
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
+  /** The id of the next cgroup. */
+  readonly nextCgroup: bigint;
 }
 
 export interface SavedDevice {
@@ -86,6 +89,23 @@ export interface SavedAttachment {
   readonly closed: boolean;
   /** Of its place. */
   readonly revision: bigint;
+}
+
+export interface SavedCgroup {
+  readonly path: string;
+  readonly id: bigint;
+  readonly programs: readonly SavedCgroupProgram[];
+  /** By attach type. */
+  readonly revisions: readonly (readonly [number, bigint])[];
+}
+
+export interface SavedCgroupProgram {
+  readonly attachType: number;
+  readonly program: number;
+  /** Of a link, its id; undefined: no link holds it. */
+  readonly link: number | undefined;
+  readonly closed: boolean;
+  readonly flags: number;
 }
 
 export interface SavedFile {

@@ -13,6 +13,7 @@ import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Attached, Subsystem } from '../subsystem.ts';
+import { CgroupStructs } from './cgroup-structs.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
 import { type KernelObject, KernelObjects } from './objects.ts';
 import { linked } from './link.ts';
@@ -42,10 +43,12 @@ export class Tracing implements Subsystem {
   #registers: KernelObject | undefined;
   #noRegisters: KernelObject | undefined;
 
-  constructor({ runtime, settings: { rules } }: Machine) {
+  constructor({ runtime, cgroups, settings: { rules } }: Machine) {
     this.#runtime = runtime;
     this.#objects = new KernelObjects(runtime, rules);
-    this.#tasks = new Tasks(runtime, this.#objects);
+    const structs = new CgroupStructs(this.#objects, rules);
+    cgroups.makeStruct = (cgroup) => structs.make(cgroup);
+    this.#tasks = new Tasks(runtime, this.#objects, cgroups, structs);
     if (!rules) return;
     runtime.host.currentTask = () => this.#tasks.current.struct.pointer;
     runtime.host.taskRegisters = (task) => this.#registersOf(task).pointer;
