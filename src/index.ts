@@ -103,6 +103,26 @@ export {
   type Trial,
 } from './tools/grace-periods/index.ts';
 
+export {
+  bitWords,
+  explainToken,
+  type LoadablePrograms,
+  type TokenExplanation,
+  type TokenNeed,
+  type TokenScope,
+  tokenScope,
+  type UselessBit,
+} from './tools/token/index.ts';
+export {
+  type Capability,
+  type CapabilitySet,
+  type DelegateKind,
+  type Delegation,
+  delegationText,
+  parseCapabilities,
+  parseDelegate,
+} from './security/index.ts';
+
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<
   Device extends string = string,
