@@ -20,6 +20,7 @@ import {
   applyKnown,
   differencesText,
   keepLogs,
+  recordMapPrograms,
   recordXlated,
   share,
   tableRows,
@@ -36,7 +37,7 @@ const HELP = `usage: npm run test:vm -- [options] [OBJECT…]
   --keep FOLDER   write the kernel's log and ours of every program there
   --accel NAME    kvm or tcg (default: kvm where it works)
   --record        note what the kernel made of each program in
-                  tests/fixtures/kernel/xlated.json
+                  tests/fixtures/kernel/xlated.json, and what those of the map suite answered
   --no-build      use dist/ as it is
   -v, --verbose   differences in full, also the known ones
   -j, --json      all results as JSON
@@ -135,7 +136,10 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
   const notAsked = applyKnown(results);
   // Of some objects only, most of the list is not asked.
   const unused = positionals.length > 0 ? [] : notAsked;
-  if (options.record) recordXlated(results);
+  if (options.record) {
+    recordXlated(results);
+    recordMapPrograms(results);
+  }
   const checks = results.flatMap((one) => one.checks);
   const passed = checks.filter((one) => one.passed).length;
   const failed = checks.length - passed + unanswered + unused.length + troubles.length;

@@ -38,7 +38,7 @@ long on_socket(const struct socket_call *call, int fd, void (*give)(const void *
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 8192, ALIGN = 8 };
 enum kind {
 	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT, PATH,
-	SOCKET_CALL, SOCKET_STEP,
+	SOCKET_CALL, SOCKET_STEP, USER_RECORDS,
 };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
@@ -78,6 +78,11 @@ struct arena {
 	uint64_t address;
 	/* What its first bytes are. */
 	uint32_t size;
+	uint8_t bytes[];
+};
+
+struct user_records {
+	uint32_t map, ring_size, size, unused;
 	uint8_t bytes[];
 };
 
@@ -373,6 +378,25 @@ static void map_arena(const struct arena *arena)
 		memcpy(at, arena->bytes, arena->size);
 }
 
+/* Puts records, headers and all, into a user ring buffer that nothing was ever put into. */
+static void put_user_records(const struct user_records *records)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	int fd = handles[records->map];
+
+	if (fd < 0)
+		return;
+	char *producer = mmap(NULL, page + 2 * records->ring_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      fd, page);
+	if (producer == MAP_FAILED) {
+		perror("user ring buffer");
+		return;
+	}
+	memcpy(producer + page, records->bytes, records->size);
+	*(volatile uint64_t *)producer = records->size;
+	munmap(producer, page + 2 * records->ring_size);
+}
+
 /* One array of a program's info: how many bytes, then these. */
 static void add_array(const void *bytes, uint32_t size)
 {
@@ -533,6 +557,9 @@ static void carry_out(uint32_t index, const struct command *command)
 		break;
 	case ARENA:
 		map_arena((const void *)body);
+		break;
+	case USER_RECORDS:
+		put_user_records((const void *)body);
 		break;
 	case OBJECT:
 		handles[index] = open_object(*(const uint32_t *)body);

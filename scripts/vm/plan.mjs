@@ -17,6 +17,7 @@ const KIND = {
   path: 10,
   socket: 11,
   socketStep: 12,
+  userRecords: 13,
 };
 const ON_PATH = {
   mkdir: 1,
@@ -180,6 +181,12 @@ export class Plan {
     place.writeBigUInt64LE(address);
     const contents = padded(Buffer.concat([words(bytes.length), bytes]));
     this.#add(KIND.arena, [words(map, pages), place, contents], undefined);
+  }
+
+  /** Records, headers and all, put into a new user ring buffer of `ringSize` bytes. */
+  userRecords(map, ringSize, bytes) {
+    const parts = [words(map, ringSize, bytes.length, 0), padded(bytes)];
+    this.#add(KIND.userRecords, parts, undefined);
   }
 
   /** The records in a ring buffer of `size` bytes, as they are in its pages. */

@@ -103,6 +103,8 @@ export interface MapTypeDef {
   readonly namesDevice?: boolean;
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
+  /** Each cgroup a program is attached to has a value: bpf_get_local_storage gives it. */
+  readonly perAttachment?: boolean;
   /** BTF types of key and value must be given. */
   readonly needsTypes?: boolean;
   /** The value is a struct of the kernel's, which must be named. */

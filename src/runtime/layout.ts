@@ -415,6 +415,8 @@ export const SKB_DATA_META = 140;
 export const SKB_TSTAMP = 152;
 export const SKB_WIRE_LEN = 160;
 export const SKB_GSO_SEGS = 164;
+/** u64 pointer to the packet's socket, or 0. */
+export const SKB_SK = 168;
 export const SKB_GSO_SIZE = 176;
 export const SKB_TSTAMP_TYPE = 180;
 export const SKB_HWTSTAMP = 184;

@@ -88,10 +88,14 @@ function putSocket(
   return map.setObject(key, owner, flags);
 }
 
+/** Slots that ask whether something is there already; others take BPF_ANY alone. */
+const ASKS_WHAT_IS_THERE: ReadonlySet<string | undefined> = new Set(['socket', 'xsk']);
+
 /** Arrays of objects look at flags and index before they look at the descriptor. */
 function checkSlot({ spec, facts }: MachineMap, key: Uint8Array, flags: number): void {
   if (facts.hashed || typeof facts.keySize !== 'number') return;
-  if (flags !== 0) refuse('EINVAL', 'flags');
+  const most = ASKS_WHAT_IS_THERE.has(facts.valueIs) ? constants.BPF_EXIST : 0;
+  if (flags > most) refuse('EINVAL', 'flags');
   const index = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
   if (index >= spec.maxEntries) refuse('E2BIG', `there is no slot ${index}`);
 }

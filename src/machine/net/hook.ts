@@ -31,6 +31,8 @@ export interface PacketHook {
   readonly redirectField: number;
   /** The machine has no such hook: programs can be test-run, and attach nowhere. */
   readonly testRunOnly?: true;
+  /** A test run's packets are of a socket (struct __sk_buff.sk). */
+  readonly ofSocket?: true;
   /** Only one program per device. */
   readonly exclusive: boolean;
   /** Fields (offset, size) that a context given to a test run may set. */

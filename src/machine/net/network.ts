@@ -28,6 +28,7 @@ import { ETHERNET_HEADER } from './packets.ts';
 import { installSocketHelpers } from './cgroup/helpers.ts';
 import { testRunHooks } from './socket-buffer.ts';
 import { runLive } from './live-frames.ts';
+import { TestRunLoans } from './test-run.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -69,6 +70,7 @@ export class Network implements Subsystem, KernelNetwork {
   readonly #namespaces = new Map<string, NetNamespace>();
   #cookies = 0;
   #ready = false;
+  #loans: TestRunLoans | undefined;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
@@ -244,18 +246,24 @@ export class Network implements Subsystem, KernelNetwork {
     if (options.live !== undefined) return runLive(this.stack, program, device, data, options);
     const { runner } = this.stack;
     runner.clones = [];
+    const loans = (this.#loans ??= new TestRunLoans(this.#machine().runtime));
     runner.enter(device.net);
     const repeat = options.repeat ?? 1;
     let code = 0;
     const start = performance.now();
     try {
-      for (let i = 0; i < repeat; i++) code = this.#once(program, hook, data, device, options);
+      loans.lendStorage(program);
+      for (let i = 0; i < repeat; i++) {
+        code = this.#once(program, hook, data, device, loans, options);
+      }
     } finally {
       runner.enter(this.root);
+      loans.takeBack();
     }
     const duration = ((performance.now() - start) * 1e6) / repeat;
     const ring = runner.ring(hook);
     const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
+    if (hook.ofSocket) loans.hideSocket(context);
     const outcome = runner.outcome(ring, code, undefined);
     const verdict = outcome.verdict.name;
     this.#sendClones(data, device);
@@ -268,9 +276,11 @@ export class Network implements Subsystem, KernelNetwork {
     hook: PacketHook,
     data: Uint8Array,
     device: Device,
+    loans: TestRunLoans,
     { context, metadata = 0, linear = data.length }: RunOptions,
   ): number {
     const ring = this.stack.runner.place(hook, data.subarray(0, linear), device.ifindex, 0);
+    if (hook.ofSocket) loans.lendSocket(ring.contexts);
     for (const [at, size] of context ? hook.settable : []) {
       ring.runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
     }

@@ -180,6 +180,7 @@ const SHORTEST_HEADER: Readonly<Record<number, number>> = { 0x0800: 20, 0x86dd: 
  */
 export const tcTestRun: PacketHook = {
   ...tcHook,
+  ofSocket: true,
   prepare(u32, u8, at, frame) {
     const word = at >>> 2;
     u32.fill(0, word, word + SKB_CTX_SIZE / 4);

@@ -195,7 +195,7 @@ export function bpf_get_socket_cookie(skb: u64): u64 {
 }
 
 export function bpf_get_socket_uid(skb: u64): u64 {
-  return OVERFLOW_UID;
+  return load<u64>(<u32>skb, SKB_SOCKET_COOKIE) == 0 ? OVERFLOW_UID : 0;
 }
 
 export function bpf_skb_cgroup_id(skb: u64): u64 {

@@ -17,6 +17,7 @@ for (const name of [
   'traced',
   'hooks',
   'replacements',
+  'soak',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });
