@@ -97,6 +97,8 @@ export interface Installation {
   readonly target?: MachineProgram | undefined;
   readonly uid?: number;
   readonly bound?: BoundDevice | undefined;
+  /** Where bpf_obj_new() looks types up, of a program that was saved. */
+  readonly objectTypes?: number | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
 }
@@ -110,7 +112,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const image = link(spec, adapted, id, type, {
     runtime,
     kernel: settings.rules,
-    objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
+    objectTypes: (ids) =>
+      one.objectTypes ?? objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
   const { profile, fuel } = settings;

@@ -1,5 +1,6 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { AnyKept, Freezer, Json, Thaw } from './objects/kept.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
@@ -11,6 +12,17 @@ export interface Attached {
   readonly info: LinkInfo;
   readonly detach: () => void;
   readonly read?: () => Uint8Array;
+}
+
+/** What a part of the kernel has in a saved machine. */
+export interface SavedSubsystem {
+  /** Objects of its own that may be in the file. */
+  readonly kinds: readonly AnyKept[];
+  save(freezer: Freezer): Json;
+  /** What programs and links need: devices, tasks. */
+  layout(json: Json, thaw: Thaw): void;
+  /** Everything else, when programs and maps are there. */
+  resume(json: Json, thaw: Thaw): void;
 }
 
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
@@ -29,6 +41,7 @@ export interface Subsystem {
   placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  readonly saved?: SavedSubsystem;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

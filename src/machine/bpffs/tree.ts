@@ -48,6 +48,13 @@ export class FileTree {
     return mount;
   }
 
+  /** A bpffs as it was saved, over a directory that is there or is made. */
+  remount(path: string, mount: Mount): void {
+    this.#makeParents(path);
+    const { parent, name } = this.#parentOf(path);
+    parent.entries.set(name, this.#directory(mount, mount.mode));
+  }
+
   /** What is at a path. Throws KernelError ENOENT, ENOTDIR, EPERM, ELOOP, ENAMETOOLONG. */
   find(path: string, from: Directory = this.root): Inode {
     return this.#walk(path, from, 0);

@@ -11,8 +11,10 @@ import type {
 } from '../../kernel/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
+import type { Thaw } from '../objects/kept.ts';
 import type { Device } from './device.ts';
 import { Neighbours } from './ip/neighbours.ts';
+import { Reassembly } from './ip/reassembly.ts';
 import { Receivers } from './ip/receivers.ts';
 import {
   addressKey,
@@ -34,11 +36,13 @@ const LOOPBACK = 1;
 const EVERYONE = 0xffffffff;
 
 /** An address of a device. */
-interface LocalAddress {
+export interface LocalAddress {
   readonly address: Uint8Array;
   readonly length: number;
   readonly device: Device;
 }
+
+export type NamespaceParts = NetNamespace['parts'];
 
 /** A network namespace (struct net): devices, numbers, addresses, routes, neighbours of its own. */
 export class NetNamespace implements KernelNamespace {
@@ -56,7 +60,7 @@ export class NetNamespace implements KernelNamespace {
   readonly udpTakers = new Map<number, (packet: Packet, to: Uint8Array) => boolean>();
   /** RDMA devices, by the network device they are on. */
   readonly roce = new Map<Device, (packet: Packet) => void>();
-  readonly sockets = new SocketTable();
+  sockets = new SocketTable();
   /** What programs say about who gets a packet that is for no connection (sk_lookup). */
   steer:
     | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
@@ -82,6 +86,34 @@ export class NetNamespace implements KernelNamespace {
     this.hostDevices = hostDevices;
     this.configured = name !== '';
     this.neighbours = new Neighbours(stack, this);
+  }
+
+  /** What is kept in a file beside devices. */
+  get parts() {
+    return {
+      name: this.name,
+      cookie: this.cookie,
+      configured: this.configured,
+      nextIndex: this.#nextIndex,
+      addresses: this.#addresses,
+      broadcasts: this.#broadcasts,
+      routes: this.routes,
+      neighbours: this.neighbours.parts,
+      pieces: Reassembly.partsOf(this),
+      sockets: this.sockets,
+    };
+  }
+
+  /** As it was saved; its devices are there. */
+  resume(parts: NamespaceParts, thaw: Thaw): void {
+    this.configured = parts.configured;
+    this.#nextIndex = parts.nextIndex;
+    this.#addresses.splice(0, this.#addresses.length, ...parts.addresses);
+    for (const key of parts.broadcasts) this.#broadcasts.add(key);
+    this.routes = parts.routes;
+    this.neighbours.resume(parts.neighbours, thaw);
+    if (parts.pieces) Reassembly.resume(this, parts.pieces);
+    this.sockets = parts.sockets;
   }
 
   get deviceNames(): readonly string[] {
@@ -236,6 +268,10 @@ export class NetNamespace implements KernelNamespace {
 
   socket(options: SocketOptions): SocketHandle {
     return new SocketHandle(this.stack.sockets.make(this, options));
+  }
+
+  openSockets(): SocketHandle[] {
+    return [...this.sockets.open()].map((socket) => new SocketHandle(socket));
   }
 
   connect({ to, ...options }: SocketOptions & { readonly to: SocketAddress }): SocketHandle {

@@ -13,6 +13,8 @@ export interface KernelObject {
   readonly address: number;
   /** What programs get. */
   readonly pointer: bigint;
+  /** The region programs read it by. */
+  readonly region: number;
   free(): void;
 }
 
@@ -49,9 +51,16 @@ export class KernelObjects {
     const region = (runtime.exports['region_new'] as Numeric)();
     if (region === 0) throw new KernelError('ENOMEM', 12, `no region for a ${struct}`);
     (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, READ_ONLY, 0);
+    return this.at(struct, address, region);
+  }
+
+  /** One that is there. */
+  at(struct: string, address: number, region: number): KernelObject {
+    const runtime = this.#runtime;
     const high = BigInt((TAG_BASE + region) >>> 0);
     return {
       struct,
+      region,
       address,
       pointer: (high << 32n) | BigInt(address),
       free: () => {

@@ -8,6 +8,7 @@ import {
   G_CURRENT_UID_GID,
 } from '../../runtime/layout.ts';
 import type { Runtime, RuntimeOwner } from '../../runtime/index.ts';
+import type { Roots } from '../objects/kept.ts';
 import type { KernelObject, KernelObjects } from './objects.ts';
 
 /** Bytes of GLOBALS from G_CURRENT_PID_TGID on that say who the current task is. */
@@ -76,6 +77,16 @@ export class Task implements KernelTask, RuntimeOwner {
   }
 }
 
+type ObjectPlace = Pick<KernelObject, 'struct' | 'address' | 'region'>;
+
+const placeOf = ({ struct, address, region }: KernelObject): ObjectPlace => ({
+  struct,
+  address,
+  region,
+});
+
+export type TaskParts = Tasks['parts'];
+
 /** The tasks of a machine, and which one runs. */
 export class Tasks {
   readonly #runtime: Runtime;
@@ -88,6 +99,49 @@ export class Tasks {
   constructor(runtime: Runtime, objects: KernelObjects) {
     this.#runtime = runtime;
     this.#objects = objects;
+  }
+
+  /** What is kept in a file. */
+  get parts() {
+    const own = [...this.#runtime.owners.values()].filter((one) => one instanceof Task);
+    return {
+      cgroups: [...this.#cgroups.values()]
+        .filter(({ owner }) => owner.alive)
+        .map(({ owner, set, id }) => ({ owner: owner.number, set: placeOf(set), id })),
+      root: this.#root?.owner.number,
+      idle: this.#idle?.number,
+      tasks: own.map((task) => ({
+        number: task.number,
+        address: task.address,
+        struct: placeOf(task.struct),
+        cgroup: task.cgroup.number,
+        identity: task.identity,
+        pid: task.pid,
+      })),
+    };
+  }
+
+  /** Tasks, as other objects name them. */
+  *roots(): Roots {
+    for (const [number, owner] of this.#runtime.owners) yield [`owner ${number}`, owner];
+  }
+
+  resume({ cgroups, root, idle, tasks }: TaskParts): void {
+    const objects = this.#objects;
+    const again = ({ struct, address, region }: ObjectPlace) => objects.at(struct, address, region);
+    for (const { owner: number, set, id } of cgroups) {
+      const owner = this.#runtime.owners.get(number)!;
+      const made = { owner, set: again(set), id };
+      this.#cgroups.set(owner, made);
+      if (number === root) this.#root = made;
+    }
+    for (const { number, address, struct, cgroup, identity, pid } of tasks) {
+      const owner = this.#runtime.adoptOwner('task', address);
+      const above = this.#runtime.owners.get(cgroup)!;
+      const task = new Task(again(struct), owner, above, identity, pid);
+      this.#runtime.owners.set(number, task);
+      if (number === idle) this.#idle = task;
+    }
   }
 
   /** The task that runs; outside of all system calls the idle task, pid 0. */

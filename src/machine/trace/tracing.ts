@@ -12,7 +12,7 @@ import type { Runtime } from '../../runtime/index.ts';
 import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Attached, Subsystem } from '../subsystem.ts';
+import type { Attached, SavedSubsystem, Subsystem } from '../subsystem.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
 import { type KernelObject, KernelObjects } from './objects.ts';
 import { linked } from './link.ts';
@@ -50,6 +50,19 @@ export class Tracing implements Subsystem {
     runtime.host.currentTask = () => this.#tasks.current.struct.pointer;
     runtime.host.taskRegisters = (task) => this.#registersOf(task).pointer;
   }
+
+  readonly saved: SavedSubsystem = {
+    kinds: [],
+    save: (freezer) => {
+      freezer.addRoots(this.#tasks.roots());
+      return freezer.value(this.#tasks.parts);
+    },
+    layout: (json, thaw) => {
+      this.#tasks.resume(thaw.value(json));
+      thaw.addRoots(this.#tasks.roots());
+    },
+    resume: () => {},
+  };
 
   serves(programType: string): boolean {
     return TYPES.has(programType);

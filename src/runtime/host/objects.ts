@@ -51,7 +51,19 @@ interface KnownType {
   readonly name: string;
   readonly perCpu: boolean;
   readonly address: number;
+  /** Where its type is; undefined: those types have gone. */
+  readonly btf: Btf | undefined;
+  readonly id: number;
 }
+
+/** Special fields as they were written, which has nothing of BTF any more. */
+export interface WrittenFields {
+  readonly address: number;
+  /** Functions that release what kptrs hold, one for each field. */
+  readonly destructors: readonly (string | undefined)[];
+}
+
+const keyOf = (id: number, perCpu: boolean): string => `${id}${perCpu ? ' per CPU' : ''}`;
 
 /** Object types of one runtime; each is made when it is first asked for, and stays. */
 export class ObjectTypes {
@@ -62,6 +74,7 @@ export class ObjectTypes {
   readonly #parsed = new WeakMap<Btf, Map<number, FieldRecord | undefined | null>>();
   readonly #records = new WeakMap<FieldRecord, number>();
   readonly #known: KnownType[] = [];
+  readonly #written: WrittenFields[] = [];
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -77,6 +90,33 @@ export class ObjectTypes {
         count: words[(address + OBJECTS_LIVE) >>> 2]!,
       }))
       .filter(({ count }) => count > 0);
+  }
+
+  /** Types there are, for a file. */
+  get known(): readonly KnownType[] {
+    return this.#known;
+  }
+
+  get written(): readonly WrittenFields[] {
+    return this.#written;
+  }
+
+  /** A type whose memory has been put back. */
+  adopt(type: KnownType): void {
+    this.#known.push(type);
+    if (!type.btf) return;
+    const types = this.#types.get(type.btf) ?? new Map<string, number>();
+    this.#types.set(type.btf, types.set(keyOf(type.id, type.perCpu), type.address));
+  }
+
+  /** Fields whose memory has been put back; functions are at other places now. */
+  adoptFields({ address, destructors }: WrittenFields): void {
+    const slots = destructors.map((name) => this.#releaseSlot(name));
+    const view = this.#runtime.view();
+    for (const [i, slot] of slots.entries()) {
+      view.setUint32(address + FIELDS_FIRST + i * FIELD_ENTRY + FIELD_DESTRUCTOR, slot, true);
+    }
+    this.#written.push({ address, destructors });
   }
 
   /** Name of the type at an address, if there is one. */
@@ -101,7 +141,7 @@ export class ObjectTypes {
   #typeOf(btf: Btf, id: number, perCpu: boolean): number {
     let types = this.#types.get(btf);
     if (!types) this.#types.set(btf, (types = new Map()));
-    const key = `${id}${perCpu ? ' per CPU' : ''}`;
+    const key = keyOf(id, perCpu);
     let address = types.get(key);
     if (address === undefined) types.set(key, (address = this.#makeType(btf, id, perCpu)));
     return address;
@@ -116,7 +156,7 @@ export class ObjectTypes {
     const make = this.#runtime.exports['objects_type'] as (...words: number[]) => number;
     const address = make(type.size, perCpu ? this.#runtime.options.cpus : 1, fields) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `no memory for objects of '${type.name}'`);
-    this.#known.push({ name: type.name, perCpu, address });
+    this.#known.push({ name: type.name, perCpu, address, btf, id });
     return address;
   }
 
@@ -151,7 +191,9 @@ export class ObjectTypes {
 
   #write({ fields, spinLockOff, refcountOff }: FieldRecord): number {
     const address = this.#runtime.allocate(FIELDS_FIRST + fields.length * FIELD_ENTRY);
-    const slots = fields.map(({ destructor }) => this.#releaseSlot(destructor));
+    const destructors = fields.map(({ destructor }) => destructor);
+    const slots = destructors.map((name) => this.#releaseSlot(name));
+    this.#written.push({ address, destructors });
     const view = this.#runtime.view();
     view.setUint32(address + FIELDS_COUNT, fields.length, true);
     view.setUint32(address + FIELDS_LOCK, spinLockOff + 1, true);

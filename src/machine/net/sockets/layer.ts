@@ -38,6 +38,19 @@ export class Sockets {
     return options.type === 'udp' ? new UdpSocket(net, options) : new TcpSocket(net, options);
   }
 
+  /** Those that programs know, for a file. */
+  get known(): ReadonlyMap<Known, RuntimeOwner> {
+    return this.#owners;
+  }
+
+  /** As it was saved: their records are in memory. */
+  resume(known: ReadonlyMap<Known, RuntimeOwner>): void {
+    for (const [socket, owner] of known) {
+      this.#owners.set(socket, owner);
+      this.#byRecord.set(owner.object, socket);
+    }
+  }
+
   /** Sends a frame of a socket. */
   transmit(net: NetNamespace, frame: Uint8Array, { mark, priority }: Partial<SocketOptions>): void {
     this.#stack.ip.sendMade(net, frame, undefined, '', { mark, priority });

@@ -36,6 +36,24 @@ const NUMBERS: Readonly<Record<string, number>> = {
 export const socketError = (errno: string, text: string): KernelError =>
   new KernelError(errno, NUMBERS[errno]!, text);
 
+/** What is kept of a socket of any kind. */
+export interface SocketParts {
+  readonly net: NetNamespace;
+  readonly options: SocketOptions;
+  readonly family: 4 | 6;
+  readonly local: Uint8Array;
+  readonly localPort: number;
+  readonly remote: Uint8Array;
+  readonly remotePort: number;
+  readonly error: string | undefined;
+  readonly state: number;
+}
+
+/** Options that make a socket of that family which is bound to nothing. */
+export function unbound({ address: _, port: __, ...options }: SocketOptions, family: 4 | 6) {
+  return { ...options, family };
+}
+
 /** What UDP and TCP sockets have in common (struct sock, struct inet_sock). */
 export abstract class Socket {
   abstract readonly type: 'udp' | 'tcp';
@@ -68,6 +86,22 @@ export abstract class Socket {
   /** A number of tcp_states.h. */
   get state(): number {
     return this.#state;
+  }
+
+  /** What every kind of socket has, for a file. */
+  protected get parts(): SocketParts {
+    const { net, options, family, local, localPort, remote, remotePort, error } = this;
+    const state = this.#state;
+    return { net, options, family, local, localPort, remote, remotePort, error, state };
+  }
+
+  protected restore(parts: SocketParts): void {
+    this.local = parts.local;
+    this.localPort = parts.localPort;
+    this.remote = parts.remote;
+    this.remotePort = parts.remotePort;
+    this.error = parts.error;
+    this.#state = parts.state;
   }
 
   set state(state: number) {

@@ -1,13 +1,14 @@
 import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept, keptFields, type Thaw } from '../../objects/kept.ts';
 import { ipAddress } from '../ip/text.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { destinationOf, isAny, pathTo, tupleKey } from './address.ts';
 import { connectPort } from './ports.ts';
 import type { RequestSocket } from './request.ts';
 import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
-import { Socket, socketError } from './socket.ts';
+import { Socket, socketError, unbound } from './socket.ts';
 import {
   CLOSE,
   CLOSE_WAIT,
@@ -78,6 +79,8 @@ export class Streams {
   }
 }
 
+export const keptStreams = keptFields('streams', Streams);
+
 /** A TCP socket (net/ipv4/tcp*.c): no congestion control, no SACK, timestamps or scaling. */
 export class TcpSocket extends Socket {
   readonly type = 'tcp';
@@ -88,6 +91,44 @@ export class TcpSocket extends Socket {
   /** Its user closed it. */
   orphan = false;
   #keepsPort = false;
+
+  static readonly kept = kept({
+    name: 'tcp',
+    of: TcpSocket,
+    save: (socket: TcpSocket) => ({
+      ...socket.parts,
+      streams: socket.streams,
+      requests: socket.requests,
+      backlog: socket.#backlog,
+      queue: socket.#queue,
+      orphan: socket.orphan,
+      keepsPort: socket.#keepsPort,
+    }),
+    make: (ask) => new TcpSocket(ask('net'), unbound(ask('options'), ask('family'))),
+    fill(socket, parts, thaw) {
+      socket.restore(parts);
+      socket.streams = parts.streams;
+      for (const request of parts.requests) socket.requests.add(request);
+      socket.#backlog = parts.backlog;
+      socket.#queue = parts.queue;
+      socket.orphan = parts.orphan;
+      socket.#keepsPort = parts.keepsPort;
+      thaw.later(() => socket.#resumeTimer(thaw));
+    },
+  });
+
+  /** The retransmission timer, or the wait of an orphan for the other side's FIN. */
+  #resumeTimer(thaw: Thaw): void {
+    const { streams } = this;
+    if (!streams?.timer) return;
+    const { timer } = streams;
+    streams.timer = undefined;
+    const orphaned = this.state === FIN_WAIT2;
+    const late = () => (orphaned ? this.#waitedForFin() : this.#timeout(streams));
+    thaw.arm(timer, late, (event) => {
+      streams.timer = event;
+    });
+  }
 
   constructor(net: NetNamespace, options: SocketOptions) {
     super(net, options);
@@ -181,6 +222,11 @@ export class TcpSocket extends Socket {
   /** sk_acceptq_is_full. */
   get backlogFull(): boolean {
     return (this.#queue?.length ?? 0) > this.#backlog;
+  }
+
+  /** Connections that wait for accept(). */
+  get offered(): readonly TcpSocket[] {
+    return this.#queue ?? [];
   }
 
   /** A connection waits for accept(). */
@@ -348,8 +394,12 @@ export class TcpSocket extends Socket {
   /** An orphan in FIN_WAIT2 does not wait for ever (tcp_fin_timeout). */
   waitForFin(): void {
     const { events, now } = this.net.stack;
-    const late = () => (this.state === FIN_WAIT2 ? this.end() : undefined);
+    const late = () => this.#waitedForFin();
     this.streams!.timer = events.at(Number(now) + TIME_WAIT_LENGTH, late);
+  }
+
+  #waitedForFin(): void {
+    if (this.state === FIN_WAIT2) this.end();
   }
 
   #stopListening(): void {

@@ -1,9 +1,10 @@
 import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
+import { kept } from '../../objects/kept.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { destinationOf, isAny, pathTo, unmapped } from './address.ts';
-import { Socket, socketError } from './socket.ts';
+import { Socket, socketError, unbound } from './socket.ts';
 import { CLOSE, ESTABLISHED } from './states.ts';
 import { insert, remove } from './table.ts';
 
@@ -22,6 +23,28 @@ export class UdpSocket extends Socket {
   /** bind() chose the port: it stays when the connection goes. */
   #keepsPort = false;
   #keepsAddress = false;
+
+  static readonly kept = kept({
+    name: 'udp',
+    of: UdpSocket,
+    save: (socket: UdpSocket) => ({
+      ...socket.parts,
+      received: socket.#received,
+      receivedBytes: socket.#receivedBytes,
+      closed: socket.#closed,
+      keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+    }),
+    make: (ask) => new UdpSocket(ask('net'), unbound(ask('options'), ask('family'))),
+    fill(socket, parts) {
+      socket.restore(parts);
+      if (parts.received.length > 0) socket.#received = parts.received;
+      socket.#receivedBytes = parts.receivedBytes;
+      socket.#closed = parts.closed;
+      socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+    },
+  });
 
   constructor(net: NetNamespace, options: SocketOptions) {
     super(net, options);
