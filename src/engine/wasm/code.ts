@@ -159,7 +159,8 @@ export class WasmCode implements LoadedCode {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    if (this.isNested()) this.runtime.events.at(Number(this.runtime.clock), () => this.free(), true);
+    if (this.isNested())
+      this.runtime.events.at(Number(this.runtime.clock), () => this.free(), true);
     else this.free();
   }
 

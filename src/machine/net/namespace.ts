@@ -183,6 +183,48 @@ export class NetNamespace implements KernelNamespace {
     this.routes = [...this.routes, ...added];
   }
 
+  /** Addresses of a device. */
+  addressesOf(device: Device): readonly LocalAddress[] {
+    return this.#addresses.filter((one) => one.device === device);
+  }
+
+  /** `ip address delete`. Throws KernelError EADDRNOTAVAIL. */
+  removeAddress(device: Device, text: string): void {
+    const { address, length } = ipPrefix(text);
+    const at = this.#addresses.findIndex(
+      (one) => one.device === device && one.length === length && isSame(one.address, address),
+    );
+    if (at < 0) throw new KernelError('EADDRNOTAVAIL', 99, `${device.path} has not ${text}`);
+    this.#addresses.splice(at, 1);
+    const all = address.length * 8;
+    const still = (key: number | string) =>
+      this.#addresses.some((one) => addressKey(masked(one.address, one.length, 1)) === key);
+    const broadcast = addressKey(masked(address, length, 1));
+    if (all === 32 && length < 31 && !still(broadcast)) this.#broadcasts.delete(broadcast);
+    this.routes = this.routes.filter(
+      ({ ifindex, source }) =>
+        ifindex !== device.ifindex || source === undefined || !isSame(source, address),
+    );
+  }
+
+  /** `ip route delete`: the first that fits. Throws KernelError ESRCH. */
+  removeRoute({ to, via, device, metric }: RouteOptions): void {
+    const { address, length } = routePrefix(to);
+    const gateway = via === undefined ? undefined : ipAddress(via);
+    const ifindex = device === undefined ? undefined : this.device(device).ifindex;
+    const at = this.routes.findIndex(
+      (one) =>
+        one.prefixLength === length &&
+        isSame(one.destination, masked(address, length)) &&
+        one.table !== LOCAL_TABLE &&
+        (gateway === undefined || (one.gateway !== undefined && isSame(one.gateway, gateway))) &&
+        (ifindex === undefined || one.ifindex === ifindex) &&
+        (metric === undefined || one.metric === metric),
+    );
+    if (at < 0) throw new KernelError('ESRCH', 3, `there is no route to ${to}`);
+    this.routes = this.routes.toSpliced(at, 1);
+  }
+
   /** fe80:: with the hardware address in it, for devices that have IPv6. */
   #addLinkLocal(device: Device, added: HostRoute[]): void {
     const has = this.#addresses.some(
@@ -281,5 +323,8 @@ export class NetNamespace implements KernelNamespace {
     return this.socket(made).connect(to);
   }
 }
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, i) => byte === other[i]);
 
 const isLinkLocal = (address: Uint8Array) => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;

@@ -89,6 +89,12 @@ export class Network implements Subsystem, KernelNetwork {
     return addDevice(this, this.root, name, options);
   }
 
+  /** Adds a device to a namespace. */
+  addTo(net: NetNamespace, name: string, options: AnyDeviceOptions): Device {
+    this.#prepare();
+    return addDevice(this, net, name, options);
+  }
+
   /** Binds the network to the machine, which is made after it. */
   #prepare(): void {
     if (this.#ready) return;

@@ -98,7 +98,8 @@ export function remakeDevices(
     const { kind, name, ifindex, options } = one;
     checkName(name);
     const make = KINDS[kind];
-    if (make) made.set(pathOf(one), make(namespace(one.namespace), name, ifindex, options as never));
+    if (make)
+      made.set(pathOf(one), make(namespace(one.namespace), name, ifindex, options as never));
   }
   for (const one of saved) {
     joinPeer(one, made);

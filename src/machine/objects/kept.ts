@@ -7,7 +7,6 @@ import { FormatError } from '../../base/index.ts';
 import { refuse } from '../errno.ts';
 import type { EventQueue, PendingEvent } from '../../runtime/index.ts';
 
-
 export type Json =
   | string
   | number
@@ -127,11 +126,11 @@ export class Freezer {
   }
 
   #plain(value: object): Json {
-    const entries = Object.entries(value).filter(([, one]) => one !== undefined);
-    if (entries.some(([key]) => key.startsWith(MARK) || key === '__proto__')) {
-      return { $object: entries.map(([key, one]) => [key, this.value(one)]) };
-    }
-    return Object.fromEntries(entries.map(([key, one]) => [key, this.value(one)]));
+    const entries = Object.entries(value)
+      .map(([key, one]) => [key, this.value(one)] as const)
+      .filter(([, one]) => one !== null);
+    const marked = entries.some(([key]) => key.startsWith(MARK) || key === '__proto__');
+    return marked ? { $object: entries } : Object.fromEntries(entries);
   }
 
   #number(value: object): number {
@@ -279,9 +278,7 @@ export class Thaw {
     const made = how.make((name) => this.#read(json[name as string] ?? null), this);
     this.#making.delete(number);
     this.#made.set(number, made);
-    this.#unfilled.push(() =>
-      how.fill?.(made, this.#read(json) as Record<string, unknown>, this),
-    );
+    this.#unfilled.push(() => how.fill?.(made, this.#read(json) as Record<string, unknown>, this));
     return made;
   }
 }

@@ -25,9 +25,7 @@ export interface Snapshot {
 
 export async function writeSnapshot(state: unknown, runtime: Runtime): Promise<Uint8Array> {
   const memory = runtime.u8();
-  const json = new TextEncoder().encode(
-    JSON.stringify({ memorySize: memory.length, state }),
-  );
+  const json = new TextEncoder().encode(JSON.stringify({ memorySize: memory.length, state }));
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, json.length, true);
   const body = new Blob([length, json, usedPages(memory)]);

@@ -173,7 +173,10 @@ class Resumer {
   types({ types, fields }: MachineState): void {
     const { runtime, objects } = this.#machine;
     for (const { btf, ...type } of types) {
-      runtime.objects.adopt({ ...type, btf: btf === undefined ? undefined : objects.btfs.get(btf)?.btf });
+      runtime.objects.adopt({
+        ...type,
+        btf: btf === undefined ? undefined : objects.btfs.get(btf)?.btf,
+      });
     }
     for (const one of fields) runtime.objects.adoptFields(one);
   }

@@ -32,7 +32,11 @@ export class MemoryOwner implements RuntimeOwner {
   #alive = true;
 
   /** Throws KernelError ENOMEM. */
-  static make(runtime: Runtime, kind: OwnerKind, { object = 0, parent }: OwnerOptions): MemoryOwner {
+  static make(
+    runtime: Runtime,
+    kind: OwnerKind,
+    { object = 0, parent }: OwnerOptions,
+  ): MemoryOwner {
     const { exports } = runtime;
     const address = (exports['owner_new'] as Numeric)(KINDS[kind], object, parent?.number ?? 0);
     if (address === 0) throw kernelError('ENOMEM', `no memory for another ${kind}`);

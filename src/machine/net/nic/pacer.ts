@@ -35,12 +35,7 @@ export class Pacer {
     return true;
   }
 
-  #later(
-    events: EventQueue,
-    time: number,
-    packet: Packet,
-    send: (packet: Packet) => void,
-  ): void {
+  #later(events: EventQueue, time: number, packet: Packet, send: (packet: Packet) => void): void {
     const one: Waiting = { packet, event: undefined };
     this.#waiting.add(one);
     one.event = events.at(time, () => this.#send(one, send));

@@ -129,6 +129,11 @@ export class RdmaDevice implements KernelRdma {
     this.#memory.deregister(region);
   }
 
+  /** Queue pairs of connections, by number. */
+  get pairs(): QueuePair[] {
+    return [...this.#pairs.values()].filter((pair) => pair instanceof QueuePair);
+  }
+
   get nextQueuePair(): number {
     return this.#next;
   }

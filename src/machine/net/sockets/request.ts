@@ -36,7 +36,11 @@ export class RequestSocket implements Tuple {
   static readonly kept = kept({
     name: 'request',
     of: RequestSocket,
-    save: (socket: RequestSocket) => ({ ...socket, retries: socket.#retries, timer: socket.#timer }),
+    save: (socket: RequestSocket) => ({
+      ...socket,
+      retries: socket.#retries,
+      timer: socket.#timer,
+    }),
     make: (ask) => {
       const tuple = {
         local: ask('local'),
@@ -58,13 +62,7 @@ export class RequestSocket implements Tuple {
     },
   });
 
-  private constructor(
-    listener: TcpSocket,
-    tuple: Tuple,
-    iss: number,
-    irs: number,
-    mss: number,
-  ) {
+  private constructor(listener: TcpSocket, tuple: Tuple, iss: number, irs: number, mss: number) {
     this.listener = listener;
     this.local = tuple.local.slice();
     this.localPort = tuple.localPort;

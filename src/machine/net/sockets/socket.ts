@@ -50,7 +50,7 @@ export interface SocketParts {
 }
 
 /** Options that make a socket of that family which is bound to nothing. */
-export function unbound({ address: _, port: __, ...options }: SocketOptions, family: 4 | 6) {
+function unbound({ address: _, port: __, ...options }: SocketOptions, family: 4 | 6) {
   return { ...options, family };
 }
 
@@ -90,8 +90,9 @@ export abstract class Socket {
 
   /** What every kind of socket has, for a file. */
   protected get parts(): SocketParts {
-    const { net, options, family, local, localPort, remote, remotePort, error } = this;
+    const { net, family, local, localPort, remote, remotePort, error } = this;
     const state = this.#state;
+    const options = unbound(this.options, family);
     return { net, options, family, local, localPort, remote, remotePort, error, state };
   }
 

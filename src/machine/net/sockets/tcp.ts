@@ -8,7 +8,7 @@ import { destinationOf, isAny, pathTo, tupleKey } from './address.ts';
 import { connectPort } from './ports.ts';
 import type { RequestSocket } from './request.ts';
 import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
-import { Socket, socketError, unbound } from './socket.ts';
+import { Socket, socketError } from './socket.ts';
 import {
   CLOSE,
   CLOSE_WAIT,
@@ -104,7 +104,7 @@ export class TcpSocket extends Socket {
       orphan: socket.orphan,
       keepsPort: socket.#keepsPort,
     }),
-    make: (ask) => new TcpSocket(ask('net'), unbound(ask('options'), ask('family'))),
+    make: (ask) => new TcpSocket(ask('net'), ask('options')),
     fill(socket, parts, thaw) {
       socket.restore(parts);
       socket.streams = parts.streams;
@@ -217,6 +217,11 @@ export class TcpSocket extends Socket {
     this.#queue = [];
     insert(this.net.sockets.listeners, this.localPort, this);
     return this;
+  }
+
+  /** How many connections may wait. */
+  get backlog(): number {
+    return this.#backlog;
   }
 
   /** sk_acceptq_is_full. */

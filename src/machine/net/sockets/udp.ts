@@ -4,7 +4,7 @@ import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { destinationOf, isAny, pathTo, unmapped } from './address.ts';
-import { Socket, socketError, unbound } from './socket.ts';
+import { Socket, socketError } from './socket.ts';
 import { CLOSE, ESTABLISHED } from './states.ts';
 import { insert, remove } from './table.ts';
 
@@ -35,7 +35,7 @@ export class UdpSocket extends Socket {
       keepsPort: socket.#keepsPort,
       keepsAddress: socket.#keepsAddress,
     }),
-    make: (ask) => new UdpSocket(ask('net'), unbound(ask('options'), ask('family'))),
+    make: (ask) => new UdpSocket(ask('net'), ask('options')),
     fill(socket, parts) {
       socket.restore(parts);
       if (parts.received.length > 0) socket.#received = parts.received;
@@ -107,6 +107,11 @@ export class UdpSocket extends Socket {
     const frame = ipFrame({ ...ends, protocol: UDP, ttl: TTL, payload, id: ip.nextId() });
     this.net.stack.sockets.transmit(this.net, frame, this.options);
     return body.length;
+  }
+
+  /** Bytes that wait to be received. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** A datagram for it (udp_queue_rcv_skb); false: there is no room. */

@@ -33,8 +33,6 @@ interface OnWay {
   readonly parts: number;
   /** When the device calls it sent. */
   event: PendingEvent | undefined;
-  /** The clock of the queue it was sent by; undefined: that of the queue now. */
-  readonly now?: (() => bigint) | undefined;
 }
 
 /** The kernel's half of an AF_XDP socket in copy mode, bound to one queue of a device. */
@@ -43,6 +41,8 @@ export class XskSocket {
   readonly rx: Ring | undefined;
   readonly tx: Ring | undefined;
   readonly multiBuffer: boolean;
+  /** International atomic time, also when its device has gone. */
+  clock: () => bigint = () => 0n;
   readonly #sender: Sender | undefined;
   #queue: XskQueue | undefined;
   /** Packets that the device has and does not call sent yet. */
@@ -57,7 +57,8 @@ export class XskSocket {
     multiBuffer = false,
   ): XskSocket {
     for (const entries of [rx, tx]) if (entries !== 0) checkEntries(entries);
-    const ring = (entries: number) => (entries === 0 ? undefined : new Ring(entries, 'descriptors'));
+    const ring = (entries: number) =>
+      entries === 0 ? undefined : new Ring(entries, 'descriptors');
     return new XskSocket(pool, ring(rx), ring(tx), multiBuffer);
   }
 
@@ -114,6 +115,7 @@ export class XskSocket {
 
   bind(queue: XskQueue): void {
     this.#queue = queue;
+    this.clock = () => queue.now();
   }
 
   unbind(): void {
@@ -230,7 +232,7 @@ export class XskSocket {
 
   #send(queue: XskQueue, { data, checksum, timestamp, parts }: Outgoing): number {
     const error = queue.send(data, checksum);
-    const one: OnWay = { timestamp, parts, event: undefined, now: () => queue.now() };
+    const one: OnWay = { timestamp, parts, event: undefined };
     // A packet that was dropped is done with.
     if (error < 0) {
       this.#sent(one);
@@ -244,11 +246,7 @@ export class XskSocket {
   #sent(one: OnWay): void {
     this.#onWay.delete(one);
     const { timestamp, parts } = one;
-    if (timestamp !== undefined) {
-      writeTimestamp(this.pool.umem, timestamp, (one.now ?? this.#clock)());
-    }
+    if (timestamp !== undefined) writeTimestamp(this.pool.umem, timestamp, this.clock());
     this.pool.complete(parts);
   }
-
-  readonly #clock = (): bigint => this.#queue?.now() ?? 0n;
 }

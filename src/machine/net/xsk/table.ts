@@ -78,11 +78,19 @@ export class XskTable {
 
   resume({ next, sockets, bound }: XskParts, deviceAt: (path: string) => Device): void {
     this.#next = next;
-    for (const [number, one] of sockets) this.#sockets.set(number, one);
+    for (const [number, one] of sockets) {
+      one.socket.clock = this.#now;
+      this.#sockets.set(number, one);
+    }
     for (const { socket, device, queue } of bound) {
       socket.bind(this.#queue(deviceAt(device), queue));
     }
   }
+
+  readonly #now = (): bigint => {
+    const { runtime } = this.#stack.machine;
+    return runtime.clock + runtime.view().getBigUint64(GLOBALS + G_TAI_OFFSET, true);
+  };
 
   #queue(device: Device, queue: number): XskQueue {
     const stack = this.#stack;
@@ -97,10 +105,7 @@ export class XskTable {
         packet.checksum = checksum;
         return stack.sendDirectly(packet);
       },
-      now() {
-        const { runtime } = stack.machine;
-        return runtime.clock + runtime.view().getBigUint64(GLOBALS + G_TAI_OFFSET, true);
-      },
+      now: this.#now,
       whenSent(run) {
         if (device.txLatency > 0) {
           return stack.events.at(Number(stack.now) + device.txLatency, run);
