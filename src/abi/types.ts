@@ -95,6 +95,11 @@ export interface MapTypeDef {
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
   /** The value begins with the ifindex of a network device. */
   readonly namesDevice?: boolean;
+  /**
+   * Behind the first word values may have a program: bpf(2) takes its file descriptor, and tells
+   * its id. The attach type it has to expect.
+   */
+  readonly programFor?: 'xdp_devmap' | 'xdp_cpumap';
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
   /** BTF types of key and value must be given. */

@@ -88,6 +88,28 @@ export const ipCommands: readonly CommandDef[] = [
     load: () => import('./net-send.ts'),
   },
   {
+    path: ['net', 'socket'],
+    summary: 'open, use and close sockets of a machine',
+    operands: '{listen|connect|send|accept|receive|close} [ADDRESS:]PORT',
+    count: [2, 2],
+    options: {
+      machine: MACHINE,
+      netns: NETNS,
+      udp: { type: 'boolean', short: 'u', help: 'UDP; default: TCP' },
+      6: { type: 'boolean', short: '6', help: 'IPv6 where no address says so' },
+      data: { type: 'string', value: 'TEXT', help: 'connect, send: what to send' },
+    },
+    details:
+      'Nothing runs in a machine between commands: a socket stays open in the file, as if its ' +
+      'process waited. Where it is not connect, the port is the local one.',
+    examples: [
+      ['beeyard net socket listen 80 -n web --machine m', 'a listener'],
+      ['beeyard net socket connect 10.0.0.2:80 --data hello --machine m', 'a connection to it'],
+      ['beeyard net socket accept 80 -n web --machine m', 'take it; then receive 80'],
+    ],
+    load: () => import('./net-socket.ts'),
+  },
+  {
     path: ['machine', 'show'],
     summary: 'say what is in the file of a machine',
     operands: 'FILE',

@@ -91,7 +91,7 @@ function connectRdma(host: Host): void {
     host.net.namespace(name).device('eth0').rxe({ congestionNotification: true }),
   ) as [ReturnType<typeof rxeOf>, ReturnType<typeof rxeOf>];
   const [here, there] = [one.nextQueuePair, other.nextQueuePair];
-  one.connect({ address: ADDRESS.db, queuePair: there });
+  one.connect({ address: ADDRESS.db, queuePair: there }, { rnrRetries: 3 });
   other.connect({ address: ADDRESS.web, queuePair: here });
   other.register(new Uint8Array(4096), { read: true, write: true, atomic: true });
 }
