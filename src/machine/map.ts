@@ -157,7 +157,9 @@ export class MachineMap extends KernelObject implements KernelMap {
   /** Of the entry's kind, bound to no device, and like the first one (bpf_prog_map_compatible). */
   #takesTarget(program: MachineProgram): boolean {
     const expected = program.expectedAttachType === attachTypeId(this.facts.programFor!);
-    const named = program.parts.input ? expected : program.spec.attachType === this.facts.programFor;
+    const named = program.parts.input
+      ? expected
+      : program.spec.attachType === this.facts.programFor;
     return named && !program.bound && fitsOwner(this.owner, program);
   }
 

@@ -113,6 +113,7 @@ function resumeObjects(machine: Machine, state: MachineState): void {
   for (const hook of state.hooks) again.hook(hook);
   for (const link of state.lost) again.lostLink(link);
   for (const one of state.files) again.file(one);
+  if (!(state.counting >= 0 && state.counting <= MOST_COUNTING)) again.fail('nobody counts so');
   for (let i = 0; i < state.counting; i++) machine.countRuns(1);
   again.closeHandles(state);
   const { objects } = machine;
@@ -121,6 +122,9 @@ function resumeObjects(machine: Machine, state: MachineState): void {
   objects.btfs.next = state.next.btfs;
 }
 
+/** How many may want runs counted: each is a descriptor of a process. */
+const MOST_COUNTING = 1 << 20;
+
 /** Puts objects back, each under its id. */
 class Resumer {
   readonly #machine: Machine;
@@ -128,6 +132,10 @@ class Resumer {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+  }
+
+  fail(reason: string): never {
+    throw new FormatError('machine', 0, reason);
   }
 
   btf(id: number, bytes: Uint8Array): void {

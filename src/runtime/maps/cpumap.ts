@@ -16,7 +16,13 @@ import { copyBytes } from '../core/copy';
 import { E2BIG, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../core/errno';
 import { cpuCount, setOp } from '../core/map';
 import { redirectTo } from '../core/redirect';
-import { isBadTarget, targetDelete, targetEntry, targetLookup, targetSysLookup } from '../core/target-array';
+import {
+  isBadTarget,
+  targetDelete,
+  targetEntry,
+  targetLookup,
+  targetSysLookup,
+} from '../core/target-array';
 import { BPF_EXIST, BPF_NOEXIST } from '../core/uapi';
 
 const MAX_QUEUE: u32 = 16384;

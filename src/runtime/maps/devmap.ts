@@ -20,7 +20,13 @@ import { copyBytes } from '../core/copy';
 import { E2BIG, EEXIST, EINVAL } from '../core/errno';
 import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
-import { isBadTarget, targetDelete, targetEntry, targetLookup, targetSysLookup } from '../core/target-array';
+import {
+  isBadTarget,
+  targetDelete,
+  targetEntry,
+  targetLookup,
+  targetSysLookup,
+} from '../core/target-array';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
 export function devmap_create(map: u32): i32 {
