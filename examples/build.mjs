@@ -20,6 +20,7 @@ const EXAMPLES = [
   'examples/firewall/firewall.bpf.c',
   'examples/firewall-ts/firewall.bpf.ts',
   'examples/typed-import/ratelimit.bpf.c',
+  'examples/vitest/synlimit.bpf.c',
   'examples/own-kfunc/limit.bpf.c',
   'examples/quantiles/quantiles.bpf.c',
   'examples/fair/fair.bpf.c',

@@ -47,20 +47,33 @@ async function compare(sides, benchmarks) {
   return failed;
 }
 
-/** Best time a run of each turn, by side. */
-async function time(sides, benchmark, timing) {
+/** Adds the best time a run of each turn to `turns`, by side. */
+async function time(sides, benchmark, timing, turns) {
   const taking = Object.entries(sides).filter(([name]) => name !== 'huge' || benchmark.large);
-  const turns = Object.fromEntries(taking.map(([name]) => [name, []]));
   for (const [, side] of taking) {
     await side.use(benchmark);
     await warmUp(side, timing);
   }
-  for (let turn = 0; turn < timing.rounds * TURNS; turn++) {
+  for (let turn = 0; turn < TURNS; turn++) {
     for (const [name, side] of taking) {
-      turns[name].push(Math.min(...(await side.time(SAMPLES, timing.sampleNs))));
+      const best = Math.min(...(await side.time(SAMPLES, timing.sampleNs)));
+      (turns[name] ??= []).push(best);
     }
   }
-  return turns;
+}
+
+/** One round over a file's benchmarks, on maps of its own. */
+async function round(file, benchmarks, context, timing, results) {
+  context.progress(`${file}: results`);
+  const sides = open(file, benchmarks, context);
+  const failed = await compare(sides, benchmarks);
+  for (const benchmark of benchmarks) {
+    context.progress(benchmark.name);
+    const result = results.get(benchmark);
+    result.failed ??= failed.get(benchmark);
+    if (!result.failed) await time(sides, benchmark, timing, result.turns);
+  }
+  for (const side of Object.values(sides)) side.close();
 }
 
 /** ns an operation, and the ratios of turns that followed each other. */
@@ -82,22 +95,22 @@ function summary({ name, operations, bar, large }, turns) {
   };
 }
 
+/**
+ * Every round makes its maps anew: which pages of memory they get decides how they share the
+ * caches, and one draw of pages says little about the next.
+ */
 export async function run(context) {
   const timing = { ...context.timing, warmup: context.quick ? 25 : 60 };
   const results = [];
   for (const file of mapFiles) {
     const benchmarks = mapBenchmarks.filter((one) => one.file === file && context.wants(one.run));
-    if (benchmarks.length === 0) continue;
-    context.progress(`${file}: results`);
-    const sides = open(file, benchmarks, context);
-    const failed = await compare(sides, benchmarks);
-    for (const benchmark of benchmarks) {
-      context.progress(benchmark.name);
-      const wrong = failed.get(benchmark);
-      if (wrong) results.push({ name: benchmark.name, failed: wrong });
-      else results.push(summary(benchmark, await time(sides, benchmark, timing)));
+    const measured = new Map(benchmarks.map((one) => [one, { turns: {} }]));
+    for (let i = 0; benchmarks.length > 0 && i < timing.rounds; i++) {
+      await round(file, benchmarks, context, timing, measured);
     }
-    for (const side of Object.values(sides)) side.close();
+    for (const [benchmark, { failed, turns }] of measured) {
+      results.push(failed ? { name: benchmark.name, failed } : summary(benchmark, turns));
+    }
   }
   return results;
 }

@@ -115,6 +115,22 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./build.ts'),
   },
   {
+    path: ['init'],
+    summary: 'put a BPF program and its vitest tests into a folder',
+    operands: '[DIR]',
+    count: [0, 1],
+    options: {},
+    details:
+      'Writes synlimit.bpf.c, its object, tests with verdicts, maps, time, kernels and random ' +
+      'packets, the settings of vitest, and what package.json lacks. Files that are there stay ' +
+      'as they are.',
+    examples: [
+      ['beeyard init', 'here'],
+      ['beeyard init filter', 'in a new folder'],
+    ],
+    load: () => import('./init.ts'),
+  },
+  {
     path: ['obj', 'doctor'],
     summary: 'say what an object is, what breaks and how to mend it',
     operands: 'OBJ...',

@@ -1,4 +1,5 @@
 /** What `beeyard run` has to do with time: `--for`, timers left over, callbacks that faulted. */
+import { nanosecondsIn } from '../base/index.ts';
 import type { TimerFault } from '../machine/index.ts';
 import { usageError } from './exit.ts';
 import type { CommandCall } from './command.ts';
@@ -6,14 +7,6 @@ import type { Style } from './io.ts';
 import type { RunMachine } from './lanes.ts';
 import { duration, grouped } from './table.ts';
 
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 6e10,
-  h: 3.6e12,
-};
 /** 100 days: the clock is exact up to 104. */
 const LONGEST = 8.64e15;
 const SHOWN = 10;
@@ -28,9 +21,8 @@ export interface TimerFaultLog {
 export function timeOption(call: CommandCall): number {
   const text = call.text('for');
   if (text === undefined) return 0;
-  const found = /^(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)$/.exec(text.trim());
-  const time = found ? Number(found[1]) * UNITS[found[2]!]! : Number.NaN;
-  if (time <= LONGEST) return Math.round(time);
+  const time = nanosecondsIn(text);
+  if (time <= LONGEST) return time;
   throw usageError(`--for takes a time up to 100 days, such as 10s, 1.5ms or 2h, not '${text}'`);
 }
 

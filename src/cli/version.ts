@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** A file of the installed package. */
-function packageFile(name: string): URL {
+export function packageFile(name: string): URL {
   return new URL(`../../${name}`, import.meta.url);
 }
 

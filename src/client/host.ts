@@ -1,5 +1,5 @@
 import { mapTypes } from '../abi/maps/index.ts';
-import { KernelError, type VerifierError } from '../base/index.ts';
+import { KernelError, nanosecondsIn, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
   CodeMemory,
@@ -162,17 +162,22 @@ export class Host<Device extends string = string, Namespace extends string = str
   }
 
   /**
-   * Lets time pass, in nanoseconds: timers (bpf_timer) that are due run, each at its time, then
-   * those they start; work (bpf_wq) that waits runs at once. Time stands still otherwise: programs
-   * run in no time, and a timer started with no delay waits for `advance(0)`. Packets of a capture
-   * move the clock by themselves. Returns how many events happened. Throws what ended a callback
-   * (TimerFault), KernelError EOPNOTSUPP where time is not ours.
+   * Lets time pass, in nanoseconds or as '10s', '1.5ms': timers (bpf_timer) that are due run, each
+   * at its time, then those they start; work (bpf_wq) that waits runs at once. Time stands still
+   * otherwise: programs run in no time, and a timer started with no delay waits for `advance(0)`.
+   * Packets of a capture move the clock by themselves. Returns how many events happened. Throws
+   * what ended a callback (TimerFault), KernelError EOPNOTSUPP where time is not ours, TypeError
+   * for another text.
    *
    * ```ts
-   * host.advance(10e9); // ten seconds
+   * host.advance('10s');
    * ```
    */
-  advance(nanoseconds: number | bigint): number {
+  advance(time: number | bigint | string): number {
+    const nanoseconds = typeof time === 'string' ? nanosecondsIn(time) : time;
+    if (Number.isNaN(nanoseconds)) {
+      throw new TypeError(`advance takes nanoseconds or a time such as '10s', not '${time}'`);
+    }
     if (this.kernel.advance) return this.kernel.advance(nanoseconds);
     throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
   }
@@ -237,7 +242,8 @@ function explainMissing({ object, programs, maps, refused }: LoadedObject): void
   explain('map', object.maps, maps);
 }
 
-async function objectFrom(source: ObjectSource): Promise<ObjectFile> {
+/** The object file behind any of the ways to name one. */
+export async function objectFrom(source: ObjectSource): Promise<ObjectFile> {
   if (source instanceof Uint8Array) return parseObject(source);
   if (typeof source !== 'string' && !(source instanceof URL)) return source;
   // Not an import: bundlers for browsers would follow it.

@@ -1,6 +1,6 @@
 export { formatAddress, parseAddress, parsePrefix } from '../packet/address.ts';
 export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
-export { type Globals, Host, type LoadedObject, type ObjectSource } from './host.ts';
+export { type Globals, Host, type LoadedObject, objectFrom, type ObjectSource } from './host.ts';
 export type { InsnArrayOption } from './insn-arrays.ts';
 export {
   type Live,

@@ -13,7 +13,7 @@ import { CompileError } from './compile-error.ts';
 import type { CompileSettings } from './compile.ts';
 import { MissingCompiler } from './compiler.ts';
 import { writeDeclaration } from './declaration.ts';
-import { isObjectPath, moduleText, readObject } from './module.ts';
+import { isObjectPath, moduleText, readObject, sourcesOf } from './module.ts';
 
 /** Options of the plugin, besides how to compile. Folders are looked for from Vite's root. */
 export interface PluginOptions extends CompileSettings {
@@ -23,6 +23,9 @@ export interface PluginOptions extends CompileSettings {
    */
   readonly types?: boolean | string;
 }
+
+/** How vitest asks for a source that its coverage includes and no test loaded. */
+const UNCOVERED = /\.bpf\.[oc]\?.*\bvitest-uncovered-coverage\b/;
 
 /** The part of a Vite plugin's context that is used. */
 interface Context {
@@ -58,6 +61,8 @@ export default function beeyard(options: PluginOptions = {}): BeeyardPlugin {
       ({ root } = config);
     },
     load(id) {
+      // Coverage wants JavaScript of files that no test loaded: there is none.
+      if (UNCOVERED.test(id)) return { code: 'export {};', map: null, moduleType: 'js' };
       if (!isObjectPath(id)) return undefined;
       try {
         return loadObject(this, id, options, root);
@@ -76,7 +81,11 @@ function loadObject(context: Context, path: string, options: PluginOptions, root
   if (warnings) context.warn(warnings);
   const problem = writeDeclaration(bytes, path, root, options.types ?? true);
   if (problem) context.warn(problem);
-  return { code: moduleText(bytes, path), map: null, moduleType: 'js' } as const;
+  return {
+    code: moduleText(bytes, path, sourcesOf(bytes, path, root)),
+    map: null,
+    moduleType: 'js',
+  } as const;
 }
 
 /** What Vite shows: the place for errors in a source, and no stack of ours. */
