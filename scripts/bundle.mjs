@@ -10,18 +10,15 @@ import { root } from './lib.mjs';
 
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const COMMANDS = { main: 'cli/main', conformance: 'cli/conformance', worker: 'cli/worker' };
-/** Entries of the package: all but those that look for files beside them. */
-const LIBRARY = {
-  index: 'index',
-  isa: 'isa/index',
-  elf: 'elf/index',
-  btf: 'btf/index',
-  verify: 'verifier/index',
-  packet: 'packet/index',
-  sketch: 'tools/sketch/index',
-  wildcard: 'tools/wildcard/index',
-  maglev: 'tools/maglev/index',
-};
+/** Entries of the package that are in dist/lib: name there, and the module that their types are of. */
+const LIBRARY = Object.fromEntries(
+  Object.values(packageJson.exports).flatMap(({ types, default: path }) => {
+    const name = /^\.\/dist\/lib\/(.+)\.js$/.exec(path ?? '')?.[1];
+    return name === undefined ? [] : [[name, types.replace(/^\.\/dist\/|\.d\.ts$/g, '')]];
+  }),
+);
+const { dependencies, peerDependencies = {} } = packageJson;
+const PACKAGES = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
 
 /** Bundles what tsc made. What is imported on demand stays a file of its own. */
 export async function bundleAll() {
@@ -40,8 +37,11 @@ async function bundle(name, entries, platform) {
     cwd: root,
     logLevel: 'warn',
     // The kernels' types are large, and stand in files of their own.
-    external: [/\/embedded(-slim)?\.js$/, ...Object.keys(packageJson.dependencies)],
+    external: [/\/embedded(-slim)?\.js$/, /^node:/, ...PACKAGES.flatMap(within)],
   });
   await made.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await made.close();
 }
+
+/** A package and what is in it. */
+const within = (name) => [name, new RegExp(`^${name}/`)];

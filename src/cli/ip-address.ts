@@ -2,7 +2,7 @@
 import type { Device } from '../machine/net/device.ts';
 import { addressText } from '../machine/net/ip/text.ts';
 import { usageError } from './exit.ts';
-import { type IpCall, take, takePairs } from './ip.ts';
+import { type IpCall, take, takePairs, withLength } from './ip-words.ts';
 import { devicesOf, headLine, linkJson, linkLines } from './ip-link.ts';
 import type { Output } from './machine-file.ts';
 
@@ -25,10 +25,6 @@ function which({ net, words }: Pick<IpCall, 'net' | 'words'>): { address: string
   if (name === undefined) throw usageError("ip address: 'dev NAME' is missing");
   return { address: withLength(take(words, 'an address')), device: net.device(name) };
 }
-
-/** Without a length it is a single host. */
-export const withLength = (text: string): string =>
-  text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`;
 
 /** `address show [NAME]` */
 export function showAddresses(call: IpCall): Output {

@@ -2,7 +2,7 @@
 import type { AnyDeviceOptions, NetkitOptions } from '../kernel/index.ts';
 import type { Device } from '../machine/net/device.ts';
 import { usageError } from './exit.ts';
-import { type IpCall, take, takePairs } from './ip.ts';
+import { type IpCall, take, takePairs } from './ip-words.ts';
 import type { Output } from './machine-file.ts';
 
 /** As `ip link add` makes them. */

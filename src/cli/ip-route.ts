@@ -6,8 +6,7 @@ import { KernelError } from '../base/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../runtime/index.ts';
 import type { HostRoute } from '../runtime/types.ts';
 import { usageError } from './exit.ts';
-import { type IpCall, take, takePairs } from './ip.ts';
-import { withLength } from './ip-address.ts';
+import { type IpCall, take, takePairs, withLength } from './ip-words.ts';
 import type { Output } from './machine-file.ts';
 
 const TYPES = ['unicast', 'blackhole', 'unreachable', 'prohibit'] as const;

@@ -4,6 +4,7 @@ import { onMachine } from './machine-file.ts';
 import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
+import { type IpCall, take } from './ip-words.ts';
 import { addAddress, removeAddress, showAddresses } from './ip-address.ts';
 import { addLink, removeLink, setLink, showLinks } from './ip-link.ts';
 import {
@@ -14,14 +15,6 @@ import {
   showNeighbours,
   showRoutes,
 } from './ip-route.ts';
-import type { NetNamespace } from '../machine/net/namespace.ts';
-
-/** What a command has: the machine, the namespace it is in, and the words left. */
-export interface IpCall {
-  readonly session: Session;
-  readonly net: NetNamespace;
-  readonly words: string[];
-}
 
 interface Action {
   readonly run: (call: IpCall) => Output | undefined;
@@ -84,28 +77,6 @@ function complete(word: string, known: readonly string[], what: string): string 
   const found = known.find((one) => one === meant) ?? known.find((one) => one.startsWith(meant));
   if (found && meant !== '') return found;
   throw usageError(`ip: ${what} '${word}' is none of: ${known.join(', ')}`);
-}
-
-/** The next word. */
-export function take(words: string[], what: string): string {
-  const word = words.shift();
-  if (word !== undefined) return word;
-  throw usageError(`ip: ${what} is missing`);
-}
-
-/** `NAME VALUE` pairs of the names given, wherever they stand; others stay. */
-export function takePairs(words: string[], names: readonly string[]): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (let at = 0; at < words.length; ) {
-    const name = words[at]!;
-    if (!names.includes(name)) at++;
-    else {
-      const [, value] = words.splice(at, 2);
-      if (value === undefined) throw usageError(`ip: '${name}' wants a value`);
-      found.set(name, value);
-    }
-  }
-  return found;
 }
 
 function listNamespaces({ network }: Session): Output {

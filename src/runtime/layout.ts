@@ -609,5 +609,5 @@ export const REDIRECT_MAP = 2;
 export const REDIRECT_PEER = 3;
 export const REDIRECT_NEIGH = 4;
 
-/** In place of the id of a program of a devmap or cpumap: the one that was given cannot be there. */
+/** In place of the id of a program of a devmap or cpumap: the one given cannot be there. */
 export const TARGET_BAD = 0x80000000;

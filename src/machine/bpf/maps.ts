@@ -64,7 +64,7 @@ export function updateElement(
 /** No program has this id. */
 const NO_PROGRAM = 0x7fffffff;
 
-/** A value with the id of the program in place of its descriptor; none where that is not above 0. */
+/** A value with the program's id in place of its descriptor; 0 where that is not above 0. */
 function targetValue(process: Process, value: Uint8Array): Uint8Array {
   const bytes = value.slice();
   const view = new DataView(bytes.buffer);
