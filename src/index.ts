@@ -70,6 +70,7 @@ export {
   Program,
   type Queue,
   type RecordMap,
+  type RedirectEntry,
   type SharedView,
   StaticKey,
   type TypedObject,

@@ -70,6 +70,7 @@ export const ipCommands: readonly CommandDef[] = [
       dev: { type: 'string', value: 'NAME', help: 'the device that receives the packets' },
       netns: NETNS,
       transmit: { type: 'boolean', help: 'the device sends them instead' },
+      limit: { type: 'string', value: 'N', help: 'stop after N packets of the capture' },
       'to-device': { type: 'boolean', help: 'frames are addressed to the device' },
       out: { type: 'string', short: 'o', value: 'FILE', help: 'write what --tap sees (pcap)' },
       tap: {

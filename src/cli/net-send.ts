@@ -54,8 +54,9 @@ async function play(
   const verdicts = new Map<string, number>();
   const addressee = call.flag('to-device') ? device.address : undefined;
   let last: number | undefined;
+  let left = call.count('limit', Number.POSITIVE_INFINITY, 1, 1e12);
   for await (const batch of reading.batches()) {
-    for (let i = 0; i < batch.count; i++) {
+    for (let i = 0; i < batch.count && left > 0; i++, left--) {
       const time = timeOf(batch, i);
       if (last !== undefined && time > last) machine.advance(time - last);
       last = Math.max(last ?? time, time);
@@ -63,6 +64,7 @@ async function play(
       const { verdict } = call.flag('transmit') ? device.transmit(data) : device.receive(data);
       verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
     }
+    if (left === 0) break;
   }
   if (reading.problem) throw reading.problem;
   return verdicts;

@@ -111,7 +111,11 @@ export class MapOf<
    * devmap are `{ ifindex, program }`, of a cpumap `{ qsize, program }`; reading gives the
    * program's id.
    */
-  set(key: Input<K> | KeyText | Uint8Array, value: In, when: keyof typeof UPDATE = 'any'): this {
+  set(
+    key: Input<K> | KeyText | Uint8Array,
+    value: In | RedirectEntry,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
     const bytes = this.#encode(value);
     const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
     this.#check(result, 'update');
@@ -364,18 +368,18 @@ export class MapOf<
 }
 
 /** An entry of a devmap or cpumap with its program (struct bpf_devmap_val, bpf_cpumap_val). */
-interface TargetValue {
+export interface RedirectEntry {
   readonly ifindex?: number;
   readonly qsize?: number;
   readonly program: { readonly kernelProgram: KernelProgram };
 }
 
-function namesProgram(value: unknown): value is TargetValue {
+function namesProgram(value: unknown): value is RedirectEntry {
   const program = typeof value === 'object' && value !== null && 'program' in value;
   return program && typeof value.program === 'object' && 'kernelProgram' in value.program!;
 }
 
-function targetBytes({ ifindex, qsize, program }: TargetValue, size: number): Uint8Array {
+function targetBytes({ ifindex, qsize, program }: RedirectEntry, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, ifindex ?? qsize ?? 0, true);

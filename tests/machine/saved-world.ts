@@ -109,7 +109,7 @@ const acts: readonly Act[] = [
         to: ADDRESS[to],
         port: [80, 53, 99][pick(3)]!,
         protocol: pick(2) ? 'udp' : 'tcp',
-        data: new Uint8Array(pick(2000)),
+        payload: new Uint8Array(pick(2000)),
       }),
     );
   },
@@ -126,7 +126,7 @@ const acts: readonly Act[] = [
   // To somebody who never answers: packets wait for a neighbour.
   ({ network }, pick) =>
     attempt(() =>
-      network.root.send({ to: `192.168.0.${50 + pick(3)}`, port: 9, protocol: 'udp', data: 'x' }),
+      network.root.send({ to: `192.168.0.${50 + pick(3)}`, port: 9, protocol: 'udp', payload: 'x' }),
     ),
   // Timers that start themselves again would take all day.
   ({ machine }, pick) => {

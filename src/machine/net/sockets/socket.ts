@@ -50,7 +50,7 @@ export interface SocketParts {
 }
 
 /** Options that make a socket of that family which is bound to nothing. */
-function unbound({ address: _, port: __, ...options }: SocketOptions, family: 4 | 6) {
+function unbound({ address: _address, port: _port, ...options }: SocketOptions, family: 4 | 6) {
   return { ...options, family };
 }
 
