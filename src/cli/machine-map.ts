@@ -138,9 +138,8 @@ export const remove = onMap(true, ({ bpf, map, mapFd }, words) => {
 
 /** `map push MAP value DATA`, `map enqueue`: of stacks and queues, which have no keys. */
 export const push = onMap(true, ({ bpf, map, mapFd }, words) => {
-  const key = new Uint8Array(0);
   const value = takeBytes(words, 'value', map.spec.valueSize);
-  succeed(bpf.mapUpdateElem({ mapFd, key, value, flags: 0 }), 'the map takes no more');
+  succeed(bpf.mapUpdateElem({ mapFd, value, flags: 0 }), 'the map takes no more');
   return {};
 });
 

@@ -29,7 +29,7 @@ describe('a saved machine with all that a network has', () => {
         expect(again.machine.armedTimers).toBe(first.machine.armedTimers);
         expect(again.machine.liveObjects()).toEqual(first.machine.liveObjects());
       }),
-      { numRuns: 4, endOnFailure: true },
+      { numRuns: 3, endOnFailure: true },
     );
   }, 120_000);
 });
