@@ -126,7 +126,12 @@ const acts: readonly Act[] = [
   // To somebody who never answers: packets wait for a neighbour.
   ({ network }, pick) =>
     attempt(() =>
-      network.root.send({ to: `192.168.0.${50 + pick(3)}`, port: 9, protocol: 'udp', payload: 'x' }),
+      network.root.send({
+        to: `192.168.0.${50 + pick(3)}`,
+        port: 9,
+        protocol: 'udp',
+        payload: 'x',
+      }),
     ),
   // Timers that start themselves again would take all day.
   ({ machine }, pick) => {
