@@ -30,6 +30,7 @@ const EXAMPLES = [
   'examples/static-keys/tracing.bpf.c',
   'examples/netkit-pods/pods.bpf.c',
   'examples/socket-killer/killer.bpf.c',
+  'examples/cgroup-policy/policy.bpf.c',
   'examples/grace-periods/trie.bpf.c',
   'examples/grace-periods/churn.bpf.c',
   'examples/live-views/live.bpf.c',

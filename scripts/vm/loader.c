@@ -25,9 +25,17 @@
 void prepare(void); /* boot.c */
 int open_object(uint32_t kind); /* objects.c */
 
+struct socket_call { /* sockets.c */
+	uint32_t what;
+	int32_t fd, a, b;
+	uint32_t address_size, data_size;
+};
+long on_socket(const struct socket_call *call, int fd, void (*give)(const void *, size_t));
+
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 8192, ALIGN = 8 };
 enum kind {
 	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT, PATH,
+	SOCKET_CALL,
 };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
@@ -488,6 +496,18 @@ static void carry_out(uint32_t index, const struct command *command)
 
 		if (*(const uint32_t *)body == 5)
 			handles[index] = result;
+		answer(index, result);
+		break;
+	}
+	case SOCKET_CALL: {
+		const struct socket_call *call = (const void *)body;
+		long result = on_socket(call, call->fd < 0 ? -1 : handles[call->fd], add);
+
+		/* socket and accept give descriptors, close takes one. */
+		if (call->what == 1 || call->what == 5)
+			handles[index] = result;
+		if (call->what == 12 && call->fd >= 0)
+			handles[call->fd] = -1;
 		answer(index, result);
 		break;
 	}

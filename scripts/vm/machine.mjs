@@ -25,7 +25,9 @@ import { fail, has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
-const SOURCES = ['loader.c', 'boot.c', 'objects.c'].map((name) => join(import.meta.dirname, name));
+const SOURCES = ['loader.c', 'boot.c', 'objects.c', 'sockets.c'].map((name) =>
+  join(import.meta.dirname, name),
+);
 const QEMU = 'qemu-system-x86_64';
 const MEGABYTES = 1536;
 /** Where the child finds the initramfs among its files. */

@@ -15,7 +15,24 @@ const KIND = {
   file: 8,
   object: 9,
   path: 10,
+  socket: 11,
 };
+const SOCKET_CALL = [
+  'socket',
+  'bind',
+  'connect',
+  'listen',
+  'accept',
+  'send',
+  'receive',
+  'local',
+  'peer',
+  'set',
+  'get',
+  'close',
+  'join',
+  'pause',
+];
 const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
@@ -87,6 +104,20 @@ export class Plan {
   /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
   open(kind) {
     return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
+  }
+
+  /**
+   * A call on a socket that an earlier command gave (`fd`), with two numbers, an address and data as bytes;
+   * `size`: room for what comes back, in place of data.
+   */
+  socketCall(
+    what,
+    { fd = -1, a = 0, b = 0, address = Buffer.alloc(0), data = Buffer.alloc(0), size } = {},
+  ) {
+    const numbers = [SOCKET_CALL.indexOf(what) + 1, fd, a, b, address.length, size ?? data.length];
+    return this.#add(KIND.socket, [words(...numbers), padded(address), padded(data)], {
+      buffers: 0,
+    });
   }
 
   /** From here on: with all capabilities, or without those that BPF asks for. */

@@ -20,6 +20,7 @@ const map = () => import('./machine-map.ts');
 const link = () => import('./machine-link.ts');
 const net = () => import('./machine-net.ts');
 const netAttach = () => import('./machine-attach.ts');
+const cgroup = () => import('./machine-cgroup.ts');
 
 const HOOKS =
   '{xdp|xdpgeneric|xdpdrv|xdp_chain|tcx_ingress|tcx_egress|clsact_ingress|clsact_egress}';
@@ -260,6 +261,39 @@ export const machineCommands: readonly CommandDef[] = [
         revisions: { type: 'boolean', help: 'the revision of each place too: for --expect-rev' },
       },
     },
+  ),
+  command(
+    'cgroup show',
+    'list the programs of a cgroup',
+    'CGROUP [effective]',
+    [1, 2],
+    '/kube/pod1 effective',
+    from(cgroup, (module) => module.show),
+    { alias: 'list' },
+  ),
+  command(
+    'cgroup tree',
+    'list all cgroups with their programs',
+    '[CGROUP] [effective]',
+    [0, 2],
+    '/kube',
+    from(cgroup, (module) => module.tree),
+  ),
+  command(
+    'cgroup attach',
+    'attach a program to a cgroup, which is made if it is not there',
+    `CGROUP ATTACH_TYPE ${PROG_WORDS} [multi|override]`,
+    [4, 6],
+    '/kube/pod1 connect4 pinned /sys/fs/bpf/x multi',
+    from(cgroup, (module) => module.attach),
+  ),
+  command(
+    'cgroup detach',
+    'detach a program from a cgroup',
+    `CGROUP ATTACH_TYPE ${PROG_WORDS}`,
+    [4, 4],
+    '/kube/pod1 connect4 id 1',
+    from(cgroup, (module) => module.detach),
   ),
   command(
     'net attach',

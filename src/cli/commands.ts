@@ -131,6 +131,59 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./init.ts'),
   },
   {
+    path: ['debug'],
+    summary: 'step through a run of a program, forwards and backwards',
+    operands: 'OBJ',
+    count: [1, 1],
+    options: {
+      prog: { type: 'string', value: 'NAME', help: 'which program, if the object has several' },
+      pcap: { type: 'string', value: 'FILE', help: 'capture the packet is in' },
+      packet: { type: 'string', value: 'N', help: 'the packet; those before it run first (1)' },
+      data: { type: 'string', value: 'HEX', help: 'the packet itself' },
+      device: { type: 'string', value: 'NAME', help: 'device it comes in by (default eth0)' },
+      global: GLOBALS,
+      map: MAP_ENTRIES,
+      execute: {
+        type: 'string',
+        short: 'x',
+        multiple: true,
+        value: 'COMMANDS',
+        help: 'commands, ; between them, instead of reading some',
+      },
+    },
+    details:
+      'The run is recorded; every step of it can be gone to, and memory is what it was there: ' +
+      'registers, stack, packet, maps. Commands are those of gdb: step, next, finish, stepi, ' +
+      'continue, the same with reverse- before them, break, watch, backtrace, help.',
+    examples: [
+      ['beeyard debug firewall.bpf.o --pcap in.pcap --packet 7', 'the seventh packet'],
+      ["beeyard debug x.bpf.o --pcap in.pcap -x 'b 42; c; r; rs'", 'without a terminal'],
+    ],
+    load: () => import('./debug.ts'),
+  },
+  {
+    path: ['dap'],
+    summary: 'the debugger for editors (Debug Adapter Protocol)',
+    operands: '',
+    count: [0, 0],
+    options: {
+      port: {
+        type: 'string',
+        value: 'N',
+        help: 'listen on this port of 127.0.0.1 (default: stdio)',
+      },
+    },
+    details:
+      'launch takes program (an object), prog, pcap, packet, data, globals, maps, device, as ' +
+      "'beeyard debug' does. Breakpoints at lines, calls of helpers (function breakpoints), " +
+      'instructions, and changes of maps (data breakpoints); steps forwards and back.',
+    examples: [
+      ['beeyard dap', 'what an editor starts'],
+      ['beeyard dap --port 4711', 'for editors that connect'],
+    ],
+    load: () => import('./dap.ts'),
+  },
+  {
     path: ['obj', 'doctor'],
     summary: 'say what an object is, what breaks and how to mend it',
     operands: 'OBJ...',

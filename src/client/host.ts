@@ -4,6 +4,7 @@ import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
   CodeMemory,
   Kernel,
+  KernelCgroup,
   KernelDevice,
   KernelMap,
   KernelMemory,
@@ -190,6 +191,22 @@ export class Host<Device extends string = string, Namespace extends string = str
   task(options: TaskOptions): KernelTask {
     if (this.kernel.createTask) return this.kernel.createTask(options);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * The cgroup at a path; directories that are missing are made. Programs are attached to it by
+   * `attach({ cgroup })`; sockets belong to it that are made in its `run`, or with the option
+   * `cgroup`. Throws KernelError EOPNOTSUPP where cgroups are not ours.
+   *
+   * ```ts
+   * const pod = host.cgroup('/kube/pod1');
+   * using link = programs.connect4.attach({ cgroup: pod });
+   * pod.run(() => host.net.namespace('').connect({ type: 'tcp', to }));
+   * ```
+   */
+  cgroup(path: string): KernelCgroup {
+    if (this.kernel.cgroup) return this.kernel.cgroup(path);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has cgroups of its own');
   }
 
   /**

@@ -28,6 +28,18 @@ interface AtDeviceDirection extends Omit<AtDevice, 'mode' | 'chain'> {
   readonly classic?: NonNullable<AttachOptions['classic']>;
 }
 
+/** Options of a program that sees the packets of a cgroup's sockets. */
+interface AtCgroup
+  extends Pick<AttachOptions, 'expectedRevision' | 'link' | 'sharing' | 'preorder'> {
+  /** The cgroup, or its path. */
+  readonly cgroup: NonNullable<AttachOptions['cgroup']>;
+  /** Which way packets go. Default: what the section says. */
+  readonly direction?: 'ingress' | 'egress';
+  readonly before?: Anchor | true;
+  readonly after?: Anchor | true;
+  readonly replace?: Anchor;
+}
+
 type AnyAttach = Omit<AttachOptions, 'before' | 'after' | 'replace'> &
   Pick<AtDevice, 'before' | 'after' | 'replace'>;
 
@@ -38,6 +50,7 @@ type AnyAttach = Omit<AttachOptions, 'before' | 'after' | 'replace'> &
 interface ProgramTypes {
   readonly xdp: { readonly attach: AtDevice; readonly verdict: XdpVerdict };
   readonly sched_cls: { readonly attach: AtDeviceDirection; readonly verdict: TcVerdict };
+  readonly cgroup_skb: { readonly attach: AtCgroup; readonly verdict: 'drop' | 'pass' };
   readonly sched_act: { readonly attach: AtDeviceDirection; readonly verdict: TcVerdict };
 }
 

@@ -1,3 +1,4 @@
+export type * from './cgroup.ts';
 export type * from './commands.ts';
 export type * from './net.ts';
 export type * from './nic.ts';

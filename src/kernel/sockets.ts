@@ -1,4 +1,5 @@
 /** The contract of sockets: UDP and TCP as user space has them. Types only. */
+import type { KernelCgroup } from './cgroup.ts';
 import type { KernelOwner } from './types.ts';
 
 /** Words of the TCP states (include/net/tcp_states.h). UDP: close, or established if connected. */
@@ -41,6 +42,8 @@ export interface SocketOptions {
   readonly priority?: number;
   /** Who made it. Default 0. */
   readonly uid?: number;
+  /** The cgroup it belongs to, or its path. Default: that of who makes it (`KernelCgroup.run`). */
+  readonly cgroup?: KernelCgroup | string;
 }
 
 /** What came in: of UDP one datagram, of TCP what there is of the stream. */
@@ -65,6 +68,8 @@ export interface KernelSocket extends Disposable {
   readonly remote: SocketAddress | undefined;
   /** SO_COOKIE; also what programs call it. */
   readonly cookie: number;
+  /** The cgroup whose programs its calls and packets meet. */
+  readonly cgroup: KernelCgroup;
   /** What maps of sockets and local storage take. */
   readonly owner: KernelOwner;
   /** Told of what happens. */
@@ -84,6 +89,13 @@ export interface KernelSocket extends Disposable {
   send(data: Uint8Array | string, to?: SocketAddress): number;
   /** What has come, or undefined if nothing is there now; empty data: the peer sends no more. */
   receive(): SocketData | undefined;
+  /**
+   * setsockopt(2): a number is an int, a text a string. Throws KernelError ENOPROTOOPT for options
+   * that sockets here have not got, EINVAL, and what programs of the cgroup say.
+   */
+  setOption(level: number, name: number, value: number | string | Uint8Array): void;
+  /** getsockopt(2) with room for `size` bytes (default 4). Throws KernelError as setOption does. */
+  getOption(level: number, name: number, size?: number): Uint8Array;
   /** SO_ERROR: the word of the errno that waits, which is then forgotten. */
   takeError(): string | undefined;
   /** TCP: sends no more (SHUT_WR). */

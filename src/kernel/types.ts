@@ -14,6 +14,7 @@ import type {
 } from '../abi/map-commands.ts';
 import type { OwnerKind } from '../abi/types.ts';
 import type { Btf } from '../btf/index.ts';
+import type { CgroupSharing, KernelCgroup } from './cgroup.ts';
 import type { KernelMemory } from './memory.ts';
 import type { KernelRdma, RdmaOptions } from './rdma.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/types.ts';
@@ -47,6 +48,8 @@ export interface Kernel {
   createMap(spec: MapSpec, inner?: KernelMap, btf?: Btf): KernelMap;
   /** A new task, inode, socket or cgroup (below `parent`). */
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
+  /** The cgroup at a path; directories that are missing are made. */
+  cgroup?(path: string): KernelCgroup;
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
    * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.
@@ -169,15 +172,18 @@ export interface TaskOptions {
   readonly gid?: number;
   /** Default: it is its own parent. */
   readonly parent?: KernelTask;
-  /** 'new': one below the root; or the cgroup of another task. Default: the root. */
-  readonly cgroup?: 'new' | KernelOwner;
+  /**
+   * A cgroup, or its path ('/kube/pod1'; it is made if it is not there); 'new': one below the root.
+   * Default: the root.
+   */
+  readonly cgroup?: string | KernelOwner;
 }
 
 /** A described task: programs see its task_struct, and it owns task storage. */
 export interface KernelTask extends KernelOwner {
   readonly pid: number;
   /** The cgroup it is in, which owns cgroup storage. */
-  readonly cgroup: KernelOwner;
+  readonly cgroup: KernelCgroup;
 }
 
 /** A system call as its hooks see it. */
@@ -283,6 +289,16 @@ export interface AttachOptions {
   readonly chain?: ChainOptions | true;
   /** sk_lookup programs and iterators: the network namespace. Default: the machine's own, ''. */
   readonly namespace?: string;
+  /** Programs of cgroups: the cgroup, or its path ('/kube/pod1'; it is made if it is not there). */
+  readonly cgroup?: KernelCgroup | string;
+  /**
+   * Programs of cgroups without a link (`link: false`): beside others of the cgroup and of those
+   * above and below ('multi', as links are), giving way to those below ('override'), or alone
+   * ('none'). Default 'multi'.
+   */
+  readonly sharing?: CgroupSharing;
+  /** Programs of cgroups: before those of cgroups below (BPF_F_PREORDER). */
+  readonly preorder?: boolean;
   /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */
   readonly netns?: 'all';
 }

@@ -13,6 +13,7 @@ import {
 import type {
   AttachOptions,
   Kernel,
+  KernelCgroup,
   KernelLink,
   KernelMap,
   KernelOwner,
@@ -37,6 +38,9 @@ import {
 } from '../runtime/index.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
+import type { Cgroup } from './cgroup/cgroup.ts';
+import { CgroupHooks } from './cgroup/subsystem.ts';
+import { CgroupTree } from './cgroup/tree.ts';
 import { createMap } from './create-map.ts';
 import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
@@ -101,6 +105,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly objects: Objects;
   /** bpffs and the directories around it. */
   readonly files = new FileTree();
+  /** Cgroups, and the programs at them. */
+  readonly cgroups: CgroupTree;
   /** Programs at devices. */
   readonly attachments = new Attachments();
   readonly memory: MachineMemory | undefined;
@@ -109,6 +115,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly #cgroupHooks = new CgroupHooks(this);
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
   readonly #configurations = new WeakMap<MapSpec, MachineMap>();
@@ -125,6 +132,7 @@ export class Machine implements Kernel, ProgramHost {
     });
     const { gracePeriods } = this.runtime;
     this.memory = gracePeriods && new MachineMemory(this.runtime, gracePeriods);
+    this.cgroups = new CgroupTree(this.runtime);
     this.objects = new Objects(settings.rules);
     if (settings.rules) this.runtime.objects.kptr = kptrResolver(settings.rules);
     const { engine, codePack } = settings;
@@ -198,7 +206,12 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
+    if (kind === 'cgroup') return this.cgroups.create((parent as Cgroup) ?? this.cgroups.root);
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  cgroup(path: string): KernelCgroup {
+    return this.cgroups.make(path);
   }
 
   createTask(options: TaskOptions): KernelTask {
@@ -271,6 +284,10 @@ export class Machine implements Kernel, ProgramHost {
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
     const subsystem = this.subsystemOf(program);
+    // Packets of cgroup_skb programs are the network's, their place is a cgroup.
+    if (this.#cgroupHooks.serves(program.type.name)) {
+      return this.#cgroupHooks.attach(program, options);
+    }
     if (subsystem.hook) {
       const attached = subsystem.hook(program, options);
       return this.#register(new HookLink(program, this.#forget, attached, options));
@@ -311,7 +328,12 @@ export class Machine implements Kernel, ProgramHost {
 
   /** Parts of the kernel, with those every machine has. */
   get subsystems(): readonly Subsystem[] {
-    return [...this.settings.subsystems, this.#tracing];
+    return [...this.settings.subsystems, this.#cgroupHooks, this.#tracing];
+  }
+
+  /** A link that somebody makes, with an id. `forget`: for when it has ended. */
+  addLink<Link extends MachineLink>(make: (forget: (link: MachineLink) => void) => Link): Link {
+    return this.#register(make(this.#forget));
   }
 
   /** Gives a link its id. */

@@ -62,8 +62,8 @@ export const G_REGION_FREE = 524;
 export const G_CURRENT_PID_TGID = 640;
 export const G_CURRENT_UID_GID = 648;
 export const G_CURRENT_COMM = 656;
-/** u64: id of the current task's cgroup (0 = the root, whose id is 1). */
-export const G_CGROUP_ID = 672;
+/** u32: the current task's cgroup, by its number among the owners (0: the root). */
+export const G_CGROUP = 672;
 /** u32: the owners of local storage by number and by address (core/owner.ts), their lock. */
 export const G_OWNERS = 704;
 export const G_OWNER_ID = 708;
@@ -171,6 +171,12 @@ export const C_REDIRECT_KIND = 160;
 export const C_REDIRECT_INDEX = 164;
 export const C_REDIRECT_MAP = 168;
 export const C_REDIRECT_FLAGS = 172;
+/**
+ * What the call that programs of a cgroup run for will return (struct bpf_cg_run_ctx): u32 address
+ * of an i32, or 0; and an i32 for calls without a place of their own for it.
+ */
+export const C_CGROUP_RETVAL = 192;
+export const C_CGROUP_RETVAL_CELL = 196;
 /**
  * u64 x 2: tagged pointers to what bpf_get_local_storage returns, shared and per CPU. The hook of a
  * cgroup program sets them before it runs (cgroup_storage_enter).
@@ -420,11 +426,11 @@ export const SKB_FLAGS = 240;
 /** u32: SKB_GSO_* bits of a packet with gso_size. */
 export const SKB_GSO_TYPE = 244;
 /**
- * What the socket and route of the packet would say: u64 cookie, u64 cgroup id, u32 classid, u32
- * realm.
+ * What the socket and route of the packet would say: u64 cookie, u32 cgroup (its number among the
+ * owners; 0: there is no socket), u32 classid, u32 realm.
  */
 export const SKB_SOCKET_COOKIE = 248;
-export const SKB_CGROUP_ID = 256;
+export const SKB_CGROUP = 256;
 export const SKB_CLASSID = 264;
 export const SKB_REALM = 268;
 /** struct bpf_redir_neigh of bpf_redirect_neigh (20 bytes), and whether it was given. */
@@ -480,6 +486,12 @@ export const SOCKET_TCP = 80;
 export const SOCKET_SIZE = 192;
 /** u64 pointer: of a request (TCP_NEW_SYN_RECV) its listener. Programs do not see it. */
 export const SOCKET_LISTENER = 192;
+/** u32: its cgroup, by number among the owners. u64: cookie of its network namespace. */
+export const SOCKET_CGROUP = 200;
+export const SOCKET_NETNS_COOKIE = 208;
+/** u64 pointers to the socket in struct bpf_sock_addr and struct bpf_sock_ops. */
+export const SOCK_ADDR_SK = 64;
+export const SOCK_OPS_SK = 184;
 
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its
@@ -601,6 +613,8 @@ export const OWNER_CGROUP = 4;
 export const OWNER_ID = 8;
 /** u32: address of the kernel object programs point to. */
 export const OWNER_OBJECT = 16;
+/** u64: of a cgroup, its id (the number of its directory's inode); 0: its number is its id. */
+export const OWNER_CGROUP_ID = 32;
 
 /** Kinds of redirect in C_REDIRECT_KIND and the contexts' copies. */
 export const REDIRECT_NONE = 0;

@@ -227,6 +227,14 @@ export interface HostServices {
   kernelSocket?: (pointer: number, struct: string) => number;
   /** Cookie of the socket at an address, or 0. */
   socketCookie?: (pointer: number) => number;
+  /** bpf_setsockopt of the socket whose record is at an address: 0 or a negative errno. */
+  setSocketOption?: (record: number, level: number, name: number, value: Uint8Array) => number;
+  /** bpf_getsockopt: the value, or a negative errno. */
+  getSocketOption?: (record: number, level: number, name: number, room: number) => OptionValue;
+  /** bpf_bind: `address` is a struct sockaddr; 0 or a negative errno. */
+  bindSocket?: (record: number, address: Uint8Array) => number;
+  /** bpf_sock_ops_cb_flags_set: what it returns. */
+  sockOpsFlags?: (context: number, flags: number) => number;
   /** Bytes for the seq_file of an iterator; false: they do not fit. */
   seqWrite?: (bytes: Uint8Array) => boolean;
   /** Pointer to the current task's task_struct. */
@@ -247,6 +255,9 @@ export interface RxMetadata {
   /** A tag the device took off: EtherType and the 16 bits behind it. */
   vlanTag?(): { readonly protocol: number; readonly tci: number } | undefined;
 }
+
+/** An option's bytes, or a negative errno. */
+type OptionValue = Uint8Array | number;
 
 export interface HostDevice {
   readonly mtu: number;

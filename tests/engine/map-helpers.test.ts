@@ -4,7 +4,7 @@ import { userRingReserve } from '../../src/runtime/index.ts';
 import {
   CPU_REGIONS,
   C_CALLCHAIN,
-  G_CGROUP_ID,
+  G_CGROUP,
   GLOBALS,
   REGION_OBJECT,
   REGION_SIZE,
@@ -311,11 +311,11 @@ describe.each(variants)('$name', (variant) => {
     expect(under(4)).toBe(-7);
     map.update(u32(0), u32(above.number));
     map.update(u32(1), u32(below.number));
-    runtime.view().setUint32(GLOBALS + G_CGROUP_ID, below.number, true);
+    runtime.view().setUint32(GLOBALS + G_CGROUP, below.number, true);
     expect([under(0), under(1)]).toEqual([1, 1]);
-    runtime.view().setUint32(GLOBALS + G_CGROUP_ID, above.number, true);
+    runtime.view().setUint32(GLOBALS + G_CGROUP, above.number, true);
     expect([under(0), under(1)]).toEqual([1, 0]);
-    runtime.view().setUint32(GLOBALS + G_CGROUP_ID, below.number, true);
+    runtime.view().setUint32(GLOBALS + G_CGROUP, below.number, true);
     above.free();
     expect([under(0), under(1)]).toEqual([-11, 1]);
     below.free();

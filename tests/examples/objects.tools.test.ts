@@ -29,6 +29,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/own-kfunc',
     'examples/quantiles',
     'examples/socket-killer',
+    'examples/cgroup-policy',
     'examples/fair',
     'examples/classifier',
     'examples/hash-collisions',

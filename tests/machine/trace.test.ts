@@ -66,7 +66,7 @@ describe.each(['wasm', 'interpreter'] as const)('system calls on %s', (engine) =
     expect(task.alive).toBe(true);
     task.free();
     expect(task.alive).toBe(false);
-    const other = host.kernel.createOwner('cgroup');
+    const other = host.kernel.createOwner('inode');
     expect(() => host.task({ pid: 7, cgroup: other })).toThrow('(EINVAL)');
   });
 });

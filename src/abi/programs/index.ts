@@ -1,6 +1,7 @@
 import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
+import { cgroupPrograms } from './cgroup.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
@@ -16,6 +17,7 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     schedAct,
     socketFilter,
     cgroupSkb,
+    ...cgroupPrograms,
     ...lightweightTunnels,
     syscall,
     skLookup,

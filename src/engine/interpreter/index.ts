@@ -33,7 +33,7 @@ import {
 } from './core/ops.ts';
 import { type Plan, planProgram, type Places, writeProgram } from './decode.ts';
 import { makeEntries } from './entries.ts';
-import { type Interpreter, interpreterOf } from './module.ts';
+import { type Interpreter, interpreterOf, type StepListener } from './module.ts';
 
 /**
  * The referee: one switch over the opcode, exact rather than fast, able to step and to count. Its
@@ -44,7 +44,8 @@ export const interpreterEngine: Engine = {
   load: (image, runtime, options) => new InterpretedCode(image, runtime, options),
 };
 
-class InterpretedCode implements LoadedCode {
+/** A program as records of the interpreter. */
+export class InterpretedCode implements LoadedCode {
   readonly image: ProgramImage;
   readonly entry: number;
   fault: ProgramFaultError | undefined;
@@ -111,6 +112,17 @@ class InterpretedCode implements LoadedCode {
       const state = new FrameState(this.#runtime, insn, regs);
       if (onStep(state) === true) throw new ProgramStopped(this.image, state);
     };
+  }
+
+  /** Goes on with a run that was left before `insn`; frames are addresses. See `Recording`. */
+  resume(insn: number, base: number, frame: number): void {
+    const record = this.#places.records + this.#plan.recordOf[insn]! * INSN_BYTES;
+    this.#interpreter.program_resume(this.#program, record, base, frame);
+  }
+
+  /** Who is told of each step, in place of `onStep`: the instruction, the address of its frame. */
+  listen(listener: StepListener): void {
+    this.#interpreter.listeners.set(this.#program, listener);
   }
 
   run(context: number): number {

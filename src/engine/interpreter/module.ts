@@ -10,6 +10,7 @@ export interface Interpreter {
   program_entry(context: number, program: number): bigint;
   callback_entry(...args: (bigint | number)[]): bigint;
   program_run(context: number, program: number): number;
+  program_resume(program: number, pc: number, base: number, regs: number): number;
   program_batch(
     contexts: number,
     stride: number,

@@ -10,6 +10,7 @@ import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
+import { attachAtCgroup, detachFromCgroup, queryCgroup } from './cgroup.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
@@ -31,6 +32,7 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
   if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
+  if (isCgroupType(type, attachType)) return attachAtCgroup(process, attr, program);
   return refuse(withoutHook(process, attr, type));
 }
 
@@ -51,9 +53,8 @@ function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineP
 }
 
 /** The errno of a place that this machine has not got, after what Linux looks at first. */
-function withoutHook(process: Process, { targetFd = 0, attachType }: ProgAttachAttr, type: number) {
+function withoutHook(process: Process, { targetFd = 0 }: ProgAttachAttr, type: number) {
   const file = process.file(targetFd);
-  if (isCgroupType(type, attachType)) return file?.kind === 'owner' ? 'EOPNOTSUPP' : 'EBADF';
   if (SOCKMAP.includes(type)) {
     if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
     return 'EOPNOTSUPP';
@@ -72,6 +73,7 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
   if (!hasOrder(type)) {
     const extra = isCgroupType(type) ? false : revision !== 0n;
     if (flags !== 0 || relativeFd !== 0 || extra) refuse('EINVAL');
+    if (isCgroupType(type)) return detachFromCgroup(process, attr, type!);
     return refuse(type === undefined ? 'EINVAL' : withoutHook(process, attr, type));
   }
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
@@ -102,6 +104,7 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (!process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM', 'CAP_NET_ADMIN is missing');
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
+  if (isCgroupType(attachTakes(attachType), attachType)) return queryCgroup(process, attr);
   if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
   const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
@@ -133,7 +136,7 @@ function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
     if (queryFlags !== 0) return 'EINVAL';
     return process.file(targetFd) ? 'EINVAL' : 'EBADF';
   }
-  const known = type !== undefined && (isCgroupType(type, attachType) || SOCKMAP.includes(type));
+  const known = type !== undefined && SOCKMAP.includes(type);
   return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
 }
 

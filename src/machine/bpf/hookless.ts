@@ -29,12 +29,6 @@ function targetFile(process: Process, { targetFd = 0 }: LinkCreateAttr, other: s
   refuse(other, 'the target is of another kind');
 }
 
-function cgroupTarget(process: Process, attr: LinkCreateAttr): void {
-  noFlags(attr);
-  const file = process.file(attr.targetFd ?? 0);
-  if (file?.kind !== 'owner') refuse('EBADF', 'the target is no cgroup');
-}
-
 function netfilter({ netfilter: to = {} }: LinkCreateAttr): void {
   const { pf = 0, hooknum = 0, priority = 0, flags = 0 } = to;
   const defrag = (flags & 1) !== 0;
@@ -49,7 +43,6 @@ const TRACING: Hookless = { link: 'tracing', errno: 'ENOTSUPP' };
 
 /** By program type; where one has several, by attach type. */
 export const HOOKLESS: Readonly<Record<string, Hookless>> = {
-  cgroup: { link: 'cgroup', errno: 'EOPNOTSUPP', check: cgroupTarget },
   netns: {
     link: 'netns',
     errno: 'EOPNOTSUPP',
@@ -102,7 +95,6 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
 /** Which of them a program makes when it is attached as `attachType`. */
 export function hooklessLink(program: MachineProgram, attachType: number): Hookless | undefined {
   const { name } = program.type;
-  if (attachType === attach.BPF_LSM_CGROUP) return HOOKLESS['cgroup'];
   if (attachType === attach.BPF_TRACE_ITER) return HOOKLESS['iter'];
   if (attachType === attach.BPF_TRACE_RAW_TP) return HOOKLESS['raw_tracepoint'];
   if (attachType === attach.BPF_TRACE_UPROBE_MULTI) return HOOKLESS['uprobe_multi'];
@@ -114,7 +106,6 @@ export function hooklessLink(program: MachineProgram, attachType: number): Hookl
 }
 
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
-  [/^(cgroup_|sock_ops$)/, 'cgroup'],
   [/^(flow_dissector|sk_lookup)$/, 'netns'],
   [/^(sk_msg|sk_skb)$/, 'sockmap'],
   [/^netfilter$/, 'netfilter'],

@@ -1,4 +1,4 @@
-import { constants, enums, mayAttach } from '../../abi/index.ts';
+import { constants, enums, isCgroupType, mayAttach } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
   LinkCreateAttr,
@@ -7,10 +7,10 @@ import type {
   RawTracepointOpenAttr,
 } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
-import type { OrderRules } from '../objects/attachments.ts';
-import type { DevicePlace } from '../objects/device-link.ts';
+import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import { openLink } from './files.ts';
+import { cgroupLink } from './cgroup.ts';
 import { hooklessLink } from './hookless.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
@@ -30,6 +30,9 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
+  if (isCgroupType(program.typeId, attachType)) {
+    return openNew(process, cgroupLink(process, attr, program));
+  }
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');
   const exact = ['tracing', 'lsm'].includes(program.type.name);
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
@@ -52,28 +55,24 @@ function xdpLink(process: Process, attr: LinkCreateAttr, program: MachineProgram
   if (flags & XDP_OFFLOAD) refuse('EOPNOTSUPP', 'the card runs no programs');
   const mode = { [XDP_GENERIC]: 'generic', [XDP_NATIVE]: 'native' } as const;
   const options = { device: device.name, mode: mode[flags as keyof typeof mode] };
-  return openNew(process, program, process.machine.placeOf(program, options), {});
+  const place = process.machine.placeOf(program, options);
+  return openNew(process, process.machine.attachLink(program, place, {}));
 }
 
 function orderedLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
   const { targetFd = 0, flags = 0, attachType, tcx, netkit } = attr;
   const place = orderedPlace(process, attachType, targetFd);
   const { relativeFd = 0, expectedRevision } = { tcx, netkit }[place.name as 'tcx'] ?? {};
-  return openNew(process, program, place, {
+  const rules = {
     flags,
     revision: u64(expectedRevision),
     anchor: anchorOf(process, flags, relativeFd, program.typeId),
-  });
+  };
+  return openNew(process, process.machine.attachLink(program, place, rules));
 }
 
-/** Descriptors hold links; the handle that `attachLink` gives is not kept. */
-function openNew(
-  process: Process,
-  program: MachineProgram,
-  place: DevicePlace,
-  rules: OrderRules,
-): number {
-  const link = process.machine.attachLink(program, place, rules);
+/** Descriptors hold links; the handle that making one gives is not kept. */
+function openNew(process: Process, link: MachineLink): number {
   try {
     return openLink(process, link);
   } finally {

@@ -1,4 +1,5 @@
 import type { Directory } from '../bpffs/inode.ts';
+import type { Cgroup } from '../cgroup/cgroup.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
@@ -68,6 +69,11 @@ export class Process {
   /** The lowest free descriptor. Throws KernelError EMFILE. */
   open(file: OpenFile): number {
     return this.#install({ file, descriptors: 0 });
+  }
+
+  /** open(2) of a cgroup's directory: what bpf(2) takes for it. Throws KernelError EMFILE. */
+  openCgroup(cgroup: Cgroup): number {
+    return this.open({ kind: 'owner', object: cgroup, read: true, write: false, release() {} });
   }
 
   #install(shared: Shared): number {

@@ -24,6 +24,7 @@ import type { PacketHook } from './hook.ts';
 import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
+import { installSocketHelpers } from './cgroup/helpers.ts';
 import { networkKinds, resumeLayout, resumeNetwork, saveNetwork } from './saved.ts';
 import { testRunHooks } from './socket-buffer.ts';
 import { Packet } from './stack/packet.ts';
@@ -107,6 +108,7 @@ export class Network implements Subsystem, KernelNetwork {
     const { runner, sockets } = this.stack;
     host.lookupSocket ??= (query) => sockets.lookup(runner.namespace ?? this.root, query);
     host.assignSocket ??= (record, flags) => sockets.assign(record, flags);
+    installSocketHelpers(this.#machine(), sockets);
     this.stack.liveIn(this.root);
   }
 

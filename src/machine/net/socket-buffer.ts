@@ -42,8 +42,13 @@ const ROUTE_VERDICTS: Readonly<Record<number, Verdict>> = {
   7: { name: 'redirect', fate: 'redirect' },
 };
 
-/** Hooks that have no place here to attach to: their programs can be test-run. */
+/** Packets as sockets see them; programs of cgroups are run by the sockets themselves. */
+export const cgroupSkbHook: PacketHook = networkLayer(['socket_filter', 'cgroup_skb'], (code) =>
+  code === 0 ? DROP : PASS,
+);
+
+/** Hooks that are no device's: their programs can be test-run. */
 export const testRunHooks: readonly PacketHook[] = [
-  networkLayer(['socket_filter', 'cgroup_skb'], (code) => (code === 0 ? DROP : PASS)),
+  cgroupSkbHook,
   networkLayer(['lwt_in', 'lwt_out', 'lwt_xmit'], (code) => ROUTE_VERDICTS[code] ?? PASS),
 ];

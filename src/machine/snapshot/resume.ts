@@ -17,6 +17,7 @@ import { Thaw } from '../objects/kept.ts';
 import { InsnArrayMap } from '../insn-array.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import { bindProgram } from '../load.ts';
+import { cgroupRoots, resumeCgroups, resumeDirectories } from './cgroups.ts';
 import { readSnapshot, restoreMemory, type Snapshot } from './file.ts';
 import type {
   BootState,
@@ -89,6 +90,8 @@ function restore(machine: Machine, saved: SavedState, snapshot: Snapshot): void 
   const { runtime } = machine;
   for (const address of state.scratch) runtime.release(address);
   for (const { kind, address } of state.owners) runtime.adoptOwner(kind, address);
+  resumeDirectories(machine, state.cgroups);
+  thaw.addRoots(cgroupRoots(machine));
   thaw.addRoots([...runtime.owners].map(([number, one]) => [`owner ${number}`, one]));
   for (const [i, part] of parts.entries()) part.layout(saved.subsystems[i]!, thaw);
   resumeObjects(machine, state);
@@ -112,6 +115,7 @@ function resumeObjects(machine: Machine, state: MachineState): void {
   for (const attachment of state.attachments) again.attachment(attachment);
   for (const hook of state.hooks) again.hook(hook);
   for (const link of state.lost) again.lostLink(link);
+  again.cgroups(state);
   for (const one of state.files) again.file(one);
   if (!(state.counting >= 0 && state.counting <= MOST_COUNTING)) again.fail('nobody counts so');
   for (let i = 0; i < state.counting; i++) machine.countRuns(1);
@@ -265,6 +269,10 @@ class Resumer {
     machine.placeOf(program, options).point.resumeAt(revision);
   }
 
+  cgroups({ cgroups, nextCgroup }: MachineState): void {
+    resumeCgroups(this.#machine, cgroups, nextCgroup, (id) => this.#program(id));
+  }
+
   file({ path, kind, mode, id, target, mount }: SavedFile): void {
     const { files, objects } = this.#machine;
     if (mount) files.remount(path, mount);
@@ -283,9 +291,11 @@ class Resumer {
   }
 
   /** Objects are held by whom they were held by. */
-  closeHandles({ maps, programs, attachments, hooks, lost }: MachineState): void {
+  closeHandles(state: MachineState): void {
+    const { maps, programs, attachments, cgroups, hooks, lost } = state;
     const { objects } = this.#machine;
-    for (const { link, closed } of attachments) {
+    const atCgroups = cgroups.flatMap((one) => one.programs);
+    for (const { link, closed } of [...attachments, ...atCgroups]) {
       if (link !== undefined && closed) objects.links.get(link)?.[Symbol.dispose]();
     }
     for (const { id, closed } of [...hooks, ...lost]) {

@@ -9,6 +9,7 @@ import { HookLink } from '../objects/hook-link.ts';
 import { Freezer } from '../objects/kept.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
+import { cgroupRoots, saveCgroups } from './cgroups.ts';
 import { writeSnapshot } from './file.ts';
 import type {
   MachineState,
@@ -41,6 +42,7 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
     parts.flatMap(({ kinds }) => kinds),
     runtime.events,
   );
+  freezer.addRoots(cgroupRoots(machine));
   freezer.addRoots([...runtime.owners].map(([number, one]) => [`owner ${number}`, one]));
   const subsystems = parts.map((one) => one.save(freezer));
   const state: SavedState = {
@@ -74,9 +76,12 @@ function stateOf(machine: Machine): MachineState {
     lost: links.flatMap((link) => {
       return link instanceof DeviceLink && !link.attached ? [lostOf(link)] : [];
     }),
+    cgroups: saveCgroups(machine),
+    nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
-    owners: [...runtime.owners.values()].map(({ kind, number, address }) => {
-      return { kind, number, address };
+    // Tasks and cgroups bring theirs.
+    owners: [...runtime.owners.values()].flatMap(({ kind, number, address }) => {
+      return kind === 'socket' || kind === 'inode' ? [{ kind, number, address }] : [];
     }),
     types: typesOf(machine),
     fields: runtime.objects.written,

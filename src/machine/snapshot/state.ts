@@ -36,6 +36,7 @@ export interface MachineState {
   readonly hooks: readonly SavedHook[];
   /** Links whose device has gone. */
   readonly lost: readonly SavedLostLink[];
+  readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
   /** Tasks, cgroups, sockets and inodes that own values: records in memory. */
   readonly owners: readonly SavedOwner[];
@@ -51,6 +52,8 @@ export interface MachineState {
   readonly counting: number;
   /** Ids that come next. */
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
+  /** The id of the next cgroup. */
+  readonly nextCgroup: bigint;
 }
 
 export interface SavedBtf {
@@ -132,6 +135,23 @@ export interface SavedLostLink {
     readonly attachType: number | undefined;
     readonly device: string;
   };
+}
+
+export interface SavedCgroup {
+  readonly path: string;
+  readonly id: bigint;
+  readonly programs: readonly SavedCgroupProgram[];
+  /** By attach type. */
+  readonly revisions: readonly (readonly [number, bigint])[];
+}
+
+export interface SavedCgroupProgram {
+  readonly attachType: number;
+  readonly program: number;
+  /** Of a link, its id; undefined: no link holds it. */
+  readonly link: number | undefined;
+  readonly closed: boolean;
+  readonly flags: number;
 }
 
 export interface SavedFile {

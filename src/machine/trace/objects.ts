@@ -18,6 +18,15 @@ export interface KernelObject {
   free(): void;
 }
 
+/** Where an object is, for a file. */
+export type ObjectPlace = Pick<KernelObject, 'struct' | 'address' | 'region'>;
+
+export const whereIs = ({ struct, address, region }: ObjectPlace): ObjectPlace => ({
+  struct,
+  address,
+  region,
+});
+
 /** Flags of a region that programs only read (REGION_F_READ_ONLY). */
 const READ_ONLY = 1;
 

@@ -4,7 +4,8 @@
  * the object itself. When it dies, its storage dies with it.
  *
  *   u32 magic, kind, number, first element of storage, address of the object, next with the same
- *   hash of the number, next with the same hash of the address, number of the parent (of a cgroup)
+ *   hash of the number, next with the same hash of the address, number of the parent (of a cgroup),
+ *   u64 id (of a cgroup)
  */
 import {
   GLOBALS,
@@ -12,6 +13,7 @@ import {
   G_OWNER_ID,
   G_OWNER_LOCK,
   OWNER_CGROUP,
+  OWNER_CGROUP_ID,
   OWNER_ID,
   OWNER_OBJECT,
 } from '../layout';
@@ -24,7 +26,7 @@ export const OWNER_STORAGE: u32 = 12;
 const NEXT_NUMBER: u32 = 20;
 const NEXT_OBJECT: u32 = 24;
 const PARENT: u32 = 28;
-const SIZE: u32 = 32;
+const SIZE: u32 = 48;
 /** Bytes of an object that nobody else made. */
 const OBJECT_SIZE: u32 = 256;
 
@@ -134,4 +136,38 @@ export function isBelow(cgroup: u32, ancestor: u32): bool {
     cgroup = ownerByNumber(load<u32>(cgroup, PARENT), OWNER_CGROUP);
   }
   return cgroup != 0;
+}
+
+/** The root's id; it has no owner before somebody asks for one. */
+const ROOT_ID: u64 = 1;
+
+/** Id of the cgroup with that number among the owners; 0 is the root. */
+export function cgroupId(number: u32): u64 {
+  const owner: u32 = number == 0 ? 0 : ownerByNumber(number, OWNER_CGROUP);
+  if (owner == 0) return ROOT_ID;
+  const id = load<u64>(owner, OWNER_CGROUP_ID);
+  return id == 0 ? number : id;
+}
+
+/** Number of the ancestor of a cgroup at a level (0: the root, its own: itself), or -1. */
+function ancestor(number: u32, level: i32): i32 {
+  let depth: i32 = 0;
+  let at = number;
+  while (at != 0) {
+    const owner = ownerByNumber(at, OWNER_CGROUP);
+    const above: u32 = owner == 0 ? 0 : load<u32>(owner, PARENT);
+    if (above == 0) break;
+    at = above;
+    depth++;
+  }
+  if (level < 0 || level > depth) return -1;
+  at = number;
+  for (; depth > level; depth--) at = load<u32>(ownerByNumber(at, OWNER_CGROUP), PARENT);
+  return <i32>at;
+}
+
+/** Id of the ancestor at a level, or 0 (cgroup_ancestor). */
+export function ancestorId(number: u32, level: u64): u64 {
+  const found = ancestor(number, <i32>level);
+  return found < 0 ? 0 : cgroupId(<u32>found);
 }

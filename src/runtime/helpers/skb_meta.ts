@@ -8,7 +8,7 @@ import {
   CHECKSUM_COMPLETE,
   GLOBALS,
   G_SEED,
-  SKB_CGROUP_ID,
+  SKB_CGROUP,
   SKB_CLASSID,
   SKB_CSUM,
   SKB_F_L4_HASH,
@@ -26,6 +26,7 @@ import {
 } from '../layout';
 import { csum16Add, csumAdd, csumSub } from '../core/checksum';
 import { EINVAL, EOPNOTSUPP } from '../core/errno';
+import { ancestorId, cgroupId } from '../core/owner';
 import { skbData, skbLength } from '../core/packet';
 import { ETH_P_IP, ETH_P_IPV6 } from '../core/protocols';
 
@@ -181,15 +182,13 @@ export function bpf_get_socket_uid(skb: u64): u64 {
 }
 
 export function bpf_skb_cgroup_id(skb: u64): u64 {
-  return load<u64>(<u32>skb, SKB_CGROUP_ID);
+  const cgroup = load<u32>(<u32>skb, SKB_CGROUP);
+  return cgroup == 0 ? 0 : cgroupId(cgroup);
 }
 
-/** The machine's cgroups have two levels. */
 export function bpf_skb_ancestor_cgroup_id(skb: u64, level: u64): u64 {
-  const id = load<u64>(<u32>skb, SKB_CGROUP_ID);
-  if (id == 0) return 0;
-  if (<i32>level == 0) return 1;
-  return <i32>level == 1 && id > 1 ? id : 0;
+  const cgroup = load<u32>(<u32>skb, SKB_CGROUP);
+  return cgroup == 0 ? 0 : ancestorId(cgroup, level);
 }
 
 export function bpf_skb_cgroup_classid(skb: u64): u64 {

@@ -1,5 +1,15 @@
 /** Sockets that a lookup returned (net/core/filter.c). Their record is described in layout.ts. */
-import { SOCKET_LISTENER, SOCKET_PROTOCOL, SOCKET_STATE, SOCKET_TCP } from '../layout';
+import {
+  SOCK_ADDR_SK,
+  SOCK_OPS_SK,
+  SOCKET_CGROUP,
+  SOCKET_LISTENER,
+  SOCKET_NETNS_COOKIE,
+  SOCKET_PROTOCOL,
+  SOCKET_STATE,
+  SOCKET_TCP,
+} from '../layout';
+import { ancestorId, cgroupId } from '../core/owner';
 
 const TCP_TIME_WAIT: u32 = 6;
 const TCP_LISTEN: u32 = 10;
@@ -30,4 +40,26 @@ export function bpf_get_listener_sock(socket: u64): u64 {
 /** Sockets belong to the machine; the program's reference needs no counting. */
 export function bpf_sk_release(socket: u64): u64 {
   return 0;
+}
+
+/** 0 for what is less than a socket. */
+export function bpf_sk_cgroup_id(socket: u64): u64 {
+  return isFull(socket) ? cgroupId(load<u32>(<u32>socket, SOCKET_CGROUP)) : 0;
+}
+
+export function bpf_sk_ancestor_cgroup_id(socket: u64, level: u64): u64 {
+  return isFull(socket) ? ancestorId(load<u32>(<u32>socket, SOCKET_CGROUP), level) : 0;
+}
+
+/** The first namespace's cookie, without a socket; contexts are the socket's record itself. */
+export function bpf_get_netns_cookie_sock(socket: u64): u64 {
+  return socket == 0 ? 1 : load<u64>(<u32>socket, SOCKET_NETNS_COOKIE);
+}
+
+export function bpf_get_netns_cookie_sock_addr(context: u64): u64 {
+  return bpf_get_netns_cookie_sock(context == 0 ? 0 : load<u64>(<u32>context, SOCK_ADDR_SK));
+}
+
+export function bpf_get_netns_cookie_sock_ops(context: u64): u64 {
+  return bpf_get_netns_cookie_sock(context == 0 ? 0 : load<u64>(<u32>context, SOCK_OPS_SK));
 }

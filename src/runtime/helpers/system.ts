@@ -3,7 +3,7 @@ import {
   C_PRANDOM,
   GLOBALS,
   G_BOOT_OFFSET,
-  G_CGROUP_ID,
+  G_CGROUP,
   G_CLOCK,
   G_CURRENT_COMM,
   G_CURRENT_PID_TGID,
@@ -12,12 +12,12 @@ import {
 } from '../layout';
 import { EINVAL } from '../core/errno';
 import { cpu_block, cpu_number } from '../core/instance';
+import { ancestorId, cgroupId } from '../core/owner';
 
 /** Ticks per second of Debian's kernels, and jiffies at boot: five minutes before the u32 wraps. */
 const HZ: u64 = 250;
 const INITIAL_JIFFIES: u64 = 0x100000000 - 300 * HZ;
 const NS_PER_JIFFY: u64 = 1000000000 / HZ;
-const ROOT_CGROUP: u64 = 1;
 const TASK_COMM_LEN: u32 = 16;
 
 /** @inline */
@@ -91,13 +91,9 @@ export function bpf_get_current_comm(buffer: u64, size: u64): u64 {
 }
 
 export function bpf_get_current_cgroup_id(): u64 {
-  const id = load<u64>(GLOBALS, G_CGROUP_ID);
-  return id == 0 ? ROOT_CGROUP : id;
+  return cgroupId(load<u32>(GLOBALS, G_CGROUP));
 }
 
-/** The machine has two levels of cgroups: the root, and the one the task is in. */
 export function bpf_get_current_ancestor_cgroup_id(level: u64): u64 {
-  const id = load<u64>(GLOBALS, G_CGROUP_ID);
-  if (<i32>level == 0) return ROOT_CGROUP;
-  return <i32>level == 1 && id > ROOT_CGROUP ? id : 0;
+  return ancestorId(load<u32>(GLOBALS, G_CGROUP), level);
 }

@@ -10,6 +10,7 @@ import {
   steerToSocket,
 } from './network.ts';
 import { seqPrintf, snprintf, tracePrintk, traceVprintk } from './printk.ts';
+import { socketHelpers } from './sockets.ts';
 import { currentTask, taskRegisters } from './tasks.ts';
 import { rxMetadata } from './xdp-metadata.ts';
 
@@ -56,4 +57,5 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBo
   ['bpf_sk_lookup_udp', { arity: 5, body: socketLookup('udp', false) }],
   ['bpf_skc_lookup_tcp', { arity: 5, body: socketLookup('tcp', true) }],
   ...rxMetadata,
+  ...socketHelpers,
 ]);

@@ -2,7 +2,8 @@
  * The interpreter: one switch over the opcode. Registers are in memory, in the frame at `regs`;
  * `pc` is the address of the record to run. What a record holds is in ops.ts.
  */
-import { FAULT_BAD_INSN } from '../../../runtime/layout';
+import { C_INTERPRETER, FAULT_BAD_INSN } from '../../../runtime/layout';
+import { cpu_block } from '../../../runtime/core/instance';
 import { mem_obtained, watch } from '../../../runtime/core/mem-log';
 import { atomic32, atomic64 } from './atomic';
 import {
@@ -174,6 +175,7 @@ import {
   SMOD64_K,
   SMOD64_X,
   STEP,
+  STEPS_LEFT,
   WATCH,
   STX_B,
   STX_DW,
@@ -221,9 +223,11 @@ import {
  */
 declare function step(listener: u32, insn: u32, regs: u32): void;
 
-/** Runs from the record at `pc` in the frame `base` until that frame exits; returns its r0. */
-export function execute(program: u32, pc: u32, base: u32): u64 {
-  let regs = base;
+/**
+ * Runs from the record at `pc` in the frame `regs` until the frame `base`, which is it or called
+ * it, exits; returns its r0.
+ */
+export function execute(program: u32, pc: u32, base: u32, regs: u32): u64 {
   for (;;) {
     // biome-ignore format: one line per opcode
     switch (<i32>load<u16>(pc, I_OP)) {
@@ -456,7 +460,12 @@ export function execute(program: u32, pc: u32, base: u32): u64 {
         store<u64>(counter, load<u64>(counter) + 1);
         break;
       }
-      case STEP: step(load<u32>(program, P_LISTENER), originOf(program, pc), regs); break;
+      case STEP: {
+        const left = load<u32>(cpu_block, C_INTERPRETER + STEPS_LEFT);
+        if (left == 0) step(load<u32>(program, P_LISTENER), originOf(program, pc), regs);
+        else store<u32>(cpu_block, left - 1, C_INTERPRETER + STEPS_LEFT);
+        break;
+      }
       case WATCH: watch(load<u32>(program, P_ID), originOf(program, pc)); break;
       case OBTAINED: mem_obtained(load<u64>(regs, F_R0)); break;
       case NO_HELPER: faultNoHelper(program, pc); break;

@@ -37,7 +37,7 @@ export function program_entry(context: u32, program: u32): u64 {
   store<u64>(frame, tagged(REGION_CTX, context), F_R1);
   store<u32>(cpu_block, context, C_CTX);
   if (isChecked(program)) openContext(program, context);
-  const result = execute(program, code, frame);
+  const result = execute(program, code, frame, frame);
   popFrame(frame);
   return result;
 }
@@ -65,7 +65,7 @@ export function callback_entry(
   store<u64>(frame, r4, F_R4);
   store<u64>(frame, r5, F_R5);
   store<u32>(cpu_block, depth, C_DEPTH);
-  const result = execute(program, pc, frame);
+  const result = execute(program, pc, frame, frame);
   store<u32>(cpu_block, depth - 1, C_DEPTH);
   popFrame(frame);
   return result;
@@ -78,6 +78,14 @@ export function program_run(context: u32, program: u32): i32 {
   store<u32>(cpu_block, FAULT_NONE, C_FAULT_KIND);
   store<u64>(cpu_block, load<u64>(program, P_FUEL), C_FUEL);
   const result = program_entry(context, program);
+  store<u64>(cpu_block, result, C_R0);
+  return <i32>result;
+}
+
+/** Goes on with a run that was left before the record at `pc`, in the frame `regs` above `base`. */
+export function program_resume(program: u32, pc: u32, base: u32, regs: u32): i32 {
+  const result = execute(program, pc, base, regs);
+  popFrame(base);
   store<u64>(cpu_block, result, C_R0);
   return <i32>result;
 }

@@ -230,6 +230,8 @@ export const F_SIZE = 96;
 
 /** Offsets in the interpreter's part of the CPU block. u32: bytes of frames in use. */
 export const FRAMES_USED = 0;
+/** u32: steps that nobody is told of. */
+export const STEPS_LEFT = 4;
 export const FRAMES = 64;
 export const FRAMES_END = 4096;
 

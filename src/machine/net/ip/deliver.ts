@@ -47,6 +47,7 @@ function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   if (protocol === UDP && takenInKernel(ip, packet, header)) return;
   const datagram = new Delivered(packet, header);
   const bySocket = receiveBySocket(packet, header);
+  if (bySocket === 'filtered') return ip.stack.drop(packet, 'SOCKET_FILTER');
   const { answers, taken } = packet.device.net.receivers.deliver(datagram);
   const echoed = isIcmp(protocol) && ip.icmp.echo(packet, header);
   if (bySocket || taken || echoed || isIcmp(protocol)) {

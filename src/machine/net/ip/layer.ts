@@ -29,6 +29,14 @@ import {
 const AF_INET = 2;
 const AF_INET6 = 10;
 
+/** What a socket says of its packet. */
+interface SocketFilter {
+  readonly mark: number | undefined;
+  readonly priority: number | undefined;
+  /** Whether programs let it go. */
+  leaves?(packet: Packet): boolean;
+}
+
 /** IP in its smallest: receive, forward, send, neighbours (net/ipv4, net/ipv6). */
 export class IpLayer {
   readonly stack: Stack;
@@ -196,7 +204,7 @@ export class IpLayer {
     frame: Uint8Array,
     cause?: Packet,
     what = '',
-    socket?: { readonly mark: number | undefined; readonly priority: number | undefined },
+    socket?: SocketFilter,
   ): Packet | undefined {
     const header = readIp(frame);
     if (typeof header === 'string') return undefined;
@@ -211,6 +219,10 @@ export class IpLayer {
     packet.mark = socket?.mark ?? 0;
     packet.priority = socket?.priority ?? 0;
     traceMade(this.stack, packet, cause, what);
+    if (socket?.leaves && !socket.leaves(packet)) {
+      this.stack.drop(packet, 'BPF_CGROUP_EGRESS');
+      return undefined;
+    }
     this.output(packet, route, out);
     return packet;
   }

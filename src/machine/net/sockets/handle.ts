@@ -1,4 +1,5 @@
 import type {
+  KernelCgroup,
   KernelSocket,
   SocketAddress,
   SocketData,
@@ -30,15 +31,23 @@ export class SocketHandle implements KernelSocket {
   }
 
   get local(): SocketAddress {
-    return this.socket.localAddress;
+    const { socket } = this;
+    return socket.net.stack.sockets.hooks.seen('getsockname', socket, socket.localAddress);
   }
 
   get remote(): SocketAddress | undefined {
-    return this.socket.remoteAddress;
+    const { socket } = this;
+    const { remoteAddress } = socket;
+    if (!remoteAddress) return undefined;
+    return socket.net.stack.sockets.hooks.seen('getpeername', socket, remoteAddress);
   }
 
   get cookie(): number {
     return this.socket.owner.number;
+  }
+
+  get cgroup(): KernelCgroup {
+    return this.socket.cgroup;
   }
 
   get owner(): RuntimeOwner {
@@ -83,6 +92,14 @@ export class SocketHandle implements KernelSocket {
     return this.#perform(() => this.socket.receive());
   }
 
+  setOption(level: number, name: number, value: number | string | Uint8Array): void {
+    this.socket.net.stack.sockets.hooks.options.set(this.socket, level, name, bytesOf(value));
+  }
+
+  getOption(level: number, name: number, size = 4): Uint8Array {
+    return this.socket.net.stack.sockets.hooks.options.get(this.socket, level, name, size);
+  }
+
   takeError(): string | undefined {
     return this.socket.takeError();
   }
@@ -106,4 +123,10 @@ export class SocketHandle implements KernelSocket {
     });
     return result!;
   }
+}
+
+/** An option's value as setsockopt(2) takes it. */
+function bytesOf(value: number | string | Uint8Array): Uint8Array {
+  if (typeof value === 'number') return new Uint8Array(Int32Array.of(value).buffer);
+  return typeof value === 'string' ? new TextEncoder().encode(value) : value;
 }

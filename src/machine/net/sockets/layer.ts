@@ -3,7 +3,9 @@ import type { SocketOptions } from '../../../kernel/index.ts';
 import type { RuntimeOwner } from '../../../runtime/index.ts';
 import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { SocketQuery } from '../../../runtime/types.ts';
+import { SocketHooks } from '../cgroup/hooks.ts';
 import type { NetNamespace } from '../namespace.ts';
+import type { Packet } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Tuple } from './address.ts';
 import { lookupTcp, lookupUdp } from './lookup.ts';
@@ -19,11 +21,15 @@ import { UdpSocket } from './udp.ts';
 /** Whatever a program can have a pointer to. */
 export type Known = Socket | Connection;
 
+/** A packet goes, and TCP may hear of congestion. */
+const NET_XMIT_CN = 2;
 /** The tag of pointers to sockets, in the high word. */
 const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 
 /** The sockets of a machine: how they send, and how programs know them. */
 export class Sockets {
+  /** Programs of cgroups. */
+  readonly hooks: SocketHooks;
   readonly #stack: Stack;
   /** Those a program has seen: most never are, and cost nothing here. */
   readonly #owners = new Map<Known, RuntimeOwner>();
@@ -32,10 +38,22 @@ export class Sockets {
 
   constructor(stack: Stack) {
     this.#stack = stack;
+    this.hooks = new SocketHooks(this, () => stack.machine);
   }
 
-  make(net: NetNamespace, options: SocketOptions): Socket {
-    return options.type === 'udp' ? new UdpSocket(net, options) : new TcpSocket(net, options);
+  /** socket(2), and bind(2) if the options say where to. Throws KernelError. */
+  make(net: NetNamespace, given: SocketOptions): Socket {
+    const { address, port } = given;
+    const socket = given.type === 'udp' ? new UdpSocket(net, given) : new TcpSocket(net, given);
+    try {
+      this.hooks.create(socket);
+      const place = address === undefined ? {} : { address };
+      if (address !== undefined || port !== undefined) socket.bind({ ...place, port: port ?? 0 });
+    } catch (error) {
+      socket.discard();
+      throw error;
+    }
+    return socket;
   }
 
   /** Those that programs know, for a file. */
@@ -51,9 +69,17 @@ export class Sockets {
     }
   }
 
-  /** Sends a frame of a socket. */
-  transmit(net: NetNamespace, frame: Uint8Array, { mark, priority }: Partial<SocketOptions>): void {
-    this.#stack.ip.sendMade(net, frame, undefined, '', { mark, priority });
+  /** Sends a frame of a socket: 0, or the errno of programs that do not let it go. */
+  transmit(net: NetNamespace, frame: Uint8Array, sender: Socket | undefined): number {
+    let result = 0;
+    const leaves = (packet: Packet): boolean => {
+      result = this.hooks.packets.egress(sender!, packet);
+      return result === 0 || result === NET_XMIT_CN;
+    };
+    const { mark, priority } = sender?.options ?? {};
+    const filter = sender && this.hooks.packets.filtersEgress ? { leaves } : {};
+    this.#stack.ip.sendMade(net, frame, undefined, '', { mark, priority, ...filter });
+    return Math.min(0, result);
   }
 
   /** Makes a socket one that programs can point to. Throws KernelError ENOMEM. */

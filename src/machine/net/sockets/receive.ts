@@ -5,14 +5,17 @@ import type { Packet } from '../stack/packet.ts';
 import type { Tuple } from './address.ts';
 import { lookupListener, lookupTcp, lookupUdp } from './lookup.ts';
 import { RequestSocket } from './request.ts';
+import type { Socket } from './socket.ts';
 import { ACK, FIN, readSegment, RST, type Segment, SYN } from './segment.ts';
 import type { TcpSocket } from './tcp.ts';
 import { TcpSocket as Tcp } from './tcp.ts';
 import { TimeWaitSocket } from './time-wait.ts';
 import { senderOf, UdpSocket } from './udp.ts';
 
-/** Whether a socket took the packet. */
-export function receiveBySocket(packet: Packet, header: IpHeader): boolean {
+/** What became of a packet: no socket wanted it, one took it, or its programs did not let it in. */
+export type Received = boolean | 'filtered';
+
+export function receiveBySocket(packet: Packet, header: IpHeader): Received {
   const { net } = packet.device;
   switch (header.protocol) {
     case UDP:
@@ -34,10 +37,15 @@ function tupleOf({ data }: Packet, { payload, source, destination }: IpHeader): 
   return { local: destination, localPort, remote: source, remotePort };
 }
 
-function receiveUdp(net: NetNamespace, packet: Packet, header: IpHeader): boolean {
+/** sk_filter: what programs of the socket's cgroup say of the packet. */
+const passes = (socket: Socket, packet: Packet): boolean =>
+  socket.net.stack.sockets.hooks.packets.ingress(socket, packet);
+
+function receiveUdp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
   const tuple = tupleOf(packet, header);
   const socket = packet.socket ?? lookupUdp(net, tuple, packet.ingressIfindex);
   if (!(socket instanceof UdpSocket)) return false;
+  if (!passes(socket, packet)) return 'filtered';
   const { data } = packet;
   const end = header.payload + u16(data, header.payload + 4);
   const from = senderOf(header.source, tuple.remotePort);
@@ -45,20 +53,24 @@ function receiveUdp(net: NetNamespace, packet: Packet, header: IpHeader): boolea
   return true;
 }
 
-function receiveTcp(net: NetNamespace, packet: Packet, header: IpHeader): boolean {
+function receiveTcp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
   const segment = readSegment(packet.data, header);
   if (!segment) return false;
   const tuple = tupleOf(packet, header);
   const found = packet.socket ?? lookupTcp(net, tuple, packet.ingressIfindex);
   if (found instanceof RequestSocket) {
+    if (!passes(found.listener, packet)) return 'filtered';
     found.receive(segment);
     return true;
   }
   if (found instanceof TimeWaitSocket) {
     if (found.receive(segment) !== 'syn') return true;
-    return toListener(lookupListener(net, tuple, packet.ingressIfindex), tuple, segment);
+    const listener = lookupListener(net, tuple, packet.ingressIfindex);
+    if (listener && !passes(listener, packet)) return 'filtered';
+    return toListener(listener, tuple, segment);
   }
   if (!(found instanceof Tcp)) return false;
+  if (!passes(found, packet)) return 'filtered';
   if (found.streams) {
     found.segment(segment);
     return true;

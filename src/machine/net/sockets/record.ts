@@ -1,7 +1,13 @@
 /** A socket as programs see it: struct bpf_sock and struct bpf_tcp_sock (layout.ts, SOCKET_*). */
 import { structs } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
-import { SOCKET_LISTENER, SOCKET_SIZE, SOCKET_TCP } from '../../../runtime/layout.ts';
+import {
+  SOCKET_CGROUP,
+  SOCKET_LISTENER,
+  SOCKET_NETNS_COOKIE,
+  SOCKET_SIZE,
+  SOCKET_TCP,
+} from '../../../runtime/layout.ts';
 import { mapped } from './address.ts';
 import { Socket } from './socket.ts';
 import type { Known } from './layer.ts';
@@ -36,7 +42,9 @@ export function writeRecord(
   put('type', tcp ? SOCK_STREAM : SOCK_DGRAM);
   put('protocol', tcp ? IPPROTO_TCP : IPPROTO_UDP);
   if (socket instanceof Socket) {
+    put('bound_dev_if', socket.options.boundDevice ?? ifindex);
     put('mark', socket.options.mark ?? 0);
+    view.setUint32(at + SOCKET_CGROUP, socket.cgroup.number, true);
     put('priority', socket.options.priority ?? 0);
   }
   const bytes = runtime.u8();
@@ -50,6 +58,7 @@ export function writeRecord(
     writeTcp(view, at + SOCKET_TCP, socket.streams);
   }
   view.setBigUint64(at + SOCKET_LISTENER, listener, true);
+  view.setBigUint64(at + SOCKET_NETNS_COOKIE, BigInt(socket.net.cookie), true);
 }
 
 function writeAddress(

@@ -4,7 +4,7 @@ import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import { ACK, RST, type Segment, seqBefore, SYN } from './segment.ts';
 import { NEW_SYN_RECV } from './states.ts';
-import { TcpSocket, WINDOW } from './tcp.ts';
+import { JIFFY, TcpSocket, WINDOW } from './tcp.ts';
 import { FIRST_RTO, initialSequence, mssFor, sendSegment } from './tcp-output.ts';
 
 /** net.ipv4.tcp_synack_retries. */
@@ -22,6 +22,7 @@ export class RequestSocket implements Tuple {
   readonly irs: number;
   readonly mss: number;
   #retries = 0;
+  #firstWait = FIRST_RTO;
   #timer: PendingEvent | undefined;
 
   /** A SYN came: it is answered, and goes on by itself. */
@@ -76,6 +77,11 @@ export class RequestSocket implements Tuple {
   #begin(): void {
     this.net.sockets.connections.set(tupleKey(this), this);
     this.listener.requests.add(this);
+    const { ops } = this.net.stack.sockets.hooks;
+    ops.call('rwndInit', this);
+    const jiffies = ops.call('timeoutInit', this);
+    if (jiffies > 0) this.#firstWait = jiffies * JIFFY;
+    ops.call('needsEcn', this);
     this.#timer = this.#arm();
     this.#answer();
   }
@@ -90,7 +96,7 @@ export class RequestSocket implements Tuple {
 
   #arm(): PendingEvent {
     const { events, now } = this.net.stack;
-    return events.at(Number(now) + FIRST_RTO * 2 ** this.#retries, () => this.#timeout());
+    return events.at(Number(now) + this.#firstWait * 2 ** this.#retries, () => this.#timeout());
   }
 
   #timeout(): void {
@@ -106,7 +112,8 @@ export class RequestSocket implements Tuple {
 
   #say(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): void {
     const mss = mssFor(this.net, this.remote);
-    sendSegment(this.net, this, { ...what, window: WINDOW, mss, data: new Uint8Array(0) });
+    const segment = { ...what, window: WINDOW, mss, data: new Uint8Array(0) };
+    sendSegment(this.net, this, segment, this.listener);
   }
 
   /** tcp_check_req. */

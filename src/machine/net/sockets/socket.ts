@@ -7,6 +7,9 @@ import type {
 } from '../../../kernel/index.ts';
 import type { RuntimeOwner } from '../../../runtime/index.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
+import { Cgroup } from '../../cgroup/cgroup.ts';
+import { throwRetval } from '../cgroup/context.ts';
+import type { AddressCall, Place, SocketHooks } from '../cgroup/hooks.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { ANY4, ANY6, isAny, unmapped } from './address.ts';
 import { freePort, mayBind } from './ports.ts';
@@ -47,6 +50,8 @@ export interface SocketParts {
   readonly remotePort: number;
   readonly error: string | undefined;
   readonly state: number;
+  readonly settings: Map<number, number> | undefined;
+  readonly inCgroup: boolean;
 }
 
 /** Options that make a socket of that family which is bound to nothing. */
@@ -54,12 +59,28 @@ function unbound({ address: _address, port: _port, ...options }: SocketOptions, 
   return { ...options, family };
 }
 
+/** IP_TTL and IP_TOS. */
+interface Service {
+  readonly ttl: number;
+  readonly tos: number;
+}
+
+export const PLAIN_SERVICE: Service = { ttl: 64, tos: 0 };
+
+/** Options as they are now: setsockopt(2) and programs change them. */
+export interface LiveOptions extends SocketOptions {
+  /** sk_bound_dev_if: shown to programs, routes do not look at it. */
+  readonly boundDevice?: number;
+}
+
 /** What UDP and TCP sockets have in common (struct sock, struct inet_sock). */
 export abstract class Socket {
   abstract readonly type: 'udp' | 'tcp';
   readonly net: NetNamespace;
   readonly family: 4 | 6;
-  readonly options: SocketOptions;
+  options: LiveOptions;
+  /** Whose programs its calls and packets meet (sk_cgrp_data). */
+  readonly cgroup: Cgroup;
   /** Four bytes if the other side is IPv4, also in a socket of IPv6. */
   local: Uint8Array;
   localPort = 0;
@@ -69,11 +90,19 @@ export abstract class Socket {
   onEvent: ((event: SocketEvent) => void) | undefined;
   /** SO_ERROR. */
   protected error: string | undefined;
+  /** Options that mean nothing here but what was set, by level and name. */
+  #kept: Map<number, number> | undefined;
+  #inCgroup = true;
 
   constructor(net: NetNamespace, options: SocketOptions) {
     const bound = options.address === undefined ? undefined : ipAddress(options.address);
     this.net = net;
     this.options = options;
+    const { cgroups } = net.stack.machine;
+    const { cgroup } = options;
+    if (cgroup instanceof Cgroup) this.cgroup = cgroup;
+    else this.cgroup = typeof cgroup === 'string' ? cgroups.make(cgroup) : cgroups.current;
+    this.cgroup.addSocket();
     this.family = options.family ?? (bound?.length === 16 ? 6 : 4);
     this.local = this.any;
     this.remote = this.any;
@@ -92,8 +121,9 @@ export abstract class Socket {
   protected get parts(): SocketParts {
     const { net, family, local, localPort, remote, remotePort, error } = this;
     const state = this.#state;
-    const options = unbound(this.options, family);
-    return { net, options, family, local, localPort, remote, remotePort, error, state };
+    const options = { ...unbound(this.options, family), cgroup: this.cgroup };
+    const more = { settings: this.#kept, inCgroup: this.#inCgroup };
+    return { net, options, family, local, localPort, remote, remotePort, error, state, ...more };
   }
 
   protected restore(parts: SocketParts): void {
@@ -103,6 +133,9 @@ export abstract class Socket {
     this.remotePort = parts.remotePort;
     this.error = parts.error;
     this.#state = parts.state;
+    this.#kept = parts.settings;
+    if (!parts.inCgroup) this.cgroup.removeSocket();
+    this.#inCgroup = parts.inCgroup;
   }
 
   set state(state: number) {
@@ -129,20 +162,77 @@ export abstract class Socket {
     return size === 4 ? this.family === 4 || !this.options.v6only : this.family === 6;
   }
 
+  protected get hooks(): SocketHooks {
+    return this.net.stack.sockets.hooks;
+  }
+
+  /** What programs of the cgroup make of an address. Throws KernelError: what they say. */
+  protected redirected(call: AddressCall, place: Place): Place {
+    return this.hooks.address(call, this, place);
+  }
+
   bind({ address, port = 0 }: Partial<SocketAddress>): this {
-    if (this.localPort !== 0) throw socketError('EINVAL', 'the socket is bound already');
     const given = address === undefined ? this.any : ipAddress(address);
     if ((given.length === 4) !== (this.family === 4)) {
       throw socketError('EINVAL', `a socket of IPv${this.family} cannot bind to ${address}`);
     }
-    const local = unmapped(given);
-    if (!isAny(local) && !this.net.isLocal(local)) {
-      throw socketError('EADDRNOTAVAIL', `${address} is no address of this namespace`);
+    const place = this.redirected('bind', { address: given, port });
+    this.bindLocal(unmapped(place.address), place.port);
+    const no = this.hooks.postBind(this);
+    if (no !== 0) {
+      this.unbind();
+      throwRetval(no, 'bind');
     }
-    this.net.configured = true;
-    this.bindTo(local, this.portFor(local, port));
     return this;
   }
+
+  /** __inet_bind. Throws KernelError EADDRNOTAVAIL, EINVAL, EADDRINUSE. */
+  protected bindLocal(local: Uint8Array, port: number): void {
+    if (!isAny(local) && !this.net.isLocal(local)) {
+      throw socketError('EADDRNOTAVAIL', `${addressText(local)} is no address of this namespace`);
+    }
+    if (this.localPort !== 0) throw socketError('EINVAL', 'the socket is bound already');
+    this.net.configured = true;
+    this.bindTo(local, this.portFor(local, port));
+    this.bound(port);
+  }
+
+  /** bpf_bind: without a port only the address, the port comes with the connection. */
+  bindByProgram(address: Uint8Array, port: number): void {
+    if (port !== 0) return this.bindLocal(unmapped(address), port);
+    const local = unmapped(address);
+    if (!isAny(local) && !this.net.isLocal(local)) {
+      throw socketError('EADDRNOTAVAIL', `${addressText(local)} is no address of this namespace`);
+    }
+    if (this.localPort !== 0) throw socketError('EINVAL', 'the socket is bound already');
+    this.local = local;
+  }
+
+  /** What IP headers of its packets say. */
+  get service(): Service {
+    if (!this.#kept) return PLAIN_SERVICE;
+    return { ttl: this.keptOption(0, 2) ?? PLAIN_SERVICE.ttl, tos: this.keptOption(0, 1) ?? 0 };
+  }
+
+  /** Of an option that is only kept: undefined while nobody has set it. */
+  keptOption(level: number, name: number): number | undefined {
+    return this.#kept?.get(level * 0x1_0000 + name);
+  }
+
+  keepOption(level: number, name: number, value: number): void {
+    this.#kept ??= new Map();
+    this.#kept.set(level * 0x1_0000 + name, value);
+  }
+
+  /** A connection has its listener's options. */
+  protected inheritOptions(from: Socket): void {
+    this.#kept = from.#kept && new Map(from.#kept);
+  }
+
+  /** bind(2) has given it a place; `port`: what it was asked for, 0 for any. */
+  protected abstract bound(port: number): void;
+  /** The place is given up again. */
+  protected abstract unbind(): void;
 
   protected portFor(local: Uint8Array, port: number): number {
     if (port === 0) {
@@ -193,8 +283,15 @@ export abstract class Socket {
     this.onEvent?.('error');
   }
 
+  /** It was never its user's. */
+  discard(): void {
+    this.gone();
+  }
+
   /** Nobody has it any more: local storage and map entries go. */
   protected gone(): void {
+    if (this.#inCgroup) this.cgroup.removeSocket();
+    this.#inCgroup = false;
     this.net.stack.sockets.forget(this);
   }
 }

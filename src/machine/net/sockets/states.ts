@@ -3,6 +3,7 @@ import type { SocketState } from '../../../kernel/index.ts';
 // Numbers of include/net/tcp_states.h, which programs see.
 export const ESTABLISHED = 1;
 export const SYN_SENT = 2;
+export const SYN_RECV = 3;
 export const FIN_WAIT1 = 4;
 export const FIN_WAIT2 = 5;
 export const TIME_WAIT = 6;

@@ -41,6 +41,7 @@ function answerToSyn(socket: TcpSocket, streams: Streams, segment: Segment): voi
   streams.peerWindow = segment.window;
   socket.acknowledged(ack);
   socket.state = ESTABLISHED;
+  socket.established();
   socket.acknowledge();
   socket.onEvent?.('connected');
   socket.push();

@@ -1,10 +1,10 @@
+import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes } from '../../../base/index.ts';
-import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
+import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
 import { kept, keptFields, type Thaw } from '../../objects/kept.ts';
 import { ipAddress } from '../ip/text.ts';
-import type { NetNamespace } from '../namespace.ts';
-import { destinationOf, isAny, pathTo, tupleKey } from './address.ts';
+import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
 import { connectPort } from './ports.ts';
 import type { RequestSocket } from './request.ts';
 import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
@@ -18,6 +18,7 @@ import {
   FIN_WAIT2,
   LAST_ACK,
   LISTEN,
+  SYN_RECV,
   SYN_SENT,
 } from './states.ts';
 import { insert, remove } from './table.ts';
@@ -30,6 +31,8 @@ export const WINDOW = 65_535;
 /** TCP_RTO_MIN: what Linux comes to where round trips take no time. */
 const RTO = 200e6;
 const RTO_MAX = 120e9;
+/** Of Debian's kernels, in nanoseconds. */
+export const JIFFY = 4e6;
 /** net.ipv4.tcp_syn_retries, tcp_retries2. */
 const SYN_RETRIES = 6;
 const RETRIES = 15;
@@ -41,6 +44,8 @@ interface Sent {
   readonly seq: number;
   readonly flags: number;
   readonly data: Uint8Array;
+  /** When it was sent first; undefined: it was sent again, and tells nothing of the way. */
+  at: bigint | undefined;
 }
 
 /** The two streams of a connection: a listener has none. */
@@ -60,6 +65,10 @@ export class Streams {
   receivedBytes = 0;
   early: Segment[] = [];
   retries = 0;
+  /** How long to wait for an answer to the first SYN, in nanoseconds. */
+  firstWait = FIRST_RTO;
+  /** Eight times the smoothed round trip in microseconds (srtt_us); 0: nothing was measured. */
+  roundTrip = 0;
   timer: PendingEvent | undefined;
   /** Our FIN follows what waits; the peer's came. */
   finWaits = false;
@@ -91,6 +100,9 @@ export class TcpSocket extends Socket {
   /** Its user closed it. */
   orphan = false;
   #keepsPort = false;
+  #keepsAddress = false;
+  /** BPF_SOCK_OPS_*_CB_FLAG: what programs want to hear of. */
+  callbacks = 0;
 
   static readonly kept = kept({
     name: 'tcp',
@@ -103,6 +115,8 @@ export class TcpSocket extends Socket {
       queue: socket.#queue,
       orphan: socket.orphan,
       keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+      callbacks: socket.callbacks,
     }),
     make: (ask) => new TcpSocket(ask('net'), ask('options')),
     fill(socket, parts, thaw) {
@@ -113,6 +127,8 @@ export class TcpSocket extends Socket {
       socket.#queue = parts.queue;
       socket.orphan = parts.orphan;
       socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+      socket.callbacks = parts.callbacks;
       thaw.later(() => socket.#resumeTimer(thaw));
     },
   });
@@ -130,18 +146,12 @@ export class TcpSocket extends Socket {
     });
   }
 
-  constructor(net: NetNamespace, options: SocketOptions) {
-    super(net, options);
-    const { address, port } = options;
-    if (address === undefined && port === undefined) return;
-    this.bind({ ...(address === undefined ? {} : { address }), port: port ?? 0 });
-  }
-
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */
   static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
     const { listener } = request;
-    const { address: _address, port: _port, ...options } = listener.options;
-    const child = new TcpSocket(listener.net, { ...options, family: listener.family });
+    const { options, cgroup, family } = listener;
+    const child = new TcpSocket(listener.net, { ...options, family, cgroup });
+    child.inheritOptions(listener);
     child.local = request.local;
     child.localPort = request.localPort;
     child.remote = request.remote;
@@ -152,15 +162,43 @@ export class TcpSocket extends Socket {
     streams.expected = (request.irs + 1) >>> 0;
     streams.peerWindow = window;
     child.streams = streams;
-    child.state = ESTABLISHED;
+    child.state = SYN_RECV;
+    child.callbacks = listener.callbacks;
     child.#join();
+    child.hooks.ops.call('passive', child);
+    child.state = ESTABLISHED;
     return child;
   }
 
-  override bind(to: Partial<SocketAddress>): this {
-    super.bind(to);
+  protected override bound(): void {
     this.#keepsPort = true;
-    return this;
+    this.#keepsAddress = !isAny(this.local);
+  }
+
+  protected override unbind(): void {
+    this.net.sockets.release(this.localPort, this);
+    this.local = this.any;
+    this.localPort = 0;
+    this.#keepsPort = false;
+  }
+
+  /** TCP_BPF_SOCK_OPS_CB_FLAGS: 0, or -EINVAL for bits that mean nothing. */
+  setCallbacks(flags: number): number {
+    if (flags & ~constants.BPF_SOCK_OPS_ALL_CB_FLAGS) return -errnos['EINVAL']!;
+    this.callbacks = flags;
+    this.hooks.ops.flagsChanged(this);
+    return 0;
+  }
+
+  /** tcp_set_state */
+  override get state(): number {
+    return super.state;
+  }
+
+  override set state(state: number) {
+    if (state === this.state) return;
+    if (this.callbacks !== 0) this.hooks.ops.call('state', this, this.state, state);
+    super.state = state;
   }
 
   override holders(port: number): Iterable<Socket | TimeWaitSocket> {
@@ -181,11 +219,14 @@ export class TcpSocket extends Socket {
     if (this.state === SYN_SENT) throw socketError('EALREADY', 'it is connecting');
     if (this.state !== CLOSE || this.orphan) throw socketError('EISCONN', 'it is connected');
     const { net } = this;
-    const remote = destinationOf(ipAddress(to.address));
-    if (!this.takes(remote.length)) throw socketError('EINVAL', `${to.address}: another family`);
+    const address = ipAddress(to.address);
+    const other = !this.takes(unmapped(address).length);
+    if (other) throw socketError('EINVAL', `${to.address}: another family`);
+    const place = this.redirected('connect', { address, port: to.port });
+    const remote = destinationOf(place.address);
     const { source } = pathTo(net, remote);
     const local = isAny(this.local) ? source : this.local;
-    const ends = { local, remote, remotePort: to.port };
+    const ends = { local, remote, remotePort: place.port };
     const localPort = this.localPort || connectPort(this, ends);
     if (localPort === undefined) throw socketError('EADDRNOTAVAIL', 'no port is free');
     const tuple = { ...ends, localPort };
@@ -193,29 +234,38 @@ export class TcpSocket extends Socket {
     Object.assign(this, tuple);
     net.configured = true;
     this.#join();
-    this.state = SYN_SENT;
     this.streams = new Streams(initialSequence(net, tuple), mssFor(net, remote));
+    this.state = SYN_SENT;
+    const { ops } = this.hooks;
+    ops.call('connect', this);
+    ops.call('rwndInit', this);
+    this.streams.firstWait = waitFrom(ops.call('timeoutInit', this));
+    ops.call('needsEcn', this);
     this.#queueSegment(SYN, NO_DATA);
     return this;
   }
 
   override connected(): void {
-    if (this.state === CLOSE) this.throwError();
+    if (this.state !== CLOSE) return;
+    // tcp_disconnect: the port stays to be seen.
+    if (!this.#keepsAddress) this.local = this.any;
+    this.throwError();
   }
 
   override listen(backlog = 128): this {
     if (this.state !== CLOSE && this.state !== LISTEN) throw socketError('EINVAL', 'connected');
     this.#backlog = backlog;
     if (this.state === LISTEN) return this;
-    if (this.localPort === 0) this.bind({});
-    this.state = LISTEN;
+    if (this.localPort === 0) this.bindTo(this.any, this.portFor(this.any, 0));
+    super.state = LISTEN;
     for (const other of this.net.sockets.listeners.get(this.localPort) ?? []) {
       if (other.localPort !== this.localPort || mayShare(this, other)) continue;
-      this.state = CLOSE;
+      super.state = CLOSE;
       throw socketError('EADDRINUSE', `port ${this.localPort} has a listener`);
     }
     this.#queue = [];
     insert(this.net.sockets.listeners, this.localPort, this);
+    this.hooks.ops.call('listen', this);
     return this;
   }
 
@@ -232,6 +282,11 @@ export class TcpSocket extends Socket {
   /** Connections that wait for accept(). */
   get offered(): readonly TcpSocket[] {
     return this.#queue ?? [];
+  }
+
+  /** The other side has answered (tcp_finish_connect). */
+  established(): void {
+    this.hooks.ops.call('active', this);
   }
 
   /** A connection waits for accept(). */
@@ -292,7 +347,7 @@ export class TcpSocket extends Socket {
   /** Sends a piece and keeps it until it is acknowledged. */
   #queueSegment(flags: number, data: Uint8Array): void {
     const streams = this.streams!;
-    const piece = { seq: streams.next, flags, data };
+    const piece: Sent = { seq: streams.next, flags, data, at: this.net.stack.now };
     streams.sent.push(piece);
     const length = data.length + (flags & (SYN | FIN) ? 1 : 0);
     streams.next = (streams.next + length) >>> 0;
@@ -300,10 +355,10 @@ export class TcpSocket extends Socket {
     streams.timer ??= this.#arm(streams);
   }
 
-  #sendPiece({ seq, flags, data }: Sent): void {
+  #sendPiece({ seq, flags, data }: Omit<Sent, 'at'>): void {
     const { expected: ack, window } = this.streams!;
     const mss = mssFor(this.net, this.remote);
-    sendSegment(this.net, this, { seq, ack, flags, window, mss, data });
+    sendSegment(this.net, this, { seq, ack, flags, window, mss, data }, this);
   }
 
   /** Says what was received, without data of its own. */
@@ -314,9 +369,15 @@ export class TcpSocket extends Socket {
 
   #arm(streams: Streams): PendingEvent {
     const { events, now } = this.net.stack;
-    const first = this.state === SYN_SENT ? FIRST_RTO : RTO;
+    const first = this.state === SYN_SENT ? streams.firstWait : RTO;
     const wait = Math.min(first * 2 ** streams.retries, RTO_MAX);
     return events.at(Number(now) + wait, () => this.#timeout(streams));
+  }
+
+  /** icsk_rto */
+  #waitJiffies(streams: Streams): number {
+    const first = this.state === SYN_SENT ? streams.firstWait : RTO;
+    return Math.min(first * 2 ** streams.retries, RTO_MAX) / JIFFY;
   }
 
   /** The retransmission timer (tcp_retransmit_timer). */
@@ -326,9 +387,14 @@ export class TcpSocket extends Socket {
     if (streams.sent.length === 0) return this.#probe(streams);
     const first = streams.sent[0]!;
     const most = this.state === SYN_SENT ? SYN_RETRIES : RETRIES;
+    const { ops } = this.hooks;
+    const expired = streams.retries >= most;
+    ops.call('timeout', this, streams.retries, this.#waitJiffies(streams), expired ? 1 : 0);
     if (streams.retries++ >= most) return this.end('ETIMEDOUT');
     streams.timer = this.#arm(streams);
+    first.at = undefined;
     this.net.stack.perform(() => this.#sendPiece(first));
+    ops.call('retransmit', this, first.seq, 1, 0);
   }
 
   /** One byte asks a peer without a window for it (tcp_probe_timer). */
@@ -348,11 +414,20 @@ export class TcpSocket extends Socket {
       const { seq, data, flags } = sent[0]!;
       const end = (seq + data.length + (flags & (SYN | FIN) ? 1 : 0)) >>> 0;
       if (seqBefore(ack, end)) break;
-      sent.shift();
+      this.#measure(streams, sent.shift()!);
     }
     streams.timer?.cancel();
     streams.retries = 0;
     streams.timer = sent.length > 0 ? this.#arm(streams) : undefined;
+  }
+
+  /** tcp_rtt_estimator: eight times the smoothed time of a round trip, in microseconds. */
+  #measure(streams: Streams, { at }: Sent): void {
+    if (at === undefined) return;
+    const took = Math.max(1, Number(this.net.stack.now - at) / 1000) | 0;
+    const { roundTrip } = streams;
+    streams.roundTrip = roundTrip === 0 ? took << 3 : roundTrip + took - (roundTrip >>> 3);
+    if (this.callbacks !== 0) this.hooks.ops.call('roundTrip', this, took, streams.roundTrip);
   }
 
   segment(segment: Segment): void {
@@ -387,6 +462,7 @@ export class TcpSocket extends Socket {
   /** tcp_close. */
   override close(): void {
     if (this.orphan) return;
+    this.hooks.release(this);
     this.orphan = true;
     const { streams } = this;
     if (this.state === LISTEN) return this.#stopListening();
@@ -401,6 +477,9 @@ export class TcpSocket extends Socket {
     const { events, now } = this.net.stack;
     const late = () => this.#waitedForFin();
     this.streams!.timer = events.at(Number(now) + TIME_WAIT_LENGTH, late);
+    // Linux keeps less than a socket from here on: for programs it is closed.
+    if (this.callbacks !== 0) this.hooks.ops.call('state', this, this.state, CLOSE);
+    this.callbacks = 0;
   }
 
   #waitedForFin(): void {
@@ -409,8 +488,12 @@ export class TcpSocket extends Socket {
 
   #stopListening(): void {
     remove(this.net.sockets.listeners, this.localPort, this);
+    this.state = CLOSE;
     for (const request of this.requests) request.drop();
-    for (const child of this.#queue ?? []) child.abort();
+    for (const child of this.#queue ?? []) {
+      child.orphan = true;
+      child.abort();
+    }
     this.#queue = [];
     this.end();
   }
@@ -475,6 +558,9 @@ export class TcpSocket extends Socket {
     return this.state === FIN_WAIT1 || this.state === CLOSING || this.state === LAST_ACK;
   }
 }
+
+/** What programs say of the first wait, in jiffies; else what it is without them. */
+const waitFrom = (jiffies: number): number => (jiffies > 0 ? jiffies * JIFFY : FIRST_RTO);
 
 /** Two listeners of one port. */
 function mayShare(one: TcpSocket, other: TcpSocket): boolean {

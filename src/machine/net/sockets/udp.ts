@@ -1,8 +1,10 @@
-import type { SocketAddress, SocketData, SocketOptions } from '../../../kernel/index.ts';
+import { KernelError } from '../../../base/index.ts';
+import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import { kept } from '../../objects/kept.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
-import type { NetNamespace } from '../namespace.ts';
+import { throwRetval } from '../cgroup/context.ts';
+import type { Place } from '../cgroup/hooks.ts';
 import { destinationOf, isAny, pathTo, unmapped } from './address.ts';
 import { Socket, socketError } from './socket.ts';
 import { CLOSE, ESTABLISHED } from './states.ts';
@@ -11,7 +13,6 @@ import { insert, remove } from './table.ts';
 /** Datagrams are dropped when so many bytes wait (net.core.rmem_default, without overhead). */
 const RECEIVE_BYTES = 212_992;
 const LONGEST = 65_507;
-const TTL = 64;
 const NOTHING: readonly SocketData[] = [];
 
 /** A UDP socket (net/ipv4/udp.c, net/ipv6/udp.c). */
@@ -46,18 +47,15 @@ export class UdpSocket extends Socket {
     },
   });
 
-  constructor(net: NetNamespace, options: SocketOptions) {
-    super(net, options);
-    const { address, port } = options;
-    if (address === undefined && port === undefined) return;
-    this.bind({ ...(address === undefined ? {} : { address }), port: port ?? 0 });
+  protected override bound(port: number): void {
+    this.#keepsPort = port !== 0;
+    this.#keepsAddress = !isAny(this.local);
   }
 
-  override bind(to: Partial<SocketAddress>): this {
-    super.bind(to);
-    this.#keepsPort = (to.port ?? 0) !== 0;
-    this.#keepsAddress = !isAny(this.local);
-    return this;
+  protected override unbind(): void {
+    this.#unhash();
+    this.local = this.any;
+    this.localPort = 0;
   }
 
   override holders(port: number): readonly Socket[] {
@@ -73,14 +71,20 @@ export class UdpSocket extends Socket {
   }
 
   override connect(to: SocketAddress): this {
-    const remote = destinationOf(ipAddress(to.address));
+    const place = this.redirected('connect', { address: ipAddress(to.address), port: to.port });
+    const remote = destinationOf(place.address);
     const { source } = pathTo(this.net, remote);
-    if (this.localPort === 0) this.bindTo(this.any, this.portFor(this.any, 0));
+    this.#autobind();
     if (isAny(this.local)) this.local = source;
     this.remote = remote;
-    this.remotePort = to.port;
+    this.remotePort = place.port;
     this.state = ESTABLISHED;
     return this;
+  }
+
+  /** inet_autobind: a port, if it has none. */
+  #autobind(): void {
+    if (this.localPort === 0) this.bindTo(this.local, this.portFor(this.local, 0));
   }
 
   override listen(): never {
@@ -94,24 +98,41 @@ export class UdpSocket extends Socket {
   override send(data: Uint8Array | string, to?: SocketAddress): number {
     if (this.#closed) throw socketError('EPIPE', 'the socket is closed');
     this.throwError();
+    this.#autobind();
     if (!to && this.remotePort === 0) throw socketError('EDESTADDRREQ', 'no peer: say where to');
     const body = typeof data === 'string' ? new TextEncoder().encode(data) : data;
     if (body.length > LONGEST) throw socketError('EMSGSIZE', `${body.length} bytes in a datagram`);
-    const destination = to ? destinationOf(ipAddress(to.address)) : this.remote;
+    const { address: destination, port, source: given } = this.#target(to);
     const path = pathTo(this.net, destination);
-    const source = isAny(this.local) ? path.source : this.local;
-    if (this.localPort === 0) this.bindTo(this.any, this.portFor(this.any, 0));
+    const source = given && !isAny(given) ? given : path.source;
+    if (source.length === 4 && !this.net.isLocal(source)) {
+      throw socketError('ENETUNREACH', `${addressText(source)} is no address to send from`);
+    }
     const ends = { source, destination };
     const { ip } = this.net.stack;
-    const payload = udpPayload(ends, this.localPort, to?.port ?? this.remotePort, body);
-    const frame = ipFrame({ ...ends, protocol: UDP, ttl: TTL, payload, id: ip.nextId() });
-    this.net.stack.sockets.transmit(this.net, frame, this.options);
+    const payload = udpPayload(ends, this.localPort, port, body);
+    const frame = ipFrame({ ...ends, protocol: UDP, payload, id: ip.nextId(), ...this.service });
+    throwRetval(this.net.stack.sockets.transmit(this.net, frame, this), 'the packet');
     return body.length;
   }
 
   /** Bytes that wait to be received. */
   get receivedBytes(): number {
     return this.#receivedBytes;
+  }
+
+  /** Where a datagram goes, and from where: what programs say, if it names an address. */
+  #target(to: SocketAddress | undefined): Place {
+    const { local: source } = this;
+    if (!to) return { address: this.remote, port: this.remotePort, source };
+    const address = unmapped(ipAddress(to.address));
+    if (to.port === 0) throw socketError('EINVAL', 'there is no port 0');
+    const place = this.redirected('sendmsg', { address, port: to.port, source });
+    if (address.length === 16 && place.address.length === 4) {
+      throw new KernelError('ENOTSUPP', 524, 'a program of the cgroup made it IPv4');
+    }
+    if (place.port === 0) throw socketError('EINVAL', 'there is no port 0');
+    return { ...place, address: destinationOf(place.address) };
   }
 
   /** A datagram for it (udp_queue_rcv_skb); false: there is no room. */
@@ -129,7 +150,7 @@ export class UdpSocket extends Socket {
     if (this.#received.length === 0) return undefined;
     const first = this.#received.shift()!;
     this.#receivedBytes -= first.data.length;
-    return first;
+    return { data: first.data, from: this.hooks.seen('recvmsg', this, first.from) };
   }
 
   override shutdown(): void {
@@ -160,6 +181,7 @@ export class UdpSocket extends Socket {
   override close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.hooks.release(this);
     this.#unhash();
     this.state = CLOSE;
     this.gone();

@@ -1,0 +1,168 @@
+/** What a debugger shows: places, registers, stack, maps, as text. */
+import { helperName } from '../abi/names.ts';
+import { type DebugSession, pointed } from '../debug/index.ts';
+import type { ProgramImage } from '../engine/index.ts';
+import { decodeCode, kernelText } from '../isa/index.ts';
+import { C_CTX } from '../runtime/layout.ts';
+import type { Debuggee } from './debuggee.ts';
+import type { Style } from './io.ts';
+import { MapContents } from './map-contents.ts';
+import { mapText } from './map-report.ts';
+import { grouped } from './table.ts';
+
+const STACK = 512;
+const ROW = 16;
+const AROUND = 5;
+const SHOWN_ENTRIES = 20;
+
+/** Text of one thing after the other; the session says where. */
+export class DebugView {
+  readonly #session: DebugSession;
+  readonly #target: Debuggee;
+  readonly #style: Style;
+  readonly #width: number;
+
+  constructor(session: DebugSession, target: Debuggee, style: Style, width: number) {
+    this.#session = session;
+    this.#target = target;
+    this.#style = style;
+    this.#width = width;
+  }
+
+  /** The line and the instruction that come next. */
+  where(): string {
+    const { image, insn, frame, line, step } = this.#session.place();
+    const style = this.#style;
+    const total = grouped(this.#session.recording.length);
+    const at = style.dim(`step ${grouped(step)} of ${total}, frame ${frame} of ${image.name}`);
+    const source = line ? `${style.bold(`${line.file}:${line.line}`)}  ${line.text.trim()}\n` : '';
+    return `${source}  ${insnText(image, insn)}  ${at}\n`;
+  }
+
+  /** r0 to r10, and what they point to. */
+  registers(frame = 0): string {
+    const frames = this.#session.frames();
+    const found = frames[frame];
+    if (!found) return `there are frames 0 to ${frames.length - 1}\n`;
+    const { registers, image } = found;
+    const rows = registers.map((value, r) => {
+      const name = `r${r}`.padEnd(3);
+      return `  ${this.#style.bold(name)} ${this.#value(image, value)}\n`;
+    });
+    return rows.join('');
+  }
+
+  /** What a 64-bit value is: a number, or a pointer into something that has a name. */
+  describe(image: ProgramImage, value: bigint): string | undefined {
+    const found = pointed(this.#target.machine.runtime, image, value);
+    if (!found) return undefined;
+    const offset = found.offset < 0 ? `-${-found.offset}` : `+${found.offset}`;
+    if (found.map === undefined)
+      return found.to === 'stack' ? `fp${offset}` : `${found.to}${offset}`;
+    const name = this.#mapName(found.map);
+    return found.to === 'map' ? `map ${name}` : `value of ${name} ${offset}`;
+  }
+
+  #value(image: ProgramImage, value: bigint): string {
+    const hex = `0x${value.toString(16).padStart(16, '0')}`;
+    const described = this.describe(image, value);
+    if (described !== undefined) return `${hex}  ${this.#style.accent(described)}`;
+    const signed = BigInt.asIntN(64, value);
+    return `${hex}  ${signed}`;
+  }
+
+  #mapName(id: number): string {
+    const maps = Object.values(this.#target.maps);
+    return maps.find(({ kernelMap }) => kernelMap.id === id)?.name ?? `map ${id}`;
+  }
+
+  /** Open calls, the innermost first. */
+  backtrace(): string {
+    return this.#session
+      .frames()
+      .map(({ image, insn, frame }, i) => {
+        const name = image.functions.findLast(({ start }) => start <= insn)?.name ?? image.name;
+        const line = image.lines.findLast((one) => one.insn <= insn);
+        const where = line ? ` at ${line.file}:${line.line}` : '';
+        return `  #${i} ${name}${where}  insn ${insn}, frame ${frame}\n`;
+      })
+      .join('');
+  }
+
+  /** The stack of a frame, rows that are all zero left out. */
+  stack(frame = 0): string {
+    const found = this.#session.frames()[frame];
+    if (!found) return 'there is no such frame\n';
+    const top = Number(found.registers[10]! & 0xffff_ffffn);
+    const bytes = this.#target.machine.runtime.u8().slice(top - STACK, top);
+    return hexRows(bytes, (at) => `fp-${STACK - at}`, true) || '  all zero\n';
+  }
+
+  /** The packet as it is at this step: between data and data_end of the context. */
+  packet(): string {
+    const [innermost] = this.#session.frames();
+    const { packet } = innermost!.image.context;
+    if (!packet) return 'the program sees no packet\n';
+    const { runtime } = this.#target.machine;
+    const view = runtime.view();
+    const context = view.getUint32(runtime.cpuBlock + C_CTX, true);
+    const start = view.getUint32(context + packet.start, true);
+    const end = view.getUint32(context + packet.end, true);
+    return hexRows(runtime.u8().slice(start, end), (at) => String(at).padStart(4), false);
+  }
+
+  /** A map as it is at this step. */
+  map(name: string): string {
+    const map = this.#target.maps[name];
+    if (!map) return `there is no map '${name}': ${Object.keys(this.#target.maps).join(', ')}\n`;
+    this.#session.frames();
+    const dump = new MapContents(map.kernelMap, map.btf, this.#target.machine.cpus);
+    return mapText(dump, SHOWN_ENTRIES, this.#width, this.#style);
+  }
+
+  /** Instructions around the one that comes next. */
+  disassembly(): string {
+    const { image, insn } = this.#session.place();
+    const code = decodeCode(image.insns);
+    const lines: string[] = [];
+    for (let i = Math.max(0, insn - AROUND); i < Math.min(code.length, insn + AROUND + 1); i++) {
+      if (i > 0 && code.op[i - 1] === 0x18) continue;
+      lines.push(`${i === insn ? this.#style.bold('→') : ' '} ${insnText(image, i)}\n`);
+    }
+    return lines.join('');
+  }
+
+  /** Lines that have code around the one that comes next, as the object has them. */
+  listing(): string {
+    const { image, line } = this.#session.place();
+    if (!line) return 'the object has no source lines\n';
+    const texts = new Map<number, string>();
+    for (const one of image.lines) if (one.file === line.file) texts.set(one.line, one.text);
+    const numbers = [...texts.keys()].sort((a, b) => a - b);
+    const here = numbers.indexOf(line.line);
+    return numbers
+      .slice(Math.max(0, here - AROUND), here + AROUND + 1)
+      .map((n) => {
+        const mark = n === line.line ? this.#style.bold('→') : ' ';
+        return `${mark} ${String(n).padStart(4)} ${texts.get(n)}\n`;
+      })
+      .join('');
+  }
+}
+
+export function insnText(image: ProgramImage, insn: number): string {
+  return `${String(insn).padStart(4)}: ${kernelText(decodeCode(image.insns), insn, { helper })}`;
+}
+
+function hexRows(bytes: Uint8Array, label: (at: number) => string, skipZeros: boolean): string {
+  const rows: string[] = [];
+  for (let at = 0; at < bytes.length; at += ROW) {
+    const row = bytes.subarray(at, at + ROW);
+    if (skipZeros && row.every((byte) => byte === 0)) continue;
+    const digits = [...row].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    rows.push(`  ${label(at).padStart(7)}  ${digits}\n`);
+  }
+  return rows.join('');
+}
+
+const helper = (id: number): string | undefined => helperName(id) && `bpf_${helperName(id)}`;

@@ -1,0 +1,123 @@
+import { helperId } from '../abi/names.ts';
+import type { ReadRegister } from '../engine/interpreter/recording.ts';
+import type { ProgramImage } from '../engine/index.ts';
+import { decodeCode } from '../isa/index.ts';
+import { linesOf } from './lines.ts';
+
+/** Where a run stops. */
+export type Breakpoint =
+  | { readonly kind: 'line'; readonly file: string; readonly line: number }
+  | { readonly kind: 'insn'; readonly program: string; readonly insn: number }
+  /** A call of a helper or kernel function, by name. */
+  | { readonly kind: 'helper'; readonly helper: string }
+  /** A program changes the map: through a helper, or by a pointer to a value. */
+  | { readonly kind: 'write'; readonly map: WatchedMap };
+
+/** A map, and what its pointers look like. */
+export interface WatchedMap {
+  readonly name: string;
+  /** Low half of the pointer programs have to the map. */
+  readonly handle: number;
+  /** High half of pointers to its values, signed. */
+  readonly valueTag: number;
+}
+
+/** A breakpoint, ready to be asked for each step. */
+export interface Matcher {
+  at(image: ProgramImage, insn: number): boolean;
+  /** Asked after `at` said yes, with the registers. */
+  readonly when?: (step: number, register: ReadRegister) => boolean;
+}
+
+const CALL = 0x85;
+const KFUNC = 2;
+const BPF_ST = 2;
+const BPF_STX = 3;
+/** Helpers whose first argument is a map they change. */
+const CHANGES = ['map_update_elem', 'map_delete_elem', 'map_push_elem', 'map_pop_elem'].map(
+  (name) => helperId(name)!,
+);
+
+/** Throws TypeError where no program can come to. */
+export function matcherOf(breakpoint: Breakpoint, images: readonly ProgramImage[]): Matcher {
+  switch (breakpoint.kind) {
+    case 'line':
+      return lineMatcher(breakpoint.file, breakpoint.line, images);
+    case 'insn':
+      return {
+        at: (image, insn) => image.name === breakpoint.program && insn === breakpoint.insn,
+      };
+    case 'helper':
+      return callMatcher(breakpoint.helper, images);
+    case 'write':
+      return writeMatcher(breakpoint.map, images);
+  }
+}
+
+function perImage(
+  images: readonly ProgramImage[],
+  insnsOf: (image: ProgramImage) => Iterable<number>,
+  nothing: string,
+): Matcher {
+  const sets = new Map(images.map((image) => [image, new Set(insnsOf(image))]));
+  if ([...sets.values()].every((set) => set.size === 0)) throw new TypeError(nothing);
+  return { at: (image, insn) => sets.get(image)?.has(insn) === true };
+}
+
+function lineMatcher(file: string, line: number, images: readonly ProgramImage[]): Matcher {
+  const found = images.map((image) => linesOf(image).startsOf(file, line)?.line);
+  const first = Math.min(...found.filter((one) => one !== undefined));
+  return perImage(
+    images,
+    (image) => {
+      const starts = linesOf(image).startsOf(file, line);
+      return starts?.line === first ? starts.insns : [];
+    },
+    `no program that ran has code at ${file === '' ? 'line ' : `${file}:`}${line} or behind it`,
+  );
+}
+
+function callMatcher(name: string, images: readonly ProgramImage[]): Matcher {
+  const short = name.replace(/^bpf_/, '');
+  const id = helperId(short);
+  return perImage(
+    images,
+    (image) =>
+      callsIn(image, (src, imm) =>
+        src === KFUNC ? image.kfuncs?.[imm]?.name === name : src === 0 && imm === id,
+      ),
+    `no program that ran calls ${name}`,
+  );
+}
+
+function* callsIn(
+  image: ProgramImage,
+  wanted: (src: number, imm: number) => boolean,
+): Generator<number> {
+  const code = decodeCode(image.insns);
+  for (let i = 0; i < code.length; i++) {
+    if (code.op[i] === CALL && wanted(code.src[i]!, code.imm[i]!)) yield i;
+  }
+}
+
+function writeMatcher(map: WatchedMap, images: readonly ProgramImage[]): Matcher {
+  const kinds = new Map(images.map((image) => [image, decodeCode(image.insns)]));
+  let seen: { image: ProgramImage; insn: number } | undefined;
+  return {
+    at(image, insn) {
+      const code = kinds.get(image);
+      if (!code) return false;
+      const op = code.op[insn]!;
+      const kind = op & 7;
+      const changes = op === CALL && code.src[insn] === 0 && CHANGES.includes(code.imm[insn]!);
+      seen = { image, insn };
+      return changes || kind === BPF_ST || kind === BPF_STX;
+    },
+    when(_, register) {
+      const { image, insn } = seen!;
+      const code = kinds.get(image)!;
+      if (code.op[insn] === CALL) return Number(register(1) & 0xffff_ffffn) === map.handle;
+      return Number(BigInt.asIntN(32, register(code.dst[insn]!) >> 32n)) === map.valueTag;
+    },
+  };
+}
