@@ -36,6 +36,7 @@ export {
   type ProfileOptions,
   type TargetKernel,
   targetKernelOf,
+  withLater,
   withSchedExt,
 } from './abi/index.ts';
 export * from './base/index.ts';

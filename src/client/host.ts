@@ -3,6 +3,7 @@ import { KernelError, nanosecondsIn, type VerifierError } from '../base/index.ts
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
   CodeMemory,
+  CpuWork,
   Kernel,
   KernelCgroup,
   KernelDevice,
@@ -11,6 +12,7 @@ import type {
   KernelNamespace,
   KernelNetwork,
   KernelTask,
+  KernelUserPages,
   SyscallOptions,
   TaskOptions,
 } from '../kernel/index.ts';
@@ -191,6 +193,42 @@ export class Host<Device extends string = string, Namespace extends string = str
   task(options: TaskOptions): KernelTask {
     if (this.kernel.createTask) return this.kernel.createTask(options);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * Does things on several CPUs at once: each to its end on its CPU (default: that of its place in
+   * the list, over and over), but behind each call that a program makes of a helper or kernel
+   * function another CPU's may run, and others within that. Which do is chosen: by the policy of
+   * grace periods where it is one of choices, so that `exploreGracePeriods` tries all orders, else
+   * by the machine's seed. Returns what they returned. Needs `createMachine({ concurrent: true })`.
+   * Throws KernelError, and the first error of one of them when all have ended.
+   *
+   * ```ts
+   * const [seen] = host.concurrently([
+   *   () => programs.reader.run({ data }),
+   *   () => programs.writer.run({ data }),
+   * ]);
+   * ```
+   */
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    if (this.kernel.concurrently) return this.kernel.concurrently(works);
+    throw new KernelError('EOPNOTSUPP', 95, 'CPUs of this kernel run when they like');
+  }
+
+  /**
+   * Pages of a user: what members with `__uptr` of task storage can be set to, and what programs
+   * then read and write. Unmapped at the end of the `using` block. Throws KernelError EINVAL,
+   * ENOMEM, EOPNOTSUPP where users are not ours.
+   *
+   * ```ts
+   * using pages = host.userPages(4096);
+   * maps.tasks.set(task.number, { config: pages.address });
+   * maps.tasks.userView('config', pages, { write: true }).limit = 10n; // the program sees it
+   * ```
+   */
+  userPages(size: number): KernelUserPages {
+    if (this.kernel.mapUserPages) return this.kernel.mapUserPages(size);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has users of its own');
   }
 
   /**

@@ -75,6 +75,16 @@ export interface Kernel {
    * Returns how many events happened. Only kernels with a clock of their own have it.
    */
   advance?(nanoseconds: number | bigint): number;
+  /**
+   * Does things on several CPUs at once, each to its end, some within others (see `concurrent` of
+   * createMachine). Throws KernelError EOPNOTSUPP where programs only run one after the other.
+   */
+  concurrently?<Result>(works: readonly CpuWork<Result>[]): Result[];
+  /**
+   * Pages of a user, for uptrs to point to (mmap(2) of private memory). Only kernels whose users
+   * are simulated have it.
+   */
+  mapUserPages?(size: number): KernelUserPages;
   /** A task that makes system calls. Only kernels whose tasks are described have it. */
   createTask?(options: TaskOptions): KernelTask;
   /** Programs at the hooks of a system call run, as if a task had made it. */
@@ -159,6 +169,24 @@ export interface KernelOwner extends Disposable {
   readonly alive: boolean;
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
+}
+
+/** Something to do on a CPU; without a number on that of its place in the list. */
+export type CpuWork<Result = void> =
+  | (() => Result)
+  | { readonly cpu: number; readonly run: () => Result };
+
+/** Pages of a user that values of task storage can point to (`__uptr`); its end unmaps them. */
+export interface KernelUserPages extends Disposable {
+  /** Bytes, whole pages of 4096. */
+  readonly size: number;
+  /** Of the first byte, as a value's member is set to it. */
+  readonly address: bigint;
+  /** Values that point into it: pages that are pinned stay for programs when they are unmapped. */
+  readonly pins: number;
+  /** What programs read and write. Throws KernelError EFAULT once it is unmapped. */
+  bytes(): Uint8Array;
+  place(): LivePlace;
 }
 
 /** What a task is like. */

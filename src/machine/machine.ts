@@ -17,7 +17,9 @@ import type {
   KernelLink,
   KernelMap,
   KernelOwner,
+  CpuWork,
   KernelTask,
+  KernelUserPages,
   LiveObjects,
   OwnerKind,
   ProgramBinding,
@@ -34,6 +36,8 @@ import {
   type MemoryModelOptions,
   type MemoryOptions,
   type Runtime,
+  CallPlaces,
+  UserMappings,
   type RuntimeOwner,
 } from '../runtime/index.ts';
 import { FileTree } from './bpffs/tree.ts';
@@ -46,6 +50,7 @@ import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
+import { OtherCpus } from './other-cpus.ts';
 import { DirectAttachment, orderRules } from './objects/attach.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
@@ -81,6 +86,11 @@ export interface MachineSettings extends TimerListener {
   readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
+  /**
+   * Programs of several CPUs may run at once (`concurrently`): behind each call that one makes,
+   * others may run. What compiled code does itself elsewhere it then calls. Default false.
+   */
+  readonly concurrent?: boolean;
   /** Count executions per instruction. */
   readonly profile?: boolean;
   /** Loop iterations one run of an unverified program may make. */
@@ -115,6 +125,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly #userPages: UserMappings;
+  readonly #others: OtherCpus;
   readonly #cgroupHooks = new CgroupHooks(this);
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
@@ -144,6 +156,18 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.#others = new OtherCpus(
+      {
+        runtime: this.runtime,
+        memory: this.memory,
+        cpus: this.cpus,
+        seed: settings.seed ?? 0,
+        aside: (work) => this.#aside(work),
+      },
+      settings.concurrent === true,
+    );
+    if (settings.concurrent || this.memory) this.runtime.callPlaces = new CallPlaces(this.#others);
+    this.#userPages = new UserMappings(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -171,6 +195,19 @@ export class Machine implements Kernel, ProgramHost {
 
   advance(nanoseconds: number | bigint): number {
     return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  /** Work that leaves alone what belongs to the runs under way. */
+  #aside(work: () => void): void {
+    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
+    const around = parts.reduce(
+      (inner, part) => () => {
+        if (part.aside) part.aside(inner);
+        else inner();
+      },
+      work,
+    );
+    around();
   }
 
   #pass(to: number): number {
@@ -208,6 +245,14 @@ export class Machine implements Kernel, ProgramHost {
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     if (kind === 'cgroup') return this.cgroups.create((parent as Cgroup) ?? this.cgroups.root);
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    return this.#others.run(works);
+  }
+
+  mapUserPages(size: number): KernelUserPages {
+    return this.#userPages.map(size);
   }
 
   cgroup(path: string): KernelCgroup {

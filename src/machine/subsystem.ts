@@ -42,6 +42,11 @@ export interface Subsystem {
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
   readonly saved?: SavedSubsystem;
+  /**
+   * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
+   * is not touched.
+   */
+  aside?<Result>(work: () => Result): Result;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

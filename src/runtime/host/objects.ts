@@ -7,11 +7,13 @@ import {
   BPF_LIST_HEAD,
   BPF_RB_ROOT,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
   type FieldRecord,
   STRUCT_FIELDS,
   type LiveObjects,
 } from '../../abi/fields/types.ts';
+import { uptrSize } from '../../abi/fields/uptr.ts';
 import type { Btf, BtfComposite, BtfType } from '../../btf/index.ts';
 import {
   FIELD_BYTES,
@@ -22,6 +24,7 @@ import {
   FIELD_IS_PLAIN,
   FIELD_IS_TIMER,
   FIELD_IS_TREE,
+  FIELD_IS_UPTR,
   FIELD_IS_WORK,
   FIELD_KIND,
   FIELD_OFFSET,
@@ -42,6 +45,7 @@ const KINDS: Readonly<Record<number, number>> = {
   [BPF_KPTR_PERCPU]: FIELD_IS_KPTR,
   [BPF_TIMER]: FIELD_IS_TIMER,
   [BPF_WORKQUEUE]: FIELD_IS_WORK,
+  [BPF_UPTR]: FIELD_IS_UPTR,
 };
 /** Linux's allocator has no objects larger than that (bpf_mem_alloc), per CPU the verifier. */
 const MOST_BYTES = 4088;
@@ -111,10 +115,11 @@ export class ObjectTypes {
 
   /** Fields whose memory has been put back; functions are at other places now. */
   adoptFields({ address, destructors }: WrittenFields): void {
-    const slots = destructors.map((name) => this.#releaseSlot(name));
-    const view = this.#runtime.view();
-    for (const [i, slot] of slots.entries()) {
-      view.setUint32(address + FIELDS_FIRST + i * FIELD_ENTRY + FIELD_DESTRUCTOR, slot, true);
+    for (const [i, name] of destructors.entries()) {
+      if (name === undefined) continue;
+      const at = address + FIELDS_FIRST + i * FIELD_ENTRY + FIELD_DESTRUCTOR;
+      const slot = this.#releaseSlot(name);
+      this.#runtime.view().setUint32(at, slot, true);
     }
     this.#written.push({ address, destructors });
   }
@@ -191,8 +196,10 @@ export class ObjectTypes {
 
   #write({ fields, spinLockOff, refcountOff }: FieldRecord): number {
     const address = this.#runtime.allocate(FIELDS_FIRST + fields.length * FIELD_ENTRY);
+    const slots = fields.map((field) =>
+      field.type === BPF_UPTR ? uptrSize(field) : this.#releaseSlot(field.destructor),
+    );
     const destructors = fields.map(({ destructor }) => destructor);
-    const slots = destructors.map((name) => this.#releaseSlot(name));
     this.#written.push({ address, destructors });
     const view = this.#runtime.view();
     view.setUint32(address + FIELDS_COUNT, fields.length, true);
