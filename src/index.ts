@@ -118,6 +118,26 @@ export {
   type Trial,
 } from './tools/grace-periods/index.ts';
 
+export {
+  bitWords,
+  explainToken,
+  type LoadablePrograms,
+  type TokenExplanation,
+  type TokenNeed,
+  type TokenScope,
+  tokenScope,
+  type UselessBit,
+} from './tools/token/index.ts';
+export {
+  type Capability,
+  type CapabilitySet,
+  type DelegateKind,
+  type Delegation,
+  delegationText,
+  parseCapabilities,
+  parseDelegate,
+} from './security/index.ts';
+
 /**
  * The whole machine as the bytes of a file: memory, clock, programs, maps, links, pins, timers,
  * tasks, and the network with its namespaces, devices, sockets and packets that wait. Handles,

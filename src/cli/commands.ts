@@ -14,6 +14,7 @@ import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
+import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -83,6 +84,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...objectCommands,
   ...machineCommands,
   ...ipCommands,
+  ...tokenCommands,
   ...netCommands,
   {
     path: ['build'],

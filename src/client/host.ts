@@ -2,6 +2,7 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, nanosecondsIn, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
+  BpffsOptions,
   CodeMemory,
   CpuWork,
   Kernel,
@@ -15,6 +16,8 @@ import type {
   KernelUserPages,
   SyscallOptions,
   TaskOptions,
+  UserNamespaceSettings,
+  UserOptions,
 } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
@@ -58,6 +61,8 @@ export interface Globals<Values = Record<string, BtfValue>> {
    */
   set<Name extends WritableName<Values> & string>(name: Name, value: Input<Values[Name]>): void;
 }
+
+const NO_USERS = 'users of this kernel are its own';
 
 /** A kernel and its devices: where objects are loaded. */
 export class Host<Device extends string = string, Namespace extends string = string>
@@ -183,6 +188,41 @@ export class Host<Device extends string = string, Namespace extends string = str
     }
     if (this.kernel.advance) return this.kernel.advance(nanoseconds);
     throw new KernelError('EOPNOTSUPP', 95, 'time of this kernel passes by itself');
+  }
+
+  /**
+   * The same machine for somebody else than root: what is loaded through it is loaded with the
+   * rights of that user, and of a BPF token. Throws KernelError: ENOENT for a user namespace that
+   * is not there, those of BPF_TOKEN_CREATE, EOPNOTSUPP where users are not ours.
+   *
+   * ```ts
+   * host.addUserNamespace('web1', { owner: 1000 });
+   * host.mountBpffs('/web1', { userns: 'web1', options: 'delegate_cmds=any,delegate_maps=any' });
+   * using container = host.as({ userns: 'web1', token: '/web1' });
+   * const { maps } = await container.load(object);
+   * ```
+   */
+  as(user: UserOptions): Host<Device, Namespace> {
+    if (!this.kernel.as) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    const devices = Object.entries(this.devices) as [string, KernelDevice][];
+    const other = new Host<Device, Namespace>(this.kernel.as(user), devices, this.#net);
+    this.#loaded.add(other);
+    return other;
+  }
+
+  /** A new user namespace. Throws KernelError EEXIST, ENOSPC, ENOENT for its parent. */
+  addUserNamespace(name: string, options?: UserNamespaceSettings): void {
+    if (!this.kernel.addUserNamespace) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    this.kernel.addUserNamespace(name, options);
+  }
+
+  /**
+   * A new bpffs over a directory, by root, for a user namespace. Throws KernelError EINVAL, ERANGE
+   * for options Linux does not take.
+   */
+  mountBpffs(path: string, options?: BpffsOptions): void {
+    if (!this.kernel.mountBpffs) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    this.kernel.mountBpffs(path, options);
   }
 
   /**

@@ -97,6 +97,45 @@ export interface Kernel {
   pinnedMap(path: string): KernelMap | undefined;
   /** Takes a pin away. Throws KernelError ENOENT. */
   unpin(path: string): void;
+  /**
+   * The same kernel for somebody else than root. Throws KernelError, also of making the token. Only
+   * kernels with users of their own have it, and the two below.
+   */
+  as?(user: UserOptions): Kernel;
+  /** A new user namespace. Throws KernelError EEXIST, ENOSPC, ENOENT for its parent. */
+  addUserNamespace?(name: string, options?: UserNamespaceSettings): void;
+  /** A new bpffs over a directory. Throws KernelError for options Linux does not take. */
+  mountBpffs?(path: string, options?: BpffsOptions): void;
+}
+
+/** Who somebody is. */
+export interface UserOptions {
+  /** User, as a number of the first user namespace. Default: root of the user namespace. */
+  readonly uid?: number;
+  /** Default: the number of the user. */
+  readonly gid?: number;
+  /** Default '': the first one. */
+  readonly userns?: string;
+  /** Names as 'CAP_BPF'. Default: all for root of the user namespace, none for others. */
+  readonly capabilities?: 'all' | readonly string[];
+  /** Path of the bpffs a BPF token is made of. Default: no token. */
+  readonly token?: string;
+}
+
+/** What a user namespace is made with. */
+export interface UserNamespaceSettings {
+  /** User who makes it. Default 0. */
+  readonly owner?: number;
+  /** Name of the one it lies in. Default: the first one. */
+  readonly parent?: string;
+}
+
+/** What a bpffs is mounted with. */
+export interface BpffsOptions {
+  /** Name of the user namespace it belongs to. Default: the first one. */
+  readonly userns?: string;
+  /** As for mount(2): 'delegate_cmds=map_create:prog_load,delegate_maps=hash'. */
+  readonly options?: string;
 }
 
 /** A program for one network device alone (prog_ifindex of BPF_PROG_LOAD). */

@@ -12,6 +12,7 @@ import {
 } from '../engine/index.ts';
 import type {
   AttachOptions,
+  BpffsOptions,
   Kernel,
   KernelCgroup,
   KernelLink,
@@ -27,6 +28,8 @@ import type {
   RunResult,
   SyscallOptions,
   TaskOptions,
+  UserNamespaceSettings,
+  UserOptions,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
@@ -40,6 +43,11 @@ import {
   UserMappings,
   type RuntimeOwner,
 } from '../runtime/index.ts';
+import { UserNamespaces } from '../security/index.ts';
+import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
+import { kernelAs } from './bpf/kernel.ts';
+import { Process } from './bpf/process.ts';
+import { Sysctls } from './bpf/sysctl.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import type { Cgroup } from './cgroup/cgroup.ts';
@@ -113,8 +121,11 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   /** Maps, programs, links and BTF by id. */
   readonly objects: Objects;
+  /** Its user namespaces. */
+  readonly users = new UserNamespaces();
+  readonly sysctls = new Sysctls();
   /** bpffs and the directories around it. */
-  readonly files = new FileTree();
+  readonly files = new FileTree(this.users.first);
   /** Cgroups, and the programs at them. */
   readonly cgroups: CgroupTree;
   /** Programs at devices. */
@@ -300,6 +311,24 @@ export class Machine implements Kernel, ProgramHost {
   ): MachineProgram {
     this.sweep();
     return loadProgram(this, spec, maps, object, insns, bound);
+  }
+
+  /** A process, by default one of root. */
+  process(options: ProcessOptions = {}): Process {
+    const credentials = credentialsOf(this.users, options);
+    return new Process(this, { pid: options.pid ?? 1, credentials });
+  }
+
+  as(user: UserOptions): Kernel {
+    return kernelAs(this, user);
+  }
+
+  addUserNamespace(name: string, { owner = 0, parent = '' }: UserNamespaceSettings = {}): void {
+    this.users.create(name, { owner, parent: this.users.get(parent) });
+  }
+
+  mountBpffs(path: string, { userns = '', options = '' }: BpffsOptions = {}): void {
+    this.files.mount(path, options, this.users.get(userns));
   }
 
   /** What is loaded while `work` runs shares memory for code. */

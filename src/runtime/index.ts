@@ -25,6 +25,7 @@ export {
   type RawMemoryEvent,
   type RawPlace,
 } from './host/memory-report.ts';
+export { checkMapDefinition } from './host/map-check.ts';
 export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone } from '../abi/live.ts';
 export { storageOwners, storagePlace } from './host/live.ts';

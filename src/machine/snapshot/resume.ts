@@ -102,6 +102,7 @@ function restore(machine: Machine, saved: SavedState, snapshot: Snapshot): void 
 function resumeObjects(machine: Machine, state: MachineState): void {
   const { runtime } = machine;
   const again = new Resumer(machine);
+  again.users(state);
   for (const { id, bytes } of state.btfs) again.btf(id, bytes);
   // A template comes before the maps of maps that are made of it.
   const ordered = state.maps.toSorted(
@@ -140,6 +141,17 @@ class Resumer {
 
   fail(reason: string): never {
     throw new FormatError('machine', 0, reason);
+  }
+
+  users({ users: saved, mounts, unprivilegedBpfDisabled }: MachineState): void {
+    const { users, files, sysctls } = this.#machine;
+    for (const { name, parent, owner, ids } of saved) {
+      users.create(name, { parent: users.get(parent), owner, ids });
+    }
+    for (const { path, userns, ...options } of mounts) {
+      files.attach(path, files.newMount(options, users.get(userns)));
+    }
+    sysctls.unprivilegedBpfDisabled = unprivilegedBpfDisabled;
   }
 
   btf(id: number, bytes: Uint8Array): void {
@@ -221,6 +233,11 @@ class Resumer {
       types: btf?.btf,
       btf: btf && (() => btf.hold()),
       uid: saved.uid,
+      capabilities: saved.capabilities,
+      token: saved.token && {
+        userns: this.#machine.users.get(saved.token.userns),
+        allows: saved.token.allows,
+      },
       loadTime: saved.loadTime,
     };
     const { functions } = runtime;
@@ -273,10 +290,10 @@ class Resumer {
     resumeCgroups(this.#machine, cgroups, nextCgroup, (id) => this.#program(id));
   }
 
-  file({ path, kind, mode, id, target, mount }: SavedFile): void {
+  file(saved: SavedFile): void {
+    const { path, kind, mode, id, target } = saved;
     const { files, objects } = this.#machine;
-    if (mount) files.remount(path, mount);
-    else if (kind === 'dir') {
+    if (kind === 'dir') {
       if (!has(files, path)) files.mkdir(path, mode);
     } else if (kind === 'symlink') files.symlink(target!, path);
     else {
@@ -288,6 +305,7 @@ class Resumer {
             : this.#program(id);
       pinObject(files, path, kind, object);
     }
+    if (kind !== 'symlink') files.chown(path, saved);
   }
 
   /** Objects are held by whom they were held by. */

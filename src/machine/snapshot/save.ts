@@ -1,4 +1,5 @@
-import type { Directory, Inode } from '../bpffs/inode.ts';
+import type { UserNamespace } from '../../security/index.ts';
+import type { Inode, Mount } from '../bpffs/inode.ts';
 import { refuse } from '../errno.ts';
 import { InsnArrayMap } from '../insn-array.ts';
 import type { Machine } from '../machine.ts';
@@ -17,9 +18,11 @@ import type {
   SavedFile,
   SavedLostLink,
   SavedMap,
+  SavedMount,
   SavedProgram,
   SavedState,
   SavedType,
+  SavedUserNamespace,
 } from './state.ts';
 
 /**
@@ -76,9 +79,12 @@ function stateOf(machine: Machine): MachineState {
     lost: links.flatMap((link) => {
       return link instanceof DeviceLink && !link.attached ? [lostOf(link)] : [];
     }),
+    users: [...machine.users].filter((one) => one.parent).map(userNamespaceOf),
+    mounts: [...machine.files.mounts()].map(mountOf),
     cgroups: saveCgroups(machine),
     nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
+    unprivilegedBpfDisabled: machine.sysctls.unprivilegedBpfDisabled,
     // Tasks and cgroups bring theirs.
     owners: [...runtime.owners.values()].flatMap(({ kind, number, address }) => {
       return kind === 'socket' || kind === 'inode' ? [{ kind, number, address }] : [];
@@ -133,6 +139,8 @@ function programOf(program: MachineProgram): SavedProgram {
     license: parts.license,
     loadTime: parts.loadTime,
     uid: parts.uid,
+    token: parts.token && { userns: parts.token.userns.name, allows: parts.token.allows },
+    capabilities: parts.capabilities,
     verification: parts.verification,
     stats,
     slots: parts.slots,
@@ -164,19 +172,21 @@ function typesOf({ runtime, objects }: Machine): SavedType[] {
   });
 }
 
+function userNamespaceOf({ name, parent, owner, ids }: UserNamespace): SavedUserNamespace {
+  return { name, parent: parent!.name, owner, ids };
+}
+
+function mountOf({ path, userns, delegate, uid, gid, mode }: Mount): SavedMount {
+  return { path: path!, userns: userns.name, delegate, uid, gid, mode };
+}
+
 function filesBelow(directory: Inode, path: string): SavedFile[] {
   if (directory.kind !== 'dir') return [];
   return [...directory.entries].flatMap(([name, inode]) => {
     const here = `${path}/${name}`;
-    const { kind, mode } = inode;
+    const { kind, uid, gid, mode } = inode;
     const id = 'object' in inode ? (inode.object as MachineLink).id : 0;
     const target = inode.kind === 'symlink' ? inode.target : undefined;
-    const mount = inode.kind === 'dir' ? mountOf(inode, directory) : undefined;
-    return [{ path: here, kind, mode, id, target, mount }, ...filesBelow(inode, here)];
+    return [{ path: here, kind, uid, gid, mode, id, target }, ...filesBelow(inode, here)];
   });
-}
-
-/** The bpffs that begins here. */
-function mountOf({ mount }: Directory, above: Directory) {
-  return mount === above.mount ? undefined : mount;
 }

@@ -1,8 +1,9 @@
 /** What of a machine is kept beside its memory: plain data that names objects by id. */
 import type { AttachOptions, OwnerKind, ProgramVerification } from '../../kernel/index.ts';
 import type { MapSpec, ProgramSpec } from '../../object/index.ts';
-import type { VerifierInput } from '../../verifier/index.ts';
-import type { Mount } from '../bpffs/inode.ts';
+import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.ts';
+import type { Delegation, IdMap } from '../../security/index.ts';
+import type { Ownership } from '../bpffs/inode.ts';
 import type { Json } from '../objects/kept.ts';
 import type { ProgramOwner } from '../objects/program-array.ts';
 import type { RunStats } from '../objects/run-stats.ts';
@@ -36,8 +37,12 @@ export interface MachineState {
   readonly hooks: readonly SavedHook[];
   /** Links whose device has gone. */
   readonly lost: readonly SavedLostLink[];
+  /** All but the first, those above before those below. */
+  readonly users: readonly SavedUserNamespace[];
+  readonly mounts: readonly SavedMount[];
   readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
+  readonly unprivilegedBpfDisabled: number;
   /** Tasks, cgroups, sockets and inodes that own values: records in memory. */
   readonly owners: readonly SavedOwner[];
   readonly types: readonly SavedType[];
@@ -54,6 +59,19 @@ export interface MachineState {
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
   /** The id of the next cgroup. */
   readonly nextCgroup: bigint;
+}
+
+export interface SavedUserNamespace {
+  readonly name: string;
+  readonly parent: string;
+  readonly owner: number;
+  readonly ids: IdMap;
+}
+
+export interface SavedMount extends Readonly<Ownership> {
+  readonly path: string;
+  readonly userns: string;
+  readonly delegate: Delegation;
 }
 
 export interface SavedBtf {
@@ -99,6 +117,9 @@ export interface SavedProgram {
   readonly license: string;
   readonly loadTime: bigint;
   readonly uid: number;
+  readonly token: { readonly userns: string; readonly allows: Delegation } | undefined;
+  /** What its loader might do; undefined: all. */
+  readonly capabilities: VerifierCapabilities | undefined;
   readonly verification: ProgramVerification | undefined;
   readonly stats: RunStats;
   readonly slots: readonly number[];
@@ -154,14 +175,11 @@ export interface SavedCgroupProgram {
   readonly flags: number;
 }
 
-export interface SavedFile {
+export interface SavedFile extends Readonly<Ownership> {
   readonly path: string;
   readonly kind: 'dir' | 'symlink' | 'map' | 'prog' | 'link';
-  readonly mode: number;
   readonly id: number;
   readonly target: string | undefined;
-  /** A bpffs begins here. */
-  readonly mount: Mount | undefined;
 }
 
 export interface SavedOwner {
