@@ -4,6 +4,7 @@ import { createMachine, type Host, type KernelXsk, pod } from '../../src/index.t
 import { pinObject } from '../../src/machine/bpffs/pins.ts';
 import type { Machine, Network } from '../../src/machine/index.ts';
 import { Freezer } from '../../src/machine/objects/kept.ts';
+import { cgroupRoots } from '../../src/machine/snapshot/cgroups.ts';
 import type { SocketHandle } from '../../src/machine/net/sockets/handle.ts';
 import { ethernet, ipv4, packet, payload, tcp, udp } from '../../src/packet/index.ts';
 import { netObject } from './helpers.ts';
@@ -288,6 +289,7 @@ export function contentsOf(machine: Machine): unknown {
 export function networkOf({ machine, network }: World): unknown {
   const freezer = new Freezer(network.saved.kinds, machine.runtime.events);
   freezer.addRoots([...machine.runtime.owners].map(([number, one]) => [`owner ${number}`, one]));
+  freezer.addRoots(cgroupRoots(machine));
   const parts = network.saved.save(freezer);
   return ranked(JSON.parse(JSON.stringify([parts, freezer.nodes()])));
 }
