@@ -101,6 +101,11 @@ export interface MapTypeDef {
   readonly takesPrograms?: boolean;
   /** The value begins with the ifindex of a network device. */
   readonly namesDevice?: boolean;
+  /**
+   * Behind the first word values may have a program: bpf(2) takes its file descriptor, and tells
+   * its id. The attach type it has to expect.
+   */
+  readonly programFor?: 'xdp_devmap' | 'xdp_cpumap';
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
   /** Each cgroup a program is attached to has a value: bpf_get_local_storage gives it. */

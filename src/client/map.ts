@@ -114,8 +114,16 @@ export class MapOf<
     return found && decodeOwner(btf, spec.valueTypeId, found);
   }
 
-  /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */
-  set(key: Input<K> | KeyText | Uint8Array, value: In, when: keyof typeof UPDATE = 'any'): this {
+  /**
+   * Sets the value of a key. `when`: only if it is not there yet, or only if it is. Entries of a
+   * devmap are `{ ifindex, program }`, of a cpumap `{ qsize, program }`; reading gives the
+   * program's id.
+   */
+  set(
+    key: Input<K> | KeyText | Uint8Array,
+    value: In | RedirectEntry,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
     const bytes = this.#encode(value);
     const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
     this.#check(result, 'update');
@@ -376,6 +384,7 @@ export class MapOf<
 
   /** A per-CPU map takes one value per CPU, or one value for all. */
   #encode(value: unknown): Uint8Array {
+    if (namesProgram(value)) return targetBytes(value, this.kernelMap.userValueSize);
     if (!this.kernelMap.perCpu) return this.#values.encode(value as BtfInput);
     const size = this.kernelMap.userValueSize;
     const bytes = new Uint8Array(size);
@@ -392,4 +401,24 @@ export class MapOf<
     const text = `cannot ${what} map '${this.name}'`;
     throw new KernelError(errnoName(result), -result, text);
   }
+}
+
+/** An entry of a devmap or cpumap with its program (struct bpf_devmap_val, bpf_cpumap_val). */
+export interface RedirectEntry {
+  readonly ifindex?: number;
+  readonly qsize?: number;
+  readonly program: { readonly kernelProgram: KernelProgram };
+}
+
+function namesProgram(value: unknown): value is RedirectEntry {
+  const program = typeof value === 'object' && value !== null && 'program' in value;
+  return program && typeof value.program === 'object' && 'kernelProgram' in value.program!;
+}
+
+function targetBytes({ ifindex, qsize, program }: RedirectEntry, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, ifindex ?? qsize ?? 0, true);
+  if (size >= 8) view.setUint32(4, program.kernelProgram.id, true);
+  return bytes;
 }

@@ -364,6 +364,8 @@ export interface KernelNamespace {
   readonly cookie: number;
   /** Throws KernelError ENODEV. */
   device(name: string): NamespaceDevice;
+  /** Handles for the sockets that are bound or connected: of a resumed machine, say. */
+  openSockets(): KernelSocket[];
   readonly deviceNames: readonly string[];
   /** Sends a packet of this namespace and does all that follows. Throws KernelError ENETUNREACH. */
   send(packet: SendOptions): void;

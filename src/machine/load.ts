@@ -146,6 +146,8 @@ export interface Installation {
   /** What the verifier let the program do; default: all. */
   readonly capabilities?: VerifierCapabilities | undefined;
   readonly bound?: BoundDevice | undefined;
+  /** Where bpf_obj_new() looks types up, of a program that was saved. */
+  readonly objectTypes?: number | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
 }
@@ -160,7 +162,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const image = link(spec, adapted, id, runsAs, {
     runtime,
     kernel: settings.rules,
-    objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
+    objectTypes: (ids) =>
+      one.objectTypes ?? objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
   const { profile, fuel } = settings;

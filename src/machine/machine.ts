@@ -378,7 +378,7 @@ export class Machine implements Kernel, ProgramHost {
     }
     if (subsystem.hook) {
       const attached = subsystem.hook(program, options);
-      return this.#register(new HookLink(program, this.#forget, attached));
+      return this.#register(new HookLink(program, this.#forget, attached, options));
     }
     if (subsystem.mapPlace)
       return this.#attachToMap(program, subsystem.mapPlace(program, options), options);
@@ -427,6 +427,20 @@ export class Machine implements Kernel, ProgramHost {
     return link;
   }
 
+  /** A link as it was saved that has lost its device: it is there, and of no use. */
+  lostLink(id: number, program: MachineProgram, place: DevicePlace): DeviceLink {
+    const link = new DeviceLink(program, this.#forget, place, this.attachments);
+    link.id = id;
+    this.objects.links.put(id, link);
+    return link;
+  }
+
+  /** Parts of the kernel, with those every machine has. */
+  get subsystems(): readonly Subsystem[] {
+    const own = [this.#cgroupHooks, this.#tracing, this.extensions];
+    return [...this.settings.subsystems, ...own];
+  }
+
   /** A link that somebody makes, with an id. `forget`: for when it has ended. */
   addLink<Link extends MachineLink>(make: (forget: (link: MachineLink) => void) => Link): Link {
     return this.#register(make(this.#forget));
@@ -443,6 +457,11 @@ export class Machine implements Kernel, ProgramHost {
   /** How many want runs counted: BPF_ENABLE_STATS. */
   get countsRuns(): boolean {
     return this.#countsRuns > 0;
+  }
+
+  /** How many do. */
+  get countingRuns(): number {
+    return this.#countsRuns;
   }
 
   /** One more (1) or one less (-1) wants runs counted. */
@@ -493,9 +512,7 @@ export class Machine implements Kernel, ProgramHost {
   /** Throws KernelError EBADF, and EOPNOTSUPP: nothing here has a hook for such programs. */
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
-    const own = [this.#cgroupHooks, this.#tracing, this.extensions];
-    const parts: readonly Subsystem[] = [...this.settings.subsystems, ...own];
-    const found = parts.find((one) => one.serves(program.type.name, program.spec));
+    const found = this.subsystems.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

@@ -1,6 +1,7 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
 import type { MachineMap } from './map.ts';
+import type { AnyKept, Freezer, Json, Thaw } from './objects/kept.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
@@ -35,6 +36,17 @@ export interface MapPlace {
   readonly attachType: number;
 }
 
+/** What a part of the kernel has in a saved machine. */
+export interface SavedSubsystem {
+  /** Objects of its own that may be in the file. */
+  readonly kinds: readonly AnyKept[];
+  save(freezer: Freezer): Json;
+  /** What programs and links need: devices, tasks. */
+  layout(json: Json, thaw: Thaw): void;
+  /** Everything else, when programs and maps are there. */
+  resume(json: Json, thaw: Thaw): void;
+}
+
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
 export type ProgramHook = Partial<Pick<ProgramSpec, 'attachType' | 'attachTarget'>>;
 
@@ -55,6 +67,7 @@ export interface Subsystem {
   namespaceHook?(attachType: number): NamespaceHook | undefined;
   /** The map a program goes to, and where at it. Throws KernelError. */
   mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
+  readonly saved?: SavedSubsystem;
   /**
    * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
    * is not touched.

@@ -695,3 +695,6 @@ export const REDIRECT_PEER = 3;
 export const REDIRECT_NEIGH = 4;
 /** The index is the number of a socket among the owners. */
 export const REDIRECT_SOCKET = 5;
+
+/** In place of the id of a program of a devmap or cpumap: the one given cannot be there. */
+export const TARGET_BAD = 0x80000000;

@@ -104,6 +104,7 @@ class LinearRuntime implements Runtime {
   callPlaces: CallPlaces | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
+  readonly scratch: Set<number> = new Set();
   readonly #maps = new Map<number, RuntimeMap>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
@@ -182,7 +183,14 @@ class LinearRuntime implements Runtime {
     return address;
   }
 
+  allocateScratch(size: number, align = 16): number {
+    const address = this.allocate(size, align);
+    this.scratch.add(address);
+    return address;
+  }
+
   release(address: number): void {
+    this.scratch.delete(address);
     this.#call('heap_free', address);
   }
 
@@ -265,7 +273,11 @@ class LinearRuntime implements Runtime {
   }
 
   createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
-    return new MemoryOwner(this, kind, options);
+    return MemoryOwner.make(this, kind, options);
+  }
+
+  adoptOwner(kind: OwnerKind, address: number): RuntimeOwner {
+    return new MemoryOwner(this, kind, address);
   }
 
   #register(map: RuntimeMap): RuntimeMap {

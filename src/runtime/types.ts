@@ -158,10 +158,16 @@ export interface Runtime {
   readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
+  /** One whose memory has been put back. */
+  adoptOwner(kind: OwnerKind, address: number): RuntimeOwner;
   /** The slots of `table`. */
   readonly functions: FunctionTable;
   /** Those that are alive, by number. */
   readonly owners: Map<number, RuntimeOwner>;
+  /** As `allocate`, for what is only known to JavaScript: no saved machine has it. */
+  allocateScratch(size: number, align?: number): number;
+  /** Addresses of such memory that was not released. */
+  readonly scratch: ReadonlySet<number>;
   /** The slot of a function that stays in the table. */
   addFunction(fn: unknown): number;
   /**

@@ -6,7 +6,7 @@ import type {
   MapGetNextKeyAttr,
 } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
-import type { MachineMap } from '../map.ts';
+import { type MachineMap, PROGRAM_AT } from '../map.ts';
 import { fitsOwner, ownerOf } from '../objects/program-array.ts';
 import type { OpenFile, Process } from './process.ts';
 import { flagsOf, u64, userBytes, userKey } from './values.ts';
@@ -51,6 +51,7 @@ export function updateElement(
 ): number {
   const { valueIs, keyIs } = map.facts;
   if (keyIs) return map.update(ownerKey(process, map, key), value, flags);
+  if (map.namesProgram) return map.update(key, targetValue(process, value), flags);
   if (valueIs === undefined) return map.update(key, value, flags);
   if (valueIs === 'socket') return putSocket(process, map, key, value, flags);
   checkSlot(map, key, flags);
@@ -61,6 +62,20 @@ export function updateElement(
   const isOwner = file.kind === 'owner' && file.object !== undefined;
   if (!isOwner || valueIs === 'perf_event') refuse(WRONG_FILE[valueIs] ?? 'EBADF');
   return map.setObject(key, (file as OpenFile<'owner'>).object, flags);
+}
+
+/** No program has this id. */
+const NO_PROGRAM = 0x7fffffff;
+
+/** A value with the program's id in place of its descriptor; 0 where that is not above 0. */
+function targetValue(process: Process, value: Uint8Array): Uint8Array {
+  const bytes = value.slice();
+  const view = new DataView(bytes.buffer);
+  const fd = view.getInt32(PROGRAM_AT, true);
+  const file = fd > 0 ? process.file(fd) : undefined;
+  const program = file?.kind === 'prog' ? (file as OpenFile<'prog'>).object : undefined;
+  view.setInt32(PROGRAM_AT, fd <= 0 ? 0 : (program?.id ?? NO_PROGRAM), true);
+  return bytes;
 }
 
 /** What a file of another kind is as a value. */

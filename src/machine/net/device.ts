@@ -201,6 +201,11 @@ export abstract class Device implements NamespaceDevice {
     return this.#rdma.points;
   }
 
+  /** The RDMA device it has got, if anyone asked for one. */
+  get rdma(): AttachedRdma | undefined {
+    return this.#rdma;
+  }
+
   xsk(options: XskOptions = {}): Xsk {
     return this.net.stack.xsk.open(this, options);
   }

@@ -11,10 +11,12 @@ import type {
 } from '../../kernel/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
+import type { Thaw } from '../objects/kept.ts';
 import type { Device } from './device.ts';
 import { LightTunnel, type LightTunnels } from './hooks/light-tunnel.ts';
 import type { NetfilterHooks } from './hooks/netfilter.ts';
 import { Neighbours } from './ip/neighbours.ts';
+import { Reassembly } from './ip/reassembly.ts';
 import { Receivers } from './ip/receivers.ts';
 import {
   addressKey,
@@ -37,11 +39,13 @@ const LOOPBACK = 1;
 const EVERYONE = 0xffffffff;
 
 /** An address of a device. */
-interface LocalAddress {
+export interface LocalAddress {
   readonly address: Uint8Array;
   readonly length: number;
   readonly device: Device;
 }
+
+export type NamespaceParts = NetNamespace['parts'];
 
 /** A network namespace (struct net): devices, numbers, addresses, routes, neighbours of its own. */
 export class NetNamespace implements KernelNamespace {
@@ -59,7 +63,7 @@ export class NetNamespace implements KernelNamespace {
   readonly udpTakers = new Map<number, (packet: Packet, to: Uint8Array) => boolean>();
   /** RDMA devices, by the network device they are on. */
   readonly roce = new Map<Device, (packet: Packet) => void>();
-  readonly sockets = new SocketTable();
+  sockets = new SocketTable();
   /** What programs say about who gets a packet that is for no connection (sk_lookup). */
   steer:
     | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
@@ -89,6 +93,34 @@ export class NetNamespace implements KernelNamespace {
     this.hostDevices = hostDevices;
     this.configured = name !== '';
     this.neighbours = new Neighbours(stack, this);
+  }
+
+  /** What is kept in a file beside devices. */
+  get parts() {
+    return {
+      name: this.name,
+      cookie: this.cookie,
+      configured: this.configured,
+      nextIndex: this.#nextIndex,
+      addresses: this.#addresses,
+      broadcasts: this.#broadcasts,
+      routes: this.routes,
+      neighbours: this.neighbours.parts,
+      pieces: Reassembly.partsOf(this),
+      sockets: this.sockets,
+    };
+  }
+
+  /** As it was saved; its devices are there. */
+  resume(parts: NamespaceParts, thaw: Thaw): void {
+    this.configured = parts.configured;
+    this.#nextIndex = parts.nextIndex;
+    this.#addresses.splice(0, this.#addresses.length, ...parts.addresses);
+    for (const key of parts.broadcasts) this.#broadcasts.add(key);
+    this.routes = parts.routes;
+    this.neighbours.resume(parts.neighbours, thaw);
+    if (parts.pieces) Reassembly.resume(this, parts.pieces);
+    this.sockets = parts.sockets;
   }
 
   get deviceNames(): readonly string[] {
@@ -161,6 +193,48 @@ export class NetNamespace implements KernelNamespace {
     }
     if (address.length === 16 && address[0] !== 0xfe) this.#addLinkLocal(device, added);
     this.routes = [...this.routes, ...added];
+  }
+
+  /** Addresses of a device. */
+  addressesOf(device: Device): readonly LocalAddress[] {
+    return this.#addresses.filter((one) => one.device === device);
+  }
+
+  /** `ip address delete`. Throws KernelError EADDRNOTAVAIL. */
+  removeAddress(device: Device, text: string): void {
+    const { address, length } = ipPrefix(text);
+    const at = this.#addresses.findIndex(
+      (one) => one.device === device && one.length === length && isSame(one.address, address),
+    );
+    if (at < 0) throw new KernelError('EADDRNOTAVAIL', 99, `${device.path} has not ${text}`);
+    this.#addresses.splice(at, 1);
+    const all = address.length * 8;
+    const still = (key: number | string) =>
+      this.#addresses.some((one) => addressKey(masked(one.address, one.length, 1)) === key);
+    const broadcast = addressKey(masked(address, length, 1));
+    if (all === 32 && length < 31 && !still(broadcast)) this.#broadcasts.delete(broadcast);
+    this.routes = this.routes.filter(
+      ({ ifindex, source }) =>
+        ifindex !== device.ifindex || source === undefined || !isSame(source, address),
+    );
+  }
+
+  /** `ip route delete`: the first that fits. Throws KernelError ESRCH. */
+  removeRoute({ to, via, device, metric }: RouteOptions): void {
+    const { address, length } = routePrefix(to);
+    const gateway = via === undefined ? undefined : ipAddress(via);
+    const ifindex = device === undefined ? undefined : this.device(device).ifindex;
+    const at = this.routes.findIndex(
+      (one) =>
+        one.prefixLength === length &&
+        isSame(one.destination, masked(address, length)) &&
+        one.table !== LOCAL_TABLE &&
+        (gateway === undefined || (one.gateway !== undefined && isSame(one.gateway, gateway))) &&
+        (ifindex === undefined || one.ifindex === ifindex) &&
+        (metric === undefined || one.metric === metric),
+    );
+    if (at < 0) throw new KernelError('ESRCH', 3, `there is no route to ${to}`);
+    this.routes = this.routes.toSpliced(at, 1);
   }
 
   /** fe80:: with the hardware address in it, for devices that have IPv6. */
@@ -262,6 +336,10 @@ export class NetNamespace implements KernelNamespace {
     return new SocketHandle(this.stack.sockets.make(this, options));
   }
 
+  openSockets(): SocketHandle[] {
+    return [...this.sockets.open()].map((socket) => new SocketHandle(socket));
+  }
+
   connect({ to, ...options }: SocketOptions & { readonly to: SocketAddress }): SocketHandle {
     const { address: _, ...rest } = options;
     const family = options.family ?? (to.address.includes(':') ? 6 : 4);
@@ -269,3 +347,6 @@ export class NetNamespace implements KernelNamespace {
     return this.socket(made).connect(to);
   }
 }
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, i) => byte === other[i]);

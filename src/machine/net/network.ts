@@ -17,7 +17,7 @@ import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Subsystem } from '../subsystem.ts';
+import type { SavedSubsystem, Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
 import { PfDevice } from './devices/nic.ts';
 import type { PacketHook } from './hook.ts';
@@ -26,6 +26,7 @@ import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { installSocketHelpers } from './cgroup/helpers.ts';
+import { networkKinds, resumeLayout, resumeNetwork, saveNetwork } from './saved.ts';
 import { testRunHooks } from './socket-buffer.ts';
 import { runLive } from './live-frames.ts';
 import { TestRunLoans } from './test-run.ts';
@@ -95,6 +96,12 @@ export class Network implements Subsystem, KernelNetwork {
     return addDevice(this, this.root, name, options);
   }
 
+  /** Adds a device to a namespace. */
+  addTo(net: NetNamespace, name: string, options: AnyDeviceOptions): Device {
+    this.#prepare();
+    return addDevice(this, net, name, options);
+  }
+
   /** Binds the network to the machine, which is made after it. */
   #prepare(): void {
     if (this.#ready) return;
@@ -152,6 +159,31 @@ export class Network implements Subsystem, KernelNetwork {
     addDevice(this, made, 'lo', { addresses: ['127.0.0.1/8', '::1/128'] });
     return made;
   }
+
+  /** Namespaces that were ever made. */
+  get cookies(): number {
+    return this.#cookies;
+  }
+
+  set cookies(count: number) {
+    this.#cookies = count;
+  }
+
+  /** One that was saved: its devices come from the file. */
+  bareNamespace(name: string, cookie: number): NetNamespace {
+    if (this.#namespaces.has(name)) refuse('EEXIST', `there are two namespaces '${name}'`);
+    const made = new NetNamespace(this.stack, name, cookie);
+    this.#namespaces.set(name, made);
+    return made;
+  }
+
+  /** What of it is in a saved machine. */
+  readonly saved: SavedSubsystem = {
+    kinds: networkKinds,
+    save: (freezer) => saveNetwork(this, freezer),
+    layout: (json, thaw) => resumeLayout(this, json, thaw),
+    resume: (json, thaw) => resumeNetwork(this, json, thaw),
+  };
 
   addNamespace(name: string, options: NamespaceOptions = {}): NetNamespace {
     const made = this.makeNamespace(name);

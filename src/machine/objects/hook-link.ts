@@ -1,3 +1,4 @@
+import type { AttachOptions } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Attached } from '../subsystem.ts';
@@ -11,8 +12,17 @@ export class HookLink extends MachineLink {
   readonly #attached: Attached;
   #there = true;
 
-  constructor(program: MachineProgram, ended: (link: MachineLink) => void, attached: Attached) {
+  /** What puts it there again. */
+  readonly options: AttachOptions;
+
+  constructor(
+    program: MachineProgram,
+    ended: (link: MachineLink) => void,
+    attached: Attached,
+    options: AttachOptions,
+  ) {
     super(program, ended);
+    this.options = options;
     this.type = attached.type;
     this.#attached = attached;
     const { detachable, update } = attached;

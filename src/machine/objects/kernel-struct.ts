@@ -13,8 +13,19 @@ export interface KernelObject {
   readonly address: number;
   /** What programs get. */
   readonly pointer: bigint;
+  /** The region programs read it by. */
+  readonly region: number;
   free(): void;
 }
+
+/** Where an object is, for a file. */
+export type ObjectPlace = Pick<KernelObject, 'struct' | 'address' | 'region'>;
+
+export const whereIs = ({ struct, address, region }: ObjectPlace): ObjectPlace => ({
+  struct,
+  address,
+  region,
+});
 
 /** Flags of a region that programs only read (REGION_F_READ_ONLY). */
 const READ_ONLY = 1;
@@ -42,6 +53,7 @@ export function newMemory(
   (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, flags, 0);
   const high = BigInt((TAG_BASE + region) >>> 0);
   return {
+    region,
     address,
     pointer: (high << 32n) | BigInt(address),
     free: () => {
@@ -77,6 +89,22 @@ export class KernelObjects {
     const size = this.btf.sizeOf(this.btf.find('struct', struct)!);
     const memory = newMemory(this.#runtime, size, { readOnly: true, before });
     return { struct, ...memory };
+  }
+
+  /** One that is there, with nothing before it. */
+  at(struct: string, address: number, region: number): KernelObject {
+    const runtime = this.#runtime;
+    const high = BigInt((TAG_BASE + region) >>> 0);
+    return {
+      struct,
+      region,
+      address,
+      pointer: (high << 32n) | BigInt(address),
+      free: () => {
+        (runtime.exports['region_free'] as Numeric)(region);
+        runtime.release(address);
+      },
+    };
   }
 
   /** Writes a member, named by its path ('thread.sp'), cut to its size. */

@@ -54,6 +54,15 @@ export class IpLayer {
     this.icmp = new Icmp(stack, this);
   }
 
+  /** IPv4 packets made here so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+
+  set packets(count: number) {
+    this.#packets = count;
+  }
+
   /** Identification of the next IPv4 packet made here. */
   nextId(): number {
     return ++this.#packets & 0xffff;

@@ -16,7 +16,7 @@ interface Piece {
   readonly bytes: Uint8Array;
 }
 
-interface Partial {
+export interface Partial {
   readonly pieces: Piece[];
   readonly packets: Packet[];
   readonly started: number;
@@ -42,6 +42,17 @@ export class Reassembly {
     const found = all.get(net) ?? new Reassembly(stack);
     all.set(net, found);
     return found;
+  }
+
+  /** Packets of a namespace that are not whole. */
+  static partsOf(net: NetNamespace): ReadonlyMap<string, Partial> | undefined {
+    const found = all.get(net);
+    return found && found.#partial;
+  }
+
+  static resume(net: NetNamespace, parts: ReadonlyMap<string, Partial>): void {
+    const made = Reassembly.of(net, net.stack);
+    for (const [key, partial] of parts) made.#partial.set(key, partial);
   }
 
   constructor(stack: Stack) {

@@ -108,7 +108,7 @@ export class SocketIterators implements Subsystem {
     if (this.#structs) return;
     const { runtime, settings } = this.#machine();
     this.#structs = new KernelSockets(runtime, settings.rules);
-    this.#scratch = runtime.allocate(ROOM + this.#structs.size + KEY_ROOM, 64);
+    this.#scratch = runtime.allocateScratch(ROOM + this.#structs.size + KEY_ROOM, 64);
     runtime.host.seqWrite = (bytes) => this.#write(bytes);
   }
 
@@ -244,7 +244,7 @@ export class SocketIterators implements Subsystem {
     const { sockets } = this.#network.stack;
     let at = this.#viewOf.get(socket);
     if (at === undefined) {
-      at = this.#runtime.allocate(this.#structs!.size, 64);
+      at = this.#runtime.allocateScratch(this.#structs!.size, 64);
       this.#viewOf.set(socket, at);
       this.#views.set(at, socket);
       const made = at;

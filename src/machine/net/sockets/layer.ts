@@ -69,6 +69,19 @@ export class Sockets {
     return socket;
   }
 
+  /** Those that programs know, for a file. */
+  get known(): ReadonlyMap<Known, RuntimeOwner> {
+    return this.#owners;
+  }
+
+  /** As it was saved: their records are in memory. */
+  resume(known: ReadonlyMap<Known, RuntimeOwner>): void {
+    for (const [socket, owner] of known) {
+      this.#owners.set(socket, owner);
+      this.#byRecord.set(owner.object, socket);
+    }
+  }
+
   /** Sends a frame of a socket: 0, or the errno of programs that do not let it go. */
   transmit(net: NetNamespace, frame: Uint8Array, sender: Socket | undefined): number {
     let result = 0;

@@ -1,4 +1,5 @@
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept } from '../../objects/kept.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import { ACK, RST, type Segment, seqBefore, SYN } from './segment.ts';
@@ -25,26 +26,61 @@ export class RequestSocket implements Tuple {
   readonly mss: number;
   #retries = 0;
   #firstWait = FIRST_RTO;
-  #timer: PendingEvent;
+  #timer: PendingEvent | undefined;
 
   /** A SYN came: it is answered, and goes on by itself. */
   static begin(listener: TcpSocket, tuple: Tuple, syn: Segment): RequestSocket {
-    return new RequestSocket(listener, tuple, syn);
+    const { net } = listener;
+    const mss = Math.min(syn.mss, mssFor(net, tuple.remote));
+    const made = new RequestSocket(listener, tuple, initialSequence(net, tuple), syn.seq, mss);
+    made.#begin();
+    return made;
   }
 
-  private constructor(listener: TcpSocket, tuple: Tuple, syn: Segment) {
-    const { net } = listener;
+  static readonly kept = kept({
+    name: 'request',
+    of: RequestSocket,
+    save: (socket: RequestSocket) => ({
+      ...socket,
+      retries: socket.#retries,
+      timer: socket.#timer,
+    }),
+    make: (ask) => {
+      const tuple = {
+        local: ask('local'),
+        localPort: ask('localPort'),
+        remote: ask('remote'),
+        remotePort: ask('remotePort'),
+      };
+      return new RequestSocket(ask('listener'), tuple, ask('iss'), ask('irs'), ask('mss'));
+    },
+    fill(socket, { retries, timer }, thaw) {
+      socket.#retries = retries;
+      thaw.arm(
+        timer,
+        () => socket.#timeout(),
+        (event) => {
+          socket.#timer = event;
+        },
+      );
+    },
+  });
+
+  private constructor(listener: TcpSocket, tuple: Tuple, iss: number, irs: number, mss: number) {
     this.listener = listener;
     this.local = tuple.local.slice();
     this.localPort = tuple.localPort;
     this.remote = tuple.remote.slice();
     this.remotePort = tuple.remotePort;
-    this.iss = initialSequence(net, tuple);
-    this.irs = syn.seq;
-    this.mss = Math.min(syn.mss, mssFor(net, this.remote));
-    net.sockets.connections.set(tupleKey(this), this);
-    listener.requests.add(this);
-    const { ops } = net.stack.sockets.hooks;
+    this.iss = iss;
+    this.irs = irs;
+    this.mss = mss;
+  }
+
+  #begin(): void {
+    this.net.sockets.connections.set(tupleKey(this), this);
+    this.listener.requests.add(this);
+    const { ops } = this.net.stack.sockets.hooks;
     ops.call('rwndInit', this);
     const jiffies = ops.call('timeoutInit', this);
     if (jiffies > 0) this.#firstWait = jiffies * JIFFY;
@@ -115,7 +151,7 @@ export class RequestSocket implements Tuple {
 
   /** It will not become a connection (inet_csk_reqsk_queue_drop). */
   drop(): void {
-    this.#timer.cancel();
+    this.#timer?.cancel();
     this.listener.release(this);
     this.net.sockets.connections.delete(tupleKey(this));
     this.net.stack.sockets.forget(this);

@@ -45,6 +45,26 @@ const NUMBERS: Readonly<Record<string, number>> = {
 export const socketError = (errno: string, text: string): KernelError =>
   new KernelError(errno, NUMBERS[errno]!, text);
 
+/** What is kept of a socket of any kind. */
+export interface SocketParts {
+  readonly net: NetNamespace;
+  readonly options: SocketOptions;
+  readonly family: 4 | 6;
+  readonly local: Uint8Array;
+  readonly localPort: number;
+  readonly remote: Uint8Array;
+  readonly remotePort: number;
+  readonly error: string | undefined;
+  readonly state: number;
+  readonly settings: Map<number, number> | undefined;
+  readonly inCgroup: boolean;
+}
+
+/** Options that make a socket of that family which is bound to nothing. */
+function unbound({ address: _address, port: _port, ...options }: SocketOptions, family: 4 | 6) {
+  return { ...options, family };
+}
+
 /** IP_TTL and IP_TOS. */
 interface Service {
   readonly ttl: number;
@@ -109,6 +129,27 @@ export abstract class Socket {
   /** A number of tcp_states.h. */
   get state(): number {
     return this.#state;
+  }
+
+  /** What every kind of socket has, for a file. */
+  protected get parts(): SocketParts {
+    const { net, family, local, localPort, remote, remotePort, error } = this;
+    const state = this.#state;
+    const options = { ...unbound(this.options, family), cgroup: this.cgroup };
+    const more = { settings: this.#kept, inCgroup: this.#inCgroup };
+    return { net, options, family, local, localPort, remote, remotePort, error, state, ...more };
+  }
+
+  protected restore(parts: SocketParts): void {
+    this.local = parts.local;
+    this.localPort = parts.localPort;
+    this.remote = parts.remote;
+    this.remotePort = parts.remotePort;
+    this.error = parts.error;
+    this.#state = parts.state;
+    this.#kept = parts.settings;
+    if (!parts.inCgroup) this.cgroup.removeSocket();
+    this.#inCgroup = parts.inCgroup;
   }
 
   set state(state: number) {

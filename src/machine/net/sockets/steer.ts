@@ -89,7 +89,7 @@ export class SkLookup implements Subsystem {
 
   #prepare(): void {
     const { runtime } = this.#machine();
-    this.#context ||= runtime.allocate(SIZE + 8, 16);
+    this.#context ||= runtime.allocateScratch(SIZE + 8, 16);
     runtime.host.steerTo ??= (context, record, flags) => this.#assign(context, record, flags);
   }
 

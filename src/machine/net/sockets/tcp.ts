@@ -2,6 +2,7 @@ import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept, keptFields, type Thaw } from '../../objects/kept.ts';
 import { ipAddress } from '../ip/text.ts';
 import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
 import { connectPort } from './ports.ts';
@@ -98,6 +99,8 @@ export class Streams {
   }
 }
 
+export const keptStreams = keptFields('streams', Streams);
+
 /** A TCP socket (net/ipv4/tcp*.c): no congestion control, no SACK, timestamps or scaling. */
 export class TcpSocket extends Socket {
   readonly type = 'tcp';
@@ -111,6 +114,48 @@ export class TcpSocket extends Socket {
   #keepsAddress = false;
   /** BPF_SOCK_OPS_*_CB_FLAG: what programs want to hear of. */
   callbacks = 0;
+
+  static readonly kept = kept({
+    name: 'tcp',
+    of: TcpSocket,
+    save: (socket: TcpSocket) => ({
+      ...socket.parts,
+      streams: socket.streams,
+      requests: socket.requests,
+      backlog: socket.#backlog,
+      queue: socket.#queue,
+      orphan: socket.orphan,
+      keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+      callbacks: socket.callbacks,
+    }),
+    make: (ask) => new TcpSocket(ask('net'), ask('options')),
+    fill(socket, parts, thaw) {
+      socket.restore(parts);
+      socket.streams = parts.streams;
+      for (const request of parts.requests) socket.requests.add(request);
+      socket.#backlog = parts.backlog;
+      socket.#queue = parts.queue;
+      socket.orphan = parts.orphan;
+      socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+      socket.callbacks = parts.callbacks;
+      thaw.later(() => socket.#resumeTimer(thaw));
+    },
+  });
+
+  /** The retransmission timer, or the wait of an orphan for the other side's FIN. */
+  #resumeTimer(thaw: Thaw): void {
+    const { streams } = this;
+    if (!streams?.timer) return;
+    const { timer } = streams;
+    streams.timer = undefined;
+    const orphaned = this.state === FIN_WAIT2;
+    const late = () => (orphaned ? this.#waitedForFin() : this.#timeout(streams));
+    thaw.arm(timer, late, (event) => {
+      streams.timer = event;
+    });
+  }
 
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */
   static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
@@ -236,9 +281,19 @@ export class TcpSocket extends Socket {
     return this;
   }
 
+  /** How many connections may wait. */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
   /** sk_acceptq_is_full. */
   get backlogFull(): boolean {
     return (this.#queue?.length ?? 0) > this.#backlog;
+  }
+
+  /** Connections that wait for accept(). */
+  get offered(): readonly TcpSocket[] {
+    return this.#queue ?? [];
   }
 
   /** The other side has answered (tcp_finish_connect). */
@@ -478,11 +533,15 @@ export class TcpSocket extends Socket {
   /** An orphan in FIN_WAIT2 does not wait for ever (tcp_fin_timeout). */
   waitForFin(): void {
     const { events, now } = this.net.stack;
-    const late = () => (this.state === FIN_WAIT2 ? this.end() : undefined);
+    const late = () => this.#waitedForFin();
     this.streams!.timer = events.at(Number(now) + TIME_WAIT_LENGTH, late);
     // Linux keeps less than a socket from here on: for programs it is closed.
     if (this.callbacks !== 0) this.hooks.ops.call('state', this, this.state, CLOSE);
     this.callbacks = 0;
+  }
+
+  #waitedForFin(): void {
+    if (this.state === FIN_WAIT2) this.end();
   }
 
   #stopListening(): void {

@@ -1,5 +1,6 @@
 import { KernelError } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
+import { kept } from '../../objects/kept.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
 import { throwRetval } from '../cgroup/context.ts';
@@ -26,6 +27,28 @@ export class UdpSocket extends Socket {
   /** bind() chose the port: it stays when the connection goes. */
   #keepsPort = false;
   #keepsAddress = false;
+
+  static readonly kept = kept({
+    name: 'udp',
+    of: UdpSocket,
+    save: (socket: UdpSocket) => ({
+      ...socket.parts,
+      received: socket.#received,
+      receivedBytes: socket.#receivedBytes,
+      closed: socket.#closed,
+      keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+    }),
+    make: (ask) => new UdpSocket(ask('net'), ask('options')),
+    fill(socket, parts) {
+      socket.restore(parts);
+      if (parts.received.length > 0) socket.#received = parts.received;
+      socket.#receivedBytes = parts.receivedBytes;
+      socket.#closed = parts.closed;
+      socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+    },
+  });
 
   protected override bound(port: number): void {
     this.#keepsPort = port !== 0;
@@ -115,6 +138,11 @@ export class UdpSocket extends Socket {
     const frame = ipFrame({ ...ends, protocol: UDP, payload, id: ip.nextId(), ...this.service });
     throwRetval(this.net.stack.sockets.transmit(this.net, frame, this), 'the packet');
     return body.length;
+  }
+
+  /** Bytes that wait to be received. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Where a datagram goes, and from where: what programs say, if it names an address. */

@@ -197,9 +197,7 @@ export class XdpPath {
   }
 
   #programOf({ program }: MapTarget): MachineProgram | undefined {
-    if (program === 0) return undefined;
-    for (const one of this.#stack.machine.programs) if (one.id === program) return one;
-    return undefined;
+    return program === 0 ? undefined : this.#stack.machine.objects.programs.get(program);
   }
 
   #forward(packet: Packet, device: Device, generic: boolean): string | undefined {
