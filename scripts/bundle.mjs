@@ -38,6 +38,7 @@ async function bundle(name, entries, platform) {
     logLevel: 'warn',
     // The kernels' types are large, and stand in files of their own.
     external: [/\/embedded(-slim)?\.js$/, /^node:/, ...PACKAGES.flatMap(within)],
+    plugins: [{ name: 'kernel-types', renderChunk: fromBundle }],
   });
   await made.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await made.close();
@@ -45,3 +46,8 @@ async function bundle(name, entries, platform) {
 
 /** A package and what is in it. */
 const within = (name) => [name, new RegExp(`^${name}/`)];
+
+/** The bundler names them from where the entries are; they are named from the bundle's own folder. */
+function fromBundle(code) {
+  return code.replace(/(["'])(?:\.{1,2}\/)+(abi\/generated\/[\w./-]+\.js)\1/g, '"../$2"');
+}
