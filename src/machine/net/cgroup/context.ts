@@ -7,6 +7,7 @@ import {
   R_END,
   R_START,
   REGION_OBJECT,
+  REGION_PACKET,
   REGION_SIZE,
   SOCKET_SIZE,
   TAG_BASE,
@@ -66,6 +67,14 @@ export function socketPointer(runtime: Runtime, record: number): bigint {
   words[region + R_START / 4] = record;
   words[region + R_END / 4] = record + SOCKET_SIZE;
   return TAG | BigInt(record);
+}
+
+/** Programs that are checked may read and write so many bytes as those of a packet. */
+export function showPacket(runtime: Runtime, at: number, size: number): void {
+  const words = runtime.u32();
+  const region = (runtime.cpuBlock + CPU_REGIONS + REGION_PACKET * REGION_SIZE) >>> 2;
+  words[region + R_START / 4] = at;
+  words[region + R_END / 4] = at + size;
 }
 
 /** Throws what programs made a call return, unless that is 0. */

@@ -54,7 +54,7 @@ function receiveUdp(net: NetNamespace, packet: Packet, header: IpHeader): Receiv
 }
 
 function receiveTcp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
-  const segment = readSegment(packet.data, header);
+  const segment = readSegment(packet.data, header, net.stack.sockets.hooks.ops.listens);
   if (!segment) return false;
   const tuple = tupleOf(packet, header);
   const found = packet.socket ?? lookupTcp(net, tuple, packet.ingressIfindex);

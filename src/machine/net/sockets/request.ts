@@ -1,13 +1,17 @@
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { wholeSyn } from '../cgroup/header-options.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import { ACK, RST, type Segment, seqBefore, SYN } from './segment.ts';
 import { NEW_SYN_RECV } from './states.ts';
 import { JIFFY, TcpSocket, WINDOW } from './tcp.ts';
-import { FIRST_RTO, initialSequence, mssFor, sendSegment } from './tcp-output.ts';
+import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
+import { saveSyn } from './tcp-options.ts';
 
 /** net.ipv4.tcp_synack_retries. */
 const SYNACK_RETRIES = 5;
+const SOL_TCP = 6;
+const TCP_SAVE_SYN = 27;
 
 /** A connection whose last acknowledgement is still to come (struct request_sock). */
 export class RequestSocket implements Tuple {
@@ -47,7 +51,15 @@ export class RequestSocket implements Tuple {
     if (jiffies > 0) this.#firstWait = jiffies * JIFFY;
     ops.call('needsEcn', this);
     this.#timer = this.#arm();
-    this.#answer();
+    this.#keep(syn);
+    this.#answer(syn);
+  }
+
+  /** TCP_SAVE_SYN: 1 keeps the headers from IP on, 2 that of Ethernet too. */
+  #keep({ headers }: Segment): void {
+    const asked = this.listener.keptOption(SOL_TCP, TCP_SAVE_SYN) ?? 0;
+    if (asked === 0 || !headers) return;
+    saveSyn(this, { ...headers, from: asked === 2 ? 0 : headers.network });
   }
 
   get net(): NetNamespace {
@@ -69,15 +81,24 @@ export class RequestSocket implements Tuple {
     this.net.stack.perform(() => this.#answer());
   }
 
-  #answer(): void {
-    const { iss: seq, irs } = this;
-    this.#say({ seq, ack: (irs + 1) >>> 0, flags: SYN | ACK });
+  /** `syn`: what it answers, the first time. */
+  #answer(syn?: Segment): void {
+    const { iss: seq, irs, listener } = this;
+    const segment = this.#made({ seq, ack: (irs + 1) >>> 0, flags: SYN | ACK });
+    const { callbacks } = listener;
+    const { options } = this.net.stack.sockets.hooks.ops;
+    const seen = syn?.headers && wholeSyn(syn.headers);
+    const added = callbacks === 0 ? undefined : options.write(this, callbacks, segment, seen);
+    sendSegment(this.net, this, added ? { ...segment, options: added } : segment, listener);
+  }
+
+  #made(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): Segment {
+    const mss = mssFor(this.net, this.remote);
+    return { ...what, window: WINDOW, mss, data: NO_DATA };
   }
 
   #say(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): void {
-    const mss = mssFor(this.net, this.remote);
-    const segment = { ...what, window: WINDOW, mss, data: new Uint8Array(0) };
-    sendSegment(this.net, this, segment, this.listener);
+    sendSegment(this.net, this, this.#made(what), this.listener);
   }
 
   /** tcp_check_req. */
@@ -93,7 +114,9 @@ export class RequestSocket implements Tuple {
     this.drop();
     const child = TcpSocket.childOf(this, segment);
     this.listener.offer(child);
-    child.segment(segment);
+    // Programs have seen its header as that of the connection's first segment.
+    const { headers: _, ...rest } = segment;
+    child.segment(rest);
   }
 
   /** It will not become a connection (inet_csk_reqsk_queue_drop). */

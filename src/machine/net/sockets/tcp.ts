@@ -2,6 +2,7 @@ import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { arrived } from '../cgroup/header-options.ts';
 import { ipAddress } from '../ip/text.ts';
 import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
 import { connectPort } from './ports.ts';
@@ -23,6 +24,7 @@ import {
 import { insert, remove } from './table.ts';
 import { receiveSegment } from './tcp-input.ts';
 import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
+import { saveSyn, savedSyn } from './tcp-options.ts';
 import { TIME_WAIT_LENGTH, TimeWaitSocket } from './time-wait.ts';
 
 /** The receive window: there is no window scaling. */
@@ -102,7 +104,8 @@ export class TcpSocket extends Socket {
   callbacks = 0;
 
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */
-  static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
+  static childOf(request: RequestSocket, segment: Segment): TcpSocket {
+    const { window } = segment;
     const { listener } = request;
     const { options, cgroup, family } = listener;
     const child = new TcpSocket(listener.net, { ...options, family, cgroup });
@@ -119,8 +122,10 @@ export class TcpSocket extends Socket {
     child.streams = streams;
     child.state = SYN_RECV;
     child.callbacks = listener.callbacks;
+    const syn = savedSyn(request);
+    if (syn) saveSyn(child, syn);
     child.#join();
-    child.hooks.ops.call('passive', child);
+    child.hooks.ops.callWith(arrived(segment), 'passive', child);
     child.state = ESTABLISHED;
     return child;
   }
@@ -230,8 +235,8 @@ export class TcpSocket extends Socket {
   }
 
   /** The other side has answered (tcp_finish_connect). */
-  established(): void {
-    this.hooks.ops.call('active', this);
+  established(segment: Segment): void {
+    this.hooks.ops.callWith(arrived(segment), 'active', this);
   }
 
   /** A connection waits for accept(). */
@@ -265,10 +270,11 @@ export class TcpSocket extends Socket {
   push(): void {
     const { streams } = this;
     if (!streams || this.state === SYN_SENT) return;
+    const most = this.#mostData(streams);
     while (streams.waiting.length > 0) {
       const inFlight = (streams.next - streams.una) >>> 0;
       const room = streams.peerWindow - inFlight;
-      const size = Math.min(streams.mss, room, streams.waiting[0]!.length);
+      const size = Math.min(most, room, streams.waiting[0]!.length);
       if (size <= 0) {
         streams.timer ??= this.#arm(streams);
         return;
@@ -278,6 +284,12 @@ export class TcpSocket extends Socket {
     if (!streams.finWaits) return;
     streams.finWaits = false;
     this.#queueSegment(FIN | ACK, NO_DATA);
+  }
+
+  /** Data in a segment: what programs may want of its header counts (tcp_current_mss). */
+  #mostData({ mss, waiting }: Streams): number {
+    if (this.callbacks === 0 || waiting.length === 0) return mss;
+    return Math.max(1, mss - this.hooks.ops.options.mostLength(this));
   }
 
   #cut(streams: Streams, size: number): Uint8Array {
@@ -303,7 +315,11 @@ export class TcpSocket extends Socket {
   #sendPiece({ seq, flags, data }: Omit<Sent, 'at'>): void {
     const { expected: ack, window } = this.streams!;
     const mss = mssFor(this.net, this.remote);
-    sendSegment(this.net, this, { seq, ack, flags, window, mss, data }, this);
+    const segment = { seq, ack, flags, window, mss, data };
+    const { callbacks } = this;
+    const options =
+      callbacks === 0 ? undefined : this.hooks.ops.options.write(this, callbacks, segment);
+    sendSegment(this.net, this, options ? { ...segment, options } : segment, this);
   }
 
   /** Says what was received, without data of its own. */
@@ -377,6 +393,11 @@ export class TcpSocket extends Socket {
 
   segment(segment: Segment): void {
     receiveSegment(this, segment);
+  }
+
+  /** Programs see the header of what came. */
+  parse(segment: Segment): void {
+    this.hooks.ops.options.parse(this, segment);
   }
 
   override receive(): SocketData | undefined {
