@@ -32,6 +32,7 @@ const SOCKET_CALL = [
   'close',
   'join',
   'pause',
+  'sysctl',
 ];
 const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */

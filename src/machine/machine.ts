@@ -47,7 +47,8 @@ import { UserNamespaces } from '../security/index.ts';
 import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
 import { kernelAs } from './bpf/kernel.ts';
 import { Process } from './bpf/process.ts';
-import { Sysctls } from './bpf/sysctl.ts';
+import { SysctlFiles } from './sysctl/hook.ts';
+import { Sysctls } from './sysctl/sysctls.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import type { Cgroup } from './cgroup/cgroup.ts';
@@ -124,6 +125,7 @@ export class Machine implements Kernel, ProgramHost {
   /** Its user namespaces. */
   readonly users = new UserNamespaces();
   readonly sysctls = new Sysctls();
+  readonly #sysctlFiles: SysctlFiles;
   /** bpffs and the directories around it. */
   readonly files = new FileTree(this.users.first);
   /** Cgroups, and the programs at them. */
@@ -164,6 +166,7 @@ export class Machine implements Kernel, ProgramHost {
       codePack === undefined ? {} : { packSize: codePack },
     );
     this.offers = offersOf(this.runtime);
+    this.#sysctlFiles = new SysctlFiles(this);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
@@ -268,6 +271,11 @@ export class Machine implements Kernel, ProgramHost {
 
   cgroup(path: string): KernelCgroup {
     return this.cgroups.make(path);
+  }
+
+  sysctl(name: string, value?: string): string {
+    if (value !== undefined) this.#sysctlFiles.write(name, value);
+    return value ?? this.#sysctlFiles.read(name);
   }
 
   createTask(options: TaskOptions): KernelTask {

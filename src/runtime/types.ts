@@ -234,12 +234,25 @@ export interface HostServices {
   sockOpsFlags?: (context: number, flags: number) => number;
   /** Options of TCP headers, for sock_ops programs. */
   headerOptions?: HeaderOptionCalls;
+  /** Settings below /proc/sys, for cgroup_sysctl programs. */
+  sysctl?: SysctlCalls;
   /** Bytes for the seq_file of an iterator; false: they do not fit. */
   seqWrite?: (bytes: Uint8Array) => boolean;
   /** Pointer to the current task's task_struct. */
   currentTask?: () => bigint;
   /** Pointer to the registers of the task at an address. */
   taskRegisters?: (task: number) => bigint;
+}
+
+/**
+ * What cgroup_sysctl programs call: a length, 0 or a negative errno. `context` is theirs; `at` and
+ * `size` say where in memory the text is, or is to go.
+ */
+export interface SysctlCalls {
+  name(context: number, at: number, size: number, flags: bigint): number;
+  current(context: number, at: number, size: number): number;
+  next(context: number, at: number, size: number): number;
+  setNext(context: number, at: number, size: number): number;
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Contexts of cgroup programs in a machine's memory: structs written and read by name. */
-import { errnos, structs } from '../../../abi/index.ts';
-import { KernelError } from '../../../base/index.ts';
+import { structs } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
 import {
   CPU_REGIONS,
@@ -14,7 +13,6 @@ import {
 } from '../../../runtime/layout.ts';
 
 const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
-const NAMES = new Map(Object.entries(errnos).map(([name, number]) => [number, name]));
 
 /** One context of a struct: made when it is first asked for, used again. */
 export class Context {
@@ -75,11 +73,4 @@ export function showPacket(runtime: Runtime, at: number, size: number): void {
   const region = (runtime.cpuBlock + CPU_REGIONS + REGION_PACKET * REGION_SIZE) >>> 2;
   words[region + R_START / 4] = at;
   words[region + R_END / 4] = at + size;
-}
-
-/** Throws what programs made a call return, unless that is 0. */
-export function throwRetval(retval: number, what: string): void {
-  if (retval === 0) return;
-  const name = NAMES.get(-retval) ?? 'EPERM';
-  throw new KernelError(name, Math.abs(retval), `a program of the cgroup says no to ${what}`);
 }

@@ -1,12 +1,13 @@
 /** Programs that see and change options of sockets (__cgroup_bpf_run_filter_setsockopt). */
 import { constants } from '../../../abi/index.ts';
 import { REGION_PACKET, TAG_BASE } from '../../../runtime/layout.ts';
+import { throwRetval } from '../../cgroup/retval.ts';
 import { refuse } from '../../errno.ts';
 import type { Machine } from '../../machine.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import { getOption, setOption } from '../sockets/options.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Context, showPacket, socketPointer, throwRetval } from './context.ts';
+import { Context, showPacket, socketPointer } from './context.ts';
 
 const { BPF_CGROUP_GETSOCKOPT, BPF_CGROUP_SETSOCKOPT } = constants;
 /** Programs see no more of a value than a page. */

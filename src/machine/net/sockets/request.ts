@@ -8,8 +8,7 @@ import { JIFFY, TcpSocket, WINDOW } from './tcp.ts';
 import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
 import { saveSyn } from './tcp-options.ts';
 
-/** net.ipv4.tcp_synack_retries. */
-const SYNACK_RETRIES = 5;
+const SYNACK_RETRIES = 'net/ipv4/tcp_synack_retries';
 const SOL_TCP = 6;
 const TCP_SAVE_SYN = 27;
 
@@ -76,7 +75,8 @@ export class RequestSocket implements Tuple {
   }
 
   #timeout(): void {
-    if (this.#retries++ >= SYNACK_RETRIES) return this.drop();
+    const { sysctls } = this.net.stack.machine;
+    if (this.#retries++ >= sysctls.number(SYNACK_RETRIES)) return this.drop();
     this.#timer = this.#arm();
     this.net.stack.perform(() => this.#answer());
   }

@@ -32,11 +32,10 @@ export const WINDOW = 65_535;
 /** TCP_RTO_MIN: what Linux comes to where round trips take no time. */
 const RTO = 200e6;
 const RTO_MAX = 120e9;
+const SYN_RETRIES = 'net/ipv4/tcp_syn_retries';
+const RETRIES = 'net/ipv4/tcp_retries2';
 /** Of Debian's kernels, in nanoseconds. */
 export const JIFFY = 4e6;
-/** net.ipv4.tcp_syn_retries, tcp_retries2. */
-const SYN_RETRIES = 6;
-const RETRIES = 15;
 /** Bytes that may wait to be sent (net.ipv4.tcp_wmem). */
 const SEND_BYTES = 4_194_304;
 
@@ -214,7 +213,8 @@ export class TcpSocket extends Socket {
 
   override listen(backlog = 128): this {
     if (this.state !== CLOSE && this.state !== LISTEN) throw socketError('EINVAL', 'connected');
-    this.#backlog = backlog;
+    const { sysctls } = this.net.stack.machine;
+    this.#backlog = Math.min(backlog >>> 0, sysctls.number('net/core/somaxconn'));
     if (this.state === LISTEN) return this;
     if (this.localPort === 0) this.bindTo(this.any, this.portFor(this.any, 0));
     super.state = LISTEN;
@@ -347,7 +347,8 @@ export class TcpSocket extends Socket {
     if (this.streams !== streams) return;
     if (streams.sent.length === 0) return this.#probe(streams);
     const first = streams.sent[0]!;
-    const most = this.state === SYN_SENT ? SYN_RETRIES : RETRIES;
+    const { sysctls } = this.net.stack.machine;
+    const most = sysctls.number(this.state === SYN_SENT ? SYN_RETRIES : RETRIES);
     const { ops } = this.hooks;
     const expired = streams.retries >= most;
     ops.call('timeout', this, streams.retries, this.#waitJiffies(streams), expired ? 1 : 0);
