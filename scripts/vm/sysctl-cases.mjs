@@ -196,7 +196,7 @@ function changed() {
     one('another value, and no', program(sets('601'), 0), [write(QUEUE, '7'), read(QUEUE)]),
     one('moved', program(moved), [read(QUEUE), write(QUEUE, '19')]),
     one('no', plain('r0 = 0\nexit'), [read(QUEUE), write(QUEUE, '5')]),
-    one('no to writes', plain('r0 = 1\nw1 = *(u32 *)(r1 + 0)\nw0 -= w1\nexit'), [
+    one('no to writes', plain('r0 = 1\nw1 = *(u32 *)(r1 + 0)\nif r1 == 0 goto +1\nr0 = 0\nexit'), [
       read(QUEUE),
       write(QUEUE, '5'),
       read(QUEUE),

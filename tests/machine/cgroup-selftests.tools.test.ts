@@ -146,4 +146,23 @@ describe.skipIf(!folder).each(engines)('selftests of cgroups on %s', (engine) =>
   it('test_tcp_hdr_options: simple_estab', () => exchange(EXPERIMENT, false));
   it('test_tcp_hdr_options: no_exprm_estab', () => exchange(0xb9, false));
   it('test_tcp_hdr_options: fin', () => exchange(EXPERIMENT, true));
+
+  it.each([
+    ['test_sysctl_prog', true],
+    ['test_sysctl_loop1', false],
+    ['test_sysctl_loop2', false],
+  ])('%s: numbers of tcp_mem', async (name, mayRead) => {
+    const { host, attach } = await started(engine, name);
+    attach('sysctl_tcp_mem');
+    const task = <Result>(work: () => Result) => host.cgroup(cgroup).run(work);
+    host.sysctl('net.ipv4.tcp_mem', '20 30 40');
+    // Those with loops want another name.
+    const read = () => task(() => host.sysctl('net/ipv4/tcp_mem'));
+    if (mayRead) expect(read()).toBe('20\t30\t40\n');
+    else expect(read).toThrow('(EPERM)');
+    host.sysctl('net.ipv4.tcp_mem', '20 30 10');
+    expect(read).toThrow('(EPERM)');
+    expect(() => task(() => host.sysctl('net/ipv4/tcp_mem', '1 2 3'))).toThrow('(EPERM)');
+    expect(() => task(() => host.sysctl('net/ipv4/tcp_ecn'))).toThrow('(EPERM)');
+  });
 });

@@ -16,7 +16,8 @@ export function takeNumber(text: string): { readonly value: bigint; readonly res
   const rest = text.slice(all.length);
   if (rest !== '' && !SEPARATORS.includes(rest[0]!)) refuse('EINVAL', `'${text}'`);
   const octal = /^0[0-7]+$/.test(digits!);
-  const value = BigInt.asUintN(64, BigInt(octal ? `0o${digits!.slice(1)}` : digits!));
+  const value = BigInt(octal ? `0o${digits!.slice(1)}` : digits!);
+  if (value > LONG) refuse('EINVAL', `'${text}'`);
   return { value: minus ? -value : value, rest };
 }
 
@@ -26,31 +27,27 @@ export const skipSpaces = (text: string): string => text.replace(SPACE, '');
 export interface NumberKind {
   /** Whether it may be that. */
   fits(value: bigint): boolean;
-  /** As many as there are room for may be written; the others stay. */
-  readonly several: boolean;
 }
 
 /** proc_dointvec_minmax */
 export const int = (least = -INT_MAX - 1n, most = INT_MAX): NumberKind => ({
   fits: (value) => value >= least && value <= most,
-  several: true,
 });
 
 /** proc_dou8vec_minmax */
 export const byte = (least = 0n, most = 255n): NumberKind => ({
   fits: (value) => value >= least && value <= most,
-  several: false,
 });
 
 /** proc_doulongvec_minmax */
-export const long: NumberKind = { fits: (value) => value >= 0n && value <= LONG, several: true };
+export const long: NumberKind = { fits: (value) => value >= 0n };
 
 /**
  * Writes text to a row of numbers: what comes before a mistake is written. Throws KernelError
  * EINVAL.
  */
 export function writeNumbers(kind: NumberKind, values: bigint[], text: string): void {
-  if (text === '' && kind.several) return;
+  if (text === '') return;
   let rest = text;
   for (let i = 0; i < values.length; i++) {
     rest = skipSpaces(rest);
