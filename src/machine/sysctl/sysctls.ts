@@ -32,6 +32,9 @@ const SETTINGS: Readonly<Record<string, () => Setting>> = {
 export const sysctlPath = (name: string): string =>
   name.includes('/') ? name.replace(/^\/?(proc\/sys\/)?/, '') : name.replaceAll('.', '/');
 
+/** A path below /proc/sys, and its numbers. */
+export type SavedSetting = readonly [path: string, values: readonly bigint[]];
+
 /** What the files say. Programs of cgroups are asked before (`hook.ts`). */
 export class Sysctls {
   readonly #settings = new Map<string, Setting>();
@@ -76,6 +79,15 @@ export class Sysctls {
     const locked = this.unprivilegedBpfDisabled === UNPRIVILEGED.forbiddenForGood;
     if (locked && written[0] !== values[0]) refuse('EPERM', 'it stays 1');
     values[0] = written[0]!;
+  }
+
+  /** What was asked for or written, to be put back in another machine. */
+  get saved(): readonly SavedSetting[] {
+    return [...this.#settings].map(([path, { values }]) => [path, values]);
+  }
+
+  restore(settings: readonly SavedSetting[]): void {
+    for (const [path, values] of settings) this.write(path, values.join(' '));
   }
 
   /** kernel.unprivileged_bpf_disabled */
