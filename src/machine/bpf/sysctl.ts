@@ -1,6 +1,6 @@
 /** Settings below /proc/sys/kernel that bpf(2) obeys. */
 import { refuse } from '../errno.ts';
-import { UNPRIVILEGED } from '../sysctl/sysctls.ts';
+import { UNPRIVILEGED } from '../cgroup/sysctls.ts';
 import type { Process } from './process.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** What of a machine is kept beside its memory: plain data that names objects by id. */
-import type { SavedSetting } from '../sysctl/sysctls.ts';
+import type { SavedSetting } from '../cgroup/sysctls.ts';
 import type { AttachOptions, OwnerKind, ProgramVerification } from '../../kernel/index.ts';
 import type { MapSpec, ProgramSpec } from '../../object/index.ts';
 import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.ts';

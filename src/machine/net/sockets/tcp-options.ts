@@ -1,4 +1,4 @@
-/** Options of TCP headers as bytes (RFC 9293, section 3.1), and SYNs that are kept for their options. */
+/** Options of TCP headers as bytes (RFC 9293, section 3.1), and SYNs kept for their options. */
 import { errnos } from '../../../abi/index.ts';
 import type { SegmentHeaders } from './segment.ts';
 

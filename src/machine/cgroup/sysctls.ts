@@ -1,6 +1,6 @@
 /** Settings of a machine, by their path below /proc/sys. */
 import { refuse } from '../errno.ts';
-import { byte, int, long, type NumberKind, writeNumbers } from './numbers.ts';
+import { byte, int, long, type NumberKind, writeNumbers } from './sysctl-numbers.ts';
 
 /** Values of kernel.unprivileged_bpf_disabled. */
 export const UNPRIVILEGED = { allowed: 0, forbiddenForGood: 1, forbidden: 2 } as const;

@@ -2,7 +2,7 @@
 import { constants, errnos, structs } from '../../abi/index.ts';
 import type { SysctlCalls } from '../../runtime/types.ts';
 import type { Machine } from '../machine.ts';
-import { throwRetval } from '../cgroup/retval.ts';
+import { throwRetval } from './retval.ts';
 import { sysctlPath } from './sysctls.ts';
 
 const HOOK = constants.BPF_CGROUP_SYSCTL;
@@ -47,7 +47,7 @@ export class SysctlFiles implements SysctlCalls {
     const { sysctls } = this.#machine;
     const access: Access = { path, current: encode(sysctls.read(path)), next: encode(text) };
     const { position, value } = this.#ask(access);
-    // net.core... sysctl_writes_strict: what is written behind the beginning is ignored.
+    // kernel.sysctl_writes_strict is 1: what is written behind the beginning is ignored.
     if (position === 0) sysctls.write(path, value ?? text);
   }
 
