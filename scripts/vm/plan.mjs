@@ -45,6 +45,7 @@ const SOCKET_CALL = [
   'close',
   'join',
   'pause',
+  'sysctl',
 ];
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };

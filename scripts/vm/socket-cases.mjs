@@ -2,6 +2,7 @@
  * Sockets of a cgroup whose programs say no, rewrite addresses and options, drop packets and listen to TCP:
  * programs as text, and calls on sockets in order.
  */
+import { sysctlCases } from './sysctl-cases.mjs';
 
 const SET_RETVAL = 'call bpf_set_retval';
 /** What a program says: its text, by words. */
@@ -575,4 +576,5 @@ export const cases = () => [
   ...options(),
   ...plain(),
   ...tcp(),
+  ...sysctlCases(),
 ];

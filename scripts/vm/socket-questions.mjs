@@ -113,6 +113,11 @@ export class SocketQuestions {
         return sockets.get(step.as);
       case 'listen':
         return plan.socketCall('listen', { fd, a: 8 });
+      case 'sysctl': {
+        const writes = step.value !== undefined;
+        const data = Buffer.from(`${step.name}\0${step.value ?? ''}`, 'latin1');
+        return plan.socketCall('sysctl', { a: writes ? 1 : 0, data });
+      }
       case 'pause':
         return plan.socketCall('pause', { a: step.ms });
       case 'send':
@@ -155,6 +160,10 @@ export class SocketQuestions {
     if (result < 0) return result;
     if (['receive', 'local', 'peer'].includes(step.do)) {
       return { result: step.do === 'receive' ? result : 0, address: addressIn(data) };
+    }
+    if (step.do === 'sysctl') {
+      // What write(2) returns says nothing: it may be less than was given.
+      return step.value === undefined ? data.toString('latin1') : 0;
     }
     if (step.do === 'get') return { result: 0, value: data.toString('hex') };
     return step.do === 'send' ? result : 0;

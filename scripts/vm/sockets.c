@@ -23,6 +23,7 @@ long on_socket(const struct socket_call *call, int fd, void (*give)(const void *
 
 enum {
 	SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SEND, RECEIVE, LOCAL, PEER, SET, GET, CLOSE, JOIN, PAUSE,
+	SYSCTL,
 };
 
 static int patient(int fd)
@@ -80,6 +81,28 @@ static long option(const struct socket_call *call, int fd, void (*give)(const vo
 	return result;
 }
 
+/* A file below /proc/sys: its path, and behind a NUL what to write, if the call says so. */
+static long setting(const struct socket_call *call, const char *data, void (*give)(const void *, size_t))
+{
+	char path[256], text[4096];
+	size_t length = strlen(data) + 1;
+	long result;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", data);
+	fd = open(path, call->a ? O_WRONLY : O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (call->a)
+		result = write(fd, data + length, call->data_size - length);
+	else
+		result = read(fd, text, sizeof(text));
+	if (result > 0 && !call->a)
+		give(text, result);
+	close(fd);
+	return result;
+}
+
 static long made(const struct socket_call *call, int fd, void (*give)(const void *, size_t))
 {
 	const uint8_t *address = (const void *)(call + 1);
@@ -111,6 +134,8 @@ static long made(const struct socket_call *call, int fd, void (*give)(const void
 		return close(fd);
 	case JOIN:
 		return join((const char *)data);
+	case SYSCTL:
+		return setting(call, (const char *)data, give);
 	case PAUSE:
 		return usleep(call->a * 1000);
 	default:

@@ -288,6 +288,23 @@ export class Host<Device extends string = string, Namespace extends string = str
   }
 
   /**
+   * Reads a setting below /proc/sys, or writes it: 'net.ipv4.ip_forward' or with slashes. Programs
+   * of type cgroup_sysctl are asked; whose, `host.cgroup(path).run` says. Gives the file's text
+   * with the newline at its end, or what was written. One value is for all namespaces. Throws
+   * KernelError: what programs say (EPERM), ENOENT, EINVAL; EOPNOTSUPP where it is not ours.
+   * Mirrors proc_sys_call_handler.
+   *
+   * ```ts
+   * host.sysctl('net/ipv4/tcp_syn_retries'); // '6\n'
+   * host.cgroup('/pod').run(() => host.sysctl('net/ipv4/tcp_syn_retries', '2'));
+   * ```
+   */
+  sysctl(name: string, value?: string): string {
+    if (this.kernel.sysctl) return this.kernel.sysctl(name, value);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has settings of its own');
+  }
+
+  /**
    * A task makes a system call: programs at its hooks run (tp_btf and raw_tp of sys_enter and
    * sys_exit, tracepoints, kprobe, fentry and fexit of `__x64_sys_NAME`). Nothing else happens:
    * what it would do is yours to say (`returns`). Throws KernelError ENOSYS, EOPNOTSUPP.

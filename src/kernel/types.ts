@@ -50,6 +50,8 @@ export interface Kernel {
   createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner;
   /** The cgroup at a path; directories that are missing are made. */
   cgroup?(path: string): KernelCgroup;
+  /** Reads or writes a file below /proc/sys; gives its text. */
+  sysctl?(name: string, value?: string): string;
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
    * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.

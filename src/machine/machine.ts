@@ -48,7 +48,8 @@ import { UserNamespaces } from '../security/index.ts';
 import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
 import { kernelAs } from './bpf/kernel.ts';
 import { Process } from './bpf/process.ts';
-import { Sysctls } from './bpf/sysctl.ts';
+import { SysctlFiles } from './cgroup/sysctl.ts';
+import { Sysctls } from './cgroup/sysctls.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import type { Cgroup } from './cgroup/cgroup.ts';
@@ -127,6 +128,7 @@ export class Machine implements Kernel, ProgramHost {
   /** Its user namespaces. */
   readonly users = new UserNamespaces();
   readonly sysctls = new Sysctls();
+  readonly #sysctlFiles: SysctlFiles;
   /** bpffs and the directories around it. */
   readonly files = new FileTree(this.users.first);
   /** Cgroups, and the programs at them. */
@@ -168,6 +170,7 @@ export class Machine implements Kernel, ProgramHost {
       codePack === undefined ? {} : { packSize: codePack },
     );
     this.offers = offersOf(this.runtime);
+    this.#sysctlFiles = new SysctlFiles(this);
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
@@ -272,6 +275,11 @@ export class Machine implements Kernel, ProgramHost {
 
   cgroup(path: string): KernelCgroup {
     return this.cgroups.make(path);
+  }
+
+  sysctl(name: string, value?: string): string {
+    if (value !== undefined) this.#sysctlFiles.write(name, value);
+    return value ?? this.#sysctlFiles.read(name);
   }
 
   createTask(options: TaskOptions): KernelTask {

@@ -254,12 +254,39 @@ export interface HostServices {
   bindSocket?: (record: number, address: Uint8Array) => number;
   /** bpf_sock_ops_cb_flags_set: what it returns. */
   sockOpsFlags?: (context: number, flags: number) => number;
+  /** Options of TCP headers, for sock_ops programs. */
+  headerOptions?: HeaderOptionCalls;
+  /** Settings below /proc/sys, for cgroup_sysctl programs. */
+  sysctl?: SysctlCalls;
   /** Bytes for the seq_file of an iterator; false: they do not fit. */
   seqWrite?: (bytes: Uint8Array) => boolean;
   /** Pointer to the current task's task_struct. */
   currentTask?: () => bigint;
   /** Pointer to the registers of the task at an address. */
   taskRegisters?: (task: number) => bigint;
+}
+
+/**
+ * What cgroup_sysctl programs call: a length, 0 or a negative errno. `context` is theirs; `at` and
+ * `size` say where in memory the text is, or is to go.
+ */
+export interface SysctlCalls {
+  name(context: number, at: number, size: number, flags: bigint): number;
+  current(context: number, at: number, size: number): number;
+  next(context: number, at: number, size: number): number;
+  setNext(context: number, at: number, size: number): number;
+}
+
+/**
+ * What sock_ops programs call about TCP headers: a length, 0 or a negative errno. `context` is
+ * theirs; `at` and `size` say where in memory the option is, or is to go.
+ */
+export interface HeaderOptionCalls {
+  reserve(context: number, size: number, flags: bigint): number;
+  store(context: number, at: number, size: number, flags: bigint): number;
+  load(context: number, at: number, size: number, flags: bigint): number;
+  /** bpf_getsockopt of TCP_BPF_SYN, TCP_BPF_SYN_IP, TCP_BPF_SYN_MAC; undefined: of others. */
+  readSyn(context: number, name: number, at: number, room: number): number | undefined;
 }
 
 /**

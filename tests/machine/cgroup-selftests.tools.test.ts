@@ -20,6 +20,15 @@ const engines: readonly EngineName[] = ['wasm', 'interpreter'];
 const [SOL_SOCKET, SO_REUSEADDR] = [1, 2];
 const [EUNATCH, EISCONN] = [49, 106];
 const cgroup = '/test';
+const EXPERIMENT = 254;
+/** Callbacks for unknown options, for writing, and of states. */
+const CALLBACKS = 0x20 | 0x40 | 0x04;
+/** struct bpf_test_option: OPTION_F_MAX_DELACK_MS, OPTION_F_RAND say what is there. */
+const option = (rand: number, ms: number, flags = ms === 0 ? 4 : 6) => ({
+  flags,
+  max_delack_ms: ms,
+  rand,
+});
 
 async function started(engine: EngineName, name: string) {
   const devices = { lo: { addresses: ['127.0.0.1/8', '::1/128'] } };
@@ -110,5 +119,50 @@ describe.skipIf(!folder).each(engines)('selftests of cgroups on %s', (engine) =>
     const receiver = net.socket(options);
     net.socket({ type: 'udp', cgroup }).send('x', receiver.local);
     expect(globals.get('invocations')).toBe(3);
+  });
+
+  /** test_tcp_hdr_options: both sides write their options, and read those of the other. */
+  const exchange = async (kind: number, fin: boolean) => {
+    const { net, globals, attach, maps } = await started(engine, 'test_tcp_hdr_options');
+    const [there, back] = [option(0xfa, fin ? 0 : 11), option(0xce, fin ? 0 : 22)];
+    globals.set('test_kind', kind);
+    if (kind !== EXPERIMENT) globals.set('test_magic', 0);
+    globals.set(fin ? 'active_fin_out' : 'active_syn_out', there);
+    globals.set(fin ? 'passive_fin_out' : 'passive_synack_out', back);
+    attach('estab');
+    const server = net.socket({ type: 'tcp', address: '::1', port: 8080, cgroup }).listen();
+    const client = net.connect({ type: 'tcp', family: 6, to: server.local, cgroup });
+    const passive = server.accept()!;
+    client.shutdown();
+    passive.shutdown();
+    expect([...maps.lport_linum_map!.entries()]).toEqual([]);
+    expect(globals.get('inherit_cb_flags')).toBe(CALLBACKS);
+    const seen = (name: string) => globals.get(name);
+    expect(seen(fin ? 'passive_fin_in' : 'passive_estab_in')).toEqual(there);
+    expect(seen(fin ? 'active_fin_in' : 'active_estab_in')).toEqual(back);
+    expect(seen(fin ? 'passive_estab_in' : 'passive_fin_in')).toEqual(option(0, 0, 0));
+  };
+
+  it('test_tcp_hdr_options: simple_estab', () => exchange(EXPERIMENT, false));
+  it('test_tcp_hdr_options: no_exprm_estab', () => exchange(0xb9, false));
+  it('test_tcp_hdr_options: fin', () => exchange(EXPERIMENT, true));
+
+  it.each([
+    ['test_sysctl_prog', true],
+    ['test_sysctl_loop1', false],
+    ['test_sysctl_loop2', false],
+  ])('%s: numbers of tcp_mem', async (name, mayRead) => {
+    const { host, attach } = await started(engine, name);
+    attach('sysctl_tcp_mem');
+    const task = <Result>(work: () => Result) => host.cgroup(cgroup).run(work);
+    host.sysctl('net.ipv4.tcp_mem', '20 30 40');
+    // Those with loops want another name.
+    const read = () => task(() => host.sysctl('net/ipv4/tcp_mem'));
+    if (mayRead) expect(read()).toBe('20\t30\t40\n');
+    else expect(read).toThrow('(EPERM)');
+    host.sysctl('net.ipv4.tcp_mem', '20 30 10');
+    expect(read).toThrow('(EPERM)');
+    expect(() => task(() => host.sysctl('net/ipv4/tcp_mem', '1 2 3'))).toThrow('(EPERM)');
+    expect(() => task(() => host.sysctl('net/ipv4/tcp_ecn'))).toThrow('(EPERM)');
   });
 });

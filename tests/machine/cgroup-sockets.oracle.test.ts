@@ -28,7 +28,7 @@ interface Step {
   readonly cgroup?: string;
   readonly length?: number;
   readonly level?: number;
-  readonly name?: number;
+  readonly name?: number | string;
   readonly value?: string;
   readonly size?: number;
   readonly ms?: number;
@@ -108,6 +108,7 @@ class Replay {
     if (step.do === 'attach') return this.#attach(step);
     if (step.do === 'log') return this.#log(this.#loaded.get(step.program!)!.log);
     if (step.do === 'pause') return 0;
+    if (step.do === 'sysctl') return this.#sysctl(step);
     if (step.do === 'socket') return this.#socket(step);
     const socket = this.#sockets.get(step.on ?? 's');
     if (!socket) return -errnos['EBADF']!;
@@ -133,10 +134,14 @@ class Replay {
         if (!socket.remote || socket.state === 'close') return -errnos['ENOTCONN']!;
         return { result: 0, address: shown(socket.remote) };
       case 'set':
-        socket.setOption(step.level!, step.name!, Uint8Array.from(Buffer.from(step.value!, 'hex')));
+        socket.setOption(
+          step.level!,
+          step.name as number,
+          Uint8Array.from(Buffer.from(step.value!, 'hex')),
+        );
         return 0;
       case 'get': {
-        const value = socket.getOption(step.level!, step.name!, step.size ?? 4);
+        const value = socket.getOption(step.level!, step.name as number, step.size ?? 4);
         return { result: 0, value: hex(value) };
       }
       default:
@@ -144,6 +149,11 @@ class Replay {
         this.#sockets.delete(step.on ?? 's');
         return 0;
     }
+  }
+
+  #sysctl({ name, value }: Step): unknown {
+    const text = this.#booted.machine.sysctl(name as string, value);
+    return value === undefined ? text : 0;
   }
 
   #attach({ program, cgroup = 'below' }: Step): number {

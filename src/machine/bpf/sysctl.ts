@@ -1,15 +1,7 @@
 /** Settings below /proc/sys/kernel that bpf(2) obeys. */
 import { refuse } from '../errno.ts';
+import { UNPRIVILEGED } from '../cgroup/sysctls.ts';
 import type { Process } from './process.ts';
-
-/** Values of kernel.unprivileged_bpf_disabled. */
-export const UNPRIVILEGED = { allowed: 0, forbiddenForGood: 1, forbidden: 2 } as const;
-
-/** Settings of a machine, as Debian's kernel starts with them (CONFIG_BPF_UNPRIV_DEFAULT_OFF). */
-export class Sysctls {
-  /** kernel.unprivileged_bpf_disabled */
-  unprivilegedBpfDisabled: number = UNPRIVILEGED.forbidden;
-}
 
 /**
  * Writes kernel.unprivileged_bpf_disabled: 0 lets everybody load some programs, 2 nobody without

@@ -143,7 +143,7 @@ class Resumer {
     throw new FormatError('machine', 0, reason);
   }
 
-  users({ users: saved, mounts, unprivilegedBpfDisabled }: MachineState): void {
+  users({ users: saved, mounts, sysctls: settings }: MachineState): void {
     const { users, files, sysctls } = this.#machine;
     for (const { name, parent, owner, ids } of saved) {
       users.create(name, { parent: users.get(parent), owner, ids });
@@ -151,7 +151,7 @@ class Resumer {
     for (const { path, userns, ...options } of mounts) {
       files.attach(path, files.newMount(options, users.get(userns)));
     }
-    sysctls.unprivilegedBpfDisabled = unprivilegedBpfDisabled;
+    sysctls.restore(settings);
   }
 
   btf(id: number, bytes: Uint8Array): void {

@@ -84,7 +84,7 @@ function stateOf(machine: Machine): MachineState {
     cgroups: saveCgroups(machine),
     nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
-    unprivilegedBpfDisabled: machine.sysctls.unprivilegedBpfDisabled,
+    sysctls: machine.sysctls.saved,
     // Tasks and cgroups bring theirs.
     owners: [...runtime.owners.values()].flatMap(({ kind, number, address }) => {
       return kind === 'socket' || kind === 'inode' ? [{ kind, number, address }] : [];

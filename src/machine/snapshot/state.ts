@@ -1,4 +1,5 @@
 /** What of a machine is kept beside its memory: plain data that names objects by id. */
+import type { SavedSetting } from '../cgroup/sysctls.ts';
 import type { AttachOptions, OwnerKind, ProgramVerification } from '../../kernel/index.ts';
 import type { MapSpec, ProgramSpec } from '../../object/index.ts';
 import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.ts';
@@ -42,7 +43,7 @@ export interface MachineState {
   readonly mounts: readonly SavedMount[];
   readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
-  readonly unprivilegedBpfDisabled: number;
+  readonly sysctls: readonly SavedSetting[];
   /** Tasks, cgroups, sockets and inodes that own values: records in memory. */
   readonly owners: readonly SavedOwner[];
   readonly types: readonly SavedType[];

@@ -13,6 +13,7 @@ import {
 } from './network.ts';
 import { seqPrintf, snprintf, tracePrintk, traceVprintk } from './printk.ts';
 import { socketHelpers } from './sockets.ts';
+import { sysctlHelpers } from './sysctl.ts';
 import { currentTask, taskRegisters } from './tasks.ts';
 import { rxMetadata } from './xdp-metadata.ts';
 
@@ -64,4 +65,5 @@ export const hostHelpers: ReadonlyMap<string, HostBody> = new Map<string, HostBo
   ['bpf_skc_lookup_tcp', { arity: 5, body: socketLookup('tcp', true) }],
   ...rxMetadata,
   ...socketHelpers,
+  ...sysctlHelpers,
 ]);

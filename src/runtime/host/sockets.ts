@@ -45,6 +45,34 @@ const getOption =
     call.returnInt(typeof found === 'number' ? found : 0);
   };
 
+const SOL_TCP = 6;
+
+/** bpf_getsockopt of sock_ops: that may be the SYN that a connection began with. */
+function getOptionOfOps(call: HostCall): void {
+  const { headerOptions } = call.runtime.host;
+  const found =
+    call.i32(1) === SOL_TCP
+      ? headerOptions?.readSyn(call.u32(0), call.i32(2), call.u32(3), call.i32(4))
+      : undefined;
+  if (found === undefined) getOption(FINDS['sock_ops']!)(call);
+  else call.returnInt(found);
+}
+
+/** bpf_reserve_hdr_opt: (context, size, flags). */
+function reserveOption(call: HostCall): void {
+  const { headerOptions } = call.runtime.host;
+  call.returnInt(headerOptions?.reserve(call.u32(0), call.u32(1), call.u64(2)) ?? EINVAL);
+}
+
+/** bpf_store_hdr_opt and bpf_load_hdr_opt: (context, option, size, flags). */
+const withOption =
+  (what: 'store' | 'load'): HostHelper =>
+  (call) => {
+    const { headerOptions } = call.runtime.host;
+    const [context, at, size] = [call.u32(0), call.u32(1), call.u32(2)];
+    call.returnInt(headerOptions?.[what](context, at, size, call.u64(3)) ?? EINVAL);
+  };
+
 /** bpf_bind: (context, sockaddr, size). */
 function bind(call: HostCall): void {
   const { runtime } = call;
@@ -75,6 +103,10 @@ export const socketHelpers: readonly (readonly [
         [`bpf_${name}_getsockopt`, { arity: 5, body: getOption(find) }],
       ] as const,
   ),
+  ['bpf_sock_ops_getsockopt', { arity: 5, body: getOptionOfOps }],
+  ['bpf_sock_ops_reserve_hdr_opt', { arity: 3, body: reserveOption }],
+  ['bpf_sock_ops_store_hdr_opt', { arity: 4, body: withOption('store') }],
+  ['bpf_sock_ops_load_hdr_opt', { arity: 4, body: withOption('load') }],
   ['bpf_bind', { arity: 3, body: bind }],
   ['bpf_sock_ops_cb_flags_set', { arity: 2, body: setCallbacks }],
   ['bpf_get_socket_cookie_sock', { arity: 1, body: cookie(itself) }],

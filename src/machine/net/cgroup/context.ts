@@ -1,19 +1,18 @@
 /** Contexts of cgroup programs in a machine's memory: structs written and read by name. */
-import { errnos, structs } from '../../../abi/index.ts';
-import { KernelError } from '../../../base/index.ts';
+import { structs } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
 import {
   CPU_REGIONS,
   R_END,
   R_START,
   REGION_OBJECT,
+  REGION_PACKET,
   REGION_SIZE,
   SOCKET_SIZE,
   TAG_BASE,
 } from '../../../runtime/layout.ts';
 
 const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
-const NAMES = new Map(Object.entries(errnos).map(([name, number]) => [number, name]));
 
 /** One context of a struct: made when it is first asked for, used again. */
 export class Context {
@@ -68,9 +67,10 @@ export function socketPointer(runtime: Runtime, record: number): bigint {
   return TAG | BigInt(record);
 }
 
-/** Throws what programs made a call return, unless that is 0. */
-export function throwRetval(retval: number, what: string): void {
-  if (retval === 0) return;
-  const name = NAMES.get(-retval) ?? 'EPERM';
-  throw new KernelError(name, Math.abs(retval), `a program of the cgroup says no to ${what}`);
+/** Programs that are checked may read and write so many bytes as those of a packet. */
+export function showPacket(runtime: Runtime, at: number, size: number): void {
+  const words = runtime.u32();
+  const region = (runtime.cpuBlock + CPU_REGIONS + REGION_PACKET * REGION_SIZE) >>> 2;
+  words[region + R_START / 4] = at;
+  words[region + R_END / 4] = at + size;
 }

@@ -34,6 +34,7 @@ export function installSocketHelpers({ runtime: { host } }: Machine, sockets: So
     const socket = socketAt(record);
     return socket ? answer(() => bind(socket, address)) : EINVAL;
   };
+  host.headerOptions = sockets.hooks.ops.options;
   host.sockOpsFlags = (context, flags) => sockets.hooks.ops.setFlags(context, flags);
 }
 

@@ -1,12 +1,13 @@
 /** What the machine's sockets ask of programs of their cgroups (kernel/bpf/cgroup.c). */
 import { constants } from '../../../abi/index.ts';
 import type { SocketAddress } from '../../../kernel/index.ts';
+import { throwRetval } from '../../cgroup/retval.ts';
 import type { Machine } from '../../machine.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { isAny, mapped, unmapped } from '../sockets/address.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Context, socketPointer, throwRetval } from './context.ts';
+import { Context, socketPointer } from './context.ts';
 import { PacketHooks } from './packets.ts';
 import { SockOps } from './sock-ops.ts';
 import { SocketOptionHooks } from './sockopt.ts';

@@ -7,6 +7,7 @@ import { RequestSocket } from '../sockets/request.ts';
 import { NEW_SYN_RECV } from '../sockets/states.ts';
 import type { TcpSocket } from '../sockets/tcp.ts';
 import { Context, socketPointer } from './context.ts';
+import { HeaderOptions, type ShownSegment } from './header-options.ts';
 
 const c = constants;
 const HOOK = c.BPF_CGROUP_SOCK_OPS;
@@ -28,6 +29,9 @@ const OPS = {
   state: c.BPF_SOCK_OPS_STATE_CB,
   listen: c.BPF_SOCK_OPS_TCP_LISTEN_CB,
   roundTrip: c.BPF_SOCK_OPS_RTT_CB,
+  parseOptions: c.BPF_SOCK_OPS_PARSE_HDR_OPT_CB,
+  optionsLength: c.BPF_SOCK_OPS_HDR_OPT_LEN_CB,
+  writeOptions: c.BPF_SOCK_OPS_WRITE_HDR_OPT_CB,
 } as const;
 
 /** Those that a socket hears of only when it has asked (bpf_sock_ops_cb_flags_set). */
@@ -38,16 +42,35 @@ const ASKED: Readonly<Partial<Record<keyof typeof OPS, number>>> = {
   roundTrip: c.BPF_SOCK_OPS_RTT_CB_FLAG,
 };
 
+/** A program runs: whose callback it is, and the segment that it sees. */
+interface Running {
+  readonly op: number;
+  readonly socket: TcpSocket | RequestSocket;
+  readonly context: Context;
+  readonly segment: ShownSegment | undefined;
+}
+
 export class SockOps {
+  readonly options: HeaderOptions;
   readonly #sockets: Sockets;
   readonly #machine: () => Machine;
   readonly #free: Context[] = [];
-  /** Sockets of the programs that run, by context. */
-  readonly #running = new Map<number, { readonly socket: TcpSocket; readonly context: Context }>();
+  /** By context. */
+  readonly #running = new Map<number, Running>();
 
   constructor(sockets: Sockets, machine: () => Machine) {
     this.#sockets = sockets;
     this.#machine = machine;
+    this.options = new HeaderOptions(this, machine);
+  }
+
+  /** Whether there are such programs at all. */
+  get listens(): boolean {
+    return this.#machine().cgroups.enabled(HOOK);
+  }
+
+  running(context: number): Running | undefined {
+    return this.#running.get(context);
   }
 
   /**
@@ -55,17 +78,28 @@ export class SockOps {
    * i32), or -1: there are none, or they refuse.
    */
   call(op: keyof typeof OPS, socket: TcpSocket | RequestSocket, ...args: number[]): number {
-    const { cgroups, runtime } = this.#machine();
-    if (!cgroups.enabled(HOOK)) return -1;
+    return this.callWith(undefined, op, socket, ...args);
+  }
+
+  /** The same, with a segment that programs see. */
+  callWith(
+    segment: ShownSegment | undefined,
+    op: keyof typeof OPS,
+    socket: TcpSocket | RequestSocket,
+    ...args: number[]
+  ): number {
+    if (!this.listens) return -1;
     const full = socket instanceof RequestSocket ? socket.listener : socket;
     const flag = ASKED[op];
     if (flag !== undefined && (full.callbacks & flag) === 0) return -1;
     if (full.cgroup.effective(HOOK).length === 0) return -1;
-    const context = this.#free.pop() ?? new Context(runtime, 'bpf_sock_ops');
+    const context = this.#free.pop() ?? new Context(this.#machine().runtime, 'bpf_sock_ops');
     this.#write(context, socket, full, OPS[op], args);
-    if (socket === full) this.#running.set(context.address, { socket: full, context });
+    if (segment) this.options.show(context, segment);
+    this.#running.set(context.address, { op: OPS[op], socket, context, segment });
     try {
       const { retval } = full.cgroup.runPrograms(HOOK, context.address);
+      if (segment) segment.accepted = retval === 0;
       return retval === 0 ? context.get('reply') | 0 : -1;
     } finally {
       this.#running.delete(context.address);
@@ -119,7 +153,7 @@ export class SockOps {
   /** bpf_sock_ops_cb_flags_set: bits that mean nothing, or -EINVAL for what is no full socket. */
   setFlags(address: number, flags: number): number {
     const running = this.#running.get(address);
-    if (!running) return -errnos['EINVAL']!;
+    if (!running || running.socket instanceof RequestSocket) return -errnos['EINVAL']!;
     running.socket.callbacks = flags & c.BPF_SOCK_OPS_ALL_CB_FLAGS;
     running.context.put('bpf_sock_ops_cb_flags', running.socket.callbacks);
     return flags & ~c.BPF_SOCK_OPS_ALL_CB_FLAGS;

@@ -1,20 +1,13 @@
 /** Programs that see and change options of sockets (__cgroup_bpf_run_filter_setsockopt). */
 import { constants } from '../../../abi/index.ts';
-import type { Runtime } from '../../../runtime/index.ts';
-import {
-  CPU_REGIONS,
-  R_END,
-  R_START,
-  REGION_PACKET,
-  REGION_SIZE,
-  TAG_BASE,
-} from '../../../runtime/layout.ts';
+import { REGION_PACKET, TAG_BASE } from '../../../runtime/layout.ts';
+import { throwRetval } from '../../cgroup/retval.ts';
 import { refuse } from '../../errno.ts';
 import type { Machine } from '../../machine.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import { getOption, setOption } from '../sockets/options.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Context, socketPointer, throwRetval } from './context.ts';
+import { Context, showPacket, socketPointer } from './context.ts';
 
 const { BPF_CGROUP_GETSOCKOPT, BPF_CGROUP_SETSOCKOPT } = constants;
 /** Programs see no more of a value than a page. */
@@ -100,7 +93,7 @@ export class SocketOptionHooks {
     const size = Math.min(PAGE, room);
     runtime.u8().fill(0, this.#buffer, this.#buffer + PAGE);
     runtime.u8().set(value.subarray(0, size), this.#buffer);
-    showBuffer(runtime, this.#buffer, size);
+    showPacket(runtime, this.#buffer, size);
     context.clear();
     context.putPointer('sk', socketPointer(runtime, this.#sockets.recordOf(socket)));
     context.putPointer('optval', TAG | BigInt(this.#buffer));
@@ -110,12 +103,4 @@ export class SocketOptionHooks {
     context.put('optlen', value.length);
     return context;
   }
-}
-
-/** Programs that are checked may read and write there. */
-function showBuffer(runtime: Runtime, at: number, size: number): void {
-  const words = runtime.u32();
-  const region = (runtime.cpuBlock + CPU_REGIONS + REGION_PACKET * REGION_SIZE) >>> 2;
-  words[region + R_START / 4] = at;
-  words[region + R_END / 4] = at + size;
 }

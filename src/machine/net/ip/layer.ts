@@ -154,7 +154,8 @@ export class IpLayer {
   /** ip_forward, ip_error. */
   #forward(packet: Packet, header: IpHeader, route: HostRoute | undefined): void {
     const { device } = packet;
-    if (!device.forwarding) return this.stack.drop(packet, 'IP_INADDRERRORS');
+    if (!device.forwarding || !this.stack.machine.sysctls.forwards)
+      return this.stack.drop(packet, 'IP_INADDRERRORS');
     if (!route || route.type !== 'unicast') return this.icmp.noRoute(packet, header, route);
     if (packet.type !== PACKET_HOST) return this.stack.drop(packet, 'NOT_SPECIFIED');
     const stays = staysHere(header);

@@ -3,6 +3,7 @@ import { errnos } from '../../../abi/index.ts';
 import type { Socket } from './socket.ts';
 import { CLOSE, LISTEN } from './states.ts';
 import { TcpSocket } from './tcp.ts';
+import { forgetSyn, savedSyn, synBytes } from './tcp-options.ts';
 
 const SOL_SOCKET = 1;
 const SOL_IP = 0;
@@ -10,7 +11,10 @@ const SOL_TCP = 6;
 const SOL_IPV6 = 41;
 const IP_TOS = 1;
 const TCP_CONGESTION = 13;
+const TCP_SAVED_SYN = 28;
 const ECN = 3;
+/** At 250 jiffies a second. */
+const JIFFY_US = 4000;
 const CONGESTION: readonly string[] = ['cubic', 'reno'];
 /** ip_tos2prio: the priority that a type of service brings. */
 const PRIORITIES: readonly number[] = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4];
@@ -26,6 +30,8 @@ interface Option {
   readonly initial?: number;
   /** Programs may read and set it (bpf_getsockopt, bpf_setsockopt). */
   readonly bpf?: true;
+  /** Only for bpf_setsockopt. */
+  readonly writeOnly?: true;
 }
 
 const keep = (level: number, name: number) => (socket: Socket, value: number) => {
@@ -49,6 +55,19 @@ const flag = (level: number, name: number) => ({
 const buffer = (name: number, least: number, most: number) => ({
   set: (socket: Socket, value: number) =>
     keep(SOL_SOCKET, name)(socket, Math.max(Math.min(value >>> 0, most) * 2, least)),
+});
+
+const positive = (name: number) => ({
+  set: (socket: Socket, value: number) =>
+    value <= 0 ? fail('EINVAL') : keep(SOL_TCP, name)(socket, value),
+});
+
+/** From TCP_TIMEOUT_MIN (2 jiffies) to a fifth of a second. */
+const wait = (name: number) => ({
+  set(socket: Socket, value: number): number {
+    const jiffies = Math.ceil((value >>> 0) / JIFFY_US);
+    return jiffies < 2 || jiffies > 50 ? fail('EINVAL') : keep(SOL_TCP, name)(socket, value);
+  },
 });
 
 const ENDLESS = 0x7fffffff;
@@ -158,6 +177,11 @@ const TCP_OPTIONS: Readonly<Record<number, Option>> = {
   18: { bpf: true, ...within(SOL_TCP, 18, 0, ENDLESS) },
   25: { bpf: true, set: keep(SOL_TCP, 25) },
   27: { bpf: true, ...within(SOL_TCP, 27, 0, 2) },
+  // TCP_BPF_IW, TCP_BPF_SNDCWND_CLAMP, TCP_BPF_DELACK_MAX, TCP_BPF_RTO_MIN (microseconds)
+  1001: { bpf: true, writeOnly: true, ...positive(1001) },
+  1002: { bpf: true, writeOnly: true, ...positive(1002) },
+  1003: { bpf: true, writeOnly: true, ...wait(1003) },
+  1004: { bpf: true, writeOnly: true, ...wait(1004) },
   // TCP_BPF_SOCK_OPS_CB_FLAGS
   1008: {
     bpf: true,
@@ -248,6 +272,7 @@ export function getOption(
 ): Uint8Array | number {
   const options = levelOf(socket, level);
   if (options === TCP_OPTIONS && name === TCP_CONGESTION) return congestionOf(socket, room);
+  if (options === TCP_OPTIONS && name === TCP_SAVED_SYN) return synForUser(socket, room);
   // IP is who answers last for a level that nobody knows.
   if (!options && socket.family === 4) return fail('EOPNOTSUPP');
   const option = options?.[name];
@@ -270,6 +295,22 @@ function congestionOf(socket: Socket, room: number): Uint8Array {
   const bytes = new Uint8Array(Math.min(room, 16));
   bytes.set(new TextEncoder().encode(word).subarray(0, bytes.length));
   return bytes;
+}
+
+/** TCP_SAVED_SYN: a user takes it away; without one the value is empty. */
+function synForUser(socket: Socket, room: number): Uint8Array | number {
+  const syn = savedSyn(socket);
+  if (!syn) return new Uint8Array(0);
+  const bytes = synBytes(syn);
+  if (room < bytes.length) return fail('EINVAL');
+  forgetSyn(socket);
+  return bytes;
+}
+
+function synForProgram(socket: Socket, room: number): Uint8Array | number {
+  const syn = savedSyn(socket);
+  if (!syn || room < 1 || room > synBytes(syn).length) return fail('EINVAL');
+  return synBytes(syn).subarray(0, room);
 }
 
 /** What bpf_setsockopt lets through: 0 or a negative errno. */
@@ -299,7 +340,8 @@ export function getOptionByProgram(
   if (options === TCP_OPTIONS && name === TCP_CONGESTION) {
     return room < 2 ? fail('EINVAL') : congestionOf(socket, room - 1);
   }
+  if (options === TCP_OPTIONS && name === TCP_SAVED_SYN) return synForProgram(socket, room);
   const option = options?.[name];
-  if (!option?.bpf || room !== 4) return fail('EINVAL');
+  if (!option?.bpf || option.writeOnly || room !== 4) return fail('EINVAL');
   return new Uint8Array(Int32Array.of(valueOf(socket, level, name, option)).buffer);
 }

@@ -74,7 +74,7 @@ function arrivedAt({ data }: Packet, header: IpHeader, size: number): Arrived {
 }
 
 function receiveTcp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
-  const segment = readSegment(packet.data, header);
+  const segment = readSegment(packet.data, header, net.stack.sockets.hooks.ops.listens);
   if (!segment) return false;
   const tuple = tupleOf(packet, header);
   const arrived = arrivedAt(packet, header, (packet.data[header.payload + 12]! >> 4) * 4);

@@ -1,4 +1,5 @@
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { wholeSyn } from '../cgroup/header-options.ts';
 import { kept } from '../../objects/kept.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
@@ -7,10 +8,12 @@ import type { Arrived } from '../reuseport/select.ts';
 import { migrate } from './lookup.ts';
 import { LISTEN, NEW_SYN_RECV } from './states.ts';
 import { JIFFY, TcpSocket, WINDOW } from './tcp.ts';
-import { FIRST_RTO, initialSequence, mssFor, sendSegment } from './tcp-output.ts';
+import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
+import { saveSyn, savedSyn } from './tcp-options.ts';
 
-/** net.ipv4.tcp_synack_retries. */
-const SYNACK_RETRIES = 5;
+const SYNACK_RETRIES = 'net/ipv4/tcp_synack_retries';
+const SOL_TCP = 6;
+const TCP_SAVE_SYN = 27;
 
 /** A connection whose last acknowledgement is still to come (struct request_sock). */
 export class RequestSocket implements Tuple {
@@ -33,7 +36,7 @@ export class RequestSocket implements Tuple {
     const { net } = listener;
     const mss = Math.min(syn.mss, mssFor(net, tuple.remote));
     const made = new RequestSocket(listener, tuple, initialSequence(net, tuple), syn.seq, mss);
-    made.#begin();
+    made.#begin(syn);
     return made;
   }
 
@@ -44,6 +47,7 @@ export class RequestSocket implements Tuple {
       ...socket,
       retries: socket.#retries,
       timer: socket.#timer,
+      syn: savedSyn(socket),
     }),
     make: (ask) => {
       const tuple = {
@@ -54,7 +58,8 @@ export class RequestSocket implements Tuple {
       };
       return new RequestSocket(ask('listener'), tuple, ask('iss'), ask('irs'), ask('mss'));
     },
-    fill(socket, { retries, timer }, thaw) {
+    fill(socket, { retries, timer, syn }, thaw) {
+      if (syn) saveSyn(socket, syn);
       socket.#retries = retries;
       thaw.arm(
         timer,
@@ -77,7 +82,7 @@ export class RequestSocket implements Tuple {
     this.mss = mss;
   }
 
-  #begin(): void {
+  #begin(syn: Segment): void {
     this.net.sockets.connections.set(tupleKey(this), this);
     this.listener.requests.add(this);
     const { ops } = this.net.stack.sockets.hooks;
@@ -86,7 +91,15 @@ export class RequestSocket implements Tuple {
     if (jiffies > 0) this.#firstWait = jiffies * JIFFY;
     ops.call('needsEcn', this);
     this.#timer = this.#arm();
-    this.#answer();
+    this.#keep(syn);
+    this.#answer(syn);
+  }
+
+  /** TCP_SAVE_SYN: 1 keeps the headers from IP on, 2 that of Ethernet too. */
+  #keep({ headers }: Segment): void {
+    const asked = this.listener.keptOption(SOL_TCP, TCP_SAVE_SYN) ?? 0;
+    if (asked === 0 || !headers) return;
+    saveSyn(this, { ...headers, from: asked === 2 ? 0 : headers.network });
   }
 
   get net(): NetNamespace {
@@ -105,20 +118,30 @@ export class RequestSocket implements Tuple {
   #timeout(): void {
     const closed = this.listener.state !== LISTEN;
     if (closed && !this.#migrate(undefined)) return this.drop();
-    if (this.#retries++ >= SYNACK_RETRIES) return this.drop();
+    const { sysctls } = this.net.stack.machine;
+    if (this.#retries++ >= sysctls.number(SYNACK_RETRIES)) return this.drop();
     this.#timer = this.#arm();
     this.net.stack.perform(() => this.#answer());
   }
 
-  #answer(): void {
-    const { iss: seq, irs } = this;
-    this.#say({ seq, ack: (irs + 1) >>> 0, flags: SYN | ACK });
+  /** `syn`: what it answers, the first time. */
+  #answer(syn?: Segment): void {
+    const { iss: seq, irs, listener } = this;
+    const segment = this.#made({ seq, ack: (irs + 1) >>> 0, flags: SYN | ACK });
+    const { callbacks } = listener;
+    const { options } = this.net.stack.sockets.hooks.ops;
+    const seen = syn?.headers && wholeSyn(syn.headers);
+    const added = callbacks === 0 ? undefined : options.write(this, callbacks, segment, seen);
+    sendSegment(this.net, this, added ? { ...segment, options: added } : segment, listener);
+  }
+
+  #made(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): Segment {
+    const mss = mssFor(this.net, this.remote);
+    return { ...what, window: WINDOW, mss, data: NO_DATA };
   }
 
   #say(what: Pick<Segment, 'seq' | 'ack' | 'flags'>): void {
-    const mss = mssFor(this.net, this.remote);
-    const segment = { ...what, window: WINDOW, mss, data: new Uint8Array(0) };
-    sendSegment(this.net, this, segment, this.listener);
+    sendSegment(this.net, this, this.#made(what), this.listener);
   }
 
   /** tcp_check_req. */
@@ -135,7 +158,9 @@ export class RequestSocket implements Tuple {
     this.drop();
     const child = TcpSocket.childOf(this, segment);
     this.listener.offer(child);
-    child.segment(segment);
+    // Programs have seen its header as that of the connection's first segment.
+    const { headers: _, ...rest } = segment;
+    child.segment(rest);
   }
 
   /** Its listener was closed: to another of the group (inet_csk_reqsk_queue_drop, tcp_v4_rcv). */

@@ -8,7 +8,7 @@ import type {
 import type { RuntimeOwner } from '../../../runtime/index.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { Cgroup } from '../../cgroup/cgroup.ts';
-import { throwRetval } from '../cgroup/context.ts';
+import { throwRetval } from '../../cgroup/retval.ts';
 import type { AddressCall, Place, SocketHooks } from '../cgroup/hooks.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { ANY4, ANY6, isAny, unmapped } from './address.ts';

@@ -24,6 +24,7 @@ export function receiveSegment(socket: TcpSocket, segment: Segment): void {
   }
   if (segment.flags & RST) return reset(socket, streams, segment);
   if (segment.flags & SYN) return socket.acknowledge();
+  if (segment.headers) socket.parse(segment);
   if (!(segment.flags & ACK)) return;
   if (!acknowledge(socket, streams, segment)) return;
   data(socket, streams, segment);
@@ -41,7 +42,7 @@ function answerToSyn(socket: TcpSocket, streams: Streams, segment: Segment): voi
   streams.peerWindow = segment.window;
   socket.acknowledged(ack);
   socket.state = ESTABLISHED;
-  socket.established();
+  socket.established(segment);
   socket.acknowledge();
   socket.onEvent?.('connected');
   socket.push();

@@ -2,6 +2,7 @@ import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { arrived } from '../cgroup/header-options.ts';
 import { kept, keptFields, type Thaw } from '../../objects/kept.ts';
 import { ipAddress } from '../ip/text.ts';
 import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
@@ -28,6 +29,7 @@ import { sendMessage } from '../sockmap/send.ts';
 import { insert, remove } from './table.ts';
 import { receiveSegment } from './tcp-input.ts';
 import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
+import { saveSyn, savedSyn } from './tcp-options.ts';
 import { TIME_WAIT_LENGTH, TimeWaitSocket } from './time-wait.ts';
 
 /** The receive window: there is no window scaling. */
@@ -35,11 +37,10 @@ export const WINDOW = 65_535;
 /** TCP_RTO_MIN: what Linux comes to where round trips take no time. */
 const RTO = 200e6;
 const RTO_MAX = 120e9;
+const SYN_RETRIES = 'net/ipv4/tcp_syn_retries';
+const RETRIES = 'net/ipv4/tcp_retries2';
 /** Of Debian's kernels, in nanoseconds. */
 export const JIFFY = 4e6;
-/** net.ipv4.tcp_syn_retries, tcp_retries2. */
-const SYN_RETRIES = 6;
-const RETRIES = 15;
 /** Bytes that may wait to be sent (net.ipv4.tcp_wmem). */
 const SEND_BYTES = 4_194_304;
 
@@ -128,6 +129,7 @@ export class TcpSocket extends Socket {
       keepsPort: socket.#keepsPort,
       keepsAddress: socket.#keepsAddress,
       callbacks: socket.callbacks,
+      syn: savedSyn(socket),
     }),
     make: (ask) => new TcpSocket(ask('net'), ask('options')),
     fill(socket, parts, thaw) {
@@ -140,6 +142,7 @@ export class TcpSocket extends Socket {
       socket.#keepsPort = parts.keepsPort;
       socket.#keepsAddress = parts.keepsAddress;
       socket.callbacks = parts.callbacks;
+      if (parts.syn) saveSyn(socket, parts.syn);
       thaw.later(() => socket.#resumeTimer(thaw));
     },
   });
@@ -158,7 +161,8 @@ export class TcpSocket extends Socket {
   }
 
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */
-  static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
+  static childOf(request: RequestSocket, segment: Segment): TcpSocket {
+    const { window } = segment;
     const { listener } = request;
     const { options, cgroup, family } = listener;
     const child = new TcpSocket(listener.net, { ...options, family, cgroup });
@@ -175,8 +179,10 @@ export class TcpSocket extends Socket {
     child.streams = streams;
     child.state = SYN_RECV;
     child.callbacks = listener.callbacks;
+    const syn = savedSyn(request);
+    if (syn) saveSyn(child, syn);
     child.#join();
-    child.hooks.ops.call('passive', child);
+    child.hooks.ops.callWith(arrived(segment), 'passive', child);
     child.state = ESTABLISHED;
     return child;
   }
@@ -265,7 +271,8 @@ export class TcpSocket extends Socket {
 
   override listen(backlog = 128): this {
     if (this.state !== CLOSE && this.state !== LISTEN) throw socketError('EINVAL', 'connected');
-    this.#backlog = backlog;
+    const { sysctls } = this.net.stack.machine;
+    this.#backlog = Math.min(backlog >>> 0, sysctls.number('net/core/somaxconn'));
     if (this.state === LISTEN) return this;
     if (this.localPort === 0) this.bindTo(this.any, this.portFor(this.any, 0));
     super.state = LISTEN;
@@ -297,8 +304,8 @@ export class TcpSocket extends Socket {
   }
 
   /** The other side has answered (tcp_finish_connect). */
-  established(): void {
-    this.hooks.ops.call('active', this);
+  established(segment: Segment): void {
+    this.hooks.ops.callWith(arrived(segment), 'active', this);
   }
 
   /** A connection waits for accept(). */
@@ -350,10 +357,11 @@ export class TcpSocket extends Socket {
   push(): void {
     const { streams } = this;
     if (!streams || this.state === SYN_SENT) return;
+    const most = this.#mostData(streams);
     while (streams.waiting.length > 0) {
       const inFlight = (streams.next - streams.una) >>> 0;
       const room = streams.peerWindow - inFlight;
-      const size = Math.min(streams.mss, room, streams.waiting[0]!.length);
+      const size = Math.min(most, room, streams.waiting[0]!.length);
       if (size <= 0) {
         streams.timer ??= this.#arm(streams);
         return;
@@ -364,6 +372,12 @@ export class TcpSocket extends Socket {
     if (!streams.finWaits) return;
     streams.finWaits = false;
     this.#queueSegment(FIN | ACK, NO_DATA);
+  }
+
+  /** Data in a segment: what programs may want of its header counts (tcp_current_mss). */
+  #mostData({ mss, waiting }: Streams): number {
+    if (this.callbacks === 0 || waiting.length === 0) return mss;
+    return Math.max(1, mss - this.hooks.ops.options.mostLength(this));
   }
 
   #cut(streams: Streams, size: number): Uint8Array {
@@ -389,7 +403,11 @@ export class TcpSocket extends Socket {
   #sendPiece({ seq, flags, data }: Omit<Sent, 'at'>): void {
     const { expected: ack, window } = this.streams!;
     const mss = mssFor(this.net, this.remote);
-    sendSegment(this.net, this, { seq, ack, flags, window, mss, data }, this);
+    const segment = { seq, ack, flags, window, mss, data };
+    const { callbacks } = this;
+    const options =
+      callbacks === 0 ? undefined : this.hooks.ops.options.write(this, callbacks, segment);
+    sendSegment(this.net, this, options ? { ...segment, options } : segment, this);
   }
 
   /** Says what was received, without data of its own. */
@@ -417,7 +435,8 @@ export class TcpSocket extends Socket {
     if (this.streams !== streams) return;
     if (streams.sent.length === 0) return this.#probe(streams);
     const first = streams.sent[0]!;
-    const most = this.state === SYN_SENT ? SYN_RETRIES : RETRIES;
+    const { sysctls } = this.net.stack.machine;
+    const most = sysctls.number(this.state === SYN_SENT ? SYN_RETRIES : RETRIES);
     const { ops } = this.hooks;
     const expired = streams.retries >= most;
     ops.call('timeout', this, streams.retries, this.#waitJiffies(streams), expired ? 1 : 0);
@@ -463,6 +482,11 @@ export class TcpSocket extends Socket {
 
   segment(segment: Segment): void {
     receiveSegment(this, segment);
+  }
+
+  /** Programs see the header of what came. */
+  parse(segment: Segment): void {
+    this.hooks.ops.options.parse(this, segment);
   }
 
   override receive(): SocketData | undefined {

@@ -3,7 +3,7 @@ import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import { kept } from '../../objects/kept.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
-import { throwRetval } from '../cgroup/context.ts';
+import { throwRetval } from '../../cgroup/retval.ts';
 import type { Place } from '../cgroup/hooks.ts';
 import { destinationOf, isAny, pathTo, unmapped } from './address.ts';
 import { Socket, socketError } from './socket.ts';
