@@ -136,8 +136,22 @@ function start({ settings, job, guest, modules }: VmRun, accelerator: Accelerato
   }
 }
 
+/** Linux: a file that never has a name (asm-generic/fcntl.h, with O_DIRECTORY). */
+const O_TMPFILE = 0o20200000;
+
 /** An open file that has no name: nothing is left of it when everybody closed it. */
 function openNameless(bytes: Uint8Array): number {
+  try {
+    const file = openSync(tmpdir(), O_TMPFILE | constants.O_RDWR, 0o600);
+    writeFileSync(file, bytes);
+    return file;
+  } catch {
+    return openUnlinked(bytes);
+  }
+}
+
+/** For file systems that cannot make one. */
+function openUnlinked(bytes: Uint8Array): number {
   const folder = mkdtempSync(join(tmpdir(), 'beeyard-vm-'));
   try {
     const path = join(folder, 'initramfs');
