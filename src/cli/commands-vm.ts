@@ -31,9 +31,9 @@ export const vmCommands: readonly CommandDef[] = [
     details:
       'Boots the kernel in QEMU. The machine sees the files of the host and cannot change them: ' +
       'what is written goes to its memory. The working directory alone is shared, also as ' +
-      '/mnt/vmtest, and can be written. The command runs as root; output and exit code are passed ' +
-      'on (128 + n for a signal); 124: out of time, 125: the machine stopped. One word is for a ' +
-      'shell, several are a program and its arguments; none is a shell on the terminal, which ' +
+      '/mnt/vmtest, and can be written. The command runs as root, with your environment; output ' +
+      'and exit code are passed on (128 + n for a signal); 124: out of time, 125: the machine ' +
+      'stopped. One word is for a shell, several are a program and its arguments; none is a shell on the terminal, which ' +
       'Ctrl-] ends. Without -k the targets of vmtest.toml are done one after another. Needs ' +
       'qemu-system-x86_64 and a C compiler.',
     examples: [

@@ -29,8 +29,8 @@ const VERSION = /^\d+\.\d+(\.\d+)?([-.+]\w+)*$/;
 const IMAGE = /^vmlinuz-(.+)$/;
 
 /**
- * `wanted`: the path of a bzImage, or Debian's word for a version: 6.12, 6.1. What is fetched stays in
- * the folder `cache`. Throws CliError: no such file, no such package.
+ * `wanted`: the path of a bzImage, or Debian's word for a version: 6.12, 6.1. What is fetched stays
+ * in the folder `cache`. Throws CliError: no such file, no such package.
  */
 export function findKernel(wanted: string, cwd: string, cache: string): VmKernel {
   const path = resolve(cwd, wanted);

@@ -25,6 +25,8 @@ import { CliError, EXIT } from './exit.ts';
 
 const QEMU = 'qemu-system-x86_64';
 const CONSOLE_LINES = 12;
+/** Lines of the console that are shown however long ago they came. */
+const REASON = /Kernel panic|BUG: |Oops/;
 /** Seconds in which a machine with KVM has come up, if it ever does. */
 const KVM_BOOT = 20;
 
@@ -80,8 +82,8 @@ function endThemWithUs(): void {
 }
 
 /**
- * Boots the machine, does the job, ends the machine. Without an accelerator it is KVM, and where that
- * does not get as far as the command, emulated.
+ * Boots the machine, does the job, ends the machine. `auto` is KVM, and where that does not get as
+ * far as the command, emulated.
  */
 export async function runMachine(run: VmRun): Promise<VmEnd> {
   if (run.settings.accelerator !== 'auto') return runOnce(run, run.settings.accelerator);
@@ -258,7 +260,9 @@ class Machine {
     if (this.#outcome && this.#outcome.kind !== 'failed') return { ...this.#outcome, ...times };
     const lines = Buffer.concat(this.#printed).toString('latin1').trim().split(/\r?\n/);
     const first = this.#outcome?.words ?? 'the machine stopped';
-    const words = [first, ...lines.slice(-CONSOLE_LINES)].filter((one) => one !== '').join('\n');
+    const last = lines.slice(-CONSOLE_LINES);
+    const reasons = lines.filter((line) => REASON.test(line) && !last.includes(line));
+    const words = [first, ...reasons, ...last].filter((one) => one !== '').join('\n');
     return { kind: 'failed', words, ...times };
   }
 }

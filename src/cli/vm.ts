@@ -30,9 +30,6 @@ const DAY = 86_400;
 const TIMED_OUT = 124;
 /** The machine came to an end and the command did not. */
 const NO_END = 125;
-/** What the command knows of who called it. */
-const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TERM', 'USER', 'LOGNAME', 'NO_COLOR'];
-
 /** One thing to do. */
 interface Task {
   readonly name: string;
@@ -177,7 +174,7 @@ function machineOf(
   io: CliIo,
   kernel: string,
   terminal: TerminalLink | undefined,
-): Pick<VmRun, 'settings' | 'job' | 'timeout' | 'interrupt' | 'ready'> & object {
+): Pick<VmRun, 'settings' | 'job' | 'timeout' | 'interrupt' | 'ready'> {
   const shares = sharesOf(task);
   const { cpus, memory, extraArguments } = task.vm;
   const { kernelArguments, rootfs } = task;
@@ -211,10 +208,10 @@ function sharesOf({ folder, rootfs, vm }: Task): readonly Share[] {
   return [...places.map((guest) => ({ host: folder, guest, writable: true })), ...mounts];
 }
 
-function environment({ env }: CliIo): Record<string, string> {
-  const known = PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]));
-  return Object.fromEntries(known) as Record<string, string>;
-}
+const environment = ({ env }: CliIo): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 
 function report({ name }: Task, end: VmEnd, io: CliIo): void {
   if (end.kind === 'timeout') io.err(`${name}: out of time after ${end.seconds.toFixed(1)} s\n`);

@@ -27,12 +27,12 @@ export function neededModules(paths: readonly string[]): readonly string[] {
 export const modulePatterns = (): readonly string[] =>
   DRIVERS.map((name) => `./lib/modules/*/kernel/*/${name}.ko*`);
 
-/** What of Debian's package names says its version: newest last. */
+/** Numbers in names count as numbers: newest last. */
 const byVersion = new Intl.Collator('en', { numeric: true }).compare;
 
 /**
- * The newest of Debian's image packages (names as apt-cache knows them) for a version such as 6.12 or
- * 6.1.0-56, or undefined. The unsigned ones hold the same kernel.
+ * The newest of Debian's image packages (names as apt-cache knows them) for a version such as 6.12
+ * or 6.1.0-56, or undefined. The unsigned ones hold the same kernel.
  */
 export function newestImage(names: readonly string[], version: string): string | undefined {
   const pattern = /^linux-image-(\d[\d.]*\d(?:-\d+)?)(?:\+[a-z0-9]+)?-amd64(?:-unsigned)?$/;

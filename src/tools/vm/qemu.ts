@@ -24,7 +24,7 @@ export interface QemuSettings {
   readonly extraArguments: readonly string[];
 }
 
-/** no_timer_check: on a busy host the emulated timer is slower than the kernel believes possible. */
+/** no_timer_check: on a busy host an emulated timer is slower than the kernel believes possible. */
 const KERNEL_WORDS =
   'no_timer_check mitigations=off console=ttyS0 quiet loglevel=3 panic=-1 rdinit=/init';
 const MACHINE = '-machine q35 -nodefaults -no-user-config -display none -no-reboot';
@@ -36,21 +36,22 @@ const PORTS = ['output', 'errors', 'control'] as const;
  */
 export function qemuArguments(settings: QemuSettings): string[] {
   const { cpus, memory, kernel, kernelArguments } = settings;
+  const shared = settings.shares.map(({ host, writable }, index) =>
+    share(shareTag(index), host, writable),
+  );
   return [
-    ...MACHINE.split(' '),
-    ...accelerators(settings.accelerator),
-    ...['-smp', String(cpus), '-m', memory],
-    ...['-chardev', `socket,id=console,fd=${QEMU_FD.console}`, '-serial', 'chardev:console'],
-    ...['-device', 'virtio-serial-pci'],
-    ...PORTS.flatMap((name, index) => port(name, index + 1)),
-    ...share('root', settings.rootfs, false),
-    ...settings.shares.flatMap(({ host, writable }, index) =>
-      share(shareTag(index), host, writable),
-    ),
-    ...['-kernel', kernel, '-initrd', `/proc/self/fd/${QEMU_FD.initramfs}`],
-    ...['-append', `${KERNEL_WORDS} ${kernelArguments}`.trim()],
-    ...settings.extraArguments,
-  ];
+    MACHINE.split(' '),
+    accelerators(settings.accelerator),
+    ['-smp', String(cpus), '-m', memory],
+    ['-chardev', `socket,id=console,fd=${QEMU_FD.console}`, '-serial', 'chardev:console'],
+    ['-device', 'virtio-serial-pci'],
+    ...PORTS.map((name, index) => port(name, index + 1)),
+    share('root', settings.rootfs, false),
+    ...shared,
+    ['-kernel', kernel, '-initrd', `/proc/self/fd/${QEMU_FD.initramfs}`],
+    ['-append', `${KERNEL_WORDS} ${kernelArguments}`.trim()],
+    settings.extraArguments,
+  ].flat();
 }
 
 /** A processor as the host's, or the best that can be emulated. */
