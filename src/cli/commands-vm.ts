@@ -33,9 +33,9 @@ export const vmCommands: readonly CommandDef[] = [
       'what is written goes to its memory. The working directory alone is shared, also as ' +
       '/mnt/vmtest, and can be written. The command runs as root, with your environment; output ' +
       'and exit code are passed on (128 + n for a signal); 124: out of time, 125: the machine ' +
-      'stopped. One word is for a shell, several are a program and its arguments; none is a shell on the terminal, which ' +
-      'Ctrl-] ends. Without -k the targets of vmtest.toml are done one after another. Needs ' +
-      'qemu-system-x86_64 and a C compiler.',
+      'stopped. One word is for a shell, several are a program and its arguments; none is a ' +
+      'shell on the terminal, which Ctrl-] ends. Without -k the targets of vmtest.toml are done ' +
+      'one after another. Needs qemu-system-x86_64 and a C compiler.',
     examples: [
       ['beeyard vm -k 6.12 -- uname -r', "Debian's newest 6.12, fetched with apt-get"],
       ['beeyard vm -k ./bzImage "make test | tail" --timeout 60', 'a kernel of your own, a shell'],

@@ -1,6 +1,6 @@
 /**
  * `beeyard vm` with Debian's kernel in QEMU: needs qemu-system-x86_64, gcc, apt-get and what
- * `npm run build` makes. Emulated all the same where there is KVM, so that it is the same everywhere.
+ * `npm run build` makes. Emulated also where there is KVM: the same everywhere.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
