@@ -16,6 +16,7 @@ import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
 import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
+import { vmCommands } from './commands-vm.ts';
 
 /**
  * Every command there is. Help, parsing and completion read this table; nothing else lists them.
@@ -81,6 +82,7 @@ export const COMMANDS: readonly CommandDef[] = [
   },
   memoryCommand,
   ...verifyCommands,
+  ...vmCommands,
   ...objectCommands,
   ...machineCommands,
   ...ipCommands,
