@@ -17,6 +17,7 @@ const DEPENDENCIES: Record<string, string> = {
   '@vscode/debugprotocol': 'src/cli/dap-adapter.ts',
   '@sveltejs/acorn-typescript': 'src/tools/bpf-ts/parse.ts',
   acorn: 'src/tools/bpf-ts/parse.ts',
+  yaml: 'src/tools/ci/config.ts',
 };
 /** What only the room `testing` needs: whoever imports it has it. Vite comes with vitest. */
 const PEERS = ['fast-check', 'vite', 'vitest'];

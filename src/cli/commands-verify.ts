@@ -1,8 +1,43 @@
 import type { CommandDef } from './command.ts';
+import { CI_OPTIONS } from './ci-options.ts';
 import { KFUNCS, WITH } from './command-options.ts';
 
 /** Commands about what kernels take: the verifier, contracts of calls, types of kernels. */
 export const verifyCommands: readonly CommandDef[] = [
+  {
+    path: ['ci'],
+    summary: 'objects × kernels × ways to load them, held against a baseline',
+    operands: '[OBJ...]',
+    count: [0, 10_000],
+    options: {
+      config: { type: 'string', value: 'FILE', help: 'default beeyard-ci.yaml, if it is there' },
+      kernel: { type: 'string', multiple: true, value: 'LIST', help: '6.1,6.12 (default 6.12)' },
+      ...CI_OPTIONS,
+      shard: { type: 'string', value: 'I/N', help: 'judge only this part of all' },
+      blob: { type: 'string', value: 'FILE', help: 'write results for `beeyard ci merge`' },
+      'no-cache': { type: 'boolean', help: 'judge what was judged before as well' },
+    },
+    details:
+      'beeyard-ci.yaml has objects (files, * in names), kernels, shapes (rodata, maps, attach, ' +
+      'programs), baseline and gates (verdict, insns, states, stack). A program that user space ' +
+      'cannot make ready is not loaded: no verifier rejected it. Exit code 1: a gate was not passed.',
+    examples: [
+      ['beeyard ci build/*.bpf.o --kernel 6.1,6.12', 'who loads where'],
+      ['beeyard ci --write-baseline ci.json', 'keep what is now'],
+      ['beeyard ci --baseline ci.json --gate insns=10%', 'say what got worse'],
+      ['beeyard ci --shard 1/8 --blob 1.json', 'an eighth of the work, for `beeyard ci merge`'],
+    ],
+    load: () => import('./ci.ts'),
+  },
+  {
+    path: ['ci', 'merge'],
+    summary: 'put the results of shards together',
+    operands: 'BLOB...',
+    count: [1, 10_000],
+    options: CI_OPTIONS,
+    examples: [['beeyard ci merge *.json --junit ci.xml', 'as if one run had judged all']],
+    load: () => import('./ci-merge.ts'),
+  },
   {
     path: ['verify'],
     summary: 'say whether Linux would load programs, and why not',

@@ -1,0 +1,84 @@
+import type { KernelProfile } from '../../abi/index.ts';
+import { KernelError } from '../../base/index.ts';
+import { INSN_SIZE } from '../../isa/index.ts';
+import type { ObjectFile, ProgramSpec } from '../../object/index.ts';
+import {
+  type VerifierInput,
+  verifierInput,
+  verify,
+  type VerifyResult,
+} from '../../verifier/index.ts';
+import type { CiPlace, CiRecord, CiVerdict } from './types.ts';
+
+/** Where a record stands in a matrix. */
+export interface CiCell {
+  readonly file: string;
+  readonly kernel: string;
+  readonly shape: string;
+}
+
+/** Judges every program of an object that a loader would load, as `shaped` made it. */
+export function judge(cell: CiCell, object: ObjectFile, profile: KernelProfile): CiRecord[] {
+  const objectName = cell.file.split('/').at(-1)!.split('.')[0]!;
+  return object.programs.map((program) => judgeProgram(cell, object, program, profile, objectName));
+}
+
+function judgeProgram(
+  cell: CiCell,
+  object: ObjectFile,
+  program: ProgramSpec,
+  profile: KernelProfile,
+  objectName: string,
+): CiRecord {
+  const refused = (reason: string) => recordOf(cell, program, 'not_loaded', undefined, { reason });
+  if (needsTarget(program)) return refused('nothing says what it attaches to');
+  try {
+    const input = verifierInput(object, program, profile, { objectName });
+    const result = verify(input, profile);
+    if (result.ok) return recordOf(cell, program, 'success', result, {});
+    const reason = result.reason?.text ?? result.errnoName;
+    const source = placeOf(input, result);
+    return recordOf(cell, program, 'failure', result, { reason, ...(source ? { source } : {}) });
+  } catch (error) {
+    if (error instanceof KernelError) return refused(error.message);
+    throw error;
+  }
+}
+
+/** Types that are loaded for one function: without its name libbpf does not ask the kernel. */
+const TARGETED = new Set(['trace_fentry', 'trace_fexit', 'modify_return', 'lsm_mac']);
+
+const needsTarget = ({ attachType, attachTarget, type }: ProgramSpec): boolean =>
+  attachTarget === undefined && (type === 'ext' || TARGETED.has(attachType ?? ''));
+
+function placeOf(input: VerifierInput, { insn }: VerifyResult): CiPlace | undefined {
+  const line = input.lineInfo.findLast((one) => one.insn <= insn);
+  return line && { file: line.file, line: line.line, text: line.text.trim() };
+}
+
+function recordOf(
+  { file, kernel, shape }: CiCell,
+  program: ProgramSpec,
+  verdict: CiVerdict,
+  result: VerifyResult | undefined,
+  why: Pick<CiRecord, 'reason' | 'source'>,
+): CiRecord {
+  const stats = result?.stats;
+  return {
+    file,
+    prog: program.name,
+    kernel,
+    shape,
+    verdict,
+    insns: stats?.processed ?? 0,
+    states: stats?.totalStates ?? 0,
+    peakStates: stats?.peakStates ?? 0,
+    maxStatesPerInsn: stats?.maxStatesPerInsn ?? 0,
+    markRead: stats?.markRead ?? 0,
+    stack: Math.max(0, ...(stats?.stackDepths ?? [])),
+    size: program.insns.length / INSN_SIZE,
+    type: program.type ?? '',
+    attachType: program.attachType ?? '',
+    ...why,
+  };
+}
