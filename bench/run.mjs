@@ -9,6 +9,7 @@ import { nativeCompiler } from './lib/native.mjs';
 import { makePackets, writePackets } from './lib/packets.mjs';
 import * as cli from './sections/cli.mjs';
 import * as codemem from './sections/codemem.mjs';
+import * as codememObjects from './sections/codemem-objects.mjs';
 import * as compile from './sections/compile.mjs';
 import * as entry from './sections/entry.mjs';
 import * as hashes from './sections/hashes.mjs';
@@ -38,6 +39,7 @@ const SECTIONS = {
   entry,
   compile,
   codemem,
+  'codemem-objects': codememObjects,
   objects,
   verifier,
   cli,
@@ -47,7 +49,7 @@ const HELP = `npm run bench -- [options]
 
   --section NAME,…   programs, packets, maps, quantiles, wildcard, hashes,
                      static-keys, htab-mem, net, sockets, entry, compile,
-                     codemem, objects, verifier, cli
+                     codemem, codemem-objects, objects, verifier, cli
                      (default: all)
   --only NAME,…      these programs
   --variant NAME,…   unchecked, checked, interpreter (default: all)

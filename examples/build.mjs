@@ -34,6 +34,7 @@ const EXAMPLES = [
   'examples/grace-periods/trie.bpf.c',
   'examples/grace-periods/churn.bpf.c',
   'examples/live-views/live.bpf.c',
+  'examples/live-views/shared-page.bpf.c',
   'examples/idle-flows/flows.bpf.c',
   'examples/tcx-chain/chain.bpf.c',
   'examples/vf-monitor/monitor.bpf.c',
@@ -41,6 +42,7 @@ const EXAMPLES = [
   'examples/rdma/roce.bpf.c',
   'examples/rdma/rkeys.bpf.c',
   'examples/xsk-echo/echo.bpf.c',
+  'examples/token/flows.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -28,6 +28,7 @@ export {
   type ProfileOptions,
   type TargetKernel,
   targetKernelOf,
+  withLater,
   withSchedExt,
 } from './abi/index.ts';
 export * from './base/index.ts';
@@ -101,6 +102,26 @@ export {
   type Placement,
   type Trial,
 } from './tools/grace-periods/index.ts';
+
+export {
+  bitWords,
+  explainToken,
+  type LoadablePrograms,
+  type TokenExplanation,
+  type TokenNeed,
+  type TokenScope,
+  tokenScope,
+  type UselessBit,
+} from './tools/token/index.ts';
+export {
+  type Capability,
+  type CapabilitySet,
+  type DelegateKind,
+  type Delegation,
+  delegationText,
+  parseCapabilities,
+  parseDelegate,
+} from './security/index.ts';
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<

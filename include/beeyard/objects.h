@@ -34,6 +34,8 @@ struct bpf_refcount {
 #define __contains(type, member) __attribute__((btf_decl_tag("contains:" #type ":" #member)))
 #define __kptr __attribute__((btf_type_tag("kptr")))
 #define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))
+/* A pointer in task storage to a page of the user, who sets it (Linux 6.13). */
+#define __uptr __attribute__((btf_type_tag("uptr")))
 /* A global in a section of its own: a lock and the roots it guards must be in the same one. */
 #define __private(name) SEC(".bss." #name) __hidden __attribute__((aligned(8)))
 

@@ -440,7 +440,7 @@ function plain() {
     0: [1, 2],
   };
   const values = [0, 1, 6, 200, 40_000];
-  const all = (type) =>
+  const all = () =>
     Object.entries(names).flatMap(([level, list]) =>
       list.flatMap((name) => [
         { do: 'get', level: Number(level), name },

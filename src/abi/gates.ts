@@ -81,6 +81,8 @@ const SINCE = {
   rewriting: '6.12',
   /** BPF_F_TEST_REG_INVARIANTS */
   registerInvariants: '6.8',
+  /** Values of task storage may point to a page of the user (__uptr). */
+  uptrs: '6.13',
 } as const;
 
 export type KernelGate = keyof typeof SINCE;

@@ -10,6 +10,10 @@ import { rawMapTypes } from './generated/6.12/map-ops.ts';
 import { helperId } from './names.ts';
 
 export interface MapRules {
+  /** Capability to create one, which CAP_SYS_ADMIN stands for; undefined: none. */
+  readonly needs?: 'CAP_BPF' | 'CAP_NET_ADMIN';
+  /** What it is made with is looked at before anybody asks for capabilities (map_alloc_check). */
+  readonly checkedFirst: boolean;
   /** The only helpers that take it; undefined: all that are not bound to other types. */
   readonly helpers?: ReadonlySet<number>;
   /** The map helpers for update and delete take it in some programs (`mayUpdateSockmap`). */
@@ -160,6 +164,20 @@ const CHECK_TYPES: Readonly<Record<string, CheckTypes>> = {
   SOCKHASH: 'map_check_no_btf',
 };
 
+/** Types that everybody may create where unprivileged BPF is on; and those of the network. */
+const ANYONE = new Set(
+  (
+    'ARRAY PERCPU_ARRAY PROG_ARRAY PERF_EVENT_ARRAY CGROUP_ARRAY ARRAY_OF_MAPS HASH PERCPU_HASH ' +
+    'HASH_OF_MAPS RINGBUF USER_RINGBUF CGROUP_STORAGE PERCPU_CGROUP_STORAGE'
+  ).split(' '),
+);
+const NETWORK = new Set('SOCKMAP SOCKHASH DEVMAP DEVMAP_HASH XSKMAP'.split(' '));
+
+function needsOf(name: string): Pick<MapRules, 'needs'> {
+  if (ANYONE.has(name)) return {};
+  return { needs: NETWORK.has(name) ? 'CAP_NET_ADMIN' : 'CAP_BPF' };
+}
+
 const PREFIX = 'BPF_MAP_TYPE_';
 /** The kernel's struct of maps of devices. */
 const DEVICE_MAP = 'bpf_dtab';
@@ -170,6 +188,8 @@ function rulesOf(name: string): MapRules {
   const lookup = LOOKUPS[name];
   const batch = (command: BatchCommand) => ops.includes(`map_${command}_batch`);
   return {
+    ...needsOf(name),
+    checkedFirst: ops.includes('map_alloc_check'),
     batch: {
       lookup: batch('lookup'),
       lookup_and_delete: batch('lookup_and_delete'),
@@ -198,6 +218,8 @@ const typeId = (name: string): number =>
 
 /** Maps that Linux does not have: all programs may use them, with the map helpers. */
 const EXTENSION: MapRules = {
+  needs: 'CAP_BPF',
+  checkedFirst: false,
   sleepable: false,
   directValue: false,
   calls: {},

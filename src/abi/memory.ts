@@ -38,11 +38,11 @@ export interface MemoryReport {
   readonly failed: number;
 }
 
-/** A moment at which a grace period could end or not. */
+/** A moment at which a grace period could end or not, or a program begin on another CPU. */
 export interface ChoicePoint {
   /** Which reader had begun last: invocations of programs and commands, counted from 1. */
   readonly reader: number;
   /** While it ran (the grace period had begun before it); else after it. */
   readonly inside: boolean;
-  readonly kind: 'rcu' | 'rcu tasks trace';
+  readonly kind: 'rcu' | 'rcu tasks trace' | 'cpu';
 }

@@ -7,7 +7,7 @@
  */
 import { openBtf } from '../btf/index.ts';
 import type { Btf } from '../btf/index.ts';
-import { type KernelGates, gatesOf } from './gates.ts';
+import { type KernelGate, type KernelGates, gatesOf } from './gates.ts';
 import { type ModuleData, openKernelModule } from './modules.ts';
 import { type KernelTables, type OlderTables, newestTables, tablesOf } from './tables.ts';
 import { kernelOptions, type TargetKernel } from './target-kernel.ts';
@@ -89,6 +89,19 @@ export function openKernelProfile(
 export function withModules(kernel: KernelProfile, more: readonly ModuleData[]): KernelProfile {
   const opened = more.map((module) => openKernelModule(module, () => kernel.btf()));
   return { ...kernel, modules: [...kernel.modules, ...opened] };
+}
+
+/**
+ * The same kernel with something of a later one, so that what needs it can be tried before there is
+ * one. What it then says is no longer what that version says.
+ *
+ * @example
+ * // Linux 6.12 with the __uptr fields of 6.13
+ * const kernel = withLater(await loadKernelProfile(), ['uptrs']);
+ */
+export function withLater(kernel: KernelProfile, gates: readonly KernelGate[]): KernelProfile {
+  const more = Object.fromEntries(gates.map((gate) => [gate, true]));
+  return { ...kernel, gates: { ...kernel.gates, ...more } };
 }
 
 export interface ProfileOptions {

@@ -21,6 +21,8 @@ export interface ProgramRules {
   readonly defaultAttachType?: number;
   /** Capabilities to load it; CAP_SYS_ADMIN stands for the first two, CAP_SYS_ADMIN for all. */
   readonly needs: { readonly bpf: boolean; readonly netAdmin: boolean; readonly perfmon: boolean };
+  /** Capability to attach it where it is asked for only then: anybody may load it. */
+  readonly attachNeeds?: 'CAP_NET_ADMIN';
   /** Undefined: none. */
   readonly packet?: PacketAccess;
   /** BPF_LD_ABS and BPF_LD_IND. */
@@ -105,6 +107,7 @@ const table: ReadonlyMap<number, ProgramRules> = new Map([
   [
     c.BPF_PROG_TYPE_CGROUP_SKB,
     rules(ANYONE, {
+      attachNeeds: 'CAP_NET_ADMIN',
       packet: READ,
       attachTypes: [c.BPF_CGROUP_INET_INGRESS, c.BPF_CGROUP_INET_EGRESS],
     }),

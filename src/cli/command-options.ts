@@ -51,8 +51,8 @@ export const KFUNCS: OptionDef = {
 export const WITH: OptionDef = {
   type: 'string',
   value: 'FEATURE',
-  choices: ['sched_ext'],
-  help: "the kernel is built with it, too, which Debian's is not",
+  choices: ['sched_ext', 'uptr'],
+  help: "sched_ext: the kernel is built with it, too, which Debian's is not; uptr: it has 6.13's",
 };
 /** Read by machine-file.ts. */
 export const MACHINE: OptionDef = {

@@ -20,8 +20,17 @@ export const memoryCommand: CommandDef = {
     fuel: { type: 'string', value: 'N', help: 'loop iterations one packet may take' },
     unverified: { type: 'boolean', help: 'run it unseen by the verifier' },
     ...MEMORY_OPTIONS,
+    cpus: {
+      type: 'string',
+      value: 'N',
+      help: 'N packets at once, each on its CPU: at calls of one program another may run',
+    },
     explore: { type: 'boolean', help: 'try all placements of grace periods instead' },
-    packets: { type: 'string', value: 'N', help: 'with --explore: the first N packets (8)' },
+    packets: {
+      type: 'string',
+      value: 'N',
+      help: 'with --explore: the first N packets (8); with --cpus: at most N (10000)',
+    },
     most: { type: 'string', value: 'N', help: 'with --explore: runs at most (10000)' },
   },
   details:
@@ -30,12 +39,15 @@ export const memoryCommand: CommandDef = {
     'and objects of programs. Shows for each map and type what is in use, in the caches of the ' +
     'CPUs and waiting, allocations that failed (--oom), and with --detect-reuse elements that ' +
     'were used again while a reader still had them. With --explore a few packets run over every ' +
-    'placement of grace periods, and what differs is told with the shortest schedule. Ends with ' +
-    '1 if an element was reused under a reader or, exploring, placements differ.',
+    'placement of grace periods, and what differs is told with the shortest schedule. With ' +
+    '--cpus programs of several CPUs run within each other, at calls of helpers: in an order by ' +
+    'the seed (--gp adversarial: by the same stream as grace periods), or, exploring, in all. ' +
+    'Ends with 1 if an element was reused under a reader or, exploring, placements differ.',
   examples: [
     ['beeyard mem fw.bpf.o --pcap in.pcap --gp lazy', 'with grace periods that end late'],
     ['beeyard mem fw.bpf.o --pcap in.pcap --oom every=10', 'each tenth allocation fails'],
     ['beeyard mem fw.bpf.o --pcap in.pcap --explore --packets 4', 'all placements'],
+    ['beeyard mem fw.bpf.o --pcap in.pcap --cpus 2 --detect-reuse --seed 7', 'two at once'],
   ],
   load: () => import('./mem.ts'),
 };

@@ -13,6 +13,7 @@ import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
+import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
 
 /**
@@ -81,6 +82,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...verifyCommands,
   ...objectCommands,
   ...machineCommands,
+  ...tokenCommands,
   ...netCommands,
   {
     path: ['build'],

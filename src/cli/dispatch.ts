@@ -16,6 +16,8 @@ export async function main(args: readonly string[], io: CliIo): Promise<number> 
 }
 
 async function dispatch(args: readonly string[], io: CliIo): Promise<number> {
+  const somebody = args[0] === 'as' && args.length > 1 && !HELP.includes(args[1]!);
+  if (somebody) return dispatchAs(args.slice(1), io);
   const words = args.findIndex((word) => word.startsWith('-'));
   const plain = args.slice(0, words < 0 ? args.length : words);
   if (plain.length === 0 || plain[0] === 'help') return generalHelp(args, plain.slice(1), io);
@@ -29,6 +31,14 @@ async function dispatch(args: readonly string[], io: CliIo): Promise<number> {
   }
   const { run } = await command.load();
   return await run(call, await withSources(call, io));
+}
+
+const HELP = ['--help', '-h'];
+
+async function dispatchAs(args: readonly string[], io: CliIo): Promise<number> {
+  const { ioAs, splitIdentity } = await import('./as.ts');
+  const { identity, command } = splitIdentity(args);
+  return dispatch(command, ioAs(io, identity));
 }
 
 async function generalHelp(

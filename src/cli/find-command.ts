@@ -16,6 +16,7 @@ const BPFTOOL_NOUNS = [
   'struct_ops',
   'iter',
   'version',
+  'token',
 ];
 
 /**

@@ -1,3 +1,4 @@
+import type { CliIdentity } from './as.ts';
 /**
  * Where a command reads and writes: the terminal, or a test's buffers. Data to out, talk to err.
  */
@@ -17,6 +18,8 @@ export interface CliIo {
   readonly interrupt?: AbortSignal;
   /** Objects made of the sources on the command line, by the names given there. */
   readonly compiled?: ReadonlyMap<string, Uint8Array>;
+  /** Who does the command on a machine; undefined: root. */
+  readonly identity?: CliIdentity;
 }
 
 interface Stream {

@@ -3,6 +3,7 @@ import {
   type KernelVersion,
   kfuncModule,
   loadTargetKernel,
+  withLater,
   withModules,
   withSchedExt,
 } from '../abi/index.ts';
@@ -22,6 +23,7 @@ export async function kernelWithKfuncs(call: CommandCall, io: CliIo): Promise<Ke
 /** The kernel of `--kernel` (6.12) with what `--with` names; `implied`: with sched_ext anyway. */
 export async function kernelOf(call: CommandCall, implied = false): Promise<KernelProfile> {
   const kernel = await loadTargetKernel((call.text('kernel') ?? '6.12') as KernelVersion);
-  const wanted = implied || call.text('with') === 'sched_ext';
-  return wanted ? withSchedExt(kernel) : kernel;
+  const wanted = call.text('with');
+  if (wanted === 'uptr') return withLater(kernel, ['uptrs']);
+  return implied || wanted === 'sched_ext' ? withSchedExt(kernel) : kernel;
 }

@@ -7,11 +7,12 @@ import {
   type Machine,
   type MachineOptions,
   type Network,
-  Process,
+  type Process,
   resumeMachine,
   saveMachine,
 } from '../machine/index.ts';
-import type { BpfSyscall } from '../kernel/index.ts';
+import type { BpfSyscall, Kernel } from '../kernel/index.ts';
+import { libbpfToken, ProcessKernel } from '../machine/bpf/kernel.ts';
 import { errnoName } from '../abi/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
@@ -25,12 +26,16 @@ export interface Session {
   readonly network: Network;
   readonly process: Process;
   readonly bpf: BpfSyscall;
+  /** The kernel as that process may use it. */
+  readonly kernel: Kernel;
 }
 
 /** What a command does to the machine. */
 export interface Work {
   /** It changes it: the file is written anew, and made if there is none. */
   readonly changes: boolean;
+  /** It asks for rights itself; otherwise it is for CAP_SYS_ADMIN, as objects by id are. */
+  readonly asksItself?: boolean;
   /** Data for -j; text otherwise. */
   run(session: Session): Promise<Output> | Output;
 }
@@ -46,22 +51,32 @@ export async function onMachine(call: CommandCall, io: CliIo, work: Work): Promi
   const path = call.text('machine');
   if (path === undefined) throw usageError(`'${call.command.path.join(' ')}' needs --machine FILE`);
   const { machine, network } = await openMachine(path, io, work.changes);
-  const process = new Process(machine);
+  let process: Process | undefined;
   let output: Output;
   try {
-    output = await work.run({ machine, network, process, bpf: bpfSyscall(process) });
+    process = machine.process(io.identity);
+    if (!work.asksItself) process.need('CAP_SYS_ADMIN');
+    const bpf = bpfSyscall(process);
+    const kernel = io.identity ? kernelOf(process, io) : machine;
+    output = await work.run({ machine, network, process, bpf, kernel });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (call.json) io.out(`${toJson({ error: error.message }, call.flag('pretty'))}\n`);
     io.err(`Error: ${error.message}\n`);
     return EXIT.finding;
   } finally {
-    process.exit();
+    process?.exit();
   }
   if (work.changes) await writeMachine(path, machine, io);
   if (call.json) io.out(`${toJson(output.json ?? null, call.flag('pretty'))}\n`);
   else if (output.text) io.out(output.text);
   return EXIT.ok;
+}
+
+/** With a token as libbpf makes it. */
+function kernelOf(process: Process, { identity, env }: CliIo): Kernel {
+  const path = identity?.token ?? env['LIBBPF_BPF_TOKEN_PATH'];
+  return new ProcessKernel(process, libbpfToken(process, path));
 }
 
 async function openMachine(path: string, io: CliIo, mayBeNew: boolean) {

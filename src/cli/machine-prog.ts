@@ -64,7 +64,8 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
   const all = call.command.path[1] === 'loadall';
   return onMachine(call, io, {
     changes: true,
-    run({ machine }) {
+    asksItself: true,
+    run({ machine, kernel, process }) {
       const pinmaps = words[0] === 'pinmaps' ? words.splice(0, 2)[1] : undefined;
       if (words.length > 0) throw usageError(`'prog load' does not know '${words[0]}'`);
       const globals = parseGlobals(call.list('global'), object);
@@ -73,15 +74,16 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
         .map(({ name }) => name);
       const programs = all ? names : names.slice(0, 1);
       if (programs.length === 0) throw usageError(`${file}: there is no program`);
-      const loaded = loadObject(machine, object, { globals, programs });
+      const loaded = loadObject(kernel, object, { globals, programs });
       for (const name of programs) {
         const program = loaded.programs.get(name) as MachineProgram;
         const place = all ? `${path}/${name}` : path!;
         if (all) machine.files.makeParents(place);
-        pinObject(machine.files, place, 'prog', program);
+        pinObject(machine.files, place, 'prog', program, process.cwd, process.credentials);
       }
       for (const [name, map] of pinmaps === undefined ? [] : loaded.maps) {
-        machine.pinMap(`${pinmaps}/${name.replaceAll('.', '_')}`, map);
+        machine.files.makeParents(`${pinmaps}/.`);
+        kernel.pinMap(`${pinmaps}/${name.replaceAll('.', '_')}`, map);
       }
       for (const program of loaded.programs.values()) program.close();
       for (const map of loaded.owned) map.close();

@@ -1,5 +1,5 @@
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
-import { bootMachine } from '../machine/index.ts';
+import { bootMachine, type MachineOptions } from '../machine/index.ts';
 import { loadObject, MapOf } from '../client/index.ts';
 import { exploreGracePeriods, type Exploration, type Trial } from '../tools/index.ts';
 import { CaptureFile } from './capture.ts';
@@ -21,6 +21,7 @@ import { toJson } from './values.ts';
 /** `beeyard mem`. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   if (call.flag('explore')) return explore(call, io);
+  if (cpusOf(call) > 1) return atOnce(call, io);
   let reused = 0;
   const code = await runOver(withModel(call), io, ({ machine }) => {
     const memory = machine.machine.memory!;
@@ -36,12 +37,32 @@ function withModel(call: CommandCall): CommandCall {
   return call.text('gp') === undefined ? call.with('gp', 'eager') : call;
 }
 
+const cpusOf = (call: CommandCall): number => call.count('cpus', 1, 1, 64);
+
+/** Packets run some at once: what is in use afterwards, and what was reused too early. */
+async function atOnce(call: CommandCall, io: CliIo): Promise<number> {
+  const path = call.operands[0]!;
+  const object = readObject(path, io);
+  const spec = chooseProgram(object, call.text('prog'), path);
+  const packets = await firstPackets(call, io, 10_000);
+  const verify = !call.flag('unverified');
+  const model = memoryModelOf(withModel(call));
+  const { machine, run } = await prepare(call, object, spec, { verify, ...model });
+  for (let i = 0; i < packets.length; i += cpusOf(call)) {
+    machine.concurrently(packets.slice(i, i + cpusOf(call)).map((data) => () => run(data)));
+  }
+  const memory = machine.memory!;
+  if (call.json) io.out(`${toJson(memoryJson(memory), call.flag('pretty'))}\n`);
+  else io.out(memoryText(memory, io.columns, styleFor(io.color)));
+  return memory.reuses.length > 0 ? EXIT.finding : EXIT.ok;
+}
+
 async function explore(call: CommandCall, io: CliIo): Promise<number> {
   const path = call.operands[0]!;
   const object = readObject(path, io);
   const spec = chooseProgram(object, call.text('prog'), path);
   if (call.text('gp') !== undefined) throw usageError('--explore tries all policies: no --gp');
-  const packets = await firstPackets(call, io);
+  const packets = await firstPackets(call, io, 8);
   const progress = new Progress(io);
   const most = call.count('most', 10_000, 1, 1e7);
   const scenario = await scenarioOf(call, object, spec, packets);
@@ -57,10 +78,10 @@ async function explore(call: CommandCall, io: CliIo): Promise<number> {
 }
 
 /** The first packets of the capture. */
-async function firstPackets(call: CommandCall, io: CliIo): Promise<Uint8Array[]> {
+async function firstPackets(call: CommandCall, io: CliIo, usual: number): Promise<Uint8Array[]> {
   const pcap = call.text('pcap');
   if (pcap === undefined) throw usageError("'beeyard mem' needs a capture: --pcap FILE");
-  const count = call.count('packets', 8, 1, 1000);
+  const count = call.count('packets', usual, 1, 1e6);
   const packets: Uint8Array[] = [];
   for await (const batch of new CaptureFile(pcap, io).batches()) {
     for (let i = 0; i < batch.count && packets.length < count; i++) {
@@ -78,35 +99,61 @@ async function scenarioOf(
   spec: ProgramSpec,
   packets: readonly Uint8Array[],
 ): Promise<(choices: readonly boolean[]) => Promise<Trial>> {
-  const globals = parseGlobals(call.list('global'), object);
-  const programs = [spec.name];
-  const engine = (call.text('engine') ?? 'interpreter') as 'wasm' | 'interpreter';
   if (!call.flag('unverified')) {
     const { machine } = await bootMachine({ engine: 'interpreter' });
-    loadObject(machine, object, { globals, programs });
+    const globals = parseGlobals(call.list('global'), object);
+    loadObject(machine, object, { globals, programs: [spec.name] });
   }
-  const settings = { engine, verify: false, seed: seedOf(call), ...memoryModelOf(call) };
+  const model = memoryModelOf(call);
+  const cpus = cpusOf(call);
   return async (choices) => {
-    const { machine } = await bootMachine({
-      ...settings,
+    const { machine, maps, run } = await prepare(call, object, spec, {
+      ...model,
+      verify: false,
       gracePeriods: { choices },
       detectReuse: true,
     });
-    const { maps, programs: loaded } = loadObject(machine, object, { globals, programs });
-    for (const { map, key, value } of parseMapEntries(call.list('map'))) {
-      const found = maps.get(map);
-      if (!found) throw usageError(`the object has no map '${map}'`);
-      new MapOf(found, object.btf, 1).set(key as never, value as never);
+    const verdicts: string[] = [];
+    for (let i = 0; i < packets.length; i += cpus) {
+      const works = packets.slice(i, i + cpus).map((data) => () => run(data));
+      const seen = cpus > 1 ? machine.concurrently(works) : works.map((work) => work());
+      verdicts.push(...seen.map(({ verdict }) => verdict));
     }
-    const program = loaded.get(spec.name)!;
-    const verdicts = packets.map((data) => program.run({ data }).verdict);
     const contents = [...maps.values()].map((map) => readMap(map, object.btf, 1)?.entries() ?? []);
     return { result: { verdicts, maps: contents }, memory: machine.memory! };
   };
 }
 
+/** A machine with the program and its maps filled. */
+async function prepare(
+  call: CommandCall,
+  object: ObjectFile,
+  spec: ProgramSpec,
+  options: MachineOptions,
+) {
+  const cpus = cpusOf(call);
+  const { machine } = await bootMachine({
+    engine: (call.text('engine') ?? 'interpreter') as 'wasm' | 'interpreter',
+    seed: seedOf(call),
+    ...(cpus > 1 ? { cpus, concurrent: true } : {}),
+    ...options,
+  });
+  const globals = parseGlobals(call.list('global'), object);
+  const loaded = loadObject(machine, object, { globals, programs: [spec.name] });
+  const { maps } = loaded;
+  for (const { map, key, value } of parseMapEntries(call.list('map'))) {
+    const found = maps.get(map);
+    if (!found) throw usageError(`the object has no map '${map}'`);
+    new MapOf(found, object.btf, cpus).set(key as never, value as never);
+  }
+  const program = loaded.programs.get(spec.name)!;
+  return { machine, maps, run: (data: Uint8Array) => program.run({ data }) };
+}
+
 const place = ({ reader, inside, kind }: { reader: number; inside: boolean; kind: string }) =>
-  `${kind} ${inside ? 'while' : 'after'} ${reader}`;
+  kind === 'cpu'
+    ? `another CPU's ${inside ? 'within' : 'before the next of'} ${reader}`
+    : `${kind} ${inside ? 'while' : 'after'} ${reader}`;
 
 function explorationText(seen: Exploration, packets: number, io: CliIo): string {
   const style = styleFor(io.color);

@@ -2,7 +2,9 @@ import { mapTypes } from '../abi/maps/index.ts';
 import { KernelError, nanosecondsIn, type VerifierError } from '../base/index.ts';
 import { type BtfValue, decodeValue } from '../btf/index.ts';
 import type {
+  BpffsOptions,
   CodeMemory,
+  CpuWork,
   Kernel,
   KernelCgroup,
   KernelDevice,
@@ -11,8 +13,11 @@ import type {
   KernelNamespace,
   KernelNetwork,
   KernelTask,
+  KernelUserPages,
   SyscallOptions,
   TaskOptions,
+  UserNamespaceSettings,
+  UserOptions,
 } from '../kernel/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import { globalsOf, patchValue } from './globals.ts';
@@ -56,6 +61,8 @@ export interface Globals<Values = Record<string, BtfValue>> {
    */
   set<Name extends WritableName<Values> & string>(name: Name, value: Input<Values[Name]>): void;
 }
+
+const NO_USERS = 'users of this kernel are its own';
 
 /** A kernel and its devices: where objects are loaded. */
 export class Host<Device extends string = string, Namespace extends string = string>
@@ -184,6 +191,41 @@ export class Host<Device extends string = string, Namespace extends string = str
   }
 
   /**
+   * The same machine for somebody else than root: what is loaded through it is loaded with the
+   * rights of that user, and of a BPF token. Throws KernelError: ENOENT for a user namespace that
+   * is not there, those of BPF_TOKEN_CREATE, EOPNOTSUPP where users are not ours.
+   *
+   * ```ts
+   * host.addUserNamespace('web1', { owner: 1000 });
+   * host.mountBpffs('/web1', { userns: 'web1', options: 'delegate_cmds=any,delegate_maps=any' });
+   * using container = host.as({ userns: 'web1', token: '/web1' });
+   * const { maps } = await container.load(object);
+   * ```
+   */
+  as(user: UserOptions): Host<Device, Namespace> {
+    if (!this.kernel.as) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    const devices = Object.entries(this.devices) as [string, KernelDevice][];
+    const other = new Host<Device, Namespace>(this.kernel.as(user), devices, this.#net);
+    this.#loaded.add(other);
+    return other;
+  }
+
+  /** A new user namespace. Throws KernelError EEXIST, ENOSPC, ENOENT for its parent. */
+  addUserNamespace(name: string, options?: UserNamespaceSettings): void {
+    if (!this.kernel.addUserNamespace) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    this.kernel.addUserNamespace(name, options);
+  }
+
+  /**
+   * A new bpffs over a directory, by root, for a user namespace. Throws KernelError EINVAL, ERANGE
+   * for options Linux does not take.
+   */
+  mountBpffs(path: string, options?: BpffsOptions): void {
+    if (!this.kernel.mountBpffs) throw new KernelError('EOPNOTSUPP', 95, NO_USERS);
+    this.kernel.mountBpffs(path, options);
+  }
+
+  /**
    * A task: programs see it as the current one while it makes system calls, and it owns values of
    * task storage. Leaving the `using` block ends its life. Throws KernelError EOPNOTSUPP where
    * tasks are not ours, and on machines that know no types of the kernel (`verify: false`).
@@ -191,6 +233,42 @@ export class Host<Device extends string = string, Namespace extends string = str
   task(options: TaskOptions): KernelTask {
     if (this.kernel.createTask) return this.kernel.createTask(options);
     throw new KernelError('EOPNOTSUPP', 95, 'this kernel has tasks of its own');
+  }
+
+  /**
+   * Does things on several CPUs at once: each to its end on its CPU (default: that of its place in
+   * the list, over and over), but behind each call that a program makes of a helper or kernel
+   * function another CPU's may run, and others within that. Which do is chosen: by the policy of
+   * grace periods where it is one of choices, so that `exploreGracePeriods` tries all orders, else
+   * by the machine's seed. Returns what they returned. Needs `createMachine({ concurrent: true })`.
+   * Throws KernelError, and the first error of one of them when all have ended.
+   *
+   * ```ts
+   * const [seen] = host.concurrently([
+   *   () => programs.reader.run({ data }),
+   *   () => programs.writer.run({ data }),
+   * ]);
+   * ```
+   */
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    if (this.kernel.concurrently) return this.kernel.concurrently(works);
+    throw new KernelError('EOPNOTSUPP', 95, 'CPUs of this kernel run when they like');
+  }
+
+  /**
+   * Pages of a user: what members with `__uptr` of task storage can be set to, and what programs
+   * then read and write. Unmapped at the end of the `using` block. Throws KernelError EINVAL,
+   * ENOMEM, EOPNOTSUPP where users are not ours.
+   *
+   * ```ts
+   * using pages = host.userPages(4096);
+   * maps.tasks.set(task.number, { config: pages.address });
+   * maps.tasks.userView('config', pages, { write: true }).limit = 10n; // the program sees it
+   * ```
+   */
+  userPages(size: number): KernelUserPages {
+    if (this.kernel.mapUserPages) return this.kernel.mapUserPages(size);
+    throw new KernelError('EOPNOTSUPP', 95, 'this kernel has users of its own');
   }
 
   /**

@@ -1,11 +1,18 @@
 import { errnoName } from '../abi/names.ts';
 import { KernelError } from '../base/index.ts';
 import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
-import type { KernelMap, KernelOwner, KernelProgram, KernelXsk, MapView } from '../kernel/index.ts';
+import type {
+  KernelMap,
+  KernelOwner,
+  KernelProgram,
+  KernelUserPages,
+  KernelXsk,
+  MapView,
+} from '../kernel/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import { type Codec, codecFor, prefixCodec } from './codec.ts';
-import { type Live, type LiveUnknown, type LiveViews, viewsFor } from './live/index.ts';
-import type { ViewOptions, WritableLive } from './live/index.ts';
+import { type Live, type LiveUnknown, type LiveViews, userView, viewsFor } from './live/index.ts';
+import type { UserViewOptions, ViewOptions, WritableLive } from './live/index.ts';
 import { decodeOwner, placeLists, rootsIn } from './owned.ts';
 import type { Input } from './typed.ts';
 
@@ -183,6 +190,14 @@ export class MapOf<
     if (typeof key === 'number') return this.#live.ofIndex(key, options) as Live<V> | undefined;
     if (key && 'number' in key) return this.#live.ofOwner(key, options) as Live<V> | undefined;
     return this.kernelMap.mmap(key);
+  }
+
+  /**
+   * The struct that a member with `__uptr` points to, live in the pages of its user; `offset`:
+   * where in the pages. Throws KernelError ENOENT: values have no such member.
+   */
+  userView(member: string, pages: KernelUserPages, options: UserViewOptions = {}): LiveUnknown {
+    return userView(this.kernelMap, this.btf, member, pages, options) as unknown as LiveUnknown;
   }
 
   /** A variable of an arena (`view`, of its first bytes). Throws KernelError ENOENT. */

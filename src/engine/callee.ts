@@ -34,15 +34,25 @@ export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Cal
   const kfunc = image.kfuncs?.[id - KFUNC_ID];
   if (kfunc) {
     const name = kfunc.func ?? kfunc.name;
-    const arity = runtime.kfuncArity(name);
-    return { fn: runtime.kfuncFunction(name, image.objectTypes), arity, contract: kfunc };
+    return around(runtime, {
+      fn: runtime.kfuncFunction(name, image.objectTypes),
+      arity: runtime.kfuncArity(name),
+      contract: kfunc,
+    });
   }
   const type = image.programType;
-  return {
+  return around(runtime, {
     fn: runtime.helperFunction(id, type),
     arity: runtime.helperArity(id, type),
     contract: helperContract(id, type),
-  };
+  });
+}
+
+/** Where somebody wants to know of calls, one that tells. */
+function around({ callPlaces }: Runtime, callee: Callee): Callee {
+  if (!callPlaces) return callee;
+  const { fn, arity, contract } = callee;
+  return { ...callee, fn: callPlaces.around(fn, arity, contract) };
 }
 
 /** Whether a call may start a timer or work. */

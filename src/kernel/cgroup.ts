@@ -18,6 +18,19 @@ export interface KernelCgroup extends KernelOwner {
   readonly children: ReadonlyMap<string, KernelCgroup>;
   /** Does something as a task of it: sockets that are made meanwhile belong to it. */
   run<Result>(work: () => Result): Result;
+  /**
+   * A task of it opens or makes a device: programs of type cgroup_device are asked, nothing else
+   * happens. Throws KernelError EPERM.
+   */
+  openDevice(access: DeviceAccess): void;
+}
+
+/** What a task wants of a device. */
+export interface DeviceAccess {
+  readonly kind: 'block' | 'char';
+  readonly major: number;
+  readonly minor: number;
+  readonly wants: readonly ('mknod' | 'read' | 'write')[];
 }
 
 /** How programs of one cgroup go with others at the same hook. */

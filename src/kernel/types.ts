@@ -75,6 +75,16 @@ export interface Kernel {
    * Returns how many events happened. Only kernels with a clock of their own have it.
    */
   advance?(nanoseconds: number | bigint): number;
+  /**
+   * Does things on several CPUs at once, each to its end, some within others (see `concurrent` of
+   * createMachine). Throws KernelError EOPNOTSUPP where programs only run one after the other.
+   */
+  concurrently?<Result>(works: readonly CpuWork<Result>[]): Result[];
+  /**
+   * Pages of a user, for uptrs to point to (mmap(2) of private memory). Only kernels whose users
+   * are simulated have it.
+   */
+  mapUserPages?(size: number): KernelUserPages;
   /** A task that makes system calls. Only kernels whose tasks are described have it. */
   createTask?(options: TaskOptions): KernelTask;
   /** Programs at the hooks of a system call run, as if a task had made it. */
@@ -87,6 +97,45 @@ export interface Kernel {
   pinnedMap(path: string): KernelMap | undefined;
   /** Takes a pin away. Throws KernelError ENOENT. */
   unpin(path: string): void;
+  /**
+   * The same kernel for somebody else than root. Throws KernelError, also of making the token. Only
+   * kernels with users of their own have it, and the two below.
+   */
+  as?(user: UserOptions): Kernel;
+  /** A new user namespace. Throws KernelError EEXIST, ENOSPC, ENOENT for its parent. */
+  addUserNamespace?(name: string, options?: UserNamespaceSettings): void;
+  /** A new bpffs over a directory. Throws KernelError for options Linux does not take. */
+  mountBpffs?(path: string, options?: BpffsOptions): void;
+}
+
+/** Who somebody is. */
+export interface UserOptions {
+  /** User, as a number of the first user namespace. Default: root of the user namespace. */
+  readonly uid?: number;
+  /** Default: the number of the user. */
+  readonly gid?: number;
+  /** Default '': the first one. */
+  readonly userns?: string;
+  /** Names as 'CAP_BPF'. Default: all for root of the user namespace, none for others. */
+  readonly capabilities?: 'all' | readonly string[];
+  /** Path of the bpffs a BPF token is made of. Default: no token. */
+  readonly token?: string;
+}
+
+/** What a user namespace is made with. */
+export interface UserNamespaceSettings {
+  /** User who makes it. Default 0. */
+  readonly owner?: number;
+  /** Name of the one it lies in. Default: the first one. */
+  readonly parent?: string;
+}
+
+/** What a bpffs is mounted with. */
+export interface BpffsOptions {
+  /** Name of the user namespace it belongs to. Default: the first one. */
+  readonly userns?: string;
+  /** As for mount(2): 'delegate_cmds=map_create:prog_load,delegate_maps=hash'. */
+  readonly options?: string;
 }
 
 /** A program for one network device alone (prog_ifindex of BPF_PROG_LOAD). */
@@ -159,6 +208,24 @@ export interface KernelOwner extends Disposable {
   readonly alive: boolean;
   /** It dies: its storage goes with it, and it leaves the maps that hold it. */
   free(): void;
+}
+
+/** Something to do on a CPU; without a number on that of its place in the list. */
+export type CpuWork<Result = void> =
+  | (() => Result)
+  | { readonly cpu: number; readonly run: () => Result };
+
+/** Pages of a user that values of task storage can point to (`__uptr`); its end unmaps them. */
+export interface KernelUserPages extends Disposable {
+  /** Bytes, whole pages of 4096. */
+  readonly size: number;
+  /** Of the first byte, as a value's member is set to it. */
+  readonly address: bigint;
+  /** Values that point into it: pages that are pinned stay for programs when they are unmapped. */
+  readonly pins: number;
+  /** What programs read and write. Throws KernelError EFAULT once it is unmapped. */
+  bytes(): Uint8Array;
+  place(): LivePlace;
 }
 
 /** What a task is like. */

@@ -54,6 +54,11 @@ export interface MachineOptions<Device extends string = string, Namespace extend
   readonly memory?: MemoryOptions;
   /** Report elements that are reused while a reader that got them is still there. */
   readonly detectReuse?: boolean;
+  /**
+   * Programs of several CPUs may run at once, see `host.concurrently`: behind each call that one
+   * makes others may run. Default false: programs are atomic.
+   */
+  readonly concurrent?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
   /** Count executions per instruction. */

@@ -5,7 +5,7 @@ export {
   type MachineOptions,
   type NetworkedMachine,
 } from './create.ts';
-export { bpfRaw, bpfSyscall, type Capability, type Credentials, Process } from './bpf/index.ts';
+export { bpfRaw, bpfSyscall, Process } from './bpf/index.ts';
 export { saveMachine } from './snapshot/save.ts';
 export { type ResumeOptions, resumeMachine } from './snapshot/resume.ts';
 export { Machine, type MachineSettings } from './machine.ts';

@@ -1,9 +1,10 @@
-import { constants, programTypes, type ProgramTypeDef } from '../abi/index.ts';
+import { attachTypeId, constants, programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { LoadedCode } from '../engine/index.ts';
 import type { KernelMap, ProgramBinding, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
-import type { VerifierInput } from '../verifier/index.ts';
+import type { Token } from '../security/index.ts';
+import type { VerifierCapabilities, VerifierInput } from '../verifier/index.ts';
 import { refuse } from './errno.ts';
 import { fillInsnArrays, insnArrays } from './insn-array.ts';
 import { link } from './link.ts';
@@ -16,7 +17,33 @@ import { relocated, verifyProgram } from './rules.ts';
 import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
 
-/** A program of an object file. Throws KernelError and VerifierError. */
+/** A program at BPF_PROG_LOAD, as far as rights depend on it. */
+export interface Admitted {
+  readonly type: number;
+  readonly expectedAttachType: number;
+  /** Instructions. */
+  readonly length: number;
+}
+
+/** What somebody may do with a program. */
+export interface Admission {
+  /** The token that counts for it. */
+  readonly token: Token | undefined;
+  readonly capabilities: VerifierCapabilities;
+}
+
+/** Who loads a program. */
+export interface Loader {
+  readonly uid: number;
+  /** May not load BTF: program and maps go without. */
+  readonly withoutBtf: boolean;
+  /** Throws KernelError for a program that is not for this loader. */
+  admit(program: Admitted): Admission;
+  /** Throws KernelError if it may not create the map with the kernel's configuration. */
+  admitMap(spec: MapSpec): void;
+}
+
+/** A program of an object file. Throws KernelError and VerifierError. `by`: default root. */
 export function loadProgram(
   machine: Machine,
   spec: ProgramSpec,
@@ -24,6 +51,7 @@ export function loadProgram(
   object: ObjectFile,
   insns: readonly KernelMap[] = [],
   binding?: ProgramBinding,
+  by?: Loader,
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
   if (!type) {
@@ -34,10 +62,15 @@ export function loadProgram(
   const bound = binding && bindProgram(machine, type.name, binding);
   const adapted = relocated(spec, object, rules, machine.offers);
   const flags = bound ? constants.BPF_F_XDP_DEV_BOUND_ONLY : 0;
-  const verified = verifyProgram(spec, adapted, maps, object, rules, flags);
+  let admission: Admission | undefined;
+  const admit = by && ((one: Admitted) => (admission = by.admit(one)).capabilities);
+  const user = admit && { withoutBtf: by.withoutBtf, admit };
+  const verified = verifyProgram(spec, adapted, maps, object, rules, flags, user);
+  if (!rules) admit?.(admittedOf(spec, type));
   const loaded = { spec, adapted, maps, object, rules };
   const arrays = insnArrays(insns, loaded);
   const { kconfig } = adapted;
+  if (kconfig) by?.admitMap(kconfig);
   const mapNamed = (name: string): MachineMap => {
     if (name === kconfig?.name) return machine.configuration(kconfig);
     return ownMap(machine, spec, name, maps.get(name));
@@ -51,11 +84,18 @@ export function loadProgram(
     input: verified?.input,
     license: object.license,
     types: object.btf,
-    btf: object.btf && (() => machine.objects.holdBtf(object.btf!)),
+    btf: object.btf && !by?.withoutBtf ? () => machine.objects.holdBtf(object.btf!) : undefined,
+    ...(by && { uid: by.uid, ...admission }),
     bound,
   });
   fillInsnArrays(arrays, loaded);
   return program;
+}
+
+/** Without rules nobody has looked at the program yet. */
+function admittedOf({ attachType, insns }: ProgramSpec, { id }: ProgramTypeDef): Admitted {
+  const expectedAttachType = attachType === undefined ? 0 : (attachTypeId(attachType) ?? 0);
+  return { type: id, expectedAttachType, length: insns.length / 8 };
 }
 
 /** The device a program is for (bpf_prog_dev_bound_init). Throws KernelError. */
@@ -96,6 +136,10 @@ export interface Installation {
   readonly btf: (() => BtfObject) | undefined;
   readonly target?: MachineProgram | undefined;
   readonly uid?: number;
+  /** It was loaded with: asked again when it is attached. */
+  readonly token?: Token | undefined;
+  /** What the verifier let the program do; default: all. */
+  readonly capabilities?: VerifierCapabilities | undefined;
   readonly bound?: BoundDevice | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
@@ -141,6 +185,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,
+      token: one.token,
+      capabilities: one.capabilities,
       bound: one.bound,
     },
     machine,

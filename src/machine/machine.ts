@@ -12,12 +12,15 @@ import {
 } from '../engine/index.ts';
 import type {
   AttachOptions,
+  BpffsOptions,
   Kernel,
   KernelCgroup,
   KernelLink,
   KernelMap,
   KernelOwner,
+  CpuWork,
   KernelTask,
+  KernelUserPages,
   LiveObjects,
   OwnerKind,
   ProgramBinding,
@@ -25,6 +28,8 @@ import type {
   RunResult,
   SyscallOptions,
   TaskOptions,
+  UserNamespaceSettings,
+  UserOptions,
 } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import {
@@ -34,8 +39,15 @@ import {
   type MemoryModelOptions,
   type MemoryOptions,
   type Runtime,
+  CallPlaces,
+  UserMappings,
   type RuntimeOwner,
 } from '../runtime/index.ts';
+import { UserNamespaces } from '../security/index.ts';
+import { credentialsOf, type ProcessOptions } from './bpf/identity.ts';
+import { kernelAs } from './bpf/kernel.ts';
+import { Process } from './bpf/process.ts';
+import { Sysctls } from './bpf/sysctl.ts';
 import { FileTree } from './bpffs/tree.ts';
 import { findPinnedMap, pinObject } from './bpffs/pins.ts';
 import type { Cgroup } from './cgroup/cgroup.ts';
@@ -46,6 +58,7 @@ import { refuse } from './errno.ts';
 import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
+import { OtherCpus } from './other-cpus.ts';
 import { DirectAttachment, orderRules } from './objects/attach.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
@@ -81,6 +94,11 @@ export interface MachineSettings extends TimerListener {
   readonly detectReuse?: boolean;
   /** Memory other threads can join. */
   readonly shared?: boolean;
+  /**
+   * Programs of several CPUs may run at once (`concurrently`): behind each call that one makes,
+   * others may run. What compiled code does itself elsewhere it then calls. Default false.
+   */
+  readonly concurrent?: boolean;
   /** Count executions per instruction. */
   readonly profile?: boolean;
   /** Loop iterations one run of an unverified program may make. */
@@ -103,8 +121,11 @@ export class Machine implements Kernel, ProgramHost {
   readonly runtime: Runtime;
   /** Maps, programs, links and BTF by id. */
   readonly objects: Objects;
+  /** Its user namespaces. */
+  readonly users = new UserNamespaces();
+  readonly sysctls = new Sysctls();
   /** bpffs and the directories around it. */
-  readonly files = new FileTree();
+  readonly files = new FileTree(this.users.first);
   /** Cgroups, and the programs at them. */
   readonly cgroups: CgroupTree;
   /** Programs at devices. */
@@ -115,6 +136,8 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly #userPages: UserMappings;
+  readonly #others: OtherCpus;
   readonly #cgroupHooks = new CgroupHooks(this);
   /** Programs that only their timers hold, or a run that goes on. */
   readonly #lingering = new Set<MachineProgram>();
@@ -144,6 +167,18 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.#others = new OtherCpus(
+      {
+        runtime: this.runtime,
+        memory: this.memory,
+        cpus: this.cpus,
+        seed: settings.seed ?? 0,
+        aside: (work) => this.#aside(work),
+      },
+      settings.concurrent === true,
+    );
+    if (settings.concurrent || this.memory) this.runtime.callPlaces = new CallPlaces(this.#others);
+    this.#userPages = new UserMappings(this.runtime);
     if (settings.onTrace) this.runtime.host.trace = settings.onTrace;
   }
 
@@ -171,6 +206,19 @@ export class Machine implements Kernel, ProgramHost {
 
   advance(nanoseconds: number | bigint): number {
     return this.#pass(Number(this.runtime.clock) + Number(nanoseconds));
+  }
+
+  /** Work that leaves alone what belongs to the runs under way. */
+  #aside(work: () => void): void {
+    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
+    const around = parts.reduce(
+      (inner, part) => () => {
+        if (part.aside) part.aside(inner);
+        else inner();
+      },
+      work,
+    );
+    around();
   }
 
   #pass(to: number): number {
@@ -208,6 +256,14 @@ export class Machine implements Kernel, ProgramHost {
   createOwner(kind: OwnerKind, { parent }: { readonly parent?: KernelOwner } = {}): RuntimeOwner {
     if (kind === 'cgroup') return this.cgroups.create((parent as Cgroup) ?? this.cgroups.root);
     return this.runtime.createOwner(kind, parent ? { parent: parent as RuntimeOwner } : {});
+  }
+
+  concurrently<Result>(works: readonly CpuWork<Result>[]): Result[] {
+    return this.#others.run(works);
+  }
+
+  mapUserPages(size: number): KernelUserPages {
+    return this.#userPages.map(size);
   }
 
   cgroup(path: string): KernelCgroup {
@@ -255,6 +311,24 @@ export class Machine implements Kernel, ProgramHost {
   ): MachineProgram {
     this.sweep();
     return loadProgram(this, spec, maps, object, insns, bound);
+  }
+
+  /** A process, by default one of root. */
+  process(options: ProcessOptions = {}): Process {
+    const credentials = credentialsOf(this.users, options);
+    return new Process(this, { pid: options.pid ?? 1, credentials });
+  }
+
+  as(user: UserOptions): Kernel {
+    return kernelAs(this, user);
+  }
+
+  addUserNamespace(name: string, { owner = 0, parent = '' }: UserNamespaceSettings = {}): void {
+    this.users.create(name, { owner, parent: this.users.get(parent) });
+  }
+
+  mountBpffs(path: string, { userns = '', options = '' }: BpffsOptions = {}): void {
+    this.files.mount(path, options, this.users.get(userns));
   }
 
   /** What is loaded while `work` runs shares memory for code. */

@@ -21,6 +21,8 @@ export class MachineMemory implements KernelMemory {
   readonly #runtime: Runtime;
   readonly #reader: MemoryReader;
   #dropped = 0;
+  /** Read sections that the running program is in. */
+  #sections: number[] = [];
 
   constructor(runtime: Runtime, gracePeriods: GracePeriods) {
     this.#runtime = runtime;
@@ -50,13 +52,35 @@ export class MachineMemory implements KernelMemory {
   /** Runs `work` as a reader, then lets grace periods end. */
   reading<T>(sleepable: boolean, work: () => T): T {
     const reader = this.gracePeriods.begin(sleepable);
+    const outer = this.#sections;
+    this.#sections = [];
     try {
       return work();
     } finally {
+      // Nothing is left by a program that ended as it should.
+      for (const section of this.#sections) this.gracePeriods.end(section);
+      this.#sections = outer;
       this.#collect();
       this.gracePeriods.end(reader);
       this.#happen();
     }
+  }
+
+  /** A read section of the program that runs begins: a sleepable one is a reader of RCU in it. */
+  enterRcu(): void {
+    this.#sections.push(this.gracePeriods.begin(false, false));
+  }
+
+  leaveRcu(): void {
+    const section = this.#sections.pop();
+    if (section !== undefined) this.gracePeriods.end(section);
+  }
+
+  /** A program sleeps: what it is no reader of may end. */
+  asleep(): void {
+    this.#collect();
+    this.gracePeriods.moment(true);
+    this.#happen();
   }
 
   /** What is due by the clock happens: grace periods that end late are such events. */

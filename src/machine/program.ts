@@ -9,7 +9,8 @@ import type {
   RunResult,
 } from '../kernel/index.ts';
 import { type ProgramSpec, programTag, type RelocatedProgram } from '../object/index.ts';
-import type { VerifierInput } from '../verifier/index.ts';
+import type { Token } from '../security/index.ts';
+import type { VerifierCapabilities, VerifierInput } from '../verifier/index.ts';
 import type { MachineMap } from './map.ts';
 import type { BtfObject } from './objects/btf.ts';
 import { KernelObject } from './objects/object.ts';
@@ -54,6 +55,10 @@ export interface ProgramParts {
   /** Nanoseconds since the machine started. */
   readonly loadTime: bigint;
   readonly uid: number;
+  /** It was loaded with. */
+  readonly token?: Token | undefined;
+  /** What its loader might do; undefined: all. */
+  readonly capabilities?: VerifierCapabilities | undefined;
   /** The network device it is for alone. */
   readonly bound?: BoundDevice | undefined;
 }

@@ -1,5 +1,6 @@
 import type { KernelProfile } from '../abi/index.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
+import { INSN_SIZE } from '../isa/index.ts';
 import type { KernelMap, ProgramVerification } from '../kernel/index.ts';
 import {
   essentialName,
@@ -14,6 +15,7 @@ import type { Runtime } from '../runtime/index.ts';
 import {
   explain,
   explanationText,
+  type VerifierCapabilities,
   type VerifierInput,
   verify,
   verifierInput,
@@ -48,6 +50,18 @@ export function relocated(
   }
 }
 
+/** Who loads the program: root if nothing is said. */
+interface VerifierUser {
+  /** The loader may not load BTF. */
+  readonly withoutBtf: boolean;
+  /** What the program may do. Throws KernelError if it is not for this loader. */
+  admit(program: {
+    readonly type: number;
+    readonly expectedAttachType: number;
+    readonly length: number;
+  }): VerifierCapabilities;
+}
+
 /** A program that Linux would load. */
 interface Verified {
   readonly input: VerifierInput;
@@ -65,10 +79,15 @@ export function verifyProgram(
   object: ObjectFile,
   rules: KernelProfile | undefined,
   flags = 0,
+  by?: VerifierUser,
 ): Verified | undefined {
   if (!rules) return undefined;
-  const input = verifierInput(withMaps(object, maps), spec, rules, { relocated, flags });
-  const result = verify(input, rules);
+  const { withoutBtf = false } = by ?? {};
+  const loaded = withMaps(object, maps);
+  const input = verifierInput(loaded, spec, rules, { relocated, flags, withoutBtf });
+  const length = input.insns.length / INSN_SIZE;
+  const rights = by ? { capabilities: by.admit({ ...input, length }) } : {};
+  const result = verify(input, rules, rights);
   if (!result.ok) {
     const why = explain(input, rules);
     throw new VerifierError({
@@ -76,7 +95,7 @@ export function verifyProgram(
       code: result.errnoName,
       errno: -result.errno,
       reason: result.reason?.text ?? 'without a reason given',
-      log: verify(input, rules, { logLevel: 1 }).log,
+      log: verify(input, rules, { ...rights, logLevel: 1 }).log,
       explanation: why ? explanationText(why) : '',
     });
   }

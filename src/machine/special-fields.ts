@@ -2,16 +2,18 @@
 import { constants, type KernelProfile } from '../abi/index.ts';
 import { kptrResolver, localKptr } from '../abi/fields/kptr.ts';
 import { FieldError, parseFields } from '../abi/fields/parse.ts';
+import { mapFieldsOf, pointerTagsOf, uptrError } from '../abi/fields/uptr.ts';
 import {
   BPF_GRAPH_ROOT,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
   type FieldRecord,
-  MAP_FIELDS,
 } from '../abi/fields/types.ts';
 import type { Btf } from '../btf/index.ts';
 import type { MapSpec } from '../object/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { refuse } from './errno.ts';
 
 const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = constants;
 const RARE_FIELDS = BPF_GRAPH_ROOT | BPF_TIMER | BPF_WORKQUEUE;
@@ -33,12 +35,22 @@ export function specialFields(
   if (flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) return undefined;
   try {
     const kptr = rules ? kptrResolver(rules) : localKptr;
-    const record = parseFields(btf, struct.id, MAP_FIELDS, valueSize, kptr);
+    const mask = mapFieldsOf(rules?.gates);
+    const record = parseFields(btf, struct.id, mask, valueSize, kptr, pointerTagsOf(rules?.gates));
+    if (record && record.mask & BPF_UPTR) return withUptrs(record, type);
     return record && record.mask & RARE_FIELDS && !ROOTED.has(type) ? undefined : record;
   } catch (error) {
     if (error instanceof FieldError) return undefined;
     throw error;
   }
+}
+
+/** Only storage of tasks has uptrs, and it needs types: so there is no way without them. */
+function withUptrs(record: FieldRecord, type: MapSpec['type']): FieldRecord | undefined {
+  if (type !== 'task_storage') return undefined;
+  const errno = uptrError(record);
+  if (errno) refuse(errno, 'a __uptr points to a struct of the program, of one page at most');
+  return record;
 }
 
 /**

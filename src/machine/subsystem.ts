@@ -29,6 +29,11 @@ export interface Subsystem {
   placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /**
+   * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
+   * is not touched.
+   */
+  aside?<Result>(work: () => Result): Result;
   /** The device with that number. */
   deviceAt?(ifindex: number): { readonly name: string } | undefined;
 }

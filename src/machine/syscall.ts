@@ -13,7 +13,9 @@ const MOST_BYTES = 0xffff;
  */
 export class SystemCalls implements Subsystem {
   readonly #machine: () => Machine;
-  #context = 0;
+  /** By depth: runs on other CPUs while one is at a call have theirs. */
+  readonly #contexts: number[] = [];
+  #depth = 0;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
@@ -30,8 +32,7 @@ export class SystemCalls implements Subsystem {
     const size = context?.length ?? 0;
     if (size > MOST_BYTES) throw refuse(`a context of ${size} bytes (at most ${MOST_BYTES})`);
     const { runtime } = this.#machine();
-    this.#context ||= runtime.allocate(MOST_BYTES + 1, 16);
-    const at = this.#context;
+    const at = (this.#contexts[this.#depth] ??= runtime.allocate(MOST_BYTES + 1, 16));
     runtime.u8().fill(0, at, at + MOST_BYTES);
     if (context) runtime.u8().set(context, at);
     const start = performance.now();
@@ -39,6 +40,15 @@ export class SystemCalls implements Subsystem {
     const duration = (performance.now() - start) * 1e6;
     const after = runtime.u8().slice(at, at + size);
     return { returnValue, verdict: `${returnValue}`, data: undefined, context: after, duration };
+  }
+
+  aside<Result>(work: () => Result): Result {
+    this.#depth++;
+    try {
+      return work();
+    } finally {
+      this.#depth--;
+    }
   }
 
   place({ spec }: MachineProgram): never {

@@ -12,6 +12,7 @@ export {
 } from './host/collide.ts';
 export type { EventQueue, PendingEvent } from './events.ts';
 export { type HashStats, hashStats } from './host/hash-stats.ts';
+export { type CallListener, CallPlaces } from './host/call-places.ts';
 export type { GracePeriods } from './host/grace-periods.ts';
 export {
   type GracePeriodPolicy,
@@ -24,9 +25,11 @@ export {
   type RawMemoryEvent,
   type RawPlace,
 } from './host/memory-report.ts';
+export { checkMapDefinition } from './host/map-check.ts';
 export { mapHashes } from './host/map-hash.ts';
 export { OwnerGone } from '../abi/live.ts';
 export { storageOwners, storagePlace } from './host/live.ts';
+export { UserMappings } from './host/user-pages.ts';
 export { storageBytes } from './host/owner.ts';
 export {
   type PerfEvents,

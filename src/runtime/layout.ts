@@ -538,7 +538,10 @@ export const FIELDS_LOCK = 4;
 export const FIELDS_REFCOUNT = 8;
 export const FIELDS_FIRST = 16;
 export const FIELD_ENTRY = 16;
-/** u32 FIELD_IS_*, offset, bytes; what releases a kernel object: slot in the table plus 1, or 0. */
+/**
+ * u32 FIELD_IS_*, offset, bytes; what releases a kernel object: slot in the table plus 1, or 0; of
+ * a uptr the bytes it points to.
+ */
 export const FIELD_KIND = 0;
 export const FIELD_OFFSET = 4;
 export const FIELD_BYTES = 8;
@@ -552,6 +555,21 @@ export const FIELD_IS_KPTR = 3;
 /** bpf_timer, bpf_wq: u32 address of what it stands for (TIMER_*), or 0. */
 export const FIELD_IS_TIMER = 4;
 export const FIELD_IS_WORK = 5;
+/** A pointer to a page of the user, which is pinned while a value has it. */
+export const FIELD_IS_UPTR = 6;
+
+/**
+ * Memory of a user (core/user-pages.ts): u32 first page, number of pages, 1 while it is mapped,
+ * region, pins of all pages, magic.
+ */
+export const USER_FIRST = 0;
+export const USER_PAGES = 4;
+export const USER_MAPPED = 8;
+export const USER_REGION = 12;
+export const USER_PINS = 16;
+export const USER_MAGIC = 20;
+export const USER_SIZE = 32;
+export const USER_PAGE_SIZE = 4096;
 
 /**
  * A timer or work: u32 address of the field it belongs to, FIELD_IS_TIMER or FIELD_IS_WORK, its

@@ -48,6 +48,12 @@ export const G_MEM_PRESSURE = 1116;
 /** u32: number of the last pool made. */
 export const G_MEM_POOL_ID = 1120;
 
+/** u32: number of the program that runs (as a reader), or 0; how many readers there are; each. */
+export const G_MEM_READER = 1128;
+export const G_MEM_READERS = 1132;
+export const G_MEM_READER_LIST = 1136;
+export const READERS_LISTED = 32;
+
 export const MEM_F_MODEL = 1;
 export const MEM_F_POISON = 2;
 export const MEM_F_DETECT = 4;
@@ -58,9 +64,10 @@ export const CHOICE_NEVER = 0;
 export const CHOICE_RANDOM = 1;
 export const CHOICE_TAPE = 2;
 
-/** Kinds of grace periods, as bits. */
+/** Kinds of grace periods, as bits; both: it is about a program on another CPU. */
 export const GP_RCU = 1;
 export const GP_TRACE = 2;
+export const NOT_GP = 3;
 
 /** What freed bytes become. */
 export const POISON = 0x6b;

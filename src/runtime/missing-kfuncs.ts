@@ -35,7 +35,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'bpf_task_from_pid',
     'bpf_task_release',
   ],
-  'the machine has no memory of users': ['bpf_copy_from_user_str'],
   'the machine has no crypto API': ['bpf_crypto_decrypt', 'bpf_crypto_encrypt'],
   'the machine has no connection tracking': [
     'bpf_ct_change_status',

@@ -9,6 +9,7 @@ import { EventQueue } from './events.ts';
 import { FunctionTable } from './function-table.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
 import { kernelError, expectSuccess } from './host/errno.ts';
+import type { CallPlaces } from './host/call-places.ts';
 import { GracePeriods } from './host/grace-periods.ts';
 import { hostHelpers } from './host/index.ts';
 import { checkMapDefinition } from './host/map-check.ts';
@@ -97,6 +98,7 @@ class LinearRuntime implements Runtime {
   readonly objects: ObjectTypes = new ObjectTypes(this);
   readonly events: EventQueue = new EventQueue(this);
   readonly gracePeriods: GracePeriods | undefined;
+  callPlaces: CallPlaces | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
   readonly #maps = new Map<number, RuntimeMap>();

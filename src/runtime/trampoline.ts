@@ -2,6 +2,7 @@ import { C_HOST_ARGS, C_HOST_RESULT } from './layout.ts';
 import type { HostCall, HostHelper, Runtime } from './types.ts';
 
 const I64 = 0x7e;
+const I32 = 0x7f;
 /** '\\0asm', version 1. */
 const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
@@ -104,6 +105,39 @@ export function bindLast(fn: unknown, arity: number, value: number): unknown {
     ]),
   );
   const imports = { env: { body: fn as WebAssembly.ImportValue } };
+  return new WebAssembly.Instance(module, imports).exports['call'];
+}
+
+/**
+ * A function (i64 × arity) -> i64 that calls `fn`, then `after` with a number and what it gave, low
+ * and high half.
+ */
+export function withAfter(
+  fn: unknown,
+  arity: number,
+  number: number,
+  after: (number: number, low: number, high: number) => void,
+): unknown {
+  // One local: the result.
+  const body = [1, 1, I64];
+  for (let i = 0; i < arity; i++) body.push(0x20, i);
+  const high = [0x20, arity, 0x42, 32, 0x88, 0xa7];
+  body.push(0x10, 0, 0x21, arity, 0x41, ...signed(number), 0x20, arity, 0xa7, ...high);
+  body.push(0x10, 1, 0x20, arity, 0x0b);
+  const called = [0x60, arity, ...Array<number>(arity).fill(I64), 1, I64];
+  const told = [0x60, 3, I32, I32, I32, 0];
+  const env = name('env');
+  const module = new WebAssembly.Module(
+    new Uint8Array([
+      ...MAGIC,
+      ...section(1, [2, ...called, ...told]),
+      ...section(2, [2, ...env, ...name('body'), 0, 0, ...env, ...name('after'), 0, 1]),
+      ...section(3, [1, 0]),
+      ...section(7, [1, ...name('call'), 0, 2]),
+      ...section(10, [1, ...unsigned(body.length), ...body]),
+    ]),
+  );
+  const imports = { env: { body: fn as WebAssembly.ImportValue, after } };
   return new WebAssembly.Instance(module, imports).exports['call'];
 }
 

@@ -4,6 +4,7 @@ import type { OwnerKind } from '../abi/types.ts';
 import type { WildcardField } from '../abi/wildcard.ts';
 import type { EventQueue } from './events.ts';
 import type { FunctionTable } from './function-table.ts';
+import type { CallPlaces } from './host/call-places.ts';
 import type { GracePeriods } from './host/grace-periods.ts';
 import type { MemoryModelOptions } from './host/memory-options.ts';
 import type { ObjectTypes } from './host/objects.ts';
@@ -190,6 +191,8 @@ export interface Runtime {
   readonly events: EventQueue;
   /** Readers and grace periods, if this runtime models them. */
   readonly gracePeriods: GracePeriods | undefined;
+  /** Who is told of calls that programs make; programs loaded before nobody tells. */
+  callPlaces: CallPlaces | undefined;
   /** What helpers in JavaScript ask of the machine around this runtime. */
   readonly host: HostServices;
 }

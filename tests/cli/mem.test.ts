@@ -113,3 +113,24 @@ describe('beeyard run with a policy', () => {
     expect(err).toContain('has one CPU');
   });
 });
+
+describe('beeyard mem --cpus', () => {
+  const object = 'tests/fixtures/concurrent.bpf.o';
+
+  it('is for the first packets, and the report is the same for the same seed', async () => {
+    const args = ['mem', OBJECT, '--pcap', PCAP, '--cpus', '2', '--packets', '40', '--seed', '3'];
+    const [first, again] = [await beeyard([...args, '-j']), await beeyard([...args, '-j'])];
+    expect(first.code).toBe(0);
+    expect(again.out).toBe(first.out);
+  });
+
+  it('finds the increment that is lost', async () => {
+    const args = ['mem', object, '--prog', 'count', '--pcap', PCAP, '--packets', '2'];
+    const alone = await beeyard([...args, '--explore']);
+    expect(alone.code).toBe(0);
+    expect(alone.out).toContain('one outcome');
+    const both = await beeyard([...args, '--explore', '--cpus', '2']);
+    expect(both.code).toBe(1);
+    expect(both.out).toContain("another CPU's within 1");
+  });
+});

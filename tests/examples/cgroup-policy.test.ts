@@ -1,11 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  createMachine,
-  type EngineName,
-  type KernelCgroup,
-  parseAddress,
-} from '../../src/index.ts';
+import { createMachine, type EngineName, type KernelCgroup } from '../../src/index.ts';
 
 const object = readFileSync(new URL('../../examples/cgroup-policy/policy.bpf.o', import.meta.url));
 const engines: readonly EngineName[] = ['interpreter', 'wasm'];

@@ -42,6 +42,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/load-balancer',
     'examples/rdma',
     'examples/xsk-echo',
+    'examples/token',
     'bench/programs',
     'bench/maps',
     'tests/tools',

@@ -1,7 +1,7 @@
 /**
  * The kernel's own sock_destroy_prog, unmodified, and what prog_tests/sock_destroy.c wants of it.
- * Its program for cgroup/connect6 notes the cookie of the socket that connects; no such hook is
- * here, so the test writes the cookie into the map itself.
+ * Its program for cgroup/connect6 notes the cookie of the socket that connects: the test writes
+ * the cookie into the map itself.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';

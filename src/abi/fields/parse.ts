@@ -22,6 +22,7 @@ import {
   BPF_REFCOUNT,
   BPF_SPIN_LOCK,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
   type FieldRecord,
   type SpecialField,
@@ -92,10 +93,13 @@ export const KPTR_TAGS: KptrTags = {
   kptr: BPF_KPTR_REF,
   percpu_kptr: BPF_KPTR_PERCPU,
 };
+/** From 6.13 on. */
+export const UPTR_TAGS: KptrTags = { ...KPTR_TAGS, uptr: BPF_UPTR };
 /** Before a kptr was a referenced one unless it said otherwise. */
 export const OLDER_KPTR_TAGS: KptrTags = { kptr: BPF_KPTR_UNREF, kptr_ref: BPF_KPTR_REF };
 /** Kinds that an array may repeat. */
-const REPEATABLE = BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT;
+const REPEATABLE = BPF_KPTR | BPF_UPTR | BPF_LIST_HEAD | BPF_RB_ROOT;
+const POINTERS = BPF_KPTR | BPF_UPTR;
 
 /** Names of structs that make a struct an allocatable one with special fields. */
 export const ALLOC_FIELDS = [
@@ -203,7 +207,7 @@ function shapeOf(search: Search, type: BtfType): Shape | undefined {
     if (shape.once) search.seen |= shape.type;
     return shape;
   }
-  return search.mask & BPF_KPTR && type.kind !== 'struct' ? KPTR_SHAPE : undefined;
+  return search.mask & POINTERS && type.kind !== 'struct' ? KPTR_SHAPE : undefined;
 }
 
 function nestedFields(
@@ -241,7 +245,8 @@ function fieldAtPlace(
   const { offset } = place;
   if (shape === KPTR_SHAPE) {
     const kptr = findKptr(search.btf, type, search.tags);
-    return kptr && { type: kptr.type, offset, typeId: kptr.typeId, node: '' };
+    if (!kptr || !(kptr.type & search.mask)) return undefined;
+    return { type: kptr.type, offset, typeId: kptr.typeId, node: '' };
   }
   if (type.kind !== 'struct' || type.size !== shape.size) return undefined;
   if (!(shape.type & BPF_GRAPH_ROOT)) return { type: shape.type, offset, typeId: 0, node: '' };
@@ -268,12 +273,12 @@ export function findKptr(
   return { type: kind, typeId: target.id };
 }
 
-/** Whether values of that type are the kernel's business: locks, timers, lists, trees, kptrs. */
+/** Whether values of that type are the kernel's business: locks, timers, lists, trees, pointers. */
 export function isSpecialType(btf: Btf, typeId: number): boolean {
   const type = btf.resolved(typeId);
   if (type.kind === 'struct') return Object.hasOwn(SHAPES, type.name);
   const tag = type.kind === 'ptr' ? btf.type(type.type) : undefined;
-  return tag?.kind === 'type_tag' && Object.hasOwn(KPTR_TAGS, tag.name);
+  return tag?.kind === 'type_tag' && Object.hasOwn(UPTR_TAGS, tag.name);
 }
 
 function rootContents(btf: Btf, place: Place): { typeId: number; node: string } {
@@ -307,9 +312,11 @@ function fieldOf(
 ): SpecialField {
   const { type, offset } = found;
   const plain = { type, offset, size: sizeOf(type), btf: undefined, btfId: 0 };
-  if (type & BPF_KPTR) {
+  if (type & POINTERS) {
     const target = kptr(btf.type(found.typeId), type);
-    const owner = target.kernel ? target.module : btf;
+    // Only structs of programs can be in a user's page: the others are told by having no BTF.
+    const kernelBtf = type === BPF_UPTR ? undefined : target.module;
+    const owner = target.kernel ? kernelBtf : btf;
     const { destructor } = target;
     const released = destructor === undefined ? {} : { destructor };
     return { ...plain, btf: owner, btfId: target.id, valueBtfId: 0, nodeOffset: 0, ...released };

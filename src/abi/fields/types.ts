@@ -15,8 +15,10 @@ export const BPF_GRAPH_NODE = BPF_RB_NODE | BPF_LIST_NODE;
 export const BPF_GRAPH_ROOT = BPF_RB_ROOT | BPF_LIST_HEAD;
 export const BPF_REFCOUNT = 1 << 9;
 export const BPF_WORKQUEUE = 1 << 10;
+/** Linux 6.13 */
+export const BPF_UPTR = 1 << 11;
 
-/** What map values may have, and structs that programs allocate. */
+/** What map values may have in 6.12 (BPF_UPTR from 6.13 on), and structs that programs allocate. */
 export const MAP_FIELDS =
   BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE;
 export const STRUCT_FIELDS =

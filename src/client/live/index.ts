@@ -10,4 +10,5 @@ export type {
   LiveUnknown,
   WritableLive,
 } from './types.ts';
+export { userView, type UserViewOptions } from './user.ts';
 export { type LiveViews, type ViewOptions, viewsFor } from './views.ts';

@@ -5,6 +5,7 @@ import {
   hasOrder,
   isCgroupType,
   mayAttach,
+  programRules,
 } from '../../abi/index.ts';
 import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
@@ -30,10 +31,21 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (plain && (attr.relativeFd || u64(attr.expectedRevision) !== 0n)) refuse('EINVAL');
   const program = process.get(attr.attachBpfFd ?? 0, 'prog');
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
-  if (!mayAttach(type, program.expectedAttachType, attachType)) refuse('EINVAL');
+  if (attachRefusal(process, program, attachType)) refuse('EINVAL', 'it does not go there');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
   if (isCgroupType(type, attachType)) return attachAtCgroup(process, attr, program);
   return refuse(withoutHook(process, attr, type));
+}
+
+/** Why a program may not be attached so (bpf_prog_attach_check_attach_type). */
+export function attachRefusal(
+  process: Process,
+  { typeId, expectedAttachType, parts }: MachineProgram,
+  attachType: number,
+): 'EPERM' | 'EINVAL' | undefined {
+  const capability = programRules(typeId)?.attachNeeds;
+  if (capability && !process.bpfCapable(capability, parts.token)) return 'EPERM';
+  return mayAttach(typeId, expectedAttachType, attachType) ? undefined : 'EINVAL';
 }
 
 function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {

@@ -5,7 +5,8 @@ import { refuse } from '../errno.ts';
 import { openBtf } from './files.ts';
 import { checkLogOptions, putLog } from './log.ts';
 import type { Process } from './process.ts';
-import { refuseToken, userBytes } from './values.ts';
+import { checkBtfRights, givenToken, tokenFor } from './rights.ts';
+import { userBytes } from './values.ts';
 
 const { BPF_F_TOKEN_FD } = constants;
 /** BTF_MAX_SIZE */
@@ -13,10 +14,9 @@ const MOST_BYTES = 16 << 20;
 
 /** BPF_BTF_LOAD: a file descriptor. */
 export function btfLoad(process: Process, attr: BtfLoadAttr): number {
-  const { btfFlags = 0, btfSize, btfTokenFd = 0 } = attr;
+  const { btfFlags = 0, btfSize } = attr;
   if (btfFlags & ~BPF_F_TOKEN_FD) refuse('EINVAL', 'flags');
-  if (btfFlags & BPF_F_TOKEN_FD) refuseToken(process.file(btfTokenFd) !== undefined);
-  if (!process.bpfCapable('CAP_BPF')) refuse('EPERM', 'CAP_BPF is missing');
+  checkBtfRights(process, tokenFor.btf(givenToken(process, btfFlags, attr.btfTokenFd)));
   if (btfSize > MOST_BYTES) refuse('E2BIG', 'more types than a program may bring');
   checkLogOptions(attr.btfLogLevel, attr.btfLogBuf, attr.btfLogSize);
   const bytes = userBytes(attr.btf, btfSize).slice();

@@ -1,5 +1,4 @@
 export type { BpfSyscall } from '../../kernel/index.ts';
-export { type Capability, type Credentials, ROOT } from './credentials.ts';
 export { type OpenFile, Process } from './process.ts';
 export { bpfRaw } from './raw.ts';
 export { bpfSyscall } from './syscall.ts';

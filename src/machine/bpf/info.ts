@@ -135,15 +135,30 @@ function programInfoByFd(
     ];
     if ((records !== 0n || bytes !== 0) && bytes !== known) refuse('EINVAL', size);
   }
+  const bare = !process.bpfCapable('CAP_BPF');
   for (const [count, address, elements] of arraysOf(process, program)) {
+    if (bare && count !== 'nr_map_ids') break;
     const room = Number(structNumber(name, own, count)) * elements.size;
     copyOut(attr.memory, structNumber(name, own, address), elements.bytes(room), room);
   }
+  const tags = structNumber(name, own, 'nr_prog_tags');
   putStruct(name, own, programInfo(process.machine, program));
+  if (bare) putStruct(name, own, { ...HIDDEN, nr_prog_tags: tags });
   given.set(own.subarray(0, length));
   attr.infoLen = length;
   return 0;
 }
+
+/** What nobody without CAP_BPF is told. */
+const HIDDEN: StructValues = {
+  jited_prog_len: 0,
+  xlated_prog_len: 0,
+  nr_jited_ksyms: 0,
+  nr_jited_func_lens: 0,
+  nr_func_info: 0,
+  nr_line_info: 0,
+  nr_jited_line_info: 0,
+};
 
 /** Sizes of records that callers must know. */
 const RECORDS = [

@@ -1,4 +1,4 @@
-import { constants, enums, isCgroupType, mayAttach } from '../../abi/index.ts';
+import { constants, enums, isCgroupType } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
   LinkCreateAttr,
@@ -9,6 +9,7 @@ import type {
 import { refuse } from '../errno.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
+import { attachRefusal } from './attach.ts';
 import { openLink } from './files.ts';
 import { cgroupLink } from './cgroup.ts';
 import { hooklessLink } from './hookless.ts';
@@ -27,7 +28,8 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const { attachType } = attr;
   if (attachType === attach.BPF_STRUCT_OPS) return structOpsLink(process, attr);
   const program = process.get(attr.progFd, 'prog');
-  if (!mayAttach(program.typeId, program.expectedAttachType, attachType)) refuse('EINVAL');
+  const refusal = attachRefusal(process, program, attachType);
+  if (refusal) refuse(refusal, 'it does not go there');
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
   if (isCgroupType(program.typeId, attachType)) {

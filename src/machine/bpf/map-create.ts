@@ -3,15 +3,18 @@ import type { Btf, BtfType } from '../../btf/index.ts';
 import { KernelError } from '../../base/index.ts';
 import type { MapCreateAttr } from '../../kernel/index.ts';
 import type { MapSpec } from '../../object/index.ts';
+import { checkMapDefinition } from '../../runtime/index.ts';
+import type { Token } from '../../security/index.ts';
 import { createMap, factsOf } from '../create-map.ts';
 import { refuse } from '../errno.ts';
 import type { MachineMap } from '../map.ts';
 import type { BtfObject } from '../objects/btf.ts';
 import { type Access, accessOf, openMap } from './files.ts';
 import type { Process } from './process.ts';
-import { objectName, refuseDevice, refuseToken, u64 } from './values.ts';
+import { checkMapRights, givenToken, tokenFor } from './rights.ts';
+import { objectName, refuseDevice, u64 } from './values.ts';
 
-const { BPF_F_TOKEN_FD, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } = constants;
+const { BPF_F_TOKEN_FD, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_F_ZERO_SEED } = constants;
 const ACCESS = BPF_F_RDONLY | BPF_F_WRONLY;
 /** What a map of maps says without the map its maps are like. */
 const MISSING_INNER = 'EBADF';
@@ -28,15 +31,32 @@ export function mapCreate(process: Process, attr: MapCreateAttr): number {
   const facts = factsOf(spec);
   if (spec.flags & ACCESS & ~facts.flags) refuse('EINVAL', 'takes no such flags');
   if (attr.mapIfindex) refuseDevice(process, attr.mapIfindex);
-  if ((attr.mapFlags ?? 0) & BPF_F_TOKEN_FD) {
-    refuseToken(process.file(attr.mapTokenFd ?? 0) !== undefined);
-  }
-  if (!process.bpfCapable('CAP_BPF')) refuse('EPERM', 'CAP_BPF is missing');
-  return finish(process, attr, spec, access);
+  checkDefinition(process, spec);
+  const given = givenToken(process, attr.mapFlags ?? 0, attr.mapTokenFd);
+  const token = tokenFor.map(given, attr.mapType);
+  checkMapRights(process, token, attr.mapType);
+  return finish(process, attr, spec, access, token);
+}
+
+/** map_alloc_check: for some types sizes and flags count before rights. */
+function checkDefinition(process: Process, spec: MapSpec): void {
+  const { typeId, flags } = spec;
+  const facts = factsOf(spec);
+  if (flags & facts.flags & BPF_F_ZERO_SEED) process.need('CAP_SYS_ADMIN');
+  if (!mapRules(typeId)?.checkedFirst || facts.needsKernelType) return;
+  const { name, keySize, valueSize, maxEntries, extra, keyTypeId, valueTypeId } = spec;
+  const sizes = { keySize, valueSize, maxEntries, extra, keyTypeId, valueTypeId };
+  checkMapDefinition({ name, type: typeId, flags: flags & ~ACCESS, ...sizes }, facts);
 }
 
 /** The type makes its storage; then come the name and the types of key and value. */
-function finish(process: Process, attr: MapCreateAttr, spec: MapSpec, access: Access): number {
+function finish(
+  process: Process,
+  attr: MapCreateAttr,
+  spec: MapSpec,
+  access: Access,
+  token: Token | undefined,
+): number {
   const typed = (attr.btfValueTypeId ?? 0) !== 0 || (attr.btfVmlinuxValueTypeId ?? 0) !== 0;
   const [btf, btfError] = typed ? typesOf(process, attr) : [];
   const map = allocate(process, attr, spec, btf);
@@ -44,6 +64,8 @@ function finish(process: Process, attr: MapCreateAttr, spec: MapSpec, access: Ac
     objectName(attr.mapName);
     if (btfError) throw btfError;
     if (btf && spec.valueTypeId !== 0) checkTypes(btf, spec);
+    const { special } = map.runtimeMap.definition;
+    if (special && !process.bpfCapable('CAP_BPF', token)) refuse('EPERM', 'CAP_BPF is missing');
     return openMap(process, map, access);
   } finally {
     map.close();

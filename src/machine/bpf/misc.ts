@@ -1,10 +1,5 @@
 import { enums } from '../../abi/index.ts';
-import type {
-  EnableStatsAttr,
-  ProgBindMapAttr,
-  TaskFdQueryAttr,
-  TokenCreateAttr,
-} from '../../kernel/index.ts';
+import type { EnableStatsAttr, ProgBindMapAttr, TaskFdQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { Process } from './process.ts';
 
@@ -24,18 +19,6 @@ export function progBindMap(process: Process, attr: ProgBindMapAttr): number {
   const program = process.get(attr.progFd, 'prog');
   program.bind(process.get(attr.mapFd, 'map'));
   return 0;
-}
-
-/** BPF_TOKEN_CREATE: the first user namespace needs no tokens, and there is no other. */
-export function tokenCreate(process: Process, { flags = 0, bpffsFd }: TokenCreateAttr): number {
-  if (flags !== 0) refuse('EINVAL', 'flags');
-  const file = process.file(bpffsFd) ?? refuse('EBADF', `${bpffsFd} is not open`);
-  if (file.kind !== 'dir') refuse('EINVAL', 'the descriptor is of no bpffs');
-  const directory = process.get(bpffsFd, 'dir');
-  const { mount } = directory;
-  if (!mount || process.machine.files.find(mount.path) !== directory) refuse('EINVAL');
-  if (!process.bpfCapable('CAP_BPF')) refuse('EPERM', 'CAP_BPF is missing');
-  return refuse('EOPNOTSUPP', 'the first user namespace has no tokens');
 }
 
 /** BPF_TASK_FD_QUERY: there are no perf events and tracepoints to ask about. */

@@ -20,7 +20,9 @@ export function objPin(process: Process, attr: ObjPathAttr): number {
   const kind = file?.kind;
   if (kind !== 'map' && kind !== 'prog' && kind !== 'link') refuse('EINVAL', 'nothing to pin');
   const path = attr.pathname ?? refuse('EFAULT', 'there is no path');
-  pinObject(process.machine.files, path, kind, process.get(bpfFd, kind), startOf(process, attr));
+  const object = process.get(bpfFd, kind);
+  const { machine, credentials } = process;
+  pinObject(machine.files, path, kind, object, startOf(process, attr), credentials);
   return 0;
 }
 
@@ -31,7 +33,9 @@ export function objGet(process: Process, attr: ObjPathAttr): number {
   if (!(fileFlags & BPF_F_PATH_FD) && pathFd !== 0) refuse('EINVAL', 'path_fd without its flag');
   const access = accessOf(fileFlags);
   const path = attr.pathname ?? refuse('EFAULT', 'there is no path');
-  const { object } = findPin(process.machine.files, path, startOf(process, attr));
+  const { machine, credentials } = process;
+  const user = { credentials, ...access };
+  const { object } = findPin(machine.files, path, startOf(process, attr), user);
   if (object instanceof MachineMap) return openMap(process, object, access);
   if (!(object instanceof MachineLink)) return openProgram(process, object as MachineProgram);
   if (!access.read || !access.write) refuse('EINVAL', 'links are opened for reading and writing');
@@ -44,6 +48,5 @@ function startOf(
   { fileFlags = 0, pathFd = 0, pathname }: ObjPathAttr,
 ): Directory {
   if (!(fileFlags & BPF_F_PATH_FD) || pathname?.startsWith('/')) return process.cwd;
-  const file = process.file(pathFd) ?? refuse('EBADF', `${pathFd} is not open`);
-  return file.kind === 'dir' ? process.get(pathFd, 'dir') : refuse('ENOTDIR');
+  return process.place(pathFd);
 }

@@ -7,7 +7,15 @@ import type { BtfObject } from '../objects/btf.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
 import type { RuntimeOwner } from '../../runtime/index.ts';
-import { type Capability, type Credentials, ROOT, capable, tokenCapable } from './credentials.ts';
+import {
+  type Capability,
+  type Credentials,
+  nsCapable,
+  rootOf,
+  type Token,
+  tokenCapable,
+} from '../../security/index.ts';
+import type { FsContext } from './mounting.ts';
 
 /** What a file descriptor can stand for. */
 export interface FileKinds {
@@ -16,10 +24,15 @@ export interface FileKinds {
   link: MachineLink;
   btf: BtfObject;
   dir: Directory;
+  /** A directory opened with O_PATH: a place, and for most commands not open at all. */
+  path: Directory;
   /** A task, inode, socket or cgroup. */
   owner: RuntimeOwner;
   /** Somebody wants runs counted. */
   stats: Machine;
+  token: Token;
+  /** A file system that is being set up. */
+  fscontext: FsContext;
   /** A file without a meaning for bpf(2): a terminal. */
   other: undefined;
 }
@@ -53,15 +66,16 @@ const STANDARD: OpenFile = {
 export class Process {
   readonly machine: Machine;
   readonly pid: number;
-  readonly credentials: Credentials;
+  /** Changes as with setuid(2), capset(2) and unshare(2). */
+  credentials: Credentials;
   /** Where relative paths begin. */
   cwd: Directory;
   readonly #files = new Map<number, Shared>();
 
-  constructor(machine: Machine, { pid = 1, credentials = ROOT }: Partial<Identity> = {}) {
+  constructor(machine: Machine, { pid = 1, credentials }: Partial<Identity> = {}) {
     this.machine = machine;
     this.pid = pid;
-    this.credentials = credentials;
+    this.credentials = credentials ?? rootOf(machine.users.first);
     this.cwd = machine.files.root;
     for (let fd = 0; fd < 3; fd++) this.#files.set(fd, { file: STANDARD, descriptors: 1 });
   }
@@ -105,8 +119,17 @@ export class Process {
     for (const fd of [...this.#files.keys()].reverse()) this.close(fd);
   }
 
+  /** What is open; not what is open with O_PATH. */
   file(fd: number): OpenFile | undefined {
-    return this.#files.get(fd >>> 0)?.file;
+    const file = this.#files.get(fd >>> 0)?.file;
+    return file?.kind === 'path' ? undefined : file;
+  }
+
+  /** A directory as a place: EBADF if it is not open, ENOTDIR. */
+  place(fd: number): Directory {
+    const { file } = this.#files.get(fd >>> 0) ?? refuse('EBADF', `${fd} is not open`);
+    if (file.kind === 'dir' || file.kind === 'path') return file.object as Directory;
+    return refuse('ENOTDIR', `${fd} is no directory`);
   }
 
   /** The object behind a descriptor: EBADF if it is not open, EINVAL for another kind. */
@@ -120,8 +143,26 @@ export class Process {
     return file as OpenFile<Kind>;
   }
 
+  /** A descriptor of `from` is handed over, as by SCM_RIGHTS. Throws KernelError. */
+  receive(from: Process, fd: number): number {
+    const shared = from.#files.get(fd >>> 0) ?? refuse('EBADF', `${fd} is not open`);
+    return this.#install(shared);
+  }
+
+  /**
+   * openat(2) of a directory: a descriptor for BPF_TOKEN_CREATE and path_fd. `from`: the descriptor
+   * of the directory a relative path begins in. Throws KernelError.
+   */
+  openDirectory(path: string, from?: number): number {
+    const start = from === undefined ? this.cwd : this.place(from);
+    const object = this.machine.files.find(path, start, this.credentials);
+    if (object.kind !== 'dir') refuse('ENOTDIR', `'${path}' is no directory`);
+    return this.open({ kind: 'dir', object, read: true, write: false, release() {} });
+  }
+
+  /** capable(): in the first user namespace. */
   capable(capability: Capability): boolean {
-    return capable(this.credentials, capability);
+    return nsCapable(this.credentials, this.machine.users.first, capability);
   }
 
   /** Throws KernelError EPERM. */
@@ -129,9 +170,14 @@ export class Process {
     if (!this.capable(capability)) refuse('EPERM', `${capability} is missing`);
   }
 
-  /** The same where CAP_SYS_ADMIN, or a token, will do. */
-  bpfCapable(capability: Capability): boolean {
-    return tokenCapable(this.credentials, undefined, capability);
+  /** The same where CAP_SYS_ADMIN will do, in the namespace of the token if there is one. */
+  bpfCapable(capability: Capability, token?: Token): boolean {
+    return tokenCapable(this.credentials, this.machine.users.first, token, capability);
+  }
+
+  /** BPF_F_TOKEN_FD: EBADF for a descriptor that is not open, EINVAL for one of something else. */
+  token(fd: number): Token {
+    return this.get(fd, 'token');
   }
 }
 

@@ -64,11 +64,14 @@ export function sanitized(machine: Machine, program: MachineProgram): Uint8Array
 }
 
 function rewrite({ settings }: Machine, program: MachineProgram): Uint8Array {
-  const { input, maps, adapted } = program.parts;
+  const { input, maps, adapted, capabilities } = program.parts;
   const { insns } = adapted;
   const { rules } = settings;
   if (!input || !rules || rules.slim) return insns;
-  const xlated = verify(input, rules, { xlated: true }).xlated;
+  const xlated = verify(input, rules, {
+    xlated: true,
+    ...(capabilities && { capabilities }),
+  }).xlated;
   if (!xlated) return insns;
   const code = decodeCode(xlated.insns);
   for (let i = 0; i < code.length; i++) {

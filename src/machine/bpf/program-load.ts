@@ -9,6 +9,7 @@ import {
 } from '../../abi/index.ts';
 import type { ProgLoadAttr } from '../../kernel/index.ts';
 import type { ProgramSpec } from '../../object/index.ts';
+import type { Token } from '../../security/index.ts';
 import { type VerifierInput, verify } from '../../verifier/index.ts';
 import { refuse } from '../errno.ts';
 import { bindProgram, installProgram } from '../load.ts';
@@ -20,7 +21,8 @@ import { checkLogOptions, writeLog } from './log.ts';
 import { bindInsns, type BoundInsns } from './program-insns.ts';
 import { readTypes, type ProgramTypes } from './program-types.ts';
 import type { Process } from './process.ts';
-import { objectName, refuseToken, userBytes } from './values.ts';
+import { checkProgramRights, givenToken, tokenFor, verifierRights } from './rights.ts';
+import { objectName, userBytes } from './values.ts';
 
 const c = constants;
 const FLAGS =
@@ -33,16 +35,15 @@ const FLAGS =
   c.BPF_F_XDP_DEV_BOUND_ONLY |
   c.BPF_F_TEST_REG_INVARIANTS |
   c.BPF_F_TOKEN_FD;
-const MOST_INSNS = 1_000_000;
-const MOST_INSNS_UNPRIVILEGED = 4096;
 
 /** BPF_PROG_LOAD: a file descriptor. */
 export function progLoad(process: Process, attr: ProgLoadAttr): number {
   const { progType: type, progFlags = 0 } = attr;
   if (progFlags & ~FLAGS) refuse('EINVAL', 'flags');
   const attachType = loadAttachType(type, attr.expectedAttachType ?? 0);
-  if (progFlags & c.BPF_F_TOKEN_FD) refuseToken(process.file(attr.progTokenFd ?? 0) !== undefined);
-  checkRights(process, attr);
+  const given = givenToken(process, progFlags, attr.progTokenFd);
+  const token = tokenFor.program(given, type, attachType);
+  checkProgramRights(process, token, type, attr.insnCnt);
   const target = attachTarget(process, attr);
   checkAttach(attr, attachType, target);
   const insns = userBytes(attr.insns, attr.insnCnt * 8).slice();
@@ -73,7 +74,7 @@ export function progLoad(process: Process, attr: ProgLoadAttr): number {
     functionInfo: types.functions,
     lineInfo: types.lines,
   };
-  return install(process, attr, input, { types, bound, target: target.program, device });
+  return install(process, attr, input, { types, bound, target: target.program, device, token });
 }
 
 /** bpf_prog_dev_bound_init */
@@ -89,15 +90,6 @@ function bindDevice({ machine }: Process, attr: ProgLoadAttr): BoundDevice {
     return bindProgram(machine, programTypeName(progType), { device: device.name, offload: !only });
   }
   return refuse('EINVAL', `there is no device ${progIfindex}`);
-}
-
-function checkRights(process: Process, { insnCnt, progType }: ProgLoadAttr): void {
-  const bpf = process.bpfCapable('CAP_BPF');
-  if (!bpf) refuse('EPERM', 'CAP_BPF is missing');
-  if (insnCnt === 0 || insnCnt > (bpf ? MOST_INSNS : MOST_INSNS_UNPRIVILEGED)) refuse('E2BIG');
-  const needs = programRules(progType)?.needs;
-  if (needs?.netAdmin && !process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM');
-  if (needs?.perfmon && !process.bpfCapable('CAP_PERFMON')) refuse('EPERM');
 }
 
 interface Target {
@@ -137,17 +129,19 @@ interface Parts {
   readonly bound: BoundInsns;
   readonly target: MachineProgram | undefined;
   readonly device: BoundDevice | undefined;
+  readonly token: Token | undefined;
 }
 
 function install(
   process: Process,
   attr: ProgLoadAttr,
   input: VerifierInput,
-  { types, bound, target, device }: Parts,
+  { types, bound, target, device, token }: Parts,
 ): number {
   const { machine } = process;
   const { rules } = machine.settings;
-  const result = rules && verify(input, rules, { logLevel: attr.logLevel ?? 0 });
+  const capabilities = verifierRights(process, token);
+  const result = rules && verify(input, rules, { logLevel: attr.logLevel ?? 0, capabilities });
   const cut = writeLog(attr, result?.log ?? '');
   if (cut) refuse('ENOSPC', 'the log is cut');
   if (result && !result.ok) {
@@ -166,6 +160,8 @@ function install(
     btf: btf && ((): BtfObject => btf.hold()),
     target,
     uid: process.credentials.uid,
+    token,
+    capabilities,
     bound: device,
   });
   try {

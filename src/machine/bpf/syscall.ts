@@ -8,11 +8,12 @@ import { objGetInfoByFd } from './info.ts';
 import * as links from './links.ts';
 import { mapCreate } from './map-create.ts';
 import * as maps from './maps.ts';
-import { enableStats, progBindMap, taskFdQuery, tokenCreate } from './misc.ts';
+import { enableStats, progBindMap, taskFdQuery } from './misc.ts';
 import { objGet, objPin } from './pins.ts';
 import type { Process } from './process.ts';
 import { progLoad } from './program-load.ts';
 import { progTestRun } from './test-run.ts';
+import { tokenCreate } from './token.ts';
 
 /**
  * bpf(2) as a process of the machine calls it (kernel/bpf/syscall.c: __sys_bpf).

@@ -26,11 +26,6 @@ export function objectName(name = ''): string {
   return name;
 }
 
-/** BPF_F_TOKEN_FD: there are no tokens here. */
-export function refuseToken(open: boolean): never {
-  return refuse(open ? 'EINVAL' : 'EBADF', 'the descriptor is no token');
-}
-
 /** Programs and maps that a device would hold: none of the devices here can. */
 export function refuseDevice({ machine }: Process, ifindex: number): never {
   const there = machine.settings.subsystems.some((each) => each.deviceAt?.(ifindex));

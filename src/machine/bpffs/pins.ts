@@ -1,35 +1,65 @@
 import { KernelError } from '../../base/index.ts';
+import { type Credentials, knowsId } from '../../security/index.ts';
 import { refuse } from '../errno.ts';
 import { MachineMap } from '../map.ts';
 import type { KernelObject } from '../objects/object.ts';
 import type { Directory, Inode, Pin, PinKind } from './inode.ts';
+import { MAY_EXEC, MAY_READ, MAY_WRITE, permits } from './permission.ts';
 import type { FileTree } from './tree.ts';
 
-/** BPF_OBJ_PIN: the pin holds the object until it is taken away. Throws KernelError. */
+/**
+ * BPF_OBJ_PIN: the pin holds the object until it is taken away. It belongs to `who`, or to root,
+ * whom nobody asks. Throws KernelError.
+ */
 export function pinObject(
   files: FileTree,
   path: string,
   kind: PinKind,
   object: KernelObject,
   from?: Directory,
+  who?: Credentials,
 ): void {
-  const place = files.placeFor(path, from);
-  if (!place.parent.mount) refuse('EPERM', `'${path}' is in no bpffs`);
-  files.addPin(place, pinOf(kind, object));
+  const place = files.placeFor(path, from, false, who);
+  const { mount } = place.parent;
+  if (!mount) refuse('EPERM', `'${path}' is in no bpffs`);
+  if (who) {
+    const known = knowsId(mount.userns, who.uid) && knowsId(mount.userns, who.gid);
+    if (!known) refuse('EOVERFLOW', 'the bpffs does not know the user');
+    if (!permits(who, place.parent, MAY_WRITE | MAY_EXEC)) refuse('EACCES', 'may not write there');
+  }
+  files.addPin(place, pinOf(kind, object, who));
 }
 
-function pinOf(kind: PinKind, object: KernelObject): Omit<Pin, 'ino' | 'mode'> {
+function pinOf(
+  kind: PinKind,
+  object: KernelObject,
+  { uid = 0, gid = 0 }: Partial<Credentials> = {},
+): Omit<Pin, 'ino' | 'mode'> {
   if (object instanceof MachineMap) {
     object.holdUser();
-    return { kind, object, release: () => object.dropUser() };
+    return { kind, object, uid, gid, release: () => object.dropUser() };
   }
   object.hold();
-  return { kind, object, release: () => object.drop() };
+  return { kind, object, uid, gid, release: () => object.drop() };
 }
 
-/** What is pinned at a path. Throws KernelError: ENOENT, EACCES for what is no pin. */
-export function findPin(files: FileTree, path: string, from?: Directory): Pin {
-  const inode = files.find(path, from);
+/** What somebody wants of a pin. */
+export interface PinUser {
+  readonly credentials: Credentials;
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+/**
+ * What is pinned at a path. Throws KernelError: ENOENT, EACCES for what is no pin, or not for
+ * `user`.
+ */
+export function findPin(files: FileTree, path: string, from?: Directory, user?: PinUser): Pin {
+  const inode = files.find(path, from, user?.credentials);
+  if (user) {
+    const wanted = (user.read ? MAY_READ : 0) | (user.write ? MAY_WRITE : 0);
+    if (!permits(user.credentials, inode, wanted)) refuse('EACCES', `'${path}' is not for you`);
+  }
   return isPin(inode) ? inode : refuse('EACCES', `'${path}' is no pinned object`);
 }
 

@@ -1,8 +1,11 @@
+import { type Credentials, rootOf, type UserNamespace } from '../../security/index.ts';
 import { refuse } from '../errno.ts';
 import {
   type Directory,
   type Inode,
   type Mount,
+  type MountOptions,
+  type Ownership,
   type Pin,
   ROOT_MODE,
   S_IFDIR,
@@ -10,11 +13,13 @@ import {
   S_IFREG,
   type Symlink,
 } from './inode.ts';
-import { parseMountOptions } from './mount-options.ts';
+import { defaultOptions, setMountOptions } from './mount-options.ts';
+import { MAY_EXEC, permits } from './permission.ts';
 
 /** Where programs and maps are pinned unless somebody says otherwise. */
 export const BPFFS = '/sys/fs/bpf';
 
+const ROOT_OWNS: Ownership = { uid: 0, gid: 0, mode: 0o755 };
 const NAME_MAX = 255;
 const PATH_MAX = 4096;
 const MOST_LINKS = 40;
@@ -31,31 +36,73 @@ export interface Place {
  */
 export class FileTree {
   readonly root: Directory;
+  readonly #first: UserNamespace;
   #inodes = 1;
 
-  constructor() {
-    this.root = this.#directory(undefined, 0o755);
+  /** `first`: the user namespace of the default bpffs. */
+  constructor(first: UserNamespace) {
+    this.#first = first;
+    this.root = this.#directory(undefined, ROOT_OWNS);
     for (const path of ['/sys', '/sys/fs', '/tmp', '/proc', '/dev', '/run']) this.mkdir(path);
     this.mount(BPFFS);
   }
 
-  /** A new bpffs over a directory, which is made if it has to be. */
-  mount(path: string, options?: string): Mount {
-    const mount = parseMountOptions(path, options);
-    this.#makeParents(path);
-    const { parent, name } = this.#parentOf(path);
-    parent.entries.set(name, this.#directory(mount, mount.mode));
+  /**
+   * A new bpffs over a directory, which is made if it has to be; root sets it up, and it is that of
+   * root of `userns` (default: the first one). Throws KernelError.
+   */
+  mount(path: string, text = '', userns: UserNamespace = this.#first): Mount {
+    const first = this.#first;
+    const options = defaultOptions(rootOf(userns));
+    setMountOptions(options, text, { credentials: rootOf(first), userns, first });
+    const mount = this.newMount(options, userns);
+    this.attach(path, mount);
     return mount;
   }
 
-  /** What is at a path. Throws KernelError ENOENT, ENOTDIR, EPERM, ELOOP, ENAMETOOLONG. */
-  find(path: string, from: Directory = this.root): Inode {
-    return this.#walk(path, from, 0);
+  /** A bpffs that is nowhere yet. */
+  newMount(options: MountOptions, userns: UserNamespace): Mount {
+    const mount = { ...options, path: undefined, userns } as {
+      -readonly [K in keyof Mount]: Mount[K];
+    };
+    mount.root = this.#directory(mount, options);
+    return mount;
+  }
+
+  /** move_mount(2): puts a bpffs over a directory, which is made if it has to be. */
+  attach(path: string, mount: Mount): void {
+    this.#makeParents(path);
+    const { parent, name } = this.#parentOf(path);
+    if (mount.path !== undefined) this.#detach(mount.path);
+    mount.path = path;
+    parent.entries.set(name, mount.root);
+  }
+
+  #detach(path: string): void {
+    const { parent, name } = this.#parentOf(path);
+    parent.entries.set(name, this.#directory(parent.mount, ROOT_OWNS));
+  }
+
+  /** All that are somewhere, in the order of their paths. */
+  *mounts(directory: Directory = this.root): IterableIterator<Mount> {
+    if (directory.mount?.root === directory) yield directory.mount;
+    for (const inode of directory.entries.values()) {
+      if (inode.kind === 'dir') yield* this.mounts(inode);
+    }
+  }
+
+  /**
+   * What is at a path. Throws KernelError ENOENT, ENOTDIR, EPERM, ELOOP, ENAMETOOLONG, and EACCES
+   * where `who` may not search a directory.
+   */
+  find(path: string, from: Directory = this.root, who?: Credentials): Inode {
+    return this.#walk(path, from, who, 0);
   }
 
   /** The place for a new entry: EEXIST if something is there. */
-  placeFor(path: string, from: Directory = this.root, directory = false): Place {
-    const { parent, name } = this.#parentOf(path, from);
+  placeFor(path: string, from: Directory = this.root, directory = false, who?: Credentials): Place {
+    const { parent, name } = this.#parentOf(path, from, who);
+    if (who && !permits(who, parent, MAY_EXEC)) refuse('EACCES', 'the directory is closed');
     if (name === '' || name === '.' || name === '..') refuse('EEXIST');
     if (this.#lookup(parent, name)) refuse('EEXIST', `'${path}' is there already`);
     if (path.endsWith('/') && !directory) refuse('ENOENT');
@@ -70,14 +117,20 @@ export class FileTree {
 
   mkdir(path: string, mode = 0o755): Directory {
     const { parent, name } = this.placeFor(path, this.root, true);
-    const made = this.#directory(parent.mount, mode);
+    const made = this.#directory(parent.mount, { ...ROOT_OWNS, mode });
     parent.entries.set(name, made);
     return made;
   }
 
+  /** chown(2) and chmod(2). */
+  chown(path: string, { uid, gid, mode }: Readonly<Ownership>): void {
+    Object.assign(this.find(path), { uid, gid, mode });
+  }
+
   symlink(target: string, path: string): Symlink {
     const { parent, name } = this.placeFor(path);
-    const made: Symlink = { kind: 'symlink', ino: this.#inodes++, mode: S_IFLNK | 0o777, target };
+    const own = { ...ROOT_OWNS, mode: S_IFLNK | 0o777 };
+    const made: Symlink = { kind: 'symlink', ino: this.#inodes++, ...own, target };
     parent.entries.set(name, made);
     return made;
   }
@@ -140,41 +193,48 @@ export class FileTree {
     this.#makeParents(path);
   }
 
-  #directory(mount: Mount | undefined, mode: number): Directory {
+  #directory(mount: Mount | undefined, { uid, gid, mode }: Ownership): Directory {
     return {
       kind: 'dir',
       ino: this.#inodes++,
+      uid,
+      gid,
       mode: S_IFDIR | (mode & (ROOT_MODE | 0o6000)),
       mount,
       entries: new Map(),
     };
   }
 
-  #parentOf(path: string, from: Directory = this.root): Place {
+  #parentOf(path: string, from: Directory = this.root, who?: Credentials): Place {
     checkPath(path);
     const trimmed = path.replace(/\/+$/, '');
     const slash = trimmed.lastIndexOf('/');
     const head = slash < 0 ? '' : trimmed.slice(0, slash + 1);
-    const parent = head === '' ? from : this.#walk(head, from, 0);
+    const parent = head === '' ? from : this.#walk(head, from, who, 0);
     if (parent.kind !== 'dir') refuse('ENOTDIR');
     return { parent, name: trimmed.slice(slash + 1) };
   }
 
-  #walk(path: string, from: Directory, links: number): Inode {
+  #walk(path: string, from: Directory, who: Credentials | undefined, links: number): Inode {
     checkPath(path);
     if (links > MOST_LINKS) refuse('ELOOP');
     const above: Directory[] = path.startsWith('/') ? [this.root] : this.#wayTo(from);
+    // A bpffs that is nowhere has nothing above it.
+    if (above.length === 0) above.push(from);
     let inode: Inode = above.at(-1)!;
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     for (const part of parts) {
       if (inode.kind !== 'dir') refuse('ENOTDIR');
+      if (who && !permits(who, inode, MAY_EXEC)) refuse('EACCES', 'a directory is closed');
       if (part === '..') {
         if (above.length > 1) above.pop();
         inode = above.at(-1)!;
         continue;
       }
       inode = this.#lookup(inode, part) ?? refuse('ENOENT', `nothing is at '${path}'`);
-      if (inode.kind === 'symlink') inode = this.#walk(inode.target, above.at(-1)!, links + 1);
+      if (inode.kind === 'symlink') {
+        inode = this.#walk(inode.target, above.at(-1)!, who, links + 1);
+      }
       if (inode.kind === 'dir') above.push(inode);
     }
     if (path.endsWith('/') && inode.kind !== 'dir') refuse('ENOTDIR');

@@ -1,4 +1,5 @@
-import type { KernelCgroup } from '../../kernel/index.ts';
+import { KernelError } from '../../base/index.ts';
+import type { DeviceAccess, KernelCgroup } from '../../kernel/index.ts';
 import type { RuntimeOwner } from '../../runtime/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
@@ -8,6 +9,7 @@ import {
   type Entry,
   type OwnPrograms,
 } from './effective.ts';
+import { deviceAccess } from './device.ts';
 import type { CgroupLink } from './link.ts';
 import { type CgroupAttach, CgroupPrograms } from './programs.ts';
 import { type ArrayOptions, type ArrayResult, runArray } from './run.ts';
@@ -186,6 +188,12 @@ export class Cgroup implements RuntimeOwner, KernelCgroup {
   #changed(attachType: number): void {
     for (const one of this.#tree.all) if (one.isBelow(this)) one.#effective.delete(attachType);
     this.#tree.attachedChanged(attachType);
+  }
+
+  openDevice(access: DeviceAccess): void {
+    const { runtime } = this.#tree;
+    const no = deviceAccess(runtime, access, (type, at) => this.runPrograms(type, at));
+    if (no !== 0) throw new KernelError('EPERM', -no, `${this.path} may not have that device`);
   }
 
   run<Result>(work: () => Result): Result {

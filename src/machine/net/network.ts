@@ -221,6 +221,10 @@ export class Network implements Subsystem, KernelNetwork {
     throw new KernelError('EINVAL', 22, text);
   }
 
+  aside<Result>(work: () => Result): Result {
+    return this.stack.runner.aside(work);
+  }
+
   run(program: MachineProgram, options: RunOptions): RunResult {
     const data = options.data ?? new Uint8Array(0);
     const hook = TEST_RUN.get(this.hookOf(program))!;

@@ -68,6 +68,7 @@ function restore(machine: Machine, state: MachineState, snapshot: Snapshot): voi
   if (state.kernel !== rules?.version) fail(`it follows Linux ${state.kernel}`);
   restoreMemory(snapshot, machine.runtime);
   const again = new Resumer(machine);
+  again.users(state);
   for (const { id, bytes } of state.btfs) again.btf(id, bytes);
   // A template comes before the maps of maps that are made of it.
   const ordered = state.maps.toSorted(
@@ -94,6 +95,17 @@ class Resumer {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+  }
+
+  users({ users: saved, mounts, unprivilegedBpfDisabled }: MachineState): void {
+    const { users, files, sysctls } = this.#machine;
+    for (const { name, parent, owner, ids } of saved) {
+      users.create(name, { parent: users.get(parent), owner, ids });
+    }
+    for (const { path, userns, ...options } of mounts) {
+      files.attach(path, files.newMount(options, users.get(userns)));
+    }
+    sysctls.unprivilegedBpfDisabled = unprivilegedBpfDisabled;
   }
 
   btf(id: number, bytes: Uint8Array): void {
@@ -153,6 +165,11 @@ class Resumer {
       types: btf?.btf,
       btf: btf && (() => btf.hold()),
       uid: saved.uid,
+      capabilities: saved.capabilities,
+      token: saved.token && {
+        userns: this.#machine.users.get(saved.token.userns),
+        allows: saved.token.allows,
+      },
       loadTime: saved.loadTime,
     };
     const { functions } = runtime;
@@ -191,7 +208,8 @@ class Resumer {
     resumeCgroups(this.#machine, cgroups, nextCgroup, (id) => this.#program(id));
   }
 
-  file({ path, kind, mode, id, target }: SavedFile): void {
+  file(saved: SavedFile): void {
+    const { path, kind, mode, id, target } = saved;
     const { files, objects } = this.#machine;
     if (kind === 'dir') {
       if (!has(files, path)) files.mkdir(path, mode);
@@ -205,6 +223,7 @@ class Resumer {
             : this.#program(id);
       pinObject(files, path, kind, object);
     }
+    if (kind !== 'symlink') files.chown(path, saved);
   }
 
   /** Objects are held by whom they were held by. */

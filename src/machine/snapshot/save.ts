@@ -1,5 +1,6 @@
 import { MAP_FIELDS_KEPT } from './limits.ts';
-import type { Inode } from '../bpffs/inode.ts';
+import type { UserNamespace } from '../../security/index.ts';
+import type { Inode, Mount } from '../bpffs/inode.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
@@ -15,7 +16,9 @@ import type {
   SavedDevice,
   SavedFile,
   SavedMap,
+  SavedMount,
   SavedProgram,
+  SavedUserNamespace,
 } from './state.ts';
 
 /**
@@ -49,9 +52,12 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
     maps: [...objects.maps].map(mapOf),
     programs: [...objects.programs].map(programOf),
     attachments: [...machine.attachments].map(attachmentOf),
+    users: [...machine.users].filter((one) => one.parent).map(userNamespaceOf),
+    mounts: [...machine.files.mounts()].map(mountOf),
     cgroups: saveCgroups(machine),
     nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
+    unprivilegedBpfDisabled: machine.sysctls.unprivilegedBpfDisabled,
     next: {
       programs: objects.programs.next,
       maps: objects.maps.next,
@@ -121,6 +127,8 @@ function programOf(program: MachineProgram): SavedProgram {
     license: parts.license,
     loadTime: parts.loadTime,
     uid: parts.uid,
+    token: parts.token && { userns: parts.token.userns.name, allows: parts.token.allows },
+    capabilities: parts.capabilities,
     verification: parts.verification,
     stats,
     slots: parts.slots,
@@ -134,13 +142,21 @@ function attachmentOf({ program, options, link, place }: Attachment): SavedAttac
   return { program: program.id, options, link: link?.id, closed: link?.closed ?? true, revision };
 }
 
+function userNamespaceOf({ name, parent, owner, ids }: UserNamespace): SavedUserNamespace {
+  return { name, parent: parent!.name, owner, ids };
+}
+
+function mountOf({ path, userns, delegate, uid, gid, mode }: Mount): SavedMount {
+  return { path: path!, userns: userns.name, delegate, uid, gid, mode };
+}
+
 function filesBelow(directory: Inode, path: string): SavedFile[] {
   if (directory.kind !== 'dir') return [];
   return [...directory.entries].flatMap(([name, inode]) => {
     const here = `${path}/${name}`;
-    const { kind, mode } = inode;
+    const { kind, uid, gid, mode } = inode;
     const id = 'object' in inode ? (inode.object as MachineLink).id : 0;
     const target = inode.kind === 'symlink' ? inode.target : undefined;
-    return [{ path: here, kind, mode, id, target }, ...filesBelow(inode, here)];
+    return [{ path: here, kind, uid, gid, mode, id, target }, ...filesBelow(inode, here)];
   });
 }

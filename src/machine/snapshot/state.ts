@@ -1,7 +1,9 @@
 /** What of a machine is kept beside its memory: plain data that names objects by id. */
 import type { AttachOptions, ProgramVerification } from '../../kernel/index.ts';
 import type { MapSpec, ProgramSpec } from '../../object/index.ts';
-import type { VerifierInput } from '../../verifier/index.ts';
+import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.ts';
+import type { Delegation, IdMap } from '../../security/index.ts';
+import type { Ownership } from '../bpffs/inode.ts';
 import type { ProgramOwner } from '../objects/program-array.ts';
 import type { RunStats } from '../objects/run-stats.ts';
 import type { Adapted } from '../program.ts';
@@ -18,12 +20,29 @@ export interface MachineState {
   readonly maps: readonly SavedMap[];
   readonly programs: readonly SavedProgram[];
   readonly attachments: readonly SavedAttachment[];
+  /** All but the first, those above before those below. */
+  readonly users: readonly SavedUserNamespace[];
+  readonly mounts: readonly SavedMount[];
   readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
+  readonly unprivilegedBpfDisabled: number;
   /** Ids that come next. */
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
   /** The id of the next cgroup. */
   readonly nextCgroup: bigint;
+}
+
+export interface SavedUserNamespace {
+  readonly name: string;
+  readonly parent: string;
+  readonly owner: number;
+  readonly ids: IdMap;
+}
+
+export interface SavedMount extends Readonly<Ownership> {
+  readonly path: string;
+  readonly userns: string;
+  readonly delegate: Delegation;
 }
 
 export interface SavedDevice {
@@ -74,6 +93,9 @@ export interface SavedProgram {
   readonly license: string;
   readonly loadTime: bigint;
   readonly uid: number;
+  readonly token: { readonly userns: string; readonly allows: Delegation } | undefined;
+  /** What its loader might do; undefined: all. */
+  readonly capabilities: VerifierCapabilities | undefined;
   readonly verification: ProgramVerification | undefined;
   readonly stats: RunStats;
   readonly slots: readonly number[];
@@ -108,10 +130,9 @@ export interface SavedCgroupProgram {
   readonly flags: number;
 }
 
-export interface SavedFile {
+export interface SavedFile extends Readonly<Ownership> {
   readonly path: string;
   readonly kind: 'dir' | 'symlink' | 'map' | 'prog' | 'link';
-  readonly mode: number;
   readonly id: number;
   readonly target: string | undefined;
 }

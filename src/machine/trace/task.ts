@@ -98,6 +98,11 @@ export class Tasks {
     return this.#running ?? this.idle;
   }
 
+  /** A task makes a system call. */
+  get running(): boolean {
+    return this.#running !== undefined;
+  }
+
   get idle(): Task {
     this.#idle ??= this.make({ pid: 0, comm: 'swapper/0' });
     return this.#idle;

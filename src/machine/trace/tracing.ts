@@ -109,6 +109,17 @@ export class Tracing implements Subsystem {
     this.#trigger(`tracepoint syscalls/sys_exit_${name}`, [0, number, returns]);
   }
 
+  /** Other CPUs are in no system call. */
+  aside<Result>(work: () => Result): Result {
+    const registers = this.#registers;
+    this.#registers = undefined;
+    try {
+      return this.#tasks.running ? this.#tasks.as(this.#tasks.idle, work) : work();
+    } finally {
+      this.#registers = registers;
+    }
+  }
+
   run(program: MachineProgram, options: RunOptions): RunResult {
     const { spec, type } = program;
     const refuse = (code: string, errno: number, why: string) =>

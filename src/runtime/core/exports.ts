@@ -14,7 +14,9 @@ export {
   storage_owner,
   storage_value,
 } from './storage';
+export { runtime_act_as } from './instance';
 export { live_cell, live_end } from './live';
+export { user_pages_free, user_pages_new } from './user-pages';
 export { cgroup_storage_link, cgroup_storage_unlink } from './cgroup-storage';
 export { hash_bucket_keys, hash_buckets } from './hash';
 export { mem_gp_due, mem_gp_end } from './mem-cache';

@@ -14,6 +14,7 @@ import {
   FIELD_IS_PLAIN,
   FIELD_IS_TIMER,
   FIELD_IS_TREE,
+  FIELD_IS_UPTR,
   FIELD_IS_WORK,
   FIELD_KIND,
   FIELD_OFFSET,
@@ -26,6 +27,7 @@ import { lock, unlock } from './lock';
 import { objectAt, objectDrop } from './objects';
 import { treeClear } from './rbtree';
 import { timerFree } from './timers';
+import { userUnpin } from './user-pages';
 
 /** Copies a value of `size` bytes without its special fields. */
 export function copyAround(fields: u32, to: u32, from: u32, size: u32): void {
@@ -59,6 +61,7 @@ export function fieldsFree(fields: u32, value: u32): void {
     if (kind == FIELD_IS_PLAIN) continue;
     const at = value + load<u32>(field, FIELD_OFFSET);
     if (kind == FIELD_IS_TIMER || kind == FIELD_IS_WORK) timerFree(at);
+    else if (kind == FIELD_IS_UPTR) userUnpin(load<u64>(at));
     else if (kind == FIELD_IS_KPTR) pointerFree(at, load<u32>(field, FIELD_DESTRUCTOR));
     else rootFree(kind, at, spin == 0 ? 0 : value + spin - 1);
   }

@@ -74,3 +74,9 @@ export function runtime_enter(cpu: u32): u32 {
   cpu_block = load<u32>(GLOBALS, G_CPU_BLOCKS) + cpu * CPU_BLOCK_SIZE;
   return cpu_block;
 }
+
+/** Programs that begin now are on that CPU; they use the block of this one. */
+export function runtime_act_as(cpu: u32): void {
+  cpu_number = cpu;
+  store<u32>(cpu_block, cpu, C_CPU);
+}

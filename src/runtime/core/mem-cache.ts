@@ -39,6 +39,8 @@ import {
   G_MEM_LOCK,
   G_MEM_OLDEST_RCU,
   G_MEM_OLDEST_TRACE,
+  G_MEM_READERS,
+  G_MEM_READER_LIST,
   G_MEM_PEAK,
   G_MEM_POOLS,
   G_MEM_POOL_ID,
@@ -62,6 +64,7 @@ import {
   NOTE_IS_RAW,
   NOTE_LINK,
   NOTE_READER,
+  READERS_LISTED,
   NOTE_SIZE,
   NOTE_STATE,
   NOTE_TAG,
@@ -372,13 +375,22 @@ function taken(pool: u32, cache: u32, item: u32): u32 {
   return item;
 }
 
+/** Whether a reader has not ended yet; those beyond the list are taken to be there. */
+function isThere(reader: u32): bool {
+  const readers = load<u32>(GLOBALS, G_MEM_READERS);
+  if (readers > <u32>READERS_LISTED) return true;
+  for (let i: u32 = 0; i < readers; i++) {
+    if (load<u32>(GLOBALS + (i << 2), G_MEM_READER_LIST) == reader) return true;
+  }
+  return false;
+}
+
 /** The reader that got the item before it was freed is still there. */
 function noticeReuse(pool: u32, item: u32, note: u32): void {
   const reader = load<u32>(note, NOTE_READER);
   store<u32>(note, 0, NOTE_READER);
   if (reader == 0 || load<u32>(note, NOTE_STATE) == NOTE_IS_LIVE) return;
-  const rcu = load<u32>(GLOBALS, G_MEM_OLDEST_RCU);
-  if (reader < min<u32>(rcu, load<u32>(GLOBALS, G_MEM_OLDEST_TRACE))) return;
+  if (!isThere(reader)) return;
   addCount(pool + POOL_REUSED, 1);
   logEntry(LOG_REUSE, pool, item, note, 0);
 }

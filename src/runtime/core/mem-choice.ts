@@ -33,7 +33,10 @@ export function memChoose(kind: u32, inside: u32): bool {
   return load<u8>(load<u32>(GLOBALS, G_MEM_TAPE) + at) != 0;
 }
 
-/** A grace period of a kind (GP_*) may end, between two readers: whether it does. */
-export function mem_choose(kind: u32): u32 {
-  return memChoose(kind, 0) ? 1 : 0;
+/**
+ * A grace period of a kind (GP_*) may end, or a program begin on another CPU: whether it does.
+ * `inside`: LABEL_INSIDE while a program is at a call, else 0.
+ */
+export function mem_choose(kind: u32, inside: u32): u32 {
+  return memChoose(kind, inside) ? 1 : 0;
 }

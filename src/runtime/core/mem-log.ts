@@ -10,13 +10,13 @@ import {
   R_STRIDE,
 } from '../layout';
 import {
-  G_MEM_EPOCH,
   G_MEM_FLAGS,
   G_MEM_LOCK,
   G_MEM_LOG,
   G_MEM_LOGGED,
   G_MEM_LOST,
   G_MEM_POOLS,
+  G_MEM_READER,
   G_MEM_REQUESTS,
   LOG_ENTRIES,
   LOG_FREED_INSN,
@@ -96,7 +96,7 @@ export function mem_obtained(pointer: u64): void {
   if (!(load<u32>(GLOBALS, G_MEM_FLAGS) & MEM_F_DETECT)) return;
   const note = noteAt(pointer);
   if (note == 0) return;
-  store<u32>(note, load<u32>(GLOBALS, G_MEM_EPOCH), NOTE_READER);
+  store<u32>(note, load<u32>(GLOBALS, G_MEM_READER), NOTE_READER);
   store<u32>(note, load<u32>(cpu_block, C_WATCH_PROGRAM), NOTE_GOT_PROGRAM);
   store<u32>(note, load<u32>(cpu_block, C_WATCH_INSN), NOTE_GOT_INSN);
 }

@@ -6,9 +6,9 @@
  *   at the value live or 0, u64 the value
  */
 import { CELL_DELETED, CELL_MAP_FREED, CELL_OWNER_DIED } from '../../abi/live-cell';
-import { M_SPIN_LOCK, OWNER_ID, OWNER_OBJECT } from '../layout';
+import { FIELDS_COUNT, M_FIELDS, M_SPIN_LOCK, OWNER_ID, OWNER_OBJECT } from '../layout';
 import { copyLocked, copyValue, copyValueOut } from './copy';
-import { EBADF, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from './errno';
+import { EBADF, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EOPNOTSUPP } from './errno';
 import { valueFree } from './fields';
 import { existsCheck } from './hash';
 import { cellEnd, cellMove, cellNew } from './live';
@@ -24,6 +24,7 @@ import {
 } from './owner';
 import { SLAB_END, slabGive, slabInit, slabRelease, slabTake } from './slab';
 import { BPF_EXIST, BPF_F_LOCK } from './uapi';
+import { hasUptr, uptrsMove, uptrsPin, uptrsUnpin } from './user-pages';
 
 /** u32: the map's first element. */
 const ELEMENTS = SLAB_END;
@@ -120,6 +121,8 @@ function put(map: u32, owner: u32, value: u32, flags: u64): i64 {
   }
   const element = add(map, owner, value);
   if (element == 0) return ENOMEM;
+  const fields = load<u32>(map, M_FIELDS);
+  if (fields != 0) uptrsMove(fields, <u32>load<u64>(element, E_VALUE), value);
   if (old != 0) replace(old, element);
   return 0;
 }
@@ -135,13 +138,25 @@ export function storageSysLookup(map: u32, key: u32, out: u32, kind: u32): i32 {
   return 0;
 }
 
+/** What uptrs point to is pinned first, and let go of when nothing comes of the update. */
 export function storageSysUpdate(map: u32, key: u32, value: u32, flags: u32, kind: u32): i32 {
+  const fields = load<u32>(map, M_FIELDS);
+  const pinned = fields == 0 ? 0 : uptrsPin(fields, value);
+  if (pinned != 0) return <i32>pinned;
+  const error = updateOf(map, key, value, flags, kind);
+  if (error != 0 && fields != 0) uptrsUnpin(fields, value, load<u32>(fields, FIELDS_COUNT));
+  return <i32>error;
+}
+
+function updateOf(map: u32, key: u32, value: u32, flags: u32, kind: u32): i64 {
+  const fields = load<u32>(map, M_FIELDS);
+  if (flags & <u32>BPF_F_LOCK && fields != 0 && hasUptr(fields)) return EOPNOTSUPP;
   const owner = ownerByNumber(load<u32>(key), kind);
-  if (owner == 0) return <i32>EBADF;
+  if (owner == 0) return EBADF;
   ownersLock();
   const error = put(map, owner, value, flags);
   ownersUnlock();
-  return <i32>error;
+  return error;
 }
 
 export function storageSysDelete(map: u32, key: u32, kind: u32): i32 {

@@ -1,6 +1,6 @@
 /**
  * Reads of memory that need not be there (kernel/trace/bpf_trace.c, mm/maccess.c). Kernel memory is
- * whatever a region names; the machine has no user memory of its own, so both kinds read the same.
+ * whatever a region names; pages of users have theirs, so both kinds read the same.
  */
 import { FAULT_NONE } from '../layout';
 import { EFAULT } from '../core/errno';

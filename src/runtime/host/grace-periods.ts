@@ -16,6 +16,9 @@ import {
   G_MEM_OLDEST_TRACE,
   G_MEM_PRESSURE,
   G_MEM_RANDOM,
+  G_MEM_READER,
+  G_MEM_READER_LIST,
+  G_MEM_READERS,
   G_MEM_TAPE,
   G_MEM_TAPE_AT,
   G_MEM_TAPE_LENGTH,
@@ -29,6 +32,8 @@ import {
   MEM_F_MODEL,
   MEM_F_POISON,
   MEM_F_REUSE_LATER,
+  NOT_GP,
+  READERS_LISTED,
 } from '../mem-layout.ts';
 import type { ChoicePoint } from '../../abi/memory.ts';
 import type { PendingEvent } from '../events.ts';
@@ -37,12 +42,19 @@ import { kernelError } from './errno.ts';
 import { LAZY_DELAY, type MemoryModelOptions } from './memory-options.ts';
 
 const NOBODY = 0xffffffff;
+const KINDS: Readonly<Record<number, ChoicePoint['kind']>> = {
+  [GP_RCU]: 'rcu',
+  [GP_TRACE]: 'rcu tasks trace',
+  [NOT_GP]: 'cpu',
+};
 
 /** Somebody who may look at what is freed meanwhile. */
 interface Reader {
   readonly number: number;
   /** It holds up grace periods of tasks-trace only: a sleepable program. */
   readonly sleepable: boolean;
+  /** It gets elements: no read section of another reader, and nobody in TypeScript. */
+  readonly isProgram: boolean;
 }
 
 /** Numbers of the memory's options are such as fit a word. */
@@ -127,16 +139,21 @@ export class GracePeriods {
       (label): ChoicePoint => ({
         reader: label >>> LABEL_SHIFT,
         inside: (label & LABEL_INSIDE) !== 0,
-        kind: (label & GP_RCU) !== 0 ? 'rcu' : 'rcu tasks trace',
+        kind: KINDS[label & NOT_GP]!,
       }),
     );
     return { asked, points };
   }
 
+  /** Somebody reads. */
+  get busy(): boolean {
+    return this.#readers.length > 0;
+  }
+
   /** A reader begins. Returns what `end` wants. */
-  begin(sleepable = false): number {
+  begin(sleepable = false, isProgram = true): number {
     const number = ++this.#begun;
-    this.#readers.push({ number, sleepable });
+    this.#readers.push({ number, sleepable, isProgram });
     const words = this.#runtime.u32();
     words[this.#word(G_MEM_EPOCH)] = number;
     // Until a program says where it is, this is a command.
@@ -157,7 +174,7 @@ export class GracePeriods {
 
   /** Somebody outside of programs reads what is in maps until the result is disposed of. */
   hold(): Disposable {
-    const number = this.begin();
+    const number = this.begin(false, false);
     let held = true;
     return {
       [Symbol.dispose]: () => {
@@ -177,14 +194,36 @@ export class GracePeriods {
     const words = this.#runtime.u32();
     words[this.#word(G_MEM_OLDEST_RCU)] = rcu;
     words[this.#word(G_MEM_OLDEST_TRACE)] = trace;
+    const readers = this.#readers.map(({ number }) => number);
+    words[this.#word(G_MEM_READER)] = this.#readers.findLast((one) => one.isProgram)?.number ?? 0;
+    words[this.#word(G_MEM_READERS)] = readers.length;
+    words.set(readers.slice(0, READERS_LISTED), this.#word(G_MEM_READER_LIST));
   }
 
-  /** A moment at which grace periods may end: by the policy, one does or not. */
-  moment(): void {
+  /**
+   * A moment at which grace periods may end: by the policy, one does or not. `inside`: a program
+   * sleeps meanwhile.
+   */
+  moment(inside = false): void {
     const { gracePeriods = 'eager' } = this.#options;
     if (gracePeriods === 'eager') this.endAll();
     else if (gracePeriods === 'lazy') this.#lazily();
-    else this.#byChoice();
+    else this.#byChoice(inside ? LABEL_INSIDE : 0);
+  }
+
+  /** The policy is one of choices: it can also choose what other CPUs do. */
+  get chooses(): boolean {
+    return this.#runtime.u32()[this.#word(G_MEM_CHOICE)] !== CHOICE_NEVER;
+  }
+
+  /** Whether a program begins on another CPU, now that one is at a call (else: at its begin). */
+  chooseCpu(inside: boolean): boolean {
+    return this.#choice(NOT_GP, inside ? LABEL_INSIDE : 0);
+  }
+
+  #choice(kind: number, inside: number): boolean {
+    const choose = this.#runtime.exports['mem_choose'] as (kind: number, inside: number) => number;
+    return choose(kind, inside) !== 0;
   }
 
   /** Ends all that may end now, those begun by the end of others too. */
@@ -206,10 +245,9 @@ export class GracePeriods {
     });
   }
 
-  #byChoice(): void {
-    const choose = this.#runtime.exports['mem_choose'] as (kind: number) => number;
+  #byChoice(inside: number): void {
     for (const kind of [GP_RCU, GP_TRACE]) {
-      if ((this.#due() & kind) !== 0 && choose(kind) !== 0) this.#end(kind);
+      if ((this.#due() & kind) !== 0 && this.#choice(kind, inside)) this.#end(kind);
     }
   }
 

@@ -7,11 +7,13 @@ import {
   BPF_LIST_HEAD,
   BPF_RB_ROOT,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
   type FieldRecord,
   STRUCT_FIELDS,
   type LiveObjects,
 } from '../../abi/fields/types.ts';
+import { uptrSize } from '../../abi/fields/uptr.ts';
 import type { Btf, BtfComposite, BtfType } from '../../btf/index.ts';
 import {
   FIELD_BYTES,
@@ -22,6 +24,7 @@ import {
   FIELD_IS_PLAIN,
   FIELD_IS_TIMER,
   FIELD_IS_TREE,
+  FIELD_IS_UPTR,
   FIELD_IS_WORK,
   FIELD_KIND,
   FIELD_OFFSET,
@@ -42,6 +45,7 @@ const KINDS: Readonly<Record<number, number>> = {
   [BPF_KPTR_PERCPU]: FIELD_IS_KPTR,
   [BPF_TIMER]: FIELD_IS_TIMER,
   [BPF_WORKQUEUE]: FIELD_IS_WORK,
+  [BPF_UPTR]: FIELD_IS_UPTR,
 };
 /** Linux's allocator has no objects larger than that (bpf_mem_alloc), per CPU the verifier. */
 const MOST_BYTES = 4088;
@@ -151,7 +155,9 @@ export class ObjectTypes {
 
   #write({ fields, spinLockOff, refcountOff }: FieldRecord): number {
     const address = this.#runtime.allocate(FIELDS_FIRST + fields.length * FIELD_ENTRY);
-    const slots = fields.map(({ destructor }) => this.#releaseSlot(destructor));
+    const slots = fields.map((field) =>
+      field.type === BPF_UPTR ? uptrSize(field) : this.#releaseSlot(field.destructor),
+    );
     const view = this.#runtime.view();
     view.setUint32(address + FIELDS_COUNT, fields.length, true);
     view.setUint32(address + FIELDS_LOCK, spinLockOff + 1, true);

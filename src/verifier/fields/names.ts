@@ -9,6 +9,7 @@ import {
   BPF_REFCOUNT,
   BPF_SPIN_LOCK,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
 } from '../../abi/fields/types.ts';
 
@@ -19,6 +20,7 @@ const FIELD_NAMES: Readonly<Record<number, string>> = {
   [BPF_KPTR_UNREF]: 'kptr',
   [BPF_KPTR_REF]: 'kptr',
   [BPF_KPTR_PERCPU]: 'percpu_kptr',
+  [BPF_UPTR]: 'uptr',
   [BPF_LIST_HEAD]: 'bpf_list_head',
   [BPF_LIST_NODE]: 'bpf_list_node',
   [BPF_RB_ROOT]: 'bpf_rb_root',

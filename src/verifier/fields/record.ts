@@ -2,7 +2,7 @@
  * Special fields: parts of a map value or of an allocated object that only certain calls may touch
  * (spin locks, timers, kptrs, lists, …). Mirrors struct btf_record and its users.
  */
-import { constants, type KernelTables } from '../../abi/index.ts';
+import { constants, type KernelGates } from '../../abi/index.ts';
 import type { Btf, BtfType } from '../../btf/index.ts';
 import { btfIndex } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
@@ -10,14 +10,8 @@ import { isAllocObject } from '../mem/pointers.ts';
 import { BTF, BTF_ID, MAP, PTR_TO_MAP_VALUE, TYPE } from '../state/layout.ts';
 import type { KernelProfile, VerifierMap } from '../types.ts';
 import { kptrResolver } from '../../abi/fields/kptr.ts';
-import {
-  ALLOC_FIELDS,
-  FieldError,
-  findKptr,
-  KPTR_TAGS,
-  OLDER_KPTR_TAGS,
-  parseFields,
-} from '../../abi/fields/parse.ts';
+import { ALLOC_FIELDS, FieldError, findKptr, parseFields } from '../../abi/fields/parse.ts';
+import { mapFieldsOf, pointerTagsOf, uptrError } from '../../abi/fields/uptr.ts';
 import { gates } from '../gates.ts';
 import {
   BPF_KPTR,
@@ -26,9 +20,9 @@ import {
   BPF_REFCOUNT,
   BPF_SPIN_LOCK,
   BPF_TIMER,
+  BPF_UPTR,
   BPF_WORKQUEUE,
   type FieldRecord,
-  MAP_FIELDS,
   type SpecialField,
   STRUCT_FIELDS,
 } from '../../abi/fields/types.ts';
@@ -37,7 +31,7 @@ export * from '../../abi/fields/types.ts';
 
 /** What map values had before programs could own objects. */
 const OLDER_MAP_FIELDS = BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR;
-const tags = () => (gates.referencedKptrs ? KPTR_TAGS : OLDER_KPTR_TAGS);
+const tags = () => pointerTagsOf(gates);
 
 interface Parsed {
   readonly record: FieldRecord | undefined;
@@ -57,11 +51,11 @@ function parse(profile: KernelProfile, btf: Btf, id: number, mask: number, size:
 }
 
 /** By kernel: they know different fields. */
-const mapRecords = new WeakMap<KernelTables, WeakMap<VerifierMap, Parsed>>();
+const mapRecords = new WeakMap<KernelGates, WeakMap<VerifierMap, Parsed>>();
 
 function parsedMap(profile: KernelProfile, map: VerifierMap): Parsed {
-  let records = mapRecords.get(profile.tables);
-  if (!records) mapRecords.set(profile.tables, (records = new WeakMap()));
+  let records = mapRecords.get(profile.gates);
+  if (!records) mapRecords.set(profile.gates, (records = new WeakMap()));
   let parsed = records.get(map);
   if (!parsed) {
     const { btf, valueTypeId } = map;
@@ -75,10 +69,10 @@ function parsedMap(profile: KernelProfile, map: VerifierMap): Parsed {
 function parseMap(profile: KernelProfile, map: VerifierMap, btf: Btf, typeId: number): Parsed {
   const type = btf.resolved(typeId);
   if (type.kind !== 'struct' && type.kind !== 'datasec') return NOTHING;
-  const mask = profile.gates.trustedPointers ? MAP_FIELDS : OLDER_MAP_FIELDS;
+  const mask = profile.gates.trustedPointers ? mapFieldsOf(profile.gates) : OLDER_MAP_FIELDS;
   const { record } = parse(profile, btf, type.id, mask, map.valueSize);
   if (!record) return NOTHING;
-  const errno = mapTypeError(map, record.mask);
+  const errno = mapTypeError(map, record.mask) || uptrError(record);
   return errno ? { record: undefined, errno } : { record, errno };
 }
 
@@ -109,6 +103,7 @@ const MAP_TYPES: readonly (readonly [number, readonly number[]])[] = [
   [BPF_TIMER | BPF_WORKQUEUE, PLAIN],
   [BPF_KPTR | BPF_REFCOUNT, COUNTABLE],
   [BPF_LIST_HEAD | BPF_RB_ROOT, PLAIN],
+  [BPF_UPTR, [constants.BPF_MAP_TYPE_TASK_STORAGE]],
 ];
 
 function mapTypeError(map: VerifierMap, mask: number): string {

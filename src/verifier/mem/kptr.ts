@@ -1,6 +1,7 @@
 /** Pointers to kernel objects that map values hold (kptrs). */
 import { gates } from '../gates.ts';
 import { inBtfSet } from '../../abi/index.ts';
+import { uptrSize } from '../../abi/fields/uptr.ts';
 import { BPF_LDX, BPF_MEM, BPF_ST, BPF_STX, classOf } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import {
@@ -8,6 +9,7 @@ import {
   BPF_KPTR_PERCPU,
   BPF_KPTR_REF,
   BPF_KPTR_UNREF,
+  BPF_UPTR,
   hasField,
   kptrTarget,
   type SpecialField,
@@ -20,19 +22,22 @@ import {
   BTF,
   BTF_ID,
   baseType,
+  ID,
   MEM_ALLOC,
   MEM_PERCPU,
   MEM_RCU,
+  MEM_SIZE,
   NON_OWN_REF,
   OFF,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
+  PTR_TO_MEM,
   PTR_TRUSTED,
   PTR_UNTRUSTED,
   regAt,
   TYPE,
 } from '../state/layout.ts';
-import { regIsNull } from '../value/bounds.ts';
+import { markKnownZero, regIsNull } from '../value/bounds.ts';
 import { markBtfLoad } from './btf-load.ts';
 import { btfIdsMatch } from './btf-struct-access.ts';
 import { inRcuCs, isAlloc, isKernelBtf, typeFlags } from './pointers.ts';
@@ -124,6 +129,17 @@ function rejectKptr(env: VerifierEnv, field: SpecialField, regno: number, regNam
   env.reject('EACCES', mapMessages.kptr_type(regno, type, expected));
 }
 
+/** The user's page, if there is one; programs never say which. Mirrors mark_uptr_ld_reg. */
+function loadUptr(env: VerifierEnv, regno: number, kind: number, field: SpecialField): void {
+  if (kind !== BPF_LDX) env.reject('EACCES', mapMessages.uptr_store());
+  const w = env.regs;
+  const r = regAt(regno);
+  markKnownZero(w, r);
+  w[r + TYPE] = PTR_TO_MEM | PTR_MAYBE_NULL;
+  w[r + MEM_SIZE] = uptrSize(field);
+  w[r + ID] = env.newId();
+}
+
 /**
  * An instruction loads a kptr field into register `valueRegno`, or stores to it. Mirrors
  * check_map_kptr_access.
@@ -137,6 +153,7 @@ export function checkKptrAccess(
   const op = env.code.op[insn]!;
   const kind = classOf(op);
   if ((op & MODE_MASK) !== BPF_MEM) env.reject('EACCES', mapMessages.kptr_mode());
+  if (field.type === BPF_UPTR) return loadUptr(env, valueRegno, kind, field);
   if (kind !== BPF_LDX && field.type !== BPF_KPTR_UNREF) {
     env.reject('EACCES', mapMessages.kptr_store());
   }

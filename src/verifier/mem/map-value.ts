@@ -1,7 +1,7 @@
 import { constants } from '../../abi/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { fieldTypeName } from '../fields/names.ts';
-import { BPF_KPTR, fieldAt, recordOf, type SpecialField } from '../fields/record.ts';
+import { BPF_KPTR, BPF_UPTR, fieldAt, recordOf, type SpecialField } from '../fields/record.ts';
 import { mapMessages } from '../messages/map.ts';
 import { memMessages } from '../messages/mem.ts';
 import { MAP, regAt, SCALAR_VALUE, SMIN, TYPE, UMAX, VALUE } from '../state/layout.ts';
@@ -49,16 +49,17 @@ function checkFieldAccess(
 ): void {
   const w = env.regs;
   const r = regAt(regno);
-  if (!(field.type & BPF_KPTR)) {
+  if (!(field.type & (BPF_KPTR | BPF_UPTR))) {
     env.reject('EACCES', mapMessages.special_field(fieldTypeName(field.type)));
   }
-  if (source !== 'direct') env.reject('EACCES', mapMessages.kptr_by_helper());
-  if (!tnumIsConst(w, r)) env.reject('EACCES', mapMessages.kptr_variable_offset());
+  const kind = field.type === BPF_UPTR ? 'uptr' : 'kptr';
+  if (source !== 'direct') env.reject('EACCES', mapMessages.kptr_by_helper(kind));
+  if (!tnumIsConst(w, r)) env.reject('EACCES', mapMessages.kptr_variable_offset(kind));
   const at = off + signedAt(w, r + VALUE);
   if (field.offset !== at) {
-    env.reject('EACCES', mapMessages.kptr_misaligned(field.offset, String(at)));
+    env.reject('EACCES', mapMessages.kptr_misaligned(kind, field.offset, String(at)));
   }
-  if (size !== 8) env.reject('EACCES', mapMessages.kptr_size());
+  if (size !== 8) env.reject('EACCES', mapMessages.kptr_size(kind));
 }
 
 /** Checks an access to a map's value, fixed or variable offset. Mirrors check_map_access. */
@@ -134,7 +135,7 @@ export function accessMapValue(
   const map = mapAt(env, w, r);
   const fixed = tnumIsConst(w, r);
   const at = off + w[r + VALUE]!;
-  const kptr = fixed ? fieldAt(recordOf(env, map), at, BPF_KPTR) : undefined;
+  const kptr = fixed ? fieldAt(recordOf(env, map), at, BPF_KPTR | BPF_UPTR) : undefined;
   if (kptr) {
     checkKptrAccess(env, valueRegno, insn, kptr);
   } else if (access === 'read' && valueRegno >= 0) {

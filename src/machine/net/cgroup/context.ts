@@ -1,4 +1,4 @@
-/** Contexts of cgroup programs in a machine's memory: structs of the UAPI, written and read by name. */
+/** Contexts of cgroup programs in a machine's memory: structs written and read by name. */
 import { errnos, structs } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';

@@ -1,4 +1,4 @@
-/** The hooks that the machine's sockets have for programs of their cgroups (kernel/bpf/cgroup.c). */
+/** What the machine's sockets ask of programs of their cgroups (kernel/bpf/cgroup.c). */
 import { constants } from '../../../abi/index.ts';
 import type { SocketAddress } from '../../../kernel/index.ts';
 import type { Machine } from '../../machine.ts';

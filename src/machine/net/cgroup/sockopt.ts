@@ -1,4 +1,4 @@
-/** Programs that see and change options of sockets (__cgroup_bpf_run_filter_setsockopt, …getsockopt). */
+/** Programs that see and change options of sockets (__cgroup_bpf_run_filter_setsockopt). */
 import { constants } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
 import {

@@ -64,7 +64,9 @@ const ABORTED: Verdict = { name: 'aborted', fate: 'aborted' };
 /** Runs programs over single packets, in the namespace they belong to. */
 export class HookRunner {
   readonly #machine: () => Machine;
-  readonly #rings = new Map<PacketHook, PacketRing>();
+  /** By depth: runs on other CPUs while one is at a call have rings of their own. */
+  readonly #rings: Map<PacketHook, PacketRing>[] = [];
+  #depth = 0;
   readonly #ingress = { ifindex: 0, headerSize: 0 };
   readonly #column = oneColumn();
   #namespace: NetNamespace | undefined;
@@ -92,12 +94,28 @@ export class HookRunner {
   }
 
   ring(hook: PacketHook): PacketRing {
-    let ring = this.#rings.get(hook);
-    if (!ring) {
-      ring = new PacketRing(this.#machine().runtime, hook, SINGLE);
-      this.#rings.set(hook, ring);
-    }
+    const rings = (this.#rings[this.#depth] ??= new Map<PacketHook, PacketRing>());
+    let ring = rings.get(hook);
+    if (!ring) rings.set(hook, (ring = new PacketRing(this.#machine().runtime, hook, SINGLE)));
     return ring;
+  }
+
+  /** Other packets meanwhile: the one that is with a program stays as it is. */
+  aside<Result>(work: () => Result): Result {
+    const { packet, clones, namespace } = this;
+    const { host } = this.#machine().runtime;
+    const { rxMetadata } = host;
+    this.#depth++;
+    this.packet = undefined;
+    try {
+      return work();
+    } finally {
+      this.#depth--;
+      this.packet = packet;
+      this.clones = clones;
+      if (namespace) this.enter(namespace);
+      host.rxMetadata = rxMetadata;
+    }
   }
 
   /** Puts a packet into the hook's ring with its context. */

@@ -157,18 +157,18 @@ export const plainMaps: PlainCauses = {
     'Create it without BPF_F_WRONLY_PROG.',
   ],
   'map.kptr_by_helper': [
-    'A helper would read or write bytes of a map value where a kptr is.',
-    'Pass a part of the value without kptrs; use bpf_kptr_xchg() for the pointer.',
+    'A helper would read or write bytes of a map value where a {0} is.',
+    'Pass a part of the value without any; use bpf_kptr_xchg() for the pointer of a kptr.',
   ],
   'map.kptr_variable_offset': [
-    'A kptr is accessed through a variable index.',
+    'A {0} is accessed through a variable index.',
     'Access it by its name in the struct.',
   ],
   'map.kptr_misaligned': [
-    'A kptr is accessed at {1}, but it starts at {0}.',
+    'A {0} is accessed at {2}, but it starts at {1}.',
     'Access the whole pointer by its name.',
   ],
-  'map.kptr_size': ['A part of a kptr is accessed.', 'Read the whole pointer (8 bytes).'],
+  'map.kptr_size': ['A part of a {0} is accessed.', 'Read the whole pointer (8 bytes).'],
   'map.kptr_mode': [
     'A kptr is accessed with an atomic or sign-extending instruction.',
     'Use bpf_kptr_xchg().',
@@ -176,6 +176,10 @@ export const plainMaps: PlainCauses = {
   'map.kptr_store': [
     'A kptr that owns its object is overwritten by a plain store: the old one would be lost.',
     'Use bpf_kptr_xchg(&value->field, new) and release what it returns.',
+  ],
+  'map.uptr_store': [
+    'A member with __uptr is written: only its user says what it points to.',
+    'Read the pointer and write to what it points to; set it with an update from user space.',
   ],
   'map.kptr_store_imm': [
     'Only NULL may be stored into a kptr directly.',
