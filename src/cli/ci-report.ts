@@ -1,19 +1,23 @@
 /** What `beeyard ci` says and writes. */
 import {
+  type CiBase,
   type CiConfig,
   type CiFinding,
   type CiRecord,
+  type Denied,
   findings,
   junit,
   keyOf,
   markdown,
+  readDenylist,
   veristatCsv,
+  withDenied,
 } from '../tools/ci/index.ts';
 import { findingsSarif } from '../tools/ci/sarif.ts';
-import { readRecords, sorted, writeRecords } from './ci-records.ts';
+import { pathFor, readBaseline, sorted, writeRecords } from './ci-records.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
-import { writeBytes } from './files.ts';
+import { readBytes, writeBytes } from './files.ts';
 import { type CliIo, type Style, styleFor } from './io.ts';
 import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
@@ -29,28 +33,44 @@ export function report(
   const records = sorted(unsorted);
   const blob = call.text('blob');
   if (blob !== undefined) {
-    writeRecords(blob, records, io);
+    writeRecords(blob, { records, shard: call.text('shard') }, io);
     if (!call.json) io.out(`${grouped(records.length)} results in ${blob}\n`);
     return EXIT.ok;
   }
-  const base = baseline === undefined ? undefined : readRecords(baseline, io);
-  const found = findings(records, base, gates);
+  const base = baseline === undefined ? undefined : readBaseline(baseline, records, io);
+  const lists = call.list('denylist').flatMap((path) => denylistAt(path, io));
+  const found = withDenied(findings(records, wanted(call, records, base), gates), lists);
   const changed = changes(records, base ?? []);
   writeFiles(call, io, records, found, changed);
   if (call.json) io.out(`${toJson({ records, findings: found }, call.flag('pretty'))}\n`);
   else io.out(text(records, found, changed, io));
-  return found.length > 0 ? EXIT.finding : EXIT.ok;
+  return found.some(({ denied }) => denied === undefined) ? EXIT.finding : EXIT.ok;
 }
 
-/** Records whose figures are not those of the baseline, with those. */
-function changes(
+const denylistAt = (path: string, io: CliIo): Denied[] =>
+  readDenylist(new TextDecoder().decode(readBytes(path, io)));
+
+/** Of other kernels nothing is missing when only some were asked for. */
+function wanted(
+  call: CommandCall,
   records: readonly CiRecord[],
-  baseline: readonly CiRecord[],
-): (readonly [CiRecord, CiRecord])[] {
+  baseline: readonly CiBase[] | undefined,
+): readonly CiBase[] | undefined {
+  if (call.list('kernel').length === 0) return baseline;
+  const kernels = new Set(records.map(({ kernel }) => kernel));
+  return baseline?.filter(({ kernel }) => kernels.has(kernel));
+}
+
+type Change = readonly [CiBase, CiRecord];
+
+const COMPARED = ['insns', 'states', 'stack'] as const;
+
+/** Records whose figures are not those of the baseline, with those. */
+function changes(records: readonly CiRecord[], baseline: readonly CiBase[]): Change[] {
   const bases = new Map(baseline.map((one) => [keyOf(one), one]));
   return records.flatMap((now) => {
     const base = bases.get(keyOf(now));
-    const same = !base || (base.insns === now.insns && base.states === now.states);
+    const same = !base || COMPARED.every((one) => (base[one] ?? now[one]) === now[one]);
     return same ? [] : [[base, now] as const];
   });
 }
@@ -60,7 +80,7 @@ function writeFiles(
   io: CliIo,
   records: readonly CiRecord[],
   found: readonly CiFinding[],
-  changed: readonly (readonly [CiRecord, CiRecord])[],
+  changed: readonly Change[],
 ): void {
   const write = (option: string, content: () => string) => {
     const path = call.text(option);
@@ -70,7 +90,7 @@ function writeFiles(
   write('markdown', () => markdown(records, found, changed));
   write('sarif', () => `${JSON.stringify(findingsSarif(found, version()), null, 2)}\n`);
   const baseline = call.text('write-baseline');
-  if (baseline !== undefined) writeRecords(baseline, records, io);
+  if (baseline !== undefined) writeRecords(baseline, { records, shard: undefined }, io);
   const csv = call.text('csv');
   if (csv !== undefined) writeTables(csv, records, io);
 }
@@ -79,7 +99,7 @@ function writeFiles(
 function writeTables(pattern: string, records: readonly CiRecord[], io: CliIo): void {
   const tables = new Map<string, CiRecord[]>();
   for (const one of records) {
-    const path = pattern.replaceAll('{kernel}', one.kernel).replaceAll('{shape}', one.shape);
+    const path = pathFor(pattern, one);
     tables.set(path, [...(tables.get(path) ?? []), one]);
   }
   for (const [path, some] of tables) {
@@ -99,19 +119,20 @@ const CHANGED = [
   { head: 'kernel' },
   { head: 'insns', right: true },
   { head: 'states', right: true },
+  { head: 'stack', right: true },
 ];
 
 function text(
   records: readonly CiRecord[],
   found: readonly CiFinding[],
-  changed: readonly (readonly [CiRecord, CiRecord])[],
+  changed: readonly Change[],
   io: CliIo,
 ): string {
   const style = styleFor(io.color);
-  const cell = ({ kernel, shape }: CiRecord) =>
-    shape === 'default' ? kernel : `${kernel} ${shape}`;
-  const name = ({ file, prog }: CiRecord) => `${file.split('/').at(-1)} ${prog}`;
-  const figure = (a: number, b: number) => (a === b ? grouped(b) : `${grouped(a)} → ${grouped(b)}`);
+  const cell = ({ kernel, shape }: CiBase) => (shape === 'default' ? kernel : `${kernel} ${shape}`);
+  const name = ({ file, prog }: CiBase) => `${file.split('/').at(-1)} ${prog}`;
+  const figure = (a: number | undefined, b: number) =>
+    a === undefined || a === b ? grouped(b) : `${grouped(a)} → ${grouped(b)}`;
   const parts = [counts(records, style)];
   if (changed.length > 0) {
     const rows = changed.map(([base, now]) => [
@@ -119,11 +140,16 @@ function text(
       cell(now),
       figure(base.insns, now.insns),
       figure(base.states, now.states),
+      figure(base.stack, now.stack),
     ]);
     parts.push(`changed\n${formatTable(CHANGED, rows, io.columns, style.dim)}`);
   }
   if (found.length > 0) {
-    const rows = found.map(({ record, text: what }) => [name(record), cell(record), what]);
+    const rows = found.map(({ record, text: what, denied }) => [
+      name(record),
+      cell(record),
+      denied === undefined ? what : `${what} (known: ${denied})`,
+    ]);
     parts.push(`${style.bad('findings')}\n${formatTable(FINDINGS, rows, io.columns, style.dim)}`);
   }
   return parts.join('\n');

@@ -3,28 +3,28 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type KernelProfile, loadTargetKernel } from '../abi/index.ts';
-import { parseObject } from '../object/index.ts';
+import { FormatError } from '../base/index.ts';
+import { type ObjectFile, parseObject } from '../object/index.ts';
 import {
   type CiConfig,
   type CiRecord,
   DEFAULT_GATES,
   DEFAULT_SHAPE,
   judge,
-  readConfig,
+  matcher,
   type Shape,
   shaped,
 } from '../tools/ci/index.ts';
 import { isExact, MATRIX_VERSIONS } from '../tools/index.ts';
 import { CiCache } from './ci-cache.ts';
-import { gatesOf } from './ci-options.ts';
+import { CONFIG, configFile, gatesOf } from './ci-options.ts';
 import { report } from './ci-report.ts';
 import type { CommandCall } from './command.ts';
-import { EXIT, usageError } from './exit.ts';
+import { CliError, EXIT, usageError } from './exit.ts';
 import { readBytes } from './files.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
 
-const CONFIG = 'beeyard-ci.yaml';
 const EVERY = 100;
 
 /** An object on a kernel in a shape: what is judged, and remembered, at once. */
@@ -48,9 +48,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
 
 /** The file, with what the command line says in place of what it says. */
 function configOf(call: CommandCall, io: CliIo): CiConfig {
-  const path = call.text('config') ?? (existsSync(resolve(io.cwd, CONFIG)) ? CONFIG : undefined);
-  const text = path === undefined ? '' : new TextDecoder().decode(readBytes(path, io));
-  const file = path === undefined ? undefined : readConfig(text, path);
+  const file = configFile(call, io);
   const objects = call.operands.length > 0 ? call.operands : (file?.objects ?? []);
   if (objects.length === 0) {
     throw usageError(`name some objects, or have ${CONFIG} with 'objects: [build/*.bpf.o]'`);
@@ -75,13 +73,20 @@ function checkKernel(word: string): void {
 }
 
 function cellsOf({ objects, kernels, shapes }: CiConfig, io: CliIo): Cell[] {
-  const paths = [...new Set(objects.flatMap((one) => expand(one, io)))];
-  return paths.flatMap((path) =>
+  const files = new Map<string, string>();
+  for (const path of objects.flatMap((one) => expand(one, io))) {
+    files.set(shownPath(path, io), path);
+  }
+  return [...files].flatMap(([file, path]) =>
     kernels.flatMap((kernel) =>
-      shapes.map((shape) => ({ path, file: shownPath(path, io), kernel, shape })),
+      shapes.filter(isFor(file)).map((shape) => ({ path, file, kernel, shape })),
     ),
   );
 }
+
+/** A shape that names no objects is for all. */
+const isFor = (file: string) => (shape: Shape) =>
+  shape.objects?.some((pattern) => matcher(pattern)(file)) ?? true;
 
 /** The same on every machine: relative to where the command runs. */
 const shownPath = (path: string, io: CliIo): string =>
@@ -100,17 +105,19 @@ function expand(pattern: string, io: CliIo): string[] {
 
 function namesIn(folder: string, part: string, io: CliIo): string[] {
   if (!part.includes('*')) return existsSync(resolve(io.cwd, folder, part)) ? [part] : [];
-  const text = part.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
-  const matches = new RegExp(`^${text}$`);
+  const matches = matcher(part);
   const path = resolve(io.cwd, folder);
   if (!existsSync(path) || !statSync(path).isDirectory()) return [];
-  return readdirSync(path).filter((name) => matches.test(name));
+  return readdirSync(path).filter((name) => matches(name));
 }
 
 /** --shard i/n: every n-th cell, so that shards take alike long. */
 function shardOf(call: CommandCall, cells: readonly Cell[]): readonly Cell[] {
   const text = call.text('shard');
   if (text === undefined) return cells;
+  if (call.text('blob') === undefined) {
+    throw usageError('--shard judges a part: it wants --blob FILE, for `beeyard ci merge`');
+  }
   const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   const [index, count] = [Number(i), Number(n)];
   if (!(index >= 1 && index <= count)) throw usageError(`--shard takes 1/8 to 8/8, not '${text}'`);
@@ -134,7 +141,7 @@ async function judgeAll(cells: readonly Cell[], cache: CiCache, io: CliIo): Prom
     if (!judged) {
       const profile = profiles.get(kernel) ?? (await loadTargetKernel(kernel as '6.12'));
       profiles.set(kernel, profile);
-      const object = shaped(parseObject(bytes), shape, file);
+      const object = shaped(parsed(bytes, file), shape, file);
       judged = judge({ file, kernel, shape: shape.name }, object, profile);
       cache.write(key, judged);
     }
@@ -146,6 +153,15 @@ async function judgeAll(cells: readonly Cell[], cache: CiCache, io: CliIo): Prom
   }
   if (io.interactive) io.err('\r\u001b[2K');
   return records;
+}
+
+function parsed(bytes: Uint8Array, file: string): ObjectFile {
+  try {
+    return parseObject(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new CliError(EXIT.input, `${file}: ${error.message}`, undefined, { cause: error });
+  }
 }
 
 /** Objects come once for each kernel and shape: the last one is kept. */

@@ -1,8 +1,8 @@
 import { FormatError } from '../../base/index.ts';
-import type { CiRecord, CiVerdict } from './types.ts';
+import type { CiBase, CiRecord, CiVerdict } from './types.ts';
 
 /** Columns of veristat's `-o csv` that every run gives alike, and what they are of. */
-const COLUMNS = [
+export const COLUMNS = [
   ['file_name', 'file'],
   ['prog_name', 'prog'],
   ['verdict', 'verdict'],
@@ -28,18 +28,33 @@ export function veristatCsv(records: readonly CiRecord[]): string {
 
 const baseName = (path: string): string => path.split('/').at(-1)!;
 
-/** Reads what veristat or `veristatCsv` wrote: `kernel` and `shape` are not in it. */
+/** Names veristat takes for a column of a table (its -e option), by the one it writes. */
+const ALIASES: Readonly<Record<string, string>> = {
+  filename: 'file_name',
+  file: 'file_name',
+  progname: 'prog_name',
+  prog: 'prog_name',
+  insns: 'total_insns',
+  states: 'total_states',
+  mark_read: 'max_mark_read_len',
+};
+
+/**
+ * Reads what veristat or `veristatCsv` wrote, columns by their names: figures that are not in it
+ * stay out. Kernel and shape are not in any. Throws FormatError, its offset the line.
+ */
 export function readVeristatCsv(
   text: string,
   name: string,
   kernel: string,
   shape: string,
-): CiRecord[] {
+): CiBase[] {
   const [head = '', ...lines] = text.split('\n').map((line) => line.trim());
-  const names = head.split(',');
+  const names = head.split(',').map((one) => ALIASES[one] ?? one);
   for (const needed of ['file_name', 'prog_name', 'verdict']) {
-    if (!names.includes(needed))
-      throw new FormatError(name, 0, `the table has no column '${needed}'`);
+    if (!names.includes(needed)) {
+      throw new FormatError(name, 1, `the table has no column '${needed}'`);
+    }
   }
   return lines.flatMap((line, i) => {
     if (line === '') return [];
@@ -48,27 +63,33 @@ export function readVeristatCsv(
       const wrong = `line ${i + 2} has ${cells.length} cells, the head ${names.length}`;
       throw new FormatError(name, i + 2, wrong);
     }
-    const cell = (column: string) => cells[names.indexOf(column)] ?? '';
-    const figure = (column: string) => Number(cell(column) || 0);
-    return [
-      {
-        file: cell('file_name'),
-        prog: cell('prog_name'),
-        kernel,
-        shape,
-        verdict: verdictIn(cell('verdict'), name, i + 2),
-        insns: figure('total_insns'),
-        states: figure('total_states'),
-        peakStates: figure('peak_states'),
-        maxStatesPerInsn: figure('max_states_per_insn'),
-        markRead: figure('max_mark_read_len'),
-        stack: 0,
-        size: 0,
-        type: '',
-        attachType: '',
-      },
-    ];
+    return [{ kernel, shape, ...rowOf(names, cells, name, i + 2) }];
   });
+}
+
+type Row = Omit<CiBase, 'kernel' | 'shape'>;
+
+function rowOf(
+  names: readonly string[],
+  cells: readonly string[],
+  name: string,
+  line: number,
+): Row {
+  const cell = (column: string) => cells[names.indexOf(column)] ?? '';
+  const figures = COLUMNS.slice(3).filter(([column]) => names.includes(column));
+  return {
+    file: cell('file_name'),
+    prog: cell('prog_name'),
+    verdict: verdictIn(cell('verdict'), name, line),
+    ...Object.fromEntries(
+      figures.map(([column, field]) => [field, figureIn(cell(column), name, line)]),
+    ),
+  };
+}
+
+function figureIn(text: string, name: string, line: number): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new FormatError(name, line, `line ${line}: '${text}' is no figure`);
 }
 
 function verdictIn(text: string, name: string, line: number): CiVerdict {

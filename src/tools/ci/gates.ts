@@ -1,5 +1,5 @@
 import { FormatError } from '../../base/index.ts';
-import type { Allowance, CiFinding, CiRecord, GatedFigure, Gates } from './types.ts';
+import type { Allowance, CiBase, CiFinding, CiRecord, GatedFigure, Gates } from './types.ts';
 
 export const GATED: readonly GatedFigure[] = ['insns', 'states', 'stack'];
 
@@ -18,13 +18,13 @@ export function allowance(text: string, what: string): Allowance {
 }
 
 /** Says apart the cells of a matrix. */
-export const keyOf = ({ file, prog, kernel, shape }: CiRecord): string =>
+export const keyOf = ({ file, prog, kernel, shape }: CiBase): string =>
   [file, prog, kernel, shape].join('\0');
 
 /** Records that a gate does not let through, in their order; then those that are gone. */
 export function findings(
   records: readonly CiRecord[],
-  baseline: readonly CiRecord[] | undefined,
+  baseline: readonly CiBase[] | undefined,
   gates: Gates,
 ): CiFinding[] {
   const bases = new Map(baseline?.map((one) => [keyOf(one), one]));
@@ -44,27 +44,30 @@ export function findings(
 
 function verdictFindings(
   record: CiRecord,
-  base: CiRecord | undefined,
+  base: CiBase | undefined,
   { verdict }: Gates,
 ): CiFinding[] {
-  if (record.verdict === 'success') return [];
-  const wasSo =
-    base !== undefined && (base.verdict === record.verdict || base.verdict === 'failure');
-  if (verdict === 'same' && wasSo) return [];
-  const before = base ? `, it was ${base.verdict}` : '';
   const why = record.reason === undefined ? '' : `: ${record.reason}`;
-  const word = record.verdict === 'failure' ? 'rejected by the verifier' : 'not loaded';
-  return [{ record, base, gate: 'verdict', text: `${word}${before}${why}` }];
+  const before = base ? `, it was ${base.verdict}` : '';
+  if (record.verdict === 'not_loaded') {
+    // Without anything that says it once loaded, what user space lacks is nobody's regression.
+    if (verdict === 'same' && base?.verdict !== 'success') return [];
+    return [{ record, base, gate: 'not_loaded', text: `not loaded by user space${before}${why}` }];
+  }
+  if (record.verdict === 'success') return [];
+  if (verdict === 'same' && base?.verdict === 'failure') return [];
+  return [{ record, base, gate: 'verdict', text: `rejected by the verifier${before}${why}` }];
 }
 
-function figureFindings(record: CiRecord, base: CiRecord | undefined, gates: Gates): CiFinding[] {
+function figureFindings(record: CiRecord, base: CiBase | undefined, gates: Gates): CiFinding[] {
   if (!base || record.verdict !== 'success' || base.verdict !== 'success') return [];
   return GATED.flatMap((figure) => {
     const allowed = gates.figures[figure];
-    if (!allowed) return [];
-    const limit = base[figure] * (1 + allowed.percent / 100) + allowed.amount;
+    const before = base[figure];
+    if (!allowed || before === undefined) return [];
+    const limit = Math.floor(before + (before * allowed.percent) / 100 + allowed.amount);
     if (record[figure] <= limit) return [];
-    const text = `${record[figure]} ${NAMES[figure]}, ${base[figure]} before (at most ${Math.floor(limit)})`;
+    const text = `${record[figure]} ${NAMES[figure]}, ${before} before (at most ${limit})`;
     return [{ record, base, gate: figure, text }];
   });
 }

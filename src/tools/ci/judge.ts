@@ -1,4 +1,4 @@
-import type { KernelProfile } from '../../abi/index.ts';
+import { type KernelProfile, mapRules } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import { INSN_SIZE } from '../../isa/index.ts';
 import type { ObjectFile, ProgramSpec } from '../../object/index.ts';
@@ -31,7 +31,8 @@ function judgeProgram(
   objectName: string,
 ): CiRecord {
   const refused = (reason: string) => recordOf(cell, program, 'not_loaded', undefined, { reason });
-  if (needsTarget(program)) return refused('nothing says what it attaches to');
+  const empty = emptyMap(object);
+  if (empty !== undefined) return refused(empty);
   try {
     const input = verifierInput(object, program, profile, { objectName });
     const result = verify(input, profile);
@@ -45,11 +46,13 @@ function judgeProgram(
   }
 }
 
-/** Types that are loaded for one function: without its name libbpf does not ask the kernel. */
-const TARGETED = new Set(['trace_fentry', 'trace_fexit', 'modify_return', 'lsm_mac']);
-
-const needsTarget = ({ attachType, attachTarget, type }: ProgramSpec): boolean =>
-  attachTarget === undefined && (type === 'ext' || TARGETED.has(attachType ?? ''));
+/** What libbpf cannot create: then it loads no program of the object. */
+function emptyMap({ maps }: ObjectFile): string | undefined {
+  const found = maps.find(
+    ({ typeId, maxEntries }) => maxEntries === 0 && !mapRules(typeId)?.unsized,
+  );
+  return found && `map '${found.name}' cannot be created: it has no size (max_entries is 0)`;
+}
 
 function placeOf(input: VerifierInput, { insn }: VerifyResult): CiPlace | undefined {
   const line = input.lineInfo.findLast((one) => one.insn <= insn);

@@ -10,6 +10,7 @@ const RULES: Readonly<Record<CiFinding['gate'], string>> = {
   insns: 'The verifier goes through more instructions than allowed.',
   states: 'The verifier keeps more states than allowed.',
   stack: 'A program needs more stack than allowed.',
+  not_loaded: 'User space cannot make a program ready that it could.',
   missing: 'A program of the baseline was not judged.',
 };
 const RULE_IDS = Object.keys(RULES);
@@ -34,7 +35,7 @@ export function findingsSarif(found: readonly CiFinding[], version: string): Sar
   return { $schema: SCHEMA, version: '2.1.0', runs: [run] };
 }
 
-function resultOf({ record, gate, text }: CiFinding): SarifResult {
+function resultOf({ record, gate, text, denied }: CiFinding): SarifResult {
   const { file, prog, kernel, shape, source } = record;
   const at = source
     ? { artifactLocation: { uri: clean(source.file) }, region: { startLine: source.line } }
@@ -44,7 +45,7 @@ function resultOf({ record, gate, text }: CiFinding): SarifResult {
   return {
     ruleId: gate,
     ruleIndex: RULE_IDS.indexOf(gate),
-    level: 'error',
+    level: denied === undefined ? 'error' : 'warning',
     message: { text: `${prog} on ${where}: ${text}` },
     locations: [{ physicalLocation: at }],
     partialFingerprints: { 'gate/v1': hex(print) },

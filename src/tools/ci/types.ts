@@ -9,6 +9,8 @@ export interface Shape {
   readonly attach?: Readonly<Record<string, string>>;
   /** Only these programs are loaded. Default: all but those a loader leaves out. */
   readonly programs?: readonly string[];
+  /** Only these objects are loaded so: patterns as in `CiConfig.objects`. Default: all. */
+  readonly objects?: readonly string[];
 }
 
 /**
@@ -40,6 +42,10 @@ export interface CiRecord {
   readonly source?: CiPlace;
 }
 
+/** What is known of a record in a baseline: tables of veristat may lack any figure. */
+export type CiBase = Pick<CiRecord, 'file' | 'prog' | 'kernel' | 'shape' | 'verdict'> &
+  Partial<CiRecord>;
+
 /** A source line. */
 export interface CiPlace {
   readonly file: string;
@@ -64,9 +70,12 @@ export interface Gates {
 
 /** A gate that a record did not pass. */
 export interface CiFinding {
-  readonly record: CiRecord;
-  readonly base: CiRecord | undefined;
-  readonly gate: 'verdict' | GatedFigure | 'missing';
+  readonly record: CiBase;
+  readonly base: CiBase | undefined;
+  /** 'not_loaded': user space could not make it ready; 'missing': only the baseline has it. */
+  readonly gate: 'verdict' | GatedFigure | 'not_loaded' | 'missing';
   /** One line for people. */
   readonly text: string;
+  /** Why a list of known failures lets it pass: the run does not fail for it. */
+  readonly denied?: string;
 }
