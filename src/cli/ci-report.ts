@@ -148,7 +148,7 @@ function text(
     const rows = found.map(({ record, text: what, denied }) => [
       name(record),
       cell(record),
-      denied === undefined ? what : `${what} (known: ${denied})`,
+      denied === undefined ? what : `known (${denied}): ${what}`,
     ]);
     parts.push(`${style.bad('findings')}\n${formatTable(FINDINGS, rows, io.columns, style.dim)}`);
   }

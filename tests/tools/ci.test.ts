@@ -156,7 +156,11 @@ describe('what user space cannot make ready', () => {
     const object = objectAt('../fixtures/counter.bpf.o');
     const maps = object.maps.map((map) => ({ ...map, maxEntries: 0 }));
     for (const one of judge(cell, { ...object, maps }, profile)) {
-      expect(one).toMatchObject({ verdict: 'not_loaded', reason: expect.stringMatching(/cannot be created/), insns: 0 });
+      expect(one).toMatchObject({
+        verdict: 'not_loaded',
+        reason: expect.stringMatching(/cannot be created/),
+        insns: 0,
+      });
     }
   });
 
@@ -171,7 +175,10 @@ describe('what user space cannot make ready', () => {
       },
     ];
     const [one] = judge(cell, { ...object, programs }, profile);
-    expect(one).toMatchObject({ verdict: 'not_loaded', reason: expect.stringMatching(/attach target/) });
+    expect(one).toMatchObject({
+      verdict: 'not_loaded',
+      reason: expect.stringMatching(/attach target/),
+    });
     expect(findings([one!], undefined, DEFAULT_GATES)).toEqual([]);
     const base = [{ ...one!, verdict: 'success' as const }];
     expect(findings([one!], base, DEFAULT_GATES)).toMatchObject([{ gate: 'not_loaded' }]);
