@@ -215,8 +215,7 @@ export class Machine implements Kernel, ProgramHost {
 
   /** Work that leaves alone what belongs to the runs under way. */
   #aside(work: () => void): void {
-    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
-    const around = parts.reduce(
+    const around = this.subsystems.reduce(
       (inner, part) => () => {
         if (part.aside) part.aside(inner);
         else inner();

@@ -305,7 +305,12 @@ const COVERED: Readonly<Record<string, (flags: number) => Promise<void>>> = {
       expect(map.lookup(3)).toBe('ENOENT');
     }
     const narrow = user.create('reuseport_sockarray', { valueSize: 4, maxEntries: 4 });
-    const socket = host.namespaces['']!.socket({ type: 'udp', address: '0.0.0.0' });
+    const socket = host.namespaces['']!.socket({
+      type: 'udp',
+      address: '0.0.0.0',
+      port: 4243,
+      reusePort: true,
+    });
     const fd = user.process.open({
       kind: 'owner',
       object: socket.owner as never,
