@@ -23,7 +23,7 @@ import { formatTable, grouped } from './table.ts';
 import { toJson } from './values.ts';
 import { version } from './version.ts';
 
-/** Holds records against the baseline, writes the files that are asked for. Returns the exit code. */
+/** Holds records against the baseline, writes files that are asked for. Returns the exit code. */
 export function report(
   call: CommandCall,
   io: CliIo,

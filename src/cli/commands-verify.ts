@@ -45,8 +45,8 @@ export const verifyCommands: readonly CommandDef[] = [
     count: [2, 2],
     options: { csv: { type: 'boolean', help: "comma-separated, veristat's columns" } },
     details:
-      'Reads tables of veristat and of `beeyard ci --csv`, columns by their names; compares those ' +
-      'that both have. Ends with 1 if B rejects a program that A accepts.',
+      'Reads tables of veristat and of `beeyard ci --csv`, columns by their names; compares ' +
+      'those that both have. Ends with 1 if B rejects a program that A accepts.',
     examples: [['beeyard ci compare main.csv now.csv', 'what a change costs']],
     load: () => import('./ci-compare.ts'),
   },

@@ -148,12 +148,14 @@ describe('the cache', () => {
 });
 
 describe('an explanation', () => {
-  it('shows where two kernels part, or that they do not', async () => {
-    const { code, out } = await ci(
-      ...['explain', 'my build/xdp_parse.bpf.o', 'my build/xdp_min.bpf.o', '--prog', 'nobody'],
-    );
+  it('of two programs names the lines; of nothing or of one alone there is none', async () => {
+    const objects = ['my build/xdp_parse.bpf.o', 'my build/xdp_min.bpf.o'];
+    const { code, out } = await ci('explain', ...objects, '--prog', 'nobody');
     expect([code, out]).toEqual([3, '']);
     expect((await ci('explain', 'my build/plain.bpf.o')).code).toBe(2);
+    const shown = await ci('explain', objects[1]!, objects[0]!);
+    expect(shown.code).toBe(0);
+    expect(shown.out).toMatch(/new: after [\d,]+ instructions, at xdp_parse\.bpf\.c:\d+/);
   });
 
   it('tells lines of a kernel log that are wrong', async () => {

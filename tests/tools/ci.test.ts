@@ -359,6 +359,22 @@ describe('known failures', () => {
 });
 
 describe('an explanation', () => {
+  it('accounts for every instruction more or less, and names the first other decision', () => {
+    const object = objectAt('../fixtures/functions.bpf.o');
+    const sides = object.programs
+      .slice(0, 12)
+      .map((program) => ({ input: verifierInput(object, program, profile), profile }));
+    let parted = 0;
+    for (const [i, side] of sides.entries()) {
+      const { old, now, lines, first } = explainRegression(sides[0]!, side);
+      const more = lines.reduce((sum, one) => sum + one.now - one.old, 0);
+      expect(more).toBe(now.stats.processed - old.stats.processed);
+      if (now.stats.totalStates !== old.stats.totalStates) expect(first, `${i}`).toBeDefined();
+      if (first) parted++;
+    }
+    expect(parted).toBeGreaterThan(0);
+  });
+
   it('finds no difference between a program and itself', () => {
     const object = objectAt('../fixtures/counter.bpf.o');
     const input = verifierInput(object, object.programs[0]!, profile);

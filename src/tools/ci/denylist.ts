@@ -53,7 +53,7 @@ export function withDenied(found: readonly CiFinding[], lists: readonly Denied[]
   });
 }
 
-/** What a list may call a program: by object, by itself, by both; objects with or without ending. */
+/** What a list may call a program: by object (with or without ending), by itself, by both. */
 function namesOf({ file, prog }: CiFinding['record']): string[] {
   const object = file.split('/').at(-1)!;
   const stem = object.replace(/(?:\.bpf)?\.o$/, '');
