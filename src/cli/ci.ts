@@ -6,6 +6,7 @@ import { type KernelProfile, loadTargetKernel } from '../abi/index.ts';
 import { FormatError } from '../base/index.ts';
 import { type ObjectFile, parseObject } from '../object/index.ts';
 import {
+  type CiCell,
   type CiConfig,
   type CiRecord,
   DEFAULT_GATES,
@@ -14,13 +15,14 @@ import {
   matcher,
   type Shape,
   shaped,
+  unreadable,
 } from '../tools/ci/index.ts';
 import { isExact, MATRIX_VERSIONS } from '../tools/index.ts';
 import { CiCache } from './ci-cache.ts';
 import { CONFIG, configFile, gatesOf } from './ci-options.ts';
 import { report } from './ci-report.ts';
 import type { CommandCall } from './command.ts';
-import { CliError, EXIT, usageError } from './exit.ts';
+import { EXIT, usageError } from './exit.ts';
 import { readBytes } from './files.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
@@ -141,8 +143,7 @@ async function judgeAll(cells: readonly Cell[], cache: CiCache, io: CliIo): Prom
     if (!judged) {
       const profile = profiles.get(kernel) ?? (await loadTargetKernel(kernel as '6.12'));
       profiles.set(kernel, profile);
-      const object = shaped(parsed(bytes, file), shape, file);
-      judged = judge({ file, kernel, shape: shape.name }, object, profile);
+      judged = judgeObject({ file, kernel, shape: shape.name }, bytes, shape, profile);
       cache.write(key, judged);
     }
     records.push(...judged);
@@ -155,13 +156,16 @@ async function judgeAll(cells: readonly Cell[], cache: CiCache, io: CliIo): Prom
   return records;
 }
 
-function parsed(bytes: Uint8Array, file: string): ObjectFile {
+/** One object that is broken does not keep the others from being judged. */
+function judgeObject(cell: CiCell, bytes: Uint8Array, shape: Shape, profile: KernelProfile) {
+  let object: ObjectFile;
   try {
-    return parseObject(bytes);
+    object = parseObject(bytes);
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new CliError(EXIT.input, `${file}: ${error.message}`, undefined, { cause: error });
+    if (error instanceof FormatError) return [unreadable(cell, error.message)];
+    throw error;
   }
+  return judge(cell, shaped(object, shape, cell.file), profile);
 }
 
 /** Objects come once for each kernel and shape: the last one is kept. */

@@ -48,8 +48,11 @@ describe('a run', () => {
     expect((await ci('my build/plain.bpf.o', '--gate', 'insns=much')).code).toBe(2);
     expect((await ci('my build/plain.bpf.o', '--shard', '1/2')).code).toBe(2);
     write('no.bpf.o', 'no object');
-    const { code, err } = await ci('no.bpf.o');
-    expect([code, err]).toEqual([3, expect.stringContaining('no.bpf.o')]);
+    const broken = await ci('no.bpf.o', 'my build/plain.bpf.o', '-j');
+    expect(broken.code).toBe(1);
+    const found = { gate: 'not_loaded', record: { file: 'no.bpf.o', verdict: 'not_loaded' } };
+    expect(broken.json()).toMatchObject({ findings: [found] });
+    expect((await ci('nobody.bpf.o')).code).toBe(3);
     write('beeyard-ci.yaml', 'objects: a\nkernels: [');
     expect(await ci()).toMatchObject({ code: 3, err: expect.stringMatching(/line \d/) });
   });

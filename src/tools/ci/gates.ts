@@ -1,4 +1,5 @@
 import { FormatError } from '../../base/index.ts';
+import { WHOLE_OBJECT } from './judge.ts';
 import type { Allowance, CiBase, CiFinding, CiRecord, GatedFigure, Gates } from './types.ts';
 
 export const GATED: readonly GatedFigure[] = ['insns', 'states', 'stack'];
@@ -50,8 +51,9 @@ function verdictFindings(
   const why = record.reason === undefined ? '' : `: ${record.reason}`;
   const before = base ? `, it was ${base.verdict}` : '';
   if (record.verdict === 'not_loaded') {
-    // Without anything that says it once loaded, what user space lacks is nobody's regression.
-    if (verdict === 'same' && base?.verdict !== 'success') return [];
+    // What nothing says it once loaded is nobody's regression; a broken object is new.
+    const isNew = base === undefined && record.prog === WHOLE_OBJECT;
+    if (verdict === 'same' && base?.verdict !== 'success' && !isNew) return [];
     return [{ record, base, gate: 'not_loaded', text: `not loaded by user space${before}${why}` }];
   }
   if (record.verdict === 'success') return [];

@@ -12,7 +12,7 @@ export { readVeristatCsv, veristatCsv } from './csv.ts';
 export { type Denied, matcher, readDenylist, splats, withDenied } from './denylist.ts';
 export { explainRegression, type Regression } from './explain.ts';
 export { allowance, findings, GATED, keyOf } from './gates.ts';
-export { type CiCell, judge } from './judge.ts';
+export { type CiCell, judge, unreadable } from './judge.ts';
 export { junit, markdown } from './report.ts';
 export { shaped } from './shape.ts';
 export type * from './types.ts';

@@ -23,6 +23,15 @@ export function judge(cell: CiCell, object: ObjectFile, profile: KernelProfile):
   return object.programs.map((program) => judgeProgram(cell, object, program, profile, objectName));
 }
 
+/** Stands for all programs of an object that cannot be read. */
+export const WHOLE_OBJECT = '(object)';
+
+/** The record of an object that no loader can open. */
+export function unreadable(cell: CiCell, reason: string): CiRecord {
+  const program = { name: WHOLE_OBJECT, insns: new Uint8Array(0) };
+  return recordOf(cell, program, 'not_loaded', undefined, { reason });
+}
+
 function judgeProgram(
   cell: CiCell,
   object: ObjectFile,
@@ -61,7 +70,7 @@ function placeOf(input: VerifierInput, { insn }: VerifyResult): CiPlace | undefi
 
 function recordOf(
   { file, kernel, shape }: CiCell,
-  program: ProgramSpec,
+  program: Pick<ProgramSpec, 'name' | 'insns'> & Partial<ProgramSpec>,
   verdict: CiVerdict,
   result: VerifyResult | undefined,
   why: Pick<CiRecord, 'reason' | 'source'>,
