@@ -18,6 +18,7 @@ const DEPENDENCIES: Record<string, string> = {
   '@sveltejs/acorn-typescript': 'src/tools/bpf-ts/parse.ts',
   acorn: 'src/tools/bpf-ts/parse.ts',
   'smol-toml': 'src/tools/vm/config.ts',
+  yaml: 'src/tools/ci/config.ts',
 };
 /** What only the room `testing` needs: whoever imports it has it. Vite comes with vitest. */
 const PEERS = ['fast-check', 'vite', 'vitest'];

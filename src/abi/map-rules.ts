@@ -26,6 +26,8 @@ export interface MapRules {
   readonly directValue: boolean;
   /** User space may map its memory. */
   readonly mmap: boolean;
+  /** Objects may leave max_entries 0: it is made without a size, or libbpf finds one. */
+  readonly unsized?: true;
   /** bpf_for_each_map_elem. */
   readonly forEach: boolean;
   /** The kernel's functions behind its operations (`map_lookup_elem`), as programs call them. */
@@ -173,6 +175,14 @@ const ANYONE = new Set(
 );
 const NETWORK = new Set('SOCKMAP SOCKHASH DEVMAP DEVMAP_HASH XSKMAP'.split(' '));
 
+/** Storage lies with its owner; a struct_ops has one value; libbpf counts CPUs for events. */
+const UNSIZED = new Set(
+  (
+    'SK_STORAGE INODE_STORAGE TASK_STORAGE CGRP_STORAGE CGROUP_STORAGE PERCPU_CGROUP_STORAGE ' +
+    'STRUCT_OPS PERF_EVENT_ARRAY'
+  ).split(' '),
+);
+
 function needsOf(name: string): Pick<MapRules, 'needs'> {
   if (ANYONE.has(name)) return {};
   return { needs: NETWORK.has(name) ? 'CAP_NET_ADMIN' : 'CAP_BPF' };
@@ -210,6 +220,7 @@ function rulesOf(name: string): MapRules {
     ...(ops.includes('map_check_btf') && { checkTypes: CHECK_TYPES[name] ?? 'other' }),
     ...(name === 'BLOOM_FILTER' && { peekAsks: true as const }),
     ...(name === 'STRUCT_OPS' && { notInPrograms: true as const }),
+    ...(UNSIZED.has(name) && { unsized: true as const }),
   };
 }
 

@@ -1,5 +1,5 @@
 export { formatAddress, parseAddress, parsePrefix } from '../packet/address.ts';
-export { type GlobalVariable, globalsOf, patchValue } from './globals.ts';
+export { type GlobalVariable, globalsOf, patchValue, withGlobals } from './globals.ts';
 export { type Globals, Host, type LoadedObject, objectFrom, type ObjectSource } from './host.ts';
 export type { InsnArrayOption } from './insn-arrays.ts';
 export {
