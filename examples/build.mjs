@@ -43,6 +43,7 @@ const EXAMPLES = [
   'examples/rdma/rkeys.bpf.c',
   'examples/xsk-echo/echo.bpf.c',
   'examples/token/flows.bpf.c',
+  'examples/studio/unchecked.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

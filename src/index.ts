@@ -20,6 +20,7 @@ export {
   type KfuncArg,
   type KfuncContext,
   type KfuncOptions,
+  helperName,
   kfuncSpelling,
   type KfuncView,
   loadKernelProfile,

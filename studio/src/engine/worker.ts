@@ -1,0 +1,43 @@
+/** The worker: objects, the verifier and the machine live here, so that the page never waits. */
+import type { StudioApi } from '../protocol.ts';
+import { Captures, dissected } from './captures.ts';
+import { Objects } from './objects.ts';
+import { Runs } from './runs.ts';
+
+interface Call {
+  readonly id: number;
+  readonly method: keyof StudioApi;
+  readonly args: readonly unknown[];
+}
+
+const objects = new Objects();
+const captures = new Captures();
+const runs = new Runs(objects);
+
+const api: StudioApi = {
+  open: async (name, bytes) => objects.open(name, bytes),
+  code: (name, program) => objects.code(name, program),
+  state: (name, program, insn) => objects.state(name, program, insn),
+  log: (name, program, from, to) => objects.log(name, program, from, to),
+  capture: (name, bytes) => captures.open(name, bytes),
+  packets: async (name, from, to) => captures.rows(name, from, to),
+  packet: async (name, number) => captures.packet(name, number),
+  dissect: async (bytes) => dissected(bytes),
+  record: (name, program, packets) => runs.record(name, program, packets),
+  step: async (step) => runs.step(step),
+};
+
+interface Page {
+  onmessage: ((event: { data: Call }) => void) | null;
+  postMessage(message: unknown): void;
+}
+
+const page = globalThis as unknown as Page;
+
+page.onmessage = ({ data: { id, method, args } }) => {
+  const call = api[method] as (...args: readonly unknown[]) => Promise<unknown>;
+  call(...args).then(
+    (value) => page.postMessage({ id, value }),
+    (error: Error) => page.postMessage({ id, error: error.message }),
+  );
+};

@@ -1,0 +1,28 @@
+/** A packet in a line, as a list of packets shows it. */
+import type { DissectedLayer } from 'beeyard/packet';
+import type { PacketSummary } from '../protocol.ts';
+
+const CONTENTS = ['data', 'padding'];
+
+/** Of the innermost header that is known; addresses of the innermost that has some. */
+export function summaryOf(layers: readonly DissectedLayer[]): PacketSummary {
+  const headers = layers.filter(({ protocol }) => !CONTENTS.includes(protocol));
+  const inner = headers.at(-1);
+  if (!inner) return { protocol: 'data', source: '', destination: '', info: '' };
+  const text = (layer: DissectedLayer | undefined, name: string) =>
+    layer?.fields.find((field) => field.name === name)?.text;
+  const addressed = headers.findLast((one) => text(one, 'source')?.match(/[.:]/));
+  const ported = headers.findLast((one) => text(one, 'sourcePort') !== undefined);
+  const port = (name: string) => {
+    const found = text(ported, name);
+    return found === undefined ? '' : `:${found}`;
+  };
+  const flags = text(inner, 'flags');
+  const problems = layers.flatMap((layer) => layer.problems);
+  return {
+    protocol: inner.protocol,
+    source: `${text(addressed, 'source') ?? ''}${port('sourcePort')}`,
+    destination: `${text(addressed, 'destination') ?? ''}${port('destinationPort')}`,
+    info: [...(flags ? [flags] : []), ...problems].join(' · '),
+  };
+}
