@@ -127,6 +127,7 @@ function send(response: ServerResponse, extension: string, body: Uint8Array): vo
 }
 
 function end(response: ServerResponse, status: number): void {
-  if (!response.headersSent) response.writeHead(status, { ...HEADERS, 'content-type': 'text/plain' });
+  if (!response.headersSent)
+    response.writeHead(status, { ...HEADERS, 'content-type': 'text/plain' });
   response.end(status === 403 ? 'wrong address: use the one `beeyard studio` printed\n' : '');
 }

@@ -7,10 +7,7 @@ import { C_CTX } from '../runtime/layout.ts';
 const STACK = 512;
 
 /** The packet as memory has it now, between data and data_end of the context; a copy. */
-export function contextPacket(
-  runtime: Runtime,
-  { context }: ProgramImage,
-): Uint8Array | undefined {
+export function contextPacket(runtime: Runtime, { context }: ProgramImage): Uint8Array | undefined {
   const { packet } = context;
   if (!packet) return undefined;
   const view = runtime.view();

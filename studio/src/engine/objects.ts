@@ -97,7 +97,9 @@ export class Objects {
     const key = `${name}\n${program}`;
     let checked = this.#checked.get(key);
     if (!checked) {
-      checked = withTypes((kernel) => check(this.object(name), this.program(name, program), kernel));
+      checked = withTypes((kernel) =>
+        check(this.object(name), this.program(name, program), kernel),
+      );
       this.#checked.set(key, checked);
     }
     return checked;

@@ -18,11 +18,16 @@ export function entryChanges(now: MapState, before: MapState | undefined): Shown
     const was = old.get(key);
     old.delete(key);
     if (!before || was === value) return { key, value, change: 'same' };
-    return was === undefined ? { key, value, change: 'new' } : { key, value, was, change: 'changed' };
+    return was === undefined
+      ? { key, value, change: 'new' }
+      : { key, value, was, change: 'changed' };
   });
   // Beyond what is shown nobody knows whether it went.
   if (now.more > 0 || (before?.more ?? 0) > 0) return shown;
-  return [...shown, ...[...old].map(([key, was]) => ({ key, value: '', was, change: 'gone' as const }))];
+  return [
+    ...shown,
+    ...[...old].map(([key, was]) => ({ key, value: '', was, change: 'gone' as const })),
+  ];
 }
 
 /** Indices at which two byte strings differ; all where there was none. */

@@ -19,7 +19,8 @@ export interface ShownRun {
   readonly outcome: string;
 }
 
-export const verifyCommand = (file: string): string => `beeyard verify ${shellWord(file)} --explain`;
+export const verifyCommand = (file: string): string =>
+  `beeyard verify ${shellWord(file)} --explain`;
 
 /** A run with others before it needs the capture; alone its bytes say all. */
 export function debugCommand({ file, program, packet, capture, before, step }: ShownRun): string {

@@ -24,10 +24,11 @@ export function sourceLines(
   const whole = main && given ? wholeFile(main, given.text) : [];
   const known = new Map<string, SourceText>();
   for (const one of lines) if (one.file !== main) known.set(`${one.file}:${one.line}`, one);
-  const rest = [...known.values()].sort(
-    (a, b) => a.file.localeCompare(b.file) || a.line - b.line,
-  );
-  return [...whole, ...rest].map((one) => ({ ...one, insn: starts.get(`${one.file}:${one.line}`) }));
+  const rest = [...known.values()].sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
+  return [...whole, ...rest].map((one) => ({
+    ...one,
+    insn: starts.get(`${one.file}:${one.line}`),
+  }));
 }
 
 /** Gallery files have the example's name before theirs: 'vitest-synlimit.bpf.c'. */

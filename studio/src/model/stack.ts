@@ -13,7 +13,12 @@ export interface StackSlot {
   readonly text: string;
 }
 
-const KINDS: Readonly<Record<string, SlotKind>> = { m: 'data', 0: 'zero', d: 'object', i: 'object' };
+const KINDS: Readonly<Record<string, SlotKind>> = {
+  m: 'data',
+  0: 'zero',
+  d: 'object',
+  i: 'object',
+};
 
 /** What the verifier knows of each slot. */
 export function stackSlots({ stack }: Pick<ProofState, 'stack'>): StackSlot[] {

@@ -27,7 +27,9 @@ export function moved(
   if (move === 'insn') return inside(at + by);
   const key = (i: number) => `${frames[i]} ${lines[insns[i]!] ?? ''}`;
   const differs = (i: number) =>
-    key(i) !== key(at) && (lines[insns[i]!] ?? '') !== '' && !(move === 'over' && frames[i]! > frames[at]!);
+    key(i) !== key(at) &&
+    (lines[insns[i]!] ?? '') !== '' &&
+    !(move === 'over' && frames[i]! > frames[at]!);
   let i = at + by;
   while (i >= 0 && i <= last && !differs(i)) i += by;
   if (i < 0 || i > last) return inside(i);
