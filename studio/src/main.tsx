@@ -17,9 +17,7 @@ function App() {
     <>
       <Top />
       <main class={at.screen}>
-        {!isOpen && (
-          <Empty>{file} is not open: drop it here, and this address works.</Empty>
-        )}
+        {!isOpen && <Empty>{file} is not open: drop it here, and this address works.</Empty>}
         {at.screen === 'home' && <Home />}
         {isOpen && at.screen === 'code' && <CodeScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}

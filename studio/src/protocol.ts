@@ -108,6 +108,8 @@ export interface RegisterValue {
 export interface MapState {
   readonly name: string;
   readonly type: string;
+  /** Its entries are objects of the kernel, or leave when they are read: not looked at. */
+  readonly closed: boolean;
   readonly entries: readonly MapRow[];
   /** Entries that are not in `entries`. */
   readonly more: number;

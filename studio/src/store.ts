@@ -66,13 +66,13 @@ export function sourceOf(file: string): { name: string; text: string } | undefin
 /** Opens files, the later one of a name instead of the earlier. */
 export async function addFiles(given: readonly { name: string; bytes: Uint8Array }[]) {
   const opened = await Promise.all(given.map(({ name, bytes }) => openFile(name, bytes)));
+  forget();
   const names = new Set(opened.map(({ name }) => name));
   files.value = [...files.value.filter(({ name }) => !names.has(name)), ...opened];
   const bad = opened.find(({ problem }) => problem);
   notice.value = bad
     ? `${bad.name}: ${bad.problem}`
     : `${opened.map(({ name }) => name).join(', ')} opened`;
-  forget();
   return opened;
 }
 

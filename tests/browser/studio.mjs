@@ -9,7 +9,10 @@ import { join } from 'node:path';
 import { serveStudio } from '../../dist/cli/studio-server.js';
 
 const root = join(import.meta.dirname, '..', '..');
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+  'utf8',
+);
 const app = join(root, 'dist', 'studio');
 /** First paint from loopback, in milliseconds. */
 const FIRST_PAINT = 1000;
@@ -82,7 +85,8 @@ async function home(page, _, scheme) {
     () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
   );
   assert.ok(paint < FIRST_PAINT, `first paint after ${paint} ms`);
-  if (process.env.STUDIO_PICTURES) process.stdout.write(`     first paint ${Math.round(paint)} ms\n`);
+  if (process.env.STUDIO_PICTURES)
+    process.stdout.write(`     first paint ${Math.round(paint)} ms\n`);
   await picture(page, `home-${scheme}`);
   await accessible(page);
 }
@@ -125,7 +129,10 @@ async function log(page) {
   await page.getByText('✓ accepted').waitFor();
   await page.getByRole('button', { name: 'Log' }).click();
   const list = page.getByRole('listbox', { name: /^Log/ });
-  await list.getByText(/R1=ctx\(\)/).first().waitFor();
+  await list
+    .getByText(/R1=ctx\(\)/)
+    .first()
+    .waitFor();
   await list.evaluate((element) => (element.scrollTop = element.scrollHeight));
   await list.getByText(/^processed \d+ insns/).waitFor();
   await picture(page, 'code-log');
@@ -161,9 +168,12 @@ async function building(page) {
   await page.keyboard.press('3');
   await page.getByRole('button', { name: 'Record it' }).click();
   await page.getByText(/^→ pass/).waitFor();
-  // To where the source is put into the map.
-  for (let i = 0; i < 60; i++) await page.keyboard.press('j');
-  await page.getByRole('table', { name: /^sources/ }).getByText('10.0.0.1').waitFor();
+  await page.getByRole('slider', { name: 'Step' }).focus();
+  await page.keyboard.press('End');
+  await page
+    .getByRole('table', { name: /^sources/ })
+    .getByText('10.0.0.1')
+    .waitFor();
   await page.getByRole('button', { name: 'Copy as test' }).click();
   assert.match(await copied(page), /toHaveVerdict\('pass'\)/);
   await picture(page, 'run-built');
@@ -182,5 +192,8 @@ async function broken(page) {
   const bytes = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 1, 2, 3]);
   const file = { name: 'x.bpf.o', mimeType: 'application/octet-stream', buffer: bytes };
   await page.locator('input[type=file]').setInputFiles(file);
-  await page.getByRole('status').getByText(/x\.bpf\.o: /).waitFor();
+  await page
+    .getByRole('status')
+    .getByText(/x\.bpf\.o: /)
+    .waitFor();
 }

@@ -17,7 +17,9 @@ export function mapStates({ maps }: LoadedObject): MapState[] {
 function mapState(map: MapOf): MapState {
   const type = map.spec.type ?? 'unknown';
   const state = { name: map.name, type };
-  if (CLOSED.test(type) || map.spec.keySize === 0) return { ...state, entries: [], more: 0 };
+  if (CLOSED.test(type) || map.spec.keySize === 0) {
+    return { ...state, closed: true, entries: [], more: 0 };
+  }
   const entries: MapRow[] = [];
   let more = 0;
   let scanned = 0;
@@ -29,7 +31,7 @@ function mapState(map: MapOf): MapState {
     if (entries.length < SHOWN) entries.push({ key: valueWords(key), value: words });
     else more++;
   }
-  return { ...state, entries, more };
+  return { ...state, closed: false, entries, more };
 }
 
 function isZero(value: unknown): boolean {

@@ -2,7 +2,7 @@
 import type { StudioApi } from '../protocol.ts';
 import { Captures, dissected } from './captures.ts';
 import { Objects } from './objects.ts';
-import { Runs } from './runs.ts';
+import type { Runs } from './runs.ts';
 
 interface Call {
   readonly id: number;
@@ -12,7 +12,11 @@ interface Call {
 
 const objects = new Objects();
 const captures = new Captures();
-const runs = new Runs(objects);
+let runs: Promise<Runs> | undefined;
+
+/** The machine is loaded when the first packet runs. */
+const machine = (): Promise<Runs> =>
+  (runs ??= import('./runs.ts').then(({ Runs }) => new Runs(objects)));
 
 const api: StudioApi = {
   open: async (name, bytes) => objects.open(name, bytes),
@@ -23,8 +27,8 @@ const api: StudioApi = {
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),
   dissect: async (bytes) => dissected(bytes),
-  record: (name, program, packets) => runs.record(name, program, packets),
-  step: async (step) => runs.step(step),
+  record: async (name, program, packets) => (await machine()).record(name, program, packets),
+  step: async (step) => (await machine()).step(step),
 };
 
 interface Page {

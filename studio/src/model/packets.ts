@@ -19,10 +19,14 @@ export function summaryOf(layers: readonly DissectedLayer[]): PacketSummary {
   };
   const flags = text(inner, 'flags');
   const problems = layers.flatMap((layer) => layer.problems);
+  const end = (side: 'source' | 'destination') => {
+    const [address, number] = [text(addressed, side) ?? '', port(`${side}Port`)];
+    return number && address.includes(':') ? `[${address}]${number}` : `${address}${number}`;
+  };
   return {
     protocol: inner.protocol,
-    source: `${text(addressed, 'source') ?? ''}${port('sourcePort')}`,
-    destination: `${text(addressed, 'destination') ?? ''}${port('destinationPort')}`,
+    source: end('source'),
+    destination: end('destination'),
     info: [...(flags ? [flags] : []), ...problems].join(' · '),
   };
 }

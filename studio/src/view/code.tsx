@@ -151,7 +151,9 @@ function LogPane({ verdict }: { readonly verdict: Verdict }) {
         selected={-1}
         onWindow={pages.want}
       >
-        {(i) => <code class="log-line">{pages.row(i) ?? ''}</code>}
+        {(i) => (
+          <code class="log-line">{pages.row(i) || <span class="hidden">empty line</span>}</code>
+        )}
       </List>
     </Pane>
   );

@@ -6,6 +6,8 @@ export function Pane(props: {
   readonly title: string;
   readonly extra?: ComponentChildren;
   readonly class?: string;
+  /** Its contents are longer than it is: the keyboard must reach it. */
+  readonly scrolls?: boolean;
   readonly children: ComponentChildren;
 }) {
   return (
@@ -14,7 +16,9 @@ export function Pane(props: {
         <h2>{props.title}</h2>
         {props.extra}
       </header>
-      <div class="pane-body">{props.children}</div>
+      <div class="pane-body" tabIndex={props.scrolls ? 0 : undefined}>
+        {props.children}
+      </div>
     </section>
   );
 }

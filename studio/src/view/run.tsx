@@ -84,10 +84,10 @@ function Recorded(props: { readonly code: ProgramCode; readonly run: Shown }) {
 }
 
 const MOVES: readonly (readonly [string, string, Move, 1 | -1])[] = [
-  ['⏮ line', 'Step back over (Shift+F10)', 'over', -1],
+  ['« line', 'Step back over (Shift+F10)', 'over', -1],
   ['‹ insn', 'Back one instruction (k)', 'insn', -1],
   ['insn ›', 'One instruction (j)', 'insn', 1],
-  ['line ⏭', 'Step over (F10)', 'over', 1],
+  ['line »', 'Step over (F10)', 'over', 1],
 ];
 
 function StepBar({ run: shown, step }: { readonly run: Shown; readonly step: number }) {
@@ -108,13 +108,7 @@ function StepBar({ run: shown, step }: { readonly run: Shown; readonly step: num
     <div class="bar">
       <strong class="verdict good">→ {shown.outcome}</strong>
       {MOVES.map(([text, name, move, by]) => (
-        <button
-          type="button"
-          key={text}
-          title={name}
-          aria-label={name}
-          onClick={() => stepBy(move, by)}
-        >
+        <button type="button" key={text} title={name} onClick={() => stepBy(move, by)}>
           {text}
         </button>
       ))}

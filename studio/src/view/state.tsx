@@ -11,7 +11,7 @@ import { Empty, grouped, Pane } from './parts.tsx';
 export function StatePane({ tabs }: { readonly tabs: ComponentChildren }) {
   const loaded = insnState.value;
   return (
-    <Pane title="Verifier state" extra={tabs}>
+    <Pane scrolls title="Verifier state" extra={tabs}>
       {loaded.state === 'ready' && <State state={loaded.value} />}
       {loaded.state === 'failed' && <Empty>{loaded.message}</Empty>}
     </Pane>
@@ -58,7 +58,7 @@ function State({ state }: { readonly state: InsnState }) {
         <caption>Registers</caption>
         <thead>
           <tr>
-            <th scope="col">Register</th>
+            <th scope="col">Reg.</th>
             <th scope="col">This visit</th>
             <th scope="col">Every path</th>
           </tr>
@@ -119,7 +119,11 @@ function StackStrip({ slots }: { readonly slots: readonly StackSlot[] }) {
       </h3>
       <div class="strip" role="img" aria-label={`Stack: ${words}; the table below tells them`}>
         {slots.map(({ offset, kind, text }) => (
-          <i key={offset} class={kind} title={`fp${offset}: ${text || SLOT_WORDS[kind]}`} />
+          <i
+            key={offset}
+            class={`slot-${kind}`}
+            title={`fp${offset}: ${text || SLOT_WORDS[kind]}`}
+          />
         ))}
       </div>
       {used.length > 0 && (

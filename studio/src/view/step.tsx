@@ -8,7 +8,11 @@ import { Empty, Pane } from './parts.tsx';
 export function StepPane() {
   const loaded = stepState.value;
   return (
-    <Pane title="State at this step" extra={<span class="note">● changed by the step before</span>}>
+    <Pane
+      scrolls
+      title="State at this step"
+      extra={<span class="note">● changed by the step before</span>}
+    >
       {loaded.state === 'ready' && <Step {...loaded.value} />}
       {loaded.state === 'failed' && <Empty>{loaded.message}</Empty>}
     </Pane>
@@ -106,7 +110,7 @@ function MapTable({
         {entries.length === 0 && (
           <tr>
             <td class="note" colSpan={2}>
-              nothing in it
+              {map.closed ? 'not shown for maps of this type' : 'nothing in it'}
             </td>
           </tr>
         )}
