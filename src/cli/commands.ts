@@ -95,7 +95,7 @@ export const COMMANDS: readonly CommandDef[] = [
       'no-open': { type: 'boolean', help: 'only print the address (default)' },
     },
     details:
-      'Serves a web app on 127.0.0.1 and prints its address, in which a secret word stands: other ' +
+      'Serves a web app on 127.0.0.1 and prints its address, with a secret word in it: other ' +
       'machines and other sites cannot read it. FILEs are objects (.bpf.o), sources of the same ' +
       'name (.bpf.c) and captures. Everything is verified and run in the browser; nothing is ' +
       'uploaded. The folder dist/studio of the package is the same app for any web server.',

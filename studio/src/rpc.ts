@@ -19,16 +19,16 @@ let calls = 0;
 function theWorker(): Worker {
   if (worker) return worker;
   worker = new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+  worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
     const call = waiting.get(data.id);
     waiting.delete(data.id);
     if (data.error === undefined) call?.resolve(data.value as never);
     else call?.reject(new Error(data.error));
-  };
-  worker.onerror = ({ message }) => {
+  });
+  worker.addEventListener('error', ({ message }) => {
     for (const { reject } of waiting.values()) reject(new Error(message || 'the worker ended'));
     waiting.clear();
-  };
+  });
   return worker;
 }
 
@@ -40,6 +40,7 @@ export const engine: StudioApi = new Proxy({} as StudioApi, {
       new Promise((resolve, reject) => {
         const id = calls++;
         waiting.set(id, { resolve, reject });
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has none
         theWorker().postMessage({ id, method, args });
       }),
 });

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveStudio } from '../../dist/cli/studio-server.js';
+import { StringTable, writeElf } from '../../dist/elf/index.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const axeSource = readFileSync(
@@ -14,6 +15,8 @@ const axeSource = readFileSync(
   'utf8',
 );
 const app = join(root, 'dist', 'studio');
+/** Opening an object of 10,000 instructions. */
+const OPENING = 2000;
 /** First paint from loopback, in milliseconds. */
 const FIRST_PAINT = 1000;
 
@@ -26,6 +29,8 @@ export const studioCases = [
   { name: 'Run: a packet of a capture, step by step and back', run: onPage('dark', running) },
   { name: 'Run: a packet built by hand', run: onPage('light', building) },
   { name: 'an address brings back what was seen', run: onPage('dark', address) },
+  { name: 'Code: 10,000 instructions', run: onPage('dark', large) },
+  { name: 'Code: a log of a million lines', run: onPage('dark', longLog) },
   { name: 'a file that is none says so', run: onPage('dark', broken) },
 ];
 
@@ -172,7 +177,7 @@ async function building(page) {
   await page.keyboard.press('End');
   await page
     .getByRole('table', { name: /^sources/ })
-    .getByText('10.0.0.1')
+    .getByText(/opened: 1/)
     .waitFor();
   await page.getByRole('button', { name: 'Copy as test' }).click();
   assert.match(await copied(page), /toHaveVerdict\('pass'\)/);
@@ -196,4 +201,86 @@ async function broken(page) {
     .getByRole('status')
     .getByText(/x\.bpf\.o: /)
     .waitFor();
+}
+
+async function large(page) {
+  await page.getByRole('heading', { name: 'See why.' }).waitFor();
+  const file = { name: 'large.bpf.o', mimeType: '', buffer: largeObject() };
+  const start = Date.now();
+  await page.locator('input[type=file]').setInputFiles(file);
+  await page.getByText('✓ accepted').waitFor();
+  const took = Date.now() - start;
+  if (process.env.STUDIO_PICTURES) process.stdout.write(`     opened in ${took} ms\n`);
+  assert.ok(took < OPENING, `opened after ${took} ms`);
+  const list = page.getByRole('listbox', { name: 'Instructions' });
+  await list.focus();
+  await page.keyboard.press('End');
+  assert.match(await selected(page, 'Instructions'), /exit/);
+  assert.ok((await list.getByRole('option').count()) < 100);
+}
+
+async function longLog(page) {
+  await page.getByRole('heading', { name: 'See why.' }).waitFor();
+  // r1 = 0; do r1 += 1 while (r1 < 250,000); r0 = 0
+  const insns = Buffer.alloc(5 * 8);
+  insns.set([0xb7, 1], 0);
+  insns.set([0x07, 1, 0, 0, 1], 8);
+  insns.set([0xa5, 1, 0xfe, 0xff], 16);
+  insns.writeInt32LE(250_000, 20);
+  insns.set([0xb7], 24);
+  insns.set([0x95], 32);
+  const file = { name: 'long.bpf.o', mimeType: '', buffer: objectOf(insns) };
+  await page.locator('input[type=file]').setInputFiles(file);
+  await page.getByText('✓ accepted').waitFor({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Log' }).click();
+  const list = page.getByRole('listbox', { name: /^Log, [\d,]+ lines/ });
+  const lines = Number((await list.getAttribute('aria-label')).replace(/\D/g, ''));
+  if (process.env.STUDIO_PICTURES) process.stdout.write(`     ${lines} lines\n`);
+  assert.ok(lines > 1_000_000, `${lines} lines`);
+  await list.evaluate((element) => (element.scrollTop = element.scrollHeight / 2));
+  await list
+    .getByText(/r1 \+= 1/)
+    .first()
+    .waitFor();
+  await list.evaluate((element) => (element.scrollTop = element.scrollHeight));
+  await list.getByText(/^processed \d+ insns/).waitFor();
+}
+
+/** `r0 = 0; r0 += 1; … r0 += 1; r0 = 0; exit` */
+function largeObject() {
+  const insns = Buffer.alloc(10_002 * 8);
+  insns.set([0xb7], 0);
+  for (let i = 1; i < 10_000; i++) insns.set([0x07, 0, 0, 0, 1], i * 8);
+  insns.set([0xb7], 10_000 * 8);
+  insns.set([0x95], 10_001 * 8);
+  return objectOf(insns);
+}
+
+/** An object file with these instructions as its XDP program. */
+function objectOf(insns) {
+  const names = new StringTable();
+  const section = (name, type, data, rest = {}) => ({
+    nameOffset: names.add(name),
+    type,
+    data,
+    flags: 0,
+    link: 0,
+    info: 0,
+    align: 8,
+    entrySize: 0,
+    ...rest,
+  });
+  const symbols = Buffer.alloc(48);
+  symbols.writeUInt32LE(names.add('program'), 24);
+  symbols.set([0x12, 0, 2], 28);
+  symbols.writeUInt32LE(insns.length, 40);
+  const own = section('.strtab', 3, new Uint8Array());
+  const sections = [
+    section('xdp', 1, insns, { flags: 6 }),
+    section('license', 1, Buffer.from('GPL\0'), { flags: 3 }),
+    section('.symtab', 2, symbols, { link: 1, info: 1, entrySize: 24 }),
+  ];
+  const table = { ...own, align: 1, data: names.toBytes() };
+  const elf = { littleEndian: true, machine: 247, sections: [table, ...sections], names: 1 };
+  return Buffer.from(writeElf(elf));
 }

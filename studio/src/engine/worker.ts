@@ -32,16 +32,18 @@ const api: StudioApi = {
 };
 
 interface Page {
-  onmessage: ((event: { data: Call }) => void) | null;
+  addEventListener(type: 'message', told: (event: { data: Call }) => void): void;
   postMessage(message: unknown): void;
 }
 
 const page = globalThis as unknown as Page;
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has none
+const say = (message: unknown): void => page.postMessage(message);
 
-page.onmessage = ({ data: { id, method, args } }) => {
+page.addEventListener('message', ({ data: { id, method, args } }) => {
   const call = api[method] as (...args: readonly unknown[]) => Promise<unknown>;
   call(...args).then(
-    (value) => page.postMessage({ id, value }),
-    (error: Error) => page.postMessage({ id, error: error.message }),
+    (value) => say({ id, value }),
+    (error: Error) => say({ id, error: error.message }),
   );
-};
+});
