@@ -42,6 +42,7 @@ const EXAMPLES = [
   'examples/rdma/roce.bpf.c',
   'examples/rdma/rkeys.bpf.c',
   'examples/xsk-echo/echo.bpf.c',
+  'examples/sockmap-proxy/proxy.bpf.c',
   'examples/token/flows.bpf.c',
   'examples/studio/unchecked.bpf.c',
 ];

@@ -6,18 +6,16 @@
  * Needs qemu-system-x86, gcc, cpio, iproute2, busybox-static and in LIBBPF a folder with a static
  * libbpf of 1.3 or newer (include/, lib64/). A build (npm run build) makes the frames.
  */
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { findImage, RELEASE } from './abi/image.mjs';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RELEASE } from './abi/image.mjs';
 import { fail, root } from './lib.mjs';
+import { runGuest } from './vm/guest.mjs';
 import { createMachine, pod } from '../dist/index.js';
 
 const OUTPUT = join(root, 'tests', 'fixtures', 'kernel', 'netkit.json');
 const PODS = { client: '10.0.0.2', web: '10.0.0.3', dns: '10.0.0.53' };
 const NODE = '169.254.1.1';
-const SECONDS = 240;
 
 const INIT = `#!/bin/busybox sh
 export PATH=/bin
@@ -109,50 +107,6 @@ async function makeFrames() {
   return frames;
 }
 
-function tool(command, args, options = {}) {
-  const result = spawnSync(command, args, { encoding: 'buffer', maxBuffer: 1 << 28, ...options });
-  if (result.error) fail(`${command}: ${result.error.message}`, 4);
-  if (result.status !== 0) fail(`${command} ${args.join(' ')}\n${result.stderr}`);
-  return result.stdout;
-}
-
-function makeInitramfs(folder, frames) {
-  const put = (path, to) => {
-    mkdirSync(join(folder, dirname(to)), { recursive: true });
-    copyFileSync(path, join(folder, to));
-  };
-  const where = (name) => tool('which', [name]).toString().trim();
-  const ip = where('ip');
-  put(where('busybox'), 'bin/busybox');
-  put(ip, 'bin/ip');
-  for (const library of tool('ldd', [ip]).toString().match(/\/\S+/g))
-    put(library, library.slice(1));
-  for (const name of ['proc', 'sys', 'dev', 'run', 'etc']) mkdirSync(join(folder, name));
-  const libbpf = process.env.LIBBPF ?? fail('LIBBPF names no folder with a static libbpf', 4);
-  const source = join(root, 'scripts', 'vm', 'netkit.c');
-  const libraries = [join(libbpf, 'lib64', 'libbpf.a'), '-lelf', '-lz', '-lzstd'];
-  const output = ['-o', join(folder, 'netkit')];
-  tool('gcc', ['-O1', '-static', `-I${join(libbpf, 'include')}`, ...output, source, ...libraries]);
-  put(join(root, 'examples', 'netkit-pods', 'pods.bpf.o'), 'pods.bpf.o');
-  writeFileSync(join(folder, 'frames'), frames.map((f) => `${f.namespace} ${f.frame}\n`).join(''));
-  writeFileSync(join(folder, 'init'), INIT, { mode: 0o755 });
-  const names = tool('find', ['.'], { cwd: folder });
-  return tool('cpio', ['-o', '-H', 'newc', '--quiet'], { cwd: folder, input: names });
-}
-
-function boot(initramfs, scratch) {
-  const image = join(findImage() ?? fail(`no kernel ${RELEASE}`, 4), 'boot');
-  const kernel = readdirSync(image).find((name) => name.startsWith('vmlinuz-'));
-  const initrd = join(scratch, 'initrd');
-  writeFileSync(initrd, initramfs);
-  const machine = ['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', '1024'];
-  const devices = ['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'];
-  const files = ['-kernel', join(image, kernel), '-initrd', initrd];
-  const append = ['-append', 'console=ttyS0 quiet loglevel=3 panic=-1'];
-  const options = { timeout: SECONDS * 1000, stdio: ['ignore', 'pipe', 'inherit'] };
-  return tool('qemu-system-x86_64', [...machine, ...devices, ...files, ...append], options);
-}
-
 /** What one run of the guest printed. */
 function readRun(text, frames) {
   const lines = text.split('\n').map((line) => line.trim().split(' '));
@@ -169,17 +123,18 @@ function readRun(text, frames) {
   return { seen, counts, statistics };
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'beeyard-netkit-'));
-try {
-  const frames = await makeFrames();
-  const folder = join(scratch, 'root');
-  mkdirSync(folder);
-  const console_ = boot(makeInitramfs(folder, frames), scratch).toString();
-  const [, ...runs] = console_.replaceAll('\r', '').split(/^RUN \d$/m);
-  if (runs.length !== 2 || !console_.includes('DONE')) fail(`the machine said:\n${console_}`);
-  const answers = { kernel: RELEASE, frames, runs: runs.map((text) => readRun(text, frames)) };
-  writeFileSync(OUTPUT, `${JSON.stringify(answers, null, 1)}\n`);
-  process.stdout.write(`${OUTPUT}: ${frames.length} frames, 2 runs\n`);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-}
+const frames = await makeFrames();
+const lines = frames.map((one) => `${one.namespace} ${one.frame}\n`).join('');
+const said = runGuest({
+  init: INIT,
+  program: 'netkit',
+  files: {
+    'pods.bpf.o': join(root, 'examples', 'netkit-pods', 'pods.bpf.o'),
+    frames: { contents: lines },
+  },
+});
+const [, ...runs] = said.split(/^RUN \d$/m);
+if (runs.length !== 2 || !said.includes('DONE')) fail(`the machine said:\n${said}`);
+const answers = { kernel: RELEASE, frames, runs: runs.map((text) => readRun(text, frames)) };
+writeFileSync(OUTPUT, `${JSON.stringify(answers, null, 1)}\n`);
+process.stdout.write(`${OUTPUT}: ${frames.length} frames, 2 runs\n`);

@@ -1,6 +1,8 @@
 /**
  * Random operations on maps for minutes, under adversarial grace periods and too little memory,
- * against models (tests/runtime/soak.ts): nothing may be lost, leak, or crash.
+ * against models: half of the time the maps alone (tests/runtime/soak.ts), half of it programs with
+ * timers, objects, rings, storage and maps of maps (tests/machine/soak.ts). Nothing may be lost, leak,
+ * or crash.
  *
  *   node scripts/soak-maps.mjs --minutes 10 --seed 1
  *
@@ -20,8 +22,13 @@ if (!(Number(values.minutes) > 0) || !Number.isInteger(Number(values.seed))) {
   process.stderr.write('usage: node scripts/soak-maps.mjs [--minutes N] [--seed S]\n');
   process.exit(2);
 }
-const env = { ...process.env, SOAK_MINUTES: values.minutes, SOAK_SEED: values.seed };
-const result = spawnSync(bin('vitest'), ['run', 'tests/runtime/soak.test.ts'], {
+const env = {
+  ...process.env,
+  SOAK_MINUTES: String(Number(values.minutes) / 2),
+  SOAK_SEED: values.seed,
+};
+const tests = ['tests/runtime/soak.test.ts', 'tests/machine/soak.test.ts'];
+const result = spawnSync(bin('vitest'), ['run', '--no-file-parallelism', ...tests], {
   cwd: root,
   env,
   stdio: 'inherit',

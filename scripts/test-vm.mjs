@@ -7,18 +7,20 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { progress } from './corpus/progress.mjs';
 import { fail, install, root, run } from './lib.mjs';
 import { ASPECTS, judge, kernelAnswers } from './vm/judge.mjs';
 import { chooseAccelerator, missingTools } from './vm/machine.mjs';
+import { openBuilt } from './vm/open-built.mjs';
+import { checkPackets } from './vm/packet-check.mjs';
 import { testPackets } from './vm/packets.mjs';
 import { MOST_ASKED, ask, generatedQuestions, questionsOf, readObject } from './vm/questions.mjs';
 import {
   applyKnown,
   differencesText,
   keepLogs,
+  recordMapPrograms,
   recordXlated,
   share,
   tableRows,
@@ -35,7 +37,7 @@ const HELP = `usage: npm run test:vm -- [options] [OBJECT…]
   --keep FOLDER   write the kernel's log and ours of every program there
   --accel NAME    kvm or tcg (default: kvm where it works)
   --record        note what the kernel made of each program in
-                  tests/fixtures/kernel/xlated.json
+                  tests/fixtures/kernel/xlated.json, and what those of the map suite answered
   --no-build      use dist/ as it is
   -v, --verbose   differences in full, also the known ones
   -j, --json      all results as JSON
@@ -82,28 +84,8 @@ async function main() {
   if (positionals.length === 0) questions.push(generatedQuestions(beeyard));
   const accelerator = options.accel ?? (await chooseAccelerator());
   report(beeyard, await askAll(beeyard, questions, accelerator), questions.flat());
-}
-
-async function openBuilt() {
-  const open = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-  const [
-    { createMachine, parseObject },
-    { relocateProgram },
-    { verify, verifierInput },
-    abi,
-    isa,
-    table,
-  ] = await Promise.all(
-    'index object/index verifier/index abi/index isa/index cli/table'
-      .split(' ')
-      .map((path) => open(`${path}.js`)),
-  );
-  const profile = await abi.loadKernelProfile();
-  const { assemble, decodeCode, encodeCode } = isa;
-  const { contextRules, enums } = abi;
-  const built = { createMachine, parseObject, relocateProgram, verify, verifierInput };
-  const code = { assemble, decodeCode, encodeCode };
-  return { ...built, ...code, contextRules, enums, profile, ...table };
+  if (positionals.length > 0) return;
+  if (!(await checkPackets(beeyard, accelerator))) process.exitCode = 1;
 }
 
 /** The committed objects. */
@@ -154,7 +136,10 @@ function report({ formatTable }, { results, troubles, accelerator, unanswered },
   const notAsked = applyKnown(results);
   // Of some objects only, most of the list is not asked.
   const unused = positionals.length > 0 ? [] : notAsked;
-  if (options.record) recordXlated(results);
+  if (options.record) {
+    recordXlated(results);
+    recordMapPrograms(results);
+  }
   const checks = results.flatMap((one) => one.checks);
   const passed = checks.filter((one) => one.passed).length;
   const failed = checks.length - passed + unanswered + unused.length + troubles.length;

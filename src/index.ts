@@ -11,7 +11,15 @@
  * ```
  */
 import { Host } from './client/index.ts';
-import { bootMachine, type MachineOptions } from './machine/index.ts';
+import { KernelError } from './base/index.ts';
+import {
+  bootMachine,
+  Machine,
+  type MachineOptions,
+  resumeMachine as resume,
+  type ResumeOptions,
+  saveMachine as save,
+} from './machine/index.ts';
 
 export {
   type KernelProfile,
@@ -64,6 +72,7 @@ export {
   Program,
   type Queue,
   type RecordMap,
+  type RedirectEntry,
   type SharedView,
   StaticKey,
   type TypedObject,
@@ -72,7 +81,13 @@ export {
   type WritableLive,
 } from './client/index.ts';
 export type * from './kernel/index.ts';
-export { type EngineName, type MachineOptions, openXsk, TimerFault } from './machine/index.ts';
+export {
+  type EngineName,
+  type MachineOptions,
+  openXsk,
+  type ResumeOptions,
+  TimerFault,
+} from './machine/index.ts';
 export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,
@@ -123,6 +138,32 @@ export {
   parseCapabilities,
   parseDelegate,
 } from './security/index.ts';
+
+/**
+ * The whole machine as the bytes of a file: memory, clock, programs, maps, links, pins, timers,
+ * tasks, and the network with its namespaces, devices, sockets and packets that wait. Handles,
+ * listeners, captures and traces of JavaScript are not in it. Throws KernelError EOPNOTSUPP for a
+ * machine with several threads or a model of memory, EBUSY while something is to come that no file
+ * holds.
+ *
+ * @example
+ * const bytes = await saveMachine(host);
+ * using again = await resumeMachine(bytes);
+ */
+export async function saveMachine({ kernel }: Pick<Host, 'kernel'>): Promise<Uint8Array> {
+  if (kernel instanceof Machine) return save(kernel);
+  throw new KernelError('EOPNOTSUPP', 95, 'only a simulated machine is saved');
+}
+
+/**
+ * A machine as it was saved. Objects have their ids; those that only handles of JavaScript held are
+ * there too. Throws FormatError for bytes that are no saved machine, are damaged, or come from
+ * another build of beeyard.
+ */
+export async function resumeMachine(bytes: Uint8Array, options: ResumeOptions = {}): Promise<Host> {
+  const { machine, network } = await resume(bytes, options);
+  return new Host(machine, network.devices, network);
+}
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */
 export async function createMachine<

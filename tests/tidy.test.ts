@@ -63,8 +63,8 @@ const text = new Map(sources.map((path) => [path, readFileSync(join(root, path),
 /** Sources of what package.json exports. */
 const exported = new Set(
   JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
-    .match(/dist\/[^"]+\.js/g)!
-    .map((path) => path.replace(/^dist/, 'src').replace(/\.js$/, '.ts')),
+    .match(/dist\/[^"]+\.d\.ts/g)!
+    .map((path) => path.replace(/^dist/, 'src').replace(/\.d\.ts$/, '.ts')),
 );
 
 function importsOf(path: string): string[] {

@@ -199,6 +199,7 @@ export function allSteps(end) {
   everyCommand(end);
   mapCreation();
   elements();
+  targets();
   loads();
   btfs();
   pins();
@@ -444,6 +445,78 @@ function elements() {
     { hide: [[0, 4]] },
   );
 }
+
+/** struct bpf_devmap_val and bpf_cpumap_val: a device or a size, and a program. */
+function targets() {
+  begin('programs of redirect maps');
+  const xdpFor = (attach, more = {}) =>
+    prog(PROG.xdp, 2, { expected_attach_type: attach, ...more });
+  give('leaving', 'prog_load', xdpFor(AT4.devmap));
+  give('arriving', 'prog_load', xdpFor(AT4.cpumap));
+  give('fragmented', 'prog_load', xdpFor(AT4.devmap, { prog_flags: 32 }));
+  const value = { ...arrayMap, value_size: 8 };
+  const kinds = {
+    devmap: [14, LO, 'leaving'],
+    devmap_hash: [25, LO, 'leaving'],
+    cpumap: [16, 192, 'arriving'],
+  };
+  for (const [word, [type, first, own]] of Object.entries(kinds)) {
+    give(word, 'map_create', { ...value, map_type: type });
+    const other = own === 'leaving' ? 'arriving' : 'leaving';
+    const put = (name, fd, more = {}, head = first) =>
+      ask(`${word}: ${name}`, 'map_update_elem', {
+        map_fd: { fd: word },
+        key: { hex: le32(0) },
+        value:
+          typeof fd === 'string'
+            ? { hex: le32(head) + zeros(4), fds: { 4: fd } }
+            : { hex: le32(head) + le32(fd) },
+        ...more,
+      });
+    const see = (name) =>
+      ask(`${word}: ${name}`, 'map_lookup_elem', {
+        map_fd: { fd: word },
+        key: { hex: le32(0) },
+        value: { size: 8, out: true },
+      });
+    put('nothing at first, with a bad file', NO_FD);
+    see('nothing came of it');
+    put('descriptor 0', 0);
+    see('has no program');
+    put('a negative descriptor', -1);
+    see('has none either');
+    put('a file that is no program', 'map');
+    put('a program of another type', 'cls');
+    put('an XDP program for devices', 'xdp');
+    put('a program for the other kind', other);
+    put('its own', own);
+    ask(
+      `${word}: its id`,
+      'map_lookup_elem',
+      {
+        map_fd: { fd: word },
+        key: { hex: le32(0) },
+        value: { size: 8, out: true },
+      },
+      { hide: [[4, 4]] },
+    );
+    if (own === 'leaving') put('one that takes fragments, beside one that does not', 'fragmented');
+    put('its own again, where nothing may be', own, { flags: 1 });
+    put('its own, flags 2', own, { flags: 2 });
+    put('its own, flags 4', own, { flags: 4 });
+    put('its own, behind the end', own, { key: { hex: le32(9) } });
+    put('a bad file behind the end', NO_FD, { key: { hex: le32(9) } });
+    put('a bad file, flags 1', NO_FD, { flags: 1 });
+    put('the first word 0, its own', own, {}, 0);
+    put('the first word 0, a bad file', NO_FD, {}, 0);
+    put('the first word 0', 0, {}, 0);
+    put('a first word nothing has', own, {}, 70000);
+    put('a first word nothing has, a bad file', NO_FD, {}, 70000);
+    see('in the end');
+  }
+}
+
+const AT4 = { devmap: 33, cpumap: 35 };
 
 function loads() {
   begin('programs');

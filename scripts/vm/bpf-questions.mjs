@@ -8,6 +8,7 @@ const byName = new Map([...bpfCommands.values()].map((command) => [command.name,
 /** Where the last member of each command ends. */
 export const ENDS = Object.fromEntries([...byName].map(([name, { end }]) => [name, end]));
 /** Commands that answer with a file descriptor. */
+const GIVES_PATH = new Set(['open', 'file', 'unshare', 'home']);
 const GIVES = /create|load|get_fd_by_id|obj_get$|enable_stats|tracepoint_open/;
 /** What differs from machine to machine. */
 const OWN = new Set(['nextId', 'progId', 'duration']);
@@ -74,7 +75,7 @@ function bufferOf({ hex, text, size, out }, at) {
 /** What the kernel said to a step: its result, members it wrote, buffers. */
 export function answerOf({ step, place }, answers) {
   const { result, attr, buffers } = answers.get(place);
-  const gives = step.path === 'open' || GIVES.test(String(step.command));
+  const gives = GIVES_PATH.has(step.path) || GIVES.test(String(step.command));
   const answer = { result: gives && result >= 0 ? 'fd' : result };
   if (step.path || typeof step.command === 'number') return answer;
   const out = {};

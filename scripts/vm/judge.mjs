@@ -4,6 +4,7 @@ import { normalized } from '../corpus/normal.mjs';
 import { formHash, kernelForm, ourForm } from '../corpus/xlated.mjs';
 import { kernelContents } from './contents.mjs';
 import { returnValueOf } from './load-commands.mjs';
+import { inputsOf } from './setup.mjs';
 import { lastWords } from './verdicts.mjs';
 import { ENGINES, ourRuns, ourVerdict } from './ours.mjs';
 
@@ -43,7 +44,7 @@ const failedMaps = ({ created }, answers) =>
 
 function runText({ result, attr, buffers }) {
   if (result < 0) return `errno ${-result}`;
-  return `${returnValueOf(attr)}, ${buffers[0].toString('hex')}`;
+  return `${returnValueOf(attr)}, ${buffers[0]?.toString('hex') ?? ''}`;
 }
 
 /**
@@ -55,11 +56,13 @@ export async function judge(beeyard, question, kernel, packets) {
   const checks = [...loadChecks(ours, kernel), ...xlatedChecks(beeyard, ours, kernel)];
   let refusal;
   for (const engine of kernel.runs && kernel.errno === 0 && ours.errno === 0 ? ENGINES : []) {
-    const run = await ourRuns(beeyard, question, packets, engine);
+    const inputs = inputsOf(question, packets);
+    const run = await ourRuns(beeyard, question, inputs, engine);
     if (run.refusal) refusal = run.refusal;
-    else checks.push(...runChecks(run, kernel, engine, packets));
+    else checks.push(...runChecks(run, kernel, engine, inputs));
   }
-  return { question, checks, refusal, logs: { kernel: kernel.log, ours: ours.log } };
+  const logs = { kernel: kernel.log, ours: ours.log };
+  return { question, checks, refusal, logs, runs: kernel.runs, maps: kernel.maps };
 }
 
 function loadChecks(ours, kernel) {
@@ -85,9 +88,9 @@ function xlatedChecks(beeyard, { xlated }, { xlated: answer }) {
   return [{ ...check('xlated', 'xlated', mine, theirs, differs), hash: formHash(theirs) }];
 }
 
-function runChecks(ours, kernel, engine, packets) {
+function runChecks(ours, kernel, engine, inputs) {
   const runs = check('runs', `runs ${engine}`, ours.runs.join('\n'), kernel.runs.join('\n'), () =>
-    packets.flatMap(({ name }, index) =>
+    inputs.flatMap(({ name }, index) =>
       ours.runs[index] === kernel.runs[index]
         ? []
         : [

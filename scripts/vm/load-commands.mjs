@@ -1,6 +1,7 @@
 /** Programs, as the verifier's room has them, put into the bpf(2) commands that load them. */
 import { load } from '../corpus/source.mjs';
 import { btfBytes } from './btf-bytes.mjs';
+import { CONTEXT } from './setup.mjs';
 
 const { mapRules } = await load('src/abi/index.ts');
 
@@ -53,15 +54,15 @@ function loadBtf(plan, inputs) {
 
 /**
  * Adds the commands of questions about one object, which share its types: `one(question, btf)` those of
- * each, after which all that they opened is closed.
+ * each, after which all that they opened is closed. `loaded`: all programs that are loaded for it.
  */
-export function askTogether(plan, asked, one) {
+export function askTogether(plan, asked, one, loaded = asked) {
   if (asked.length === 0) return;
   const first = plan.length;
   plan.privileged(!asked[0].unprivileged);
   const btf = loadBtf(
     plan,
-    asked.map(({ input }) => input),
+    loaded.map(({ input }) => input),
   );
   for (const question of asked) {
     const start = plan.length;
@@ -125,11 +126,11 @@ export function fillMap(plan, map, key, value, size) {
 }
 
 /** Puts a map or program into a slot. */
-export function fillSlot(plan, map, slot, command) {
+export function fillSlot(plan, map, slot, command, valueSize = 4) {
   const key = attributes4(slot);
   const buffers = [
     { at: 8, bytes: key },
-    { at: 16, bytes: Buffer.alloc(4) },
+    { at: 16, bytes: Buffer.alloc(valueSize) },
   ];
   return plan.syscall(COMMAND.mapUpdate, attributes('mapUpdate', []), buffers, [
     { at: 0, command: map },
@@ -194,8 +195,12 @@ function lineRecords({ lineInfo }, stringAt) {
   );
 }
 
-/** BPF_PROG_TEST_RUN on a packet; up to `room` bytes come back. */
+/**
+ * BPF_PROG_TEST_RUN on a packet, of which up to `room` bytes come back; without a packet on a context
+ * of zeros.
+ */
 export function testRun(plan, program, packet, room) {
+  if (!packet) return contextRun(plan, program);
   const attr = attributes('testRun', [
     [8, packet.length],
     [12, room],
@@ -206,6 +211,17 @@ export function testRun(plan, program, packet, room) {
     { at: 24, size: room, sizeAt: 12 },
   ];
   return plan.syscall(COMMAND.testRun, attr, buffers, [{ at: 0, command: program }]);
+}
+
+/** Programs without a packet: syscall, raw_tp. */
+function contextRun(plan, program) {
+  const attr = attributes('testRun', [[40, CONTEXT.length]]);
+  return plan.syscall(
+    COMMAND.testRun,
+    attr,
+    [{ at: 48, bytes: CONTEXT }],
+    [{ at: 0, command: program }],
+  );
 }
 
 /** Where the return value stands in the attr of a test run. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@
 
 void prepare(void); /* boot.c */
 int open_object(uint32_t kind); /* objects.c */
+/* sockmap.c: a result, or a file descriptor; what was received goes to `out` */
+int socket_step(uint32_t op, int fd, const int *numbers, const char *data, uint32_t size, char *out);
 
 struct socket_call { /* sockets.c */
 	uint32_t what;
@@ -35,7 +38,7 @@ long on_socket(const struct socket_call *call, int fd, void (*give)(const void *
 enum { MAGIC = 0x4e4c5042, MAX_BUFFERS = 16, ATTR_ROOM = 8192, ALIGN = 8 };
 enum kind {
 	SYSCALL = 1, CLOSE, CAPABILITIES, DUMP, RECORDS, ARENA, XLATED, FILE_BYTES, OBJECT, PATH,
-	SOCKET_CALL,
+	SOCKET_CALL, SOCKET_STEP, USER_RECORDS,
 };
 enum { IN = 1, OUT = 2, TEXT = 4 }; /* what a buffer is for; a TEXT ends at its first NUL */
 enum { IN_ATTR = 0xffffffff, WHOLE = 0xffffffff, NOTHING = 0xffffffff, SKIP_ZEROS = 1 };
@@ -75,6 +78,11 @@ struct arena {
 	uint64_t address;
 	/* What its first bytes are. */
 	uint32_t size;
+	uint8_t bytes[];
+};
+
+struct user_records {
+	uint32_t map, ring_size, size, unused;
 	uint8_t bytes[];
 };
 
@@ -370,6 +378,25 @@ static void map_arena(const struct arena *arena)
 		memcpy(at, arena->bytes, arena->size);
 }
 
+/* Puts records, headers and all, into a user ring buffer that nothing was ever put into. */
+static void put_user_records(const struct user_records *records)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	int fd = handles[records->map];
+
+	if (fd < 0)
+		return;
+	char *producer = mmap(NULL, page + 2 * records->ring_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      fd, page);
+	if (producer == MAP_FAILED) {
+		perror("user ring buffer");
+		return;
+	}
+	memcpy(producer + page, records->bytes, records->size);
+	*(volatile uint64_t *)producer = records->size;
+	munmap(producer, page + 2 * records->ring_size);
+}
+
 /* One array of a program's info: how many bytes, then these. */
 static void add_array(const void *bytes, uint32_t size)
 {
@@ -442,6 +469,18 @@ static long file_bytes(const char *path)
 }
 
 /* mkdir, rmdir, unlink, rename, open of a directory, symlink: two paths, each with its NUL. */
+/* Into a new network namespace, or back into the first; a descriptor of the one it is in then. */
+static int namespace(bool fresh)
+{
+	static int home = -1;
+
+	if (home < 0)
+		home = open("/proc/self/ns/net", O_RDONLY);
+	if (fresh ? unshare(CLONE_NEWNET) : setns(home, CLONE_NEWNET))
+		return -errno;
+	return open("/proc/self/ns/net", O_RDONLY);
+}
+
 static int on_path(uint32_t what, const char *path)
 {
 	const char *other = path + strlen(path) + 1;
@@ -466,8 +505,40 @@ static int on_path(uint32_t what, const char *path)
 	case 6:
 		result = symlink(path, other);
 		break;
+	case 7:
+		result = open(path, O_RDONLY);
+		break;
+	case 8:
+	case 9:
+		return namespace(what == 8);
 	}
 	return result < 0 ? -errno : result;
+}
+
+struct socket_head {
+	uint32_t op, on; /* the command that gave the socket */
+	int32_t numbers[4];
+	uint32_t value, size; /* the command whose descriptor is numbers[1], if any */
+	char data[];
+};
+
+static void run_socket(uint32_t index, const struct socket_head *head)
+{
+	enum { OPEN = 1, ACCEPT = 5, RECEIVE = 7, CLOSE_IT = 12, MOST = 1 << 20 };
+	static char received[MOST];
+	int numbers[4], fd = head->on == NOTHING ? -1 : handles[head->on], result;
+
+	memcpy(numbers, head->numbers, sizeof(numbers));
+	if (head->value != NOTHING)
+		numbers[1] = handles[head->value];
+	result = socket_step(head->op, fd, numbers, head->data, head->size, received);
+	if (head->op == OPEN || head->op == ACCEPT)
+		handles[index] = result;
+	if (head->op == CLOSE_IT)
+		handles[head->on] = -1;
+	if (head->op == RECEIVE && result > 0)
+		add(received, result);
+	answer(index, result);
 }
 
 static void carry_out(uint32_t index, const struct command *command)
@@ -487,6 +558,9 @@ static void carry_out(uint32_t index, const struct command *command)
 	case ARENA:
 		map_arena((const void *)body);
 		break;
+	case USER_RECORDS:
+		put_user_records((const void *)body);
+		break;
 	case OBJECT:
 		handles[index] = open_object(*(const uint32_t *)body);
 		answer(index, handles[index]);
@@ -494,11 +568,14 @@ static void carry_out(uint32_t index, const struct command *command)
 	case PATH: {
 		int result = on_path(*(const uint32_t *)body, body + 8);
 
-		if (*(const uint32_t *)body == 5)
+		if (*(const uint32_t *)body == 5 || *(const uint32_t *)body >= 7)
 			handles[index] = result;
 		answer(index, result);
 		break;
 	}
+	case SOCKET_STEP:
+		run_socket(index, (const void *)body);
+		break;
 	case SOCKET_CALL: {
 		const struct socket_call *call = (const void *)body;
 		long result = on_socket(call, call->fd < 0 ? -1 : handles[call->fd], add);

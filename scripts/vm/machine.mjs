@@ -25,7 +25,7 @@ import { fail, has } from '../lib.mjs';
 import { initramfs } from './initramfs.mjs';
 import { AnswerReader, Plan } from './plan.mjs';
 
-const SOURCES = ['loader.c', 'boot.c', 'objects.c', 'sockets.c'].map((name) =>
+const SOURCES = ['loader.c', 'boot.c', 'objects.c', 'sockets.c', 'sockmap.c'].map((name) =>
   join(import.meta.dirname, name),
 );
 const QEMU = 'qemu-system-x86_64';
@@ -70,6 +70,9 @@ const DRIVERS = [
   'virtio_pci_legacy_dev',
   'virtio_pci',
   'virtio_console',
+  // What netfilter links ask for that want packets whole; only in a whole image (BEEYARD_KERNEL_IMAGE).
+  'nf_defrag_ipv4',
+  'nf_defrag_ipv6',
 ];
 
 /** Those of the image's drivers that are modules, by the name the loader looks for. */
@@ -77,11 +80,20 @@ function driverModules() {
   const folder = join(findImage(), 'lib', 'modules');
   if (!existsSync(folder)) return {};
   const paths = readdirSync(folder, { recursive: true });
-  const found = DRIVERS.map((name) => paths.find((path) => path.endsWith(`/${name}.ko`)));
+  const found = DRIVERS.map((name) =>
+    paths.find((path) => path.endsWith(`/${name}.ko`) || path.endsWith(`/${name}.ko.xz`)),
+  );
   const modules = found.filter((path) => path !== undefined);
   return Object.fromEntries(
-    modules.map((path, i) => [`module${i}`, readFileSync(join(folder, path))]),
+    modules.map((path, i) => [`module${i}`, moduleBytes(join(folder, path))]),
   );
+}
+
+function moduleBytes(path) {
+  if (path.endsWith('.ko')) return readFileSync(path);
+  const { stdout, status } = spawnSync('xz', ['-dc', path], { maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`xz cannot read ${path}`);
+  return stdout;
 }
 
 /** The loader, compiled when its source is new. Throws when the compiler cannot. */

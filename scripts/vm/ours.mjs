@@ -1,5 +1,6 @@
 /** What beeyard says to the questions of questions.mjs, in the same words. */
 import { ourContents } from './contents.mjs';
+import { fillOurs, runOptions } from './setup.mjs';
 
 const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
 const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
@@ -18,12 +19,13 @@ export function ourVerdict({ verify, profile }, { input, logLevel, unprivileged 
  * `{ runs, maps }` on an engine, maps by name; or `{ refusal }` when the machine cannot run it. Each
  * run is 'errno N' or 'return value, packet'.
  */
-export async function ourRuns({ createMachine }, question, packets, engine) {
+export async function ourRuns({ createMachine }, question, inputs, engine) {
   const { object, program, commands } = question;
   const host = await createMachine({ engine });
   try {
     const { programs, maps } = await host.load(object, { programs: [program.name] });
-    const runs = packets.map(({ bytes }) => runOnce(programs[program.name], bytes));
+    fillOurs(host, question, maps);
+    const runs = inputs.map((input) => runOnce(programs[program.name], input));
     const contents = commands.maps.map(({ spec }) => [
       spec.name,
       ourContents(spec, maps[spec.name].kernelMap),
@@ -37,10 +39,10 @@ export async function ourRuns({ createMachine }, question, packets, engine) {
   }
 }
 
-function runOnce(program, data) {
+function runOnce(program, input) {
   try {
-    const { returnValue, data: out } = program.run({ data: Uint8Array.from(data) });
-    return `${returnValue}, ${Buffer.from(out).toString('hex')}`;
+    const { returnValue, data = [] } = program.run(runOptions(input));
+    return `${returnValue}, ${Buffer.from(data).toString('hex')}`;
   } catch (error) {
     return error.errno ? `errno ${error.errno}` : `${error.name}: ${error.message}`;
   }

@@ -16,6 +16,19 @@ const KIND = {
   object: 9,
   path: 10,
   socket: 11,
+  socketStep: 12,
+  userRecords: 13,
+};
+const ON_PATH = {
+  mkdir: 1,
+  rmdir: 2,
+  unlink: 3,
+  rename: 4,
+  open: 5,
+  symlink: 6,
+  file: 7,
+  unshare: 8,
+  home: 9,
 };
 const SOCKET_CALL = [
   'socket',
@@ -33,9 +46,22 @@ const SOCKET_CALL = [
   'join',
   'pause',
 ];
-const ON_PATH = { mkdir: 1, rmdir: 2, unlink: 3, rename: 4, open: 5, symlink: 6 };
 /** What a reference is. */
 const REFERENCE = { descriptor: 0, id: 1, address: 2, objectId: 3 };
+const SOCKET_STEP = {
+  open: 1,
+  bind: 2,
+  listen: 3,
+  connect: 4,
+  accept: 5,
+  send: 6,
+  receive: 7,
+  set: 8,
+  shutdown: 9,
+  error: 10,
+  sendTo: 11,
+  close: 12,
+};
 const OBJECT = { task: 1, inode: 2, socket: 3, cgroup: 4 };
 const IN = 1;
 const OUT = 2;
@@ -95,7 +121,10 @@ export class Plan {
     this.#add(KIND.close, [words(first, end)], undefined);
   }
 
-  /** mkdir, rmdir, unlink, rename, symlink, or open of a directory. */
+  /**
+   * mkdir, rmdir, unlink, rename, symlink, open of a directory or (`file`) of a file; `unshare`: into
+   * a new network namespace, of which it gives a descriptor; `home`: back into the first one.
+   */
   onPath(what, path, other = '') {
     const text = padded(Buffer.from(`${path}\0${other}\0`));
     return this.#add(KIND.path, [words(ON_PATH[what], 0), text], { buffers: 0 });
@@ -104,6 +133,16 @@ export class Plan {
   /** A file descriptor of a new file, bound UDP socket or cgroup, or of the loader's task. */
   open(kind) {
     return this.#add(KIND.object, [words(OBJECT[kind], 0)], { buffers: 0 });
+  }
+
+  /**
+   * Something done with a socket (sockmap.c): `numbers` are what it needs, `on` the command that gave
+   * it, `value` one whose descriptor is the second of the numbers.
+   */
+  socketStep(op, { on = NONE, numbers = [], value = NONE, data = Buffer.alloc(0) } = {}) {
+    const four = [...numbers, 0, 0, 0, 0].slice(0, 4);
+    const head = words(SOCKET_STEP[op], on, ...four, value, data.length);
+    return this.#add(KIND.socketStep, [head, padded(data)], { buffers: 0 });
   }
 
   /**
@@ -142,6 +181,12 @@ export class Plan {
     place.writeBigUInt64LE(address);
     const contents = padded(Buffer.concat([words(bytes.length), bytes]));
     this.#add(KIND.arena, [words(map, pages), place, contents], undefined);
+  }
+
+  /** Records, headers and all, put into a new user ring buffer of `ringSize` bytes. */
+  userRecords(map, ringSize, bytes) {
+    const parts = [words(map, ringSize, bytes.length, 0), padded(bytes)];
+    this.#add(KIND.userRecords, parts, undefined);
   }
 
   /** The records in a ring buffer of `size` bytes, as they are in its pages. */

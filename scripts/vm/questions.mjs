@@ -8,8 +8,10 @@ import { basename } from 'node:path';
 import { load } from '../corpus/source.mjs';
 import { capabilities } from './ours.mjs';
 import { askContents, isCompared } from './contents.mjs';
+import { fillAsked } from './fill.mjs';
 import { contextPrograms } from './context-programs.mjs';
 import { instructionPrograms } from './instruction-programs.mjs';
+import { inputsOf } from './setup.mjs';
 import { askForSymbols, askForXlated } from './xlated.mjs';
 import {
   askTogether,
@@ -32,7 +34,7 @@ const MOST_LOGGED = 5000;
 /** A program that takes more is left out, unless all are asked for: it would take minutes. */
 export const MOST_ASKED = 100_000;
 /** Program types that are run, not only loaded. */
-const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
+export const RUN = new Set(['xdp', 'sched_cls', 'sched_act']);
 /** Bytes of a packet that come back: programs may make it longer. */
 const PACKET_ROOM = 8192;
 
@@ -129,9 +131,11 @@ export function ask(plan, beeyard, questions, packets) {
 }
 
 /** What a program needs, made once: maps by name and programs. */
-class Setup {
+export class Setup {
   maps = new Map();
   programs = new Map();
+  /** What the maps in a map of maps are like, by its name. */
+  inners = new Map();
 
   constructor(plan, beeyard, asked, btf) {
     Object.assign(this, { plan, beeyard, asked, btf });
@@ -141,6 +145,7 @@ class Setup {
   map(name, definition, spec) {
     let command = this.maps.get(name);
     if (command !== undefined) return command;
+    if (definition.inner) this.inners.set(name, definition.inner);
     command = createMap(this.plan, definition, this.btf, spec?.initialValue);
     this.maps.set(name, command);
     if (spec?.initialValue && spec.dataSection && !definition.constantValue) {
@@ -176,9 +181,11 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
   const load = setup.program(question, { logLevel: question.logLevel, logSize: LOG_SIZE });
   const created = setup.maps;
   const info = askForXlated(plan, load, question.unprivileged);
-  if (!RUN.has(question.program.type) || question.unprivileged) return { load, created, info };
+  const inputs = inputsOf(question, packets);
+  if (!inputs) return { load, created, info };
   fillSlots(setup, question);
-  const runs = packets.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
+  fillAsked(plan, question, setup.maps);
+  const runs = inputs.map(({ bytes }) => testRun(plan, load, bytes, PACKET_ROOM));
   const maps = question.object.maps
     .filter((spec) => setup.maps.has(spec.name) && isCompared(spec))
     .map((spec) => ({ spec, commands: askContents(plan, spec, setup.maps.get(spec.name)) }));
@@ -186,7 +193,7 @@ function askOne(plan, beeyard, question, asked, btf, packets) {
 }
 
 /** Initial slots of maps of maps and of prog_arrays, and of those that come along with them. */
-function fillSlots(setup, { object }) {
+export function fillSlots(setup, { object }) {
   const filled = new Set();
   for (let again = true; again; ) {
     again = false;
@@ -200,7 +207,7 @@ function fillSlots(setup, { object }) {
 }
 
 function fillOne(setup, object, spec, { slot, name, kind }) {
-  const command = kind === 'map' ? slotMap(setup, object, name) : slotProgram(setup, name);
+  const command = kind === 'map' ? slotMap(setup, object, spec, name) : slotProgram(setup, name);
   if (command !== undefined) fillSlot(setup.plan, setup.maps.get(spec.name), slot, command);
 }
 
@@ -209,10 +216,15 @@ function slotProgram(setup, name) {
   return question && setup.program(question, { logLevel: 0, logSize: 0 });
 }
 
-/** A map that no program names has no definition among the inputs: it is made from its own. */
-function slotMap(setup, object, name) {
+/** A map that no program names has no definition among the inputs: it is made as its outer map says. */
+function slotMap(setup, object, outer, name) {
   const spec = object.maps.find((map) => map.name === name);
-  return spec && setup.map(name, untyped(spec), spec);
+  return spec && setup.map(name, { ...untyped(spec), ...typesOf(setup, outer) }, spec);
+}
+
+function typesOf({ inners }, { name }) {
+  const { btf, keyTypeId, valueTypeId } = inners.get(name) ?? {};
+  return btf && { btf, keyTypeId, valueTypeId };
 }
 
 const untyped = (spec) => ({

@@ -40,6 +40,24 @@ export function recordXlated(results) {
   writeFileSync(XLATED, `${JSON.stringify(Object.fromEntries(sorted), null, 1)}\n`);
 }
 
+const MAP_PROGRAMS = 'tests/fixtures/map-programs/';
+const MAP_ANSWERS = join(root, 'tests/fixtures/oracle/map-programs-6.12.117.json');
+
+/** Notes what the programs of the map suite answered, and what is in their maps. */
+export function recordMapPrograms(results) {
+  const asked = results.filter(({ question }) => question.file.startsWith(MAP_PROGRAMS));
+  const answers = asked.map(({ question, runs, maps }) => [
+    question.name.slice(MAP_PROGRAMS.length),
+    { runs, maps },
+  ]);
+  const about =
+    'Linux 6.12.117: what the programs of tests/fixtures/map-programs returned, and what was in their ' +
+    'maps after all runs (key and value as hex). Made by npm run test:vm -- --record map-programs.';
+  if (answers.length === 0) return;
+  const programs = Object.fromEntries(answers);
+  writeFileSync(MAP_ANSWERS, `${JSON.stringify({ about, programs }, null, 1)}\n`);
+}
+
 /** Rows by object: how many of each aspect hold. */
 export function tableRows(results) {
   const files = new Map();

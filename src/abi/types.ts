@@ -47,6 +47,8 @@ export interface ProgramTypeDef {
        */
       readonly network?: number;
     };
+    /** Programs get a pointer to the kernel's own struct of the packet (struct sk_buff). */
+    readonly kernelPacket?: true;
   };
   /** Words for return values, by number: XDP 2 → 'pass'. */
   readonly verdicts?: Readonly<Record<number, string>>;
@@ -93,10 +95,21 @@ export interface MapTypeDef {
   readonly insnArray?: boolean;
   /** The value is a file descriptor: of a map, a program, a perf event, a cgroup, a socket. */
   readonly valueIs?: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'xsk';
+  /** Programs in it are called by bpf_tail_call. */
+  readonly tailCalls?: true;
+  /** Programs attach to it: they run for the sockets in it. */
+  readonly takesPrograms?: boolean;
   /** The value begins with the ifindex of a network device. */
   readonly namesDevice?: boolean;
+  /**
+   * Behind the first word values may have a program: bpf(2) takes its file descriptor, and tells
+   * its id. The attach type it has to expect.
+   */
+  readonly programFor?: 'xdp_devmap' | 'xdp_cpumap';
   /** The key is a file descriptor of the object that owns the value, and the value dies with it. */
   readonly keyIs?: OwnerKind;
+  /** Each cgroup a program is attached to has a value: bpf_get_local_storage gives it. */
+  readonly perAttachment?: boolean;
   /** BTF types of key and value must be given. */
   readonly needsTypes?: boolean;
   /** The value is a struct of the kernel's, which must be named. */

@@ -8,6 +8,7 @@ import {
   SEED,
   KFUNCS,
 } from './command-options.ts';
+import { ipCommands } from './commands-ip.ts';
 import { machineCommands } from './commands-machine.ts';
 import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
@@ -82,6 +83,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...verifyCommands,
   ...objectCommands,
   ...machineCommands,
+  ...ipCommands,
   ...tokenCommands,
   ...netCommands,
   {

@@ -8,6 +8,7 @@ import type { CommandCall } from './command.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
+import { netfilterPlace, netfilterText, type NetfilterPlace } from './net-hooks.ts';
 import { showObjects } from './machine-show.ts';
 
 /** `link show` */
@@ -21,15 +22,30 @@ function linkJson(machine: Machine, link: MachineLink) {
   const place = linkTypeName(link.type);
   const ifindex = info[`${place}.ifindex`] as number | undefined;
   const attachType = info[`${place}.attach_type`] as number | undefined;
+  const netfilter = netfilterPlace(link);
+  const inode = info[`${place}.netns_ino`] as number | undefined;
+  const target = targetOf(link);
   const pinned = pinsOf(machine, link);
   return {
     id: link.id,
     type: place,
     prog_id: link.program.id,
     ...(ifindex !== undefined && { devname: deviceName(machine, ifindex), ifindex }),
+    ...(inode !== undefined && { netns_ino: inode }),
+    ...(target && { prog_type: link.program.type.name }),
     ...(attachType !== undefined && { attach_type: attachTypeName(attachType) }),
+    ...target,
+    ...netfilter,
     ...(pinned.length > 0 && { pinned }),
   };
+}
+
+/** The function of a program that a link is at. */
+function targetOf(link: MachineLink) {
+  const info = link.info();
+  const id = info['tracing.target_obj_id'];
+  if (id === undefined) return undefined;
+  return { target_obj_id: Number(id), target_btf_id: Number(info['tracing.target_btf_id']) };
 }
 
 function deviceName({ settings }: Machine, ifindex: number): string {
@@ -41,8 +57,16 @@ function deviceName({ settings }: Machine, ifindex: number): string {
 function textOf(one: ReturnType<typeof linkJson>): string {
   const device = one.ifindex === undefined ? '' : `\n\tifindex ${one.devname}(${one.ifindex})`;
   const attach = one.attach_type === undefined ? '' : `  attach_type ${one.attach_type}`;
+  const space = one.netns_ino === undefined ? '' : `\n\tnetns_ino ${one.netns_ino}`;
+  const kind = one.prog_type === undefined ? '' : `\n\tprog_type ${one.prog_type}`;
+  const target =
+    one.target_obj_id === undefined
+      ? ''
+      : `\n\ttarget_obj_id ${one.target_obj_id}  target_btf_id ${one.target_btf_id}`;
+  const filter = 'pf' in one ? `\n\t${netfilterText(one as NetfilterPlace)}` : '';
   const pins = (one.pinned ?? []).map((path) => `\n\tpinned ${path}`).join('');
-  return `${one.id}: ${one.type}  prog ${one.prog_id}${device}${attach}${pins}\n`;
+  const place = `${device}${space}${kind}${attach}${target}${filter}`;
+  return `${one.id}: ${one.type}  prog ${one.prog_id}${place}${pins}\n`;
 }
 
 /** `link pin LINK PATH` */

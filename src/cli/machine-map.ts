@@ -136,6 +136,34 @@ export const remove = onMap(true, ({ bpf, map, mapFd }, words) => {
   return {};
 });
 
+/** `map push MAP value DATA`, `map enqueue`: of stacks and queues, which have no keys. */
+export const push = onMap(true, ({ bpf, map, mapFd }, words) => {
+  const value = takeBytes(words, 'value', map.spec.valueSize);
+  succeed(bpf.mapUpdateElem({ mapFd, value, flags: 0 }), 'the map takes no more');
+  return {};
+});
+
+/** `map pop MAP`, `map dequeue`. */
+export const pop = onMap(true, ({ bpf, map, mapFd }) => {
+  const value = new Uint8Array(map.userValueSize);
+  succeed(bpf.mapLookupAndDeleteElem({ mapFd, value }), 'the map is empty');
+  return valueOutput(map, value);
+});
+
+/** `map peek MAP` */
+export const peek = onMap(false, ({ bpf, map, mapFd }) => {
+  const value = new Uint8Array(map.userValueSize);
+  succeed(bpf.mapLookupElem({ mapFd, value }), 'the map is empty');
+  return valueOutput(map, value);
+});
+
+function valueOutput({ spec }: MachineMap, value: Uint8Array): Output {
+  const bytes = Array.from(value.subarray(0, spec.valueSize), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  );
+  return { json: { value: bytes.map((byte) => `0x${byte}`) }, text: `value: ${bytes.join(' ')}\n` };
+}
+
 /** `map getnext MAP [key DATA]` */
 export const getnext = onMap(false, ({ bpf, map, mapFd }, words) => {
   const key = words.length > 0 ? takeBytes(words, 'key', map.spec.keySize) : undefined;

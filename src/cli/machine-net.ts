@@ -5,6 +5,7 @@ import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
 import { newMachine, onMachine } from './machine-file.ts';
+import { dissectorRows, netfilterRows, netfilterText } from './net-hooks.ts';
 
 const { BPF_TCX_INGRESS, BPF_TCX_EGRESS, BPF_NETKIT_PRIMARY, BPF_NETKIT_PEER } =
   enums.bpf_attach_type;
@@ -28,15 +29,21 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
       const revisions = call.flag('revisions');
       const xdp = all.flatMap((one) => (one.place.mode ? [xdpRow(one, revisions)] : []));
       const tc = all.flatMap((one) => (one.place.mode ? [] : [tcRow(one, revisions)]));
+      const flow_dissector = dissectorRows(machine);
+      const netfilter = netfilterRows(machine);
       const lines = [
         'xdp:',
         ...xdp.map(xdpText),
         '\ntc:',
         ...tc.map(tcText),
-        '\nflow_dissector:\n\nnetfilter:\n',
+        '\nflow_dissector:',
+        ...flow_dissector.map(({ id }) => `id ${id}`),
+        '\nnetfilter:',
+        ...netfilter.map((row) => `\n\t${netfilterText(row)} prog_id ${row.id}`),
+        '',
       ];
       return {
-        json: [{ xdp, tc, flow_dissector: [], netfilter: [] }],
+        json: [{ xdp, tc, flow_dissector, netfilter }],
         text: `${lines.join('\n')}\n`,
       };
     },

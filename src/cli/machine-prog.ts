@@ -1,6 +1,7 @@
 import { attachTypeId } from '../abi/index.ts';
 import { loadObject } from '../client/index.ts';
 import type { Machine, MachineProgram } from '../machine/index.ts';
+import type { MachineLink } from '../machine/objects/link.ts';
 import { programInfo } from '../machine/bpf/program-info.ts';
 import { pinObject } from '../machine/bpffs/pins.ts';
 import type { CommandCall } from './command.ts';
@@ -67,6 +68,7 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
     asksItself: true,
     run({ machine, kernel, process }) {
       const pinmaps = words[0] === 'pinmaps' ? words.splice(0, 2)[1] : undefined;
+      const attaches = words[0] === 'autoattach' && words.shift() !== undefined;
       if (words.length > 0) throw usageError(`'prog load' does not know '${words[0]}'`);
       const globals = parseGlobals(call.list('global'), object);
       const names = object.programs
@@ -79,7 +81,10 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
         const program = loaded.programs.get(name) as MachineProgram;
         const place = all ? `${path}/${name}` : path!;
         if (all) machine.files.makeParents(place);
-        pinObject(machine.files, place, 'prog', program, process.cwd, process.credentials);
+        const link = attaches ? autoattach(machine, program) : undefined;
+        if (link) pinObject(machine.files, place, 'link', link, process.cwd, process.credentials);
+        else pinObject(machine.files, place, 'prog', program, process.cwd, process.credentials);
+        link?.[Symbol.dispose]();
       }
       for (const [name, map] of pinmaps === undefined ? [] : loaded.maps) {
         machine.files.makeParents(`${pinmaps}/.`);
@@ -90,6 +95,13 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
       return {};
     },
   });
+}
+
+/** Where the section says itself where it goes: the link, as libbpf's bpf_program__attach. */
+function autoattach(machine: Machine, program: MachineProgram): MachineLink | undefined {
+  const { place, hook } = machine.subsystemOf(program);
+  if (place !== undefined && hook === undefined) return undefined;
+  return machine.attach(program, {}) as MachineLink;
 }
 
 /** `prog pin` */
@@ -180,7 +192,7 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       const words = [...call.operands];
       const program = takeObject(machine, 'prog', words);
       const word = words.shift() ?? '';
-      const attachType = attachTypeId(word) ?? attachTypeId(`sk_${word}`);
+      const attachType = attachTypeNamed(word);
       if (attachType === undefined) throw usageError(`there is no attach type '${word}'`);
       const target = words.length > 0 ? takeObject(machine, 'map', words) : undefined;
       const open = (kind: 'prog' | 'map', object: MachineProgram | NonNullable<typeof target>) =>
@@ -201,4 +213,10 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       return {};
     },
   });
+}
+
+/** bpftool leaves out what all of a kind begin with: 'stream_parser' is sk_skb_stream_parser. */
+function attachTypeNamed(word: string): number | undefined {
+  const kinds = ['', 'sk_', 'sk_skb_'];
+  return kinds.map((kind) => attachTypeId(kind + word)).find((id) => id !== undefined);
 }

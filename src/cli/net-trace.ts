@@ -53,7 +53,7 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
     if (io.interrupt?.aborted || play.played >= limit) break;
   }
   play.finish();
-  if (output !== undefined && capture) save(output, capture, io);
+  if (output !== undefined && capture) saveCapture(output, capture, io);
   if (reading.problem) {
     io.err(`${styleFor(io.errorColor).warn('note:')} ${pcap}: ${reading.problem.message}\n`);
   }
@@ -147,7 +147,7 @@ function startTap(network: Network, device: string | undefined): NetworkCapture 
   );
 }
 
-function save(path: string, capture: NetworkCapture, io: CliIo): void {
+export function saveCapture(path: string, capture: NetworkCapture, io: CliIo): void {
   const format = path.endsWith('.pcapng') ? 'pcapng' : 'pcap';
   try {
     writeFileSync(

@@ -14,7 +14,7 @@ export {
   type WritableLive,
 } from './live/index.ts';
 export { type LoadedObjects, type LoadOptions, loadObject } from './load.ts';
-export { MapOf, type MapRecord, type MapValue } from './map.ts';
+export { MapOf, type MapRecord, type MapValue, type RedirectEntry } from './map.ts';
 export { decodeOwner, OwnedList } from './owned.ts';
 export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';

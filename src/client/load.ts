@@ -8,6 +8,9 @@ import { type InsnArrayOption, insnArraysOf } from './insn-arrays.ts';
 import { type ReusedMap, ReusedMaps } from './reuse.ts';
 import type { AnyObject, Input, ObjectShape } from './typed.ts';
 
+/** A loaded program: itself, or what the kernel has of it. */
+type AnyProgram = KernelProgram | { readonly kernelProgram: KernelProgram };
+
 export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
   /**
    * Values for global variables, set before loading (also `const volatile` ones). Of a struct only
@@ -36,6 +39,15 @@ export interface LoadOptions<Shape extends ObjectShape = AnyObject> {
    * packets (bpf_xdp_metadata_rx_*) must be. They attach to this device, and go into no map.
    */
   readonly bound?: { readonly [Name in keyof Shape['programs']]?: string };
+  /**
+   * For programs that attach to another (SEC("freplace/function")), by name: that one, which must
+   * stay loaded; with the name of its function where the section has none.
+   */
+  readonly targets?: {
+    readonly [Name in keyof Shape['programs']]?:
+      | AnyProgram
+      | { readonly program: AnyProgram; readonly function: string };
+  };
   /** Folder of maps that are pinned by name (LIBBPF_PIN_BY_NAME). Default '/sys/fs/bpf'. */
   readonly pinRoot?: string;
 }
@@ -99,7 +111,10 @@ function makeObjects(
       const load = () => {
         const insns = insnArraysOf(spec, options.insnArrays ?? {}, maps);
         const device = (options.bound as Readonly<Record<string, string>> | undefined)?.[spec.name];
-        programs.set(spec.name, loadProgram(kernel, object, spec, maps, refused, insns, device));
+        const { target, attachTarget = spec.attachTarget } = targetOf(options, spec.name);
+        const given = { insns, device, target };
+        const aimed = attachTarget === spec.attachTarget ? spec : { ...spec, attachTarget };
+        programs.set(spec.name, loadProgram(kernel, object, aimed, maps, refused, given));
       };
       if (options.programs?.includes(spec.name)) load();
       else attempt(spec.name, refused, load);
@@ -130,14 +145,37 @@ function attempt(
   }
 }
 
+/** What the caller says for one program. */
+interface GivenToProgram {
+  readonly insns: readonly KernelMap[];
+  readonly device: string | undefined;
+  readonly target: KernelProgram | undefined;
+}
+
+/** What a program attaches to (bpf_program__set_attach_target). */
+function targetOf({ targets }: LoadOptions, name: string): AimedAt {
+  const target = targets?.[name];
+  if (!target) return {};
+  const named = 'program' in target;
+  const program = named ? target.program : target;
+  return {
+    target: 'kernelProgram' in program ? program.kernelProgram : program,
+    ...(named && { attachTarget: target.function }),
+  };
+}
+
+interface AimedAt {
+  readonly target?: KernelProgram;
+  readonly attachTarget?: string;
+}
+
 function loadProgram(
   kernel: Kernel,
   object: ObjectFile,
   spec: ProgramSpec,
   maps: ReadonlyMap<string, KernelMap>,
   refused: ReadonlyMap<string, KernelError | VerifierError>,
-  insns: readonly KernelMap[],
-  device: string | undefined,
+  { insns, device, target }: GivenToProgram,
 ): KernelProgram {
   for (const relocation of spec.relocations) {
     const missing = 'map' in relocation ? refused.get(relocation.map) : undefined;
@@ -149,6 +187,7 @@ function loadProgram(
     object,
     insns,
     device === undefined ? undefined : { device },
+    target,
   );
 }
 

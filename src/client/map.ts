@@ -5,6 +5,7 @@ import type {
   KernelMap,
   KernelOwner,
   KernelProgram,
+  KernelSocket,
   KernelUserPages,
   KernelXsk,
   MapView,
@@ -113,8 +114,16 @@ export class MapOf<
     return found && decodeOwner(btf, spec.valueTypeId, found);
   }
 
-  /** Sets the value of a key. `when`: only if it is not there yet, or only if it is. */
-  set(key: Input<K> | KeyText | Uint8Array, value: In, when: keyof typeof UPDATE = 'any'): this {
+  /**
+   * Sets the value of a key. `when`: only if it is not there yet, or only if it is. Entries of a
+   * devmap are `{ ifindex, program }`, of a cpumap `{ qsize, program }`; reading gives the
+   * program's id.
+   */
+  set(
+    key: Input<K> | KeyText | Uint8Array,
+    value: In | RedirectEntry,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
     const bytes = this.#encode(value);
     const result = this.kernelMap.update(this.#keys.encode(key as BtfInput), bytes, UPDATE[when]);
     this.#check(result, 'update');
@@ -136,6 +145,26 @@ export class MapOf<
   setXsk(key: Input<K> | KeyText | Uint8Array, socket: KernelXsk): this {
     const result = this.kernelMap.setObject(this.#keys.encode(key as BtfInput), socket);
     this.#check(result, 'update');
+    return this;
+  }
+
+  /**
+   * Puts a socket into a sockmap, sockhash or reuseport_sockarray. Throws KernelError: EOPNOTSUPP
+   * (a TCP socket that neither listens nor is connected, a UDP socket without a port), EBUSY (it
+   * has another program of the kind, or is in the other kind of map), EEXIST, ENOENT, E2BIG; of
+   * arrays EINVAL (it shares no port).
+   *
+   * ```ts
+   * maps.peers.setSocket(0, socket);
+   * ```
+   */
+  setSocket(
+    key: Input<K> | KeyText | Uint8Array,
+    { owner }: KernelSocket,
+    when: keyof typeof UPDATE = 'any',
+  ): this {
+    const bytes = this.#keys.encode(key as BtfInput);
+    this.#check(this.kernelMap.setObject(bytes, owner, UPDATE[when]), 'update');
     return this;
   }
 
@@ -355,6 +384,7 @@ export class MapOf<
 
   /** A per-CPU map takes one value per CPU, or one value for all. */
   #encode(value: unknown): Uint8Array {
+    if (namesProgram(value)) return targetBytes(value, this.kernelMap.userValueSize);
     if (!this.kernelMap.perCpu) return this.#values.encode(value as BtfInput);
     const size = this.kernelMap.userValueSize;
     const bytes = new Uint8Array(size);
@@ -371,4 +401,24 @@ export class MapOf<
     const text = `cannot ${what} map '${this.name}'`;
     throw new KernelError(errnoName(result), -result, text);
   }
+}
+
+/** An entry of a devmap or cpumap with its program (struct bpf_devmap_val, bpf_cpumap_val). */
+export interface RedirectEntry {
+  readonly ifindex?: number;
+  readonly qsize?: number;
+  readonly program: { readonly kernelProgram: KernelProgram };
+}
+
+function namesProgram(value: unknown): value is RedirectEntry {
+  const program = typeof value === 'object' && value !== null && 'program' in value;
+  return program && typeof value.program === 'object' && 'kernelProgram' in value.program!;
+}
+
+function targetBytes({ ifindex, qsize, program }: RedirectEntry, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, ifindex ?? qsize ?? 0, true);
+  if (size >= 8) view.setUint32(4, program.kernelProgram.id, true);
+  return bytes;
 }

@@ -47,7 +47,7 @@ export class Program<Type extends string = string> implements Disposable {
   }
 }
 
-const ANCHORS = ['before', 'after', 'replace'] as const;
+const ANCHORS = ['before', 'after', 'replace', 'target'] as const;
 
 /** Programs of this room stand for those of the kernel. */
 function withKernelPrograms(options: WithAnchors & object): AttachOptions {

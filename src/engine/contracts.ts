@@ -93,7 +93,7 @@ export function contractAddress(
 }
 
 function writeContract(runtime: Runtime, id: number, contract: CallContract): number {
-  const address = runtime.allocate(CONTRACT_SIZE);
+  const address = runtime.allocateScratch(CONTRACT_SIZE);
   const view = runtime.view();
   contract.args.forEach((argument, i) => {
     writeArgument(view, address + i * CONTRACT_ARGUMENT_SIZE, argument, contract.args);

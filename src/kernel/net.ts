@@ -4,7 +4,7 @@
  */
 import type { CardPath, KernelNic, NicOptions } from './nic.ts';
 import type { KernelSocket, SocketAddress, SocketOptions } from './sockets.ts';
-import type { KernelDevice } from './types.ts';
+import type { KernelDevice, KernelProgram } from './types.ts';
 
 /** What every kind of device may be given. */
 export interface DeviceOptions {
@@ -106,6 +106,20 @@ export interface RouteOptions {
   readonly table?: number;
   /** Source address of packets made here. */
   readonly source?: string;
+  /** `encap bpf`: programs that packets of this route meet. The route holds them. */
+  readonly encap?: RouteEncap;
+}
+
+/** Programs of a route (lightweight tunnels); each of the type of its place. At least one. */
+export interface RouteEncap {
+  /** lwt_in: packets that come in and are for this route. */
+  readonly in?: KernelProgram;
+  /** lwt_out: packets of the route before they leave, whoever made them. */
+  readonly out?: KernelProgram;
+  /** lwt_xmit: just before the device. It may redirect them. */
+  readonly xmit?: KernelProgram;
+  /** Bytes that the MTU is less, for what xmit pushes: 256 at most. */
+  readonly headroom?: number;
 }
 
 /** A neighbour known from the start: no question goes out for it. */
@@ -171,7 +185,12 @@ export type PacketHookName =
   | 'tc/ingress'
   | 'tc/egress'
   | 'netkit/primary'
-  | 'netkit/peer';
+  | 'netkit/peer'
+  | `netfilter/${'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'}`
+  /** Programs of routes. */
+  | 'lwt/in'
+  | 'lwt/out'
+  | 'lwt/xmit';
 
 /** Bytes a program changed: from offset `at` on, in the packet as it then was. */
 export interface Rewrite {
@@ -345,6 +364,8 @@ export interface KernelNamespace {
   readonly cookie: number;
   /** Throws KernelError ENODEV. */
   device(name: string): NamespaceDevice;
+  /** Handles for the sockets that are bound or connected: of a resumed machine, say. */
+  openSockets(): KernelSocket[];
   readonly deviceNames: readonly string[];
   /** Sends a packet of this namespace and does all that follows. Throws KernelError ENETUNREACH. */
   send(packet: SendOptions): void;

@@ -1,6 +1,6 @@
 /** The contract of sockets: UDP and TCP as user space has them. Types only. */
 import type { KernelCgroup } from './cgroup.ts';
-import type { KernelOwner } from './types.ts';
+import type { KernelOwner, KernelProgram } from './types.ts';
 
 /** Words of the TCP states (include/net/tcp_states.h). UDP: close, or established if connected. */
 export type SocketState =
@@ -54,6 +54,24 @@ export interface SocketData {
 
 export type SocketEvent = 'readable' | 'connected' | 'accept' | 'closed' | 'error';
 
+/** A group of sockets with SO_REUSEPORT. */
+export interface SocketGroup {
+  /** Cookies of those that take packets, in the order in which the hash and programs count them. */
+  readonly members: readonly number[];
+  readonly program: KernelProgram | undefined;
+  /**
+   * SO_ATTACH_REUSEPORT_EBPF: a program of type sk_reuseport or socket_filter chooses who of the
+   * group gets a packet; it replaces another one. Throws KernelError EINVAL: such a program is of
+   * no use here, or the socket shares no port.
+   *
+   * @example
+   * first.reuseport.attach(programs.choose);
+   */
+  attach(program: KernelProgram | { readonly kernelProgram: KernelProgram }): void;
+  /** SO_DETACH_REUSEPORT_BPF. Throws KernelError ENOENT, EINVAL. */
+  detach(): void;
+}
+
 /**
  * A socket that never blocks. What a call causes happens before it returns, as far as it needs no
  * time: connect() to a peer that answers is established when it returns.
@@ -72,6 +90,13 @@ export interface KernelSocket extends Disposable {
   readonly cgroup: KernelCgroup;
   /** What maps of sockets and local storage take. */
   readonly owner: KernelOwner;
+  /** Programs of the group that shares its port (SO_REUSEPORT). */
+  readonly reuseport: SocketGroup;
+  /**
+   * SO_ATTACH_BPF: a socket_filter program says how many bytes of a packet it gets. Throws
+   * KernelError EINVAL for programs of another type. Undefined: SO_DETACH_FILTER.
+   */
+  filter: KernelProgram | undefined;
   /** Told of what happens. */
   onEvent: ((event: SocketEvent) => void) | undefined;
   /** Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EINVAL (it is bound). */

@@ -53,6 +53,7 @@ export interface Kernel {
   /**
    * BPF_PROG_LOAD. Throws KernelError (and VerifierError once there is a verifier). `insns`:
    * instruction arrays (an extension) to fill in for this program. `bound`: see ProgramBinding.
+   * `target`: the program it attaches to.
    */
   loadProgram(
     spec: ProgramSpec,
@@ -60,6 +61,7 @@ export interface Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
     bound?: ProgramBinding,
+    target?: KernelProgram,
   ): KernelProgram;
   /** Its allocator, if it is modelled. */
   readonly memory?: KernelMemory | undefined;
@@ -295,8 +297,18 @@ export interface RunOptions {
   readonly data?: Uint8Array;
   /** The context struct as the program sees it; fields the kernel sets itself are overwritten. */
   readonly context?: Uint8Array;
+  /** XDP: so many of the first bytes of `data` are metadata in front of the packet. Default 0. */
+  readonly metadata?: number;
+  /** XDP: bytes of `data` in the first buffer; the rest is in fragments of a page. Default: all. */
+  readonly linear?: number;
   /** Default 1. */
   readonly repeat?: number;
+  /**
+   * XDP: frames go where the program says (BPF_F_TEST_XDP_LIVE_FRAMES), so many at a time: `repeat`
+   * of them, each with the same bytes. The return value is 0 then, and the packet comes back as it
+   * was.
+   */
+  readonly live?: number;
   /** Name of the device the packet came in by. */
   readonly device?: string;
 }
@@ -354,8 +366,24 @@ export interface AttachOptions {
   readonly mode?: 'native' | 'generic';
   /** XDP, an extension of beeyard: several programs at one device. */
   readonly chain?: ChainOptions | true;
-  /** sk_lookup programs and iterators: the network namespace. Default: the machine's own, ''. */
+  /** Programs of sockets: the sockmap or sockhash whose sockets they are for. */
+  readonly map?: KernelMap | { readonly kernelMap: KernelMap };
+  /** Where at that map. Default: what the section says. */
+  readonly place?: MapPlaceName;
+  /**
+   * sk_lookup, flow dissector and netfilter programs, iterators: the network namespace. Default:
+   * the machine's own, ''.
+   */
   readonly namespace?: string;
+  /**
+   * Extensions (freplace): the program whose function is replaced. Default: that it was loaded for,
+   * which stands for the first time only.
+   */
+  readonly target?: KernelProgram;
+  /** Its function: the name, or the BTF id. Default: the name in the section. */
+  readonly targetFunction?: string | number;
+  /** netfilter programs: which hook. */
+  readonly netfilter?: NetfilterOptions;
   /** Programs of cgroups: the cgroup, or its path ('/kube/pod1'; it is made if it is not there). */
   readonly cgroup?: KernelCgroup | string;
   /**
@@ -369,6 +397,19 @@ export interface AttachOptions {
   /** Iterators over sockets: of all network namespaces (an extension; Linux has no such thing). */
   readonly netns?: 'all';
 }
+
+/** Where packets meet a netfilter program. */
+export interface NetfilterOptions {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  /** Lower ones run first. Default 0. */
+  readonly priority?: number;
+  /** Packets that are in pieces are put together first; the priority is above -400 then. */
+  readonly defrag?: boolean;
+}
+
+/** Places of programs at a map of sockets, by bpftool's words. */
+export type MapPlaceName = 'msg_verdict' | 'stream_parser' | 'stream_verdict' | 'skb_verdict';
 
 /** A program or link that is at the place already, itself or by id. */
 export type OrderAnchor =

@@ -78,6 +78,7 @@ export function wrapMap(
     records,
     inner,
     btf,
+    program: (id) => objects.programs.get(id),
     ended: ({ id }) => objects.maps.remove(id),
     unreached: () => machine.sweep(),
   });

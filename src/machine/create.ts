@@ -12,6 +12,8 @@ import type {
 import type { NetNamespace } from './net/namespace.ts';
 import { Network } from './net/network.ts';
 import { SocketIterators } from './net/sockets/iterate.ts';
+import { FlowDissector } from './net/hooks/flow-dissector.ts';
+import { Netfilter } from './net/hooks/netfilter.ts';
 import { SkLookup } from './net/sockets/steer.ts';
 import { configure } from './net/topology.ts';
 import { SystemCalls } from './syscall.ts';
@@ -99,9 +101,15 @@ export async function bootMachine(options: MachineOptions = {}): Promise<Network
   const rules = withKfuncs(kernel, options.kfuncs ?? []);
   const iterators = new SocketIterators(network, () => machine!);
   const steering = new SkLookup(network, () => machine!);
-  const subsystems = [network, network.stack.rdma, calls, steering, iterators];
+  const dissector = new FlowDissector(network, () => machine!);
+  const netfilter = new Netfilter(network, () => machine!);
+  const { rdma, sockets } = network.stack;
+  const ofSockets = [sockets.maps, sockets.groups, steering];
+  const subsystems = [network, rdma, calls, ...ofSockets, dissector, netfilter, iterators];
   machine = new Machine({ ...options, rules, engine, subsystems });
   iterators.install();
+  sockets.maps.install();
+  sockets.groups.install();
   if (rules) installKfuncs(machine.runtime, rules, options.kfuncs ?? []);
   buildNetwork(network, options);
   return { machine, network };

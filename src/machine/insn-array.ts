@@ -22,6 +22,15 @@ const DELETED = 0xffffffff;
 export class InsnArrayMap extends MachineMap {
   #program: string | undefined;
 
+  /** The program that it was filled for, by name. */
+  get program(): string | undefined {
+    return this.#program;
+  }
+
+  resumeFor(program: string): void {
+    this.#program = program;
+  }
+
   /** What loading fills in is not to be set: EINVAL. */
   override update(key: Uint8Array, value: Uint8Array, flags = 0): number {
     const { byteOffset, byteLength } = value;

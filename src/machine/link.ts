@@ -94,7 +94,8 @@ function bindKfuncs(
 
 /** With the body that programs of this type get. */
 function bodyFor(contract: CallContract, { context }: ProgramTypeDef): CallContract {
-  const { readOnlyFunc: func } = contract;
+  const { readOnlyFunc: func, kernelFunc } = contract;
+  if (kernelFunc !== undefined && context.kernelPacket) return { ...contract, func: kernelFunc };
   return func !== undefined && context.packet?.readOnly ? { ...contract, func } : contract;
 }
 

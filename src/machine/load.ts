@@ -1,6 +1,6 @@
 import { attachTypeId, constants, programTypes, type ProgramTypeDef } from '../abi/index.ts';
 import type { Btf } from '../btf/index.ts';
-import type { LoadedCode } from '../engine/index.ts';
+import type { LoadedCode, ProgramImage } from '../engine/index.ts';
 import type { KernelMap, ProgramBinding, ProgramVerification } from '../kernel/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../object/index.ts';
 import type { Token } from '../security/index.ts';
@@ -16,6 +16,8 @@ import { type Adapted, type BoundDevice, MachineProgram } from './program.ts';
 import { relocated, verifyProgram } from './rules.ts';
 import { constantWords, objectTypes } from './special-fields.ts';
 import { loadCode } from './static-keys.ts';
+
+const { BPF_PROG_TYPE_EXT } = constants;
 
 /** A program at BPF_PROG_LOAD, as far as rights depend on it. */
 export interface Admitted {
@@ -51,6 +53,7 @@ export function loadProgram(
   object: ObjectFile,
   insns: readonly KernelMap[] = [],
   binding?: ProgramBinding,
+  target?: MachineProgram,
   by?: Loader,
 ): MachineProgram {
   const type = spec.type === undefined ? undefined : programTypes.get(spec.type);
@@ -65,7 +68,8 @@ export function loadProgram(
   let admission: Admission | undefined;
   const admit = by && ((one: Admitted) => (admission = by.admit(one)).capabilities);
   const user = admit && { withoutBtf: by.withoutBtf, admit };
-  const verified = verifyProgram(spec, adapted, maps, object, rules, flags, user);
+  const asked = { flags, target: target?.parts.input };
+  const verified = verifyProgram(spec, adapted, maps, object, rules, asked, user);
   if (!rules) admit?.(admittedOf(spec, type));
   const loaded = { spec, adapted, maps, object, rules };
   const arrays = insnArrays(insns, loaded);
@@ -87,6 +91,7 @@ export function loadProgram(
     btf: object.btf && !by?.withoutBtf ? () => machine.objects.holdBtf(object.btf!) : undefined,
     ...(by && { uid: by.uid, ...admission }),
     bound,
+    target,
   });
   fillInsnArrays(arrays, loaded);
   return program;
@@ -141,6 +146,8 @@ export interface Installation {
   /** What the verifier let the program do; default: all. */
   readonly capabilities?: VerifierCapabilities | undefined;
   readonly bound?: BoundDevice | undefined;
+  /** Where bpf_obj_new() looks types up, of a program that was saved. */
+  readonly objectTypes?: number | undefined;
   /** Default: now. */
   readonly loadTime?: bigint;
 }
@@ -151,10 +158,12 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { runtime, settings, objects } = machine;
   const id = objects.programs.next;
   const used = usedMaps(one);
-  const image = link(spec, adapted, id, type, {
+  const runsAs = type.id === BPF_PROG_TYPE_EXT && one.target ? one.target.parts.runsAs : type;
+  const image = link(spec, adapted, id, runsAs, {
     runtime,
     kernel: settings.rules,
-    objectTypes: (ids) => objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
+    objectTypes: (ids) =>
+      one.objectTypes ?? objectTypes(runtime, one.types, [...ids, ...constantWords(used)]),
     mapAddress: (name) => mapNamed(name).runtimeMap.address,
   });
   const { profile, fuel } = settings;
@@ -164,10 +173,10 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
     ...(profile === undefined ? {} : { profile }),
     ...(fuel === undefined ? {} : { fuel }),
   };
+  const compile = (generation: ProgramImage) =>
+    reading(machine, spec, machine.compile(generation, options));
   const { result: code, slots } = runtime.functions.during(() =>
-    loadCode(spec, image, { runtime, mapNamed }, (generation) =>
-      reading(machine, spec, machine.compile(generation, options)),
-    ),
+    loadCode(spec, image, { runtime, mapNamed }, compile),
   );
   const program = new MachineProgram(
     {
@@ -182,6 +191,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
       maps: used.map((map) => map.hold()),
       btf: one.btf?.(),
       target: one.target?.hold(),
+      runsAs,
+      compile,
       slots,
       loadTime: one.loadTime ?? runtime.clock,
       uid: one.uid ?? 0,

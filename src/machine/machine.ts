@@ -18,6 +18,7 @@ import type {
   KernelLink,
   KernelMap,
   KernelOwner,
+  KernelProgram,
   CpuWork,
   KernelTask,
   KernelUserPages,
@@ -59,16 +60,18 @@ import { configurationMap, loadProgram } from './load.ts';
 import type { MachineMap } from './map.ts';
 import { MachineMemory } from './memory.ts';
 import { OtherCpus } from './other-cpus.ts';
-import { DirectAttachment, orderRules } from './objects/attach.ts';
+import { DirectAttachment, orderRules, PlainAttachment } from './objects/attach.ts';
+import { Extensions } from './extensions/extensions.ts';
 import { Attachments, type OrderRules } from './objects/attachments.ts';
 import { DeviceLink, type DevicePlace } from './objects/device-link.ts';
 import { HookLink } from './objects/hook-link.ts';
+import { MapLink, programsOf } from './objects/map-link.ts';
 import type { MachineLink } from './objects/link.ts';
 import { Objects } from './objects/registry.ts';
 import type { MachineProgram, ProgramHost } from './program.ts';
 import { type Offers, offersOf } from './rules.ts';
 import { KeyMap } from './static-keys.ts';
-import type { Subsystem } from './subsystem.ts';
+import type { MapPlace, Subsystem } from './subsystem.ts';
 import { type TimerListener, Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
 
@@ -136,6 +139,7 @@ export class Machine implements Kernel, ProgramHost {
   readonly offers: Offers;
   readonly #timers: Timers;
   readonly #tracing: Tracing;
+  readonly extensions: Extensions;
   readonly #userPages: UserMappings;
   readonly #others: OtherCpus;
   readonly #cgroupHooks = new CgroupHooks(this);
@@ -167,6 +171,7 @@ export class Machine implements Kernel, ProgramHost {
     this.#timers = new Timers(this.runtime, settings);
     this.runtime.events.follow(this.#timers);
     this.#tracing = new Tracing(this);
+    this.extensions = new Extensions(this);
     this.#others = new OtherCpus(
       {
         runtime: this.runtime,
@@ -210,8 +215,7 @@ export class Machine implements Kernel, ProgramHost {
 
   /** Work that leaves alone what belongs to the runs under way. */
   #aside(work: () => void): void {
-    const parts: readonly Subsystem[] = [...this.settings.subsystems, this.#tracing];
-    const around = parts.reduce(
+    const around = this.subsystems.reduce(
       (inner, part) => () => {
         if (part.aside) part.aside(inner);
         else inner();
@@ -308,9 +312,18 @@ export class Machine implements Kernel, ProgramHost {
     object: ObjectFile,
     insns: readonly KernelMap[] = [],
     bound?: ProgramBinding,
+    target?: KernelProgram,
   ): MachineProgram {
     this.sweep();
-    return loadProgram(this, spec, maps, object, insns, bound);
+    return loadProgram(
+      this,
+      spec,
+      maps,
+      object,
+      insns,
+      bound,
+      target as MachineProgram | undefined,
+    );
   }
 
   /** A process, by default one of root. */
@@ -364,13 +377,34 @@ export class Machine implements Kernel, ProgramHost {
     }
     if (subsystem.hook) {
       const attached = subsystem.hook(program, options);
-      return this.#register(new HookLink(program, this.#forget, attached));
+      return this.#register(new HookLink(program, this.#forget, attached, options));
     }
+    if (subsystem.mapPlace)
+      return this.#attachToMap(program, subsystem.mapPlace(program, options), options);
     const place = this.placeOf(program, options);
     const rules = orderRules(this, options);
     const { link = true, replace, classic } = options;
     if (link && replace === undefined && !classic) return this.attachLink(program, place, rules);
     return new DirectAttachment(this, program, place, rules);
+  }
+
+  #attachToMap(program: MachineProgram, { map, attachType }: MapPlace, { link }: AttachOptions) {
+    if (link !== false) return this.attachMapLink(program, map, attachType);
+    const programs = programsOf(map);
+    programs.attach(program, attachType);
+    return new PlainAttachment(program, () => programs.detach(program, attachType));
+  }
+
+  /** BPF_LINK_CREATE at a map of sockets. Throws KernelError, and then there is no link. */
+  attachMapLink(program: MachineProgram, map: MachineMap, attachType: number): MapLink {
+    const link = this.#register(new MapLink(program, this.#forget, map, attachType));
+    try {
+      link.enter();
+    } catch (error) {
+      link[Symbol.dispose]();
+      throw error;
+    }
+    return link;
   }
 
   /** Where a program would go. Throws KernelError. */
@@ -392,6 +426,20 @@ export class Machine implements Kernel, ProgramHost {
     return link;
   }
 
+  /** A link as it was saved that has lost its device: it is there, and of no use. */
+  lostLink(id: number, program: MachineProgram, place: DevicePlace): DeviceLink {
+    const link = new DeviceLink(program, this.#forget, place, this.attachments);
+    link.id = id;
+    this.objects.links.put(id, link);
+    return link;
+  }
+
+  /** Parts of the kernel, with those every machine has. */
+  get subsystems(): readonly Subsystem[] {
+    const own = [this.#cgroupHooks, this.#tracing, this.extensions];
+    return [...this.settings.subsystems, ...own];
+  }
+
   /** A link that somebody makes, with an id. `forget`: for when it has ended. */
   addLink<Link extends MachineLink>(make: (forget: (link: MachineLink) => void) => Link): Link {
     return this.#register(make(this.#forget));
@@ -410,12 +458,21 @@ export class Machine implements Kernel, ProgramHost {
     return this.#countsRuns > 0;
   }
 
+  /** How many do. */
+  get countingRuns(): number {
+    return this.#countsRuns;
+  }
+
   /** One more (1) or one less (-1) wants runs counted. */
   countRuns(change: 1 | -1): void {
     const before = this.countsRuns;
     this.#countsRuns += change;
     if (this.countsRuns === before) return;
     for (const program of this.programs) program.count(this.countsRuns);
+  }
+
+  isExtended(program: MachineProgram): boolean {
+    return this.extensions.isExtended(program);
   }
 
   /** Called when a program has ended. */
@@ -454,9 +511,7 @@ export class Machine implements Kernel, ProgramHost {
   /** Throws KernelError EBADF, and EOPNOTSUPP: nothing here has a hook for such programs. */
   subsystemOf(program: MachineProgram): Subsystem {
     if (!program.alive) refuse('EBADF', `program '${program.spec.name}' was closed`);
-    const own = [this.#cgroupHooks, this.#tracing];
-    const parts: readonly Subsystem[] = [...this.settings.subsystems, ...own];
-    const found = parts.find((one) => one.serves(program.type.name, program.spec));
+    const found = this.subsystems.find((one) => one.serves(program.type.name, program.spec));
     if (found) return found;
     const text = `program '${program.spec.name}': no hook for type ${program.type.name}`;
     return refuse('EOPNOTSUPP', text);

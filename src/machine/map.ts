@@ -1,4 +1,4 @@
-import { errnos, type MapTypeDef, mapRules } from '../abi/index.ts';
+import { attachTypeId, errnos, type MapTypeDef, mapRules } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import type {
   BatchCommand,
@@ -25,17 +25,23 @@ import {
   userRingReserve,
 } from '../runtime/index.ts';
 import type { MachineMemory } from './memory.ts';
+import { TARGET_BAD } from '../runtime/layout.ts';
 import { Xsk } from './net/xsk/xsk.ts';
 import type { BtfObject } from './objects/btf.ts';
+import { MapPrograms } from './objects/map-programs.ts';
 import { KernelObject } from './objects/object.ts';
-import type { ProgramOwner } from './objects/program-array.ts';
+import { fitsOwner, ownerOf, type ProgramOwner } from './objects/program-array.ts';
 import { MachineProgram } from './program.ts';
 import type { RecordReader } from './records.ts';
 
+/** Where struct bpf_devmap_val and bpf_cpumap_val have their program. */
+export const PROGRAM_AT = 4;
+
 /** Why an object may not be put into a map, if it may not. */
-function refusalOf({ valueIs }: MapTypeDef, object: unknown): string | undefined {
+function refusalOf({ valueIs, tailCalls }: MapTypeDef, object: unknown): string | undefined {
   // They may run on other devices, and where there is no device at all.
   if (object instanceof MachineProgram && object.bound) return 'EINVAL';
+  if (object instanceof MachineProgram && tailCalls) return object.refusedAsCallee;
   if (!(object instanceof Xsk)) return valueIs === 'xsk' ? 'ENOTSOCK' : undefined;
   if (valueIs !== 'xsk') return valueIs === 'socket' ? 'EOPNOTSUPP' : 'EBADF';
   return object.open ? undefined : 'EBADF';
@@ -54,6 +60,8 @@ export interface MapParts {
   readonly btf?: BtfObject | undefined;
   /** A map of maps: what its maps are like, held by the caller for it. */
   readonly inner?: MachineMap | undefined;
+  /** A program by its id. */
+  program(id: number): MachineProgram | undefined;
   ended(map: MachineMap): void;
   /** Its timers are gone: what only they led to may go too. */
   unreached(): void;
@@ -69,6 +77,8 @@ export class MachineMap extends KernelObject implements KernelMap {
   readonly runtimeMap: RuntimeMap;
   readonly btf: BtfObject | undefined;
   readonly inner: MachineMap | undefined;
+  /** Programs for the sockets in it; undefined: none attach to it. */
+  readonly programs: MapPrograms | undefined;
   /** The first program of an array of programs says what the others must be like. */
   owner: ProgramOwner | undefined;
   readonly runtime: Runtime;
@@ -94,6 +104,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     this.runtimeMap = runtimeMap;
     this.btf = parts.btf;
     this.inner = parts.inner;
+    this.programs = facts.takesPrograms ? new MapPrograms() : undefined;
   }
 
   get id(): number {
@@ -124,7 +135,37 @@ export class MachineMap extends KernelObject implements KernelMap {
   }
 
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
+    if (this.namesProgram) return this.#updateTarget(key, value, flags);
     return asReader(this.memory, () => this.runtimeMap.update(key, value, flags));
+  }
+
+  /** Values have a program behind their first word: update takes its id, bpf(2) a descriptor. */
+  get namesProgram(): boolean {
+    return this.facts.programFor !== undefined && this.spec.valueSize >= PROGRAM_AT + 4;
+  }
+
+  /** The entry holds its program, as long as it is there. */
+  #updateTarget(key: Uint8Array, value: Uint8Array, flags: number): number {
+    const given = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    const id = given.getInt32(PROGRAM_AT, true);
+    const program = id > 0 ? this.#parts.program(id) : undefined;
+    const bytes = value.slice();
+    const word = id <= 0 ? 0 : program && this.#takesTarget(program) ? id : TARGET_BAD;
+    new DataView(bytes.buffer).setUint32(PROGRAM_AT, word, true);
+    const result = asReader(this.memory, () => this.runtimeMap.update(key, bytes, flags));
+    if (result !== 0) return result;
+    if (program) this.owner ??= ownerOf(program);
+    this.#keep(key, program);
+    return 0;
+  }
+
+  /** Of the entry's kind, bound to no device, and like the first one (bpf_prog_map_compatible). */
+  #takesTarget(program: MachineProgram): boolean {
+    const expected = program.expectedAttachType === attachTypeId(this.facts.programFor!);
+    const named = program.parts.input
+      ? expected
+      : program.spec.attachType === this.facts.programFor;
+    return named && !program.bound && fitsOwner(this.owner, program);
   }
 
   setObject(
@@ -142,6 +183,11 @@ export class MachineMap extends KernelObject implements KernelMap {
     const result = this.runtimeMap.setObject(key, word, object.id, flags);
     if (result === 0) this.#keep(key, object as MachineMap | MachineProgram);
     return result;
+  }
+
+  /** The number of the socket of a key in a map of such, among the owners; 0: none. */
+  socketAt(key: Uint8Array): number {
+    return this.runtimeMap.owner(key);
   }
 
   /** Takes an object that is no more out of every entry. */
@@ -247,6 +293,7 @@ export class MachineMap extends KernelObject implements KernelMap {
     if (unreached) {
       this.runtimeMap.reach(false);
       if (this.facts.valueIs === 'program') this.#empty();
+      this.programs?.release();
     }
     this.drop();
     if (unreached) this.#parts.unreached();

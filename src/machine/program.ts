@@ -1,5 +1,5 @@
 import { programRules, programTypeId, type ProgramTypeDef } from '../abi/index.ts';
-import type { LoadedCode } from '../engine/index.ts';
+import type { LoadedCode, ProgramImage } from '../engine/index.ts';
 import type {
   AttachOptions,
   KernelLink,
@@ -20,6 +20,8 @@ import { CountedCode, type RunStats } from './objects/run-stats.ts';
 export interface ProgramHost {
   run(program: MachineProgram, options: RunOptions): RunResult;
   attach(program: MachineProgram, options: AttachOptions): KernelLink;
+  /** A function of it is replaced. */
+  isExtended(program: MachineProgram): boolean;
   /** Nobody holds it any more. */
   unload(program: MachineProgram): void;
   /** Whether its code is needed when nobody else holds it: the hold is the host's then. */
@@ -48,6 +50,10 @@ export interface ProgramParts {
   readonly license: string;
   readonly maps: readonly MachineMap[];
   readonly btf: BtfObject | undefined;
+  /** What its code is of: an extension's is of the type of its target. */
+  readonly runsAs: ProgramTypeDef;
+  /** Compiles another image with the options of this program. */
+  readonly compile: (image: ProgramImage) => LoadedCode;
   /** The program it attaches to. */
   readonly target?: MachineProgram | undefined;
   /** Its places in the table of functions, in the order in which they were asked for. */
@@ -76,6 +82,9 @@ export class MachineProgram extends KernelObject implements KernelProgram {
   readonly #host: ProgramHost;
   /** Maps that were bound to it later (BPF_PROG_BIND_MAP). */
   readonly #bound: MachineMap[] = [];
+  /** Its code with functions of others in it. */
+  #extended: LoadedCode | undefined;
+  #counted = false;
   #tag: string | undefined;
   #closed = false;
 
@@ -128,6 +137,15 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     return programRules(this.typeId)?.attachesByBtf === true;
   }
 
+  /**
+   * The errno of putting it into an array for tail calls: extensions never go there, nor programs
+   * that are extended.
+   */
+  get refusedAsCallee(): string | undefined {
+    if (this.typeId !== this.parts.runsAs.id) return 'EINVAL';
+    return this.#host.isExtended(this) ? 'EBUSY' : undefined;
+  }
+
   /** Uses the map from now on, without having a load of it. */
   bind(map: MachineMap): void {
     if (!this.maps.includes(map)) this.#bound.push(map.hold());
@@ -135,7 +153,16 @@ export class MachineProgram extends KernelObject implements KernelProgram {
 
   /** From now on runs are counted, or no longer. */
   count(on: boolean): void {
-    this.code = on ? new CountedCode(this.parts.code, this.stats) : this.parts.code;
+    this.#counted = on;
+    const code = this.#extended ?? this.parts.code;
+    this.code = on ? new CountedCode(code, this.stats) : code;
+  }
+
+  /** This is what runs from now on; undefined: its own code again. Disposes of what ran before. */
+  exchange(code: LoadedCode | undefined): void {
+    this.#extended?.dispose();
+    this.#extended = code;
+    this.count(this.#counted);
   }
 
   run(options: RunOptions = {}): RunResult {

@@ -70,7 +70,8 @@ interface Verified {
 
 /**
  * Asks the verifier whether Linux would load the program, if there are rules to go by. `flags`:
- * BPF_F_* beside those of its section. Throws VerifierError if not.
+ * BPF_F_* beside those of its section; `target`: the program it attaches to. Throws VerifierError
+ * if not.
  */
 export function verifyProgram(
   spec: ProgramSpec,
@@ -78,13 +79,15 @@ export function verifyProgram(
   maps: ReadonlyMap<string, KernelMap>,
   object: ObjectFile,
   rules: KernelProfile | undefined,
-  flags = 0,
+  { flags = 0, target }: { flags?: number; target?: VerifierInput | undefined } = {},
   by?: VerifierUser,
 ): Verified | undefined {
   if (!rules) return undefined;
   const { withoutBtf = false } = by ?? {};
   const loaded = withMaps(object, maps);
-  const input = verifierInput(loaded, spec, rules, { relocated, flags, withoutBtf });
+  const aimed = target ? { target } : {};
+  const options = { relocated, flags, withoutBtf, ...aimed };
+  const input = verifierInput(loaded, spec, rules, options);
   const length = input.insns.length / INSN_SIZE;
   const rights = by ? { capabilities: by.admit({ ...input, length }) } : {};
   const result = verify(input, rules, rights);

@@ -1,5 +1,7 @@
 import type { AttachOptions, ProgramBinding, RunOptions, RunResult } from '../kernel/index.ts';
 import type { ProgramSpec } from '../object/index.ts';
+import type { MachineMap } from './map.ts';
+import type { AnyKept, Freezer, Json, Thaw } from './objects/kept.ts';
 import type { DevicePlace } from './objects/device-link.ts';
 import type { LinkInfo } from './objects/link.ts';
 import type { BoundDevice, MachineProgram } from './program.ts';
@@ -8,9 +10,41 @@ import type { BoundDevice, MachineProgram } from './program.ts';
 export interface Attached {
   /** BPF_LINK_TYPE_*, and what struct bpf_link_info says. */
   readonly type: number;
-  readonly info: LinkInfo;
+  readonly info: LinkInfo | (() => LinkInfo);
   readonly detach: () => void;
+  /** True: BPF_LINK_DETACH takes it off, and the link stays. */
+  readonly detachable?: true;
+  /** BPF_LINK_UPDATE: another program is there from now on. Throws KernelError. */
+  readonly update?: (program: MachineProgram, old: MachineProgram | undefined) => void;
   readonly read?: () => Uint8Array;
+}
+
+/** A hook of a network namespace that takes programs without a link (net/core: netns_bpf). */
+export interface NamespaceHook {
+  /** Throws KernelError EEXIST, EINVAL. */
+  attach(program: MachineProgram, namespace: string): void;
+  /** Throws KernelError ENOENT, EINVAL. */
+  detach(program: MachineProgram, namespace: string): void;
+  /** The programs there, in the order they run. */
+  programs(namespace: string): readonly MachineProgram[];
+}
+
+/** A place at a map. */
+export interface MapPlace {
+  readonly map: MachineMap;
+  /** BPF_* */
+  readonly attachType: number;
+}
+
+/** What a part of the kernel has in a saved machine. */
+export interface SavedSubsystem {
+  /** Objects of its own that may be in the file. */
+  readonly kinds: readonly AnyKept[];
+  save(freezer: Freezer): Json;
+  /** What programs and links need: devices, tasks. */
+  layout(json: Json, thaw: Thaw): void;
+  /** Everything else, when programs and maps are there. */
+  resume(json: Json, thaw: Thaw): void;
 }
 
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
@@ -29,6 +63,11 @@ export interface Subsystem {
   placeAt?(attachType: number, ifindex: number): DevicePlace;
   /** Puts a program at a hook that is at no device. Throws KernelError. */
   hook?(program: MachineProgram, options: AttachOptions): Attached;
+  /** Its hook in namespaces that has this attach type. */
+  namespaceHook?(attachType: number): NamespaceHook | undefined;
+  /** The map a program goes to, and where at it. Throws KernelError. */
+  mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
+  readonly saved?: SavedSubsystem;
   /**
    * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
    * is not touched.

@@ -32,7 +32,7 @@ export class SystemCalls implements Subsystem {
     const size = context?.length ?? 0;
     if (size > MOST_BYTES) throw refuse(`a context of ${size} bytes (at most ${MOST_BYTES})`);
     const { runtime } = this.#machine();
-    const at = (this.#contexts[this.#depth] ??= runtime.allocate(MOST_BYTES + 1, 16));
+    const at = (this.#contexts[this.#depth] ??= runtime.allocateScratch(MOST_BYTES + 1, 16));
     runtime.u8().fill(0, at, at + MOST_BYTES);
     if (context) runtime.u8().set(context, at);
     const start = performance.now();

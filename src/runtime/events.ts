@@ -22,6 +22,8 @@ const NO_SOURCE: EventSource = { next: Number.POSITIVE_INFINITY, pending: 0, run
 const MOST_AT_ONCE = 1_000_000;
 
 interface Entry extends PendingEvent {
+  readonly queue: EventQueue;
+  readonly forgettable: boolean;
   readonly order: number;
   run: (() => void) | undefined;
 }
@@ -54,6 +56,18 @@ export class EventQueue {
     return this.#pending + this.#source.pending;
   }
 
+  /** Of these, the ones that were made with `at` and are not forgettable. */
+  get made(): number {
+    return this.#heap.filter(({ run, forgettable }) => run && !forgettable).length;
+  }
+
+  /** When an event happens, and after how many others of its time; undefined: it will not. */
+  placeOf(event: PendingEvent): { readonly time: number; readonly order: number } | undefined {
+    const entry = event as Partial<Entry>;
+    if (entry.queue !== this || entry.run === undefined) return undefined;
+    return { time: event.time, order: entry.order! };
+  }
+
   /** From now on the events of this source happen too. */
   follow(source: EventSource): void {
     this.#source = source;
@@ -70,9 +84,14 @@ export class EventQueue {
     return this.#heap[0]?.time ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Makes an event. One whose time has passed happens at the next `advance`. */
-  at(time: number, run: () => void): PendingEvent {
+  /**
+   * Makes an event. One whose time has passed happens at the next `advance`. `forgettable`: it only
+   * tidies up after this process, and is not missed in a saved machine.
+   */
+  at(time: number, run: () => void, forgettable = false): PendingEvent {
     const entry: Entry = {
+      forgettable,
+      queue: this,
       time,
       order: this.#made++,
       run,

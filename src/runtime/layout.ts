@@ -70,6 +70,8 @@ export const G_OWNER_ID = 708;
 export const G_OWNER_LOCK = 712;
 /** u32: the first free cell of live values (core/live.ts). */
 export const G_LIVE_FREE = 716;
+/** u32: slot of the machine's function for maps of sockets (core/socket-map.ts), or 0. */
+export const G_SOCKET_MAPS = 720;
 
 /**
  * Timers (core/timers.ts): i64 clock at which the first one is due (the largest number: none is
@@ -376,10 +378,19 @@ export const XDP_HARD_START = 24;
 export const XDP_HARD_END = 28;
 /** u32 x 4: where this packet is redirected to, copied from C_REDIRECT. */
 export const XDP_REDIRECT = 32;
-/** u32: length of data in fragments (multi-buffer frames), address of the first fragment. */
+/**
+ * u32: length of data in fragments (multi-buffer frames), address of the first fragment, room of
+ * each (0: they do not grow). All but the last are full, so they lie one behind the other.
+ */
 export const XDP_FRAGS_LENGTH = 48;
 export const XDP_FRAGS = 52;
+export const XDP_FRAG_SIZE = 56;
 export const XDP_CTX_SIZE = 64;
+
+/** struct bpf_nf_ctx, then ours: the packet as programs over __sk_buff have it. */
+export const NF_STATE = 0;
+export const NF_SKB = 8;
+export const NF_PACKET = 64;
 
 /** struct __sk_buff (192 bytes in 6.12), then ours. */
 export const SKB_LEN = 0;
@@ -404,6 +415,8 @@ export const SKB_DATA_META = 140;
 export const SKB_TSTAMP = 152;
 export const SKB_WIRE_LEN = 160;
 export const SKB_GSO_SEGS = 164;
+/** u64 pointer to the packet's socket, or 0. */
+export const SKB_SK = 168;
 export const SKB_GSO_SIZE = 176;
 export const SKB_TSTAMP_TYPE = 180;
 export const SKB_HWTSTAMP = 184;
@@ -492,6 +505,46 @@ export const SOCKET_NETNS_COOKIE = 208;
 /** u64 pointers to the socket in struct bpf_sock_addr and struct bpf_sock_ops. */
 export const SOCK_ADDR_SK = 64;
 export const SOCK_OPS_SK = 184;
+
+/** struct sk_msg_md (80 bytes), then ours: who it goes to, and what helpers asked for. */
+export const MSG_DATA = 0;
+export const MSG_DATA_END = 8;
+export const MSG_FAMILY = 16;
+export const MSG_SIZE = 68;
+export const MSG_SK = 72;
+/** u32: number of the socket among the owners (0: none), flags of the redirect. */
+export const MSG_REDIRECT = 80;
+export const MSG_REDIRECT_FLAGS = 84;
+/** u32: bpf_msg_apply_bytes, bpf_msg_cork_bytes. */
+export const MSG_APPLY = 88;
+export const MSG_CORK = 92;
+export const MSG_CTX_SIZE = 112;
+
+/** struct sk_reuseport_md (56 bytes), then ours. */
+export const REUSE_DATA = 0;
+export const REUSE_DATA_END = 8;
+export const REUSE_LEN = 16;
+export const REUSE_HASH = 32;
+export const REUSE_SK = 40;
+export const REUSE_MIGRATING = 48;
+/** u32: number of the chosen socket (0: none); bytes in front of the data, up to the IP header. */
+export const REUSE_SELECTED = 56;
+export const REUSE_NETWORK = 60;
+export const REUSE_HEADERS = 64;
+export const REUSE_CTX_SIZE = 80;
+
+/**
+ * What is asked of the machine about maps of sockets (G_SOCKET_MAPS): whether a socket may be in
+ * one at all, that it comes into a map, that it has left one; the number of the socket a pointer
+ * means.
+ */
+export const SOCKET_MAY = 0;
+export const SOCKET_ENTERS = 1;
+export const SOCKET_LEFT = 2;
+export const SOCKET_NUMBER = 3;
+/** Of arrays of groups: that it comes in (1: the machine does not know it), that it has left. */
+export const SOCKET_GROUPED = 4;
+export const SOCKET_UNGROUPED = 5;
 
 /**
  * A perf event of one CPU, the word of an entry of a perf event array: u32 CPU, u32 bytes of its
@@ -640,3 +693,8 @@ export const REDIRECT_IFINDEX = 1;
 export const REDIRECT_MAP = 2;
 export const REDIRECT_PEER = 3;
 export const REDIRECT_NEIGH = 4;
+/** The index is the number of a socket among the owners. */
+export const REDIRECT_SOCKET = 5;
+
+/** In place of the id of a program of a devmap or cpumap: the one given cannot be there. */
+export const TARGET_BAD = 0x80000000;

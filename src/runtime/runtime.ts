@@ -55,8 +55,11 @@ interface HelperBody {
   readonly arity: number;
 }
 
-/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`). */
-const STAND_INS: ReadonlySet<string> = new Set(['bpf_dynptr_from_skb_rdonly']);
+/** Bodies that some programs get in place of a kernel function's (`readOnlyFunc`, `kernelFunc`). */
+const STAND_INS: ReadonlySet<string> = new Set([
+  'bpf_dynptr_from_skb_rdonly',
+  'bpf_dynptr_from_kernel_skb',
+]);
 /** Kernel functions whose last argument, which the verifier writes, is the program's types. */
 const NEEDS_TYPES: ReadonlySet<string> = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
 
@@ -101,6 +104,7 @@ class LinearRuntime implements Runtime {
   callPlaces: CallPlaces | undefined;
   readonly host: HostServices = { devices: new Map(), routes: [], neighbours: [] };
   readonly owners: Map<number, RuntimeOwner> = new Map();
+  readonly scratch: Set<number> = new Set();
   readonly #maps = new Map<number, RuntimeMap>();
   /** Bodies given by setHostHelper, by helper id; those of host/, wrapped when first asked for. */
   readonly #given = new Map<number, HelperBody>();
@@ -179,7 +183,14 @@ class LinearRuntime implements Runtime {
     return address;
   }
 
+  allocateScratch(size: number, align = 16): number {
+    const address = this.allocate(size, align);
+    this.scratch.add(address);
+    return address;
+  }
+
   release(address: number): void {
+    this.scratch.delete(address);
     this.#call('heap_free', address);
   }
 
@@ -262,7 +273,11 @@ class LinearRuntime implements Runtime {
   }
 
   createOwner(kind: OwnerKind, options: OwnerOptions = {}): RuntimeOwner {
-    return new MemoryOwner(this, kind, options);
+    return MemoryOwner.make(this, kind, options);
+  }
+
+  adoptOwner(kind: OwnerKind, address: number): RuntimeOwner {
+    return new MemoryOwner(this, kind, address);
   }
 
   #register(map: RuntimeMap): RuntimeMap {
@@ -343,6 +358,10 @@ class LinearRuntime implements Runtime {
 
   setHostHelper(id: number, arity: number, body: HostHelper): void {
     this.#given.set(id, { fn: wrapHostHelper(this, arity, body), arity });
+  }
+
+  hostSlot(arity: number, body: HostHelper): number {
+    return this.addFunction(wrapHostHelper(this, arity, body));
   }
 
   get clock(): bigint {

@@ -124,6 +124,8 @@ export interface RuntimeMap {
   mmap(options?: MapViewOptions): MapView;
   /** For globals: live bytes of value 0. Refetch after anything that may grow memory. */
   valueBytes(index: number): Uint8Array;
+  /** The number of the owner that is the value of a key; 0: none. */
+  owner(key: Uint8Array): number;
   /** The value of a key and what it owns. Undefined: there is no such key, or none can be read. */
   owned(key: Uint8Array): OwningValue | undefined;
   free(): void;
@@ -156,10 +158,16 @@ export interface Runtime {
   readonly build: number;
   /** A task, inode, socket or cgroup that may own values. Throws KernelError ENOMEM. */
   createOwner(kind: OwnerKind, options?: OwnerOptions): RuntimeOwner;
+  /** One whose memory has been put back. */
+  adoptOwner(kind: OwnerKind, address: number): RuntimeOwner;
   /** The slots of `table`. */
   readonly functions: FunctionTable;
   /** Those that are alive, by number. */
   readonly owners: Map<number, RuntimeOwner>;
+  /** As `allocate`, for what is only known to JavaScript: no saved machine has it. */
+  allocateScratch(size: number, align?: number): number;
+  /** Addresses of such memory that was not released. */
+  readonly scratch: ReadonlySet<number>;
   /** The slot of a function that stays in the table. */
   addFunction(fn: unknown): number;
   /**
@@ -183,6 +191,8 @@ export interface Runtime {
   setHostKfunc(name: string, arity: number, body: HostHelper): void;
   /** Gives or replaces the JavaScript body of a helper. */
   setHostHelper(id: number, arity: number, body: HostHelper): void;
+  /** Slot of a function (i64 x arity) -> i64 in JavaScript, which stays in the table. */
+  hostSlot(arity: number, body: HostHelper): number;
   /** Types of the objects that programs allocate. */
   readonly objects: ObjectTypes;
   /** Clock of bpf_ktime_get_ns. */
@@ -220,6 +230,18 @@ export interface HostServices {
   assignSocket?: (record: number, flags: bigint) => number;
   /** As `assignSocket` for sk_lookup programs; `context`: of the program, record 0: no socket. */
   steerTo?: (context: number, record: number, flags: bigint) => number;
+  /**
+   * bpf_msg_{pull,push,pop}_data of the message that an sk_msg program has now: 0 or -errno.
+   * `size`: where it ends for `pull`.
+   */
+  changeMessage?: (
+    what: 'pull' | 'push' | 'pop',
+    start: number,
+    size: number,
+    flags: bigint,
+  ) => number;
+  /** bpf_sk_select_reuseport of the program with that context: 0 or -errno. */
+  selectReuseport?: (context: number, map: number, key: number) => number;
   /** The kernel's struct of this name behind a pointer to a socket, or 0 (bpf_skc_to_*). */
   kernelSocket?: (pointer: number, struct: string) => number;
   /** Cookie of the socket at an address, or 0. */

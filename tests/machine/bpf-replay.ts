@@ -2,7 +2,7 @@
 import { attrSize, bpfCommands, enums, errnos } from '../../src/abi/index.ts';
 import { attrMembers } from '../../src/abi/generated/6.12/commands.ts';
 import { KernelError } from '../../src/base/index.ts';
-import type { UserMemory } from '../../src/kernel/index.ts';
+import type { KernelNetwork, UserMemory } from '../../src/kernel/index.ts';
 import type { Machine } from '../../src/machine/index.ts';
 import { type BpfSyscall, bpfRaw, bpfSyscall, Process } from '../../src/machine/bpf/index.ts';
 
@@ -27,7 +27,16 @@ export interface Step {
   readonly group: string;
   readonly name: string;
   readonly as?: string;
-  readonly path?: 'mkdir' | 'rmdir' | 'unlink' | 'rename' | 'open' | 'symlink';
+  readonly path?:
+    | 'mkdir'
+    | 'rmdir'
+    | 'unlink'
+    | 'rename'
+    | 'open'
+    | 'symlink'
+    | 'file'
+    | 'unshare'
+    | 'home';
   readonly args?: readonly string[];
   readonly command?: string | number;
   readonly attr?: Readonly<Record<string, number | Value>>;
@@ -52,15 +61,22 @@ export class Replay implements UserMemory {
   readonly #ids = new Map<string, number>();
   #blocks = new Map<bigint, Uint8Array>();
   #next = 0x10000n;
+  readonly #network: KernelNetwork | undefined;
+  #namespaces = 0;
 
-  constructor(machine: Machine) {
+  /** `network`: for steps that go into other namespaces. */
+  constructor(machine: Machine, network?: KernelNetwork) {
     this.#machine = machine;
+    this.#network = network;
     this.#process = new Process(machine);
     this.#bpf = bpfSyscall(this.#process);
   }
 
   exit(): void {
     this.#process.exit();
+    for (; this.#namespaces > 0; this.#namespaces--) {
+      this.#network!.removeNamespace(`net${this.#namespaces}`);
+    }
   }
 
   at(address: bigint): Uint8Array | undefined {
@@ -75,6 +91,10 @@ export class Replay implements UserMemory {
   #onPath({ path, args, as }: Step): Answer {
     const { files } = this.#machine;
     try {
+      if (path === 'file' || path === 'unshare' || path === 'home') {
+        this.#fds.set(as!, this.#inNamespace(path));
+        return { result: 'fd' };
+      }
       if (path === 'open') {
         const object = files.find(args![0]!);
         if (object.kind !== 'dir') return { result: -errnos['ENOTDIR']! };
@@ -95,6 +115,18 @@ export class Replay implements UserMemory {
       if (error instanceof KernelError) return { result: -error.errno };
       throw error;
     }
+  }
+
+  /** The only file is that of the namespace it is in. */
+  #inNamespace(what: 'file' | 'unshare' | 'home'): number {
+    const network = this.#network!;
+    if (what === 'home') this.#process.namespace = '';
+    if (what === 'unshare') {
+      const name = `net${++this.#namespaces}`;
+      network.addNamespace(name);
+      this.#process.namespace = name;
+    }
+    return this.#process.openNamespace(network.namespace(this.#process.namespace));
   }
 
   #command(step: Step): Answer {

@@ -5,8 +5,10 @@ import {
   createMachine,
   type MachineOptions,
   type NetworkTrace,
+  type Program,
   type TraceEvent,
 } from '../../src/index.ts';
+import type { Machine } from '../../src/machine/index.ts';
 import { udp } from './helpers.ts';
 
 const object = () => readFileSync(join(import.meta.dirname, 'programs', 'paths.bpf.o'));
@@ -342,14 +344,19 @@ describe('crossing namespaces', () => {
 });
 
 describe('XDP', () => {
-  it('XDP_TX of a veth goes back to the other end', async () => {
+  it('XDP_TX of a veth goes back to the other end, if that polls for frames', async () => {
     const { host, programs, maps } = await boot();
     using _host = host;
     programs['back']!.attach({ device: 'a/eth0' });
     programs['looks']!.attach({ device: 'veth-a' });
     host.net.namespace('').device('veth-a').transmit(frame());
+    expect(seen(maps)[2]).toBe(0);
+    const { statistics } = host.namespaces.a.device('eth0');
+    expect([statistics.xdp_tx, statistics.tx_dropped]).toEqual([1, 1]);
+    programs['passes']!.attach({ device: 'veth-a' });
+    host.net.namespace('').device('veth-a').transmit(frame());
     expect(seen(maps)[2]).toBe(host.net.namespace('').device('veth-a').ifindex);
-    expect(host.namespaces.a.device('eth0').statistics.xdp_tx).toBe(1);
+    expect(statistics.xdp_tx).toBe(2);
   });
 
   it('redirects into a veth need a program at its other end', async () => {
@@ -387,11 +394,31 @@ describe('XDP', () => {
     using _host = host;
     programs['by_map']!.attach({ device: 'eth0' });
     const leaving = programs['leaving']!;
-    maps['ports']!.set(0, Uint8Array.of(3, 0, 0, 0, leaving.id, 0, 0, 0));
+    maps['ports']!.set(0, { ifindex: 3, program: leaving });
+    const raw = new Uint8Array(8);
+    maps['ports']!.kernelMap.lookup(new Uint8Array(4), raw);
+    expect(raw).toEqual(Uint8Array.of(3, 0, 0, 0, leaving.id, 0, 0, 0));
     const result = host.devices.eth0.receive(frame());
     expect(result).toMatchObject({ verdict: 'redirect', target: 'eth1 (ports[0])' });
     expect(host.devices.eth1.sent[0]!.data[0]).toBe(0xee);
     expect(seen(maps)[6]).toBe(3);
+  });
+
+  it('entries of redirect maps hold their program, and take none of another kind', async () => {
+    const { host, programs, maps } = await boot();
+    using _host = host;
+    const { leaving, on_cpu: arriving } = programs as Record<string, Program>;
+    const errno = (code: string) => expect.objectContaining({ code });
+    const [ports, cpus] = [maps['ports']!, maps['cpus']!];
+    expect(() => ports.set(0, { ifindex: 3, program: arriving! })).toThrow(errno('EINVAL'));
+    expect(() => cpus.set(1, { qsize: 16, program: leaving! })).toThrow(errno('ENOMEM'));
+    ports.set(0, { ifindex: 3, program: leaving! });
+    const { id } = leaving!;
+    leaving![Symbol.dispose]();
+    const machine = host.kernel as Machine;
+    expect(machine.objects.programs.get(id)).toBeDefined();
+    ports.delete(0);
+    expect(machine.objects.programs.get(id)).toBeUndefined();
   });
 
   it('broadcasts: to every device of the map but the one it came by', async () => {
@@ -410,8 +437,7 @@ describe('XDP', () => {
     const { host, programs, maps } = await boot();
     using _host = host;
     programs['to_cpu']!.attach({ device: 'eth0' });
-    const entry = Uint8Array.of(16, 0, 0, 0, programs['on_cpu']!.id, 0, 0, 0);
-    maps['cpus']!.set(1, entry);
+    maps['cpus']!.set(1, { qsize: 16, program: programs['on_cpu']! });
     host.devices.eth0.receive(frame());
     expect(seen(maps)[7]).toBe(101);
     expect(host.devices.eth1.sent).toHaveLength(1);

@@ -16,8 +16,8 @@ function bound(
 ) {
   const sent: Uint8Array[] = [];
   const onTheWay: (() => void)[] = [];
-  const pool = new XskPool(new Umem({ size: 16 * 4096, ...options }), options);
-  const socket = new XskSocket(pool, options, options.multiBuffer);
+  const pool = XskPool.of(new Umem({ size: 16 * 4096, ...options }), options);
+  const socket = XskSocket.of(pool, options, options.multiBuffer);
   socket.bind({
     up: true,
     send: (bytes) => (refuse ? no('EBUSY') : (sent.push(bytes), 0)),

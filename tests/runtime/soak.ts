@@ -1,4 +1,4 @@
-import { errnos } from '../../src/abi/index.ts';
+import { errnos, mapTypes } from '../../src/abi/index.ts';
 import {
   createRuntime,
   MemoryReader,
@@ -8,8 +8,12 @@ import {
 import {
   G_HEAP_NEXT,
   GLOBALS,
+  M_VALUE_TAG,
+  M_VALUES,
   OBJECT_TABLE_FIRST,
   OBJECTS_LIVE,
+  REGION_MAP_HANDLE,
+  TAG_BASE,
 } from '../../src/runtime/layout.ts';
 import { definition, NO_PREALLOC, u32 } from './map-harness.ts';
 
@@ -71,7 +75,7 @@ class Soaked {
   }
 
   /** Some operations as one invocation of a program on a CPU, nested in another one at times. */
-  invocation(work: (cpu: Runtime) => void): void {
+  invocation(work: (cpu: Runtime) => unknown): void {
     const { gracePeriods } = this.runtime;
     const reader = gracePeriods!.begin();
     work(this.cpus[this.random(CPUS)]!);
@@ -86,13 +90,21 @@ class Soaked {
     const args = parts.map((part) => {
       if (typeof part === 'number') return BigInt(part);
       cpu.u8().set(part, at);
-      at += 64;
-      return BigInt(at - 64);
+      at += SCRATCH;
+      return BigInt(at - SCRATCH);
     });
     return BigInt.asIntN(64, (cpu.exports[name] as Helper)(BigInt(map.address), ...args));
   }
+
+  /** What the last helper wrote into its first part. */
+  lastValue(cpu: Runtime, size: number): Uint8Array {
+    return cpu.u8().slice(this.#scratch, this.#scratch + size);
+  }
 }
 
+/** Bytes of memory for each part that a helper is given. */
+const SCRATCH = 64;
+const PAGE = 4096;
 let made = 0;
 
 /** One kind of map with what must be in it. */
@@ -248,25 +260,119 @@ class Keyed extends Subject {
   }
 }
 
-/** Queues and stacks. */
+/** Queues and stacks, by commands and by programs. */
 class Ends extends Subject {
   readonly items: Uint8Array[] = [];
 
   step(): void {
     const { runtime, random } = this.soaked;
-    const value = this.value();
     this.soaked.operations++;
-    if (random(2) === 0) {
-      if (this.map.update(new Uint8Array(0), value) === 0) this.items.push(value);
-      else check(this.items.length === this.map.definition.maxEntries, `${this.type}: not full`);
+    if (random(2) === 0) this.command();
+    else this.soaked.invocation((cpu) => this.program(cpu));
+    runtime.gracePeriods!.moment();
+  }
+
+  command(): void {
+    const value = this.value();
+    if (this.soaked.random(2) === 0) {
+      this.pushed(value, this.map.update(new Uint8Array(0), value));
     } else {
       const out = new Uint8Array(value.length);
-      const answer = this.map.lookupAndDelete(new Uint8Array(0), out);
-      const expected = this.type === 'queue' ? this.items.shift() : this.items.pop();
-      check((answer === 0) === (expected !== undefined), `${this.type}: an item is lost`);
-      if (expected) check(same(out, expected), `${this.type}: a wrong item`);
+      this.took(out, this.map.lookupAndDelete(new Uint8Array(0), out));
     }
-    runtime.gracePeriods!.moment();
+  }
+
+  program(cpu: Runtime): void {
+    const value = this.value();
+    const { soaked, map } = this;
+    const draw = soaked.random(3);
+    if (draw === 0)
+      this.pushed(value, Number(soaked.call(cpu, 'bpf_map_push_elem', map, value, 0)));
+    else if (draw === 1) {
+      const answer = Number(soaked.call(cpu, 'bpf_map_pop_elem', map, value));
+      this.took(soaked.lastValue(cpu, value.length), answer);
+    } else {
+      const answer = Number(soaked.call(cpu, 'bpf_map_peek_elem', map, value));
+      this.took(soaked.lastValue(cpu, value.length), answer, false);
+    }
+  }
+
+  pushed(value: Uint8Array, answer: number): void {
+    if (answer === 0) this.items.push(value);
+    else check(this.items.length === this.map.definition.maxEntries, `${this.type}: not full`);
+  }
+
+  took(out: Uint8Array, answer: number, gone = true): void {
+    const expected = this.items.at(this.type === 'queue' ? 0 : -1);
+    check((answer === 0) === (expected !== undefined), `${this.type}: an item is lost`);
+    if (expected) check(same(out, expected), `${this.type}: a wrong item`);
+    if (!gone) return;
+    if (this.type === 'queue') this.items.shift();
+    else this.items.pop();
+  }
+}
+
+/** Pages of an arena, each with a mark of its own. */
+class Arena extends Subject {
+  readonly pages = new Map<number, number>();
+
+  step(): void {
+    const page = this.soaked.random(this.map.definition.maxEntries);
+    if (this.soaked.random(2) === 0) this.soaked.invocation((cpu) => this.alloc(cpu));
+    else this.soaked.invocation((cpu) => this.free(cpu, page));
+    this.look();
+  }
+
+  #call(cpu: Runtime, name: string, ...args: bigint[]): bigint {
+    this.soaked.operations++;
+    const handle = (BigInt((TAG_BASE + REGION_MAP_HANDLE) >>> 0) << 32n) | BigInt(this.map.address);
+    return (cpu.exports[name] as Helper)(handle, ...args);
+  }
+
+  get #start(): bigint {
+    const word = (at: number) => this.soaked.runtime.u32()[(this.map.address + at) >>> 2]!;
+    return (BigInt(word(M_VALUE_TAG)) << 32n) | BigInt(word(M_VALUES));
+  }
+
+  alloc(cpu: Runtime): void {
+    const count = 1 + this.soaked.random(3);
+    const answer = this.#call(cpu, 'bpf_arena_alloc_pages', 0n, BigInt(count), -1n, 0n);
+    if (answer === 0n) return check(!this.#fits(count), 'arena: pages are lost');
+    const first = Number(BigInt.asUintN(64, answer) - this.#start) / PAGE;
+    for (let page = first; page < first + count; page++) {
+      check(!this.pages.has(page), `arena: page ${page} was given twice`);
+      const bytes = this.#bytes(page);
+      check(bytes[0] === 0 && bytes[PAGE - 1] === 0, 'arena: a page is not zeros');
+      const mark = 1 + this.soaked.random(255);
+      bytes[0] = bytes[PAGE - 1] = mark;
+      this.pages.set(page, mark);
+    }
+  }
+
+  #fits(count: number): boolean {
+    let free = 0;
+    for (let page = 0; page < this.map.definition.maxEntries; page++) {
+      free = this.pages.has(page) ? 0 : free + 1;
+      if (free === count) return true;
+    }
+    return false;
+  }
+
+  #bytes(page: number): Uint8Array {
+    const at = Number(BigInt.asUintN(32, this.#start)) + page * PAGE;
+    return this.soaked.runtime.u8().subarray(at, at + PAGE);
+  }
+
+  free(cpu: Runtime, page: number): void {
+    this.#call(cpu, 'bpf_arena_free_pages', this.#start + BigInt(page * PAGE), 1n);
+    this.pages.delete(page);
+  }
+
+  look(): void {
+    for (const [page, mark] of this.pages) {
+      const bytes = this.#bytes(page);
+      check(bytes[0] === mark && bytes[PAGE - 1] === mark, `arena: page ${page} was overwritten`);
+    }
   }
 }
 
@@ -287,15 +393,26 @@ class Slots extends Subject {
   }
 }
 
+/** By commands and by programs. */
 class Bloom extends Subject {
   readonly added: Uint8Array[] = [];
 
   step(): void {
     const value = this.value();
-    this.soaked.operations++;
-    if (this.map.update(new Uint8Array(0), value) === 0) this.added.push(value);
-    const old = this.added[this.soaked.random(this.added.length)]!;
-    check(this.map.lookup(new Uint8Array(0), old.slice()) === 0, 'bloom_filter: an item is lost');
+    const { soaked, map } = this;
+    const none = new Uint8Array(0);
+    soaked.operations++;
+    if (soaked.random(2) === 0) {
+      if (map.update(none, value) === 0) this.added.push(value);
+    } else {
+      const push = (cpu: Runtime) => soaked.call(cpu, 'bpf_map_push_elem', map, value, 0);
+      soaked.invocation((cpu) => push(cpu) === 0n && this.added.push(value));
+    }
+    const old = this.added[soaked.random(this.added.length)]!;
+    check(map.lookup(none, old.slice()) === 0, 'bloom_filter: an item is lost');
+    soaked.invocation((cpu) =>
+      check(soaked.call(cpu, 'bpf_map_peek_elem', map, old) === 0n, 'bloom_filter: it is lost'),
+    );
   }
 }
 
@@ -308,7 +425,7 @@ class Storage extends Subject {
     this.soaked.operations++;
     const draw = random(6);
     if (draw === 0 || this.#owners.length === 0) {
-      const kind = this.type === 'inode_storage' ? 'inode' : 'socket';
+      const kind = mapTypes.find(({ name }) => name === this.type)!.keyIs!;
       this.#owners.push({ owner: runtime.createOwner(kind), value: undefined });
       return;
     }
@@ -422,11 +539,14 @@ function subjects(soaked: Soaked): (Subject | { step(): void; finish(): void })[
     new Keyed(soaked, 'lpm_trie', spare),
     new Ends(soaked, 'queue', { valueSize: 16 }),
     new Ends(soaked, 'stack', { valueSize: 16 }),
+    new Arena(soaked, 'arena', { maxEntries: 8 }),
     new Slots(soaked, 'array', { valueSize: 16 }),
     new Slots(soaked, 'percpu_array', { valueSize: 16 }),
     new Bloom(soaked, 'bloom_filter', { maxEntries: 2000 }),
     new Storage(soaked, 'sk_storage', { valueSize: 16 }),
     new Storage(soaked, 'inode_storage', { valueSize: 16 }),
+    new Storage(soaked, 'task_storage', { valueSize: 16 }),
+    new Storage(soaked, 'cgrp_storage', { valueSize: 16 }),
   ];
 }
 

@@ -223,6 +223,8 @@ export interface CallContract {
   readonly func?: string;
   /** The body for programs that may only read the packet. */
   readonly readOnlyFunc?: string;
+  /** The body for programs that have a pointer to the kernel's struct of the packet. */
+  readonly kernelFunc?: string;
 }
 
 /** What a function that was handed over is called with, and what it may return. */

@@ -79,7 +79,10 @@ const KFUNCS: Readonly<Record<string, CallTraits>> = {
   bpf_dynptr_slice: { returns: { kind: 'dynptr_slice', access: 'read', sizeFrom: 3 } },
   bpf_dynptr_slice_rdwr: { returns: { kind: 'dynptr_slice', access: 'readwrite', sizeFrom: 3 } },
   bpf_dynptr_from_skb: {
-    call: { readOnlyFunc: 'bpf_dynptr_from_skb_rdonly' },
+    call: {
+      readOnlyFunc: 'bpf_dynptr_from_skb_rdonly',
+      kernelFunc: 'bpf_dynptr_from_kernel_skb',
+    },
     args: { 2: { dynptr: 'skb' } },
   },
   bpf_dynptr_from_xdp: { args: { 2: { dynptr: 'xdp' } } },

@@ -13,5 +13,6 @@ export const cgroupStorage: MapTypeDef = {
   keySize: { min: 8, max: 16, multipleOf: 8, tooBig: 'EINVAL' },
   valueSize: { min: 1, max: STORAGE_MAX_VALUE_SIZE },
   maxEntries: 0,
+  perAttachment: true,
   mayLock: true,
 };

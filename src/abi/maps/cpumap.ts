@@ -13,4 +13,5 @@ export const cpumap: MapTypeDef = {
   keySize: 4,
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: NR_CPUS },
+  programFor: 'xdp_cpumap',
 };

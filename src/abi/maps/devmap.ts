@@ -11,4 +11,5 @@ export const devmap: MapTypeDef = {
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: U32_MAX },
   namesDevice: true,
+  programFor: 'xdp_devmap',
 };

@@ -11,4 +11,5 @@ export const devmapHash: MapTypeDef = {
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: 0x80000000, tooBig: 'EINVAL' },
   namesDevice: true,
+  programFor: 'xdp_devmap',
 };

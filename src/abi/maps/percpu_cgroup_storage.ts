@@ -13,5 +13,6 @@ export const percpuCgroupStorage: MapTypeDef = {
   keySize: { min: 8, max: 16, multipleOf: 8, tooBig: 'EINVAL' },
   valueSize: { min: 1, max: PCPU_MIN_UNIT_SIZE },
   maxEntries: 0,
+  perAttachment: true,
   perCpu: true,
 };

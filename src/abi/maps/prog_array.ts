@@ -11,4 +11,5 @@ export const progArray: MapTypeDef = {
   valueSize: 4,
   maxEntries: { min: 1, max: U32_MAX },
   valueIs: 'program',
+  tailCalls: true,
 };

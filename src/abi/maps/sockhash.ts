@@ -14,4 +14,5 @@ export const sockhash: MapTypeDef = {
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: 0x8000000, tooBig: 'EINVAL' },
   valueIs: 'socket',
+  takesPrograms: true,
 };

@@ -11,4 +11,5 @@ export const sockmap: MapTypeDef = {
   valueSize: { min: 4, max: 8, multipleOf: 4, tooBig: 'EINVAL' },
   maxEntries: { min: 1, max: INT_MAX, tooBig: 'EINVAL' },
   valueIs: 'socket',
+  takesPrograms: true,
 };

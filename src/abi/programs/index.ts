@@ -2,8 +2,12 @@ import { rawProgramTypes } from '../generated/6.12/availability.ts';
 import { enums } from '../generated/6.12/enums.ts';
 import type { ProgramTypeDef, ProgramTypeFacts } from '../types.ts';
 import { cgroupPrograms } from './cgroup.ts';
+import { ext } from './ext.ts';
+import { flowDissector } from './flow_dissector.ts';
+import { netfilter } from './netfilter.ts';
 import { schedAct, schedCls } from './sched_cls.ts';
 import { skLookup } from './sk_lookup.ts';
+import { skMsg, skReuseport, skSkb } from './socket_programs.ts';
 import { cgroupSkb, lightweightTunnels, socketFilter } from './socket_buffer.ts';
 import { syscall } from './syscall.ts';
 import { kprobe, rawTracepoint, tracepoint, tracing } from './tracing.ts';
@@ -21,10 +25,16 @@ export const programTypes: ReadonlyMap<string, ProgramTypeDef> = new Map(
     ...lightweightTunnels,
     syscall,
     skLookup,
+    flowDissector,
+    netfilter,
+    skSkb,
+    skMsg,
+    skReuseport,
     tracing,
     rawTracepoint,
     tracepoint,
     kprobe,
+    ext,
   ].map((type) => [type.name, type]),
 );
 

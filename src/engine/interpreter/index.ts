@@ -68,7 +68,7 @@ export class InterpretedCode implements LoadedCode {
     const origins = records + plan.capacity * INSN_BYTES;
     const counters = origins + ((plan.capacity * 4 + 7) & ~7);
     const size = counters + (profile ? plan.code.length * 8 : 0);
-    const program = runtime.allocate(size);
+    const program = runtime.allocateScratch(size);
     this.#program = program;
     const recordAt = (insn: number) => program + records + plan.recordOf[insn]! * INSN_BYTES;
     const entries = makeEntries(this.#interpreter, program, plan.callbacks.map(recordAt));

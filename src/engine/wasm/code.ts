@@ -59,7 +59,7 @@ export class WasmCode implements LoadedCode {
     this.runtime = runtime;
     this.metadata = metadata;
     const count = metadata.counters.length;
-    this.counters = count === 0 ? 0 : runtime.allocate(8 * count);
+    this.counters = count === 0 ? 0 : runtime.allocateScratch(8 * count);
     this.words = runtime.u32();
     this.stackTop = (runtime.cpuBlock + C_STACK_TOP) >>> 2;
     this.stackEnd = runtime.cpuBlock + C_STACK_END;
@@ -159,7 +159,8 @@ export class WasmCode implements LoadedCode {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    if (this.isNested()) this.runtime.events.at(Number(this.runtime.clock), () => this.free());
+    if (this.isNested())
+      this.runtime.events.at(Number(this.runtime.clock), () => this.free(), true);
     else this.free();
   }
 

@@ -11,13 +11,20 @@ import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
+import { programsOf } from '../objects/map-link.ts';
 import { attachAtCgroup, detachFromCgroup, queryCgroup } from './cgroup.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
+import {
+  attachInNamespace,
+  detachInNamespace,
+  namespaceHook,
+  programsInNamespace,
+} from './namespace-hooks.ts';
+import type { NamespaceHook } from '../subsystem.ts';
 import type { Process } from './process.ts';
 import { u64, userBytes } from './values.ts';
 
 const c = constants;
-const attach = enums.bpf_attach_type;
 const BASE = c.BPF_F_ALLOW_OVERRIDE | c.BPF_F_ALLOW_MULTI | c.BPF_F_REPLACE | c.BPF_F_PREORDER;
 const ORDER = c.BPF_F_REPLACE | c.BPF_F_BEFORE | c.BPF_F_AFTER | c.BPF_F_ID | c.BPF_F_LINK;
 
@@ -33,8 +40,11 @@ export function progAttach(process: Process, attr: ProgAttachAttr): number {
   if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
   if (attachRefusal(process, program, attachType)) refuse('EINVAL', 'it does not go there');
   if (isOrdered(attachType)) return attachOrdered(process, attr, program);
+  if (SOCKMAP.includes(type)) return attachToMap(process, attr, program);
   if (isCgroupType(type, attachType)) return attachAtCgroup(process, attr, program);
-  return refuse(withoutHook(process, attr, type));
+  const hook = namespaceHook(process, attachType);
+  if (hook) return attachInNamespace(process, hook, attr);
+  return refuse('EINVAL', 'no such place');
 }
 
 /** Why a program may not be attached so (bpf_prog_attach_check_attach_type). */
@@ -64,14 +74,23 @@ function attachOrdered(process: Process, attr: ProgAttachAttr, program: MachineP
   return 0;
 }
 
-/** The errno of a place that this machine has not got, after what Linux looks at first. */
-function withoutHook(process: Process, { targetFd = 0 }: ProgAttachAttr, type: number) {
-  const file = process.file(targetFd);
-  if (SOCKMAP.includes(type)) {
-    if (file?.kind !== 'map') return file ? 'EINVAL' : 'EBADF';
-    return 'EOPNOTSUPP';
-  }
-  return type === enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR ? 'EOPNOTSUPP' : 'EINVAL';
+/** sock_map_get_from_fd */
+function attachToMap(process: Process, attr: ProgAttachAttr, program: MachineProgram): number {
+  const { attachType, targetFd = 0, attachFlags = 0, replaceBpfFd = 0 } = attr;
+  if (attachFlags !== 0 || replaceBpfFd !== 0) refuse('EINVAL', 'flags');
+  programsOf(process.get(targetFd, 'map')).attach(program, attachType);
+  return 0;
+}
+
+/** sock_map_prog_detach */
+function detachFromMap(process: Process, attr: ProgAttachAttr, type: number): number {
+  const { attachType, targetFd = 0, attachBpfFd = 0, replaceBpfFd = 0 } = attr;
+  if (replaceBpfFd !== 0) refuse('EINVAL');
+  const map = process.get(targetFd, 'map');
+  const program = process.get(attachBpfFd, 'prog');
+  if (program.typeId !== type) refuse('EINVAL', 'the program is of another type');
+  programsOf(map).detach(program, attachType);
+  return 0;
 }
 
 const { BPF_PROG_TYPE_SK_SKB, BPF_PROG_TYPE_SK_MSG } = enums.bpf_prog_type;
@@ -85,15 +104,18 @@ export function progDetach(process: Process, attr: ProgAttachAttr): number {
   if (!hasOrder(type)) {
     const extra = isCgroupType(type) ? false : revision !== 0n;
     if (flags !== 0 || relativeFd !== 0 || extra) refuse('EINVAL');
-    if (isCgroupType(type)) return detachFromCgroup(process, attr, type!);
-    return refuse(type === undefined ? 'EINVAL' : withoutHook(process, attr, type));
+    if (type === undefined) refuse('EINVAL', 'no such place');
+    if (SOCKMAP.includes(type)) return detachFromMap(process, attr, type);
+    if (isCgroupType(type)) return detachFromCgroup(process, attr, type);
+    const hook = namespaceHook(process, attachType);
+    if (hook) return detachInNamespace(process, hook, attr, type);
+    return refuse('EINVAL', 'no such place');
   }
   if (flags & ~ORDER) refuse('EINVAL', 'flags');
   const program = attachBpfFd === 0 ? undefined : process.get(attachBpfFd, 'prog');
   if (program && program.typeId !== type) refuse('EINVAL', 'the program is of another type');
-  return isOrdered(attachType)
-    ? detachOrdered(process, attr, program)
-    : refuse(withoutHook(process, attr, type!));
+  if (!isOrdered(attachType)) refuse('EINVAL', 'no such place');
+  return detachOrdered(process, attr, program);
 }
 
 function detachOrdered(
@@ -116,8 +138,11 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   if (!process.bpfCapable('CAP_NET_ADMIN')) refuse('EPERM', 'CAP_NET_ADMIN is missing');
   const { attachType, queryFlags = 0, targetFd: ifindex = 0 } = attr;
   if (queryFlags & ~c.BPF_F_QUERY_EFFECTIVE) refuse('EINVAL', 'flags');
+  if (SOCKMAP.includes(attachTakes(attachType) ?? 0)) return queryMap(process, attr);
   if (isCgroupType(attachTakes(attachType), attachType)) return queryCgroup(process, attr);
-  if (!isOrdered(attachType)) return refuse(queryWithoutHook(process, attr));
+  const hook = namespaceHook(process, attachType);
+  if (hook) return queryNamespace(process, hook, attr);
+  if (!isOrdered(attachType)) return refuse('EINVAL', 'no such place');
   const { point } = orderedPlace(process, attachType, ifindex);
   if (queryFlags !== 0 || attr.attachFlags) refuse('EINVAL');
   attr.attachFlags = 0;
@@ -125,9 +150,36 @@ export function progQuery(process: Process, attr: ProgQueryAttr): number {
   return listMembers(point.members, attr);
 }
 
+function queryNamespace(process: Process, hook: NamespaceHook, attr: ProgQueryAttr): number {
+  const programs = programsInNamespace(process, hook, attr);
+  attr.attachFlags = 0;
+  return listMembers(
+    programs.map((program) => ({ program, link: undefined })),
+    { ...attr, progAttachFlags: undefined, linkIds: undefined, linkAttachFlags: undefined },
+    attr,
+  );
+}
+
+/** sock_map_bpf_prog_query */
+function queryMap(process: Process, attr: ProgQueryAttr): number {
+  const { attachType, queryFlags = 0, targetFd = 0, progCnt: room = 0, progIds } = attr;
+  if (queryFlags !== 0) refuse('EINVAL', 'flags');
+  const programs = programsOf(process.get(targetFd, 'map'));
+  attr.attachFlags = 0;
+  attr.progCnt = 0;
+  const program = programs.query(attachType);
+  attr.progCnt = program ? 1 : 0;
+  if (program && room !== 0 && progIds) numbers(progIds, [program.id]);
+  return 0;
+}
+
 /** Ids of as many as there is room for; without room only their number. */
-function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number {
-  const { progCnt: room = 0, progIds, progAttachFlags, linkIds, linkAttachFlags } = attr;
+function listMembers(
+  there: readonly PointMember[],
+  wanted: ProgQueryAttr,
+  attr: ProgQueryAttr = wanted,
+): number {
+  const { progCnt: room = 0, progIds, progAttachFlags, linkIds, linkAttachFlags } = wanted;
   attr.progCnt = there.length;
   if (room === 0 || !progIds || there.length === 0) return 0;
   const shown = there.slice(0, room);
@@ -139,17 +191,6 @@ function listMembers(there: readonly PointMember[], attr: ProgQueryAttr): number
   if (linkIds) numbers(linkIds, links);
   if (linkAttachFlags) numbers(linkAttachFlags, none);
   return shown.length < there.length ? refuse('ENOSPC', 'more programs than room') : 0;
-}
-
-function queryWithoutHook(process: Process, attr: ProgQueryAttr): string {
-  const { attachType, targetFd = 0, queryFlags = 0 } = attr;
-  const type = attachTakes(attachType);
-  if (attachType === attach.BPF_SK_LOOKUP || attachType === attach.BPF_FLOW_DISSECTOR) {
-    if (queryFlags !== 0) return 'EINVAL';
-    return process.file(targetFd) ? 'EINVAL' : 'EBADF';
-  }
-  const known = type !== undefined && SOCKMAP.includes(type);
-  return known ? withoutHook(process, { attachType, targetFd }, type!) : 'EINVAL';
 }
 
 function numbers(to: Uint8Array, values: readonly number[]): void {

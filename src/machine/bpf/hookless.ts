@@ -29,50 +29,15 @@ function targetFile(process: Process, { targetFd = 0 }: LinkCreateAttr, other: s
   refuse(other, 'the target is of another kind');
 }
 
-function netfilter({ netfilter: to = {} }: LinkCreateAttr): void {
-  const { pf = 0, hooknum = 0, priority = 0, flags = 0 } = to;
-  const defrag = (flags & 1) !== 0;
-  if (flags & ~1) refuse('EOPNOTSUPP', 'flags');
-  if (pf !== 2 && pf !== 10) refuse('EAFNOSUPPORT', 'no such family');
-  if (hooknum >= 5) refuse('EPROTO', 'no such hook');
-  if ((priority | 0) === -0x80000000 || (priority | 0) === 0x7fffffff) refuse('ERANGE');
-  if (defrag && (priority | 0) <= -400) refuse('ERANGE', 'before defragmentation');
-}
-
 const TRACING: Hookless = { link: 'tracing', errno: 'ENOTSUPP' };
 
 /** By program type; where one has several, by attach type. */
 export const HOOKLESS: Readonly<Record<string, Hookless>> = {
-  netns: {
-    link: 'netns',
-    errno: 'EOPNOTSUPP',
-    check(process, attr) {
-      noFlags(attr);
-      targetFile(process, attr, 'EINVAL');
-    },
-  },
-  sockmap: {
-    link: 'sockmap',
-    errno: 'EOPNOTSUPP',
-    check(process, attr) {
-      noFlags(attr);
-      const map = process.get(attr.targetFd ?? 0, 'map');
-      if (map.facts.valueIs !== 'socket') refuse('EINVAL', 'no map of sockets');
-    },
-  },
   netkit: {
     link: 'netkit',
     errno: 'ENXIO',
     check({ machine }, { targetFd = 0 }, program) {
       if (!machine.subsystemOf(program).deviceAt?.(targetFd)) refuse('ENODEV', 'no such device');
-    },
-  },
-  netfilter: {
-    link: 'netfilter',
-    errno: 'EOPNOTSUPP',
-    check(_, attr) {
-      noFlags(attr);
-      netfilter(attr);
     },
   },
   perf_event: {
@@ -88,7 +53,6 @@ export const HOOKLESS: Readonly<Record<string, Hookless>> = {
   iter: { link: 'iter', errno: 'EOPNOTSUPP', check: (_, attr) => noFlags(attr) },
   raw_tracepoint: { link: 'raw_tracepoint', errno: 'ENOENT' },
   tracing: TRACING,
-  freplace: TRACING,
   lsm: TRACING,
 };
 
@@ -106,11 +70,7 @@ export function hooklessLink(program: MachineProgram, attachType: number): Hookl
 }
 
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
-  [/^(flow_dissector|sk_lookup)$/, 'netns'],
-  [/^(sk_msg|sk_skb)$/, 'sockmap'],
-  [/^netfilter$/, 'netfilter'],
   [/^kprobe$/, 'kprobe_multi'],
   [/^tracing$/, 'tracing'],
-  [/^ext$/, 'freplace'],
   [/^lsm$/, 'lsm'],
 ];

@@ -20,6 +20,7 @@ import { refuse } from '../errno.ts';
 import { type Admission, type Admitted, type Loader, loadProgram } from '../load.ts';
 import type { Machine } from '../machine.ts';
 import { MachineMap } from '../map.ts';
+import type { MachineProgram } from '../program.ts';
 import type { Process } from './process.ts';
 import {
   checkBtfRights,
@@ -85,8 +86,10 @@ export class ProcessKernel implements Kernel {
     object: ObjectFile,
     insns?: readonly KernelMap[],
     bound?: ProgramBinding,
+    target?: KernelProgram,
   ): KernelProgram {
     const process = this.#process;
+    const aim = target as MachineProgram | undefined;
     const by: Loader = {
       uid: process.credentials.uid,
       withoutBtf: !this.#loadsBtf(),
@@ -94,7 +97,7 @@ export class ProcessKernel implements Kernel {
       admitMap: ({ typeId }) => this.#admitMap(typeId),
     };
     return named(`program '${spec.name}'`, () =>
-      loadProgram(process.machine, spec, maps, object, insns, bound, by),
+      loadProgram(process.machine, spec, maps, object, insns, bound, aim, by),
     );
   }
 

@@ -1,6 +1,7 @@
 import { constants, enums, isCgroupType } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
+  KernelLink,
   LinkCreateAttr,
   LinkDetachAttr,
   LinkUpdateAttr,
@@ -12,6 +13,7 @@ import type { MachineProgram } from '../program.ts';
 import { attachRefusal } from './attach.ts';
 import { openLink } from './files.ts';
 import { cgroupLink } from './cgroup.ts';
+import { hookRequest } from './hook-links.ts';
 import { hooklessLink } from './hookless.ts';
 import { anchorOf, isOrdered, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
@@ -30,8 +32,11 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const program = process.get(attr.progFd, 'prog');
   const refusal = attachRefusal(process, program, attachType);
   if (refusal) refuse(refusal, 'it does not go there');
+  const request = hookRequest(program);
+  if (request) return openNew(process, process.machine.attach(program, request(process, attr)));
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
   if (isOrdered(attachType)) return orderedLink(process, attr, program);
+  if (SOCKMAP.has(attachType)) return mapLink(process, attr, program);
   if (isCgroupType(program.typeId, attachType)) {
     return openNew(process, cgroupLink(process, attr, program));
   }
@@ -40,6 +45,28 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
   hookless.check?.(process, attr, program);
   return refuse(hookless.errno, `there is no hook for ${hookless.link} links`);
+}
+
+/** Places at maps of sockets. */
+const SOCKMAP: ReadonlySet<number> = new Set([
+  attach.BPF_SK_MSG_VERDICT,
+  attach.BPF_SK_SKB_STREAM_PARSER,
+  attach.BPF_SK_SKB_STREAM_VERDICT,
+  attach.BPF_SK_SKB_VERDICT,
+]);
+
+/** sock_map_link_create */
+function mapLink(process: Process, attr: LinkCreateAttr, program: MachineProgram): number {
+  const { targetFd = 0, flags = 0, attachType } = attr;
+  if (flags !== 0) refuse('EINVAL', 'flags');
+  const map = process.get(targetFd, 'map');
+  if (!map.programs) refuse('EINVAL', 'no map of sockets');
+  const link = process.machine.attachMapLink(program, map, attachType);
+  try {
+    return openLink(process, link);
+  } finally {
+    link[Symbol.dispose]();
+  }
 }
 
 function structOpsLink(process: Process, { progFd }: LinkCreateAttr): number {
@@ -74,7 +101,8 @@ function orderedLink(process: Process, attr: LinkCreateAttr, program: MachinePro
 }
 
 /** Descriptors hold links; the handle that making one gives is not kept. */
-function openNew(process: Process, link: MachineLink): number {
+function openNew(process: Process, made: KernelLink): number {
+  const link = made as MachineLink;
   try {
     return openLink(process, link);
   } finally {
@@ -119,6 +147,9 @@ export function rawTracepointOpen(process: Process, attr: RawTracepointOpenAttr)
   const program = process.get(attr.progFd, 'prog');
   if (BY_BTF.includes(program.type.name)) {
     if (attr.name !== undefined) refuse('EINVAL', 'the program names its target itself');
+    const request = program.type.name === 'ext' ? hookRequest(program) : undefined;
+    const plain = { progFd: attr.progFd, attachType: 0 };
+    if (request) return openNew(process, process.machine.attach(program, request(process, plain)));
     return refuse('ENOTSUPP', 'there are no hooks for tracing links');
   }
   if (!RAW_TYPES.includes(program.type.name)) refuse('EINVAL', 'no program for tracepoints');

@@ -6,12 +6,14 @@ import type {
   MapGetNextKeyAttr,
 } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
-import type { MachineMap } from '../map.ts';
+import { type MachineMap, PROGRAM_AT } from '../map.ts';
 import { fitsOwner, ownerOf } from '../objects/program-array.ts';
 import type { OpenFile, Process } from './process.ts';
 import { flagsOf, u64, userBytes, userKey } from './values.ts';
 
 const BPF_F_LOCK = BigInt(constants.BPF_F_LOCK);
+const { BPF_EXIST } = constants;
+const S32_MAX = 0x7fff_ffff;
 
 export function mapLookupElem(process: Process, attr: MapElemAttr): number {
   const flags = u64(attr.flags);
@@ -49,7 +51,9 @@ export function updateElement(
 ): number {
   const { valueIs, keyIs } = map.facts;
   if (keyIs) return map.update(ownerKey(process, map, key), value, flags);
+  if (map.namesProgram) return map.update(key, targetValue(process, value), flags);
   if (valueIs === undefined) return map.update(key, value, flags);
+  if (valueIs === 'socket') return putSocket(process, map, key, value, flags);
   checkSlot(map, key, flags);
   const fd = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
   if (valueIs === 'map') return map.setObject(key, process.get(fd, 'map'), flags);
@@ -60,13 +64,53 @@ export function updateElement(
   return map.setObject(key, (file as OpenFile<'owner'>).object, flags);
 }
 
+/** No program has this id. */
+const NO_PROGRAM = 0x7fffffff;
+
+/** A value with the program's id in place of its descriptor; 0 where that is not above 0. */
+function targetValue(process: Process, value: Uint8Array): Uint8Array {
+  const bytes = value.slice();
+  const view = new DataView(bytes.buffer);
+  const fd = view.getInt32(PROGRAM_AT, true);
+  const file = fd > 0 ? process.file(fd) : undefined;
+  const program = file?.kind === 'prog' ? (file as OpenFile<'prog'>).object : undefined;
+  view.setInt32(PROGRAM_AT, fd <= 0 ? 0 : (program?.id ?? NO_PROGRAM), true);
+  return bytes;
+}
+
 /** What a file of another kind is as a value. */
-const WRONG_FILE: Readonly<Record<string, string>> = { socket: 'ENOTSOCK', xsk: 'ENOTSOCK' };
+const WRONG_FILE: Readonly<Record<string, string>> = { xsk: 'ENOTSOCK' };
+
+/** sock_map_update_elem_sys, bpf_fd_reuseport_array_update_elem: these look at the place first. */
+function putSocket(
+  process: Process,
+  map: MachineMap,
+  key: Uint8Array,
+  value: Uint8Array,
+  flags: number,
+): number {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const fd = value.length === 8 ? Number(view.getBigUint64(0, true)) : view.getUint32(0, true);
+  if (!map.programs) {
+    const index = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+    if (flags > BPF_EXIST) refuse('EINVAL', 'flags');
+    if (index >= map.spec.maxEntries) refuse('E2BIG', `there is no slot ${index}`);
+  }
+  if (fd > S32_MAX && (map.programs || value.length === 8)) refuse('EINVAL', 'no descriptor');
+  const file = process.file(fd) ?? refuse('EBADF', `${fd} is not open`);
+  const owner = file.kind === 'owner' ? (file as OpenFile<'owner'>).object : undefined;
+  if (owner?.kind !== 'socket') refuse('ENOTSOCK', `${fd} is no socket`);
+  return map.setObject(key, owner, flags);
+}
+
+/** Slots that ask whether something is there already; others take BPF_ANY alone. */
+const ASKS_WHAT_IS_THERE: ReadonlySet<string | undefined> = new Set(['socket', 'xsk']);
 
 /** Arrays of objects look at flags and index before they look at the descriptor. */
 function checkSlot({ spec, facts }: MachineMap, key: Uint8Array, flags: number): void {
   if (facts.hashed || typeof facts.keySize !== 'number') return;
-  if (flags !== 0) refuse('EINVAL', 'flags');
+  const most = ASKS_WHAT_IS_THERE.has(facts.valueIs) ? constants.BPF_EXIST : 0;
+  if (flags > most) refuse('EINVAL', 'flags');
   const index = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
   if (index >= spec.maxEntries) refuse('E2BIG', `there is no slot ${index}`);
 }

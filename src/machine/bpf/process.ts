@@ -1,4 +1,5 @@
 import type { Directory } from '../bpffs/inode.ts';
+import type { KernelNamespace } from '../../kernel/index.ts';
 import type { Cgroup } from '../cgroup/cgroup.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
@@ -28,6 +29,8 @@ export interface FileKinds {
   path: Directory;
   /** A task, inode, socket or cgroup. */
   owner: RuntimeOwner;
+  /** A network namespace (/proc/PID/ns/net). */
+  netns: KernelNamespace;
   /** Somebody wants runs counted. */
   stats: Machine;
   token: Token;
@@ -70,6 +73,8 @@ export class Process {
   credentials: Credentials;
   /** Where relative paths begin. */
   cwd: Directory;
+  /** Name of its network namespace; '' is the machine's own. */
+  namespace = '';
   readonly #files = new Map<number, Shared>();
 
   constructor(machine: Machine, { pid = 1, credentials }: Partial<Identity> = {}) {
@@ -100,6 +105,11 @@ export class Process {
     shared.descriptors++;
     this.#files.set(fd, shared);
     return fd;
+  }
+
+  /** open(2) of /proc/PID/ns/net: a descriptor for a network namespace. */
+  openNamespace(object: KernelNamespace): number {
+    return this.open({ kind: 'netns', object, read: true, write: false, release() {} });
   }
 
   /** dup(2): another descriptor of the same file. */

@@ -78,6 +78,16 @@ export class Cgroup implements RuntimeOwner, KernelCgroup {
     return (this.#owner ??= this.#tree.makeOwner(this));
   }
 
+  /** Its owner, if anybody has asked for it. */
+  get madeOwner(): RuntimeOwner | undefined {
+    return this.#owner;
+  }
+
+  /** The one it had when the machine was saved. */
+  resumeOwner(owner: RuntimeOwner): void {
+    this.#owner = owner;
+  }
+
   get number(): number {
     return this.owner.number;
   }

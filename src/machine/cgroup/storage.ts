@@ -19,7 +19,7 @@ export const NO_STORAGES: Storages = [];
 
 /** The maps of a program whose elements belong to cgroups. */
 export function storageMaps({ maps }: MachineProgram): readonly MachineMap[] {
-  return maps.filter(({ facts }) => facts.name.endsWith('cgroup_storage'));
+  return maps.filter(({ facts }) => facts.perAttachment);
 }
 
 /** Elements for a program at a cgroup; those that are there are used. Throws KernelError ENOMEM. */

@@ -151,6 +151,13 @@ export class CgroupTree {
     return withStruct(owner, struct);
   }
 
+  /** An owner whose memory has been put back. */
+  adoptOwner(cgroup: Cgroup, address: number, struct: StructOfCgroup | undefined): void {
+    const owner = this.runtime.adoptOwner('cgroup', address);
+    this.runtime.owners.set(owner.number, cgroup);
+    cgroup.resumeOwner(withStruct(owner, struct));
+  }
+
   /** Whoever runs is in the root unless something else was said. */
   #isCurrent(owner: RuntimeOwner): void {
     const view = this.runtime.view();

@@ -148,6 +148,9 @@ export abstract class Device implements NamespaceDevice {
     this.xmit(packet);
   }
 
+  /** xdp_do_redirect failed for a frame of its own: some drivers count that. */
+  xdpRedirectFailed(): void {}
+
   /** Which receive queue a frame from the wire comes in by. */
   queueOf(_data: Uint8Array): number {
     return 0;
@@ -196,6 +199,11 @@ export abstract class Device implements NamespaceDevice {
   get rdmaHooks(): RdmaHookPoints {
     this.#rdma ??= attachRdma(this, {});
     return this.#rdma.points;
+  }
+
+  /** The RDMA device it has got, if anyone asked for one. */
+  get rdma(): AttachedRdma | undefined {
+    return this.#rdma;
   }
 
   xsk(options: XskOptions = {}): Xsk {

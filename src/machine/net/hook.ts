@@ -1,4 +1,5 @@
 import type { TcVerdict, XdpVerdict } from '../../kernel/index.ts';
+import type { Runtime } from '../../runtime/types.ts';
 import type { Frame } from './packets.ts';
 
 /** What happens to a packet. */
@@ -6,7 +7,7 @@ export type Fate = 'pass' | 'drop' | 'tx' | 'redirect' | 'aborted';
 
 export interface Verdict {
   /** Word shown to people; also the key in counts. */
-  readonly name: XdpVerdict | TcVerdict;
+  readonly name: XdpVerdict | TcVerdict | 'reroute';
   readonly fate: Fate;
 }
 
@@ -30,12 +31,20 @@ export interface PacketHook {
   readonly redirectField: number;
   /** The machine has no such hook: programs can be test-run, and attach nowhere. */
   readonly testRunOnly?: true;
+  /** A test run's packets are of a socket (struct __sk_buff.sk). */
+  readonly ofSocket?: true;
   /** Only one program per device. */
   readonly exclusive: boolean;
   /** Fields (offset, size) that a context given to a test run may set. */
   readonly settable: readonly (readonly [number, number])[];
+  /** Members of such a context whose 0 means what the packet and its device have. */
+  readonly settle?: (u32: Uint32Array, at: number, ifindex: number) => void;
   /** Fills the context at `at` (bytes) for a packet; may also change the frame's bytes. */
   prepare(u32: Uint32Array, u8: Uint8Array, at: number, frame: Frame): void;
+  /** Test runs: so many bytes of the packet become metadata, `rest` its fragments. */
+  shape?(runtime: Runtime, at: number, metadata: number, rest: Uint8Array): void;
+  /** Test runs: the packet that begins with the given bytes, with its fragments. */
+  whole?(runtime: Runtime, at: number, linear: Uint8Array): Uint8Array;
   /** After the program: makes the packet's bytes what would leave the hook. */
   finish?(u32: Uint32Array, u8: Uint8Array, at: number): void;
   /** Why BPF_PROG_TEST_RUN does not take a packet (EINVAL), or undefined. */

@@ -11,11 +11,16 @@ import type {
 } from '../../kernel/index.ts';
 import { LOCAL_TABLE, lookupRoute } from '../../runtime/index.ts';
 import type { HostDevice, HostRoute } from '../../runtime/types.ts';
+import type { Thaw } from '../objects/kept.ts';
 import type { Device } from './device.ts';
+import { LightTunnel, type LightTunnels } from './hooks/light-tunnel.ts';
+import type { NetfilterHooks } from './hooks/netfilter.ts';
 import { Neighbours } from './ip/neighbours.ts';
+import { Reassembly } from './ip/reassembly.ts';
 import { Receivers } from './ip/receivers.ts';
 import {
   addressKey,
+  isLinkLocal,
   hardwareAddress,
   ipAddress,
   ipPrefix,
@@ -34,11 +39,13 @@ const LOOPBACK = 1;
 const EVERYONE = 0xffffffff;
 
 /** An address of a device. */
-interface LocalAddress {
+export interface LocalAddress {
   readonly address: Uint8Array;
   readonly length: number;
   readonly device: Device;
 }
+
+export type NamespaceParts = NetNamespace['parts'];
 
 /** A network namespace (struct net): devices, numbers, addresses, routes, neighbours of its own. */
 export class NetNamespace implements KernelNamespace {
@@ -56,11 +63,15 @@ export class NetNamespace implements KernelNamespace {
   readonly udpTakers = new Map<number, (packet: Packet, to: Uint8Array) => boolean>();
   /** RDMA devices, by the network device they are on. */
   readonly roce = new Map<Device, (packet: Packet) => void>();
-  readonly sockets = new SocketTable();
+  sockets = new SocketTable();
   /** What programs say about who gets a packet that is for no connection (sk_lookup). */
   steer:
     | ((protocol: 'udp' | 'tcp', tuple: Tuple, ifindex: number) => Steered | undefined)
     | undefined;
+  /** Programs on the way of IP packets; undefined: there are none. */
+  netfilter: NetfilterHooks | undefined;
+  /** Programs of routes. */
+  readonly tunnels: LightTunnels = new Map();
   readonly #addresses: LocalAddress[] = [];
   readonly #broadcasts = new Set<number | string>();
   /**
@@ -82,6 +93,34 @@ export class NetNamespace implements KernelNamespace {
     this.hostDevices = hostDevices;
     this.configured = name !== '';
     this.neighbours = new Neighbours(stack, this);
+  }
+
+  /** What is kept in a file beside devices. */
+  get parts() {
+    return {
+      name: this.name,
+      cookie: this.cookie,
+      configured: this.configured,
+      nextIndex: this.#nextIndex,
+      addresses: this.#addresses,
+      broadcasts: this.#broadcasts,
+      routes: this.routes,
+      neighbours: this.neighbours.parts,
+      pieces: Reassembly.partsOf(this),
+      sockets: this.sockets,
+    };
+  }
+
+  /** As it was saved; its devices are there. */
+  resume(parts: NamespaceParts, thaw: Thaw): void {
+    this.configured = parts.configured;
+    this.#nextIndex = parts.nextIndex;
+    this.#addresses.splice(0, this.#addresses.length, ...parts.addresses);
+    for (const key of parts.broadcasts) this.#broadcasts.add(key);
+    this.routes = parts.routes;
+    this.neighbours.resume(parts.neighbours, thaw);
+    if (parts.pieces) Reassembly.resume(this, parts.pieces);
+    this.sockets = parts.sockets;
   }
 
   get deviceNames(): readonly string[] {
@@ -117,6 +156,11 @@ export class NetNamespace implements KernelNamespace {
     this.byIndex.delete(device.ifindex);
     this.hostDevices.delete(device.ifindex);
     this.routes = this.routes.filter(({ ifindex }) => ifindex !== device.ifindex);
+    for (const [route, tunnel] of this.tunnels) {
+      if (route.ifindex !== device.ifindex) continue;
+      this.tunnels.delete(route);
+      tunnel.drop();
+    }
     this.neighbours.forget(device.ifindex);
     this.roce.delete(device);
   }
@@ -149,6 +193,48 @@ export class NetNamespace implements KernelNamespace {
     }
     if (address.length === 16 && address[0] !== 0xfe) this.#addLinkLocal(device, added);
     this.routes = [...this.routes, ...added];
+  }
+
+  /** Addresses of a device. */
+  addressesOf(device: Device): readonly LocalAddress[] {
+    return this.#addresses.filter((one) => one.device === device);
+  }
+
+  /** `ip address delete`. Throws KernelError EADDRNOTAVAIL. */
+  removeAddress(device: Device, text: string): void {
+    const { address, length } = ipPrefix(text);
+    const at = this.#addresses.findIndex(
+      (one) => one.device === device && one.length === length && isSame(one.address, address),
+    );
+    if (at < 0) throw new KernelError('EADDRNOTAVAIL', 99, `${device.path} has not ${text}`);
+    this.#addresses.splice(at, 1);
+    const all = address.length * 8;
+    const still = (key: number | string) =>
+      this.#addresses.some((one) => addressKey(masked(one.address, one.length, 1)) === key);
+    const broadcast = addressKey(masked(address, length, 1));
+    if (all === 32 && length < 31 && !still(broadcast)) this.#broadcasts.delete(broadcast);
+    this.routes = this.routes.filter(
+      ({ ifindex, source }) =>
+        ifindex !== device.ifindex || source === undefined || !isSame(source, address),
+    );
+  }
+
+  /** `ip route delete`: the first that fits. Throws KernelError ESRCH. */
+  removeRoute({ to, via, device, metric }: RouteOptions): void {
+    const { address, length } = routePrefix(to);
+    const gateway = via === undefined ? undefined : ipAddress(via);
+    const ifindex = device === undefined ? undefined : this.device(device).ifindex;
+    const at = this.routes.findIndex(
+      (one) =>
+        one.prefixLength === length &&
+        isSame(one.destination, masked(address, length)) &&
+        one.table !== LOCAL_TABLE &&
+        (gateway === undefined || (one.gateway !== undefined && isSame(one.gateway, gateway))) &&
+        (ifindex === undefined || one.ifindex === ifindex) &&
+        (metric === undefined || one.metric === metric),
+    );
+    if (at < 0) throw new KernelError('ESRCH', 3, `there is no route to ${to}`);
+    this.routes = this.routes.toSpliced(at, 1);
   }
 
   /** fe80:: with the hardware address in it, for devices that have IPv6. */
@@ -186,6 +272,7 @@ export class NetNamespace implements KernelNamespace {
       ...(mtu === undefined ? {} : { mtu }),
       ...(table === undefined ? {} : { table }),
     };
+    if (options.encap) this.tunnels.set(route, new LightTunnel(options.encap));
     this.routes = [...this.routes, route];
   }
 
@@ -215,6 +302,17 @@ export class NetNamespace implements KernelNamespace {
     return (fitting.find((one) => one.device === device) ?? fitting[0])?.address;
   }
 
+  /** An address of that very device. */
+  addressOf(device: Device, size: number, linkLocal: boolean): Uint8Array | undefined {
+    const found = this.#addresses.find(
+      (one) =>
+        one.device === device &&
+        one.address.length === size &&
+        isLinkLocal(one.address) === linkLocal,
+    );
+    return found?.address;
+  }
+
   /** Whether an IPv4 address is the broadcast address of one of its networks, or of all. */
   isBroadcast(address: Uint8Array): boolean {
     const key = addressKey(address);
@@ -238,6 +336,10 @@ export class NetNamespace implements KernelNamespace {
     return new SocketHandle(this.stack.sockets.make(this, options));
   }
 
+  openSockets(): SocketHandle[] {
+    return [...this.sockets.open()].map((socket) => new SocketHandle(socket));
+  }
+
   connect({ to, ...options }: SocketOptions & { readonly to: SocketAddress }): SocketHandle {
     const { address: _, ...rest } = options;
     const family = options.family ?? (to.address.includes(':') ? 6 : 4);
@@ -246,4 +348,5 @@ export class NetNamespace implements KernelNamespace {
   }
 }
 
-const isLinkLocal = (address: Uint8Array) => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, i) => byte === other[i]);

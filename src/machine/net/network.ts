@@ -17,15 +17,19 @@ import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Subsystem } from '../subsystem.ts';
+import type { SavedSubsystem, Subsystem } from '../subsystem.ts';
 import type { Device } from './device.ts';
 import { PfDevice } from './devices/nic.ts';
 import type { PacketHook } from './hook.ts';
+import type { NamespacePoints } from './hooks/namespace-point.ts';
 import { placeAt, placeFor } from './link-place.ts';
 import { NetNamespace } from './namespace.ts';
 import { ETHERNET_HEADER } from './packets.ts';
 import { installSocketHelpers } from './cgroup/helpers.ts';
+import { networkKinds, resumeLayout, resumeNetwork, saveNetwork } from './saved.ts';
 import { testRunHooks } from './socket-buffer.ts';
+import { runLive } from './live-frames.ts';
+import { TestRunLoans } from './test-run.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -61,10 +65,13 @@ export class Network implements Subsystem, KernelNetwork {
   readonly stack: Stack;
   /** The machine's own namespace. */
   readonly root: NetNamespace;
+  /** Hooks that namespaces have. */
+  readonly points: NamespacePoints[] = [];
   readonly #machine: () => Machine;
   readonly #namespaces = new Map<string, NetNamespace>();
   #cookies = 0;
   #ready = false;
+  #loans: TestRunLoans | undefined;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
@@ -87,6 +94,12 @@ export class Network implements Subsystem, KernelNetwork {
   add(name: string, options: AnyDeviceOptions = {}): Device {
     this.#prepare();
     return addDevice(this, this.root, name, options);
+  }
+
+  /** Adds a device to a namespace. */
+  addTo(net: NetNamespace, name: string, options: AnyDeviceOptions): Device {
+    this.#prepare();
+    return addDevice(this, net, name, options);
   }
 
   /** Binds the network to the machine, which is made after it. */
@@ -147,6 +160,31 @@ export class Network implements Subsystem, KernelNetwork {
     return made;
   }
 
+  /** Namespaces that were ever made. */
+  get cookies(): number {
+    return this.#cookies;
+  }
+
+  set cookies(count: number) {
+    this.#cookies = count;
+  }
+
+  /** One that was saved: its devices come from the file. */
+  bareNamespace(name: string, cookie: number): NetNamespace {
+    if (this.#namespaces.has(name)) refuse('EEXIST', `there are two namespaces '${name}'`);
+    const made = new NetNamespace(this.stack, name, cookie);
+    this.#namespaces.set(name, made);
+    return made;
+  }
+
+  /** What of it is in a saved machine. */
+  readonly saved: SavedSubsystem = {
+    kinds: networkKinds,
+    save: (freezer) => saveNetwork(this, freezer),
+    layout: (json, thaw) => resumeLayout(this, json, thaw),
+    resume: (json, thaw) => resumeNetwork(this, json, thaw),
+  };
+
   addNamespace(name: string, options: NamespaceOptions = {}): NetNamespace {
     const made = this.makeNamespace(name);
     configure(this, new Map([[made, options]]));
@@ -162,6 +200,7 @@ export class Network implements Subsystem, KernelNetwork {
     if (found === this.root) throw new KernelError('EBUSY', 16, "the machine's own namespace");
     for (const device of found.devices.values()) removeDevice(device);
     this.#namespaces.delete(name);
+    for (const points of this.points) points.forget(found);
   }
 
   nic(path: string): KernelNic {
@@ -236,25 +275,32 @@ export class Network implements Subsystem, KernelNetwork {
       throw new KernelError('EINVAL', 22, text);
     }
     const device = this.device(options.device ?? 'lo');
+    if (options.live !== undefined) return runLive(this.stack, program, device, data, options);
     const { runner } = this.stack;
     runner.clones = [];
+    const loans = (this.#loans ??= new TestRunLoans(this.#machine().runtime));
     runner.enter(device.net);
     const repeat = options.repeat ?? 1;
     let code = 0;
     const start = performance.now();
     try {
-      for (let i = 0; i < repeat; i++)
-        code = this.#once(program, hook, data, device, options.context);
+      loans.lendStorage(program);
+      for (let i = 0; i < repeat; i++) {
+        code = this.#once(program, hook, data, device, loans, options);
+      }
     } finally {
       runner.enter(this.root);
+      loans.takeBack();
     }
     const duration = ((performance.now() - start) * 1e6) / repeat;
     const ring = runner.ring(hook);
     const context = ring.runtime.u8().slice(ring.contexts, ring.contexts + hook.publicSize);
+    if (hook.ofSocket) loans.hideSocket(context);
     const outcome = runner.outcome(ring, code, undefined);
     const verdict = outcome.verdict.name;
     this.#sendClones(data, device);
-    return { returnValue: code, verdict, data: outcome.data, context, duration };
+    const after = hook.whole?.(ring.runtime, ring.contexts, outcome.data) ?? outcome.data;
+    return { returnValue: code, verdict, data: after, context, duration };
   }
 
   #once(
@@ -262,12 +308,16 @@ export class Network implements Subsystem, KernelNetwork {
     hook: PacketHook,
     data: Uint8Array,
     device: Device,
-    context?: Uint8Array,
+    loans: TestRunLoans,
+    { context, metadata = 0, linear = data.length }: RunOptions,
   ): number {
-    const ring = this.stack.runner.place(hook, data, device.ifindex, 0);
+    const ring = this.stack.runner.place(hook, data.subarray(0, linear), device.ifindex, 0);
+    if (hook.ofSocket) loans.lendSocket(ring.contexts);
     for (const [at, size] of context ? hook.settable : []) {
       ring.runtime.u8().set(context!.subarray(at, at + size), ring.contexts + at);
     }
+    if (context) hook.settle?.(ring.runtime.u32(), ring.contexts, device.ifindex);
+    hook.shape?.(ring.runtime, ring.contexts, metadata, data.subarray(linear));
     return program.code.run(ring.contexts);
   }
 

@@ -48,10 +48,10 @@ export interface RingMemory {
 function allocateRing(runtime: Runtime, hook: PacketHook, options: RingOptions): RingMemory {
   const { capacity, bytes } = options;
   return {
-    contexts: runtime.allocate(capacity * hook.contextSize, CACHE_LINE),
-    results: runtime.allocate(capacity * 4, CACHE_LINE),
-    times: runtime.allocate(capacity * 8, CACHE_LINE),
-    frames: runtime.allocate(bytes, CACHE_LINE),
+    contexts: runtime.allocateScratch(capacity * hook.contextSize, CACHE_LINE),
+    results: runtime.allocateScratch(capacity * 4, CACHE_LINE),
+    times: runtime.allocateScratch(capacity * 8, CACHE_LINE),
+    frames: runtime.allocateScratch(bytes, CACHE_LINE),
   };
 }
 

@@ -25,7 +25,7 @@ export class SharedBatch {
   /** `address`: of one that another thread made with the same capacity. */
   constructor(runtime: Runtime, capacity: number, address?: number) {
     this.capacity = capacity;
-    this.address = address ?? runtime.allocate(capacity * PACKET, 64);
+    this.address = address ?? runtime.allocateScratch(capacity * PACKET, 64);
     const { buffer } = runtime.memory;
     const column = (k: number) =>
       new Uint32Array(buffer, this.address + capacity * (8 + 4 * k), capacity);

@@ -34,6 +34,9 @@ function networkLayer(
   };
 }
 
+/** A packet from its network header on, for programs that say so themselves. */
+export const fromNetworkHeader: PacketHook = networkLayer([], () => PASS);
+
 const PASS: Verdict = { name: 'pass', fate: 'pass' };
 const DROP: Verdict = { name: 'drop', fate: 'drop' };
 /** BPF_DROP and BPF_REDIRECT of enum bpf_ret_code. */

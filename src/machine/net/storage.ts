@@ -46,7 +46,7 @@ export class LinearStorage {
 
   /** Makes it `size` bytes and keeps the first `keep`. Throws KernelError ENOMEM. */
   resize(size: number, keep: number): void {
-    const address = this.#runtime.allocate(size, 64);
+    const address = this.#runtime.allocateScratch(size, 64);
     this.#runtime.u8().copyWithin(address, this.#address, this.#address + keep);
     if (this.#address !== 0) this.#runtime.release(this.#address);
     this.#address = address;

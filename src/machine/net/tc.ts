@@ -80,6 +80,20 @@ function loopbackPacketType(u8: Uint8Array, data: number): number {
   return PACKET_HOST;
 }
 
+/** Numbers below are lengths (ETH_P_802_3_MIN). */
+const SMALLEST_TYPE = 0x600;
+/** ETH_P_802_3 and ETH_P_802_2, in network order. */
+const RAW_802_3 = 0x0100;
+const LLC = 0x0400;
+
+/** The protocol as eth_type_trans tells it, in network order. */
+function protocolOf(u8: Uint8Array, data: number, length: number): number {
+  const high = u8[data + 12]!;
+  if (high >= SMALLEST_TYPE >> 8) return high | (u8[data + 13]! << 8);
+  const raw = length >= ETHERNET_HEADER + 2 && u8[data + 14] === 0xff && u8[data + 15] === 0xff;
+  return raw ? RAW_802_3 : LLC;
+}
+
 /** Fills a context for `frame.data .. frame.dataEnd`, which begins with an Ethernet header. */
 function fill(u32: Uint32Array, u8: Uint8Array, word: number, frame: Frame, data: number): void {
   const length = frame.dataEnd - data;
@@ -92,7 +106,7 @@ function fill(u32: Uint32Array, u8: Uint8Array, word: number, frame: Frame, data
   u32[word + SKB_HARD_START / 4] = frame.hardStart;
   u32[word + SKB_HARD_END / 4] = frame.hardEnd;
   if (length < ETHERNET_HEADER) return;
-  u32[word + SKB_PROTOCOL / 4] = u8[data + 12]! | (u8[data + 13]! << 8);
+  u32[word + SKB_PROTOCOL / 4] = protocolOf(u8, data, length);
   u32[word + SKB_PKT_TYPE / 4] = packetType(u8, data);
   u32[word + SKB_NETWORK_OFFSET / 4] = ETHERNET_HEADER;
 }
@@ -119,6 +133,11 @@ export const tcHook: PacketHook = {
     [SKB_GSO_SIZE, 4],
     [SKB_HWTSTAMP, 8],
   ],
+  settle(u32, at, ifindex) {
+    const word = at >>> 2;
+    u32[word + SKB_IFINDEX / 4] ||= ifindex;
+    u32[word + SKB_WIRE_LEN / 4] ||= u32[word + SKB_LEN / 4]!;
+  },
   prepare(u32, u8, at, frame) {
     const word = at >>> 2;
     u32.fill(0, word, word + SKB_CTX_SIZE / 4);
@@ -161,6 +180,7 @@ const SHORTEST_HEADER: Readonly<Record<number, number>> = { 0x0800: 20, 0x86dd: 
  */
 export const tcTestRun: PacketHook = {
   ...tcHook,
+  ofSocket: true,
   prepare(u32, u8, at, frame) {
     const word = at >>> 2;
     u32.fill(0, word, word + SKB_CTX_SIZE / 4);

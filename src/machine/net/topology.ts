@@ -164,7 +164,8 @@ function peerOptions(
   return { ...options, name };
 }
 
-function checkName(name: string): void {
+/** Throws KernelError EINVAL. */
+export function checkName(name: string): void {
   const valid = name !== '' && name.length <= NAME_MAX && !/[/\s:]/.test(name);
   if (valid && name !== '.' && name !== '..') return;
   const text = `'${name}' is no name of a device: 1 to ${NAME_MAX} characters, no '/', ':', spaces`;

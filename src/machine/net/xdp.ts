@@ -14,6 +14,7 @@ import {
   XDP_RX_QUEUE_INDEX,
 } from '../../runtime/layout.ts';
 import type { PacketHook, Verdict } from './hook.ts';
+import { shape, whole } from './xdp-frame.ts';
 
 /** enum xdp_action. */
 const VERDICTS: readonly Verdict[] = [
@@ -39,6 +40,9 @@ export const xdpHook: PacketHook = {
     [XDP_INGRESS_IFINDEX, 4],
     [XDP_RX_QUEUE_INDEX, 4],
   ],
+  settle(u32, at, ifindex) {
+    u32[(at + XDP_INGRESS_IFINDEX) >>> 2] ||= ifindex;
+  },
   prepare(u32, _u8, at, frame) {
     const word = at >>> 2;
     // Stores, not a fill: this runs for every packet.
@@ -64,4 +68,4 @@ export const xdpHook: PacketHook = {
 };
 
 /** BPF_PROG_TEST_RUN gives back the metadata in front of the packet too. */
-export const xdpTestRun: PacketHook = { ...xdpHook, dataField: XDP_DATA_META };
+export const xdpTestRun: PacketHook = { ...xdpHook, dataField: XDP_DATA_META, shape, whole };

@@ -39,24 +39,22 @@ function anchorOf({ objects }: Machine, anchor: OrderAnchor) {
 }
 
 /** A program that no link holds where it is: it stays until `detach`. */
-export class DirectAttachment implements KernelLink {
+export class PlainAttachment implements KernelLink {
   /** It has no id. */
   readonly id = 0;
   readonly program: KernelProgram;
   readonly #off: () => void;
   #there = true;
 
-  constructor(machine: Machine, program: MachineProgram, place: DevicePlace, rules: OrderRules) {
-    machine.attachments.attach(program, place, rules);
+  /** `off`: takes it off. */
+  constructor(program: MachineProgram, off: () => void) {
     this.program = program;
-    const { filter } = rules;
-    this.#off = () =>
-      machine.attachments.detach(place.point, { program, ...(filter && { filter }) });
+    this.#off = off;
   }
 
   /** Throws KernelError EINVAL: it is no iterator. */
   read(): Uint8Array {
-    return refuse('EINVAL', 'a program at a device is no iterator');
+    return refuse('EINVAL', 'a program without a link is no iterator');
   }
 
   detach(): void {
@@ -67,5 +65,16 @@ export class DirectAttachment implements KernelLink {
 
   [Symbol.dispose](): void {
     this.detach();
+  }
+}
+
+/** A program at a device without a link. */
+export class DirectAttachment extends PlainAttachment {
+  constructor(machine: Machine, program: MachineProgram, place: DevicePlace, rules: OrderRules) {
+    machine.attachments.attach(program, place, rules);
+    const { filter } = rules;
+    super(program, () =>
+      machine.attachments.detach(place.point, { program, ...(filter && { filter }) }),
+    );
   }
 }

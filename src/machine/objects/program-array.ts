@@ -8,7 +8,7 @@ export interface ProgramOwner {
 
 /** What an array with this program in it, or used by it, asks of others. */
 export function ownerOf(program: MachineProgram): ProgramOwner {
-  return { type: program.typeId, frags: program.spec.flags.includes('frags') };
+  return { type: program.parts.runsAs.id, frags: program.spec.flags.includes('frags') };
 }
 
 /** Whether the program may be in an array of such programs (bpf_prog_map_compatible). */

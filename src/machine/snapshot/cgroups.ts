@@ -4,6 +4,7 @@ import { attachCgroupLink } from '../cgroup/attach.ts';
 import type { Cgroup } from '../cgroup/cgroup.ts';
 import { programOf } from '../cgroup/effective.ts';
 import type { Machine } from '../machine.ts';
+import type { Roots } from '../objects/kept.ts';
 import type { MachineProgram } from '../program.ts';
 import type { SavedCgroup, SavedCgroupProgram } from './state.ts';
 
@@ -31,7 +32,15 @@ function programsAt(cgroup: Cgroup, attachType: number): SavedCgroupProgram[] {
   }));
 }
 
-/** Puts directories and programs back, in the order they were listed in. */
+/** Puts directories back: sockets and tasks are in them. */
+export function resumeDirectories({ cgroups }: Machine, saved: readonly SavedCgroup[]): void {
+  for (const { path, id } of saved) {
+    cgroups.nextId = id;
+    cgroups.make(path);
+  }
+}
+
+/** Puts programs back, in the order they were listed in. */
 export function resumeCgroups(
   machine: Machine,
   saved: readonly SavedCgroup[],
@@ -39,11 +48,6 @@ export function resumeCgroups(
   program: (id: number) => MachineProgram,
 ): void {
   const { cgroups, objects } = machine;
-  cgroups.forgetCurrent();
-  for (const { path, id } of saved) {
-    cgroups.nextId = id;
-    cgroups.make(path);
-  }
   // Those below first: what is above may allow no others any more.
   for (const { path, programs, revisions } of saved.toReversed()) {
     const cgroup = cgroups.make(path);
@@ -59,4 +63,9 @@ export function resumeCgroups(
     for (const [attachType, revision] of revisions) cgroup.resumeAt(attachType, revision);
   }
   cgroups.nextId = nextId;
+}
+
+/** Directories, as other objects name them. */
+export function* cgroupRoots({ cgroups }: Machine): Roots {
+  for (const cgroup of cgroups.root.descendants()) yield [`cgroup ${cgroup.path}`, cgroup];
 }

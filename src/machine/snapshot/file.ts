@@ -5,10 +5,9 @@
  */
 import { FormatError } from '../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
-import { fromPlain, toPlain } from './plain.ts';
 
 const MAGIC = 'BEEYARD\n';
-const VERSION = 1;
+const VERSION = 2;
 const HEADER = MAGIC.length + 16;
 const PAGE = 4096;
 const WASM_PAGE = 65536;
@@ -26,9 +25,7 @@ export interface Snapshot {
 
 export async function writeSnapshot(state: unknown, runtime: Runtime): Promise<Uint8Array> {
   const memory = runtime.u8();
-  const json = new TextEncoder().encode(
-    JSON.stringify({ memorySize: memory.length, state: toPlain(state) }),
-  );
+  const json = new TextEncoder().encode(JSON.stringify({ memorySize: memory.length, state }));
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, json.length, true);
   const body = new Blob([length, json, usedPages(memory)]);
@@ -110,7 +107,7 @@ async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
 function parse(json: Uint8Array): { readonly memorySize: number; readonly state: unknown } {
   try {
     const { memorySize, state } = JSON.parse(new TextDecoder().decode(json));
-    return { memorySize: Number(memorySize), state: fromPlain(state) };
+    return { memorySize: Number(memorySize), state };
   } catch (error) {
     throw new FormatError(FORMAT, HEADER, 'its description is damaged', { cause: error });
   }

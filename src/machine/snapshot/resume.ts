@@ -1,4 +1,4 @@
-import type { KernelProfile } from '../../abi/index.ts';
+import type { KernelProfile, OwnKfunc } from '../../abi/index.ts';
 import { FormatError, KernelError } from '../../base/index.ts';
 import { parseBtf } from '../../btf/index.ts';
 import type { MapHash, MapDefinition } from '../../runtime/index.ts';
@@ -13,15 +13,31 @@ import type { KernelObject } from '../objects/object.ts';
 import type { MachineProgram } from '../program.ts';
 import { programTypeOf } from '../program-type.ts';
 import { specialFields } from '../special-fields.ts';
-import { resumeCgroups } from './cgroups.ts';
+import { Thaw } from '../objects/kept.ts';
+import { InsnArrayMap } from '../insn-array.ts';
+import type { DevicePlace } from '../objects/device-link.ts';
+import { bindProgram } from '../load.ts';
+import { cgroupRoots, resumeCgroups, resumeDirectories } from './cgroups.ts';
 import { readSnapshot, restoreMemory, type Snapshot } from './file.ts';
-import type { MachineState, SavedAttachment, SavedFile, SavedMap, SavedProgram } from './state.ts';
+import type {
+  BootState,
+  MachineState,
+  SavedAttachment,
+  SavedFile,
+  SavedHook,
+  SavedLostLink,
+  SavedMap,
+  SavedProgram,
+  SavedState,
+} from './state.ts';
 
 /** What is not in the file. */
 export interface ResumeOptions {
   /** The kernel whose rules hold, if they did; default: `loadKernelProfile()`. */
   readonly kernel?: KernelProfile;
   readonly onTrace?: (line: string) => void;
+  /** Kernel functions of one's own, if its programs call any. */
+  readonly kfuncs?: readonly OwnKfunc[];
 }
 
 /**
@@ -34,9 +50,9 @@ export async function resumeMachine(
   options: ResumeOptions = {},
 ): Promise<NetworkedMachine> {
   const snapshot = await readSnapshot(file);
-  const state = snapshot.state as MachineState;
+  const state = snapshot.state as SavedState;
   try {
-    const booted = await boot(state, options);
+    const booted = await boot(state.boot, options);
     restore(booted.machine, state, snapshot);
     return booted;
   } catch (error) {
@@ -46,27 +62,45 @@ export async function resumeMachine(
   }
 }
 
-function boot(state: MachineState, options: ResumeOptions): Promise<NetworkedMachine> {
-  const devices = state.devices.map(({ name, ...device }) => [name, device] as const);
+function boot(state: BootState, options: ResumeOptions): Promise<NetworkedMachine> {
   return bootMachine({
     ...options,
     cpus: state.cpus,
     seed: state.seed,
     engine: state.engine as EngineName,
     verify: state.kernel !== undefined,
-    devices: Object.fromEntries(devices),
     ...(state.mapHash === undefined ? {} : { mapHash: state.mapHash as MapHash }),
   });
 }
 
-function restore(machine: Machine, state: MachineState, snapshot: Snapshot): void {
+function restore(machine: Machine, saved: SavedState, snapshot: Snapshot): void {
   const fail = (reason: string): never => {
     throw new FormatError('machine', 0, reason);
   };
   const { rules } = machine.settings;
   if (snapshot.build !== machine.runtime.build) fail('it was saved by another build of beeyard');
-  if (state.kernel !== rules?.version) fail(`it follows Linux ${state.kernel}`);
+  if (saved.boot.kernel !== rules?.version) fail(`it follows Linux ${saved.boot.kernel}`);
   restoreMemory(snapshot, machine.runtime);
+  const parts = machine.subsystems.flatMap((one) => one.saved ?? []);
+  const thaw = new Thaw(
+    parts.flatMap(({ kinds }) => kinds),
+    saved.nodes,
+  );
+  const state = thaw.value<MachineState>(saved.machine);
+  const { runtime } = machine;
+  for (const address of state.scratch) runtime.release(address);
+  for (const { kind, address } of state.owners) runtime.adoptOwner(kind, address);
+  resumeDirectories(machine, state.cgroups);
+  thaw.addRoots(cgroupRoots(machine));
+  thaw.addRoots([...runtime.owners].map(([number, one]) => [`owner ${number}`, one]));
+  for (const [i, part] of parts.entries()) part.layout(saved.subsystems[i]!, thaw);
+  resumeObjects(machine, state);
+  for (const [i, part] of parts.entries()) part.resume(saved.subsystems[i]!, thaw);
+  thaw.startEvents(runtime.events);
+}
+
+function resumeObjects(machine: Machine, state: MachineState): void {
+  const { runtime } = machine;
   const again = new Resumer(machine);
   again.users(state);
   for (const { id, bytes } of state.btfs) again.btf(id, bytes);
@@ -75,18 +109,26 @@ function restore(machine: Machine, state: MachineState, snapshot: Snapshot): voi
     (a, b) => Number(a.inner !== undefined) - Number(b.inner !== undefined),
   );
   for (const map of ordered) again.map(map);
-  machine.runtime.functions.claim(state.programs.flatMap(({ slots }) => slots));
+  runtime.functions.claim(state.programs.flatMap(({ slots }) => slots));
+  again.types(state);
   for (const program of state.programs) again.program(program);
   for (const map of state.maps) again.contents(map);
   for (const attachment of state.attachments) again.attachment(attachment);
+  for (const hook of state.hooks) again.hook(hook);
+  for (const link of state.lost) again.lostLink(link);
   again.cgroups(state);
   for (const one of state.files) again.file(one);
+  if (!(state.counting >= 0 && state.counting <= MOST_COUNTING)) again.fail('nobody counts so');
+  for (let i = 0; i < state.counting; i++) machine.countRuns(1);
   again.closeHandles(state);
   const { objects } = machine;
   objects.programs.next = state.next.programs;
   objects.links.next = state.next.links;
   objects.btfs.next = state.next.btfs;
 }
+
+/** How many may want runs counted: each is a descriptor of a process. */
+const MOST_COUNTING = 1 << 20;
 
 /** Puts objects back, each under its id. */
 class Resumer {
@@ -95,6 +137,10 @@ class Resumer {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+  }
+
+  fail(reason: string): never {
+    throw new FormatError('machine', 0, reason);
   }
 
   users({ users: saved, mounts, unprivilegedBpfDisabled }: MachineState): void {
@@ -143,24 +189,46 @@ class Resumer {
     });
     if (map.id !== saved.id) throw new FormatError('machine', 0, `map ${saved.id} is not there`);
     map.owner = saved.owner;
+    if (map instanceof InsnArrayMap && saved.filledFor !== undefined) {
+      map.resumeFor(saved.filledFor);
+    }
+  }
+
+  types({ types, fields }: MachineState): void {
+    const { runtime, objects } = this.#machine;
+    for (const { btf, ...type } of types) {
+      runtime.objects.adopt({
+        ...type,
+        btf: btf === undefined ? undefined : objects.btfs.get(btf)?.btf,
+      });
+    }
+    for (const one of fields) runtime.objects.adoptFields(one);
   }
 
   program(saved: SavedProgram): void {
     const { objects, runtime } = this.#machine;
     const btf = saved.btf === undefined ? undefined : objects.btfs.get(saved.btf);
     const maps = saved.maps.map((id) => this.#map(id));
+    const names = new Map(saved.mapNames);
+    const target = saved.target && this.#program(saved.target.program);
     objects.programs.next = saved.id;
     const installation: Installation = {
       spec: saved.spec,
       type: programTypeOf(saved.spec.type!),
       adapted: saved.adapted,
-      mapNamed: (name) => this.#map(saved.mapNames[name]!),
+      mapNamed: (name) => this.#map(names.get(name)!),
       verification: saved.verification,
       input: saved.input && {
         ...saved.input,
         btf: btf?.btf,
         maps: maps.map((map) => definitionOf(map)),
+        ...(target && {
+          attachProgram: { input: target.parts.input!, btfId: saved.target!.btfId! },
+        }),
       },
+      target,
+      bound: this.#deviceOf(saved),
+      objectTypes: saved.objectTypes,
       license: saved.license,
       types: btf?.btf,
       btf: btf && (() => btf.hold()),
@@ -179,6 +247,20 @@ class Resumer {
     }
     Object.assign(program.stats, saved.stats);
     for (const id of saved.bound) program.bind(this.#map(id));
+  }
+
+  #deviceOf({ device, spec }: SavedProgram) {
+    return device === undefined ? undefined : bindProgram(this.#machine, spec.type!, { device });
+  }
+
+  hook({ id, program, options }: SavedHook): void {
+    this.#machine.objects.links.next = id;
+    this.#machine.attach(this.#program(program), options);
+  }
+
+  lostLink({ id, program, place }: SavedLostLink): void {
+    const nowhere = { ...place, options: () => ({}) } as unknown as DevicePlace;
+    this.#machine.lostLink(id, this.#program(program), nowhere);
   }
 
   contents({ id, frozen, contents }: SavedMap): void {
@@ -227,11 +309,15 @@ class Resumer {
   }
 
   /** Objects are held by whom they were held by. */
-  closeHandles({ maps, programs, attachments, cgroups }: MachineState): void {
+  closeHandles(state: MachineState): void {
+    const { maps, programs, attachments, cgroups, hooks, lost } = state;
     const { objects } = this.#machine;
     const atCgroups = cgroups.flatMap((one) => one.programs);
     for (const { link, closed } of [...attachments, ...atCgroups]) {
       if (link !== undefined && closed) objects.links.get(link)?.[Symbol.dispose]();
+    }
+    for (const { id, closed } of [...hooks, ...lost]) {
+      if (closed) objects.links.get(id)?.[Symbol.dispose]();
     }
     for (const { id, closed } of programs) if (closed) this.#program(id).close();
     for (const { id, closed } of maps) if (closed) this.#map(id).close();

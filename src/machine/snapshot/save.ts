@@ -1,63 +1,98 @@
-import { MAP_FIELDS_KEPT } from './limits.ts';
 import type { UserNamespace } from '../../security/index.ts';
 import type { Inode, Mount } from '../bpffs/inode.ts';
 import { refuse } from '../errno.ts';
+import { InsnArrayMap } from '../insn-array.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
 import type { Attachment } from '../objects/attachments.ts';
+import { DeviceLink } from '../objects/device-link.ts';
+import { HookLink } from '../objects/hook-link.ts';
+import { Freezer } from '../objects/kept.ts';
 import type { MachineLink } from '../objects/link.ts';
 import type { MachineProgram } from '../program.ts';
-import { KeyMap } from '../static-keys.ts';
-import { saveCgroups } from './cgroups.ts';
+import { cgroupRoots, saveCgroups } from './cgroups.ts';
 import { writeSnapshot } from './file.ts';
 import type {
   MachineState,
   SavedAttachment,
-  SavedDevice,
   SavedFile,
+  SavedLostLink,
   SavedMap,
   SavedMount,
   SavedProgram,
+  SavedState,
+  SavedType,
   SavedUserNamespace,
 } from './state.ts';
 
 /**
- * The whole machine as a file: memory, maps, programs, links, pins. Throws KernelError EBUSY while
- * events are to come (timers), EOPNOTSUPP for what cannot be put into a file: owners of storage,
- * static keys, objects that programs allocate, kernel functions of one's own.
+ * The whole machine as a file: memory, clock, maps, programs, links, pins, tasks, timers, and the
+ * network with its namespaces, devices, sockets and packets that wait. What only JavaScript knows
+ * is not in it: listeners, captures and traces, kernel functions of one's own (give them to
+ * `resumeMachine`). Throws KernelError EOPNOTSUPP for a machine with several threads or a model of
+ * memory, EBUSY while something is to come that no file holds.
  *
  * @example
  * const bytes = await saveMachine(machine);
- * const { machine: again } = await resumeMachine(bytes);
+ * const { machine: again, network } = await resumeMachine(bytes);
  */
 export async function saveMachine(machine: Machine): Promise<Uint8Array> {
-  const { objects, settings, runtime } = machine;
-  if (runtime.events.pending > 0)
-    refuse('EBUSY', 'a machine is not saved while events are to come');
+  const { settings, runtime } = machine;
   if (runtime.options.shared) refuse('EOPNOTSUPP', 'a machine with several threads is not saved');
   if (machine.memory) refuse('EOPNOTSUPP', 'a machine with a model of memory is not saved');
-  if (machine.armedTimers > 0) refuse('EBUSY', 'a machine is not saved while timers are armed');
-  for (const map of objects.maps) checkMap(map);
-  for (const program of objects.programs) checkProgram(program);
-  const state: MachineState = {
-    kernel: settings.rules?.version,
-    engine: settings.engine.name,
-    cpus: machine.cpus,
-    seed: settings.seed ?? 0,
-    mapHash: settings.mapHash,
-    devices: [...runtime.host.devices].map(([ifindex, one]) => deviceOf(machine, ifindex, one)),
+  const parts = machine.subsystems.flatMap(({ saved }) => saved ?? []);
+  const freezer = new Freezer(
+    parts.flatMap(({ kinds }) => kinds),
+    runtime.events,
+  );
+  freezer.addRoots(cgroupRoots(machine));
+  freezer.addRoots([...runtime.owners].map(([number, one]) => [`owner ${number}`, one]));
+  const subsystems = parts.map((one) => one.save(freezer));
+  const state: SavedState = {
+    boot: {
+      kernel: settings.rules?.version,
+      engine: settings.engine.name,
+      cpus: machine.cpus,
+      seed: settings.seed ?? 0,
+      mapHash: settings.mapHash,
+    },
+    subsystems,
+    machine: freezer.value(stateOf(machine)),
+    nodes: freezer.nodes(),
+  };
+  const others = runtime.events.made - freezer.events;
+  if (others > 0) refuse('EBUSY', `${others} events are to come that no file holds`);
+  return writeSnapshot(state, runtime);
+}
+
+function stateOf(machine: Machine): MachineState {
+  const { objects, runtime } = machine;
+  const links = [...objects.links];
+  return {
     btfs: [...objects.btfs].flatMap((one) =>
       one.kernel ? [] : [{ id: one.id, bytes: one.bytes }],
     ),
     maps: [...objects.maps].map(mapOf),
     programs: [...objects.programs].map(programOf),
     attachments: [...machine.attachments].map(attachmentOf),
+    hooks: links.flatMap((link) => (link instanceof HookLink ? [hookOf(link)] : [])),
+    lost: links.flatMap((link) => {
+      return link instanceof DeviceLink && !link.attached ? [lostOf(link)] : [];
+    }),
     users: [...machine.users].filter((one) => one.parent).map(userNamespaceOf),
     mounts: [...machine.files.mounts()].map(mountOf),
     cgroups: saveCgroups(machine),
     nextCgroup: machine.cgroups.nextId,
     files: filesBelow(machine.files.root, ''),
     unprivilegedBpfDisabled: machine.sysctls.unprivilegedBpfDisabled,
+    // Tasks and cgroups bring theirs.
+    owners: [...runtime.owners.values()].flatMap(({ kind, number, address }) => {
+      return kind === 'socket' || kind === 'inode' ? [{ kind, number, address }] : [];
+    }),
+    types: typesOf(machine),
+    fields: runtime.objects.written,
+    scratch: [...runtime.scratch],
+    counting: machine.countingRuns,
     next: {
       programs: objects.programs.next,
       maps: objects.maps.next,
@@ -65,34 +100,6 @@ export async function saveMachine(machine: Machine): Promise<Uint8Array> {
       btfs: objects.btfs.next,
     },
   };
-  return writeSnapshot(state, runtime);
-}
-
-function checkMap(map: MachineMap): void {
-  const { facts, spec } = map;
-  const held = facts.keyIs ?? (facts.valueIs && MAP_FIELDS_KEPT.values.get(facts.valueIs));
-  if (held) refuse('EOPNOTSUPP', `map '${spec.name}' holds what belongs to a ${held}`);
-  if (map instanceof KeyMap) refuse('EOPNOTSUPP', `static key '${spec.name}' is not saved`);
-  if (facts.insnArray) refuse('EOPNOTSUPP', `instruction array '${spec.name}' is not saved`);
-  const mask = map.runtimeMap.definition.special?.mask ?? 0;
-  if (mask & ~MAP_FIELDS_KEPT.mask) {
-    refuse('EOPNOTSUPP', `map '${spec.name}' has values that own objects or timers`);
-  }
-}
-
-function checkProgram({ code, spec, parts }: MachineProgram): void {
-  if (code.image.objectTypes !== undefined) {
-    refuse('EOPNOTSUPP', `program '${spec.name}' allocates objects`);
-  }
-  if (parts.target) refuse('EOPNOTSUPP', `program '${spec.name}' attaches to another`);
-}
-
-type HostDevice = Omit<SavedDevice, 'name' | 'ifindex'>;
-
-function deviceOf({ settings }: Machine, ifindex: number, one: HostDevice): SavedDevice {
-  const found = settings.subsystems.map((each) => each.deviceAt?.(ifindex)).find(Boolean);
-  const { mtu, address, forwarding } = one;
-  return { name: found!.name, ifindex, mtu, address, forwarding };
 }
 
 function mapOf(map: MachineMap): SavedMap {
@@ -107,6 +114,7 @@ function mapOf(map: MachineMap): SavedMap {
     frozen: map.frozen,
     closed: map.closed,
     owner: map.owner,
+    filledFor: map instanceof InsnArrayMap ? map.program : undefined,
     contents: [...contents].map(([key, object]) => [key, (object as MachineMap).id]),
   };
 }
@@ -114,14 +122,18 @@ function mapOf(map: MachineMap): SavedMap {
 function programOf(program: MachineProgram): SavedProgram {
   const { parts, stats, code, closed, id } = program;
   const loads = parts.adapted.relocations.toSorted((a, b) => a.insn - b.insn);
-  const names = [...new Set(loads.map(({ map }) => map))];
+  const keys = (parts.spec.staticBranches ?? []).map(({ key }) => key);
+  const names = [...new Set([...loads.map(({ map }) => map), ...keys])];
+  const { attachProgram, btf: _btf, maps: _maps, ...input } = parts.input ?? {};
   return {
     id,
     spec: parts.spec,
     adapted: parts.adapted,
-    input: parts.input && { ...parts.input, btf: undefined, maps: undefined },
+    input: parts.input && (input as SavedProgram['input']),
+    target: parts.target && { program: parts.target.id, btfId: attachProgram?.btfId },
     maps: parts.maps.map((map) => map.id),
-    mapNames: Object.fromEntries(names.map((name, i) => [name, parts.maps[i]!.id])),
+    mapNames: names.map((name, i) => [name, parts.maps[i]!.id]),
+    device: parts.bound?.path,
     bound: program.maps.slice(parts.maps.length).map((map) => map.id),
     btf: parts.btf?.id,
     license: parts.license,
@@ -133,6 +145,7 @@ function programOf(program: MachineProgram): SavedProgram {
     stats,
     slots: parts.slots,
     entry: code.entry,
+    objectTypes: code.image.objectTypes,
     closed,
   };
 }
@@ -140,6 +153,23 @@ function programOf(program: MachineProgram): SavedProgram {
 function attachmentOf({ program, options, link, place }: Attachment): SavedAttachment {
   const { revision } = place.point;
   return { program: program.id, options, link: link?.id, closed: link?.closed ?? true, revision };
+}
+
+function hookOf({ id, program, options, closed }: HookLink) {
+  return { id, program: program.id, options, closed };
+}
+
+function lostOf({ id, program, closed, place }: DeviceLink): SavedLostLink {
+  const { type, ifindex, name, attachType, device } = place;
+  return { id, program: program.id, closed, place: { type, ifindex, name, attachType, device } };
+}
+
+function typesOf({ runtime, objects }: Machine): SavedType[] {
+  const btfs = [...objects.btfs].filter(({ kernel }) => !kernel);
+  return runtime.objects.known.map(({ name, perCpu, address, btf, id }) => {
+    const found = btfs.find((one) => one.btf === btf);
+    return { name, perCpu, address, btf: found?.id, id };
+  });
 }
 
 function userNamespaceOf({ name, parent, owner, ids }: UserNamespace): SavedUserNamespace {

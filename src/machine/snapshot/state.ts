@@ -1,31 +1,60 @@
 /** What of a machine is kept beside its memory: plain data that names objects by id. */
-import type { AttachOptions, ProgramVerification } from '../../kernel/index.ts';
+import type { AttachOptions, OwnerKind, ProgramVerification } from '../../kernel/index.ts';
 import type { MapSpec, ProgramSpec } from '../../object/index.ts';
 import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.ts';
 import type { Delegation, IdMap } from '../../security/index.ts';
 import type { Ownership } from '../bpffs/inode.ts';
+import type { Json } from '../objects/kept.ts';
 import type { ProgramOwner } from '../objects/program-array.ts';
 import type { RunStats } from '../objects/run-stats.ts';
 import type { Adapted } from '../program.ts';
 
-export interface MachineState {
+/** What is in the file beside pages: values, and the objects they refer to. */
+export interface SavedState {
+  readonly boot: BootState;
+  /** `MachineState`, with references. */
+  readonly machine: Json;
+  /** Parts of the kernel, in their order. */
+  readonly subsystems: readonly Json[];
+  readonly nodes: Json;
+}
+
+/** What a machine is made with. */
+export interface BootState {
   /** Of the kernel whose rules hold; undefined: none do. */
-  readonly kernel: string | undefined;
+  readonly kernel?: string | undefined;
   readonly engine: string;
   readonly cpus: number;
   readonly seed: number;
-  readonly mapHash: string | undefined;
-  readonly devices: readonly SavedDevice[];
+  readonly mapHash?: string | undefined;
+}
+
+export interface MachineState {
   readonly btfs: readonly SavedBtf[];
   readonly maps: readonly SavedMap[];
   readonly programs: readonly SavedProgram[];
   readonly attachments: readonly SavedAttachment[];
+  readonly hooks: readonly SavedHook[];
+  /** Links whose device has gone. */
+  readonly lost: readonly SavedLostLink[];
   /** All but the first, those above before those below. */
   readonly users: readonly SavedUserNamespace[];
   readonly mounts: readonly SavedMount[];
   readonly cgroups: readonly SavedCgroup[];
   readonly files: readonly SavedFile[];
   readonly unprivilegedBpfDisabled: number;
+  /** Tasks, cgroups, sockets and inodes that own values: records in memory. */
+  readonly owners: readonly SavedOwner[];
+  readonly types: readonly SavedType[];
+  /** Special fields of values in memory, and who releases what they hold. */
+  readonly fields: readonly {
+    readonly address: number;
+    readonly destructors: readonly (string | undefined)[];
+  }[];
+  /** Memory that only JavaScript knew. */
+  readonly scratch: readonly number[];
+  /** How many want runs counted. */
+  readonly counting: number;
   /** Ids that come next. */
   readonly next: Readonly<Record<'programs' | 'maps' | 'links' | 'btfs', number>>;
   /** The id of the next cgroup. */
@@ -45,14 +74,6 @@ export interface SavedMount extends Readonly<Ownership> {
   readonly delegate: Delegation;
 }
 
-export interface SavedDevice {
-  readonly name: string;
-  readonly ifindex: number;
-  readonly mtu: number;
-  readonly address: Uint8Array;
-  readonly forwarding: boolean;
-}
-
 export interface SavedBtf {
   readonly id: number;
   readonly bytes: Uint8Array;
@@ -69,25 +90,28 @@ export interface SavedMap {
   readonly frozen: boolean;
   readonly closed: boolean;
   readonly owner: ProgramOwner | undefined;
+  /** An instruction array: the program it was filled for. */
+  readonly filledFor: string | undefined;
   /** Key (latin1 text of its bytes), and id of the map or program there. */
   readonly contents: readonly (readonly [string, number])[];
 }
 
-/** Of what the verifier saw all but maps and BTF, which are known by id. */
-type SavedInput = Omit<VerifierInput, 'btf' | 'maps' | 'attachProgram'> & {
-  readonly btf: undefined;
-  readonly maps: undefined;
-};
+/** Of what the verifier saw all but maps, BTF and programs, which are known by id. */
+type SavedInput = Omit<VerifierInput, 'btf' | 'maps' | 'attachProgram'>;
 
 export interface SavedProgram {
   readonly id: number;
   readonly spec: ProgramSpec;
   readonly adapted: Adapted;
   readonly input: SavedInput | undefined;
+  /** The program it attaches to, and the function of it. */
+  readonly target: { readonly program: number; readonly btfId: number | undefined } | undefined;
   /** Definitions of its maps as the verifier saw them are made anew from these. */
   readonly maps: readonly number[];
   /** By the names that relocations and static branches have. */
-  readonly mapNames: Readonly<Record<string, number>>;
+  readonly mapNames: readonly (readonly [name: string, map: number])[];
+  /** Path of the device it is for alone. */
+  readonly device: string | undefined;
   readonly bound: readonly number[];
   readonly btf: number | undefined;
   readonly license: string;
@@ -100,6 +124,7 @@ export interface SavedProgram {
   readonly stats: RunStats;
   readonly slots: readonly number[];
   readonly entry: number;
+  readonly objectTypes: number | undefined;
   readonly closed: boolean;
 }
 
@@ -111,6 +136,26 @@ export interface SavedAttachment {
   readonly closed: boolean;
   /** Of its place. */
   readonly revision: bigint;
+}
+
+export interface SavedHook {
+  readonly id: number;
+  readonly program: number;
+  readonly options: AttachOptions;
+  readonly closed: boolean;
+}
+
+export interface SavedLostLink {
+  readonly id: number;
+  readonly program: number;
+  readonly closed: boolean;
+  readonly place: {
+    readonly type: number;
+    readonly ifindex: number;
+    readonly name: string;
+    readonly attachType: number | undefined;
+    readonly device: string;
+  };
 }
 
 export interface SavedCgroup {
@@ -135,4 +180,18 @@ export interface SavedFile extends Readonly<Ownership> {
   readonly kind: 'dir' | 'symlink' | 'map' | 'prog' | 'link';
   readonly id: number;
   readonly target: string | undefined;
+}
+
+export interface SavedOwner {
+  readonly kind: OwnerKind;
+  readonly number: number;
+  readonly address: number;
+}
+
+export interface SavedType {
+  readonly name: string;
+  readonly perCpu: boolean;
+  readonly address: number;
+  readonly btf: number | undefined;
+  readonly id: number;
 }

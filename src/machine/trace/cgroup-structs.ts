@@ -1,13 +1,26 @@
 import type { KernelProfile } from '../../abi/index.ts';
 import type { Cgroup } from '../cgroup/cgroup.ts';
 import type { StructOfCgroup } from '../cgroup/tree.ts';
-import type { KernelObject, KernelObjects } from './objects.ts';
+import {
+  type KernelObject,
+  type KernelObjects,
+  type ObjectPlace,
+  whereIs,
+} from '../objects/kernel-struct.ts';
+
+/** What is kept of a cgroup's structs. */
+export interface StructParts {
+  readonly object: ObjectPlace;
+  readonly node: ObjectPlace;
+  readonly set: ObjectPlace | undefined;
+}
 
 /** Cgroups as the kernel's own structs: what programs with pointers to them read. */
 export class CgroupStructs {
   readonly #objects: KernelObjects;
   readonly #rules: KernelProfile | undefined;
   readonly #structs = new WeakMap<Cgroup, KernelObject>();
+  readonly #nodes = new WeakMap<Cgroup, KernelObject>();
   /** Their struct css_set, which tasks point to. */
   readonly #sets = new WeakMap<Cgroup, KernelObject>();
 
@@ -26,13 +39,34 @@ export class CgroupStructs {
     objects.set(object, 'kn', node.pointer);
     objects.set(object, 'level', cgroup.level);
     objects.set(object, 'self.cgroup', object.pointer);
+    return this.#put(cgroup, object, node);
+  }
+
+  #put(cgroup: Cgroup, object: KernelObject, node: KernelObject): StructOfCgroup {
     this.#structs.set(cgroup, object);
+    this.#nodes.set(cgroup, node);
     const free = (): void => {
       object.free();
       node.free();
       this.#sets.get(cgroup)?.free();
     };
     return { address: object.address, free };
+  }
+
+  /** Where the structs of a cgroup are, for a file. */
+  partsOf(cgroup: Cgroup): StructParts | undefined {
+    const [object, node] = [this.#structs.get(cgroup), this.#nodes.get(cgroup)];
+    if (!object || !node) return undefined;
+    const set = this.#sets.get(cgroup);
+    return { object: whereIs(object), node: whereIs(node), set: set && whereIs(set) };
+  }
+
+  /** Structs whose memory has been put back. */
+  resume(cgroup: Cgroup, { object, node, set }: StructParts): StructOfCgroup {
+    const again = ({ struct, address, region }: ObjectPlace) =>
+      this.#objects.at(struct, address, region);
+    if (set) this.#sets.set(cgroup, again(set));
+    return this.#put(cgroup, again(object), again(node));
   }
 
   /** Pointer to its struct cgroup, or 0n if it has none. */

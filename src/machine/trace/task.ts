@@ -10,8 +10,14 @@ import {
   G_CURRENT_UID_GID,
 } from '../../runtime/layout.ts';
 import type { Runtime, RuntimeOwner } from '../../runtime/index.ts';
+import type { Roots } from '../objects/kept.ts';
+import {
+  type KernelObject,
+  type KernelObjects,
+  type ObjectPlace,
+  whereIs,
+} from '../objects/kernel-struct.ts';
 import type { CgroupStructs } from './cgroup-structs.ts';
-import type { KernelObject, KernelObjects } from './objects.ts';
 
 /** Bytes of GLOBALS from G_CURRENT_PID_TGID on that say who the current task is. */
 const IDENTITY_BYTES = G_CGROUP + 8 - G_CURRENT_PID_TGID;
@@ -72,6 +78,8 @@ export class Task implements KernelTask, RuntimeOwner {
   }
 }
 
+export type TaskParts = Tasks['parts'];
+
 /** The tasks of a machine, and which one runs. */
 export class Tasks {
   readonly #runtime: Runtime;
@@ -91,6 +99,39 @@ export class Tasks {
     this.#objects = objects;
     this.#cgroups = cgroups;
     this.#structs = structs;
+  }
+
+  /** What is kept in a file. */
+  get parts() {
+    const own = [...this.#runtime.owners.values()].filter((one) => one instanceof Task);
+    return {
+      idle: this.#idle?.number,
+      tasks: own.map((task) => ({
+        number: task.number,
+        address: task.address,
+        struct: whereIs(task.struct),
+        cgroup: task.cgroup.number,
+        identity: task.identity,
+        pid: task.pid,
+      })),
+    };
+  }
+
+  /** Tasks, as other objects name them. */
+  *roots(): Roots {
+    for (const [number, owner] of this.#runtime.owners) yield [`owner ${number}`, owner];
+  }
+
+  resume({ idle, tasks }: TaskParts): void {
+    const again = ({ struct, address, region }: ObjectPlace) =>
+      this.#objects.at(struct, address, region);
+    for (const { number, address, struct, cgroup, identity, pid } of tasks) {
+      const owner = this.#runtime.adoptOwner('task', address);
+      const above = this.#runtime.owners.get(cgroup) as Cgroup;
+      const task = new Task(again(struct), owner, above, identity, pid);
+      this.#runtime.owners.set(number, task);
+      if (number === idle) this.#idle = task;
+    }
   }
 
   /** The task that runs; outside of all system calls the idle task, pid 0. */

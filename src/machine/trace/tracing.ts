@@ -12,14 +12,26 @@ import type { Runtime } from '../../runtime/index.ts';
 import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Attached, Subsystem } from '../subsystem.ts';
-import { CgroupStructs } from './cgroup-structs.ts';
+import type { Attached, SavedSubsystem, Subsystem } from '../subsystem.ts';
+import type { CgroupTree } from '../cgroup/tree.ts';
+import { CgroupStructs, type StructParts } from './cgroup-structs.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
-import { type KernelObject, KernelObjects } from './objects.ts';
+import { type KernelObject, KernelObjects } from '../objects/kernel-struct.ts';
 import { linked } from './link.ts';
-import { type Task, Tasks } from './task.ts';
+import { type Task, type TaskParts, Tasks } from './task.ts';
 
 type Word = number | bigint;
+
+interface CgroupParts {
+  readonly path: string;
+  readonly address: number;
+  readonly struct: StructParts | undefined;
+}
+
+interface TracingParts {
+  readonly tasks: TaskParts;
+  readonly cgroups: readonly CgroupParts[];
+}
 
 /** Where x86-64 has the arguments of a system call (struct pt_regs), in their order. */
 const ARGUMENT_REGISTERS = ['di', 'si', 'dx', 'r10', 'r8', 'r9'];
@@ -39,6 +51,8 @@ export class Tracing implements Subsystem {
   readonly #hooks = new Hooks();
   readonly #objects: KernelObjects;
   readonly #tasks: Tasks;
+  readonly #cgroups: CgroupTree;
+  readonly #structs: CgroupStructs;
   /** Registers of the system call that is being made. */
   #registers: KernelObject | undefined;
   #noRegisters: KernelObject | undefined;
@@ -47,11 +61,45 @@ export class Tracing implements Subsystem {
     this.#runtime = runtime;
     this.#objects = new KernelObjects(runtime, rules);
     const structs = new CgroupStructs(this.#objects, rules);
+    this.#structs = structs;
+    this.#cgroups = cgroups;
     cgroups.makeStruct = (cgroup) => structs.make(cgroup);
     this.#tasks = new Tasks(runtime, this.#objects, cgroups, structs);
     if (!rules) return;
     runtime.host.currentTask = () => this.#tasks.current.struct.pointer;
     runtime.host.taskRegisters = (task) => this.#registersOf(task).pointer;
+  }
+
+  readonly saved: SavedSubsystem = {
+    kinds: [],
+    save: (freezer) => {
+      freezer.addRoots(this.#tasks.roots());
+      return freezer.value({ tasks: this.#tasks.parts, cgroups: this.#cgroupParts() });
+    },
+    layout: (json, thaw) => {
+      const { tasks, cgroups } = thaw.value<TracingParts>(json);
+      this.#resumeCgroups(cgroups);
+      this.#tasks.resume(tasks);
+      thaw.addRoots(this.#tasks.roots());
+    },
+    resume: () => {},
+  };
+
+  /** Cgroups that programs and maps know. */
+  #cgroupParts(): readonly CgroupParts[] {
+    return [...this.#cgroups.root.descendants()].flatMap((cgroup) => {
+      const { madeOwner, path } = cgroup;
+      const struct = this.#structs.partsOf(cgroup);
+      return madeOwner ? [{ path, address: madeOwner.address, struct }] : [];
+    });
+  }
+
+  #resumeCgroups(saved: readonly CgroupParts[]): void {
+    for (const { path, address, struct } of saved) {
+      const cgroup = this.#cgroups.make(path);
+      const made = struct && this.#structs.resume(cgroup, struct);
+      this.#cgroups.adoptOwner(cgroup, address, made);
+    }
   }
 
   serves(programType: string): boolean {

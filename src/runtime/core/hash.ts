@@ -39,7 +39,7 @@ import { POOL_CPU_STRIDE, POOL_TWIN } from '../mem-layout';
 import { callForElement, stackReserve, stackRestore, stackTop } from './callback';
 import { copyBytes, copyKey } from './copy';
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM } from './errno';
-import { fieldsFree } from './fields';
+import { fieldsFree, fieldsInit } from './fields';
 import {
   H_LOCKS,
   H_POINTER,
@@ -286,7 +286,15 @@ function poolHomes(map: u32, count: u32): i32 {
 /** Where CPU 0's value of a new node is to be; 0 without memory. */
 export function takeHome(map: u32, node: u32): u32 {
   const pool = load<u32>(map, H_POOL);
-  return pool == 0 ? percpuHome(map, node) : poolTake(load<u32>(pool, POOL_TWIN));
+  if (pool == 0) return percpuHome(map, node);
+  const home = poolTake(load<u32>(pool, POOL_TWIN));
+  const fields = load<u32>(map, M_FIELDS);
+  if (home == 0 || fields == 0) return home;
+  const cpus = cpuCount();
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    fieldsInit(fields, home + cpu * load<u32>(map, M_CPU_STRIDE));
+  }
+  return home;
 }
 
 /** Address of CPU 0's value of a node of a per-CPU table. */
@@ -315,7 +323,16 @@ export function takeNode(map: u32): u32 {
 /** A node of the pool, or 0: the map is full, or there is no memory. */
 function pooledNode(map: u32): u32 {
   if (load<u32>(map, M_COUNT) >= load<u32>(map, M_MAX_ENTRIES)) return 0;
-  return poolTake(load<u32>(map, H_POOL));
+  return freshNode(map);
+}
+
+/** Of the pool: special fields of its value are zeros (check_and_init_map_value). */
+function freshNode(map: u32): u32 {
+  const node = poolTake(load<u32>(map, H_POOL));
+  const fields = load<u32>(map, M_FIELDS);
+  const inNode = load<u32>(map, M_CPU_STRIDE) == 0;
+  if (node != 0 && fields != 0 && inNode) fieldsInit(fields, node + load<u32>(map, H_VALUE));
+  return node;
 }
 
 /** Why there is no node for a new key. */
@@ -382,7 +399,7 @@ export function takeExtras(map: u32): void {
  */
 export function swapExtra(map: u32, old: u32): u32 {
   const extra = load<u32>(map, H_EXTRA);
-  if (extra == 0) return poolTake(load<u32>(map, H_POOL));
+  if (extra == 0) return freshNode(map);
   const at = extra + (cpu_number << 2);
   const node = load<u32>(at);
   store<u32>(at, old);

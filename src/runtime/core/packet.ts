@@ -12,7 +12,6 @@ import {
   SKB_HARD_END,
   SKB_HARD_START,
   SKB_LEN,
-  SKB_WIRE_LEN,
 } from '../layout';
 import { cpu_block } from './instance';
 
@@ -29,9 +28,14 @@ export function skbData(skb: u32): u32 {
   return load<u32>(skb, SKB_DATA);
 }
 
-/** @inline */
+/** All of it: of data of streams programs may see less than there is. @inline */
 export function skbLength(skb: u32): u32 {
-  return load<u32>(skb, SKB_DATA_END) - load<u32>(skb, SKB_DATA);
+  return load<u32>(skb, SKB_LEN);
+}
+
+/** Behind its last byte. @inline */
+export function skbEnd(skb: u32): u32 {
+  return load<u32>(skb, SKB_DATA) + load<u32>(skb, SKB_LEN);
 }
 
 /** The packet is data .. end now; metadata stays right in front of it if there is room. */
@@ -42,9 +46,7 @@ export function skbSet(skb: u32, data: u32, end: u32): void {
   store<u32>(skb, data, SKB_DATA);
   store<u32>(skb, end, SKB_DATA_END);
   store<u32>(skb, start, SKB_DATA_META);
-  const length = end - data;
-  store<u32>(skb, load<u32>(skb, SKB_WIRE_LEN) + length - load<u32>(skb, SKB_LEN), SKB_WIRE_LEN);
-  store<u32>(skb, length, SKB_LEN);
+  store<u32>(skb, end - data, SKB_LEN);
   packetRegion(start, end);
 }
 
@@ -56,7 +58,7 @@ export function skbRoom(skb: u32, head: u32, tail: u32): bool {
   const hardStart = load<u32>(skb, SKB_HARD_START);
   const hardEnd = load<u32>(skb, SKB_HARD_END);
   const data = load<u32>(skb, SKB_DATA);
-  const end = load<u32>(skb, SKB_DATA_END);
+  const end = skbEnd(skb);
   if (data - hardStart >= head && hardEnd - end >= tail) return true;
   const length = end - data;
   const free = hardEnd - hardStart - length;

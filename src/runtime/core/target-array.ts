@@ -2,11 +2,16 @@
  * Arrays of redirect targets, as devmap and cpumap keep them: {u32 target, u32 program} by index,
  * and a target of 0 is an empty slot.
  */
-import { M_MAX_ENTRIES, M_VALUE_SIZE } from '../layout';
+import { M_MAX_ENTRIES, M_VALUE_SIZE, TARGET_BAD } from '../layout';
 import { arrayValue } from './array';
 import { copyBytes } from './copy';
 import { EINVAL, ENOENT } from './errno';
 import { valuePointer } from './map';
+
+/** Whether the value names a program that cannot be there: its user says so (TARGET_BAD). */
+export function isBadTarget(value: u32, size: u32): bool {
+  return size == 8 && load<u32>(value, 4) == <u32>TARGET_BAD;
+}
 
 /** Address of the entry, or 0 when it is empty or out of range. */
 export function targetEntry(map: u32, index: u32): u32 {

@@ -14,6 +14,7 @@ import {
   DYNPTR_SKB,
   DYNPTR_TYPE_SHIFT,
   FAULT_NONE,
+  NF_PACKET,
   REGION_CTX,
 } from '../layout';
 import { E2BIG, EFAULT, EINVAL } from '../core/errno';
@@ -43,8 +44,10 @@ function isPacket(pointer: u32): bool {
   return dynptrType(pointer) >= <u32>DYNPTR_SKB;
 }
 
+/** The packet is the context itself, or at its place behind it. */
 export function ofThisRun(pointer: u32): bool {
-  return dataOf(pointer) == tagged(REGION_CTX, load<u32>(cpu_block, C_CTX));
+  const from = dataOf(pointer) - tagged(REGION_CTX, load<u32>(cpu_block, C_CTX));
+  return from == 0 || from == NF_PACKET;
 }
 
 /** @inline */

@@ -169,3 +169,12 @@ export function bpf_skb_event_output(ctx: u64, map: u64, flags: u64, data: u64, 
   if (extra > load<u32>(<u32>ctx, SKB_LEN)) return EFAULT;
   return output(map, flags, data, size, extra, <u32>ctx, load<u32>(<u32>ctx, SKB_DATA));
 }
+
+/** Counters: every event here is one of output, which counts nothing (perf_event_read_local). */
+export function bpf_perf_event_read(map: u64, flags: u64): u64 {
+  if (flags & ~(<u64>BPF_F_INDEX_MASK)) return EINVAL;
+  const found = findEvent(<u32>map, flags);
+  // Another CPU's event cannot be read from here.
+  if (found == EOPNOTSUPP) return EINVAL;
+  return found < 0 ? found : 0;
+}

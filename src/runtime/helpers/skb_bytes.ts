@@ -15,7 +15,7 @@ import {
 } from '../layout';
 import { csumAdd, csumPartial, csumShift, csumSub } from '../core/checksum';
 import { EFAULT, EINVAL, ENOMEM } from '../core/errno';
-import { skbData, skbLength } from '../core/packet';
+import { packetRegion, skbData, skbEnd, skbLength } from '../core/packet';
 import { skbClearHash } from './skb_meta';
 
 const INT_MAX: u32 = 0x7fffffff;
@@ -44,7 +44,7 @@ export function bpf_skb_load_bytes_relative(
   let base = load<u32>(<u32>skb, SKB_DATA);
   if (header == BPF_HDR_START_NET) base += network(<u32>skb);
   const end = <u64>base + <u32>offset + size;
-  if (!known || <u32>offset > 0xffff || end > load<u32>(<u32>skb, SKB_DATA_END)) {
+  if (!known || <u32>offset > 0xffff || end > skbEnd(<u32>skb)) {
     memory.fill(<u32>to, 0, size);
     return EFAULT;
   }
@@ -85,5 +85,11 @@ function resum(skb: u32, before: u32, after: u32, offset: u32): void {
 
 /** Makes `length` bytes readable and writable directly; all bytes of a linear buffer are. */
 export function bpf_skb_pull_data(skb: u64, length: u64): u64 {
-  return <u32>length > skbLength(<u32>skb) ? ENOMEM : 0;
+  if (<u32>length > skbLength(<u32>skb)) return ENOMEM;
+  const data = skbData(<u32>skb);
+  const end = data + <u32>length;
+  if (end <= load<u32>(<u32>skb, SKB_DATA_END)) return 0;
+  store<u32>(<u32>skb, end, SKB_DATA_END);
+  packetRegion(data, end);
+  return 0;
 }

@@ -28,11 +28,14 @@ import { csum16Add, csumAdd, csumSub } from '../core/checksum';
 import { EINVAL, EOPNOTSUPP } from '../core/errno';
 import { ancestorId, cgroupId } from '../core/owner';
 import { skbData, skbLength } from '../core/packet';
-import { ETH_P_IP, ETH_P_IPV6 } from '../core/protocols';
+import { ETH_P_IP, ETH_P_IPV6, isVlan } from '../core/protocols';
 
 const PACKET_OTHERHOST: u32 = 3;
 const OVERFLOW_UID: u64 = 65534;
 const ECN_CE: u32 = 3;
+const ETH_HLEN: u32 = 14;
+/** VLAN_MAX_DEPTH, less the last one. */
+const MOST_TAGS = 7;
 
 export function skbClearHash(skb: u32): void {
   store<u32>(skb, 0, SKB_HASH);
@@ -144,10 +147,24 @@ export function bpf_skb_ecn_set_ce(skb: u64): u64 {
   const at = <u32>skb;
   const ip = skbData(at) + load<u32>(at, SKB_NETWORK_OFFSET);
   const left = skbData(at) + skbLength(at) - ip;
-  const protocol = load<u16>(at, SKB_PROTOCOL);
+  const protocol = protocolBehindTags(at);
   if (protocol == ETH_P_IP && left >= 20) return markIpv4(ip);
   if (protocol == ETH_P_IPV6 && left >= 40) return markIpv6(at, ip);
   return 0;
+}
+
+/**
+ * Of a tagged packet what is in it (vlan_get_protocol). That moves no header: `ip` may be a tag.
+ */
+function protocolBehindTags(skb: u32): u16 {
+  let protocol = load<u16>(skb, SKB_PROTOCOL);
+  let tag: u32 = ETH_HLEN;
+  for (let depth = 1; isVlan(protocol); depth++) {
+    if (depth > MOST_TAGS || tag + 4 > skbLength(skb)) return 0;
+    protocol = load<u16>(skbData(skb) + tag, 2);
+    tag += 4;
+  }
+  return protocol;
 }
 
 function markIpv4(ip: u32): u64 {
@@ -178,7 +195,7 @@ export function bpf_get_socket_cookie(skb: u64): u64 {
 }
 
 export function bpf_get_socket_uid(skb: u64): u64 {
-  return OVERFLOW_UID;
+  return load<u64>(<u32>skb, SKB_SOCKET_COOKIE) == 0 ? OVERFLOW_UID : 0;
 }
 
 export function bpf_skb_cgroup_id(skb: u64): u64 {

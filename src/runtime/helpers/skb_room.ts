@@ -19,7 +19,6 @@ import {
   CHECKSUM_NONE,
   SKB_CSUM,
   SKB_DATA,
-  SKB_DATA_END,
   SKB_F_ENCAPSULATION,
   SKB_FLAGS,
   SKB_GSO_DODGY,
@@ -40,7 +39,7 @@ import {
 } from '../layout';
 import { csumPartial, csumShift, csumSub } from '../core/checksum';
 import { EALREADY, EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../core/errno';
-import { ETH_HLEN, skbData, skbLength, skbRoom, skbSet } from '../core/packet';
+import { ETH_HLEN, skbData, skbEnd, skbLength, skbRoom, skbSet } from '../core/packet';
 import { ETH_P_IP, ETH_P_IPV6 } from '../core/protocols';
 import { skbForgetChecksum } from './skb_csum';
 import { skbClearHash } from './skb_meta';
@@ -106,7 +105,7 @@ function push(skb: u32, offset: u32, length: u32): i64 {
   const data = from - length;
   memory.copy(data, from, offset);
   memory.fill(data + offset, 0, length);
-  skbSet(skb, data, load<u32>(skb, SKB_DATA_END));
+  skbSet(skb, data, skbEnd(skb));
   shiftTransport(skb, length);
   return 0;
 }
@@ -120,7 +119,7 @@ function pop(skb: u32, offset: u32, length: u32): i64 {
     store<u32>(skb, csumSub(load<u32>(skb, SKB_CSUM), removed), SKB_CSUM);
   }
   memory.copy(from + length, from, offset);
-  skbSet(skb, from + length, load<u32>(skb, SKB_DATA_END));
+  skbSet(skb, from + length, skbEnd(skb));
   shiftTransport(skb, -(<i32>length));
   return 0;
 }
@@ -269,7 +268,7 @@ export function bpf_skb_change_tail(skb: u64, length: u64, flags: u64): u64 {
   const have = skbLength(at);
   if (wanted > have) {
     if (!skbRoom(at, 0, wanted - have)) return ENOMEM;
-    memory.fill(load<u32>(at, SKB_DATA_END), 0, wanted - have);
+    memory.fill(skbEnd(at), 0, wanted - have);
     const complete = load<u32>(at, SKB_IP_SUMMED) == CHECKSUM_COMPLETE;
     if (complete) store<u32>(at, CHECKSUM_NONE, SKB_IP_SUMMED);
   } else if (wanted < have && load<u32>(at, SKB_IP_SUMMED) == CHECKSUM_COMPLETE) {
@@ -298,7 +297,7 @@ export function bpf_skb_change_head(skb: u64, room: u64, flags: u64): u64 {
   if (!skbRoom(at, length, 0)) return ENOMEM;
   const data = load<u32>(at, SKB_DATA) - length;
   memory.fill(data, 0, length);
-  skbSet(at, data, load<u32>(at, SKB_DATA_END));
+  skbSet(at, data, skbEnd(at));
   store<u32>(at, networkOffset(at) + length, SKB_NETWORK_OFFSET);
   shiftTransport(at, length);
   return 0;

@@ -5,7 +5,6 @@
 import {
   CHECKSUM_COMPLETE,
   SKB_CSUM,
-  SKB_DATA_END,
   SKB_IP_SUMMED,
   SKB_NETWORK_OFFSET,
   SKB_PROTOCOL,
@@ -16,19 +15,14 @@ import {
 } from '../layout';
 import { csumAdd, csumPartial, csumSub } from '../core/checksum';
 import { ENOMEM } from '../core/errno';
-import { ETH_HLEN, skbData, skbLength, skbRoom, skbSet } from '../core/packet';
-import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_802_2, ETH_P_802_3 } from '../core/protocols';
+import { ETH_HLEN, skbData, skbEnd, skbLength, skbRoom, skbSet } from '../core/packet';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_802_2, ETH_P_802_3, isVlan } from '../core/protocols';
 
 const TAG: u32 = 4;
 const ADDRESSES: u32 = 12;
 const VLAN_ETH_HLEN: u32 = 18;
 /** Values below are lengths of 802.3 frames. */
 const ETH_P_802_3_MIN: u16 = 0x0600;
-
-/** @inline */
-function isVlan(protocol: u16): bool {
-  return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
-}
 
 function setTag(skb: u32, protocol: u16, tci: u16): void {
   store<u32>(skb, 1, SKB_VLAN_PRESENT);
@@ -59,7 +53,7 @@ function insertTag(skb: u32): bool {
   memory.copy(data, from, ADDRESSES);
   store<u16>(data, protocol, ADDRESSES);
   store<u16>(data, bswap<u16>(load<u16>(skb, SKB_VLAN_TCI)), ADDRESSES + 2);
-  skbSet(skb, data, load<u32>(skb, SKB_DATA_END));
+  skbSet(skb, data, skbEnd(skb));
   store<u32>(skb, protocol, SKB_PROTOCOL);
   const transport = load<u32>(skb, SKB_TRANSPORT_OFFSET);
   if (transport != 0) store<u32>(skb, transport + TAG, SKB_TRANSPORT_OFFSET);
@@ -96,7 +90,7 @@ function removeTag(skb: u32): u16 {
     store<u32>(skb, csumSub(load<u32>(skb, SKB_CSUM), sum), SKB_CSUM);
   }
   memory.copy(from + TAG, from, ADDRESSES);
-  skbSet(skb, from + TAG, load<u32>(skb, SKB_DATA_END));
+  skbSet(skb, from + TAG, skbEnd(skb));
   store<u32>(skb, innerProtocol(from + TAG), SKB_PROTOCOL);
   keepNetworkHeader(skb);
   return tci;

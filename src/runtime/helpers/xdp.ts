@@ -3,6 +3,7 @@ import {
   XDP_DATA,
   XDP_DATA_END,
   XDP_DATA_META,
+  XDP_FRAG_SIZE,
   XDP_FRAGS,
   XDP_FRAGS_LENGTH,
   XDP_HARD_END,
@@ -83,14 +84,24 @@ export function bpf_xdp_adjust_tail(ctx: u64, offset: u64): u64 {
   const xdp = <u32>ctx;
   const by = <i32>offset;
   if (load<u32>(xdp, XDP_FRAGS_LENGTH) != 0) {
-    // Fragments grow only in drivers that announce their size; the simulated one does not.
-    return by < 0 ? shrinkFragments(xdp, -by) : EOPNOTSUPP;
+    return by < 0 ? shrinkFragments(xdp, -by) : growFragment(xdp, <u32>by);
   }
   const end = <i64>endOf(xdp) + by;
   if (end > <i64>load<u32>(xdp, XDP_HARD_END)) return EINVAL;
   if (end < <i64>dataOf(xdp) + ETH_HLEN) return EINVAL;
   if (by > 0) memory.fill(endOf(xdp), 0, by);
   moved(xdp, metaOf(xdp), dataOf(xdp), <u32>end);
+  return 0;
+}
+
+/** The last fragment grows into its page, where the driver says how large that is. */
+function growFragment(xdp: u32, by: u32): i64 {
+  const size = load<u32>(xdp, XDP_FRAG_SIZE);
+  if (size == 0) return EOPNOTSUPP;
+  const length = load<u32>(xdp, XDP_FRAGS_LENGTH);
+  if (by > size - 1 - ((length - 1) % size)) return EINVAL;
+  memory.fill(load<u32>(xdp, XDP_FRAGS) + length, 0, by);
+  store<u32>(xdp, length + by, XDP_FRAGS_LENGTH);
   return 0;
 }
 

@@ -215,6 +215,13 @@ export class HostMap implements RuntimeMap {
     return value === 0 ? undefined : readOwner(this.#runtime, value, valueSize, special);
   }
 
+  owner(key: Uint8Array): number {
+    const number = this.#runtime.exports[`${this.prefix}_number`] as Operation | undefined;
+    if (!number) return 0;
+    this.#putKey(key);
+    return number(this.address, this.#key) >>> 0;
+  }
+
   /** BPF_MAP_FREEZE: bpf(2) may not write from now on; programs may. */
   freeze(): number {
     if (this.#facts.neverFrozen || this.#isSpecial) return -ENOTSUPP;

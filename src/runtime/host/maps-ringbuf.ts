@@ -19,16 +19,19 @@ export function ringbufConsume(
   onRecord: (bytes: Uint8Array) => void | boolean,
 ): number {
   const next = runtime.exports['ringbuf_next'] as Numeric;
-  const release = runtime.exports['ringbuf_release'] as Numeric;
-  for (let count = 0; ; count++) {
-    const record = next(map.address) >>> 0;
-    if (record === 0) return count;
-    const length = runtime.u32()[record >>> 2]! & LENGTH_MASK;
-    const start = record + HEADER;
-    const more = onRecord(runtime.u8().subarray(start, start + length));
-    release(map.address, record);
-    if (more === false) return count + 1;
+  const after = runtime.exports['ringbuf_after'] as Numeric;
+  const { address } = map;
+  let count = 0;
+  for (let record = next(address) >>> 0; record !== 0; record = after(address, record) >>> 0) {
+    count++;
+    const words = runtime.u32();
+    const length = words[record >>> 2]! & LENGTH_MASK;
+    // Not subarray, which takes twice as long to say the same.
+    if (onRecord(new Uint8Array(words.buffer, record + HEADER, length)) !== false) continue;
+    (runtime.exports['ringbuf_release'] as Numeric)(address, record);
+    return count;
   }
+  return count;
 }
 
 /** How often user space would have been woken by this ring buffer so far. */

@@ -45,6 +45,21 @@ export function steerToSocket(call: HostCall): void {
   call.returnInt(steer ? steer(call.u32(0), call.u32(1), call.u64(2)) : -errnos['EOPNOTSUPP']!);
 }
 
+/** Body of bpf_msg_pull_data and kin: (msg, start, end or length, flags). */
+export function messageChange(what: 'pull' | 'push' | 'pop'): (call: HostCall) => void {
+  return (call) => {
+    const change = call.runtime.host.changeMessage;
+    const result = change?.(what, call.u32(1), call.u32(2), call.u64(3));
+    call.returnInt(result ?? -errnos['EINVAL']!);
+  };
+}
+
+/** bpf_sk_select_reuseport: (context, map, key, flags). */
+export function selectReuseport(call: HostCall): void {
+  const select = call.runtime.host.selectReuseport;
+  call.returnInt(select?.(call.u32(0), call.u32(1), call.u32(2)) ?? -errnos['ENOENT']!);
+}
+
 /** Body of bpf_skc_to_tcp_sock and kin: the socket as the kernel's struct, or NULL. */
 export function socketCast(struct: string): (call: HostCall) => void {
   return (call) => {

@@ -55,7 +55,19 @@ interface KnownType {
   readonly name: string;
   readonly perCpu: boolean;
   readonly address: number;
+  /** Where its type is; undefined: those types have gone. */
+  readonly btf: Btf | undefined;
+  readonly id: number;
 }
+
+/** Special fields as they were written, which has nothing of BTF any more. */
+export interface WrittenFields {
+  readonly address: number;
+  /** Functions that release what kptrs hold, one for each field. */
+  readonly destructors: readonly (string | undefined)[];
+}
+
+const keyOf = (id: number, perCpu: boolean): string => `${id}${perCpu ? ' per CPU' : ''}`;
 
 /** Object types of one runtime; each is made when it is first asked for, and stays. */
 export class ObjectTypes {
@@ -66,6 +78,7 @@ export class ObjectTypes {
   readonly #parsed = new WeakMap<Btf, Map<number, FieldRecord | undefined | null>>();
   readonly #records = new WeakMap<FieldRecord, number>();
   readonly #known: KnownType[] = [];
+  readonly #written: WrittenFields[] = [];
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -81,6 +94,34 @@ export class ObjectTypes {
         count: words[(address + OBJECTS_LIVE) >>> 2]!,
       }))
       .filter(({ count }) => count > 0);
+  }
+
+  /** Types there are, for a file. */
+  get known(): readonly KnownType[] {
+    return this.#known;
+  }
+
+  get written(): readonly WrittenFields[] {
+    return this.#written;
+  }
+
+  /** A type whose memory has been put back. */
+  adopt(type: KnownType): void {
+    this.#known.push(type);
+    if (!type.btf) return;
+    const types = this.#types.get(type.btf) ?? new Map<string, number>();
+    this.#types.set(type.btf, types.set(keyOf(type.id, type.perCpu), type.address));
+  }
+
+  /** Fields whose memory has been put back; functions are at other places now. */
+  adoptFields({ address, destructors }: WrittenFields): void {
+    for (const [i, name] of destructors.entries()) {
+      if (name === undefined) continue;
+      const at = address + FIELDS_FIRST + i * FIELD_ENTRY + FIELD_DESTRUCTOR;
+      const slot = this.#releaseSlot(name);
+      this.#runtime.view().setUint32(at, slot, true);
+    }
+    this.#written.push({ address, destructors });
   }
 
   /** Name of the type at an address, if there is one. */
@@ -105,7 +146,7 @@ export class ObjectTypes {
   #typeOf(btf: Btf, id: number, perCpu: boolean): number {
     let types = this.#types.get(btf);
     if (!types) this.#types.set(btf, (types = new Map()));
-    const key = `${id}${perCpu ? ' per CPU' : ''}`;
+    const key = keyOf(id, perCpu);
     let address = types.get(key);
     if (address === undefined) types.set(key, (address = this.#makeType(btf, id, perCpu)));
     return address;
@@ -120,7 +161,7 @@ export class ObjectTypes {
     const make = this.#runtime.exports['objects_type'] as (...words: number[]) => number;
     const address = make(type.size, perCpu ? this.#runtime.options.cpus : 1, fields) >>> 0;
     if (address === 0) throw kernelError('ENOMEM', `no memory for objects of '${type.name}'`);
-    this.#known.push({ name: type.name, perCpu, address });
+    this.#known.push({ name: type.name, perCpu, address, btf, id });
     return address;
   }
 
@@ -158,6 +199,8 @@ export class ObjectTypes {
     const slots = fields.map((field) =>
       field.type === BPF_UPTR ? uptrSize(field) : this.#releaseSlot(field.destructor),
     );
+    const destructors = fields.map(({ destructor }) => destructor);
+    this.#written.push({ address, destructors });
     const view = this.#runtime.view();
     view.setUint32(address + FIELDS_COUNT, fields.length, true);
     view.setUint32(address + FIELDS_LOCK, spinLockOff + 1, true);

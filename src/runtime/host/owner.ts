@@ -32,13 +32,23 @@ export class MemoryOwner implements RuntimeOwner {
   #alive = true;
 
   /** Throws KernelError ENOMEM. */
-  constructor(runtime: Runtime, kind: OwnerKind, { object = 0, parent }: OwnerOptions) {
+  static make(
+    runtime: Runtime,
+    kind: OwnerKind,
+    { object = 0, parent }: OwnerOptions,
+  ): MemoryOwner {
     const { exports } = runtime;
     const address = (exports['owner_new'] as Numeric)(KINDS[kind], object, parent?.number ?? 0);
     if (address === 0) throw kernelError('ENOMEM', `no memory for another ${kind}`);
+    return new MemoryOwner(runtime, kind, address >>> 0);
+  }
+
+  /** The owner whose record is at an address. */
+  constructor(runtime: Runtime, kind: OwnerKind, address: number) {
+    const { exports } = runtime;
     this.#runtime = runtime;
     this.kind = kind;
-    this.address = address >>> 0;
+    this.address = address;
     this.number = runtime.u32()[(this.address + OWNER_ID) >>> 2]!;
     runtime.owners.set(this.number, this);
     this.object = (exports['owner_object'] as Numeric)(this.address) >>> 0;

@@ -1,18 +1,25 @@
 /** Dynptrs over packets, slices and views of them (kernel/bpf/helpers.c, net/core/filter.c). */
 import {
+  C_CTX,
   DYNPTR_MAX_SIZE,
   DYNPTR_OFFSET,
   DYNPTR_READ_ONLY,
   DYNPTR_SIZE,
   DYNPTR_SKB,
   DYNPTR_XDP,
+  NF_PACKET,
+  REGION_CTX,
   SKB_DATA,
   SKB_LEN,
   XDP_DATA,
   XDP_DATA_END,
+  XDP_FRAG_SIZE,
+  XDP_FRAGS,
   XDP_FRAGS_LENGTH,
 } from '../layout';
 import { EINVAL, ERANGE } from '../core/errno';
+import { cpu_block } from '../core/instance';
+import { tagged } from '../core/regions';
 import {
   at,
   dataOf,
@@ -39,6 +46,12 @@ export function bpf_dynptr_from_skb_rdonly(skb: u64, flags: u64, pointer: u64): 
   const to = <u32>pointer;
   if (result == 0) store<u32>(to, load<u32>(to, DYNPTR_SIZE) | DYNPTR_READ_ONLY, DYNPTR_SIZE);
   return result;
+}
+
+/** The same for programs that have a pointer to the kernel's struct: a run has one packet. */
+export function bpf_dynptr_from_kernel_skb(_skb: u64, flags: u64, pointer: u64): u64 {
+  const packet = load<u32>(cpu_block, C_CTX) + NF_PACKET;
+  return bpf_dynptr_from_skb_rdonly(tagged(REGION_CTX, packet), flags, pointer);
 }
 
 export function bpf_dynptr_from_xdp(xdp: u64, flags: u64, pointer: u64): u64 {
@@ -95,7 +108,11 @@ export function bpf_dynptr_slice(pointer: u64, offset: u64, buffer: u64, size: u
     return inPlace(load<u32>(context, SKB_DATA), load<u32>(context, SKB_LEN), start, <u32>size);
   }
   const data = load<u32>(context, XDP_DATA);
-  const found = inPlace(data, load<u32>(context, XDP_DATA_END) - data, start, <u32>size);
+  const linear = load<u32>(context, XDP_DATA_END) - data;
+  const found =
+    start < linear || size == 0
+      ? inPlace(data, linear, start, <u32>size)
+      : inFragment(context, start - linear, <u32>size);
   if (found != 0 || buffer == 0) return found;
   return bpf_xdp_load_bytes(dataOf(from), start, buffer, size) == 0 ? buffer : 0;
 }
@@ -103,6 +120,13 @@ export function bpf_dynptr_slice(pointer: u64, offset: u64, buffer: u64, size: u
 /** Pointer into the packet, or 0 when it ends before. */
 function inPlace(data: u32, length: u32, start: u32, size: u32): u64 {
   return size > length || start > length - size ? 0 : <u64>(data + start);
+}
+
+/** Pointer into the fragments, whose length `start` is below; 0 when it would lie in two. */
+function inFragment(context: u32, start: u32, size: u32): u64 {
+  const room = load<u32>(context, XDP_FRAG_SIZE);
+  if (room == 0 || (start % room) + size > room) return 0;
+  return <u64>(load<u32>(context, XDP_FRAGS) + start);
 }
 
 export function bpf_dynptr_slice_rdwr(pointer: u64, offset: u64, buffer: u64, size: u64): u64 {

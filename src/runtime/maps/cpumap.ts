@@ -13,10 +13,16 @@ import {
 } from '../layout';
 import { arrayAllocate, arrayNextKey, arrayRelease, arrayValue } from '../core/array';
 import { copyBytes } from '../core/copy';
-import { E2BIG, EEXIST, EINVAL, ENODEV, EOVERFLOW } from '../core/errno';
+import { E2BIG, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from '../core/errno';
 import { cpuCount, setOp } from '../core/map';
 import { redirectTo } from '../core/redirect';
-import { targetDelete, targetEntry, targetLookup, targetSysLookup } from '../core/target-array';
+import {
+  isBadTarget,
+  targetDelete,
+  targetEntry,
+  targetLookup,
+  targetSysLookup,
+} from '../core/target-array';
 import { BPF_EXIST, BPF_NOEXIST } from '../core/uapi';
 
 const MAX_QUEUE: u32 = 16384;
@@ -65,7 +71,10 @@ export function cpumap_sys_update(map: u32, key: u32, value: u32, flags: u32): i
   if (load<u32>(value) > MAX_QUEUE) return <i32>EOVERFLOW;
   if (index >= cpuCount()) return <i32>ENODEV;
   if (load<u32>(value) == 0) return <i32>cpumap_delete(map, key);
-  copyBytes(arrayValue(map, 0, index), value, load<u32>(map, M_VALUE_SIZE));
+  const size = load<u32>(map, M_VALUE_SIZE);
+  // Whatever is wrong with the program: Linux has no entry, and says that memory was short.
+  if (isBadTarget(value, size)) return <i32>ENOMEM;
+  copyBytes(arrayValue(map, 0, index), value, size);
   return 0;
 }
 

@@ -20,7 +20,13 @@ import { copyBytes } from '../core/copy';
 import { E2BIG, EEXIST, EINVAL } from '../core/errno';
 import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
-import { targetDelete, targetEntry, targetLookup, targetSysLookup } from '../core/target-array';
+import {
+  isBadTarget,
+  targetDelete,
+  targetEntry,
+  targetLookup,
+  targetSysLookup,
+} from '../core/target-array';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
 export function devmap_create(map: u32): i32 {
@@ -70,7 +76,8 @@ export function devmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i
   if (load<i32>(value) < 0) return <i32>EINVAL;
   const size = load<u32>(map, M_VALUE_SIZE);
   // A program without a device makes no sense.
-  if (load<u32>(value) == 0 && size == 8 && load<i32>(value, 4) > 0) return <i32>EINVAL;
+  if (load<u32>(value) == 0 && size == 8 && load<u32>(value, 4) != 0) return <i32>EINVAL;
+  if (isBadTarget(value, size)) return <i32>EINVAL;
   copyBytes(arrayValue(map, 0, index), value, size);
   return 0;
 }

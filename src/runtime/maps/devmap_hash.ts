@@ -38,6 +38,7 @@ import {
 import { loadLink, lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, redirectTo } from '../core/redirect';
+import { isBadTarget } from '../core/target-array';
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../core/uapi';
 
 const KEY: u32 = 8;
@@ -120,6 +121,7 @@ function put(map: u32, key: u32, value: u32, flags: u32): i32 {
   if (old != 0 && flags == <u32>BPF_NOEXIST) return <i32>EEXIST;
   // No device has such a number: the host says so.
   if (load<i32>(value) < 0) return <i32>EINVAL;
+  if (isBadTarget(value, load<u32>(map, M_VALUE_SIZE))) return <i32>EINVAL;
   const node = old != 0 ? swapExtra(map, old) : takeNode(map);
   if (node == 0) return <i32>E2BIG;
   store<u32>(node + KEY, load<u32>(key));

@@ -18,8 +18,9 @@ import { E2BIG, EBADF, EBUSY, EINVAL } from '../core/errno';
 import { existsCheck } from '../core/hash';
 import { setOp } from '../core/map';
 import { heap_free } from '../core/memory';
-import { objectArrayCreate, objectDelete, objectEntry, objectForget } from '../core/object-array';
+import { objectArrayCreate, objectDelete, objectEntry } from '../core/object-array';
 import { cookieOut, isSocket, socketPointer } from '../core/socket';
+import { socketGrouped, socketUngrouped } from '../core/socket-map';
 import { BPF_EXIST } from '../core/uapi';
 
 export function reuseport_sockarray_create(map: u32): i32 {
@@ -34,6 +35,7 @@ export function reuseport_sockarray_create(map: u32): i32 {
 }
 
 export function reuseport_sockarray_free(map: u32): void {
+  forget(map, 0);
   heap_free(load<u32>(map, M_VALUES));
 }
 
@@ -48,7 +50,10 @@ export function reuseport_sockarray_lookup(map: u32, key: u32): u64 {
 }
 
 export function reuseport_sockarray_delete(map: u32, key: u32): i64 {
-  return objectDelete(map, key);
+  const number = numberAt(map, key);
+  const error = objectDelete(map, key);
+  if (error == 0) socketUngrouped(map, number);
+  return error;
 }
 
 export function reuseport_sockarray_next_key(map: u32, key: u32, next: u32): i32 {
@@ -65,9 +70,13 @@ export function reuseport_sockarray_sys_update(map: u32, key: u32, value: u32, f
   if (entry == 0) return <i32>E2BIG;
   const number = load<u32>(value);
   if (!isSocket(number)) return <i32>EBADF;
-  const error = existsCheck(load<u32>(entry), flags);
+  const old = load<u32>(entry);
+  const error = existsCheck(old, flags);
   if (error != 0) return <i32>error;
-  if (holds(map, number)) return <i32>EBUSY;
+  const refused = socketGrouped(map, number);
+  if (refused < 0) return <i32>refused;
+  if (refused > 0 && holds(map, number)) return <i32>EBUSY;
+  if (old != 0) socketUngrouped(map, old);
   store<u32>(entry, number);
   return 0;
 }
@@ -85,5 +94,18 @@ export function reuseport_sockarray_sys_delete(map: u32, key: u32): i32 {
 
 /** The socket has been closed. */
 export function reuseport_sockarray_owner_gone(map: u32, number: u32): void {
-  objectForget(map, number);
+  forget(map, number);
+}
+
+/** Takes a socket out; number 0: all of them. */
+function forget(map: u32, number: u32): void {
+  const start = load<u32>(map, M_VALUES);
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = start + (i << 3);
+    const there = load<u32>(entry);
+    if (there == 0 || (number != 0 && there != number)) continue;
+    store<u64>(entry, 0);
+    socketUngrouped(map, there);
+  }
 }

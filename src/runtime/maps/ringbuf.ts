@@ -274,6 +274,12 @@ export function ringbuf_release(map: u32, record: u32): void {
   setConsumer(base, load<u64>(base, B_CONSUMER) + recordSize(load<u32>(record)));
 }
 
+/** The reader is done with a record and wants the next one: one call instead of two. */
+export function ringbuf_after(map: u32, record: u32): u32 {
+  ringbuf_release(map, record);
+  return ringbuf_next(map);
+}
+
 /** @inline */
 function setConsumer(base: u32, position: u64): void {
   if (SHARED) atomic.store<u64>(base, position, B_CONSUMER);

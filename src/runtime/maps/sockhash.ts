@@ -12,8 +12,6 @@ import {
   OP_SYS_LOOKUP,
   OP_SYS_UPDATE,
   OP_UPDATE,
-  OWNER_ID,
-  OWNER_SOCKET,
 } from '../layout';
 import { copyKey } from '../core/copy';
 import { E2BIG, EINVAL } from '../core/errno';
@@ -44,8 +42,8 @@ import {
 import { JHASH_INITVAL } from '../core/jhash';
 import { lock, unlock } from '../core/lock';
 import { setOp } from '../core/map';
-import { ownerByObject } from '../core/owner';
 import { cookieOut, socketGiven, socketPointer } from '../core/socket';
+import { socketEnters, socketLeft, socketMay, socketNumber } from '../core/socket-map';
 import { BPF_EXIST } from '../core/uapi';
 
 const KEY: u32 = 8;
@@ -64,33 +62,60 @@ export function sockhash_create(map: u32): i32 {
   return error;
 }
 
+/** Every socket leaves it. */
 export function sockhash_free(map: u32): void {
+  eachNode(map, 0);
   hashRelease(map);
 }
 
+/** Takes out the nodes of a socket; number 0: all of them. */
+function eachNode(map: u32, number: u32): void {
+  const value = load<u32>(map, H_VALUE);
+  const mask = load<u32>(map, H_MASK);
+  for (let bucket: u32 = 0; bucket <= mask; bucket++) {
+    let node = load<u32>(load<u32>(map, H_BUCKETS) + (bucket << 2));
+    while (isNode(node)) {
+      const next = load<u32>(node);
+      if (number == 0 || load<u32>(node + value) == number) sockhash_delete(map, node + KEY);
+      node = next;
+    }
+  }
+}
+
 /** The number of the socket of a key, or 0. */
-function numberOf(map: u32, key: u32): u32 {
+export function sockhash_number(map: u32, key: u32): u32 {
   const node = findNode(map, key, KEY);
   return node == 0 ? 0 : load<u32>(node + load<u32>(map, H_VALUE));
 }
 
 export function sockhash_lookup(map: u32, key: u32): u64 {
-  return socketPointer(numberOf(map, key));
+  return socketPointer(sockhash_number(map, key));
 }
 
 /** The value is a pointer to a socket. */
 export function sockhash_update(map: u32, key: u32, value: u32, flags: u64): i64 {
-  const owner = ownerByObject(value, OWNER_SOCKET);
-  return owner == 0 ? EINVAL : update(map, key, load<u32>(owner, OWNER_ID), flags);
+  const number = socketNumber(value);
+  return number < 0 ? number : update(map, key, <u32>number, flags);
 }
 
 function update(map: u32, key: u32, number: u32, flags: u64): i64 {
+  const refused = socketMay(map, number);
+  return refused != 0 ? refused : sockhashPut(map, key, number, flags);
+}
+
+/** sock_hash_update_common. */
+export function sockhashPut(map: u32, key: u32, number: u32, flags: u64): i64 {
   if (flags > BPF_EXIST) return EINVAL;
+  const refused = socketEnters(map, number);
+  if (refused != 0) return refused;
+  const old = sockhash_number(map, key);
   const hash = hashOf(map, key);
   const word = lockOf(map, hash);
   lock(word);
   const error = put(map, key, number, flags, hash);
   unlock(word);
+  if (error != 0) socketLeft(map, number);
+  else if (old != 0) socketLeft(map, old);
   return error;
 }
 
@@ -115,7 +140,10 @@ function put(map: u32, key: u32, number: u32, flags: u64, hash: u32): i64 {
 }
 
 export function sockhash_delete(map: u32, key: u32): i64 {
-  return hashDelete(map, key, KEY);
+  const number = sockhash_number(map, key);
+  const error = hashDelete(map, key, KEY);
+  if (error == 0 && number != 0) socketLeft(map, number);
+  return error;
 }
 
 export function sockhash_next_key(map: u32, key: u32, next: u32): i32 {
@@ -123,7 +151,7 @@ export function sockhash_next_key(map: u32, key: u32, next: u32): i32 {
 }
 
 export function sockhash_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
-  return cookieOut(map, numberOf(map, key), out);
+  return cookieOut(map, sockhash_number(map, key), out);
 }
 
 export function sockhash_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
@@ -137,14 +165,5 @@ export function sockhash_sys_delete(map: u32, key: u32): i32 {
 
 /** The socket has been closed. */
 export function sockhash_owner_gone(map: u32, number: u32): void {
-  const value = load<u32>(map, H_VALUE);
-  const mask = load<u32>(map, H_MASK);
-  for (let bucket: u32 = 0; bucket <= mask; bucket++) {
-    let node = load<u32>(load<u32>(map, H_BUCKETS) + (bucket << 2));
-    while (isNode(node)) {
-      const next = load<u32>(node);
-      if (load<u32>(node + value) == number) sockhash_delete(map, node + KEY);
-      node = next;
-    }
-  }
+  eachNode(map, number);
 }

@@ -11,18 +11,17 @@ import {
   OP_SYS_DELETE,
   OP_SYS_LOOKUP,
   OP_SYS_UPDATE,
+  M_MAX_ENTRIES,
   OP_UPDATE,
-  OWNER_ID,
-  OWNER_SOCKET,
 } from '../layout';
 import { arrayNextKey } from '../core/array';
 import { E2BIG, EINVAL } from '../core/errno';
 import { existsCheck } from '../core/hash';
 import { setOp } from '../core/map';
 import { heap_free } from '../core/memory';
-import { objectArrayCreate, objectEntry, objectForget } from '../core/object-array';
-import { ownerByObject } from '../core/owner';
+import { objectArrayCreate, objectEntry } from '../core/object-array';
 import { cookieOut, socketGiven, socketPointer } from '../core/socket';
+import { socketEnters, socketLeft, socketMay, socketNumber } from '../core/socket-map';
 import { BPF_EXIST } from '../core/uapi';
 
 export function sockmap_create(map: u32): i32 {
@@ -37,41 +36,65 @@ export function sockmap_create(map: u32): i32 {
   return objectArrayCreate(map);
 }
 
+/** Every socket leaves it. */
 export function sockmap_free(map: u32): void {
-  heap_free(load<u32>(map, M_VALUES));
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  const start = load<u32>(map, M_VALUES);
+  for (let i: u32 = 0; i < count; i++) empty(map, start + (i << 3));
+  heap_free(start);
+}
+
+/** Whether there was a socket. */
+function empty(map: u32, entry: u32): bool {
+  const number = load<u32>(entry);
+  if (number == 0) return false;
+  store<u64>(entry, 0);
+  socketLeft(map, number);
+  return true;
 }
 
 /** The number of the socket at an index, or 0. */
-function numberAt(map: u32, key: u32): u32 {
+export function sockmap_number(map: u32, key: u32): u32 {
   const entry = objectEntry(map, key);
   return entry == 0 ? 0 : load<u32>(entry);
 }
 
 export function sockmap_lookup(map: u32, key: u32): u64 {
-  return socketPointer(numberAt(map, key));
+  return socketPointer(sockmap_number(map, key));
 }
 
 /** The value is a pointer to a socket. */
 export function sockmap_update(map: u32, key: u32, value: u32, flags: u64): i64 {
-  const owner = ownerByObject(value, OWNER_SOCKET);
-  return owner == 0 ? EINVAL : put(map, key, load<u32>(owner, OWNER_ID), flags);
+  const number = socketNumber(value);
+  return number < 0 ? number : put(map, key, <u32>number, flags);
 }
 
 function put(map: u32, key: u32, number: u32, flags: u64): i64 {
+  const refused = socketMay(map, number);
+  return refused != 0 ? refused : sockmapPut(map, key, number, flags);
+}
+
+/** sock_map_update_common: the socket's link comes first, also if the entry cannot be. */
+export function sockmapPut(map: u32, key: u32, number: u32, flags: u64): i64 {
   if (flags > BPF_EXIST) return EINVAL;
   const entry = objectEntry(map, key);
   if (entry == 0) return E2BIG;
-  const error = existsCheck(load<u32>(entry), flags);
-  if (error != 0) return error;
+  const refused = socketEnters(map, number);
+  if (refused != 0) return refused;
+  const old = load<u32>(entry);
+  const error = existsCheck(old, flags);
+  if (error != 0) {
+    socketLeft(map, number);
+    return error;
+  }
   store<u32>(entry, number);
+  if (old != 0) socketLeft(map, old);
   return 0;
 }
 
 export function sockmap_delete(map: u32, key: u32): i64 {
   const entry = objectEntry(map, key);
-  if (entry == 0 || load<u32>(entry) == 0) return EINVAL;
-  store<u64>(entry, 0);
-  return 0;
+  return entry != 0 && empty(map, entry) ? 0 : EINVAL;
 }
 
 export function sockmap_next_key(map: u32, key: u32, next: u32): i32 {
@@ -79,7 +102,7 @@ export function sockmap_next_key(map: u32, key: u32, next: u32): i32 {
 }
 
 export function sockmap_sys_lookup(map: u32, key: u32, out: u32, flags: u32): i32 {
-  return cookieOut(map, numberAt(map, key), out);
+  return cookieOut(map, sockmap_number(map, key), out);
 }
 
 export function sockmap_sys_update(map: u32, key: u32, value: u32, flags: u32): i32 {
@@ -93,5 +116,10 @@ export function sockmap_sys_delete(map: u32, key: u32): i32 {
 
 /** The socket has been closed. */
 export function sockmap_owner_gone(map: u32, number: u32): void {
-  objectForget(map, number);
+  const count = load<u32>(map, M_MAX_ENTRIES);
+  const start = load<u32>(map, M_VALUES);
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = start + (i << 3);
+    if (load<u32>(entry) == number) empty(map, entry);
+  }
 }

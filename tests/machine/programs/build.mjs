@@ -13,7 +13,11 @@ for (const name of [
   'leak',
   'timers',
   'sockets',
+  'sockmap',
   'traced',
+  'hooks',
+  'replacements',
+  'soak',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;
   const object = compileBpf(source, { flags: ['-Wno-unused-parameter'] });

@@ -16,12 +16,12 @@ export class PhysicalDevice extends Device {
   override readonly bindsXdp = true;
   override readonly queues: number;
   override readonly txLatency: number;
-  readonly #metadata: RxMetadataOptions;
+  readonly metadata: RxMetadataOptions;
 
   constructor(net: NetNamespace, name: string, ifindex: number, options: PhysicalOptions) {
     super(net, name, ifindex, options, { mtu: MTU, address: numberedAddress, nativeXdp: true });
     this.txLatency = options.txLatency ?? 0;
-    this.#metadata = options.rxMetadata ?? {};
+    this.metadata = options.rxMetadata ?? {};
     this.queues = Math.max(1, Math.min(64, options.queues ?? 1));
   }
 
@@ -41,11 +41,11 @@ export class PhysicalDevice extends Device {
   }
 
   override get takesTags(): boolean {
-    return this.#metadata.vlanTag === true;
+    return this.metadata.vlanTag === true;
   }
 
   override rxMetadata(packet: Packet): RxMetadata {
-    return cardMetadata(packet, this.#metadata);
+    return cardMetadata(packet, this.metadata);
   }
 
   override xdpRefusal(): string | undefined {

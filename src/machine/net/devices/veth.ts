@@ -3,6 +3,7 @@ import { numberedAddress } from '../device.ts';
 import type { RxMetadata } from '../../../runtime/types.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { bufferHash } from '../rx-metadata.ts';
+import { ETHERNET_HEADER } from '../packets.ts';
 import { type Packet, packetTypeFor } from '../stack/packet.ts';
 import { PairDevice } from './pair.ts';
 
@@ -26,14 +27,30 @@ export class VethDevice extends PairDevice {
     if (packet.data.length > peer.frameLimit) {
       return stack.dropSent(packet, this, 'NOT_SPECIFIED', `too long for ${peer.path}`);
     }
-    this.countCrossing(packet.data.length, peer);
+    const polls = peer.xdp.native.programs.length > 0;
+    // The poll function counts socket buffers without their Ethernet header.
+    const uncounted = polls && !packet.isFrame ? ETHERNET_HEADER : 0;
+    this.countCrossing(packet.data.length - uncounted, peer);
     if (packet.trail) this.traceCrossing(packet, peer);
     packet.scrub(this.net !== peer.net);
     packet.priority = 0;
     packet.type = packetTypeFor(packet.data, peer.address);
     // With an XDP program the frame goes to its poll function, not to the backlog.
-    if (peer.xdp.native.programs.length > 0) stack.poll(packet, peer);
+    if (polls) stack.poll(packet, peer);
     else stack.netifRx(packet, peer);
+  }
+
+  /** Frames go back through the other end's poll function only, as redirected ones do. */
+  override xdpTx(packet: Packet): void {
+    const refused = this.xdpRefusal();
+    if (refused === undefined) return this.xmit(packet);
+    if (this.peer) this.peer.statistics.rx_dropped++;
+    const why = `${refused}: the other end of ${this.path} runs no XDP program`;
+    this.net.stack.dropSent(packet, this, 'XDP', why);
+  }
+
+  override xdpRedirectFailed(): void {
+    this.statistics.rx_dropped++;
   }
 
   /** Of packets that came as socket buffers: no time, as no hardware took one; a hash; no tag. */

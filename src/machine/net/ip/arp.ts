@@ -46,10 +46,19 @@ function read(data: Uint8Array): Arp | undefined {
   };
 }
 
-/** Asks who has an address: ARP for IPv4, a neighbour solicitation for IPv6. */
-export function askFor(stack: Stack, net: NetNamespace, device: Device, address: Uint8Array): void {
-  if (address.length === 16) return solicit(stack, net, device, address);
-  const sender = net.sourceFor(device, 4) ?? new Uint8Array(4);
+/**
+ * Asks who has an address: ARP for IPv4, a neighbour solicitation for IPv6. `own`: where the packet
+ * comes from that waits for the answer, if that is an address of this namespace.
+ */
+export function askFor(
+  stack: Stack,
+  net: NetNamespace,
+  device: Device,
+  address: Uint8Array,
+  own: Uint8Array | undefined,
+): void {
+  if (address.length === 16) return solicit(stack, net, device, address, own);
+  const sender = own ?? net.sourceFor(device, 4) ?? new Uint8Array(4);
   const target = { targetHardware: NOBODY, target: address };
   const data = frame(BROADCAST, {
     operation: REQUEST,

@@ -41,6 +41,9 @@ export function deliver(ip: IpLayer, packet: Packet, header: IpHeader): void {
 
 function deliverWhole(ip: IpLayer, packet: Packet, header: IpHeader): void {
   const { protocol } = header;
+  const { device } = packet;
+  const { netfilter } = device.net;
+  if (netfilter && !netfilter.pass('input', packet, device, undefined)) return;
   const bad = badTransport(packet.data, header);
   if (bad) return ip.stack.drop(packet, bad);
   packet.owned = false;

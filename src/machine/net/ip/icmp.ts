@@ -3,7 +3,9 @@ import { lookupRoute } from '../../../runtime/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
 import { type Packet, PACKET_HOST } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
+import type { NetNamespace } from '../namespace.ts';
 import type { IpLayer } from './layer.ts';
+import { isLinkLocal } from './text.ts';
 import { ETHERNET, ICMP, ICMPV6, type IpHeader, ipFrame, put16, sealTransport } from './wire.ts';
 
 /** Type and code of an error, for IPv4 and IPv6. */
@@ -19,6 +21,9 @@ const PROTOCOL_UNREACHABLE: Kind = { v4: [3, 2], v6: [4, 1], what: 'ICMP protoco
 const PORT_UNREACHABLE: Kind = { v4: [3, 3], v6: [1, 4], what: 'ICMP port unreachable' };
 const FILTERED: Kind = { v4: [3, 13], v6: [1, 1], what: 'ICMP prohibited' };
 const TOO_BIG: Kind = { v4: [3, 4], v6: [2, 0], what: 'ICMP packet too big' };
+const BEYOND_SCOPE: Kind = { v4: [3, 0], v6: [1, 2], what: 'ICMP beyond scope of source' };
+const REDIRECT: Kind = { v4: [5, 1], v6: [137, 0], what: 'ICMP redirect' };
+const UNKNOWN_OPTION: Kind = { v4: [12, 0], v6: [4, 2], what: 'ICMP unknown option' };
 const TIME_EXCEEDED: Kind = { v4: [11, 0], v6: [3, 0], what: 'ICMP time exceeded' };
 
 const ECHO_REPLY = 0;
@@ -32,6 +37,12 @@ const INTERNET_CONTROL = 0xc0;
 /** Errors are at most so long: IPv4 576 bytes in all, IPv6 the smallest MTU. */
 const ERROR_MAX4 = 576 - 20 - 8;
 const ERROR_MAX6 = 1280 - 40 - 8;
+
+/** Errors that IPv6 sends even about packets to a group (RFC 4443). */
+const TOLD_OF_GROUPS = new Set([TOO_BIG, UNKNOWN_OPTION]);
+
+const isForMany = (net: NetNamespace, { destination }: IpHeader) =>
+  destination[0]! >> 4 === 14 || net.isBroadcast(destination);
 
 /** Error messages and the echo (net/ipv4/icmp.c, net/ipv6/icmp.c). */
 export class Icmp {
@@ -76,8 +87,23 @@ export class Icmp {
     this.#error(packet, header, PORT_UNREACHABLE);
   }
 
+  /** IPv6 says where the number of the protocol stands. */
   protocolUnreachable(packet: Packet, header: IpHeader): void {
-    this.#error(packet, header, PROTOCOL_UNREACHABLE);
+    this.#error(packet, header, PROTOCOL_UNREACHABLE, header.protocolAt ?? 0);
+  }
+
+  beyondScope(packet: Packet, header: IpHeader): void {
+    this.#error(packet, header, BEYOND_SCOPE);
+  }
+
+  /** `at`: of the option, counted from the header's first byte. */
+  unknownOption(packet: Packet, header: IpHeader, at: number): void {
+    this.#error(packet, header, UNKNOWN_OPTION, at);
+  }
+
+  /** Says who is nearer to the destination. */
+  redirect(packet: Packet, header: IpHeader, gateway: Uint8Array): void {
+    this.#error(packet, header, REDIRECT, new DataView(gateway.slice().buffer).getUint32(0));
   }
 
   /** icmp_send: tells the sender, unless that could go on for ever. */
@@ -86,11 +112,16 @@ export class Icmp {
     if (packet.type !== PACKET_HOST || isError(packet.data, header)) return;
     if (header.source.every((byte) => byte === 0)) return;
     const { version } = header;
-    const back = lookupRoute(net.routes, header.source);
+    // Nobody alone was meant: only IPv6 tells of such a packet, and not everything.
+    const forMany = version === 4 ? isForMany(net, header) : header.destination[0] === 0xff;
+    if (forMany && !(version === 6 && TOLD_OF_GROUPS.has(kind))) return;
+    const linkLocal = isLinkLocal(header.source);
+    const scope = linkLocal ? packet.device.ifindex : undefined;
+    const back = lookupRoute(net.routes, header.source, undefined, scope);
     const out = net.byIndex.get(back?.ifindex ?? 0) ?? packet.device;
     const source = net.isLocal(header.destination)
       ? header.destination.slice()
-      : net.sourceFor(out, header.source.length);
+      : net.sourceFor(out, header.source.length, linkLocal);
     if (!source) return;
     const most = version === 4 ? ERROR_MAX4 : ERROR_MAX6;
     const quoted = packet.data.slice(ETHERNET, Math.min(header.end, ETHERNET + most));
@@ -98,7 +129,7 @@ export class Icmp {
     const [type, code] = version === 4 ? kind.v4 : kind.v6;
     payload[0] = type;
     payload[1] = code;
-    put16(payload, 6, value);
+    new DataView(payload.buffer).setUint32(4, value);
     payload.set(quoted, 8);
     const tos = (packet.data[ETHERNET + 1]! & TOS_BITS) | INTERNET_CONTROL;
     this.#send(packet, header, source, payload, { what: kind.what, tos });

@@ -2,6 +2,7 @@ import type { SendOptions } from '../../../kernel/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
 import type { Device } from '../device.ts';
+import type { LightTunnel } from '../hooks/light-tunnel.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { Packet, PACKET_HOST, PACKET_OTHERHOST } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -11,8 +12,10 @@ import { fragmentsOf } from './fragment.ts';
 import { Icmp } from './icmp.ts';
 import { traceMade } from './made.ts';
 import { isNdp, receiveNdp } from './ndp.ts';
+import { type UnknownOption, unknownOption } from './options.ts';
 import { ipSend } from './send.ts';
-import { addressText } from './text.ts';
+import { isDetour, martian, RedirectPace, staysHere } from './martian.ts';
+import { addressKey, addressText, isLinkLocal } from './text.ts';
 import {
   ETH_ARP,
   ETH_IPV4,
@@ -26,6 +29,8 @@ import {
   u16,
 } from './wire.ts';
 
+/** IPPROTO_ROUTING */
+const ROUTING = 43;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -41,11 +46,21 @@ interface SocketFilter {
 export class IpLayer {
   readonly stack: Stack;
   readonly icmp: Icmp;
+  readonly #redirects = new RedirectPace();
   #packets = 0;
 
   constructor(stack: Stack) {
     this.stack = stack;
     this.icmp = new Icmp(stack, this);
+  }
+
+  /** IPv4 packets made here so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+
+  set packets(count: number) {
+    this.#packets = count;
   }
 
   /** Identification of the next IPv4 packet made here. */
@@ -80,16 +95,60 @@ export class IpLayer {
     if (packet.type === PACKET_OTHERHOST) return this.stack.drop(packet, 'OTHERHOST');
     if (typeof header === 'string') return this.stack.drop(packet, header);
     if (header.end < packet.data.length) packet.data = packet.data.subarray(0, header.end);
+    const { data } = packet;
+    const { net } = packet.device;
+    if (!net.netfilter) return this.#route(packet, header);
+    if (!net.netfilter.pass('prerouting', packet, packet.device, undefined)) return;
+    const now = packet.data === data ? header : readIp(packet.data);
+    if (typeof now !== 'string') this.#route(packet, now);
+  }
+
+  /** Where it goes: up, or on. */
+  #route(packet: Packet, header: IpHeader): void {
+    const { net } = packet.device;
     if (header.version === 6 && isNdp(packet.data, header)) {
+      const { netfilter } = net;
+      if (netfilter && !netfilter.pass('input', packet, packet.device, undefined)) return;
       return receiveNdp(this.stack, packet, header);
     }
-    const { net } = packet.device;
+    const wrong = martian(packet.device, header);
+    if (wrong !== undefined) return this.stack.drop(packet, 'NOT_SPECIFIED', wrong);
     const { destination } = header;
     const special = destination.length === 4 ? net.isBroadcast(destination) : false;
-    if (special || isMulticast(destination)) return deliver(this, packet, header);
-    const route = lookupRoute(net.routes, destination);
+    const route = special ? undefined : lookupRoute(net.routes, destination);
+    const toMany = special || isMulticast(destination);
+    const option = unknownOption(packet.data, header, toMany || route?.type === 'local');
+    if (option) return this.#refuseOption(packet, header, option);
+    if (toMany) return deliver(this, packet, header);
+    const tunnel = net.tunnels.size > 0 && route ? net.tunnels.get(route) : undefined;
+    if (tunnel) return this.#receiveByTunnel(packet, route!, tunnel);
+    this.#dispatch(packet, header, route);
+  }
+
+  /** dst_input: up, or on. */
+  #dispatch(packet: Packet, header: IpHeader, route: HostRoute | undefined): void {
     if (route?.type === 'local') return deliver(this, packet, header);
     this.#forward(packet, header, route);
+  }
+
+  /** bpf_input: the route's program looks at what comes in. */
+  #receiveByTunnel(packet: Packet, route: HostRoute, tunnel: LightTunnel): void {
+    const before = readIp(packet.data);
+    const result = tunnel.run(this.stack, packet, 'in');
+    if (result === 'gone') return;
+    fillTunnelSource(packet);
+    const header = readIp(packet.data);
+    if (typeof header === 'string') return this.stack.drop(packet, header);
+    const moved = typeof before !== 'string' && !sameBytes(before.destination, header.destination);
+    if (result === 'on' && !moved) return this.#dispatch(packet, header, route);
+    this.stack.nested(packet, () => this.#route(packet, header));
+  }
+
+  /** ip6_tlvopt_unknown */
+  #refuseOption(packet: Packet, header: IpHeader, { at, action }: UnknownOption): void {
+    const silent = action === 1 || (action === 3 && isMulticast(header.destination));
+    if (!silent) this.icmp.unknownOption(packet, header, at);
+    this.stack.drop(packet, 'UNHANDLED_PROTO', 'an unknown option');
   }
 
   /** ip_forward, ip_error. */
@@ -98,38 +157,87 @@ export class IpLayer {
     if (!device.forwarding) return this.stack.drop(packet, 'IP_INADDRERRORS');
     if (!route || route.type !== 'unicast') return this.icmp.noRoute(packet, header, route);
     if (packet.type !== PACKET_HOST) return this.stack.drop(packet, 'NOT_SPECIFIED');
+    const stays = staysHere(header);
+    if (stays !== undefined) {
+      if (stays === 'link') this.icmp.beyondScope(packet, header);
+      return this.stack.drop(packet, 'IP_INADDRERRORS');
+    }
     if (header.ttl <= 1) {
       this.icmp.timeExceeded(packet, header);
       return this.stack.drop(packet, 'IP_INHDR', 'TTL exceeded');
     }
     const out = device.net.byIndex.get(route.ifindex);
     if (!out) return this.stack.drop(packet, 'NOT_SPECIFIED', 'the route leads to no device');
-    const mtu = route.mtu ?? out.mtu;
+    const mtu = mtuOf(route, out);
     if (header.end - ETHERNET > mtu && header.dontFragment) {
       this.icmp.tooBig(packet, header, mtu);
       return this.stack.drop(packet, 'PKT_TOO_BIG');
     }
     packet.from = device.name;
     decrementTtl(packet);
+    if (isDetour(device, header, route)) this.#tellBetterWay(packet, header, route);
     if (packet.trail) this.stack.tracer.add(packet, { kind: 'forward', ttl: header.ttl - 1 });
+    const { netfilter } = device.net;
+    if (netfilter && !netfilter.pass('forward', packet, device, out)) return;
     this.output(packet, route, out);
+  }
+
+  /** A packet that was made here goes its way (ip_local_out). */
+  sendOut(packet: Packet, route: HostRoute, out: Device): void {
+    const { netfilter } = out.net;
+    if (netfilter && !netfilter.pass('output', packet, undefined, out)) return;
+    this.output(packet, route, out);
+  }
+
+  /** ip_rt_send_redirect */
+  #tellBetterWay(packet: Packet, header: IpHeader, { gateway }: HostRoute): void {
+    const sender = `${packet.device.path} ${addressKey(header.source)}`;
+    if (!this.#redirects.mayTell(sender, Number(this.stack.now))) return;
+    this.icmp.redirect(packet, header, gateway ?? header.destination);
   }
 
   /** Sends a packet along a route, in pieces if it must be. */
   output(packet: Packet, route: HostRoute, out: Device): void {
+    const tunnel = out.net.tunnels.size > 0 ? out.net.tunnels.get(route) : undefined;
+    if (tunnel) {
+      packet.device = out;
+      if (tunnel.run(this.stack, packet, 'out') === 'gone') return;
+    }
     if (packet.trail) {
       const to = `${addressText(route.destination)}/${route.prefixLength}`;
       const via = route.gateway ? { via: addressText(route.gateway) } : {};
       this.stack.tracer.add(packet, { kind: 'route', to, out: out.path, ...via });
     }
-    const mtu = route.mtu ?? out.mtu;
-    if (packet.data.length - ETHERNET <= mtu) return this.toNextHop(packet, route.gateway, out);
-    for (const data of fragmentsOf(packet.data, mtu)) {
+    const { netfilter } = out.net;
+    if (netfilter && !netfilter.pass('postrouting', packet, undefined, out)) return;
+    const mtu = mtuOf(route, out);
+    if (packet.data.length - ETHERNET <= mtu) return this.#finish(packet, route, out, tunnel);
+    for (const data of fragmentsOf(packet.data, mtu, this.nextId())) {
       const piece = this.stack.redirects.cloneFor(packet, out);
       piece.data = data;
       piece.owned = true;
-      this.toNextHop(piece, route.gateway, out);
+      this.#finish(piece, route, out, tunnel);
     }
+  }
+
+  /** ip_finish_output2: the route's last program, then the neighbour. */
+  #finish(packet: Packet, route: HostRoute, out: Device, tunnel: LightTunnel | undefined): void {
+    const result = tunnel ? tunnel.run(this.stack, packet, 'xmit') : 'on';
+    if (result === 'on') this.toNextHop(packet, route.gateway, out);
+    else if (result === 'reroute') this.stack.nested(packet, () => this.#reroute(packet, out));
+  }
+
+  /** bpf_lwt_xmit_reroute: along the route that the new header asks for. */
+  #reroute(packet: Packet, { net }: Device): void {
+    const header = readIp(packet.data);
+    if (typeof header === 'string') return this.stack.drop(packet, header);
+    const route = lookupRoute(net.routes, header.destination);
+    const local = route?.type === 'local';
+    const out = local ? net.devices.get('lo') : net.byIndex.get(route?.ifindex ?? 0);
+    if (!route || !out || (route.type !== 'unicast' && !local)) {
+      return this.stack.drop(packet, 'IP_OUTNOROUTES');
+    }
+    this.output(packet, route, out);
   }
 
   /** neigh_output: finds the hardware address, or waits for it. */
@@ -154,8 +262,12 @@ export class IpLayer {
     this.stack.transmit(packet, out);
   }
 
-  askFor(net: NetNamespace, device: Device, address: Uint8Array): void {
-    askFor(this.stack, net, device, address);
+  /** `packet`: the first that waits for the answer. */
+  askFor(net: NetNamespace, device: Device, address: Uint8Array, packet?: Packet): void {
+    const header = packet && readIp(packet.data);
+    const source = typeof header === 'object' ? header.source : undefined;
+    const own = source && net.isLocal(source) ? source.slice() : undefined;
+    askFor(this.stack, net, device, address, own);
   }
 
   /** Nobody answered for its next hop. */
@@ -172,11 +284,12 @@ export class IpLayer {
     packet.from = packet.device.name;
     packet.device = out;
     packet.clearTimestamp();
-    if (typeof header === 'string')
-      return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', header);
+    if (typeof header === 'string') return this.stack.drop(packet, 'NOT_SPECIFIED', header);
     if (neigh) return this.toNextHop(packet, nextHopOf(neigh), out);
     const route = lookupRoute(net.routes, header.destination, undefined, out.ifindex);
-    if (route?.type !== 'unicast' && route?.type !== 'local') {
+    // Whom no route through the device reaches is believed to be on its link.
+    if (!route) return this.toNextHop(packet, undefined, out);
+    if (route.type !== 'unicast' && route.type !== 'local') {
       return this.stack.dropSent(packet, out, 'NOT_SPECIFIED', `no route through ${out.path}`);
     }
     this.toNextHop(packet, route.gateway, out);
@@ -199,7 +312,8 @@ export class IpLayer {
   ): Packet | undefined {
     const header = readIp(frame);
     if (typeof header === 'string') return undefined;
-    const route = lookupRoute(net.routes, header.destination);
+    const scope = cause && isLinkLocal(header.destination) ? cause.device.ifindex : undefined;
+    const route = lookupRoute(net.routes, header.destination, undefined, scope);
     const leads = route?.type === 'unicast' || route?.type === 'local';
     const out =
       route?.type === 'local' ? net.devices.get('lo') : net.byIndex.get(route?.ifindex ?? 0);
@@ -214,9 +328,28 @@ export class IpLayer {
       this.stack.drop(packet, 'BPF_CGROUP_EGRESS');
       return undefined;
     }
-    this.output(packet, route, out);
+    this.sendOut(packet, route, out);
     return packet;
   }
+}
+
+/** What a route's tunnel pushes must fit, too (lwtunnel_headroom). */
+function mtuOf(route: HostRoute, out: Device): number {
+  const mtu = route.mtu ?? out.mtu;
+  const headroom = out.net.tunnels.size > 0 ? (out.net.tunnels.get(route)?.headroom ?? 0) : 0;
+  return headroom < mtu ? mtu - headroom : mtu;
+}
+
+const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, i) => byte === other[i]);
+
+/** set_tun_src: a header with segments that a program pushed has this host's address. */
+function fillTunnelSource(packet: Packet): void {
+  const { data, device } = packet;
+  const routed = data.length >= ETHERNET + 40 && data[ETHERNET + 6] === ROUTING;
+  if (!routed || data.subarray(ETHERNET + 8, ETHERNET + 24).some((byte) => byte !== 0)) return;
+  const source = device.net.sourceFor(device, 16);
+  if (source) packet.writable().set(source, ETHERNET + 8);
 }
 
 /** struct bpf_redir_neigh: {u32 family, address}. */

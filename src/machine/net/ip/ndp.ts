@@ -14,6 +14,7 @@ const HOPS = 255;
 const SOURCE_LINK = 1;
 const TARGET_LINK = 2;
 const SOLICITED_OVERRIDE = 0x60;
+const ROUTER = 0x80;
 
 /** Whether an IPv6 packet is neighbour discovery. */
 export function isNdp(data: Uint8Array, { protocol, payload }: IpHeader): boolean {
@@ -47,13 +48,21 @@ function frame(device: Device, to: Uint8Array, message: Message): Uint8Array {
   return data;
 }
 
-/** Asks who has an IPv6 address, at its solicited-node multicast address. */
-export function solicit(stack: Stack, net: NetNamespace, device: Device, target: Uint8Array): void {
+/** Asks who has an IPv6 address, at its solicited-node multicast address; `own` as in `askFor`. */
+export function solicit(
+  stack: Stack,
+  net: NetNamespace,
+  device: Device,
+  target: Uint8Array,
+  own: Uint8Array | undefined,
+): void {
   const destination = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff);
   const solicited = new Uint8Array(16);
   solicited.set(destination);
   solicited.set(target.subarray(13), 13);
-  const source = net.sourceFor(device, 16, target[0] === 0xfe) ?? new Uint8Array(16);
+  // Without an address of the link Linux asks no one; here any other will do.
+  const linkLocal = net.addressOf(device, 16, true);
+  const source = own ?? linkLocal ?? net.sourceFor(device, 16) ?? new Uint8Array(16);
   const to = Uint8Array.of(0x33, 0x33, ...solicited.subarray(12));
   const message = { type: SOLICITATION, flags: 0, target, option: SOURCE_LINK };
   const data = frame(device, to, { ...message, source, destination: solicited });
@@ -91,7 +100,8 @@ interface Asked {
 function advertise(stack: Stack, packet: Packet, { source, target, option }: Asked): void {
   const { device } = packet;
   const to = option ?? packet.data.slice(6, 12);
-  const message = { type: ADVERTISEMENT, flags: SOLICITED_OVERRIDE, target, option: TARGET_LINK };
+  const flags = SOLICITED_OVERRIDE | (device.forwarding ? ROUTER : 0);
+  const message = { type: ADVERTISEMENT, flags, target, option: TARGET_LINK };
   const data = frame(device, to, { ...message, source: target, destination: source.slice() });
   sendFrame(stack, data, device, packet, 'neighbour advertisement');
 }

@@ -1,5 +1,6 @@
 import type { HostNeighbour } from '../../../runtime/types.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import type { Thaw } from '../../objects/kept.ts';
 import type { Device } from '../device.ts';
 import type { NetNamespace } from '../namespace.ts';
 import type { Packet } from '../stack/packet.ts';
@@ -23,6 +24,12 @@ interface Entry {
   timer: PendingEvent | undefined;
 }
 
+/** What is kept in a file. */
+export interface NeighbourParts {
+  readonly known: readonly HostNeighbour[];
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
 /** The neighbours of a namespace (net/core/neighbour.c): known ones, and those being asked for. */
 export class Neighbours {
   /** Resolved ones, as helpers see them. */
@@ -34,6 +41,27 @@ export class Neighbours {
   constructor(stack: Stack, net: NetNamespace) {
     this.#stack = stack;
     this.#net = net;
+  }
+
+  /** What is kept in a file. */
+  get parts(): NeighbourParts {
+    return { known: this.known, entries: this.#entries };
+  }
+
+  resume({ known, entries }: NeighbourParts, thaw: Thaw): void {
+    this.known = known;
+    for (const [key, entry] of entries) {
+      this.#entries.set(key, entry);
+      const { timer } = entry;
+      entry.timer = undefined;
+      thaw.arm(
+        timer,
+        () => this.#stack.perform(() => this.#probe(entry)),
+        (event) => {
+          entry.timer = event;
+        },
+      );
+    }
   }
 
   /** The hardware address of a neighbour, if it is known. */
@@ -70,7 +98,7 @@ export class Neighbours {
     const { events } = this.#stack;
     const again = Number(this.#stack.now) + PROBE_EVERY;
     entry.timer = events.at(again, () => this.#stack.perform(() => this.#probe(entry)));
-    this.#stack.ip.askFor(this.#net, entry.device, entry.address);
+    this.#stack.ip.askFor(this.#net, entry.device, entry.address, entry.waiting[0]);
   }
 
   /** Nobody answers: who sent the packets is told. */

@@ -79,7 +79,7 @@ export function ipSend(ip: IpLayer, net: NetNamespace, options: SendOptions): vo
     ip.stack.drop(packet, 'PKT_TOO_BIG');
     throw new KernelError('EMSGSIZE', 90, text);
   }
-  ip.output(packet, route, out);
+  ip.sendOut(packet, route, out);
 }
 
 function payloadFor(protocol: number, ends: Ends, options: SendOptions): Uint8Array {

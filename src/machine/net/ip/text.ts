@@ -57,3 +57,7 @@ export function addressKey(address: Uint8Array): number | string {
   if (address.length !== 4) return String.fromCharCode(...address);
   return ((address[0]! << 24) | (address[1]! << 16) | (address[2]! << 8) | address[3]!) >>> 0;
 }
+
+/** fe80::/10 */
+export const isLinkLocal = (address: Uint8Array): boolean =>
+  address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;

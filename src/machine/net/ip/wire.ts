@@ -25,6 +25,8 @@ export interface IpHeader {
   /** Where the packet ends; a frame may be longer. */
   readonly end: number;
   readonly protocol: number;
+  /** IPv6: where that number stands, counted from the header's first byte. */
+  readonly protocolAt?: number;
   readonly ttl: number;
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
@@ -76,23 +78,38 @@ export function readIpv6(data: Uint8Array): IpHeader | string {
   if (data.length < end) return 'PKT_TOO_SMALL';
   let protocol = data[at + 6]!;
   let payload = at + 40;
+  let protocolAt = 6;
   while (EXTENSIONS.has(protocol)) {
     if (payload + 8 > end) return 'IPV6_BAD_EXTHDR';
     protocol = data[payload]!;
+    protocolAt = payload - at;
     payload += (data[payload + 1]! + 1) * 8;
     if (payload > end) return 'IPV6_BAD_EXTHDR';
   }
+  if (protocol === 44 && payload + 8 > end) return 'IPV6_BAD_EXTHDR';
   return {
     version: 6,
     payload,
     end,
     protocol,
+    protocolAt,
     ttl: data[at + 7]!,
     source: data.subarray(at + 8, at + 24),
     destination: data.subarray(at + 24, at + 40),
     fragment: protocol === 44,
     dontFragment: true,
   };
+}
+
+/** Where the last header before `payload` of an IPv6 frame says what follows it. */
+export function nextHeaderAt(data: Uint8Array, payload: number): number {
+  let place = ETHERNET + 6;
+  let at = ETHERNET + 40;
+  while (at < payload) {
+    place = at;
+    at += (data[at + 1]! + 1) * 8;
+  }
+  return place;
 }
 
 export function readIp(data: Uint8Array): IpHeader | string {

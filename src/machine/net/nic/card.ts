@@ -12,6 +12,7 @@ import type { PfDevice, RepresentorDevice } from '../devices/nic.ts';
 import { hardwareAddress } from '../ip/text.ts';
 import { Packet } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
+import type { Thaw } from '../../objects/kept.ts';
 import { FlowTable, type OffloadedRule } from './flows.ts';
 import type { VirtualFunction } from './function.ts';
 import { describeLink, describePorts, queueCounters } from './show.ts';
@@ -22,6 +23,8 @@ export interface Representors {
   make(card: Card, vf: VirtualFunction): RepresentorDevice;
   remove(device: RepresentorDevice): void;
 }
+
+export type CardParts = Card['parts'];
 
 /** Where the switch got a frame. */
 type Source = VirtualFunction | 'pf' | 'wire';
@@ -51,6 +54,11 @@ export class Card implements KernelNic {
 
   get name(): string {
     return this.pf.path;
+  }
+
+  /** As it was saved: representors are there. */
+  resumeMode(mode: EswitchMode): void {
+    this.#mode = mode;
   }
 
   get eswitch(): EswitchMode {
@@ -154,10 +162,34 @@ export class Card implements KernelNic {
     const refusal = this.#refusal(vf, packet.data);
     if (refusal !== undefined) return this.#refuse(vf, packet, refusal);
     const stack = this.#stack;
-    const send = () => stack.perform(() => this.#fromFunction(vf, packet));
     packet.owned = false;
-    const taken = vf.pacer.send(stack.events, Number(stack.now), packet.data.length, send);
+    const taken = vf.pacer.send(stack.events, Number(stack.now), packet, this.#sends(vf));
     if (!taken) this.#refuse(vf, packet, 'the ring is full: over its rate');
+  }
+
+  #sends(vf: VirtualFunction): (packet: Packet) => void {
+    return (packet) => this.#stack.perform(() => this.#fromFunction(vf, packet));
+  }
+
+  /** What is kept in a file of the card beside its devices. */
+  get parts() {
+    return {
+      filtered: this.filtered,
+      rules: this.table.rules.map(({ options, packets, bytes }) => ({ options, packets, bytes })),
+      vfs: this.vfs.map((vf) => ({ ...vf.parts, pacer: vf.pacer.parts })),
+    };
+  }
+
+  resume({ filtered, rules, vfs }: CardParts, thaw: Thaw): void {
+    this.filtered = filtered;
+    for (const { options, packets, bytes } of rules) {
+      Object.assign(this.table.add(options), { packets, bytes });
+    }
+    for (const [i, { pacer, ...parts }] of vfs.entries()) {
+      const vf = this.vfs[i]!;
+      vf.resume(parts);
+      vf.pacer.resume(pacer, thaw, this.#sends(vf));
+    }
   }
 
   #refusal(vf: VirtualFunction, data: Uint8Array): string | undefined {

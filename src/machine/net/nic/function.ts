@@ -43,6 +43,17 @@ export class VirtualFunction implements KernelVf {
     this.set(settingsOf(options));
   }
 
+  /** What is kept in a file. */
+  get parts() {
+    const { statistics, vlan, qos, vlans, spoofchk, trust, linkState } = this;
+    return { statistics, vlan, qos, vlans, spoofchk, trust, linkState };
+  }
+
+  resume({ statistics, ...settings }: VirtualFunction['parts']): void {
+    Object.assign(this.statistics, statistics);
+    Object.assign(this, settings);
+  }
+
   get device(): string {
     return this.port.path;
   }

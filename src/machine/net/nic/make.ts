@@ -1,5 +1,6 @@
 import { KernelError } from '../../../base/index.ts';
 import type { NicOptions, VfOptions } from '../../../kernel/index.ts';
+import type { Device } from '../device.ts';
 import { PfDevice, RepresentorDevice, VfDevice } from '../devices/nic.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { Card, type Representors } from './card.ts';
@@ -57,7 +58,31 @@ function addFunction(parts: CardParts, card: Card, index: number, options: VfOpt
   parts.addAddresses(device, options.addresses);
 }
 
-function representorsOf(parts: CardParts, vfs: readonly VfOptions[]): Representors {
+/** A card that was saved, around its devices; representors are made anew under their names. */
+export function cardAround(
+  checkName: CardParts['checkName'],
+  pf: PfDevice,
+  { number, pci }: Pick<Card, 'number' | 'pci'>,
+  vfs: readonly { readonly device: VfDevice; readonly representor: string | undefined }[],
+): Card {
+  const added = <Kind extends Device>(device: Kind): Kind => {
+    device.net.add(device);
+    return device;
+  };
+  const names = vfs.map(({ representor }) => (representor === undefined ? {} : { representor }));
+  const card = new Card(pf, number, pci, representorsOf({ checkName, added }, names));
+  for (const [index, { device }] of vfs.entries()) {
+    device.card = card;
+    device.vf = new VirtualFunction(index, device, () => card.eswitch);
+    card.vfs.push(device.vf);
+  }
+  return card;
+}
+
+function representorsOf(
+  parts: Pick<CardParts, 'checkName' | 'added'>,
+  vfs: readonly VfOptions[],
+): Representors {
   return {
     make(card, vf) {
       const { net, mtu } = card.pf;

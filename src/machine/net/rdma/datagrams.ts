@@ -15,6 +15,16 @@ interface DatagramHost {
   perform(action: () => void): void;
 }
 
+/** What is kept in a file. */
+export interface DatagramParts {
+  readonly mtu: number;
+  readonly queueKey: number;
+  readonly receives: readonly { readonly request: number; readonly bytes: Uint8Array }[];
+  readonly psn: number;
+  readonly requests: number;
+  readonly received: number;
+}
+
 /** Keys with this bit are only for the privileged. */
 const CONTROLLED = 0x8000_0000;
 
@@ -34,6 +44,26 @@ export class DatagramPair implements RdmaDatagramPair {
     this.#host = host;
     this.mtu = mtu;
     this.queueKey = queueKey;
+  }
+
+  /** What is kept in a file. */
+  get parts(): DatagramParts {
+    const { mtu, queueKey } = this;
+    return {
+      mtu,
+      queueKey,
+      receives: this.#receives,
+      psn: this.#psn,
+      requests: this.#requests,
+      received: this.#received,
+    };
+  }
+
+  resume({ receives, psn, requests, received }: DatagramParts): void {
+    this.#receives.push(...receives);
+    this.#psn = psn;
+    this.#requests = requests;
+    this.#received = received;
   }
 
   postReceive(bytes: Uint8Array): number {

@@ -12,6 +12,7 @@ import type {
 import { dissect, ethernet, ipv4, ipv6, packet, roce, udp } from '../../../packet/index.ts';
 import type { EventQueue } from '../../../runtime/index.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
+import type { Thaw } from '../../objects/kept.ts';
 import { DatagramPair } from './datagrams.ts';
 import { Memory } from './memory.ts';
 import { QueuePair } from './queue-pair.ts';
@@ -52,6 +53,8 @@ const PARTITION_MASK = 0x7fff;
 const CNP_PAUSE = 50_000;
 const CNP_SIZE = 16;
 
+export type RdmaParts = RdmaDevice['parts'];
+
 /** The largest size of packets that fits a network device (rxe_param.h: eth_mtu_int_to_enum). */
 export const rdmaMtu = (mtu: number): number =>
   MTUS.findLast((size) => size <= mtu - HEADERS_MAX) ?? MTUS[0]!;
@@ -69,7 +72,7 @@ export class RdmaDevice implements KernelRdma {
   readonly counters: RdmaCounters = noCounters();
   readonly completions: RdmaCompletion[] = [];
   readonly #host: RdmaHost;
-  readonly #memory = new Memory();
+  #memory = new Memory();
   readonly #pairs = new Map<number, QueuePair | DatagramPair>();
   readonly #notified = new Map<QueuePair, number>();
   readonly #tellsCongestion: boolean;
@@ -80,12 +83,55 @@ export class RdmaDevice implements KernelRdma {
     this.#tellsCongestion = congestionNotification;
   }
 
+  /** What is kept in a file. */
+  get parts() {
+    return {
+      counters: this.counters,
+      completions: this.completions,
+      memory: this.#memory,
+      connected: [...this.#pairs].flatMap(([number, pair]) =>
+        pair instanceof QueuePair
+          ? [{ number, notified: this.#notified.get(pair), parts: pair.parts }]
+          : [],
+      ),
+      datagrams: [...this.#pairs].flatMap(([number, pair]) =>
+        pair instanceof DatagramPair ? [{ number, parts: pair.parts }] : [],
+      ),
+      tellsCongestion: this.#tellsCongestion,
+      next: this.#next,
+    };
+  }
+
+  resume(saved: RdmaParts, thaw: Thaw): void {
+    Object.assign(this.counters, saved.counters);
+    this.completions.push(...saved.completions);
+    this.#memory = saved.memory;
+    this.#next = saved.next;
+    for (const { number, notified, parts } of saved.connected) {
+      const pair = new QueuePair(number, this.#pairHost(number), parts.peer, parts.options);
+      pair.resume(parts, thaw);
+      this.#pairs.set(number, pair);
+      if (notified !== undefined) this.#notified.set(pair, notified);
+    }
+    for (const { number, parts } of saved.datagrams) {
+      const host = this.#pairHost(number);
+      const pair = new DatagramPair(number, host, parts.mtu, parts.queueKey);
+      pair.resume(parts);
+      this.#pairs.set(number, pair);
+    }
+  }
+
   register(bytes: Uint8Array, access: RegionAccess): MemoryRegion {
     return this.#memory.register(bytes, access);
   }
 
   deregister(region: MemoryRegion): void {
     this.#memory.deregister(region);
+  }
+
+  /** Queue pairs of connections, by number. */
+  get pairs(): QueuePair[] {
+    return [...this.#pairs.values()].filter((pair) => pair instanceof QueuePair);
   }
 
   get nextQueuePair(): number {

@@ -97,7 +97,7 @@ export class RdmaHooks implements Subsystem {
     const { programs } = hook === 'rx' ? rx : tx;
     if (programs.length === 0) return true;
     const { runtime } = this.#machine();
-    this.#context ||= runtime.allocate(CONTEXT_ROOM, 16);
+    this.#context ||= runtime.allocateScratch(CONTEXT_ROOM, 16);
     const bytes = describe(message, remote, ifindex);
     return programs.every((program) => {
       runtime.u8().set(bytes, this.#context);

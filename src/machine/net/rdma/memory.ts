@@ -1,6 +1,7 @@
 /** Memory that the other side may read and write, as ibv_reg_mr registers it. */
 
 import type { MemoryRegion, RegionAccess } from '../../../kernel/index.ts';
+import { kept } from '../../objects/kept.ts';
 
 /** Where the first region begins; the next ones follow, each on a page of its own. */
 const FIRST_ADDRESS = 0x7f0000000000n;
@@ -12,6 +13,22 @@ export class Memory {
   readonly #regions = new Map<number, MemoryRegion>();
   #nextAddress = FIRST_ADDRESS;
   #nextKey = FIRST_KEY;
+
+  static readonly kept = kept({
+    name: 'rdma_memory',
+    of: Memory,
+    save: (memory: Memory) => ({
+      regions: memory.#regions,
+      nextAddress: memory.#nextAddress,
+      nextKey: memory.#nextKey,
+    }),
+    make: () => new Memory(),
+    fill(memory, { regions, nextAddress, nextKey }) {
+      for (const [key, region] of regions) memory.#regions.set(key, region);
+      memory.#nextAddress = nextAddress;
+      memory.#nextKey = nextKey;
+    },
+  });
 
   /** Registers bytes; they are not copied. */
   register(bytes: Uint8Array, access: RegionAccess): MemoryRegion {

@@ -8,6 +8,7 @@ import type {
   WorkRequest,
 } from '../../../kernel/index.ts';
 import type { EventQueue } from '../../../runtime/index.ts';
+import type { Thaw } from '../../objects/kept.ts';
 import type { Memory } from './memory.ts';
 import { Requester } from './requester.ts';
 import { Responder } from './responder.ts';
@@ -31,6 +32,8 @@ const RETRIES = 7;
 /** Receives that may be posted. */
 const RECEIVES_MAX = 16_384;
 
+export type QueuePairParts = QueuePair['parts'];
+
 /** One end of a reliable connection (RC). */
 export class QueuePair implements RdmaQueuePair {
   readonly number: number;
@@ -39,6 +42,7 @@ export class QueuePair implements RdmaQueuePair {
   readonly #responder: Responder;
   readonly #requester: Requester;
   readonly #host: QueuePairHost;
+  readonly #options: QueuePairOptions & { readonly mtu: number };
   #failed = false;
   #receives = 0;
 
@@ -46,8 +50,10 @@ export class QueuePair implements RdmaQueuePair {
     number: number,
     host: QueuePairHost,
     peer: RdmaPeer,
-    { psn = 0, peerPsn = 0, ...options }: QueuePairOptions & { readonly mtu: number },
+    options: QueuePairOptions & { readonly mtu: number },
   ) {
+    const { psn = 0, peerPsn = 0 } = options;
+    this.#options = options;
     this.number = number;
     this.mtu = options.mtu;
     this.#peer = peer;
@@ -69,6 +75,25 @@ export class QueuePair implements RdmaQueuePair {
     };
     this.#responder = new Responder(both, peerPsn);
     this.#requester = new Requester(both, psn);
+  }
+
+  /** What is kept in a file. */
+  get parts() {
+    return {
+      peer: this.#peer,
+      options: this.#options,
+      responder: this.#responder.parts,
+      requester: this.#requester.parts,
+      failed: this.#failed,
+      receives: this.#receives,
+    };
+  }
+
+  resume(parts: QueuePairParts, thaw: Thaw): void {
+    this.#responder.resume(parts.responder);
+    this.#requester.resume(parts.requester, thaw);
+    this.#failed = parts.failed;
+    this.#receives = parts.receives;
   }
 
   get usable(): boolean {

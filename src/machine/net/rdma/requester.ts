@@ -1,6 +1,7 @@
 import { joinBytes, KernelError } from '../../../base/index.ts';
 import type { CompletionStatus, RdmaCounters, WorkRequest } from '../../../kernel/index.ts';
 import type { EventQueue, PendingEvent } from '../../../runtime/index.ts';
+import type { Thaw } from '../../objects/kept.ts';
 import {
   type Done,
   type Message,
@@ -45,6 +46,8 @@ const RNR_WAIT: readonly number[] = [
   2048, 3072, 4096, 6144, 8192, 12_288, 16_384, 24_576, 32_768, 49_152,
 ];
 
+export type RequesterParts = Requester['parts'];
+
 /**
  * The asking half of a reliable connection (rxe_req.c, rxe_comp.c): sends as far as the window
  * allows, and from the oldest packet on that nobody confirmed when one was lost.
@@ -73,6 +76,40 @@ export class Requester {
     this.#nextPsn = this.#cursor = this.#oldest = this.#sent = firstPsn;
     this.#retriesLeft = host.retries;
     this.#rnrLeft = host.rnrRetries;
+  }
+
+  /** What is kept in a file. */
+  get parts() {
+    return {
+      pending: this.#pending,
+      nextPsn: this.#nextPsn,
+      cursor: this.#cursor,
+      oldest: this.#oldest,
+      sent: this.#sent,
+      nextRequest: this.#nextRequest,
+      timer: this.#timer,
+      isWaiting: this.#isWaiting,
+      missing: this.#missing,
+      retriesLeft: this.#retriesLeft,
+      rnrLeft: this.#rnrLeft,
+    };
+  }
+
+  resume(parts: RequesterParts, thaw: Thaw): void {
+    this.#pending.push(...parts.pending);
+    this.#nextPsn = parts.nextPsn;
+    this.#cursor = parts.cursor;
+    this.#oldest = parts.oldest;
+    this.#sent = parts.sent;
+    this.#nextRequest = parts.nextRequest;
+    this.#isWaiting = parts.isWaiting;
+    this.#missing = parts.missing;
+    this.#retriesLeft = parts.retriesLeft;
+    this.#rnrLeft = parts.rnrLeft;
+    const then = parts.isWaiting ? () => this.#ready() : () => this.#late();
+    thaw.arm(parts.timer, then, (event) => {
+      this.#timer = event;
+    });
   }
 
   get outstanding(): number {
@@ -215,11 +252,14 @@ export class Requester {
     }
     this.#isWaiting = true;
     this.#cursor = this.#oldest;
-    this.#wait(RNR_WAIT[code]! * TEN_MICROSECONDS, () => {
-      this.#isWaiting = false;
-      this.#pump();
-      this.#arm();
-    });
+    this.#wait(RNR_WAIT[code]! * TEN_MICROSECONDS, () => this.#ready());
+  }
+
+  /** The other side has had its time. */
+  #ready(): void {
+    this.#isWaiting = false;
+    this.#pump();
+    this.#arm();
   }
 
   /** Sends everything from the oldest packet on that was not confirmed (go back n). */
@@ -264,10 +304,13 @@ export class Requester {
   #arm(): void {
     if (this.#isWaiting) return;
     if (this.#pending.length === 0) return void this.#timer?.cancel();
-    this.#wait(this.#host.timeout, () => {
-      this.#missing = undefined;
-      this.#again();
-    });
+    this.#wait(this.#host.timeout, () => this.#late());
+  }
+
+  /** No answer came. */
+  #late(): void {
+    this.#missing = undefined;
+    this.#again();
   }
 
   #wait(time: number, then: () => void): void {

@@ -32,13 +32,15 @@ export interface ResponderHost {
   fail(): void;
 }
 
-interface Receive {
+export interface Receive {
   readonly request: number;
   readonly bytes: Uint8Array;
   filled: number;
 }
 
 const NOTHING = new Uint8Array();
+
+export type ResponderParts = Responder['parts'];
 
 /** The answering half of a reliable connection. */
 export class Responder {
@@ -57,6 +59,29 @@ export class Responder {
   constructor(host: ResponderHost, firstPsn: number) {
     this.#host = host;
     this.#expected = firstPsn;
+  }
+
+  /** What is kept in a file. */
+  get parts() {
+    return {
+      receives: this.#receives,
+      expected: this.#expected,
+      messages: this.#messages,
+      gapReported: this.#gapReported,
+      writing: this.#writing,
+      inside: this.#inside,
+      atomics: this.#atomics,
+    };
+  }
+
+  resume(parts: ResponderParts): void {
+    this.#receives.push(...parts.receives);
+    this.#expected = parts.expected;
+    this.#messages = parts.messages;
+    this.#gapReported = parts.gapReported;
+    this.#writing = parts.writing;
+    this.#inside = parts.inside;
+    for (const [psn, original] of parts.atomics) this.#atomics.set(psn, original);
   }
 
   postReceive(request: number, bytes: Uint8Array): void {

@@ -1,12 +1,17 @@
 import type {
   KernelCgroup,
+  KernelProgram,
   KernelSocket,
   SocketAddress,
   SocketData,
   SocketEvent,
+  SocketGroup,
   SocketState,
 } from '../../../kernel/index.ts';
 import type { RuntimeOwner } from '../../../runtime/index.ts';
+import { refuse } from '../../errno.ts';
+import { MachineProgram } from '../../program.ts';
+import { attachReuseport, detachReuseport } from '../reuseport/attach.ts';
 import type { Socket } from './socket.ts';
 import { stateWord } from './states.ts';
 
@@ -52,6 +57,27 @@ export class SocketHandle implements KernelSocket {
 
   get owner(): RuntimeOwner {
     return this.socket.owner;
+  }
+
+  get reuseport(): SocketGroup {
+    const { socket } = this;
+    return {
+      members: (socket.group?.members ?? []).map(({ owner }) => owner.number),
+      program: socket.group?.program,
+      attach: (program) =>
+        attachReuseport(socket, 'kernelProgram' in program ? program.kernelProgram : program),
+      detach: () => detachReuseport(socket),
+    };
+  }
+
+  get filter(): KernelProgram | undefined {
+    return this.socket.filter;
+  }
+
+  set filter(program: KernelProgram | undefined) {
+    const fits = program instanceof MachineProgram && program.type.name === 'socket_filter';
+    if (program && !fits) refuse('EINVAL', 'no program of type socket_filter');
+    this.socket.setFilter(program as MachineProgram | undefined);
   }
 
   get onEvent(): ((event: SocketEvent) => void) | undefined {

@@ -4,7 +4,9 @@ import { joinBytes, KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunResult } from '../../../kernel/index.ts';
 import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { HostCall, Runtime } from '../../../runtime/types.ts';
+import { refuse } from '../../errno.ts';
 import type { Machine } from '../../machine.ts';
+import { MachineMap } from '../../map.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Attached, ProgramHook, Subsystem } from '../../subsystem.ts';
 import type { NetNamespace } from '../namespace.ts';
@@ -22,8 +24,17 @@ const META_SEQ_NUM = 16;
 const SEQ_FILE = 32;
 const CONTEXT = 64;
 const ROOM = 128;
+/** The longest key of a map of sockets. */
+const KEY_ROOM = 512;
 
-type Target = 'tcp' | 'udp';
+type Target = 'tcp' | 'udp' | 'sockmap';
+const TARGETS: ReadonlySet<string> = new Set<Target>(['tcp', 'udp', 'sockmap']);
+
+/** What one run is about: a socket, or a key of a map of sockets with or without one. */
+interface Item {
+  readonly socket: Known | undefined;
+  readonly key?: Uint8Array;
+}
 
 /** One pass over the sockets of a list of namespaces. */
 interface Session {
@@ -52,7 +63,7 @@ export class SocketIterators implements Subsystem {
   }
 
   serves(programType: string, { attachType, attachTarget }: ProgramHook): boolean {
-    const known = attachTarget === 'tcp' || attachTarget === 'udp';
+    const known = TARGETS.has(attachTarget ?? '');
     return programType === 'tracing' && attachType === 'trace_iter' && known;
   }
 
@@ -62,8 +73,10 @@ export class SocketIterators implements Subsystem {
   }
 
   /** Linux: the namespace of who opens the file. `netns: 'all'`: every one that is there then. */
-  hook(program: MachineProgram, { namespace = '', netns }: AttachOptions): Attached {
+  hook(program: MachineProgram, options: AttachOptions): Attached {
+    const { namespace = '', netns } = options;
     this.prepare();
+    if (program.spec.attachTarget === 'sockmap') return this.#overMap(program, options);
     const network = this.#network;
     network.namespace(namespace);
     const spaces = () =>
@@ -71,8 +84,19 @@ export class SocketIterators implements Subsystem {
         ? network.namespaceNames.map((name) => network.namespace(name))
         : [network.namespace(namespace)];
     const info = { target_name: program.spec.attachTarget! };
-    const read = () => this.#read(program, spaces());
+    const read = () => this.#read(program, (session) => this.#walk(session, spaces()));
     return { type: constants.BPF_LINK_TYPE_ITER, info, detach() {}, read };
+  }
+
+  /** sock_map_iter_attach_target. It holds the map. */
+  #overMap(program: MachineProgram, { map: given }: AttachOptions): Attached {
+    const map = given && 'kernelMap' in given ? given.kernelMap : given;
+    if (!map) return refuse('EBADF', `iterator '${program.spec.name}': give { map }`);
+    if (!(map instanceof MachineMap) || !map.programs) refuse('EINVAL', 'no map of sockets');
+    map.holdUser();
+    const info = { target_name: 'sockmap', map_id: map.id };
+    const read = () => this.#read(program, (session) => this.#walkMap(session, map));
+    return { type: constants.BPF_LINK_TYPE_ITER, info, detach: () => map.dropUser(), read };
   }
 
   get #runtime(): Runtime {
@@ -84,25 +108,26 @@ export class SocketIterators implements Subsystem {
     if (this.#structs) return;
     const { runtime, settings } = this.#machine();
     this.#structs = new KernelSockets(runtime, settings.rules);
-    this.#scratch = runtime.allocate(ROOM + this.#structs.size, 64);
+    this.#scratch = runtime.allocateScratch(ROOM + this.#structs.size + KEY_ROOM, 64);
     runtime.host.seqWrite = (bytes) => this.#write(bytes);
   }
 
   /** What helpers and kernel functions need before anything is attached. */
   install(): void {
     const { runtime } = this.#machine();
+    this.#network.stack.sockets.resolve = (pointer) => this.#socketAt(pointer);
     runtime.host.socketCookie = (pointer) => this.#cookie(pointer);
     runtime.host.kernelSocket = (pointer, struct) => this.#cast(pointer, struct);
     runtime.setHostKfunc('bpf_sock_destroy', 1, (call) => this.#destroy(call));
   }
 
-  #read(program: MachineProgram, spaces: readonly NetNamespace[]): Uint8Array {
+  #read(program: MachineProgram, walk: (session: Session) => void): Uint8Array {
     const session: Session = { program, pages: [], page: [], overflowed: false };
     const before = [this.#session, this.#current] as const;
     this.#session = session;
     this.#sessions++;
     try {
-      this.#network.stack.perform(() => this.#walk(session, spaces));
+      this.#network.stack.perform(() => walk(session));
     } finally {
       [this.#session, this.#current] = before;
     }
@@ -119,7 +144,7 @@ export class SocketIterators implements Subsystem {
       runner.enter(net);
       for (const socket of socketsOf(net, target)) {
         if (!isHashed(socket)) continue;
-        this.#show(session, socket, number++);
+        this.#show(session, { socket }, number++);
       }
     }
     this.#current = undefined;
@@ -127,35 +152,65 @@ export class SocketIterators implements Subsystem {
     if (home) runner.enter(home);
   }
 
+  /** Every index of a sockmap, also without a socket; every element of a sockhash. */
+  #walkMap(session: Session, map: MachineMap): void {
+    let number = 0;
+    for (const key of keysOf(map)) {
+      const socket = this.#network.stack.sockets.byNumber(map.socketAt(key));
+      this.#show(session, { socket, key }, number++);
+    }
+    this.#current = undefined;
+    this.#once(session, undefined, number - 1);
+  }
+
   /** One socket; again on a new page if what the program wrote had no room. */
-  #show(session: Session, socket: Known, number: number): void {
+  #show(session: Session, item: Item, number: number): void {
     const began = session.page.length;
-    this.#current = socket;
-    this.#once(session, socket, number);
+    this.#current = item.socket;
+    this.#once(session, item, number);
     if (!session.overflowed) return;
     if (began === 0) throw new KernelError('E2BIG', 7, 'one socket fills more than a page');
     session.pages.push(Uint8Array.from(session.page.slice(0, began)));
     session.page = [];
     session.overflowed = false;
-    this.#once(session, socket, number);
+    this.#once(session, item, number);
     if (session.overflowed) throw new KernelError('E2BIG', 7, 'one socket fills more than a page');
   }
 
-  #once({ program }: Session, socket: Known | undefined, number: number): void {
+  #once({ program }: Session, item: Item | undefined, number: number): void {
     const at = this.#scratch;
+    const socket = item?.socket;
     if (socket) this.#structs!.write(at + ROOM, socket, 0);
     const view = this.#runtime.view();
     view.setBigUint64(at, TAG | BigInt(at + SEQ_FILE), true);
     view.setBigUint64(at + 8, BigInt(this.#sessions), true);
     view.setBigUint64(at + META_SEQ_NUM, BigInt.asUintN(64, BigInt(number)), true);
     view.setBigUint64(at + CONTEXT, TAG | BigInt(at), true);
-    view.setBigUint64(at + CONTEXT + 8, socket ? TAG | BigInt(at + ROOM) : 0n, true);
-    view.setBigUint64(at + CONTEXT + 16, BigInt(socket ? uidOf(socket) : 0), true);
-    // Buckets of the kernel's table are not modelled: the port stands for one.
-    view.setBigUint64(at + CONTEXT + 24, BigInt(socket?.localPort ?? 0), true);
+    const pointer = socket ? TAG | BigInt(at + ROOM) : 0n;
+    if (program.spec.attachTarget === 'sockmap') this.#describeEntry(at, item?.key, pointer);
+    else this.#describeSocket(at, socket, pointer);
     if (program.code.run(at + CONTEXT) === 0) return;
     const text = `program '${program.spec.name}' wants the same socket again`;
     throw new KernelError('EAGAIN', 11, text);
+  }
+
+  /** struct bpf_iter__tcp, bpf_iter__udp. */
+  #describeSocket(at: number, socket: Known | undefined, pointer: bigint): void {
+    const view = this.#runtime.view();
+    view.setBigUint64(at + CONTEXT + 8, pointer, true);
+    view.setBigUint64(at + CONTEXT + 16, BigInt(socket ? uidOf(socket) : 0), true);
+    // Buckets of the kernel's table are not modelled: the port stands for one.
+    view.setBigUint64(at + CONTEXT + 24, BigInt(socket?.localPort ?? 0), true);
+  }
+
+  /** struct bpf_iter__sockmap: the struct of the map itself is not modelled. */
+  #describeEntry(at: number, key: Uint8Array | undefined, socket: bigint): void {
+    const view = this.#runtime.view();
+    const place = at + ROOM + this.#structs!.size;
+    if (key) this.#runtime.u8().set(key, place);
+    view.setBigUint64(at + CONTEXT + 8, 0n, true);
+    view.setBigUint64(at + CONTEXT + 16, key ? TAG | BigInt(place) : 0n, true);
+    view.setBigUint64(at + CONTEXT + 24, socket, true);
   }
 
   #write(bytes: Uint8Array): boolean {
@@ -189,7 +244,7 @@ export class SocketIterators implements Subsystem {
     const { sockets } = this.#network.stack;
     let at = this.#viewOf.get(socket);
     if (at === undefined) {
-      at = this.#runtime.allocate(this.#structs!.size, 64);
+      at = this.#runtime.allocateScratch(this.#structs!.size, 64);
       this.#viewOf.set(socket, at);
       this.#views.set(at, socket);
       const made = at;
@@ -209,6 +264,19 @@ export class SocketIterators implements Subsystem {
     if (!isHashed(socket)) return call.returnInt(-errnos['ENOENT']!);
     this.#network.stack.perform(() => socket.abort());
     call.returnInt(0);
+  }
+}
+
+/** Keys as they are now: programs may change the map meanwhile. */
+function keysOf(map: MachineMap): readonly Uint8Array[] {
+  const { keySize } = map.spec;
+  const keys: Uint8Array[] = [];
+  let key: Uint8Array | undefined;
+  for (;;) {
+    const next = new Uint8Array(keySize);
+    if (map.nextKey(key, next) !== 0) return keys;
+    keys.push(next);
+    key = next;
   }
 }
 

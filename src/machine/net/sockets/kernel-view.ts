@@ -130,7 +130,7 @@ export class KernelSockets {
     let at = this.#nets.get(net);
     if (at !== undefined) return at;
     const { size } = this.#struct('net');
-    at = this.#runtime.allocate(size, 64);
+    at = this.#runtime.allocateScratch(size, 64);
     this.#runtime.u8().fill(0, at, at + size);
     const view = this.#runtime.view();
     view.setBigUint64(at + this.#offsets.get('net_cookie')!, BigInt(net.cookie), true);

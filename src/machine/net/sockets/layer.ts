@@ -5,6 +5,8 @@ import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { SocketQuery } from '../../../runtime/types.ts';
 import { SocketHooks } from '../cgroup/hooks.ts';
 import type { NetNamespace } from '../namespace.ts';
+import { ReuseportHook } from '../reuseport/select.ts';
+import { SocketMaps } from '../sockmap/layer.ts';
 import type { Packet } from '../stack/packet.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Tuple } from './address.ts';
@@ -34,10 +36,21 @@ export class Sockets {
   /** Those a program has seen: most never are, and cost nothing here. */
   readonly #owners = new Map<Known, RuntimeOwner>();
   readonly #byRecord = new Map<number, Known>();
+  readonly #byNumber = new Map<number, Known>();
   readonly #farewells = new Map<Known, () => void>();
+
+  /** Sockets in maps, and the programs of these. */
+  readonly maps: SocketMaps;
+  /** Programs of groups that share a port. */
+  readonly groups: ReuseportHook;
+  /** The socket behind a pointer that is no record: a struct of the kernel's. */
+  resolve: ((pointer: number) => Known | undefined) | undefined;
 
   constructor(stack: Stack) {
     this.#stack = stack;
+    const machine = () => stack.machine;
+    this.maps = new SocketMaps(machine, this);
+    this.groups = new ReuseportHook(machine, this);
     this.hooks = new SocketHooks(this, () => stack.machine);
   }
 
@@ -54,6 +67,19 @@ export class Sockets {
       throw error;
     }
     return socket;
+  }
+
+  /** Those that programs know, for a file. */
+  get known(): ReadonlyMap<Known, RuntimeOwner> {
+    return this.#owners;
+  }
+
+  /** As it was saved: their records are in memory. */
+  resume(known: ReadonlyMap<Known, RuntimeOwner>): void {
+    for (const [socket, owner] of known) {
+      this.#owners.set(socket, owner);
+      this.#byRecord.set(owner.object, socket);
+    }
   }
 
   /** Sends a frame of a socket: 0, or the errno of programs that do not let it go. */
@@ -76,6 +102,7 @@ export class Sockets {
     owner = this.#stack.machine.createOwner('socket');
     this.#owners.set(socket, owner);
     this.#byRecord.set(owner.object, socket);
+    this.#byNumber.set(owner.number, socket);
     this.#write(socket, owner);
     return owner;
   }
@@ -104,6 +131,17 @@ export class Sockets {
     return this.#byRecord.get(record);
   }
 
+  /** The socket with that number among the owners. */
+  byNumber(number: number): Known | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  /** The number of the socket that a pointer of another kind means; 0: of none. */
+  numberAt(pointer: number): number {
+    const socket = this.resolve?.(pointer);
+    return socket ? this.ownerOf(socket).number : 0;
+  }
+
   /** Nobody has it any more: local storage and entries of maps go. */
   forget(socket: Known): void {
     const owner = this.#owners.get(socket);
@@ -112,6 +150,7 @@ export class Sockets {
     this.#farewells.delete(socket);
     this.#owners.delete(socket);
     this.#byRecord.delete(owner.object);
+    this.#byNumber.delete(owner.number);
     owner.free();
   }
 

@@ -2,7 +2,9 @@
 import type { NetNamespace } from '../namespace.ts';
 import { isAny, sameAddress, type Tuple } from './address.ts';
 import type { Socket } from './socket.ts';
-import { CLOSE, ESTABLISHED } from './states.ts';
+import type { Arrived } from '../reuseport/select.ts';
+import type { Known } from './layer.ts';
+import { ESTABLISHED } from './states.ts';
 import type { Connection } from './table.ts';
 import type { TcpSocket } from './tcp.ts';
 import type { UdpSocket } from './udp.ts';
@@ -11,36 +13,55 @@ import type { UdpSocket } from './udp.ts';
 export type Steered = { readonly socket: Socket; readonly noReuseport: boolean } | 'drop';
 
 /** The socket a UDP datagram is for. `ifindex`: where it came in. */
-export function lookupUdp(net: NetNamespace, tuple: Tuple, ifindex = 0): UdpSocket | undefined {
+export function lookupUdp(
+  net: NetNamespace,
+  tuple: Tuple,
+  ifindex = 0,
+  arrived?: Arrived,
+): UdpSocket | undefined {
   const candidates = net.sockets.udp.get(tuple.localPort) ?? [];
-  const exact = best(candidates, tuple, false);
-  if (exact?.state === ESTABLISHED) return exact;
+  const exact = best(candidates, tuple, false, arrived);
+  if (exact !== 'drop' && exact?.state === ESTABLISHED) return exact;
   const steered = net.steer?.('udp', tuple, ifindex);
-  if (steered) return chosen(steered, tuple, candidates) as UdpSocket | undefined;
-  return exact ?? best(candidates, tuple, true);
+  const found = steered
+    ? chosen(steered, tuple, arrived)
+    : (exact ?? best(candidates, tuple, true, arrived));
+  return found === 'drop' ? undefined : (found as UdpSocket | undefined);
 }
 
 /** The connection or listener a TCP segment is for. */
-export function lookupTcp(net: NetNamespace, tuple: Tuple, ifindex = 0): Connection | undefined {
-  return net.sockets.connection(tuple) ?? lookupListener(net, tuple, ifindex);
+export function lookupTcp(
+  net: NetNamespace,
+  tuple: Tuple,
+  ifindex = 0,
+  arrived?: Arrived,
+): Connection | undefined {
+  return net.sockets.connection(tuple) ?? lookupListener(net, tuple, ifindex, arrived);
 }
 
 export function lookupListener(
   net: NetNamespace,
   tuple: Tuple,
   ifindex: number,
+  arrived?: Arrived,
 ): TcpSocket | undefined {
   const candidates = net.sockets.listeners.get(tuple.localPort) ?? [];
   const steered = net.steer?.('tcp', tuple, ifindex);
-  if (steered) return chosen(steered, tuple, candidates) as TcpSocket | undefined;
-  return best(candidates, tuple, false) ?? best(candidates, tuple, true);
+  const found = steered
+    ? chosen(steered, tuple, arrived)
+    : (best(candidates, tuple, false, arrived) ?? best(candidates, tuple, true, arrived));
+  return found === 'drop' ? undefined : (found as TcpSocket | undefined);
 }
 
 /** A program's choice may be one of a group that shares its address. */
-function chosen(steered: Steered, tuple: Tuple, candidates: readonly Socket[]): Socket | undefined {
+function chosen(
+  steered: Steered,
+  tuple: Tuple,
+  arrived: Arrived | undefined,
+): Socket | 'drop' | undefined {
   if (steered === 'drop') return undefined;
   const { socket, noReuseport } = steered;
-  return noReuseport ? socket : oneOfGroup(socket, tuple, candidates);
+  return noReuseport ? socket : oneOfGroup(socket, tuple, arrived);
 }
 
 /** The socket that fits best: of those bound to the address, or (`wild`) to any. */
@@ -48,7 +69,8 @@ function best<One extends Socket>(
   candidates: readonly One[],
   tuple: Tuple,
   wild: boolean,
-): One | undefined {
+  arrived: Arrived | undefined,
+): One | 'drop' | undefined {
   let found: One | undefined;
   let most = -1;
   for (const socket of candidates) {
@@ -57,7 +79,7 @@ function best<One extends Socket>(
     most = score;
     found = socket;
   }
-  return found && oneOfGroup(found, tuple, candidates);
+  return found && oneOfGroup(found, tuple, arrived);
 }
 
 /** compute_score: -1 if the packet is not for this socket. */
@@ -72,27 +94,25 @@ function scoreOf(socket: Socket, tuple: Tuple, wild: boolean): number {
   return score;
 }
 
-/** reuseport_select_sock: the tuple's hash spreads packets over the group. */
+/** inet_lookup_reuseport: a program of the group chooses, or the hash of the tuple. */
 function oneOfGroup<One extends Socket>(
   socket: One,
   tuple: Tuple,
-  candidates: readonly One[],
-): One {
-  if (!socket.options.reusePort || socket.state === ESTABLISHED) return socket;
-  const group = candidates.filter((one) => sharesWith(one, socket));
-  if (group.length === 0) return socket;
-  return group[Math.floor((tupleHash(tuple) * group.length) / 0x1_0000_0000)]!;
+  arrived: Arrived | undefined,
+): One | 'drop' {
+  if (!socket.group || (socket.type === 'udp' && socket.state === ESTABLISHED)) return socket;
+  const { groups } = socket.net.stack.sockets;
+  return (groups.select(socket, tuple, tupleHash(tuple), arrived) as One | 'drop') ?? socket;
 }
 
-function sharesWith(one: Socket, other: Socket): boolean {
-  return (
-    one.options.reusePort === true &&
-    one.family === other.family &&
-    one.localPort === other.localPort &&
-    one.options.uid === other.options.uid &&
-    (one.type === 'tcp' || one.state === CLOSE) &&
-    sameAddress(one.local, other.local)
-  );
+/** Who takes over a connection of a listener that was closed (reuseport_migrate_sock). */
+export function migrate(
+  from: TcpSocket,
+  connection: Known & Tuple,
+  arrived: Arrived | undefined,
+): TcpSocket | undefined {
+  const { groups } = from.net.stack.sockets;
+  return groups.migrate(from, connection, tupleHash(connection), arrived) as TcpSocket | undefined;
 }
 
 /** A hash of both ends: the kernel's has a secret that is new with every boot. */

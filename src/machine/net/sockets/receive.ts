@@ -1,7 +1,10 @@
 /** Packets that came for a namespace find their sockets. */
 import { type IpHeader, ICMP, ICMPV6, TCP, u16, UDP } from '../ip/wire.ts';
 import type { NetNamespace } from '../namespace.ts';
+import type { Arrived } from '../reuseport/select.ts';
+import { runFilter } from '../sockmap/skb.ts';
 import type { Packet } from '../stack/packet.ts';
+import { ETHERNET_HEADER } from '../packets.ts';
 import type { Tuple } from './address.ts';
 import { lookupListener, lookupTcp, lookupUdp } from './lookup.ts';
 import { RequestSocket } from './request.ts';
@@ -11,6 +14,8 @@ import type { TcpSocket } from './tcp.ts';
 import { TcpSocket as Tcp } from './tcp.ts';
 import { TimeWaitSocket } from './time-wait.ts';
 import { senderOf, UdpSocket } from './udp.ts';
+
+const UDP_HEADER = 8;
 
 /** What became of a packet: no socket wanted it, one took it, or its programs did not let it in. */
 export type Received = boolean | 'filtered';
@@ -43,29 +48,45 @@ const passes = (socket: Socket, packet: Packet): boolean =>
 
 function receiveUdp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
   const tuple = tupleOf(packet, header);
-  const socket = packet.socket ?? lookupUdp(net, tuple, packet.ingressIfindex);
+  const arrived = arrivedAt(packet, header, UDP_HEADER);
+  const socket = packet.socket ?? lookupUdp(net, tuple, packet.ingressIfindex, arrived);
   if (!(socket instanceof UdpSocket)) return false;
   if (!passes(socket, packet)) return 'filtered';
   const { data } = packet;
   const end = header.payload + u16(data, header.payload + 4);
+  const wanted = socket.filter ? wantedOf(socket, data.subarray(header.payload, end)) : undefined;
+  if (wanted === 0) return true;
+  const last = wanted === undefined ? end : Math.min(end, header.payload + wanted);
   const from = senderOf(header.source, tuple.remotePort);
-  socket.deliver(data.slice(header.payload + 8, end), from);
+  socket.deliver(data.slice(header.payload + UDP_HEADER, last), from);
   return true;
+}
+
+/** sk_filter_trim_cap: how many bytes a socket's filter wants, the header at least; 0: none. */
+function wantedOf(socket: UdpSocket, datagram: Uint8Array): number {
+  const wanted = runFilter(socket.filter!, socket, datagram) >>> 0;
+  return wanted === 0 ? 0 : Math.max(wanted, UDP_HEADER);
+}
+
+function arrivedAt({ data }: Packet, header: IpHeader, size: number): Arrived {
+  const { payload: transport, end } = header;
+  return { data, network: ETHERNET_HEADER, transport, payload: transport + size, end };
 }
 
 function receiveTcp(net: NetNamespace, packet: Packet, header: IpHeader): Received {
   const segment = readSegment(packet.data, header);
   if (!segment) return false;
   const tuple = tupleOf(packet, header);
-  const found = packet.socket ?? lookupTcp(net, tuple, packet.ingressIfindex);
+  const arrived = arrivedAt(packet, header, (packet.data[header.payload + 12]! >> 4) * 4);
+  const found = packet.socket ?? lookupTcp(net, tuple, packet.ingressIfindex, arrived);
   if (found instanceof RequestSocket) {
     if (!passes(found.listener, packet)) return 'filtered';
-    found.receive(segment);
+    found.receive(segment, arrived);
     return true;
   }
   if (found instanceof TimeWaitSocket) {
     if (found.receive(segment) !== 'syn') return true;
-    const listener = lookupListener(net, tuple, packet.ingressIfindex);
+    const listener = lookupListener(net, tuple, packet.ingressIfindex, arrived);
     if (listener && !passes(listener, packet)) return 'filtered';
     return toListener(listener, tuple, segment);
   }

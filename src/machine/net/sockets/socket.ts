@@ -15,6 +15,9 @@ import { ANY4, ANY6, isAny, unmapped } from './address.ts';
 import { freePort, mayBind } from './ports.ts';
 import { CLOSE } from './states.ts';
 import type { TimeWaitSocket } from './time-wait.ts';
+import type { ReuseportGroup } from '../reuseport/group.ts';
+import type { Psock } from '../sockmap/psock.ts';
+import type { MachineProgram } from '../../program.ts';
 
 const NUMBERS: Readonly<Record<string, number>> = {
   EPIPE: 32,
@@ -34,10 +37,33 @@ const NUMBERS: Readonly<Record<string, number>> = {
   ENETUNREACH: 101,
   EINVAL: 22,
   EPERM: 1,
+  EAGAIN: 11,
+  EACCES: 13,
+  EPROTO: 71,
 };
 
 export const socketError = (errno: string, text: string): KernelError =>
   new KernelError(errno, NUMBERS[errno]!, text);
+
+/** What is kept of a socket of any kind. */
+export interface SocketParts {
+  readonly net: NetNamespace;
+  readonly options: SocketOptions;
+  readonly family: 4 | 6;
+  readonly local: Uint8Array;
+  readonly localPort: number;
+  readonly remote: Uint8Array;
+  readonly remotePort: number;
+  readonly error: string | undefined;
+  readonly state: number;
+  readonly settings: Map<number, number> | undefined;
+  readonly inCgroup: boolean;
+}
+
+/** Options that make a socket of that family which is bound to nothing. */
+function unbound({ address: _address, port: _port, ...options }: SocketOptions, family: 4 | 6) {
+  return { ...options, family };
+}
 
 /** IP_TTL and IP_TOS. */
 interface Service {
@@ -68,6 +94,14 @@ export abstract class Socket {
   remotePort = 0;
   #state = CLOSE;
   onEvent: ((event: SocketEvent) => void) | undefined;
+  /** While it is in maps of sockets. */
+  psock: Psock | undefined;
+  /** With SO_REUSEPORT, while it takes packets: those it shares them with. */
+  group: ReuseportGroup | undefined;
+  /** Address of the array of such sockets that it is in. */
+  array: number | undefined;
+  /** SO_ATTACH_BPF: what it gets of a packet is what this program says. */
+  filter: MachineProgram | undefined;
   /** SO_ERROR. */
   protected error: string | undefined;
   /** Options that mean nothing here but what was set, by level and name. */
@@ -95,6 +129,27 @@ export abstract class Socket {
   /** A number of tcp_states.h. */
   get state(): number {
     return this.#state;
+  }
+
+  /** What every kind of socket has, for a file. */
+  protected get parts(): SocketParts {
+    const { net, family, local, localPort, remote, remotePort, error } = this;
+    const state = this.#state;
+    const options = { ...unbound(this.options, family), cgroup: this.cgroup };
+    const more = { settings: this.#kept, inCgroup: this.#inCgroup };
+    return { net, options, family, local, localPort, remote, remotePort, error, state, ...more };
+  }
+
+  protected restore(parts: SocketParts): void {
+    this.local = parts.local;
+    this.localPort = parts.localPort;
+    this.remote = parts.remote;
+    this.remotePort = parts.remotePort;
+    this.error = parts.error;
+    this.#state = parts.state;
+    this.#kept = parts.settings;
+    if (!parts.inCgroup) this.cgroup.removeSocket();
+    this.#inCgroup = parts.inCgroup;
   }
 
   set state(state: number) {
@@ -211,6 +266,12 @@ export abstract class Socket {
 
   /** Who has a port now. */
   abstract holders(port: number): Iterable<Socket | TimeWaitSocket>;
+  /** It takes packets: programs and groups may have it (sk_hashed). */
+  abstract get hashed(): boolean;
+  /** There is room for more to be sent (sock_writeable). */
+  abstract get writable(): boolean;
+  /** Sends past programs. Returns the bytes taken. Throws KernelError. */
+  abstract sendRaw(data: Uint8Array): number;
   /** Goes into the table by its local port. */
   protected abstract hash(): void;
   abstract connect(to: SocketAddress): this;
@@ -242,6 +303,19 @@ export abstract class Socket {
     this.onEvent?.('error');
   }
 
+  /** It takes no packets any more (reuseport_detach_sock). */
+  protected leaveGroup(): void {
+    if (this.array !== undefined) this.net.stack.sockets.maps.leaveArray(this);
+    this.group?.remove(this);
+  }
+
+  /** SO_ATTACH_BPF, or SO_DETACH_FILTER. */
+  setFilter(program: MachineProgram | undefined): void {
+    const old = this.filter;
+    this.filter = program?.hold();
+    old?.drop();
+  }
+
   /** It was never its user's. */
   discard(): void {
     this.gone();
@@ -249,6 +323,8 @@ export abstract class Socket {
 
   /** Nobody has it any more: local storage and map entries go. */
   protected gone(): void {
+    this.setFilter(undefined);
+    this.leaveGroup();
     if (this.#inCgroup) this.cgroup.removeSocket();
     this.#inCgroup = false;
     this.net.stack.sockets.forget(this);

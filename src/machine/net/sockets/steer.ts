@@ -6,11 +6,12 @@ import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
-import type { Attached, Subsystem } from '../../subsystem.ts';
+import type { Attached, NamespaceHook, Subsystem } from '../../subsystem.ts';
+import { refuse } from '../../errno.ts';
+import { NamespacePoints } from '../hooks/namespace-point.ts';
 import type { NetNamespace } from '../namespace.ts';
 import type { Network } from '../network.ts';
 import type { Tuple } from './address.ts';
-import { FIRST_INUM } from './kernel-view.ts';
 import type { Steered } from './lookup.ts';
 import { Socket } from './socket.ts';
 import { CLOSE, LISTEN } from './states.ts';
@@ -36,13 +37,19 @@ const AT: Readonly<Record<string, number>> = Object.fromEntries(
 export class SkLookup implements Subsystem {
   readonly #network: Network;
   readonly #machine: () => Machine;
-  readonly #programs = new Map<NetNamespace, MachineProgram[]>();
+  readonly #points: NamespacePoints;
   #context = 0;
   #net: NetNamespace | undefined;
 
   constructor(network: Network, machine: () => Machine) {
     this.#network = network;
     this.#machine = machine;
+    this.#points = new NamespacePoints({
+      attachType: constants.BPF_SK_LOOKUP,
+      maxLinks: LINKS_MAX,
+      changed: (net, programs) => this.#changed(net, programs),
+    });
+    network.points.push(this.#points);
   }
 
   serves(programType: string): boolean {
@@ -50,23 +57,30 @@ export class SkLookup implements Subsystem {
   }
 
   hook(program: MachineProgram, { namespace = '' }: AttachOptions): Attached {
-    const net = this.#network.namespace(namespace);
-    const programs = this.#programs.get(net) ?? [];
-    if (programs.length >= LINKS_MAX) throw new KernelError('E2BIG', 7, 'too many links');
-    programs.push(program);
-    this.#programs.set(net, programs);
-    net.steer = (protocol, tuple, ifindex) => {
-      this.#prepare();
-      return this.#steer(net, programs, (at) =>
-        writeContext(this.#runtime, at, protocol, tuple, ifindex),
-      );
+    return this.#points.link(this.#network.namespace(namespace), program);
+  }
+
+  /** No program gets there without a link. */
+  namespaceHook(attachType: number): NamespaceHook | undefined {
+    if (attachType !== constants.BPF_SK_LOOKUP) return undefined;
+    const attach = () => refuse('EINVAL', 'sk_lookup programs have links');
+    return {
+      attach,
+      detach: attach,
+      programs: (name) => this.#points.programs(this.#network.namespace(name)),
     };
-    const detach = () => {
-      programs.splice(programs.indexOf(program), 1);
-      if (programs.length === 0) net.steer = undefined;
-    };
-    const info = { netns_ino: FIRST_INUM + net.cookie, attach_type: constants.BPF_SK_LOOKUP };
-    return { type: constants.BPF_LINK_TYPE_NETNS, info, detach };
+  }
+
+  #changed(net: NetNamespace, programs: readonly MachineProgram[]): void {
+    net.steer =
+      programs.length === 0
+        ? undefined
+        : (protocol, tuple, ifindex) => {
+            this.#prepare();
+            return this.#steer(net, programs, (at) =>
+              writeContext(this.#runtime, at, protocol, tuple, ifindex),
+            );
+          };
   }
 
   get #runtime(): Runtime {
@@ -75,7 +89,7 @@ export class SkLookup implements Subsystem {
 
   #prepare(): void {
     const { runtime } = this.#machine();
-    this.#context ||= runtime.allocate(SIZE + 8, 16);
+    this.#context ||= runtime.allocateScratch(SIZE + 8, 16);
     runtime.host.steerTo ??= (context, record, flags) => this.#assign(context, record, flags);
   }
 

@@ -1,3 +1,4 @@
+import { keptFields } from '../../objects/kept.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import type { RequestSocket } from './request.ts';
 import type { TcpSocket } from './tcp.ts';
@@ -27,6 +28,17 @@ export class SocketTable {
     return size;
   }
 
+  /** Sockets that somebody may have a descriptor of. */
+  *open(): Iterable<UdpSocket | TcpSocket> {
+    for (const some of this.udp.values()) yield* some;
+    const held = new Set<TcpSocket>();
+    for (const some of this.bound.values()) {
+      for (const one of some) if ('requests' in one && !one.orphan) held.add(one);
+    }
+    for (const one of held) for (const child of one.offered) held.delete(child);
+    yield* held;
+  }
+
   connection(tuple: Tuple): Connection | undefined {
     return this.connections.get(tupleKey(tuple));
   }
@@ -42,6 +54,8 @@ export class SocketTable {
     if (holders?.delete(socket) && holders.size === 0) this.bound.delete(port);
   }
 }
+
+export const keptTable = keptFields('sockets', SocketTable);
 
 export function insert<Item>(table: Map<number, Item[]>, port: number, item: Item): void {
   const there = table.get(port);

@@ -107,8 +107,10 @@ function data(socket: TcpSocket, streams: Streams, segment: Segment): void {
   }
   if (socket.orphan && streams.receivedBytes > before) return socket.abort();
   if (fin) return peerFinished(socket, streams);
+  const news = streams.receivedBytes > before;
+  const heard = !news || (socket.psock?.dataReady(false) ?? true);
   socket.acknowledge();
-  if (streams.receivedBytes > before) socket.onEvent?.('readable');
+  if (news && heard) socket.onEvent?.('readable');
 }
 
 /** Takes in what is new of a segment; whether the stream ends with it. */
@@ -149,5 +151,6 @@ function peerFinished(socket: TcpSocket, streams: Streams): void {
     default:
       return;
   }
+  socket.psock?.dataReady(true);
   if (socket.state !== LAST_ACK) socket.onEvent?.('readable');
 }

@@ -27,7 +27,9 @@ export function sendSegment(
 /** The largest segment that needs no fragments on the way's first link. */
 export function mssFor(net: NetNamespace, remote: Uint8Array): number {
   try {
-    return Math.min(pathTo(net, remote).mtu - (remote.length === 4 ? 40 : 60), 0xffff);
+    // No IPv4 packet is longer than its length can say, whatever the device takes.
+    const { mtu } = pathTo(net, remote);
+    return remote.length === 4 ? Math.min(mtu, 0xffff) - 40 : Math.min(mtu - 60, 0xffff);
   } catch {
     return DEFAULT_MSS;
   }

@@ -2,9 +2,12 @@ import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept, keptFields, type Thaw } from '../../objects/kept.ts';
 import { ipAddress } from '../ip/text.ts';
 import { destinationOf, isAny, pathTo, tupleKey, unmapped } from './address.ts';
 import { connectPort } from './ports.ts';
+import type { Psock } from '../sockmap/psock.ts';
+import { migrate } from './lookup.ts';
 import type { RequestSocket } from './request.ts';
 import { ACK, FIN, PSH, RST, type Segment, seqBefore, SYN } from './segment.ts';
 import { Socket, socketError } from './socket.ts';
@@ -20,6 +23,8 @@ import {
   SYN_RECV,
   SYN_SENT,
 } from './states.ts';
+import { joinGroup } from '../reuseport/group.ts';
+import { sendMessage } from '../sockmap/send.ts';
 import { insert, remove } from './table.ts';
 import { receiveSegment } from './tcp-input.ts';
 import { FIRST_RTO, initialSequence, mssFor, NO_DATA, sendSegment } from './tcp-output.ts';
@@ -85,7 +90,16 @@ export class Streams {
   get window(): number {
     return Math.max(0, WINDOW - this.receivedBytes);
   }
+
+  /** What has come and nobody has looked at; the window knows of it until it is consumed. */
+  takeUnread(): Uint8Array[] {
+    const { received } = this;
+    this.received = [];
+    return received;
+  }
 }
+
+export const keptStreams = keptFields('streams', Streams);
 
 /** A TCP socket (net/ipv4/tcp*.c): no congestion control, no SACK, timestamps or scaling. */
 export class TcpSocket extends Socket {
@@ -100,6 +114,48 @@ export class TcpSocket extends Socket {
   #keepsAddress = false;
   /** BPF_SOCK_OPS_*_CB_FLAG: what programs want to hear of. */
   callbacks = 0;
+
+  static readonly kept = kept({
+    name: 'tcp',
+    of: TcpSocket,
+    save: (socket: TcpSocket) => ({
+      ...socket.parts,
+      streams: socket.streams,
+      requests: socket.requests,
+      backlog: socket.#backlog,
+      queue: socket.#queue,
+      orphan: socket.orphan,
+      keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+      callbacks: socket.callbacks,
+    }),
+    make: (ask) => new TcpSocket(ask('net'), ask('options')),
+    fill(socket, parts, thaw) {
+      socket.restore(parts);
+      socket.streams = parts.streams;
+      for (const request of parts.requests) socket.requests.add(request);
+      socket.#backlog = parts.backlog;
+      socket.#queue = parts.queue;
+      socket.orphan = parts.orphan;
+      socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+      socket.callbacks = parts.callbacks;
+      thaw.later(() => socket.#resumeTimer(thaw));
+    },
+  });
+
+  /** The retransmission timer, or the wait of an orphan for the other side's FIN. */
+  #resumeTimer(thaw: Thaw): void {
+    const { streams } = this;
+    if (!streams?.timer) return;
+    const { timer } = streams;
+    streams.timer = undefined;
+    const orphaned = this.state === FIN_WAIT2;
+    const late = () => (orphaned ? this.#waitedForFin() : this.#timeout(streams));
+    thaw.arm(timer, late, (event) => {
+      streams.timer = event;
+    });
+  }
 
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */
   static childOf(request: RequestSocket, { window }: Segment): TcpSocket {
@@ -219,14 +275,25 @@ export class TcpSocket extends Socket {
       throw socketError('EADDRINUSE', `port ${this.localPort} has a listener`);
     }
     this.#queue = [];
+    joinGroup(this, this.net.sockets.listeners.get(this.localPort) ?? []);
     insert(this.net.sockets.listeners, this.localPort, this);
     this.hooks.ops.call('listen', this);
     return this;
   }
 
+  /** How many connections may wait. */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
   /** sk_acceptq_is_full. */
   get backlogFull(): boolean {
     return (this.#queue?.length ?? 0) > this.#backlog;
+  }
+
+  /** Connections that wait for accept(). */
+  get offered(): readonly TcpSocket[] {
+    return this.#queue ?? [];
   }
 
   /** The other side has answered (tcp_finish_connect). */
@@ -254,6 +321,24 @@ export class TcpSocket extends Socket {
       throw socketError(errno, 'nothing can be sent');
     }
     const given = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    const { psock } = this;
+    return psock?.judgesSending ? sendMessage(this, psock, given) : this.sendRaw(given);
+  }
+
+  override get hashed(): boolean {
+    return this.state !== CLOSE;
+  }
+
+  override get writable(): boolean {
+    return (this.streams?.waitingBytes ?? 0) < SEND_BYTES / 2;
+  }
+
+  override sendRaw(given: Uint8Array): number {
+    const { streams } = this;
+    const open = this.state === ESTABLISHED || this.state === CLOSE_WAIT;
+    if (!streams || streams.finWaits || !(open || this.state === SYN_SENT)) {
+      throw socketError('EPIPE', 'nothing can be sent');
+    }
     const body = given.slice(0, Math.max(0, SEND_BYTES - streams.waitingBytes));
     if (body.length > 0) streams.waiting.push(body);
     streams.waitingBytes += body.length;
@@ -275,6 +360,7 @@ export class TcpSocket extends Socket {
       }
       this.#queueSegment(ACK | PSH, this.#cut(streams, size));
     }
+    this.psock?.wake();
     if (!streams.finWaits) return;
     streams.finWaits = false;
     this.#queueSegment(FIN | ACK, NO_DATA);
@@ -384,6 +470,11 @@ export class TcpSocket extends Socket {
     if (!streams?.receivedBytes) this.throwError();
     if (!streams) throw socketError('ENOTCONN', 'the socket is not connected');
     const from = this.remoteAddress!;
+    const { psock } = this;
+    if (psock) {
+      const data = this.#receiveBehind(psock, streams);
+      if (data !== 'own') return data && { data, from };
+    }
     if (streams.received.length === 0) {
       return streams.peerDone ? { data: NO_DATA, from } : undefined;
     }
@@ -393,6 +484,27 @@ export class TcpSocket extends Socket {
     streams.receivedBytes = 0;
     if (was < streams.mss && this.state !== CLOSE) this.acknowledge();
     return { data, from };
+  }
+
+  /** tcp_bpf_recvmsg: what programs let through, and what others sent here; 'own': neither. */
+  #receiveBehind(psock: Psock, streams: Streams): Uint8Array | 'own' | undefined {
+    if (!psock.reads) {
+      if (streams.received.length > 0 && psock.empty) return 'own';
+      return psock.receive() ?? 'own';
+    }
+    if (streams.received.length > 0) psock.dataReady(false);
+    const data = psock.receive();
+    if (data) return data;
+    return streams.peerDone ? NO_DATA : undefined;
+  }
+
+  /** Bytes that programs or the reader have done with: there is room for as many. */
+  consumed(size: number): void {
+    const { streams } = this;
+    if (!streams || size === 0) return;
+    const was = streams.window;
+    streams.receivedBytes = Math.max(0, streams.receivedBytes - size);
+    if (was < streams.mss && streams.window > was && this.state !== CLOSE) this.acknowledge();
   }
 
   override shutdown(): void {
@@ -410,6 +522,7 @@ export class TcpSocket extends Socket {
     this.hooks.release(this);
     this.orphan = true;
     const { streams } = this;
+    this.net.stack.sockets.maps.close(this);
     if (this.state === LISTEN) return this.#stopListening();
     if (streams && streams.receivedBytes > 0 && this.state !== CLOSE) return this.#reset();
     if (this.state === ESTABLISHED || this.state === CLOSE_WAIT) return this.shutdown();
@@ -420,23 +533,41 @@ export class TcpSocket extends Socket {
   /** An orphan in FIN_WAIT2 does not wait for ever (tcp_fin_timeout). */
   waitForFin(): void {
     const { events, now } = this.net.stack;
-    const late = () => (this.state === FIN_WAIT2 ? this.end() : undefined);
+    const late = () => this.#waitedForFin();
     this.streams!.timer = events.at(Number(now) + TIME_WAIT_LENGTH, late);
     // Linux keeps less than a socket from here on: for programs it is closed.
     if (this.callbacks !== 0) this.hooks.ops.call('state', this, this.state, CLOSE);
     this.callbacks = 0;
   }
 
+  #waitedForFin(): void {
+    if (this.state === FIN_WAIT2) this.end();
+  }
+
   #stopListening(): void {
     remove(this.net.sockets.listeners, this.localPort, this);
+    if (this.array !== undefined) this.net.stack.sockets.maps.leaveArray(this);
+    this.group?.retire(this);
     this.state = CLOSE;
-    for (const request of this.requests) request.drop();
-    for (const child of this.#queue ?? []) {
-      child.orphan = true;
-      child.abort();
-    }
+    // Requests of a group that migrates wait for what comes next (tcp_check_req).
+    if (!this.group) for (const request of this.requests) request.drop();
+    for (const child of this.#queue ?? []) this.#handOver(child);
     this.#queue = [];
     this.end();
+  }
+
+  /** A request is no more its own; a closed listener stays as long as it has some. */
+  release(request: RequestSocket): void {
+    this.requests.delete(request);
+    if (this.orphan && this.state === CLOSE && this.requests.size === 0) this.gone();
+  }
+
+  /** A connection nobody accepted: to another of the group, or it ends. */
+  #handOver(child: TcpSocket): void {
+    const heir = migrate(this, child, undefined);
+    if (heir && !heir.backlogFull) return heir.offer(child);
+    child.orphan = true;
+    child.abort();
   }
 
   /** Tells the peer that the connection is no more. */
@@ -480,7 +611,7 @@ export class TcpSocket extends Socket {
 
   #finish(): void {
     this.state = CLOSE;
-    if (this.orphan) this.gone();
+    if (this.orphan && this.requests.size === 0) this.gone();
     this.onEvent?.('closed');
   }
 

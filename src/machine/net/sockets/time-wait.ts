@@ -1,5 +1,6 @@
 import type { SocketOptions } from '../../../kernel/index.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept } from '../../objects/kept.ts';
 import type { NetNamespace } from '../namespace.ts';
 import { type Tuple, tupleKey } from './address.ts';
 import { ACK, FIN, RST, type Segment, seqBefore, SYN } from './segment.ts';
@@ -9,6 +10,8 @@ import { NO_DATA, sendSegment } from './tcp-output.ts';
 
 /** TCP_TIMEWAIT_LEN. */
 export const TIME_WAIT_LENGTH = 60e9;
+
+type Ends = Tuple & Pick<TcpSocket, 'net' | 'family' | 'options'>;
 
 /** What stays of a connection that this side closed first (struct inet_timewait_sock). */
 export class TimeWaitSocket implements Tuple {
@@ -22,14 +25,48 @@ export class TimeWaitSocket implements Tuple {
   readonly remotePort: number;
   readonly #seq: number;
   readonly #ack: number;
-  #timer: PendingEvent;
+  #timer: PendingEvent | undefined;
 
   /** Takes the place of the socket in the tables. */
   static replace(socket: TcpSocket, seq: number, ack: number): TimeWaitSocket {
-    return new TimeWaitSocket(socket, seq, ack);
+    const made = new TimeWaitSocket(socket, seq, ack);
+    made.#begin();
+    return made;
   }
 
-  private constructor(socket: TcpSocket, seq: number, ack: number) {
+  static readonly kept = kept({
+    name: 'time_wait',
+    of: TimeWaitSocket,
+    save: (socket: TimeWaitSocket) => ({
+      ...socket,
+      seq: socket.#seq,
+      ack: socket.#ack,
+      timer: socket.#timer,
+    }),
+    make: (ask) => {
+      const ends = {
+        net: ask('net'),
+        family: ask('family'),
+        options: ask('options'),
+        local: ask('local'),
+        localPort: ask('localPort'),
+        remote: ask('remote'),
+        remotePort: ask('remotePort'),
+      };
+      return new TimeWaitSocket(ends, ask('seq'), ask('ack'));
+    },
+    fill(socket, { timer }, thaw) {
+      thaw.arm(
+        timer,
+        () => socket.drop(),
+        (event) => {
+          socket.#timer = event;
+        },
+      );
+    },
+  });
+
+  private constructor(socket: Ends, seq: number, ack: number) {
     this.net = socket.net;
     this.family = socket.family;
     this.options = socket.options;
@@ -39,6 +76,9 @@ export class TimeWaitSocket implements Tuple {
     this.remotePort = socket.remotePort;
     this.#seq = seq;
     this.#ack = ack;
+  }
+
+  #begin(): void {
     this.#timer = this.#arm();
     this.net.sockets.connections.set(tupleKey(this), this);
     this.net.sockets.hold(this.localPort, this);
@@ -63,7 +103,7 @@ export class TimeWaitSocket implements Tuple {
       return 'syn';
     }
     if (flags & FIN) {
-      this.#timer.cancel();
+      this.#timer?.cancel();
       this.#timer = this.#arm();
     }
     if (flags & (FIN | SYN) || data.length > 0) {
@@ -74,7 +114,7 @@ export class TimeWaitSocket implements Tuple {
   }
 
   drop(): void {
-    this.#timer.cancel();
+    this.#timer?.cancel();
     this.net.sockets.connections.delete(tupleKey(this));
     this.net.sockets.release(this.localPort, this);
     this.net.stack.sockets.forget(this);

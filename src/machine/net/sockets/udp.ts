@@ -1,5 +1,6 @@
 import { KernelError } from '../../../base/index.ts';
 import type { SocketAddress, SocketData } from '../../../kernel/index.ts';
+import { kept } from '../../objects/kept.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
 import { ipFrame, UDP, udpPayload } from '../ip/wire.ts';
 import { throwRetval } from '../cgroup/context.ts';
@@ -7,12 +8,15 @@ import type { Place } from '../cgroup/hooks.ts';
 import { destinationOf, isAny, pathTo, unmapped } from './address.ts';
 import { Socket, socketError } from './socket.ts';
 import { CLOSE, ESTABLISHED } from './states.ts';
+import { joinGroup } from '../reuseport/group.ts';
 import { insert, remove } from './table.ts';
 
 /** Datagrams are dropped when so many bytes wait (net.core.rmem_default, without overhead). */
 const RECEIVE_BYTES = 212_992;
 const LONGEST = 65_507;
 const NOTHING: readonly SocketData[] = [];
+/** What another socket sent on comes from no address. */
+const NOBODY: SocketAddress = { address: '0.0.0.0', port: 0 };
 
 /** A UDP socket (net/ipv4/udp.c, net/ipv6/udp.c). */
 export class UdpSocket extends Socket {
@@ -23,6 +27,28 @@ export class UdpSocket extends Socket {
   /** bind() chose the port: it stays when the connection goes. */
   #keepsPort = false;
   #keepsAddress = false;
+
+  static readonly kept = kept({
+    name: 'udp',
+    of: UdpSocket,
+    save: (socket: UdpSocket) => ({
+      ...socket.parts,
+      received: socket.#received,
+      receivedBytes: socket.#receivedBytes,
+      closed: socket.#closed,
+      keepsPort: socket.#keepsPort,
+      keepsAddress: socket.#keepsAddress,
+    }),
+    make: (ask) => new UdpSocket(ask('net'), ask('options')),
+    fill(socket, parts) {
+      socket.restore(parts);
+      if (parts.received.length > 0) socket.#received = parts.received;
+      socket.#receivedBytes = parts.receivedBytes;
+      socket.#closed = parts.closed;
+      socket.#keepsPort = parts.keepsPort;
+      socket.#keepsAddress = parts.keepsAddress;
+    },
+  });
 
   protected override bound(port: number): void {
     this.#keepsPort = port !== 0;
@@ -40,10 +66,31 @@ export class UdpSocket extends Socket {
   }
 
   protected override hash(): void {
+    joinGroup(this, this.holders(this.localPort));
     insert(this.net.sockets.udp, this.localPort, this);
   }
 
+  override get hashed(): boolean {
+    return this.localPort !== 0 && !this.#closed;
+  }
+
+  override get writable(): boolean {
+    return true;
+  }
+
+  override sendRaw(data: Uint8Array): number {
+    return this.send(data);
+  }
+
+  /** The first datagram, for programs. */
+  takeUnread(): Uint8Array | undefined {
+    const first = this.#received.shift();
+    if (first) this.#receivedBytes -= first.data.length;
+    return first?.data;
+  }
+
   #unhash(): void {
+    this.leaveGroup();
     remove(this.net.sockets.udp, this.localPort, this);
   }
 
@@ -93,6 +140,11 @@ export class UdpSocket extends Socket {
     return body.length;
   }
 
+  /** Bytes that wait to be received. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
   /** Where a datagram goes, and from where: what programs say, if it names an address. */
   #target(to: SocketAddress | undefined): Place {
     const { local: source } = this;
@@ -113,12 +165,14 @@ export class UdpSocket extends Socket {
     if (this.#received === NOTHING) this.#received = [];
     this.#received.push({ data, from });
     this.#receivedBytes += data.length;
-    this.onEvent?.('readable');
+    if (this.psock?.dataReady(false) ?? true) this.onEvent?.('readable');
     return true;
   }
 
   override receive(): SocketData | undefined {
     this.throwError();
+    const redirected = this.psock?.receive();
+    if (redirected) return { data: redirected, from: this.remoteAddress ?? NOBODY };
     if (this.#received.length === 0) return undefined;
     const first = this.#received.shift()!;
     this.#receivedBytes -= first.data.length;
@@ -153,6 +207,7 @@ export class UdpSocket extends Socket {
   override close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.net.stack.sockets.maps.close(this);
     this.hooks.release(this);
     this.#unhash();
     this.state = CLOSE;

@@ -2,6 +2,7 @@ import type { Device } from '../device.ts';
 import type { PartialChecksum } from '../xsk/sender.ts';
 import type { Connection } from '../sockets/table.ts';
 import type { UdpSocket } from '../sockets/udp.ts';
+import { keptFields } from '../../objects/kept.ts';
 import type { Trail } from './trail.ts';
 
 /** eth_type_trans: who a frame is for. */
@@ -59,6 +60,8 @@ export class Packet {
   from = '';
   /** A checksum that whoever sends it onto a wire completes (CHECKSUM_PARTIAL). */
   checksum: PartialChecksum | undefined;
+  /** What XDP programs find in front of it. */
+  metadata: Uint8Array | undefined;
   trail: Trail | undefined;
   /** Only while the first device's programs run. */
   report: Partial<EntryReport> | undefined;
@@ -115,6 +118,9 @@ export class Packet {
     this.timestampHigh = 0;
   }
 }
+
+/** Whoever follows it does so no longer when the machine comes back. */
+export const keptPacket = keptFields('packet', Packet, ['trail', 'report']);
 
 /** Who a frame is for, seen from a device with this hardware address (eth_skb_pkt_type). */
 export function packetTypeFor(data: Uint8Array, address: Uint8Array): number {

@@ -1,11 +1,14 @@
 import {
   C_CPU,
   SKB_CB,
+  SKB_F_SW_HASH,
+  SKB_FLAGS,
   SKB_HASH,
   SKB_INGRESS_IFINDEX,
   SKB_MARK,
   SKB_NEIGH,
   SKB_NEIGH_SET,
+  SKB_NETWORK_OFFSET,
   SKB_PKT_TYPE,
   SKB_PRIORITY,
   SKB_QUEUE_MAPPING,
@@ -21,6 +24,8 @@ import type { Ingress, PacketColumns } from '../packets.ts';
 import { PacketRing, type RingOptions } from '../ring.ts';
 import { tcHook } from '../tc.ts';
 import { xdpHook } from '../xdp.ts';
+import { asksForHash } from '../hooks/asks-for-hash.ts';
+import { putInFront } from '../xdp-frame.ts';
 import type { Packet } from './packet.ts';
 
 /** Room for the packets of single runs. */
@@ -72,6 +77,8 @@ export class HookRunner {
   #namespace: NetNamespace | undefined;
   /** The packet a tc program has now. */
   packet: Packet | undefined;
+  /** The hash of the flow a packet is of, if a dissector says it; 0: it does not. */
+  flowHash: ((packet: Packet) => number) | undefined;
   /** Copies the program that just ran asked for. */
   clones: CloneRequest[] = [];
 
@@ -133,20 +140,26 @@ export class HookRunner {
   /** XDP: `egress` is the interface a devmap's program sees. */
   xdp(program: MachineProgram, packet: Packet, egress = 0): Outcome {
     const { device } = packet;
-    this.#enterFor(packet);
+    this.enterFor(packet);
     // Only programs bound to the device may ask.
     this.#machine().runtime.host.rxMetadata = program.bound && device.rxMetadata(packet);
     const ring = this.place(xdpHook, packet.data, device.ifindex, packet.queue);
+    if (packet.metadata) putInFront(ring.runtime, ring.contexts, packet.metadata);
     if (egress !== 0) ring.runtime.u32()[(ring.contexts + XDP_EGRESS_IFINDEX) >>> 2] = egress;
     return this.#run(program, ring, packet.cpu);
   }
 
   /** tc, tcx, netkit: what programs change of the socket buffer stays with the packet. */
   skb(program: MachineProgram, packet: Packet): Outcome {
-    this.#enterFor(packet);
+    this.enterFor(packet);
+    const hash = this.flowHash && asksForHash(program) ? this.flowHash(packet) : 0;
     const ring = this.place(tcHook, packet.data, packet.device.ifindex, packet.queue);
     const word = ring.contexts >>> 2;
     writeFields(ring.runtime.u32(), word, packet);
+    if (hash !== 0) {
+      ring.runtime.u32()[word + SKB_HASH / 4] = hash;
+      ring.runtime.u32()[word + SKB_FLAGS / 4]! |= SKB_F_SW_HASH;
+    }
     this.packet = packet;
     const outcome = this.#run(program, ring, packet.cpu);
     this.packet = undefined;
@@ -156,7 +169,42 @@ export class HookRunner {
     return outcome;
   }
 
-  #enterFor(packet: Packet): void {
+  /**
+   * Programs of routes: the packet is what is left, from wherever it begins now; `network`: where
+   * its network header is in that.
+   */
+  routed(
+    program: MachineProgram,
+    packet: Packet,
+    hook: PacketHook,
+  ): { readonly outcome: Outcome; readonly network: number } {
+    this.enterFor(packet);
+    const ring = this.place(hook, packet.data, packet.device.ifindex, packet.queue);
+    const word = ring.contexts >>> 2;
+    const cb = packet.cb;
+    writeFields(ring.runtime.u32(), word, packet);
+    this.packet = packet;
+    const outcome = this.#run(program, ring, packet.cpu);
+    this.packet = undefined;
+    const words = ring.runtime.u32();
+    readFields(words, word, packet);
+    packet.cb = cb;
+    packet.owned = true;
+    return { outcome, network: words[word + SKB_NETWORK_OFFSET / 4]! };
+  }
+
+  /** Runs a program over the context at an address. A program that does what it may not: 0. */
+  run(program: MachineProgram, context: number): number {
+    try {
+      return program.code.run(context);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ProgramFault') throw error;
+      return 0;
+    }
+  }
+
+  /** Helpers see the namespace of the packet's device. */
+  enterFor(packet: Packet): void {
     const { net } = packet.device;
     const { host } = this.#machine().runtime;
     // Routes and neighbours are new lists when they change.

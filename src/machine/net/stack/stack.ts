@@ -52,6 +52,8 @@ export class Stack {
   /** The namespace helpers see between packets. */
   #home: NetNamespace | undefined;
   #waiting: { readonly packet: Packet; readonly step: Step }[] = [];
+  /** Work of the kernel's own threads: when no packet waits any more. */
+  #works: (() => void)[] = [];
   #busy = false;
   #depth = 0;
 
@@ -95,11 +97,21 @@ export class Stack {
     try {
       first();
       this.#drain();
+      for (let work = this.#works.shift(); work; work = this.#works.shift()) {
+        work();
+        this.#drain();
+      }
     } finally {
       this.#busy = false;
       this.#depth = 0;
       this.runner.enter(this.#home!);
     }
+  }
+
+  /** schedule_work: done when all packets that are on their way have come to an end. */
+  defer(work: () => void): void {
+    this.#works.push(work);
+    if (!this.#busy) this.perform(() => {});
   }
 
   #drain(): void {
@@ -236,6 +248,7 @@ export class Stack {
     if (fate === 'pass') {
       packet.report = undefined;
       packet.atIngress = false;
+      packet.redirected = false;
       this.ip.receive(packet);
       return 'done';
     }
@@ -265,6 +278,18 @@ export class Stack {
       return this.dropSent(packet, device, reason, `${device.path} is down`);
     }
     if (this.taps.on) this.taps.see(packet, device, 'out');
+    this.#toDriver(packet);
+  }
+
+  /** The same for generic XDP (generic_xdp_tx), which taps do not see. */
+  transmitUnseen(packet: Packet): void {
+    const { device } = packet;
+    if (!device.up) return this.dropSent(packet, device, 'NOT_SPECIFIED', `${device.path} is down`);
+    this.#toDriver(packet);
+  }
+
+  #toDriver(packet: Packet): void {
+    const { device } = packet;
     if (packet.trail) this.tracer.add(packet, { kind: 'transmit', length: packet.data.length });
     this.nested(packet, () => device.xmit(packet));
   }

@@ -46,6 +46,24 @@ export class XdpPath {
     return true;
   }
 
+  /**
+   * One frame of a live test run (xdp_test_run_batch): it was in no driver, so nobody counts what
+   * is dropped, and XDP_TX sends it as a redirect to its device would. True: it goes on to the
+   * stack.
+   */
+  live(packet: Packet, program: MachineProgram): boolean {
+    const outcome = this.#runOne(packet, program, false);
+    const { fate } = outcome.verdict;
+    if (fate === 'pass') return true;
+    packet.metadata = undefined;
+    const back = { kind: REDIRECT_IFINDEX, index: packet.device.ifindex, map: 0, flags: 0 };
+    const record =
+      fate === 'tx' ? { ...back, metadata: undefined, neigh: undefined } : outcome.redirect;
+    const error = record ? this.#follow(packet, record, false) : outcome.verdict.name;
+    if (error !== undefined) this.#stack.drop(packet, 'XDP', error);
+    return false;
+  }
+
   #runOne(packet: Packet, program: MachineProgram, generic: boolean): Outcome {
     const before = packet.data;
     const outcome = this.#stack.runner.xdp(program, packet);
@@ -78,7 +96,7 @@ export class XdpPath {
     packet.report = undefined;
     packet.from = device.name;
     packet.isFrame = !generic;
-    if (generic) this.#stack.hardTransmit(packet);
+    if (generic) this.#stack.transmitUnseen(packet);
     else this.#stack.nested(packet, () => device.xdpTx(packet));
   }
 
@@ -93,6 +111,7 @@ export class XdpPath {
     const error = this.#follow(packet, record, generic);
     if (error === undefined) return;
     packet.device.statistics.xdp_redirect_errors++;
+    if (!generic) packet.device.xdpRedirectFailed();
     this.#stack.drop(packet, 'XDP', error);
   }
 
@@ -139,7 +158,7 @@ export class XdpPath {
     generic: boolean,
   ): string | undefined {
     const slot = `${map.spec.type} ${map.spec.name}[${target.key}]`;
-    if (map.spec.type === 'cpumap') return this.#toCpu(packet, slot, target);
+    if (map.spec.type === 'cpumap') return this.#toCpu(packet, slot, target, generic);
     const device = this.#deviceOf(target);
     if (!device) return `${slot} holds no device`;
     if (packet.trail) this.#say(packet, slot, device.path);
@@ -178,9 +197,7 @@ export class XdpPath {
   }
 
   #programOf({ program }: MapTarget): MachineProgram | undefined {
-    if (program === 0) return undefined;
-    for (const one of this.#stack.machine.programs) if (one.id === program) return one;
-    return undefined;
+    return program === 0 ? undefined : this.#stack.machine.objects.programs.get(program);
   }
 
   #forward(packet: Packet, device: Device, generic: boolean): string | undefined {
@@ -193,7 +210,7 @@ export class XdpPath {
     packet.from = packet.device.name;
     packet.device = device;
     packet.isFrame = !generic;
-    if (generic) this.#stack.hardTransmit(packet);
+    if (generic) this.#stack.transmitUnseen(packet);
     else this.#stack.nested(packet, () => device.xdpXmit(packet));
     return undefined;
   }
@@ -220,7 +237,9 @@ export class XdpPath {
   }
 
   /** The other CPU's thread takes it from its queue, runs the entry's program, makes a buffer. */
-  #toCpu(packet: Packet, slot: string, target: MapTarget): string | undefined {
+  #toCpu(packet: Packet, slot: string, target: MapTarget, generic: boolean): string | undefined {
+    // It is a socket buffer already: its device's program does not see it again.
+    packet.redirected = generic;
     if (packet.trail) this.#say(packet, slot, `CPU ${target.key}`);
     packet.device.statistics.xdp_redirect++;
     this.#stack.later(packet, () => this.#onCpu(packet, target));

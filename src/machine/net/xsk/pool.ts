@@ -1,4 +1,5 @@
 import { type Descriptor, Ring } from './ring.ts';
+import { kept } from '../../objects/kept.ts';
 import { checkEntries, type Umem } from './umem.ts';
 
 /** Entries of the two rings, powers of 2. */
@@ -31,12 +32,28 @@ export class XskPool {
   #reserved = 0;
 
   /** Throws KernelError EINVAL. */
-  constructor(umem: Umem, { fill = 2048, completion = 2048 }: PoolOptions = {}) {
+  static of(umem: Umem, { fill = 2048, completion = 2048 }: PoolOptions = {}): XskPool {
     checkEntries(fill);
     checkEntries(completion);
+    return new XskPool(umem, new Ring(fill, 'addresses'), new Ring(completion, 'addresses'));
+  }
+
+  static readonly kept = kept({
+    name: 'pool',
+    of: XskPool,
+    save: (pool: XskPool) => ({ ...pool, spare: pool.#spare, reserved: pool.#reserved }),
+    make: (ask) => new XskPool(ask('umem'), ask('fill'), ask('completion')),
+    fill(pool, { invalid, empty, spare, reserved }) {
+      Object.assign(pool, { invalid, empty });
+      pool.#spare.push(...spare);
+      pool.#reserved = reserved;
+    },
+  });
+
+  private constructor(umem: Umem, fill: Ring, completion: Ring) {
     this.umem = umem;
-    this.fill = new Ring(fill, 'addresses');
-    this.completion = new Ring(completion, 'addresses');
+    this.fill = fill;
+    this.completion = completion;
   }
 
   /** xp_alloc: a free chunk; undefined: there is none. */

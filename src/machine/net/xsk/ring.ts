@@ -1,3 +1,5 @@
+import { kept } from '../../objects/kept.ts';
+
 /** Rings of AF_XDP sockets: shared memory that one side fills and the other empties. */
 
 /** Where the parts of a ring are in its memory (struct xdp_ring_offset). */
@@ -47,6 +49,13 @@ export class Ring {
     this.memory = memory ?? new SharedArrayBuffer(size);
     this.#words = new Int32Array(this.memory);
   }
+
+  static readonly kept = kept({
+    name: 'ring',
+    of: Ring,
+    save: (ring: Ring) => ring.share(),
+    make: (ask) => new Ring(ask('entries'), ask('kind'), ask('memory')),
+  });
 
   static open({ entries, kind, memory }: SharedRing): Ring {
     return new Ring(entries, kind, memory);

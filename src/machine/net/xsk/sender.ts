@@ -42,6 +42,14 @@ interface Gathered {
   readonly bytes: Uint8Array[];
 }
 
+/** What is kept of a sender in a file. */
+export interface SenderParts {
+  readonly packet: Gathered | undefined;
+  readonly draining: boolean;
+  readonly invalid: number;
+  readonly empty: number;
+}
+
 /** What a socket sends (__xsk_generic_xmit), descriptor by descriptor. */
 export class Sender {
   readonly #pool: XskPool;
@@ -55,6 +63,23 @@ export class Sender {
   constructor(pool: XskPool, tx: Ring) {
     this.#pool = pool;
     this.#tx = tx;
+  }
+
+  /** What was gathered so far. */
+  get parts(): SenderParts {
+    return {
+      packet: this.#packet,
+      draining: this.#draining,
+      invalid: this.invalid,
+      empty: this.empty,
+    };
+  }
+
+  resume({ packet, draining, invalid, empty }: SenderParts): void {
+    this.#packet = packet;
+    this.#draining = draining;
+    this.invalid = invalid;
+    this.empty = empty;
   }
 
   /**

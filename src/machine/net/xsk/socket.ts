@@ -4,6 +4,8 @@ import { writeTimestamp } from './metadata.ts';
 import type { Buffer, XskPool } from './pool.ts';
 import { Ring, XDP_RING_NEED_WAKEUP } from './ring.ts';
 import { type PartialChecksum, type Outgoing, Sender, XDP_PKT_CONTD } from './sender.ts';
+import type { PendingEvent } from '../../../runtime/events.ts';
+import { kept } from '../../objects/kept.ts';
 import { checkEntries } from './umem.ts';
 
 const no = (name: string): number => -errnos[name]!;
@@ -23,7 +25,14 @@ export interface XskQueue {
   /** International atomic time, for timestamps. */
   now(): bigint;
   /** Does it when the device says that the packet is sent. */
-  whenSent(run: () => void): void;
+  whenSent(run: () => void): PendingEvent | undefined;
+}
+
+interface OnWay {
+  readonly timestamp: number | undefined;
+  readonly parts: number;
+  /** When the device calls it sent. */
+  event: PendingEvent | undefined;
 }
 
 /** The kernel's half of an AF_XDP socket in copy mode, bound to one queue of a device. */
@@ -32,17 +41,69 @@ export class XskSocket {
   readonly rx: Ring | undefined;
   readonly tx: Ring | undefined;
   readonly multiBuffer: boolean;
+  /** International atomic time, also when its device has gone. */
+  clock: () => bigint = () => 0n;
   readonly #sender: Sender | undefined;
   #queue: XskQueue | undefined;
+  /** Packets that the device has and does not call sent yet. */
+  readonly #onWay = new Set<OnWay>();
   #dropped = 0;
   #full = 0;
 
   /** `multiBuffer`: packets may take several chunks (XDP_USE_SG). Throws KernelError EINVAL. */
-  constructor(pool: XskPool, { rx = 2048, tx = 2048 }: RingSizes = {}, multiBuffer = false) {
+  static of(
+    pool: XskPool,
+    { rx = 2048, tx = 2048 }: RingSizes = {},
+    multiBuffer = false,
+  ): XskSocket {
     for (const entries of [rx, tx]) if (entries !== 0) checkEntries(entries);
+    const ring = (entries: number) =>
+      entries === 0 ? undefined : new Ring(entries, 'descriptors');
+    return new XskSocket(pool, ring(rx), ring(tx), multiBuffer);
+  }
+
+  static readonly kept = kept({
+    name: 'xsk_kernel',
+    of: XskSocket,
+    save: (socket: XskSocket) => ({
+      pool: socket.pool,
+      rx: socket.rx,
+      tx: socket.tx,
+      multiBuffer: socket.multiBuffer,
+      sender: socket.#sender?.parts,
+      dropped: socket.#dropped,
+      full: socket.#full,
+      onWay: [...socket.#onWay],
+    }),
+    make: (ask) => new XskSocket(ask('pool'), ask('rx'), ask('tx'), ask('multiBuffer')),
+    fill(socket, { sender, dropped, full, onWay }, thaw) {
+      if (sender) socket.#sender?.resume(sender);
+      socket.#dropped = dropped;
+      socket.#full = full;
+      for (const one of onWay) {
+        socket.#onWay.add(one);
+        const { event } = one;
+        one.event = undefined;
+        thaw.arm(
+          event,
+          () => socket.#sent(one),
+          (again) => {
+            one.event = again;
+          },
+        );
+      }
+    },
+  });
+
+  private constructor(
+    pool: XskPool,
+    rx: Ring | undefined,
+    tx: Ring | undefined,
+    multiBuffer: boolean,
+  ) {
     this.pool = pool;
-    this.rx = rx === 0 ? undefined : new Ring(rx, 'descriptors');
-    this.tx = tx === 0 ? undefined : new Ring(tx, 'descriptors');
+    this.rx = rx;
+    this.tx = tx;
     this.#sender = this.tx && new Sender(pool, this.tx);
     if (this.tx) this.tx.flags = XDP_RING_NEED_WAKEUP;
     this.multiBuffer = multiBuffer;
@@ -54,6 +115,7 @@ export class XskSocket {
 
   bind(queue: XskQueue): void {
     this.#queue = queue;
+    this.clock = () => queue.now();
   }
 
   unbind(): void {
@@ -170,13 +232,21 @@ export class XskSocket {
 
   #send(queue: XskQueue, { data, checksum, timestamp, parts }: Outgoing): number {
     const error = queue.send(data, checksum);
-    const sent = () => {
-      if (timestamp !== undefined) writeTimestamp(this.pool.umem, timestamp, queue.now());
-      this.pool.complete(parts);
-    };
+    const one: OnWay = { timestamp, parts, event: undefined };
     // A packet that was dropped is done with.
-    if (error < 0) sent();
-    else queue.whenSent(sent);
+    if (error < 0) {
+      this.#sent(one);
+      return error;
+    }
+    this.#onWay.add(one);
+    one.event = queue.whenSent(() => this.#sent(one));
     return error;
+  }
+
+  #sent(one: OnWay): void {
+    this.#onWay.delete(one);
+    const { timestamp, parts } = one;
+    if (timestamp !== undefined) writeTimestamp(this.pool.umem, timestamp, this.clock());
+    this.pool.complete(parts);
   }
 }

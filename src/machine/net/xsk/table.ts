@@ -4,6 +4,7 @@ import { G_TAI_OFFSET, GLOBALS } from '../../../runtime/layout.ts';
 import { errnos } from '../../../abi/index.ts';
 import type { Device } from '../device.ts';
 import { FROM_XSK, Packet } from '../stack/packet.ts';
+import type { NetNamespace } from '../namespace.ts';
 import type { Stack } from '../stack/stack.ts';
 import { XskPool } from './pool.ts';
 import { XskSocket, type XskQueue } from './socket.ts';
@@ -14,11 +15,18 @@ import {
   XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 } from './umem.ts';
 import { Chunks } from './user.ts';
-import { Xsk } from './xsk.ts';
+import { Xsk, type XskPlace } from './xsk.ts';
 
 const DEFAULT_SIZE = 1 << 20;
 /** struct xsk_tx_metadata */
 const TX_METADATA = 16;
+
+/** What is kept in a file. */
+export interface XskParts {
+  readonly next: number;
+  readonly sockets: ReadonlyMap<number, Xsk>;
+  readonly bound: readonly Xsk[];
+}
 
 /** The AF_XDP sockets of a machine, by number. */
 export class XskTable {
@@ -43,20 +51,46 @@ export class XskTable {
       throw refusal('EINVAL', `${place}: the device has ${device.queues}`);
     }
     const other = sharedWith(options);
-    const pool = other?.socket.pool ?? new XskPool(makeUmem(options.umem), options);
+    const pool = other?.socket.pool ?? XskPool.of(makeUmem(options.umem), options);
     const own = poolFor(device, queue, pool, options, other);
     const sizes = { ...(rx === undefined ? {} : { rx }), ...(tx === undefined ? {} : { tx }) };
-    const socket = new XskSocket(own, sizes, other?.socket.multiBuffer ?? multiBuffer);
+    const socket = XskSocket.of(own, sizes, other?.socket.multiBuffer ?? multiBuffer);
     const chunks = other?.chunks ?? new Chunks(own.umem.chunks());
     device.pools.set(queue, own);
     socket.bind(this.#queue(device, queue));
     const number = this.#next++;
-    const leave = () => this.#close(number, device, queue);
-    const made = new Xsk(socket, chunks, { number, device: device.path, queue, leave });
+    const made = new Xsk(socket, chunks, this.placeOf(number, device.net, device.path, queue));
     this.#sockets.set(number, made);
     made.offer(options.offered ?? offerOf(socket, chunks));
     return made;
   }
+
+  /** Where a socket is; its device may have gone. */
+  placeOf(number: number, net: NetNamespace, device: string, queue: number): XskPlace {
+    return { number, net, device, queue, leave: () => this.#close(number, net, queue) };
+  }
+
+  /** What is kept in a file. */
+  get parts(): XskParts {
+    const bound = [...this.#sockets.values()].filter(({ socket }) => socket.bound);
+    return { next: this.#next, sockets: this.#sockets, bound };
+  }
+
+  resume({ next, sockets, bound }: XskParts, deviceAt: (path: string) => Device): void {
+    this.#next = next;
+    for (const [number, one] of sockets) {
+      one.socket.clock = this.#now;
+      this.#sockets.set(number, one);
+    }
+    for (const { socket, device, queue } of bound) {
+      socket.bind(this.#queue(deviceAt(device), queue));
+    }
+  }
+
+  readonly #now = (): bigint => {
+    const { runtime } = this.#stack.machine;
+    return runtime.clock + runtime.view().getBigUint64(GLOBALS + G_TAI_OFFSET, true);
+  };
 
   #queue(device: Device, queue: number): XskQueue {
     const stack = this.#stack;
@@ -71,19 +105,19 @@ export class XskTable {
         packet.checksum = checksum;
         return stack.sendDirectly(packet);
       },
-      now() {
-        const { runtime } = stack.machine;
-        return runtime.clock + runtime.view().getBigUint64(GLOBALS + G_TAI_OFFSET, true);
-      },
+      now: this.#now,
       whenSent(run) {
-        if (device.txLatency === 0) run();
-        else stack.events.at(Number(stack.now) + device.txLatency, run);
+        if (device.txLatency > 0) {
+          return stack.events.at(Number(stack.now) + device.txLatency, run);
+        }
+        run();
+        return undefined;
       },
     };
   }
 
   /** xsk_release */
-  #close(number: number, device: Device, queue: number): void {
+  #close(number: number, net: NetNamespace, queue: number): void {
     const { socket } = this.#sockets.get(number)!;
     this.#sockets.delete(number);
     for (const map of this.#stack.machine.objects.maps) {
@@ -91,7 +125,9 @@ export class XskTable {
     }
     socket.unbind();
     for (const one of this.#sockets.values()) if (one.socket.pool === socket.pool) return;
-    if (device.pools.get(queue) === socket.pool) device.pools.delete(queue);
+    for (const { pools } of net.devices.values()) {
+      if (pools.get(queue) === socket.pool) pools.delete(queue);
+    }
   }
 
   /** Its device is gone (xsk_notifier): sockets stay, bound to nothing. */
@@ -116,7 +152,7 @@ function poolFor(
   const text = `${device.path}, queue ${queue}: another socket's packet memory is there`;
   if (there) throw refusal('EBUSY', text);
   // One fill and completion ring for each queue, whoever owns the memory.
-  return other ? new XskPool(pool.umem, options) : pool;
+  return other ? XskPool.of(pool.umem, options) : pool;
 }
 
 function sharedWith({ shared }: XskOptions): Xsk | undefined {

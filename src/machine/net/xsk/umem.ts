@@ -1,4 +1,5 @@
 import { KernelError } from '../../../base/index.ts';
+import { kept } from '../../objects/kept.ts';
 
 export const XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1;
 /** The kernel computes the checksums that packets ask for. */
@@ -55,6 +56,13 @@ export class Umem {
     this.softwareChecksum = (flags & XDP_UMEM_TX_SW_CSUM) !== 0;
     this.metadataLength = flags & XDP_UMEM_TX_METADATA_LEN ? txMetadataLength : 0;
   }
+
+  static readonly kept = kept({
+    name: 'umem',
+    of: Umem,
+    save: (umem: Umem) => ({ options: umem.#options, memory: umem.memory }),
+    make: (ask) => new Umem(ask('options'), ask('memory')),
+  });
 
   static open({ memory, ...options }: SharedUmem): Umem {
     return new Umem(options, memory);

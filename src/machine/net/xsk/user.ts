@@ -7,6 +7,7 @@ import type {
   XskShared,
   XskUser,
 } from '../../../kernel/index.ts';
+import { keptFields } from '../../objects/kept.ts';
 import { askChecksum } from './ask-checksum.ts';
 import { XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP } from './metadata.ts';
 import { changed, type Descriptor, Ring } from './ring.ts';
@@ -36,6 +37,15 @@ export interface UserParts {
   readonly chunks: Chunks;
 }
 
+/** What is kept in a file of the user's half. */
+export interface XskUserParts {
+  readonly given: boolean;
+  readonly timed: ReadonlySet<number>;
+  readonly finished: XskCompletion[];
+}
+
+export const keptChunks = keptFields('chunks', Chunks);
+
 /** The user's half of an AF_XDP socket. `call`: sendto(2), 0 or a negative errno. */
 export class XskUserHalf implements XskUser {
   readonly #own: UserParts;
@@ -49,6 +59,17 @@ export class XskUserHalf implements XskUser {
   constructor(parts: UserParts, call: () => number) {
     this.#own = parts;
     this.#call = call;
+  }
+
+  /** What is kept in a file beside rings and memory. */
+  protected get userParts(): XskUserParts {
+    return { given: this.#given, timed: this.#timed, finished: this.#finished };
+  }
+
+  protected resumeUser({ given, timed, finished }: XskUserParts): void {
+    this.#given = given;
+    for (const address of timed) this.#timed.add(address);
+    this.#finished = finished;
   }
 
   get #parts(): UserParts {

@@ -1,10 +1,13 @@
 import type { KernelXsk, XskShared, XskStatistics } from '../../../kernel/index.ts';
 import type { XskSocket } from './socket.ts';
+import { kept } from '../../objects/kept.ts';
+import type { NetNamespace } from '../namespace.ts';
 import { answer, Chunks, type UserParts, XskUserHalf } from './user.ts';
 
 /** What a socket is told when it is opened. */
 export interface XskPlace {
   readonly number: number;
+  readonly net: NetNamespace;
   readonly device: string;
   readonly queue: number;
   /** Takes it off its queue and out of all maps. */
@@ -19,7 +22,7 @@ export class Xsk extends XskUserHalf implements KernelXsk {
   readonly socket: XskSocket;
   /** Free chunks of its packet memory, for sockets that share it. */
   readonly chunks: Chunks;
-  readonly #leave: () => void;
+  readonly #place: XskPlace;
   readonly #bell = new SharedArrayBuffer(16);
   #open = true;
 
@@ -30,8 +33,32 @@ export class Xsk extends XskUserHalf implements KernelXsk {
     this.number = place.number;
     this.device = place.device;
     this.queue = place.queue;
-    this.#leave = place.leave;
+    this.#place = place;
   }
+
+  static readonly kept = kept({
+    name: 'xsk',
+    of: Xsk,
+    save: (one: Xsk) => ({
+      number: one.number,
+      device: one.device,
+      queue: one.queue,
+      socket: one.socket,
+      chunks: one.chunks,
+      net: one.#place.net,
+      open: one.#open,
+      user: one.userParts,
+    }),
+    make(ask) {
+      const [net, device, queue] = [ask('net'), ask('device'), ask('queue')];
+      const place = net.stack.xsk.placeOf(ask('number'), net, device, queue);
+      return new Xsk(ask('socket'), ask('chunks'), place);
+    },
+    fill(one, { open, user }) {
+      one.#open = open;
+      one.resumeUser(user);
+    },
+  });
 
   get open(): boolean {
     return this.#open;
@@ -69,7 +96,7 @@ export class Xsk extends XskUserHalf implements KernelXsk {
   }
 
   close(): void {
-    if (this.#open) this.#leave();
+    if (this.#open) this.#place.leave();
     this.#open = false;
   }
 

@@ -13,11 +13,55 @@ export interface KernelObject {
   readonly address: number;
   /** What programs get. */
   readonly pointer: bigint;
+  /** The region programs read it by. */
+  readonly region: number;
   free(): void;
 }
 
+/** Where an object is, for a file. */
+export type ObjectPlace = Pick<KernelObject, 'struct' | 'address' | 'region'>;
+
+export const whereIs = ({ struct, address, region }: ObjectPlace): ObjectPlace => ({
+  struct,
+  address,
+  region,
+});
+
 /** Flags of a region that programs only read (REGION_F_READ_ONLY). */
 const READ_ONLY = 1;
+
+interface MemoryRules {
+  readonly readOnly?: boolean;
+  readonly before?: number;
+}
+
+/**
+ * Memory of the kernel that programs get a pointer to: zeros. `before`: bytes in front of it that
+ * are not in its region. Throws KernelError ENOMEM.
+ */
+export function newMemory(
+  runtime: Runtime,
+  size: number,
+  { readOnly = false, before = 0 }: MemoryRules = {},
+): Omit<KernelObject, 'struct'> {
+  const start = runtime.allocate(before + size, 64);
+  const address = start + before;
+  runtime.u8().fill(0, start, address + size);
+  const region = (runtime.exports['region_new'] as Numeric)();
+  if (region === 0) throw new KernelError('ENOMEM', 12, 'no region for memory of the kernel');
+  const flags = readOnly ? READ_ONLY : 0;
+  (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, flags, 0);
+  const high = BigInt((TAG_BASE + region) >>> 0);
+  return {
+    region,
+    address,
+    pointer: (high << 32n) | BigInt(address),
+    free: () => {
+      (runtime.exports['region_free'] as Numeric)(region);
+      runtime.release(start);
+    },
+  };
+}
 
 /**
  * Structs laid out as the kernel's types say, so that what a program reads through CO-RE is there.
@@ -40,18 +84,20 @@ export class KernelObjects {
     throw new KernelError('EOPNOTSUPP', 95, text);
   }
 
-  /** A new one, all zero. Throws KernelError ENOMEM. */
-  make(struct: string): KernelObject {
+  /** A new one, all zero. `before`: bytes in front of it that programs have no business with. */
+  make(struct: string, before = 0): KernelObject {
     const size = this.btf.sizeOf(this.btf.find('struct', struct)!);
+    const memory = newMemory(this.#runtime, size, { readOnly: true, before });
+    return { struct, ...memory };
+  }
+
+  /** One that is there, with nothing before it. */
+  at(struct: string, address: number, region: number): KernelObject {
     const runtime = this.#runtime;
-    const address = runtime.allocate(size, 64);
-    runtime.u8().fill(0, address, address + size);
-    const region = (runtime.exports['region_new'] as Numeric)();
-    if (region === 0) throw new KernelError('ENOMEM', 12, `no region for a ${struct}`);
-    (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, READ_ONLY, 0);
     const high = BigInt((TAG_BASE + region) >>> 0);
     return {
       struct,
+      region,
       address,
       pointer: (high << 32n) | BigInt(address),
       free: () => {

@@ -1,0 +1,130 @@
+/** sk_msg programs run over a message, which their helpers change (struct sk_msg_md). */
+import { errnos, structs } from '../../../abi/index.ts';
+import type { Runtime } from '../../../runtime/types.ts';
+import {
+  CPU_REGIONS,
+  MSG_APPLY,
+  MSG_CORK,
+  MSG_CTX_SIZE,
+  MSG_DATA,
+  MSG_DATA_END,
+  MSG_REDIRECT,
+  MSG_REDIRECT_FLAGS,
+  MSG_SIZE,
+  MSG_SK,
+  R_END,
+  R_START,
+  REGION_OBJECT,
+  TAG_BASE,
+} from '../../../runtime/layout.ts';
+import type { Machine } from '../../machine.ts';
+import type { MachineProgram } from '../../program.ts';
+import { mapped } from '../sockets/address.ts';
+import type { Socket } from '../sockets/socket.ts';
+import type { SkMessage } from './message.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
+const AT: Readonly<Record<string, number>> = Object.fromEntries(
+  structs['sk_msg_md']!.fields.map(({ name, offset }) => [name, offset]),
+);
+
+/** One message at a time is with a program. */
+export class MessageRunner {
+  readonly #machine: () => Machine;
+  #context = 0;
+  /** Where the visible bytes are, and how many fit. */
+  #bytes = 0;
+  #room = 0;
+  #current: SkMessage | undefined;
+
+  constructor(machine: () => Machine) {
+    this.#machine = machine;
+  }
+
+  get #runtime(): Runtime {
+    return this.#machine().runtime;
+  }
+
+  /** Gives the helpers their bodies. */
+  install(): void {
+    this.#runtime.host.changeMessage = (what, start, size, flags) => {
+      const message = this.#current;
+      if (!message) return -errnos['EINVAL']!;
+      this.#collect(message);
+      const result = message[what](start, size, flags);
+      this.#show(message);
+      return result;
+    };
+  }
+
+  /** Runs a program; what it says is in the message then. Returns its verdict. */
+  run(program: MachineProgram, socket: Socket, message: SkMessage): number {
+    const runtime = this.#runtime;
+    this.#context ||= runtime.allocate(MSG_CTX_SIZE, 16);
+    const at = this.#context;
+    runtime.u8().fill(0, at, at + MSG_CTX_SIZE);
+    this.#describe(at, socket);
+    const words = [MSG_REDIRECT, MSG_REDIRECT_FLAGS, MSG_APPLY, MSG_CORK] as const;
+    const { redirect, redirectFlags, apply, cork } = message;
+    [redirect, redirectFlags, apply, cork].forEach((value, i) => {
+      runtime.u32()[(at + words[i]!) >>> 2] = value;
+    });
+    message.showFirst();
+    this.#current = message;
+    this.#show(message);
+    const code = socket.net.stack.runner.run(program, at);
+    this.#collect(message);
+    this.#current = undefined;
+    const [to, flags, applied, corked] = words.map((word) => runtime.u32()[(at + word) >>> 2]!);
+    message.redirect = to!;
+    message.redirectFlags = flags!;
+    message.apply = applied!;
+    message.cork = corked!;
+    return code;
+  }
+
+  #describe(at: number, socket: Socket): void {
+    const { local, remote, family, localPort, remotePort } = socket;
+    const record = socket.net.stack.sockets.recordOf(socket);
+    const view = this.#runtime.view();
+    const bytes = this.#runtime.u8();
+    view.setUint32(at + AT['family']!, family === 4 ? AF_INET : AF_INET6, true);
+    if (remote.length === 4) bytes.set(remote, at + AT['remote_ip4']!);
+    if (local.length === 4) bytes.set(local, at + AT['local_ip4']!);
+    if (family === 6) bytes.set(mapped(remote), at + AT['remote_ip6']!);
+    if (family === 6) bytes.set(mapped(local), at + AT['local_ip6']!);
+    // The kernel's 16 bits, in the upper half of the word.
+    view.setUint16(at + AT['remote_port']! + 2, remotePort);
+    view.setUint32(at + AT['local_port']!, localPort, true);
+    view.setBigUint64(at + MSG_SK, TAG | BigInt(record), true);
+  }
+
+  /** Puts what is visible into linear memory. */
+  #show(message: SkMessage): void {
+    const { shown } = message;
+    if (shown.length > this.#room) {
+      if (this.#bytes !== 0) this.#runtime.release(this.#bytes);
+      this.#room = Math.max(65_536, shown.length);
+      this.#bytes = this.#runtime.allocate(this.#room, 16);
+    }
+    const { cpuBlock } = this.#runtime;
+    const [start, end] = [this.#bytes, this.#bytes + shown.length];
+    this.#runtime.u8().set(shown, start);
+    const view = this.#runtime.view();
+    view.setBigUint64(this.#context + MSG_DATA, BigInt(start), true);
+    view.setBigUint64(this.#context + MSG_DATA_END, BigInt(end), true);
+    view.setUint32(this.#context + MSG_SIZE, message.size, true);
+    view.setUint32(cpuBlock + CPU_REGIONS + R_START, start, true);
+    view.setUint32(cpuBlock + CPU_REGIONS + R_END, end, true);
+  }
+
+  /** The program may have written to it. */
+  #collect(message: SkMessage): void {
+    const { element, offset, length } = message.window;
+    if (length === 0) return;
+    const bytes = this.#runtime.u8().subarray(this.#bytes, this.#bytes + length);
+    message.elements[element]!.set(bytes, offset);
+  }
+}
