@@ -176,6 +176,7 @@ describe('copies', () => {
   it('as a test', () => {
     expect(runTest(run)).toContain("Buffer.from('01ff', 'hex')");
     expect(runTest(run)).toContain("toHaveVerdict('drop')");
+    expect(runTest({ ...run, outcome: 'returned 7' })).toContain("toHaveVerdict('unknown 7')");
     expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12')");
     expect(verifyTest('x.bpf.o', 'p', "R0 'x'")).toContain("rejects.toThrow('R0 \\'x\\'')");
   });
