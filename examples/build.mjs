@@ -44,6 +44,7 @@ const EXAMPLES = [
   'examples/xsk-echo/echo.bpf.c',
   'examples/sockmap-proxy/proxy.bpf.c',
   'examples/token/flows.bpf.c',
+  'examples/studio/unchecked.bpf.c',
 ];
 
 /** Version of the installed clang-19, or undefined if there is none. */

@@ -16,6 +16,7 @@ embedAll();
 run(bin('tsc'), ['-p', root]);
 // Not at the top: it needs what install() brings.
 await (await import('./bundle.mjs')).bundleAll();
+await (await import('./build-studio.mjs')).buildStudio();
 // What npm does for packages that depend on us: `npx beeyard` works in this folder too.
 for (const [name, file] of Object.entries(packageJson.bin)) {
   const path = join(root, file);

@@ -4,7 +4,7 @@
  * are those of the sources, and types come from what tsc wrote beside.
  */
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { rolldown } from 'rolldown';
 import { root } from './lib.mjs';
 
@@ -36,18 +36,25 @@ async function bundle(name, entries, platform) {
     platform,
     cwd: root,
     logLevel: 'warn',
-    // The kernels' types are large, and stand in files of their own.
-    external: [/\/embedded(-slim)?\.js$/, /^node:/, ...PACKAGES.flatMap(within)],
-    plugins: [{ name: 'kernel-types', renderChunk: fromBundle }],
+    plugins: [kernelTypes(folder)],
+    external: [/^node:/, ...PACKAGES.flatMap(within)],
   });
   await made.write({ dir: folder, format: 'esm', chunkFileNames: '[name]-[hash].js' });
   await made.close();
 }
 
+/**
+ * The kernels' types are large, and stand in files of their own. Their path is told from where the
+ * bundle goes: the bundler's own idea of it depends on which chunk asks.
+ */
+const kernelTypes = (folder) => ({
+  name: 'kernel-types',
+  resolveId(id, importer) {
+    if (!/\/embedded(-slim)?\.js$/.test(id) || !importer) return undefined;
+    const path = relative(folder, join(dirname(importer), id)).replaceAll(sep, '/');
+    return { id: path, external: 'absolute' };
+  },
+});
+
 /** A package and what is in it. */
 const within = (name) => [name, new RegExp(`^${name}/`)];
-
-/** The bundler names them from where the entries are; they are named from the bundle's own folder. */
-function fromBundle(code) {
-  return code.replace(/(["'])(?:\.{1,2}\/)+(abi\/generated\/[\w./-]+\.js)\1/g, '"../$2"');
-}

@@ -8,8 +8,13 @@ run(process.execPath, [join(root, 'scripts', 'build-wasm.mjs')]);
 embedAll();
 const steps = [
   ['format', bin('biome'), ['format', '.']],
-  ['lint', bin('oxlint'), ['--deny-warnings', 'src', 'tests', 'scripts', 'bench', 'examples']],
+  [
+    'lint',
+    bin('oxlint'),
+    ['--deny-warnings', 'src', 'tests', 'scripts', 'bench', 'examples', 'studio'],
+  ],
   ['types', bin('tsc'), ['--noEmit', '-p', root]],
+  ['studio types', bin('tsc'), ['--noEmit', '-p', join(root, 'studio')]],
   ['test types', bin('tsc'), ['--noEmit', '-p', join(root, 'tests')]],
   ['tidy', bin('vitest'), ['run', 'tests/tidy.test.ts']],
 ];

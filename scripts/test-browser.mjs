@@ -74,6 +74,17 @@ try {
       process.stdout.write(`  browser ${JSON.stringify(inBrowser).slice(0, 600)}\n`);
     }
   }
+  const { studioCases } = await import('../tests/browser/studio.mjs');
+  for (const { name, run: runStudio } of studioCases) {
+    try {
+      await runStudio(browser);
+      passed++;
+      process.stdout.write(`ok   studio: ${name}\n`);
+    } catch (error) {
+      failed++;
+      process.stdout.write(`FAIL studio: ${name}\n  ${error.message}\n`);
+    }
+  }
 } finally {
   await browser.close();
   server.close();

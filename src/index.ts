@@ -28,6 +28,7 @@ export {
   type KfuncArg,
   type KfuncContext,
   type KfuncOptions,
+  helperName,
   kfuncSpelling,
   type KfuncView,
   loadKernelProfile,

@@ -89,6 +89,27 @@ export const COMMANDS: readonly CommandDef[] = [
   ...tokenCommands,
   ...netCommands,
   {
+    path: ['studio'],
+    summary: 'look at objects in a browser: code, proof, runs step by step',
+    operands: '[FILE…]',
+    count: [0, 64],
+    options: {
+      port: { type: 'string', value: 'N', help: 'port to listen on (default: one that is free)' },
+      open: { type: 'boolean', help: 'open a browser' },
+      'no-open': { type: 'boolean', help: 'only print the address (default)' },
+    },
+    details:
+      'Serves a web app on 127.0.0.1 and prints its address, with a secret word in it: other ' +
+      'machines and other sites cannot read it. FILEs are objects (.bpf.o), sources of the same ' +
+      'name (.bpf.c) and captures. Everything is verified and run in the browser; nothing is ' +
+      'uploaded. The folder dist/studio of the package is the same app for any web server.',
+    examples: [
+      ['beeyard studio', 'the gallery of examples'],
+      ['beeyard studio x.bpf.o x.bpf.c in.pcap', 'with these files'],
+    ],
+    load: () => import('./studio.ts'),
+  },
+  {
     path: ['build'],
     summary: 'compile a BPF program written in C or TypeScript',
     operands: 'FILE.bpf.c|FILE.bpf.ts',

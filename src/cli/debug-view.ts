@@ -1,16 +1,14 @@
 /** What a debugger shows: places, registers, stack, maps, as text. */
 import { helperName } from '../abi/names.ts';
-import { type DebugSession, pointed } from '../debug/index.ts';
+import { contextPacket, type DebugSession, pointed, stackOf } from '../debug/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
 import { decodeCode, kernelText } from '../isa/index.ts';
-import { C_CTX } from '../runtime/layout.ts';
 import type { Debuggee } from './debuggee.ts';
 import type { Style } from './io.ts';
 import { MapContents } from './map-contents.ts';
 import { mapText } from './map-report.ts';
 import { grouped } from './table.ts';
 
-const STACK = 512;
 const ROW = 16;
 const AROUND = 5;
 const SHOWN_ENTRIES = 20;
@@ -93,22 +91,16 @@ export class DebugView {
   stack(frame = 0): string {
     const found = this.#session.frames()[frame];
     if (!found) return 'there is no such frame\n';
-    const top = Number(found.registers[10]! & 0xffff_ffffn);
-    const bytes = this.#target.machine.runtime.u8().slice(top - STACK, top);
-    return hexRows(bytes, (at) => `fp-${STACK - at}`, true) || '  all zero\n';
+    const bytes = stackOf(this.#target.machine.runtime, found);
+    return hexRows(bytes, (at) => `fp-${bytes.length - at}`, true) || '  all zero\n';
   }
 
   /** The packet as it is at this step: between data and data_end of the context. */
   packet(): string {
     const [innermost] = this.#session.frames();
-    const { packet } = innermost!.image.context;
+    const packet = contextPacket(this.#target.machine.runtime, innermost!.image);
     if (!packet) return 'the program sees no packet\n';
-    const { runtime } = this.#target.machine;
-    const view = runtime.view();
-    const context = view.getUint32(runtime.cpuBlock + C_CTX, true);
-    const start = view.getUint32(context + packet.start, true);
-    const end = view.getUint32(context + packet.end, true);
-    return hexRows(runtime.u8().slice(start, end), (at) => String(at).padStart(4), false);
+    return hexRows(packet, (at) => String(at).padStart(4), false);
   }
 
   /** A map as it is at this step. */

@@ -9,3 +9,10 @@ export {
   type StepKind,
   type StopReason,
 } from './session.ts';
+export {
+  type RecordedFrame,
+  type RecordedStep,
+  type Recording,
+  Stepper,
+} from '../engine/interpreter/recording.ts';
+export { contextPacket, stackOf } from './memory.ts';

@@ -44,6 +44,7 @@ describe.runIf(clangVersion() === CLANG_VERSION)(`objects, with clang ${CLANG_VE
     'examples/rdma',
     'examples/xsk-echo',
     'examples/token',
+    'examples/studio',
     'bench/programs',
     'bench/maps',
     'tests/tools',

@@ -75,6 +75,12 @@ export class Stepper {
     };
   }
 
+  /** Memory of the machine the programs were loaded into. Throws TypeError before that. */
+  get runtime(): Runtime {
+    if (!this.#runtime) throw new TypeError('no program was loaded');
+    return this.#runtime;
+  }
+
   /**
    * Does `work`, in which programs run, and keeps what they did; what `work` throws is its
    * `failure`. While a recording is looked at, the machine is in its past: `finish` brings it back.
@@ -84,17 +90,17 @@ export class Stepper {
    * recording.goTo(recording.length - 1).frames[0].registers[0]; // r0 before the last exit
    */
   record(work: () => unknown): Recording {
-    if (!this.#runtime) throw new TypeError('no program was loaded');
-    const recording = new Recording(this.#runtime, this.codes);
+    const { runtime } = this;
+    const recording = new Recording(runtime, this.codes);
     this.#recording = recording;
-    skipSteps(this.#runtime, 0);
+    skipSteps(runtime, 0);
     try {
       work();
     } catch (error) {
       recording.failure = error;
     } finally {
       this.#recording = undefined;
-      skipSteps(this.#runtime, NOBODY);
+      skipSteps(runtime, NOBODY);
     }
     recording.end((active) => {
       this.#recording = active;

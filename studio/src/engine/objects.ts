@@ -1,0 +1,147 @@
+/** Objects that are open: their programs as text, and what the verifier says of them. */
+import { loadKernelProfile, type ObjectFile, parseObject, type ProgramSpec } from 'beeyard';
+import { decodeCode, insnSlots, kernelText } from 'beeyard/isa';
+import {
+  explain,
+  type KernelProfile,
+  verifierInput,
+  type VerifierInput,
+  verify,
+  type VerifyResult,
+  VisitRecorder,
+} from 'beeyard/verify';
+import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
+import { LogLines } from './log-lines.ts';
+import { symbolsOf } from './symbols.ts';
+
+/** Registers the facts are about. */
+const REGISTERS = 10;
+
+interface Checked {
+  readonly code: ProgramCode;
+  readonly result: VerifyResult;
+  readonly visits: VisitRecorder;
+  readonly input: VerifierInput;
+  readonly kernel: KernelProfile;
+  log?: LogLines;
+}
+
+/** The types a program needs: the small set first, all of them where that says it is not enough. */
+export async function withTypes<T>(use: (kernel: KernelProfile) => T | Promise<T>): Promise<T> {
+  try {
+    return await use(await loadKernelProfile({ types: 'slim' }));
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EOPNOTSUPP') throw error;
+    return use(await loadKernelProfile());
+  }
+}
+
+export class Objects {
+  readonly #objects = new Map<string, ObjectFile>();
+  readonly #checked = new Map<string, Promise<Checked>>();
+
+  open(name: string, bytes: Uint8Array): OpenedObject {
+    const object = parseObject(bytes);
+    this.#objects.set(name, object);
+    for (const key of this.#checked.keys()) {
+      if (key.startsWith(`${name}\n`)) this.#checked.delete(key);
+    }
+    return {
+      programs: object.programs.map(({ name, section, type = 'unknown', insns }) => ({
+        name,
+        section,
+        type,
+        insns: insns.length / 8,
+      })),
+      maps: object.maps.map(({ name, type = 'unknown', keySize, valueSize, maxEntries }) => ({
+        name,
+        type,
+        keySize,
+        valueSize,
+        maxEntries,
+      })),
+    };
+  }
+
+  object(name: string): ObjectFile {
+    const object = this.#objects.get(name);
+    if (!object) throw new Error(`${name} is not open`);
+    return object;
+  }
+
+  program(name: string, program: string): ProgramSpec {
+    const found = this.object(name).programs.find((one) => one.name === program);
+    if (!found) throw new Error(`${name} has no program ${program}`);
+    return found;
+  }
+
+  async code(name: string, program: string): Promise<ProgramCode> {
+    return (await this.#check(name, program)).code;
+  }
+
+  async state(name: string, program: string, insn: number): Promise<InsnState> {
+    const { result, visits } = await this.#check(name, program);
+    const { insns } = result.facts;
+    const facts = Array.from({ length: REGISTERS }, (_, r) =>
+      insns?.reached(insn) ? insns.register(insn, r) : undefined,
+    );
+    return { facts, visits: visits.states(insn), count: visits.count(insn) };
+  }
+
+  async log(name: string, program: string, from: number, to: number): Promise<string[]> {
+    const { log } = await this.#check(name, program);
+    return log!.slice(from, to);
+  }
+
+  #check(name: string, program: string): Promise<Checked> {
+    const key = `${name}\n${program}`;
+    let checked = this.#checked.get(key);
+    if (!checked) {
+      checked = withTypes((kernel) =>
+        check(this.object(name), this.program(name, program), kernel),
+      );
+      this.#checked.set(key, checked);
+    }
+    return checked;
+  }
+}
+
+function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile): Checked {
+  const input = verifierInput(object, program, kernel);
+  const visits = new VisitRecorder();
+  const result = verify(input, kernel, { logLevel: 2 | 4, facts: true, observer: visits });
+  const rows = rowsOf(program);
+  const log = new LogLines(result.log);
+  const verdict = {
+    ok: result.ok,
+    errno: result.errnoName,
+    stats: result.stats,
+    explanation: result.ok ? undefined : explain(input, kernel),
+    visits: Uint32Array.from({ length: program.insns.length / 8 }, (_, i) => visits.count(i)),
+    logLines: log.length,
+  };
+  const lines = program.lines.map(({ file, line, text }) => ({ file, line, text }));
+  return { code: { rows, lines, verdict }, result, visits, input, kernel, log };
+}
+
+function rowsOf(program: ProgramSpec): CodeRow[] {
+  const code = decodeCode(program.insns);
+  const symbols = symbolsOf(program, code);
+  const functions = new Map(program.functions.map(({ start, name }) => [start, name]));
+  const rows: CodeRow[] = [];
+  let next = 0;
+  let line: CodeRow['line'];
+  for (let insn = 0; insn < code.length; insn += insnSlots(code, insn)) {
+    for (; (program.lines[next]?.insn ?? Infinity) <= insn; next++) {
+      const { file, line: number } = program.lines[next]!;
+      line = { file, line: number };
+    }
+    rows.push({
+      insn,
+      text: kernelText(code, insn, symbols),
+      line,
+      function: functions.get(insn),
+    });
+  }
+  return rows;
+}

@@ -1,0 +1,49 @@
+/** The worker: objects, the verifier and the machine live here, so that the page never waits. */
+import type { StudioApi } from '../protocol.ts';
+import { Captures, dissected } from './captures.ts';
+import { Objects } from './objects.ts';
+import type { Runs } from './runs.ts';
+
+interface Call {
+  readonly id: number;
+  readonly method: keyof StudioApi;
+  readonly args: readonly unknown[];
+}
+
+const objects = new Objects();
+const captures = new Captures();
+let runs: Promise<Runs> | undefined;
+
+/** The machine is loaded when the first packet runs. */
+const machine = (): Promise<Runs> =>
+  (runs ??= import('./runs.ts').then(({ Runs }) => new Runs(objects)));
+
+const api: StudioApi = {
+  open: async (name, bytes) => objects.open(name, bytes),
+  code: (name, program) => objects.code(name, program),
+  state: (name, program, insn) => objects.state(name, program, insn),
+  log: (name, program, from, to) => objects.log(name, program, from, to),
+  capture: async (name, bytes) => captures.open(name, bytes),
+  packets: async (name, from, to) => captures.rows(name, from, to),
+  packet: async (name, number) => captures.packet(name, number),
+  dissect: async (bytes) => dissected(bytes),
+  record: async (name, program, packets) => (await machine()).record(name, program, packets),
+  step: async (step) => (await machine()).step(step),
+};
+
+interface Page {
+  addEventListener(type: 'message', told: (event: { data: Call }) => void): void;
+  postMessage(message: unknown): void;
+}
+
+const page = globalThis as unknown as Page;
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has none
+const say = (message: unknown): void => page.postMessage(message);
+
+page.addEventListener('message', ({ data: { id, method, args } }) => {
+  const call = api[method] as (...args: readonly unknown[]) => Promise<unknown>;
+  call(...args).then(
+    (value) => say({ id, value }),
+    (error: Error) => say({ id, error: error.message }),
+  );
+});

@@ -1,0 +1,91 @@
+/** The keyboard. */
+import { lineKeys, moved } from './model/steps.ts';
+import { code, go, helpShown, objectFiles, route } from './store.ts';
+import { rowOf } from './view/bytecode.tsx';
+import { selectInsn } from './view/code.tsx';
+import { stepBy } from './view/run.tsx';
+
+interface Key {
+  readonly keys: readonly string[];
+  readonly what: string;
+  readonly act: () => void;
+}
+
+export const KEYS: readonly Key[] = [
+  { keys: ['1'], what: 'Home', act: () => go({ screen: 'home' }) },
+  { keys: ['2'], what: 'Code', act: () => goScreen('code') },
+  { keys: ['3'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
+  { keys: ['k', 'ArrowUp'], what: 'instruction before', act: () => insnBy(-1) },
+  { keys: ['n', 'F11'], what: 'next source line', act: () => lineBy(1) },
+  { keys: ['p', 'Shift+F11'], what: 'source line before', act: () => lineBy(-1) },
+  { keys: ['F10'], what: 'Run: next line, over calls', act: () => stepBy('over', 1) },
+  { keys: ['Shift+F10'], what: 'Run: back a line, over calls', act: () => stepBy('over', -1) },
+  { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
+  { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
+  { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
+];
+
+/** To Code or Run, of what is looked at or of the first program there is. */
+export function goScreen(screen: 'code' | 'run'): void {
+  const at = route.value;
+  const first = objectFiles.value[0];
+  const file = at.screen === 'home' ? first?.name : at.file;
+  const program = at.screen === 'home' ? first?.object?.programs[0]?.name : at.program;
+  if (!file || !program) return;
+  if (screen === 'code') go({ screen, file, program, insn: 0, pane: 'state' });
+  else go({ screen, file, program, packet: undefined, step: 0 });
+}
+
+function insnBy(by: 1 | -1): void {
+  const [at, program] = [route.value, code.value];
+  if (at.screen === 'run') return stepBy('insn', by);
+  if (at.screen !== 'code' || program.state !== 'ready') return;
+  const { rows } = program.value;
+  const row = rows[rowOf(rows, at.insn) + by];
+  if (row) selectInsn(row.insn);
+}
+
+/** By lines as the code has them: the instructions taken for a run. */
+function lineBy(by: 1 | -1): void {
+  const [at, program] = [route.value, code.value];
+  if (at.screen === 'run') return stepBy('line', by);
+  if (at.screen !== 'code' || program.state !== 'ready') return;
+  const { rows, verdict } = program.value;
+  const insns = Int32Array.from(rows, ({ insn }) => insn);
+  const keys = lineKeys(rows, verdict.visits.length);
+  const steps = { insns, frames: new Uint8Array(insns.length) };
+  selectInsn(insns[moved(steps, keys, rowOf(rows, at.insn), 'line', by)]!);
+}
+
+function goToBad(): void {
+  const program = code.value;
+  if (program.state !== 'ready') return;
+  const insn = program.value.verdict.explanation?.at.insn;
+  if (insn !== undefined) selectInsn(insn);
+}
+
+function escape(): void {
+  const at = route.value;
+  if (helpShown.value) helpShown.value = false;
+  else if (at.screen === 'code') selectInsn(0);
+  else if (at.screen === 'run') go({ ...at, step: 0 }, true);
+}
+
+const inField = (target: EventTarget | null): boolean =>
+  target instanceof HTMLSelectElement ||
+  target instanceof HTMLTextAreaElement ||
+  (target instanceof HTMLInputElement && !['range', 'checkbox'].includes(target.type));
+
+export function listen(): void {
+  addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || inField(event.target)) return;
+    const isFunctionKey = /^F\d+$/.test(event.key);
+    const name = event.shiftKey && isFunctionKey ? `Shift+${event.key}` : event.key;
+    if (event.target instanceof HTMLInputElement && name.startsWith('Arrow')) return;
+    const found = KEYS.find(({ keys }) => keys.includes(name));
+    if (!found) return;
+    event.preventDefault();
+    found.act();
+  });
+}

@@ -1,0 +1,90 @@
+/** What is on the screen as a command line, and as a test. */
+
+/** A word of a POSIX shell. */
+export const shellWord = (text: string): string =>
+  /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+export interface ShownRun {
+  readonly file: string;
+  readonly program: string;
+  /** The bytes that ran last. */
+  readonly packet: Uint8Array;
+  /** Where they are in a capture, from 1, and whether those before ran first. */
+  readonly capture?: { readonly name: string; readonly number: number } | undefined;
+  readonly before: number;
+  readonly step: number;
+  readonly outcome: string;
+}
+
+export const verifyCommand = (file: string): string =>
+  `beeyard verify ${shellWord(file)} --explain`;
+
+/** A run with others before it needs the capture; alone its bytes say all. */
+export function debugCommand({ file, program, packet, capture, before, step }: ShownRun): string {
+  const input =
+    capture && before > 0
+      ? `--pcap ${shellWord(capture.name)} --packet ${capture.number}`
+      : `--data ${hex(packet)}`;
+  const start = `beeyard debug ${shellWord(file)} --prog ${shellWord(program)} ${input}`;
+  return `${start} -x 'goto ${step}; where; registers'`;
+}
+
+const IMPORTS = (file: string): string => `import object from './${file}';`;
+const word = (text: string): string => `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', ' ')}'`;
+
+/** That it loads, or that it is rejected with these words. */
+export function verifyTest(file: string, program: string, rejection?: string): string {
+  const title =
+    rejection === undefined ? `Linux 6.12 accepts ${program}` : `Linux 6.12 rejects ${program}`;
+  const body =
+    rejection === undefined
+      ? ["  await expect(object).toVerifyOn('6.12');"]
+      : [
+          '  using host = await machine();',
+          `  const loading = host.load(object, { programs: [${word(program)}] });`,
+          `  await expect(loading).rejects.toThrow(${word(rejection)});`,
+        ];
+  const names = rejection === undefined ? 'expect, test' : 'expect, machine, test';
+  return `${[
+    `import { ${names} } from 'beeyard/testing';`,
+    IMPORTS(file),
+    '',
+    `test(${word(title)}, async () => {`,
+    ...body,
+    '});',
+  ].join('\n')}\n`;
+}
+
+/** The run and its verdict; with packets before it the capture is read. */
+export function runTest({ file, program, packet, capture, before, ...rest }: ShownRun): string {
+  // What has no name of its own is a verdict all the same: 'unknown 7'.
+  const outcome = rest.outcome.replace(/^returned /, 'unknown ');
+  const replays = capture !== undefined && before > 0;
+  const run = (data: string) => `programs[${word(program)}].run({ data: ${data}, device: 'eth0' })`;
+  const input = replays
+    ? [
+        `  const { packets } = readCapture(readFileSync(${word(capture.name)}));`,
+        `  const results = packets.slice(0, ${capture.number}).map(({ data }) => ${run('data')});`,
+        `  expect(results.at(-1)).toHaveVerdict(${word(outcome)});`,
+      ]
+    : [
+        `  const data = Buffer.from('${hex(packet)}', 'hex');`,
+        `  expect(${run('data')}).toHaveVerdict(${word(outcome)});`,
+      ];
+  return `${[
+    ...(replays
+      ? ["import { readFileSync } from 'node:fs';", "import { readCapture } from 'beeyard';"]
+      : []),
+    "import { expect, machine, test } from 'beeyard/testing';",
+    IMPORTS(file),
+    '',
+    `test(${word(`${program}: ${outcome}`)}, async () => {`,
+    '  using host = await machine({ devices: { eth0: {} } });',
+    `  const { programs } = await host.load(object, { programs: [${word(program)}] });`,
+    ...input,
+    '});',
+  ].join('\n')}\n`;
+}

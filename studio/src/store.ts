@@ -1,0 +1,247 @@
+/** What the app knows: files, the place in the address, what the worker found. */
+import { computed, effect, signal } from '@preact/signals';
+import { parseRoute, type Route, routeHash } from './model/route.ts';
+import { sameSource } from './model/source.ts';
+import type { InsnState, OpenedObject, ProgramCode, RecordedRun, StepState } from './protocol.ts';
+import { engine } from './rpc.ts';
+
+export interface StudioFile {
+  readonly name: string;
+  readonly kind: 'object' | 'capture' | 'source' | 'other';
+  readonly bytes: Uint8Array;
+  readonly object?: OpenedObject | undefined;
+  readonly packets?: number | undefined;
+  /** Why it could not be read. */
+  readonly problem?: string | undefined;
+}
+
+export interface GalleryEntry {
+  readonly title: string;
+  readonly text: string;
+  readonly kind: string;
+  readonly program?: string;
+  readonly files: readonly { readonly name: string; readonly url: string }[];
+}
+
+/** An answer of the worker, while it is awaited, or why there is none. */
+export type Loaded<T> =
+  | { readonly state: 'none' | 'loading' }
+  | { readonly state: 'ready'; readonly value: T }
+  | { readonly state: 'failed'; readonly message: string };
+
+const NONE: Loaded<never> = { state: 'none' };
+
+export const route = signal<Route>(parseRoute(location.hash));
+export const files = signal<readonly StudioFile[]>([]);
+export const gallery = signal<readonly GalleryEntry[]>([]);
+export const code = signal<Loaded<ProgramCode>>(NONE);
+export const insnState = signal<Loaded<InsnState>>(NONE);
+export const run = signal<Loaded<RecordedRun & { readonly packet: Uint8Array }>>(NONE);
+export const stepState = signal<Loaded<{ now: StepState; before: StepState | undefined }>>(NONE);
+/** A packet made by hand instead of one of a capture. */
+export const built = signal<Uint8Array | undefined>(undefined);
+/** Those before it in the capture run first. */
+export const playsBefore = signal(true);
+/** Said at the bottom, and to screen readers. */
+export const notice = signal('');
+export const helpShown = signal(false);
+
+export const objectFiles = computed(() => files.value.filter(({ object }) => object));
+export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
+
+/** Goes somewhere; `replace`: without a step in the history. */
+export function go(to: Route, replace = false): void {
+  const hash = routeHash(to);
+  if (replace) history.replaceState(null, '', hash);
+  else history.pushState(null, '', hash);
+  route.value = to;
+}
+
+export function sourceOf(file: string): { name: string; text: string } | undefined {
+  const stem = file.replace(/\.o$/, '.c');
+  const found = files.value.find(({ name, kind }) => kind === 'source' && sameSource(stem, name));
+  return found && { name: found.name, text: new TextDecoder().decode(found.bytes) };
+}
+
+/** Opens files, the later one of a name instead of the earlier. */
+export async function addFiles(given: readonly { name: string; bytes: Uint8Array }[]) {
+  const opened = await Promise.all(given.map(({ name, bytes }) => openFile(name, bytes)));
+  forget();
+  const names = new Set(opened.map(({ name }) => name));
+  files.value = [...files.value.filter(({ name }) => !names.has(name)), ...opened];
+  const bad = opened.find(({ problem }) => problem);
+  notice.value = bad
+    ? `${bad.name}: ${bad.problem}`
+    : `${opened.map(({ name }) => name).join(', ')} opened`;
+  return opened;
+}
+
+async function openFile(name: string, bytes: Uint8Array): Promise<StudioFile> {
+  const kind = kindOf(name, bytes);
+  try {
+    if (kind === 'object') return { name, kind, bytes, object: await engine.open(name, bytes) };
+    if (kind === 'capture')
+      return { name, kind, bytes, packets: await engine.capture(name, bytes) };
+    if (kind === 'source') return { name, kind, bytes };
+  } catch (error) {
+    return { name, kind, bytes, problem: (error as Error).message };
+  }
+  return { name, kind, bytes, problem: 'no object, source or capture' };
+}
+
+function kindOf(name: string, bytes: Uint8Array): StudioFile['kind'] {
+  if (bytes[0] === 0x7f && bytes[1] === 0x45) return 'object';
+  if (/\.[ch]$|\.bpf\.ts$/.test(name)) return 'source';
+  return /\.(pcap|pcapng|cap)$/.test(name) ? 'capture' : 'other';
+}
+
+/** The first program of the first object of these: where one goes after opening them. */
+export function goToFirst(opened: readonly StudioFile[], program?: string): void {
+  const file = opened.find(({ object }) => object?.programs.length);
+  const first = program ?? file?.object?.programs[0]?.name;
+  if (file && first)
+    go({ screen: 'code', file: file.name, program: first, insn: 0, pane: 'state' });
+}
+
+export async function fetchBytes(url: string): Promise<Uint8Array> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+export async function openEntry({ files: wanted, program }: GalleryEntry): Promise<void> {
+  const given = wanted.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
+  goToFirst(await addFiles(await Promise.all(given)), program);
+}
+
+/** The gallery, the files of the command line, and those that the address names. */
+export async function start(): Promise<void> {
+  const lists = ['gallery.json', 'files.json'].map(async (url) => (await fetch(url)).json());
+  const [entries, served] = await Promise.all(lists);
+  gallery.value = entries as GalleryEntry[];
+  const list = served as { name: string; url: string }[];
+  const given = list.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
+  if (given.length > 0) {
+    const opened = await addFiles(await Promise.all(given));
+    if (route.value.screen === 'home') goToFirst(opened);
+  }
+  await openNamed();
+}
+
+/** An address of the gallery works in a fresh window as well. */
+async function openNamed(): Promise<void> {
+  const at = route.value;
+  if (at.screen === 'home' || files.value.some(({ name }) => name === at.file)) return;
+  const entry = gallery.value.find((one) => one.files.some(({ name }) => name === at.file));
+  if (!entry) return;
+  const given = entry.files.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
+  await addFiles(await Promise.all(given));
+}
+
+let shownCode = '';
+let shownRun = '';
+let asked = 0;
+
+function forget(): void {
+  shownCode = '';
+  shownRun = '';
+}
+
+effect(() => {
+  const at = route.value;
+  if (at.screen === 'home' || !files.value.some(({ name }) => name === at.file)) return;
+  const key = `${at.file}\n${at.program}`;
+  if (key !== shownCode) {
+    shownCode = key;
+    void into(code, engine.code(at.file, at.program), () => key === shownCode);
+  }
+});
+
+effect(() => {
+  const at = route.value;
+  if (at.screen !== 'code' || code.value.state !== 'ready') return;
+  const number = ++asked;
+  const wanted = engine.state(at.file, at.program, at.insn);
+  void into(insnState, wanted, () => number === asked, true);
+});
+
+/** What is recorded, for as long as that is shown. */
+effect(() => {
+  const at = route.value;
+  const capture = captureFile.value;
+  if (at.screen !== 'run' || !files.value.some(({ name }) => name === at.file)) return;
+  const number = at.packet;
+  const own = number === undefined ? built.value : undefined;
+  if (number === undefined ? !own : !capture) {
+    shownRun = '';
+    run.value = NONE;
+    return;
+  }
+  const key = [at.file, at.program, number, capture?.name, own?.join(), playsBefore.value].join(
+    '\n',
+  );
+  if (key === shownRun) return;
+  shownRun = key;
+  stepState.value = NONE;
+  void into(run, recorded(at.file, at.program, number, own), () => key === shownRun);
+});
+
+/** Packets that run before one that is recorded, at most. */
+const MOST_BEFORE = 2000;
+
+async function recorded(
+  file: string,
+  program: string,
+  number: number | undefined,
+  own: Uint8Array | undefined,
+) {
+  const packets = own ? [own] : await packetsTo(number!);
+  const packet = packets.at(-1)!;
+  return { ...(await engine.record(file, program, packets)), packet };
+}
+
+function packetsTo(number: number): Promise<Uint8Array[]> {
+  const { name } = captureFile.value!;
+  const first = playsBefore.value ? Math.max(1, number - MOST_BEFORE) : number;
+  const numbers = Array.from({ length: number - first + 1 }, (_, i) => first + i);
+  return Promise.all(numbers.map((one) => engine.packet(name, one)));
+}
+
+let stepAsked = 0;
+
+effect(() => {
+  const at = route.value;
+  const recording = run.value;
+  if (at.screen !== 'run' || recording.state !== 'ready') return;
+  const step = Math.min(at.step, recording.value.insns.length - 1);
+  const number = ++stepAsked;
+  void into(stepState, stepWithBefore(step), () => number === stepAsked, true);
+});
+
+async function stepWithBefore(step: number) {
+  const before = step > 0 ? await engine.step(step - 1) : undefined;
+  return { now: await engine.step(step), before };
+}
+
+/** `keep`: what was there stays until the answer comes. */
+async function into<T>(
+  target: { value: Loaded<T> },
+  answer: Promise<T>,
+  isWanted: () => boolean,
+  keep = false,
+): Promise<void> {
+  if (!keep) target.value = { state: 'loading' };
+  let found: Loaded<T>;
+  try {
+    found = { state: 'ready', value: await answer };
+  } catch (error) {
+    found = { state: 'failed', message: (error as Error).message };
+  }
+  if (isWanted()) target.value = found;
+}
+
+addEventListener('popstate', () => (route.value = parseRoute(location.hash)));
+addEventListener('hashchange', () => {
+  route.value = parseRoute(location.hash);
+  void openNamed();
+});

@@ -1,0 +1,160 @@
+/** Code: source, bytecode and what the verifier knows, linked. */
+import type { Explanation } from 'beeyard/verify';
+import { verifyCommand, verifyTest } from '../model/share.ts';
+import { sourceLines } from '../model/source.ts';
+import type { ProgramCode, Verdict } from '../protocol.ts';
+import { engine } from '../rpc.ts';
+import { code, go, route, sourceOf } from '../store.ts';
+import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
+import { List } from './list.tsx';
+import { usePages } from './pages.ts';
+import { Copy, Empty, grouped, Pane } from './parts.tsx';
+import { StatePane } from './state.tsx';
+import { Source } from './source.tsx';
+
+export function CodeScreen() {
+  const at = route.value;
+  if (at.screen !== 'code') return null;
+  const loaded = code.value;
+  if (loaded.state === 'failed') return <Empty>{loaded.message}</Empty>;
+  if (loaded.state !== 'ready') return <Empty>Verifying {at.program} …</Empty>;
+  return <Program code={loaded.value} />;
+}
+
+export function selectInsn(insn: number): void {
+  const at = route.value;
+  if (at.screen === 'code') go({ ...at, insn }, true);
+}
+
+function Program({ code: { rows, lines, verdict } }: { readonly code: ProgramCode }) {
+  const at = route.value;
+  if (at.screen !== 'code') return null;
+  const text = sourceLines(rows, lines, sourceOf(at.file));
+  const bad = verdict.explanation?.at.insn;
+  const badLine = verdict.explanation?.at.line;
+  return (
+    <>
+      <VerdictBar verdict={verdict} />
+      {verdict.explanation && <Banner explanation={verdict.explanation} />}
+      <div class="columns">
+        <Pane title="Source">
+          <Source
+            lines={text}
+            at={lineKey(rows[rowOf(rows, at.insn)])}
+            bad={badLine && `${badLine.file}:${badLine.line}`}
+            onSelect={selectInsn}
+          />
+        </Pane>
+        <Pane title="Bytecode" extra={<span class="note">bars: visits of the verifier</span>}>
+          <Bytecode
+            rows={rows}
+            insn={at.insn}
+            counts={verdict.visits}
+            countName="walked"
+            bad={bad}
+            onSelect={selectInsn}
+          />
+        </Pane>
+        {at.pane === 'log' ? <LogPane verdict={verdict} /> : <StatePane tabs={<Tabs />} />}
+      </div>
+    </>
+  );
+}
+
+function Tabs() {
+  const at = route.value;
+  if (at.screen !== 'code') return null;
+  return (
+    <div class="tabs" role="group" aria-label="What the third column shows">
+      {(['state', 'log'] as const).map((pane) => (
+        <button
+          type="button"
+          key={pane}
+          aria-pressed={at.pane === pane}
+          onClick={() => go({ ...at, pane }, true)}
+        >
+          {pane === 'state' ? 'State' : 'Log'}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
+  const at = route.value;
+  if (at.screen !== 'code') return null;
+  const { ok, errno, stats, explanation } = verdict;
+  return (
+    <div class="bar">
+      <strong class={ok ? 'verdict good' : 'verdict bad'}>
+        {ok ? '✓ accepted' : `✕ rejected ${errno}`}
+      </strong>
+      <span class="note">
+        by the rules of Linux 6.12.117 · {grouped(stats.processed)} instructions walked ·{' '}
+        {grouped(stats.totalStates)} states · {(stats.time / 1000).toFixed(1)} ms here
+      </span>
+      <span class="gap" />
+      <Copy label="Copy as CLI" text={() => verifyCommand(at.file)} />
+      <Copy
+        label="Copy as test"
+        text={() =>
+          verifyTest(at.file, at.program, ok ? undefined : (explanation?.kernel ?? errno))
+        }
+      />
+    </div>
+  );
+}
+
+function Banner({ explanation }: { readonly explanation: Explanation }) {
+  const { problem, kernel, steps, advice, at } = explanation;
+  return (
+    <section class="banner" aria-label="Why it was rejected">
+      <p class="problem">{problem}</p>
+      <p class="kernel">
+        The kernel says: <code>{kernel}</code>
+      </p>
+      <ol class="path">
+        {steps.map((step) => (
+          <li key={`${step.insn} ${step.what}`}>
+            <button type="button" onClick={() => selectInsn(step.insn)}>
+              <span class="number">{step.insn}</span> {step.what}
+              {step.value && <code>{step.value}</code>}
+            </button>
+          </li>
+        ))}
+        <li>
+          <button type="button" class="final" onClick={() => selectInsn(at.insn)}>
+            <span class="number">{at.insn}</span> <code>{at.text}</code> is refused
+          </button>
+        </li>
+      </ol>
+      {advice.map((line) => (
+        <p class="advice" key={line}>
+          {line}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function LogPane({ verdict }: { readonly verdict: Verdict }) {
+  const at = route.value;
+  if (at.screen !== 'code') return null;
+  const { file, program } = at;
+  const pages = usePages(`${file}\n${program}`, (from, to) => engine.log(file, program, from, to));
+  return (
+    <Pane title="Log of the verifier" extra={<Tabs />}>
+      <List
+        id="log"
+        label={`Log, ${grouped(verdict.logLines)} lines`}
+        count={verdict.logLines}
+        selected={-1}
+        onWindow={pages.want}
+      >
+        {(i) => (
+          <code class="log-line">{pages.row(i) || <span class="hidden">empty line</span>}</code>
+        )}
+      </List>
+    </Pane>
+  );
+}

@@ -1,0 +1,48 @@
+/** Small things that every screen has. */
+import type { ComponentChildren } from 'preact';
+import { notice } from '../store.ts';
+
+export function Pane(props: {
+  readonly title: string;
+  readonly extra?: ComponentChildren;
+  readonly class?: string;
+  /** Its contents are longer than it is: the keyboard must reach it. */
+  readonly scrolls?: boolean;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <section class={`pane ${props.class ?? ''}`} aria-label={props.title}>
+      <header class="pane-head">
+        <h2>{props.title}</h2>
+        {props.extra}
+      </header>
+      <div class="pane-body" tabIndex={props.scrolls ? 0 : undefined}>
+        {props.children}
+      </div>
+    </section>
+  );
+}
+
+/** Puts a text on the clipboard, and says so. */
+export function Copy(props: { readonly label: string; readonly text: () => string }) {
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(props.text());
+      notice.value = `${props.label}: copied`;
+    } catch {
+      notice.value = 'the browser does not allow to copy here';
+    }
+  };
+  return (
+    <button type="button" class="quiet" onClick={() => void copy()}>
+      {props.label}
+    </button>
+  );
+}
+
+export function Empty(props: { readonly children: ComponentChildren }) {
+  return <p class="empty">{props.children}</p>;
+}
+
+/** Thousands apart: 12,345 */
+export const grouped = (n: number): string => n.toLocaleString('en-US');

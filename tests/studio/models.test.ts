@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import { LogLines } from '../../studio/src/engine/log-lines.ts';
+import { byteChanges, entryChanges } from '../../studio/src/model/changes.ts';
+import { summaryOf } from '../../studio/src/model/packets.ts';
+import { factWords } from '../../studio/src/model/proof-words.ts';
+import { parseRoute, type Route, routeHash } from '../../studio/src/model/route.ts';
+import { debugCommand, runTest, shellWord, verifyTest } from '../../studio/src/model/share.ts';
+import { sourceLines } from '../../studio/src/model/source.ts';
+import { stackSlots } from '../../studio/src/model/stack.ts';
+import { proofState } from '../../studio/src/model/states.ts';
+import { heatOf, lineHeat, lineKeys, moved } from '../../studio/src/model/steps.ts';
+import { valueWords } from '../../studio/src/model/values.ts';
+import { scrollFor, windowOf } from '../../studio/src/model/window.ts';
+import { dissect, ethernet, ipv4, ipv6, packet, tcp, udp } from '../../src/packet/index.ts';
+
+describe('addresses', () => {
+  const routes: Route[] = [
+    { screen: 'home' },
+    { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
+    { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
+    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200 },
+    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0 },
+  ];
+  it.each(routes)('of $screen come back', (route) => {
+    expect(parseRoute(routeHash(route))).toEqual(route);
+  });
+
+  it('that are none lead home', () => {
+    for (const hash of ['', '#', '#/code', '#/code/x', '#/%E0%A4%A/x/y', '#/graph/x/y']) {
+      expect(parseRoute(hash)).toEqual({ screen: 'home' });
+    }
+    expect(parseRoute('#/code/x/y?i=-3')).toMatchObject({ insn: 0 });
+  });
+});
+
+describe('long lists', () => {
+  it('draw what is seen and a margin', () => {
+    expect(windowOf(10_000, 20, 2000, 400, 2)).toEqual({
+      first: 98,
+      last: 122,
+      top: 1960,
+      height: 200_000,
+    });
+  });
+
+  it('of ten million rows reach the last one, and each one that is asked for', () => {
+    const rows = 10_000_000;
+    const { height } = windowOf(rows, 22, 0, 600);
+    expect(height).toBeLessThan(33_000_000);
+    expect(windowOf(rows, 22, height - 600, 600).last).toBe(rows);
+    for (const row of [0, 7, 5_000_001, rows - 1]) {
+      const to = scrollFor(row, rows, 22, row === 0 ? height : 0, 600);
+      const { first, last } = windowOf(rows, 22, to ?? 0, 600);
+      expect(first <= row && row < last, `row ${row}`).toBe(true);
+    }
+  });
+
+  it('do not move for a row that is seen', () => {
+    expect(scrollFor(5, 100, 20, 0, 400)).toBeUndefined();
+    expect(scrollFor(50, 100, 20, 0, 400)).toBe(810);
+  });
+});
+
+describe('a state of the verifier', () => {
+  const text =
+    ' frame1: R0=map_value_or_null(id=1,map=seen,ks=4,vs=8) R1_w=Pscalar(smin=0,var_off=(0x0; 0xff))' +
+    ' R2=-4 R10=fp0 fp-8=mmmm???? fp-16_w=scalar(id=3) fp-24=00000000 refs=2';
+
+  it('is read from the words of the log', () => {
+    const { frame, registers, rest } = proofState(text);
+    expect(frame).toBe(1);
+    expect(rest).toBe('refs=2');
+    expect(registers.map(({ name, kind, facts }) => [name, kind, facts])).toEqual([
+      ['R0', 'map_value_or_null', ['id=1', 'map=seen', 'ks=4', 'vs=8']],
+      ['R1', 'scalar', ['smin=0', 'var_off=(0x0; 0xff)']],
+      ['R2', 'number', []],
+      ['R10', 'fp', []],
+    ]);
+  });
+
+  it('shows the stack as 64 slots', () => {
+    const slots = stackSlots(proofState(text));
+    expect(slots).toHaveLength(64);
+    expect(slots.slice(-3).map(({ offset, kind }) => [offset, kind])).toEqual([
+      [-24, 'zero'],
+      [-16, 'spill'],
+      [-8, 'data'],
+    ]);
+    expect(slots[0]).toEqual({ offset: -512, kind: 'empty', text: '' });
+  });
+
+  it('says in words what holds on every path', () => {
+    const any = { smin: -(2n ** 63n), smax: 2n ** 63n - 1n, umin: 0n, umax: 2n ** 64n - 1n };
+    expect(factWords({ kind: 'scalar', ...any })).toBe('any number');
+    expect(factWords({ kind: 'scalar', ...any, smin: 0n, umax: 63n })).toBe('0 … 63');
+    expect(factWords({ kind: 'pointer', types: ['map_value'], nullable: true })).toBe(
+      'map_value or NULL',
+    );
+    expect(factWords(undefined)).toBe('—');
+  });
+});
+
+describe('steps', () => {
+  const rows = [0, 1, 2, 3, 4].map((insn) => ({
+    insn,
+    text: '',
+    line: { file: 'x.c', line: 10 + Math.floor(insn / 2) },
+  }));
+  // Line 10, a call into line 12 and back, line 11.
+  const run = { insns: Int32Array.of(0, 1, 4, 1, 2, 3), frames: Uint8Array.of(0, 0, 1, 0, 0, 0) };
+  const lines = lineKeys(rows, 5);
+
+  it('go by line, into calls and over them, and back to where a line begins', () => {
+    expect(moved(run, lines, 0, 'line', 1)).toBe(2);
+    expect(moved(run, lines, 0, 'over', 1)).toBe(4);
+    expect(moved(run, lines, 5, 'over', -1)).toBe(3);
+    expect(moved(run, lines, 0, 'insn', -1)).toBe(0);
+    expect(moved(run, lines, 4, 'line', 1)).toBe(5);
+  });
+
+  it('are counted by instruction and by line', () => {
+    const heat = heatOf(run, 5);
+    expect([...heat]).toEqual([1, 2, 1, 1, 1]);
+    expect(lineHeat(rows, heat)).toEqual(
+      new Map([
+        ['x.c:10', 2],
+        ['x.c:11', 1],
+        ['x.c:12', 1],
+      ]),
+    );
+  });
+});
+
+describe('what changed', () => {
+  it('of a map: what is new, other, gone', () => {
+    const map = (...entries: [string, string][]) => ({
+      name: 'm',
+      type: 'hash',
+      closed: false,
+      more: 0,
+      entries: entries.map(([key, value]) => ({ key, value })),
+    });
+    expect(entryChanges(map(['a', '1'], ['b', '2']), map(['b', '1'], ['c', '3']))).toEqual([
+      { key: 'a', value: '1', change: 'new' },
+      { key: 'b', value: '2', was: '1', change: 'changed' },
+      { key: 'c', value: '', was: '3', change: 'gone' },
+    ]);
+  });
+
+  it('of bytes', () => {
+    expect([...byteChanges(Uint8Array.of(1, 2, 3), Uint8Array.of(1, 9))]).toEqual([1, 2]);
+  });
+});
+
+describe('copies', () => {
+  const run = {
+    file: 'x.bpf.o',
+    program: 'p',
+    packet: Uint8Array.of(1, 255),
+    before: 0,
+    step: 7,
+    outcome: 'drop',
+  };
+
+  it('as a command line, quoted where a shell needs it', () => {
+    expect(shellWord("it's")).toBe(`'it'\\''s'`);
+    expect(debugCommand(run)).toBe(
+      "beeyard debug x.bpf.o --prog p --data 01ff -x 'goto 7; where; registers'",
+    );
+    const capture = { name: 'in put.pcap', number: 3 };
+    expect(debugCommand({ ...run, capture, before: 2 })).toContain(
+      "--pcap 'in put.pcap' --packet 3",
+    );
+  });
+
+  it('as a test', () => {
+    expect(runTest(run)).toContain("Buffer.from('01ff', 'hex')");
+    expect(runTest(run)).toContain("toHaveVerdict('drop')");
+    expect(runTest({ ...run, outcome: 'returned 7' })).toContain("toHaveVerdict('unknown 7')");
+    expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12')");
+    expect(verifyTest('x.bpf.o', 'p', "R0 'x'")).toContain("rejects.toThrow('R0 \\'x\\'')");
+  });
+});
+
+describe('words', () => {
+  it('of packets', () => {
+    const syn = packet(ethernet(), ipv4({ source: '10.0.0.1' }), tcp({ flags: 'SYN' }));
+    expect(summaryOf(dissect(syn))).toMatchObject({
+      protocol: 'TCP',
+      source: '10.0.0.1:40000',
+      info: 'SYN',
+    });
+    const six = packet(ethernet(), ipv6({ source: 'fd00::1' }), udp({ sourcePort: 53 }));
+    expect(summaryOf(dissect(six)).source).toBe('[fd00::1]:53');
+    expect(summaryOf([])).toMatchObject({ protocol: 'data' });
+  });
+
+  it('of values', () => {
+    expect(valueWords({ packets: 3n, _pad: 0, mac: Uint8Array.of(1, 2) })).toBe(
+      '{ packets: 3, mac: 01 02 }',
+    );
+  });
+
+  it('of logs, line by line', () => {
+    const log = new LogLines('a\n\nb\n');
+    expect(log.length).toBe(3);
+    expect(log.slice(0, 9)).toEqual(['a', '', 'b']);
+    expect(new LogLines('').length).toBe(0);
+    expect(new LogLines('x').slice(0, 1)).toEqual(['x']);
+  });
+
+  it('of the source: the file that was given, then lines of others', () => {
+    const rows = [{ insn: 4, text: '', line: { file: './x.bpf.c', line: 2 } }];
+    const lines = [
+      { file: './x.bpf.c', line: 2, text: 'two' },
+      { file: 'net.h', line: 9, text: 'inline' },
+    ];
+    const given = { name: 'example-x.bpf.c', text: 'one\ntwo\n' };
+    expect(sourceLines(rows, lines, given).map(({ text, insn }) => [text, insn])).toEqual([
+      ['one', undefined],
+      ['two', 4],
+      ['inline', undefined],
+    ]);
+  });
+});
