@@ -106,5 +106,5 @@ export function gatesOf(version: string): KernelGates {
   return Object.fromEntries(rows) as KernelGates;
 }
 
-/** The gates of the newest kernel: all. */
+/** The gates of the newest kernel: all but those of features that came later. */
 export const newestGates: KernelGates = gatesOf('6.12');

@@ -1,5 +1,5 @@
 /** What the calls of an image go to: helpers by id, kernel functions by place in its list. */
-import { type CallContract, helperContract, helperName } from '../abi/index.ts';
+import { type CallContract, helperContract, helpersOf, helperName } from '../abi/index.ts';
 import { BPF_PSEUDO_KFUNC_CALL, type Code, decodeCode } from '../isa/index.ts';
 import { KFUNC_ID } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
@@ -42,10 +42,17 @@ export function calleeOf(image: ProgramImage, runtime: Runtime, id: number): Cal
   }
   const type = image.programType;
   return around(runtime, {
-    fn: runtime.helperFunction(id, type),
+    fn: mayCall(type, id) ? runtime.helperFunction(id, type) : undefined,
     arity: runtime.helperArity(id, type),
     contract: helperContract(id, type),
   });
+}
+
+/** Whether Linux has the helper for this type: others would take its context for one of theirs. */
+function mayCall(type: number | undefined, id: number): boolean {
+  if (type === undefined) return true;
+  const known = helpersOf(type);
+  return known.size === 0 || known.has(id);
 }
 
 /** Where somebody wants to know of calls, one that tells. */

@@ -63,8 +63,9 @@ describe('first versions', () => {
 });
 
 describe('gates', () => {
-  it('of the newest kernel are all open, those of 6.1 by their version', () => {
-    expect(Object.values(newestGates).every(Boolean)).toBe(true);
+  it('of the newest kernel are open but for what is later, those of 6.1 by their version', () => {
+    const later = Object.entries(newestGates).filter(([, open]) => !open);
+    expect(later.map(([gate]) => gateSince(gate as KernelGate))).toEqual(['6.13']);
     const gates = gatesOf('6.1.192');
     for (const [gate, open] of Object.entries(gates)) {
       const since = versionCodeOf(gateSince(gate as KernelGate));
