@@ -101,7 +101,8 @@ export class BeeyardProgram {
     const mapAddress = (map) => this.#maps.get(map).address;
     const target = { runtime: this.runtime, mapAddress };
     const relocated = relocateProgram(this.#object, spec, undefined);
-    const image = link(spec, relocated, 1, programTypes.get('xdp'), target);
+    // Of no type: it calls helpers of several.
+    const { programType: _, ...image } = link(spec, relocated, 1, programTypes.get('xdp'), target);
     return engine.load(image, this.runtime, options);
   }
 

@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { CPUS, insnsRun, PID, ringPages, seen, start, type Started } from './traced.ts';
+import type { KernelCgroup } from '../../src/kernel/index.ts';
 import type { MachineMap } from '../../src/machine/index.ts';
 import { selftests } from './selftests.ts';
 
@@ -610,6 +611,6 @@ describe.skipIf(!selftests).each(['wasm', 'interpreter'] as const)('on %s', (eng
       cgroup: 'new',
     });
     test.call('nanosleep');
-    expect(test.number('cg_id')).toBe(test.task.cgroup.number);
+    expect(test.number('cg_id')).toBe(Number((test.task.cgroup as KernelCgroup).id));
   });
 });
