@@ -12,6 +12,8 @@ export const title = 'Maps: ours against the algorithms of Linux in C, the same 
 const HUGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled';
 /** Sides take turns this often in a round, with so many samples each. */
 const TURNS = 5;
+/** Maps made anew in each round of other sections. */
+const DRAWS = 3;
 const SAMPLES = 5;
 
 /** Sides of a file of benchmarks. The last one is there when the size of pages may count. */
@@ -105,7 +107,8 @@ export async function run(context) {
   for (const file of mapFiles) {
     const benchmarks = mapBenchmarks.filter((one) => one.file === file && context.wants(one.run));
     const measured = new Map(benchmarks.map((one) => [one, { turns: {} }]));
-    for (let i = 0; benchmarks.length > 0 && i < timing.rounds; i++) {
+    const rounds = timing.rounds * (context.quick ? 1 : DRAWS);
+    for (let i = 0; benchmarks.length > 0 && i < rounds; i++) {
       await round(file, benchmarks, context, timing, measured);
     }
     for (const [benchmark, { failed, turns }] of measured) {
