@@ -1,4 +1,4 @@
-import { type Code, decodeCode, LD_IMM64 } from '../isa/index.ts';
+import { type Code, decodeCode, LD_IMM64, CALL } from '../isa/index.ts';
 
 /** Helpers that write records: the register that says how many bytes. */
 const SIZE_REGISTER: Readonly<Record<number, number>> = {
@@ -18,7 +18,6 @@ const TIMES = 4;
 
 const MOV64_IMM = 0xb7;
 const MOV32_IMM = 0xb4;
-const CALL = 0x85;
 
 /**
  * Room in a buffer of records that a packet's run of this code is given: of what its calls write,

@@ -1,7 +1,7 @@
 import { helperId } from '../abi/names.ts';
 import type { ReadRegister } from '../engine/interpreter/recording.ts';
 import type { ProgramImage } from '../engine/index.ts';
-import { decodeCode } from '../isa/index.ts';
+import { decodeCode, CALL } from '../isa/index.ts';
 import { linesOf } from './lines.ts';
 
 /** Where a run stops. */
@@ -29,7 +29,6 @@ export interface Matcher {
   readonly when?: (step: number, register: ReadRegister) => boolean;
 }
 
-const CALL = 0x85;
 const KFUNC = 2;
 const BPF_ST = 2;
 const BPF_STX = 3;

@@ -1,12 +1,9 @@
 /** What the calls of an image go to: helpers by id, kernel functions by place in its list. */
 import { type CallContract, helperContract, helpersOf, helperName } from '../abi/index.ts';
-import { BPF_PSEUDO_KFUNC_CALL, type Code, decodeCode } from '../isa/index.ts';
+import { BPF_PSEUDO_KFUNC_CALL, type Code, decodeCode, CALL } from '../isa/index.ts';
 import { KFUNC_ID } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { ProgramImage } from './types.ts';
-
-/** BPF_JMP | BPF_CALL */
-const CALL = 0x85;
 
 /** The instructions, calls of kernel functions made calls of helpers with ids from KFUNC_ID. */
 export function readCode(image: ProgramImage): Code {

@@ -95,6 +95,9 @@ export const FRAME_POINTER = 10;
 
 /** The opcode of ld_imm64, the one instruction of two slots. */
 export const LD_IMM64 = BPF_LD | BPF_DW | BPF_IMM;
+/** The opcodes of every call, and of exit. */
+export const CALL = BPF_JMP | BPF_CALL;
+export const EXIT = BPF_JMP | BPF_EXIT;
 
 /** Class of an opcode. */
 export const classOf = (op: number): number => op & 0x07;

@@ -6,12 +6,10 @@ import {
 } from '../abi/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
 import type { MapRelocation, ProgramSpec, RelocatedProgram } from '../object/index.ts';
-import { BPF_PSEUDO_KFUNC_CALL, decodeCode, encodeCode } from '../isa/index.ts';
+import { BPF_PSEUDO_KFUNC_CALL, decodeCode, encodeCode, CALL } from '../isa/index.ts';
 import { M_VALUE_TAG, M_VALUES, REGION_MAP_HANDLE, TAG_BASE } from '../runtime/layout.ts';
 import type { Runtime } from '../runtime/types.ts';
 
-/** BPF_JMP | BPF_CALL */
-const CALL = 0x85;
 /** Parameter of bpf_obj_new_impl and bpf_percpu_obj_new_impl. */
 const TYPE_ID = 'local_type_id__k';
 /** Marks of ld_imm64 in its source register (BPF_PSEUDO_*). */

@@ -1,7 +1,5 @@
 import { FormatError } from '../base/index.ts';
 import {
-  BPF_CALL,
-  BPF_JMP,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -9,12 +7,11 @@ import {
   BPF_PSEUDO_MAP_VALUE,
   Code,
   LD_IMM64,
+  CALL,
 } from '../isa/index.ts';
 import type { ObjectFunction } from './functions.ts';
 import type { Target, Targets } from './relocations.ts';
 import type { Relocation } from './types.ts';
-
-const CALL = BPF_JMP | BPF_CALL;
 
 /** A function's place in the program it was put into. */
 export interface Part {

@@ -1,12 +1,10 @@
 import { utf8 } from '../base/index.ts';
 import type { ElfRelocation, ElfSection, ElfSymbol } from '../elf/index.ts';
 import { failIn, readRelocations, SHN_LORESERVE, SHT_REL, SHT_RELA } from '../elf/index.ts';
-import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
+import { BPF_PSEUDO_CALL, INSN_SIZE, LD_IMM64, CALL } from '../isa/index.ts';
 import type { CodeSection } from './functions.ts';
 import type { Source } from './source.ts';
 import type { ExternSpec, MapSpec } from './types.ts';
-
-const CALL = BPF_JMP | BPF_CALL;
 
 /** What an instruction refers to, before programs are put together. */
 export type Target =

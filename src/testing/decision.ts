@@ -10,6 +10,8 @@ import {
   BPF_X,
   type Code,
   kernelText,
+  CALL,
+  EXIT,
 } from '../isa/index.ts';
 import { sourceLineAt } from '../engine/index.ts';
 import type { SourceLine } from '../object/types.ts';
@@ -44,8 +46,6 @@ export interface PassedLine {
 const LINES = 6;
 const CLASS = 0x07;
 const OPERATION = 0xf0;
-const CALL = 0x85;
-const EXIT = 0x95;
 const ATOMIC = 0xc0;
 const FETCH = 0x01;
 

@@ -20,7 +20,7 @@ import type {
   RelocatedProgram,
 } from '../object/index.ts';
 import { relocateProgram } from '../object/index.ts';
-import { INSN_SIZE } from '../isa/index.ts';
+import { INSN_SIZE, CALL } from '../isa/index.ts';
 import { btfLoads } from './btf/loadable.ts';
 import { attachTarget } from './input-attach.ts';
 import type { VerifierBranch, VerifierInput, VerifierMap } from './types.ts';
@@ -129,7 +129,6 @@ export function verifierInput(
   };
 }
 
-const CALL = 0x85;
 /** What libbpf calls instead when it cannot load a tracing program to see what the kernel has. */
 const OLDEST_READS: ReadonlyMap<number | undefined, number> = new Map([
   [helperId('probe_read_kernel'), helperId('probe_read')!],

@@ -1,5 +1,5 @@
 import { BugError } from '../../base/index.ts';
-import { BPF_JMP, BPF_JMP32, INSN_SIZE } from '../../isa/index.ts';
+import { BPF_JMP, BPF_JMP32, INSN_SIZE, CALL, EXIT } from '../../isa/index.ts';
 import { C_INTERPRETER } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { Engine, ProgramImage } from '../types.ts';
@@ -7,8 +7,6 @@ import { FRAMES, F_RETURN, F_SIZE, STEPS_LEFT } from './core/ops.ts';
 import { InterpretedCode } from './index.ts';
 import { MemoryHistory, type MemoryState } from './memory-history.ts';
 
-const EXIT = 0x95;
-const CALL = 0x85;
 /** Steps between checkpoints at first; doubled when there are too many. */
 const INTERVAL = 1 << 14;
 const MOST_CHECKPOINTS = 64;

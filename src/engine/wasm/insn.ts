@@ -1,22 +1,22 @@
 import {
   BPF_B,
-  BPF_CALL,
-  BPF_EXIT,
   BPF_H,
   BPF_JA,
   BPF_JCOND,
   BPF_JMP,
   BPF_JMP32,
   BPF_W,
+  CALL,
   type Code,
+  EXIT,
   LD_IMM64,
 } from '../../isa/index.ts';
+
+export { CALL, EXIT };
 
 export const JA = BPF_JMP | BPF_JA;
 /** `gotol`: the distance is in imm. */
 export const JA32 = BPF_JMP32 | BPF_JA;
-export const CALL = BPF_JMP | BPF_CALL;
-export const EXIT = BPF_JMP | BPF_EXIT;
 export const MAY_GOTO = BPF_JMP | BPF_JCOND;
 
 /** r10 */

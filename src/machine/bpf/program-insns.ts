@@ -1,11 +1,10 @@
 import { constants } from '../../abi/index.ts';
-import { LD_IMM64 } from '../../isa/index.ts';
+import { LD_IMM64, CALL } from '../../isa/index.ts';
 import type { MapRelocation } from '../../object/index.ts';
 import type { VerifierInput, VerifierMap } from '../../verifier/index.ts';
 import type { MachineMap } from '../map.ts';
 import type { Process } from './process.ts';
 
-const CALL = 0x85;
 const {
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_IDX,

@@ -8,11 +8,9 @@ import {
   decodeCode,
   encodeCode,
   LD_IMM64,
+  CALL,
 } from '../../isa/index.ts';
 import { refuse } from '../errno.ts';
-
-/** BPF_JMP | BPF_CALL */
-const CALL = 0x85;
 
 /** A function of a program, by its first instruction, and what is in its place. */
 export interface Replacement {

@@ -2,8 +2,6 @@ import {
   BPF_ADD,
   BPF_ALU64,
   BPF_AND,
-  BPF_CALL,
-  BPF_JMP,
   BPF_K,
   BPF_LDX,
   BPF_MOV,
@@ -17,10 +15,10 @@ import {
   insnSlots,
   LD_IMM64,
   looseInsnInfo,
+  CALL,
 } from '../../isa/index.ts';
 import type { FunctionSpec, ProgramSpec } from '../../object/index.ts';
 
-const CALL = BPF_JMP | BPF_CALL;
 const FRAME_POINTER = 10;
 const MOV_REG = BPF_ALU64 | BPF_MOV | BPF_X;
 const ADD_IMM = BPF_ALU64 | BPF_ADD | BPF_K;

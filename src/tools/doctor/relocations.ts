@@ -1,9 +1,7 @@
 import type { ElfSymbol } from '../../elf/index.ts';
-import { BPF_CALL, BPF_JMP } from '../../isa/index.ts';
+import { CALL } from '../../isa/index.ts';
 import { insnOf, isCode, type PlacedRelocation, type Subject } from './subject.ts';
 import type { RelocationCount } from './types.ts';
-
-const CALL = BPF_JMP | BPF_CALL;
 
 /** ELF's names for relocations of BPF (linux/Documentation/bpf/llvm_reloc.rst). */
 const TYPES: Readonly<Record<number, string>> = {

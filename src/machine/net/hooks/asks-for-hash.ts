@@ -1,9 +1,7 @@
 import { helperId } from '../../../abi/index.ts';
-import { decodeCode } from '../../../isa/index.ts';
+import { decodeCode, CALL } from '../../../isa/index.ts';
 import type { MachineProgram } from '../../program.ts';
 
-/** BPF_JMP | BPF_CALL; src_reg 0 means a helper. */
-const CALL = 0x85;
 const RECALC = helperId('get_hash_recalc');
 const known = new WeakMap<MachineProgram, boolean>();
 

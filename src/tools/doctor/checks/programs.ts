@@ -1,12 +1,10 @@
 import { EM_BPF } from '../../../elf/index.ts';
-import { BPF_CALL, BPF_JMP } from '../../../isa/index.ts';
+import { CALL } from '../../../isa/index.ts';
 import { finding } from '../codes.ts';
 import { sectionForm } from '../sections.ts';
 import { functionAt, insnOf, isCode, symbolName } from '../subject.ts';
 import type { Finding } from '../types.ts';
 import type { Check } from './check.ts';
-
-const CALL = BPF_JMP | BPF_CALL;
 
 /** Types whose target is looked up in BTF when they are loaded (SEC_ATTACH_BTF). */
 export const needsTarget = (type: string | undefined): boolean =>

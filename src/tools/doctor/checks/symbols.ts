@@ -1,5 +1,5 @@
 import { EM_BPF, type ElfSymbol, SHN_LORESERVE } from '../../../elf/index.ts';
-import { BPF_CALL, BPF_JMP } from '../../../isa/index.ts';
+import { CALL } from '../../../isa/index.ts';
 import { finding } from '../codes.ts';
 import {
   functionAt,
@@ -11,8 +11,6 @@ import {
 } from '../subject.ts';
 import type { Finding } from '../types.ts';
 import type { Check } from './check.ts';
-
-const CALL = BPF_JMP | BPF_CALL;
 
 /** Functions compilers call by themselves, with what helps against that. */
 const LIBRARY: Readonly<Record<string, string>> = {
