@@ -17,13 +17,13 @@ import {
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import {
   type Breakpoint,
+  codeOf,
   DebugSession,
   type Direction,
   linesOf,
   type StepKind,
   type StopReason,
 } from '../debug/index.ts';
-import { decodeCode } from '../isa/index.ts';
 import { DebugConsole } from './debug-console.ts';
 import { DebugView, insnText } from './debug-view.ts';
 import { bytesIn, type Debuggee, debuggee } from './debuggee.ts';
@@ -429,7 +429,7 @@ export class Adapter extends DapSession {
   ): void {
     const { program, insn } = placeOf(memoryReference);
     const image = this.#open.session.images().find(({ name }) => name === program);
-    const length = image ? decodeCode(image.insns).length : 0;
+    const length = image ? codeOf(image).length : 0;
     const instructions = Array.from({ length: instructionCount }, (_, i) => {
       const at = insn + instructionOffset + i;
       const line = image && linesOf(image).at(at);

@@ -1,8 +1,15 @@
 /** What a debugger shows: places, registers, stack, maps, as text. */
 import { helperName } from '../abi/names.ts';
-import { contextPacket, type DebugSession, pointed, stackOf } from '../debug/index.ts';
+import {
+  contextPacket,
+  type DebugSession,
+  pointed,
+  stackOf,
+  codeOf,
+  linesOf,
+} from '../debug/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
-import { decodeCode, kernelText } from '../isa/index.ts';
+import { kernelText, LD_IMM64 } from '../isa/index.ts';
 import type { Debuggee } from './debuggee.ts';
 import type { Style } from './io.ts';
 import { MapContents } from './map-contents.ts';
@@ -80,7 +87,7 @@ export class DebugView {
       .frames()
       .map(({ image, insn, frame }, i) => {
         const name = image.functions.findLast(({ start }) => start <= insn)?.name ?? image.name;
-        const line = image.lines.findLast((one) => one.insn <= insn);
+        const line = linesOf(image).at(insn);
         const where = line ? ` at ${line.file}:${line.line}` : '';
         return `  #${i} ${name}${where}  insn ${insn}, frame ${frame}\n`;
       })
@@ -115,10 +122,10 @@ export class DebugView {
   /** Instructions around the one that comes next. */
   disassembly(): string {
     const { image, insn } = this.#session.place();
-    const code = decodeCode(image.insns);
+    const code = codeOf(image);
     const lines: string[] = [];
     for (let i = Math.max(0, insn - AROUND); i < Math.min(code.length, insn + AROUND + 1); i++) {
-      if (i > 0 && code.op[i - 1] === 0x18) continue;
+      if (i > 0 && code.op[i - 1] === LD_IMM64) continue;
       lines.push(`${i === insn ? this.#style.bold('→') : ' '} ${insnText(image, i)}\n`);
     }
     return lines.join('');
@@ -143,7 +150,7 @@ export class DebugView {
 }
 
 export function insnText(image: ProgramImage, insn: number): string {
-  return `${String(insn).padStart(4)}: ${kernelText(decodeCode(image.insns), insn, { helper })}`;
+  return `${String(insn).padStart(4)}: ${kernelText(codeOf(image), insn, { helper })}`;
 }
 
 function hexRows(bytes: Uint8Array, label: (at: number) => string, skipZeros: boolean): string {

@@ -1,8 +1,8 @@
 import { helperId } from '../abi/names.ts';
 import type { ReadRegister } from '../engine/interpreter/recording.ts';
 import type { ProgramImage } from '../engine/index.ts';
-import { decodeCode, CALL } from '../isa/index.ts';
-import { linesOf } from './lines.ts';
+import { BPF_PSEUDO_KFUNC_CALL, BPF_ST, BPF_STX, CALL, classOf } from '../isa/index.ts';
+import { codeOf, linesOf } from './lines.ts';
 
 /** Where a run stops. */
 export type Breakpoint =
@@ -25,13 +25,10 @@ export interface WatchedMap {
 /** A breakpoint, ready to be asked for each step. */
 export interface Matcher {
   at(image: ProgramImage, insn: number): boolean;
-  /** Asked after `at` said yes, with the registers. */
-  readonly when?: (step: number, register: ReadRegister) => boolean;
+  /** Asked where `at` said yes, with the registers. */
+  readonly when?: (image: ProgramImage, insn: number, register: ReadRegister) => boolean;
 }
 
-const KFUNC = 2;
-const BPF_ST = 2;
-const BPF_STX = 3;
 /** Helpers whose first argument is a map they change. */
 const CHANGES = ['map_update_elem', 'map_delete_elem', 'map_push_elem', 'map_pop_elem'].map(
   (name) => helperId(name)!,
@@ -49,7 +46,7 @@ export function matcherOf(breakpoint: Breakpoint, images: readonly ProgramImage[
     case 'helper':
       return callMatcher(breakpoint.helper, images);
     case 'write':
-      return writeMatcher(breakpoint.map, images);
+      return writeMatcher(breakpoint.map);
   }
 }
 
@@ -83,7 +80,9 @@ function callMatcher(name: string, images: readonly ProgramImage[]): Matcher {
     images,
     (image) =>
       callsIn(image, (src, imm) =>
-        src === KFUNC ? image.kfuncs?.[imm]?.name === name : src === 0 && imm === id,
+        src === BPF_PSEUDO_KFUNC_CALL
+          ? image.kfuncs?.[imm]?.name === name
+          : src === 0 && imm === id,
       ),
     `no program that ran calls ${name}`,
   );
@@ -93,28 +92,23 @@ function* callsIn(
   image: ProgramImage,
   wanted: (src: number, imm: number) => boolean,
 ): Generator<number> {
-  const code = decodeCode(image.insns);
+  const code = codeOf(image);
   for (let i = 0; i < code.length; i++) {
     if (code.op[i] === CALL && wanted(code.src[i]!, code.imm[i]!)) yield i;
   }
 }
 
-function writeMatcher(map: WatchedMap, images: readonly ProgramImage[]): Matcher {
-  const kinds = new Map(images.map((image) => [image, decodeCode(image.insns)]));
-  let seen: { image: ProgramImage; insn: number } | undefined;
+function writeMatcher(map: WatchedMap): Matcher {
   return {
     at(image, insn) {
-      const code = kinds.get(image);
-      if (!code) return false;
+      const code = codeOf(image);
       const op = code.op[insn]!;
-      const kind = op & 7;
-      const changes = op === CALL && code.src[insn] === 0 && CHANGES.includes(code.imm[insn]!);
-      seen = { image, insn };
-      return changes || kind === BPF_ST || kind === BPF_STX;
+      if (op === CALL) return code.src[insn] === 0 && CHANGES.includes(code.imm[insn]!);
+      const kind = classOf(op);
+      return kind === BPF_ST || kind === BPF_STX;
     },
-    when(_, register) {
-      const { image, insn } = seen!;
-      const code = kinds.get(image)!;
+    when(image, insn, register) {
+      const code = codeOf(image);
       if (code.op[insn] === CALL) return Number(register(1) & 0xffff_ffffn) === map.handle;
       return Number(BigInt.asIntN(32, register(code.dst[insn]!) >> 32n)) === map.valueTag;
     },

@@ -1,6 +1,6 @@
 /** A run that was recorded, looked at step by step, forwards and backwards. */
 export type { Breakpoint, WatchedMap } from './breakpoints.ts';
-export { linesOf } from './lines.ts';
+export { codeOf, linesOf } from './lines.ts';
 export { type Pointed, pointed } from './pointer.ts';
 export {
   DebugSession,

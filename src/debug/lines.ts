@@ -1,4 +1,5 @@
 import type { ProgramImage } from '../engine/index.ts';
+import { type Code, decodeCode, INSN_SIZE } from '../isa/index.ts';
 import type { SourceLine } from '../object/types.ts';
 
 /** Lines of a program by instruction. */
@@ -13,6 +14,14 @@ export interface Lines {
 }
 
 const known = new WeakMap<ProgramImage, Lines>();
+const codes = new WeakMap<ProgramImage, Code>();
+
+/** The instructions of a program, decoded once. */
+export function codeOf(image: ProgramImage): Code {
+  let code = codes.get(image);
+  if (!code) codes.set(image, (code = decodeCode(image.insns)));
+  return code;
+}
 
 /** The lines of a program, looked up once. */
 export function linesOf(image: ProgramImage): Lines {
@@ -24,7 +33,7 @@ export function linesOf(image: ProgramImage): Lines {
 function index({ lines, insns }: ProgramImage): Lines {
   const byInsn: (SourceLine | undefined)[] = [];
   lines.forEach((line, i) => {
-    const end = lines[i + 1]?.insn ?? insns.length / 8;
+    const end = lines[i + 1]?.insn ?? insns.length / INSN_SIZE;
     for (let insn = line.insn; insn < end; insn++) byInsn[insn] = line;
   });
   return {

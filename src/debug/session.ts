@@ -99,13 +99,13 @@ export class DebugSession {
   step(kind: StepKind, direction: Direction = 'forward'): StopReason {
     const by = direction === 'forward' ? 1 : -1;
     if (kind === 'insn') return this.#moveTo(this.#at + by);
-    const { frame } = this.place();
-    const line = this.#lineKey(this.#at);
+    const from = this.place();
+    const { frame } = from;
     const stops = (i: number): boolean => {
       const depth = this.recording.step(i).frame;
       if (kind === 'out') return depth < frame || this.#changesRun(i, by);
       if (kind === 'over' && depth > frame) return false;
-      return this.#lineKey(i) !== line && this.#lineKey(i) !== '';
+      return this.#hasLine(i) && !this.#isOnLine(i, from);
     };
     for (let i = this.#at + by; i >= 0 && i < this.recording.length; i += by) {
       if (!stops(i)) continue;
@@ -128,7 +128,7 @@ export class DebugSession {
     const { image, insn } = this.recording.step(step);
     for (const [breakpoint, { at, when }] of this.#breakpoints) {
       if (!at(image, insn)) continue;
-      if (!when || (register && when(step, register))) return breakpoint;
+      if (!when || (register && when(image, insn, register))) return breakpoint;
     }
     return undefined;
   }
@@ -191,21 +191,27 @@ export class DebugSession {
     return { kind: step < 0 ? 'start' : 'step' };
   }
 
-  /** Says apart lines of frames: '' where there is no line. */
-  #lineKey(i: number): string {
-    const { image, insn, frame } = this.recording.step(i);
+  #hasLine(i: number): boolean {
+    const { image, insn } = this.recording.step(i);
     const line = linesOf(image).at(insn);
-    return line && line.line > 0 ? `${image.id} ${frame} ${line.file}:${line.line}` : '';
+    return line !== undefined && line.line > 0;
+  }
+
+  /** Whether a step is on the same line, of the same frame. */
+  #isOnLine(i: number, { image, frame, line }: Place): boolean {
+    const step = this.recording.step(i);
+    if (step.image !== image || step.frame !== frame) return false;
+    const other = linesOf(image).at(step.insn);
+    return other === line || (other?.line === line?.line && other?.file === line?.file);
   }
 
   /** The first step of the stay on a line whose last one is `i`. */
   #lineStart(i: number): number {
-    const line = this.#lineKey(i);
-    const { frame } = this.recording.step(i);
+    const place = this.place(i);
     let first = i;
     for (let k = i - 1; k >= 0; k--) {
-      if (this.#lineKey(k) === line) first = k;
-      else if (this.recording.step(k).frame <= frame) break;
+      if (this.#isOnLine(k, place)) first = k;
+      else if (this.recording.step(k).frame <= place.frame) break;
     }
     return first;
   }

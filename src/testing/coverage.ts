@@ -4,7 +4,7 @@
  */
 import type { ObjectSource } from '../client/index.ts';
 import type { SourceLine } from '../object/types.ts';
-import { isConditional } from './decision.ts';
+import { isConditional } from '../isa/index.ts';
 import type { RecordedProgram } from './recorder.ts';
 
 /** Where @vitest/coverage-istanbul 4.1 looks for what ran. */
@@ -101,7 +101,7 @@ function addProgram(
   lines.forEach((line, k) => {
     const end = lines[k + 1]?.insn ?? program.code.length;
     for (let insn = line.insn; insn < end; insn++) {
-      if (!isConditional(program.code, insn)) continue;
+      if (!isConditional(program.code.op[insn]!)) continue;
       const jumps = program.taken[insn]! - known.taken[insn]!;
       addBranch(file(line), line, insn, [jumps, ran(insn) - jumps]);
     }

@@ -1,8 +1,6 @@
 import {
   BPF_ALU,
   BPF_ALU64,
-  BPF_JMP,
-  BPF_JMP32,
   BPF_LD,
   BPF_LDX,
   BPF_MOV,
@@ -12,6 +10,10 @@ import {
   kernelText,
   CALL,
   EXIT,
+  BPF_ATOMIC,
+  BPF_FETCH,
+  classOf,
+  isConditional,
 } from '../isa/index.ts';
 import { sourceLineAt } from '../engine/index.ts';
 import type { SourceLine } from '../object/types.ts';
@@ -44,10 +46,7 @@ export interface PassedLine {
 
 /** Lines of the way that are told. */
 const LINES = 6;
-const CLASS = 0x07;
 const OPERATION = 0xf0;
-const ATOMIC = 0xc0;
-const FETCH = 0x01;
 
 /** Finds out why a run ended as it did, from the steps it took last. */
 export function decisionOf(run: RecordedRun): Decision {
@@ -88,7 +87,7 @@ const beginsWith = (steps: readonly Step[], i: number, frame: number): boolean =
 /** The register whose value an instruction copies as it is, or -1. */
 function copiedFrom(code: Code, insn: number): number {
   const op = code.op[insn]!;
-  const kind = op & CLASS;
+  const kind = classOf(op);
   const moves = (kind === BPF_ALU64 || kind === BPF_ALU) && (op & OPERATION) === BPF_MOV;
   return moves && (op & BPF_X) !== 0 && code.off[insn] === 0 ? code.src[insn]! : -1;
 }
@@ -96,7 +95,7 @@ function copiedFrom(code: Code, insn: number): number {
 function writes(code: Code, insn: number, register: number): boolean {
   const op = code.op[insn]!;
   if (op === CALL) return register === 0;
-  switch (op & CLASS) {
+  switch (classOf(op)) {
     case BPF_ALU:
     case BPF_ALU64:
     case BPF_LDX:
@@ -105,7 +104,9 @@ function writes(code: Code, insn: number, register: number): boolean {
       return (op & 0xe0) === 0 ? code.dst[insn] === register : register === 0;
     case BPF_STX:
       return (
-        (op & 0xe0) === ATOMIC && (code.imm[insn]! & FETCH) !== 0 && code.src[insn] === register
+        (op & 0xe0) === BPF_ATOMIC &&
+        (code.imm[insn]! & BPF_FETCH) !== 0 &&
+        code.src[insn] === register
       );
     default:
       return false;
@@ -117,7 +118,7 @@ function wayTo({ program, steps }: RecordedRun, end: number): PassedLine[] {
   const way: PassedLine[] = [];
   for (let i = end - 1; i >= 0 && way.length < LINES; i--) {
     const { insn } = steps[i]!;
-    if (!isConditional(program.code, insn)) continue;
+    if (!isConditional(program.code.op[insn]!)) continue;
     const line = sourceLineAt(program.image, insn);
     const after = way[0]?.line;
     if (!line || line.line === 0 || (after?.line === line.line && after.file === line.file))
@@ -125,13 +126,4 @@ function wayTo({ program, steps }: RecordedRun, end: number): PassedLine[] {
     way.unshift({ line, jumped: steps[i + 1]?.insn !== insn + 1 });
   }
   return way;
-}
-
-const UNCONDITIONAL = new Set([0x00, 0x80, 0x90]);
-
-/** True for a jump with a condition: not ja, call, exit. */
-export function isConditional(code: Code, insn: number): boolean {
-  const op = code.op[insn]!;
-  const kind = op & CLASS;
-  return (kind === BPF_JMP || kind === BPF_JMP32) && !UNCONDITIONAL.has(op & OPERATION);
 }

@@ -1,5 +1,5 @@
 import { BugError } from '../../base/index.ts';
-import { BPF_JMP, BPF_JMP32, INSN_SIZE, CALL, EXIT } from '../../isa/index.ts';
+import { INSN_SIZE, isJump } from '../../isa/index.ts';
 import { C_INTERPRETER } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { Engine, ProgramImage } from '../types.ts';
@@ -115,17 +115,17 @@ export class Recording {
   readonly #codes: readonly InterpretedCode[];
   readonly #history: MemoryHistory;
   #steps = new Int32Array(1 << 12);
-  #programs = new Uint8Array(1 << 12);
+  #programs = new Uint16Array(1 << 12);
+  /** Numbers of programs, in the order in which they first ran. */
+  readonly #ran = new Set<number>();
   #length = 0;
   #checkpoints: Checkpoint[] = [];
   #interval = INTERVAL;
   #last: MemoryState | undefined;
   #activate: (active: Recording | undefined) => void = () => undefined;
-  /** The step a replay stops at; -1 while recording. */
-  #target = -1;
   #pausedAt: number | undefined;
-  /** Asked at each step of a scan, with the address of the frame; true pauses. */
-  #visitor: ((regs: number) => boolean) | undefined;
+  /** While something is replayed. */
+  #pause: ((regs: number) => boolean) | undefined;
 
   constructor(runtime: Runtime, codes: readonly InterpretedCode[]) {
     this.#runtime = runtime;
@@ -145,9 +145,7 @@ export class Recording {
 
   /** Programs that ran, in the order in which they first did. */
   get images(): ProgramImage[] {
-    const first = new Set<number>();
-    for (let i = 0; i < this.#length; i++) first.add(this.#programs[i]!);
-    return [...first].map((number) => this.#codes[number]!.image);
+    return [...this.#ran].map((number) => this.#codes[number]!.image);
   }
 
   /** Where step `i` is, without going there. */
@@ -168,21 +166,8 @@ export class Recording {
    */
   goTo(i: number): RecordedFrame[] {
     if (!(i >= 0 && i < this.#length)) throw new RangeError(`there is no step ${i}`);
-    const from = this.#checkpoints.findLast(({ step }) => step <= i)!;
-    this.#history.restore(from.memory);
-    this.#target = i;
+    this.#replay(i, () => true);
     this.#pausedAt = i;
-    skipSteps(this.#runtime, i - from.step);
-    this.#activate(this);
-    try {
-      from.code.resume(from.insn, from.base, from.regs);
-      throw new BugError(`the recording does not lead to step ${i}`);
-    } catch (error) {
-      if (!(error instanceof Paused)) throw error;
-    } finally {
-      this.#activate(undefined);
-      skipSteps(this.#runtime, NOBODY);
-    }
     return this.#frames(i);
   }
 
@@ -208,36 +193,43 @@ export class Recording {
     to: number,
     visit: (i: number, register: ReadRegister) => boolean,
   ): number {
-    this.goTo(from);
-    const packed = this.#steps[from]!;
-    const regs = this.#frameArea + (packed >>> FRAME_SHIFT) * F_SIZE;
-    let i = from;
-    let at = regs;
-    const register: ReadRegister = (r) => this.#runtime.view().getBigUint64(at + r * 8, true);
-    if (visit(from, register)) return from;
-    if (from + 1 >= to) return -1;
+    let i = from - 1;
+    let at = 0;
     let found = -1;
-    const checkpoint = this.#checkpoints.findLast(({ step }) => step <= from)!;
-    this.#history.restore(checkpoint.memory);
-    skipSteps(this.#runtime, from + 1 - checkpoint.step);
-    this.#visitor = (address) => {
+    const register: ReadRegister = (r) => this.#runtime.view().getBigUint64(at + r * 8, true);
+    this.#replay(from, (address) => {
       i++;
       at = address;
       if (visit(i, register)) found = i;
       return found >= 0 || i + 1 >= to;
-    };
+    });
+    this.#pausedAt = i;
+    return found;
+  }
+
+  /**
+   * Runs on from the nearest checkpoint: from step `from` on, `pause` is asked at each, with the
+   * address of its frame, until it says yes.
+   */
+  #replay(from: number, pause: (regs: number) => boolean): void {
+    const { code, step, insn, base, regs, memory } = this.#checkpoints.findLast(
+      (one) => one.step <= from,
+    )!;
+    this.#history.restore(memory);
+    this.#pause = pause;
+    skipSteps(this.#runtime, from - step);
     this.#activate(this);
     try {
-      checkpoint.code.resume(checkpoint.insn, checkpoint.base, checkpoint.regs);
+      code.resume(insn, base, regs);
     } catch (error) {
-      if (!(error instanceof Paused)) throw error;
+      if (error instanceof Paused) return;
+      throw error;
     } finally {
-      this.#visitor = undefined;
+      this.#pause = undefined;
       this.#activate(undefined);
       skipSteps(this.#runtime, NOBODY);
     }
-    this.#pausedAt = found >= 0 ? found : i;
-    return found;
+    throw new BugError(`the recording does not lead on from step ${from}`);
   }
 
   /** Brings the machine back to the end of the recorded work. */
@@ -248,15 +240,16 @@ export class Recording {
 
   /** Told of each step by the programs. */
   onStep(program: number, insn: number, regs: number): void {
-    if (this.#target >= 0) {
-      if (this.#visitor && !this.#visitor(regs)) return;
-      throw new Paused();
+    if (this.#pause) {
+      if (this.#pause(regs)) throw new Paused();
+      return;
     }
     const i = this.#length++;
     if (i === this.#steps.length) this.#grow();
     const frame = (regs - this.#frameArea) / F_SIZE;
     this.#steps[i] = insn | (frame << FRAME_SHIFT);
     this.#programs[i] = program;
+    if (i === 0 || this.#programs[i - 1] !== program) this.#ran.add(program);
     const isStart = insn === 0 && frame === 0 && !this.#jumpedTo(i);
     const lastCheckpoint = this.#checkpoints.at(-1)?.step ?? -this.#interval;
     if (isStart || i - lastCheckpoint >= this.#interval)
@@ -266,7 +259,6 @@ export class Recording {
   end(activate: (active: Recording | undefined) => void): void {
     this.#activate = activate;
     this.#last = this.#history.take();
-    this.#target = 0;
   }
 
   get #frameArea(): number {
@@ -277,7 +269,7 @@ export class Recording {
     const steps = new Int32Array(this.#steps.length * 2);
     steps.set(this.#steps);
     this.#steps = steps;
-    const programs = new Uint8Array(this.#programs.length * 2);
+    const programs = new Uint16Array(this.#programs.length * 2);
     programs.set(this.#programs);
     this.#programs = programs;
   }
@@ -286,9 +278,7 @@ export class Recording {
   #jumpedTo(i: number): boolean {
     if (i === 0 || this.#programs[i - 1] !== this.#programs[i]) return false;
     const { image, insn } = this.step(i - 1);
-    const op = image.insns[insn * INSN_SIZE]!;
-    const isJump = (op & 7) === BPF_JMP || (op & 7) === BPF_JMP32;
-    return isJump && op !== EXIT && op !== CALL;
+    return isJump(image.insns[insn * INSN_SIZE]!);
   }
 
   /** Only where the interpreter's own state is all in memory: nothing called back in between. */
