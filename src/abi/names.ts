@@ -54,6 +54,11 @@ const helperIds = new Map(helperNames.map((name, id) => [name, id]));
 export const HELPER_COUNT = helperNames.length;
 /** 1 → 'map_lookup_elem' (no `bpf_` prefix); undefined for a number Linux does not have. */
 export const helperName = (id: number): string | undefined => helperNames[id];
+/** 1 → 'bpf_map_lookup_elem', as programs and the kernel's texts have it. */
+export function bpfHelperName(id: number): string | undefined {
+  const name = helperName(id);
+  return name && `bpf_${name}`;
+}
 /** 'map_lookup_elem' or 'bpf_map_lookup_elem' → 1. */
 export const helperId = (name: string): number | undefined =>
   helperIds.get(name.startsWith('bpf_') ? name.slice(4) : name);

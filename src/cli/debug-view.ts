@@ -1,5 +1,5 @@
 /** What a debugger shows: places, registers, stack, maps, as text. */
-import { helperName } from '../abi/names.ts';
+import { bpfHelperName } from '../abi/names.ts';
 import {
   contextPacket,
   type DebugSession,
@@ -150,7 +150,8 @@ export class DebugView {
 }
 
 export function insnText(image: ProgramImage, insn: number): string {
-  return `${String(insn).padStart(4)}: ${kernelText(codeOf(image), insn, { helper })}`;
+  const text = kernelText(codeOf(image), insn, { helper: bpfHelperName });
+  return `${String(insn).padStart(4)}: ${text}`;
 }
 
 function hexRows(bytes: Uint8Array, label: (at: number) => string, skipZeros: boolean): string {
@@ -163,5 +164,3 @@ function hexRows(bytes: Uint8Array, label: (at: number) => string, skipZeros: bo
   }
   return rows.join('');
 }
-
-const helper = (id: number): string | undefined => helperName(id) && `bpf_${helperName(id)}`;

@@ -1,7 +1,11 @@
-import { helperName } from '../abi/names.ts';
 import type { Btf } from '../btf/index.ts';
-import { BPF_PSEUDO_CALL, type Code, decodeCode, insnSlots, kernelText } from '../isa/index.ts';
-import type { FunctionSpec, ProgramSpec, Relocation, SourceLine } from '../object/index.ts';
+import { type Code, decodeCode, insnSlots, kernelText } from '../isa/index.ts';
+import {
+  type FunctionSpec,
+  instructionSymbols,
+  type ProgramSpec,
+  type SourceLine,
+} from '../object/index.ts';
 import type { Style } from './io.ts';
 import { signature } from './signature.ts';
 import { hex } from './values.ts';
@@ -25,10 +29,11 @@ export interface Listing {
 
 export function listingOf(program: ProgramSpec, btf: Btf | undefined): Listing {
   const code = decodeCode(program.insns);
+  const symbols = instructionSymbols(program, code);
   return {
     program,
     code,
-    text: textOf(program, code),
+    text: (insn) => kernelText(code, insn, symbols),
     proto: protosOf(program.functions, btf),
     lines: new Map(program.lines.map((one) => [one.insn, one])),
   };
@@ -44,36 +49,6 @@ export function protosOf(
     return [start, words ?? name];
   });
   return new Map(typed);
-}
-
-function textOf(program: ProgramSpec, code: Code): (insn: number) => string {
-  const relocations = new Map(program.relocations.map((one) => [one.insn, one]));
-  const functions = new Map(program.functions.map((one) => [one.start, one.name]));
-  const symbols = {
-    helper: (id: number) => helperName(id) && `bpf_${helperName(id)}`,
-    callee: (_: unknown, at: number) => {
-      const relocation = relocations.get(at);
-      if (relocation) return symbolOf(relocation);
-      const local = code.src[at] === BPF_PSEUDO_CALL;
-      return local ? functions.get(at + 1 + code.imm[at]!) : undefined;
-    },
-    constant: (_: unknown, at: number) => {
-      const relocation = relocations.get(at);
-      return relocation && symbolOf(relocation);
-    },
-  };
-  return (insn) => kernelText(code, insn, symbols);
-}
-
-function symbolOf(relocation: Relocation): string {
-  switch (relocation.kind) {
-    case 'map':
-      return `map[${relocation.map}]`;
-    case 'map_value':
-      return `map[${relocation.map}][0]+${relocation.offset}`;
-    case 'extern':
-      return relocation.extern;
-  }
 }
 
 /** Every instruction but the second halves of ld_imm64. */

@@ -1,6 +1,6 @@
 /** Programs as Linux shows them once they are loaded: rewritten by its verifier. */
 import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
-import { helperName } from '../abi/names.ts';
+import { bpfHelperName } from '../abi/names.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
 import {
   BPF_PSEUDO_CALL,
@@ -97,7 +97,7 @@ function textOf(
 ): (insn: number) => string {
   const symbols = {
     // Only tail calls still have a helper's number.
-    helper: (id: number) => (id === 0 ? undefined : helperName(id) && `bpf_${helperName(id)}`),
+    helper: (id: number) => (id === 0 ? undefined : bpfHelperName(id)),
     callee: (_: unknown, at: number) =>
       code.src[at] === BPF_PSEUDO_CALL ? calledFunction(code, at, functions) : xlated.calls.get(at),
     constant: (_: unknown, at: number) => constantText(code, xlated, at),

@@ -12,5 +12,6 @@ export type { SectionFlag, SectionForm, SectionMeaning } from './sections.ts';
 export { SECTION_FORMS, sectionMeaning } from './sections.ts';
 export type { StaticBranch } from './static-branches.ts';
 export { patchStaticBranch, staticBranchProblem } from './static-branches.ts';
+export { instructionSymbols } from './symbols.ts';
 export { programTag } from './tag.ts';
 export * from './types.ts';

@@ -1,14 +1,9 @@
-import { helperName } from '../../abi/index.ts';
+import { bpfHelperName } from '../../abi/index.ts';
 import { BPF_CALL, BPF_JMP, kernelText } from '../../isa/index.ts';
 import type { VerifierEnv } from '../env.ts';
 import { calleeText, lineOf } from '../log/log.ts';
 import type { Place } from './trace.ts';
 import type { ExplainedInsn } from './types.ts';
-
-const helper = (id: number) => {
-  const name = helperName(id);
-  return name && `bpf_${name}`;
-};
 
 /** An instruction with its source line. */
 export function describe(env: VerifierEnv, insn: number): ExplainedInsn {
@@ -19,7 +14,7 @@ export function describe(env: VerifierEnv, insn: number): ExplainedInsn {
 function insnText(env: VerifierEnv, insn: number): string {
   if (insn >= env.length) return '';
   const callee = (code: VerifierEnv['code'], i: number) => calleeText(env, code, i);
-  return kernelText(env.code, insn, { helper, callee });
+  return kernelText(env.code, insn, { helper: bpfHelperName, callee });
 }
 
 /** True for calls of helpers, kernel functions and functions of the program. */
@@ -31,7 +26,7 @@ export function isCall(env: VerifierEnv, insn: number): boolean {
 export function calledName(env: VerifierEnv, insn: number): string {
   if (!isCall(env, insn)) return '';
   const { code } = env;
-  if (code.src[insn] === 0) return helper(code.imm[insn]!) ?? '';
+  if (code.src[insn] === 0) return bpfHelperName(code.imm[insn]!) ?? '';
   return calleeText(env, code, insn) ?? '';
 }
 

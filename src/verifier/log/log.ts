@@ -10,7 +10,7 @@ import {
   kernelText,
   LD_IMM64,
 } from '../../isa/index.ts';
-import { helperName } from '../../abi/index.ts';
+import { bpfHelperName } from '../../abi/index.ts';
 import { calledBtf } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
@@ -148,7 +148,7 @@ export class LogObserver implements VerifierObserver {
   #insnText(insn: number): string {
     const env = this.#env;
     const text = kernelText(env.code, insn, {
-      helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
+      helper: bpfHelperName,
       callee: (code, i) => calleeText(env, code, i),
       constant: (code, i) => constantText(env, code, i),
     });

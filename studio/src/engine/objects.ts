@@ -1,5 +1,11 @@
 /** Objects that are open: their programs as text, and what the verifier says of them. */
-import { loadKernelProfile, type ObjectFile, parseObject, type ProgramSpec } from 'beeyard';
+import {
+  instructionSymbols,
+  loadKernelProfile,
+  type ObjectFile,
+  parseObject,
+  type ProgramSpec,
+} from 'beeyard';
 import { decodeCode, insnSlots, kernelText } from 'beeyard/isa';
 import {
   explain,
@@ -12,7 +18,6 @@ import {
 } from 'beeyard/verify';
 import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
 import { LogLines } from './log-lines.ts';
-import { symbolsOf } from './symbols.ts';
 
 /** Registers the facts are about. */
 const REGISTERS = 10;
@@ -126,7 +131,7 @@ function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile):
 
 function rowsOf(program: ProgramSpec): CodeRow[] {
   const code = decodeCode(program.insns);
-  const symbols = symbolsOf(program, code);
+  const symbols = instructionSymbols(program, code);
   const functions = new Map(program.functions.map(({ start, name }) => [start, name]));
   const rows: CodeRow[] = [];
   let next = 0;

@@ -16,7 +16,7 @@ import {
   kernelText,
   type KernelTextOptions,
 } from '../../../isa/index.ts';
-import { helperName } from '../../../abi/index.ts';
+import { bpfHelperName } from '../../../abi/index.ts';
 
 /** One instruction slot, before it has a place in a program. */
 export interface Insn {
@@ -78,5 +78,5 @@ export function insnTexts(insns: readonly Insn[]): string[] {
 
 /** Names helpers in instructions' texts. */
 export const helperNames: KernelTextOptions = {
-  helper: (id) => helperName(id) && `bpf_${helperName(id)}`,
+  helper: bpfHelperName,
 };
