@@ -116,3 +116,18 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
+
+/** Whether these are the same bytes. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/**
+ * Two hexadecimal digits a byte.
+ *
+ * @example
+ * hexBytes(Uint8Array.of(10, 255), ':'); // '0a:ff'
+ */
+export function hexBytes(bytes: Uint8Array, between = ''): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
+}

@@ -1,4 +1,5 @@
 /** What a debugger shows: places, registers, stack, maps, as text. */
+import { hexBytes } from '../base/index.ts';
 import { bpfHelperName } from '../abi/names.ts';
 import {
   contextPacket,
@@ -159,7 +160,7 @@ function hexRows(bytes: Uint8Array, label: (at: number) => string, skipZeros: bo
   for (let at = 0; at < bytes.length; at += ROW) {
     const row = bytes.subarray(at, at + ROW);
     if (skipZeros && row.every((byte) => byte === 0)) continue;
-    const digits = [...row].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const digits = hexBytes(row, ' ');
     rows.push(`  ${label(at).padStart(7)}  ${digits}\n`);
   }
   return rows.join('');

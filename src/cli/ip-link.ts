@@ -1,4 +1,5 @@
 /** `ip link`: devices of a machine. */
+import { formatMac } from '../packet/index.ts';
 import type { AnyDeviceOptions, NetkitOptions } from '../kernel/index.ts';
 import type { Device } from '../machine/net/device.ts';
 import { usageError } from './exit.ts';
@@ -113,9 +114,6 @@ export function showLinks(call: IpCall): Output {
   return { json: all, text: all.map((one) => `${headLine(one, true)}${linkLines(one)}`).join('') };
 }
 
-const hex = (bytes: Uint8Array) =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-
 /** iproute2's keys and order. */
 export function linkJson(device: Device) {
   const { kind, ifindex, name, mtu, up, carrier, noQueue, peer, net } = device;
@@ -146,8 +144,8 @@ export function linkJson(device: Device) {
     ...(bare
       ? {}
       : {
-          address: hex(device.address),
-          broadcast: loopback ? hex(new Uint8Array(6)) : 'ff:ff:ff:ff:ff:ff',
+          address: formatMac(device.address),
+          broadcast: loopback ? formatMac(new Uint8Array(6)) : 'ff:ff:ff:ff:ff:ff',
         }),
     ...(peer && !near && { link_netns: peer.namespace }),
   };

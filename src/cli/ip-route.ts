@@ -1,4 +1,5 @@
 /** `ip route` and `ip neighbour`. */
+import { formatMac } from '../packet/index.ts';
 import type { RouteOptions } from '../kernel/index.ts';
 import { addressText, ipAddress } from '../machine/net/ip/text.ts';
 import type { NetNamespace } from '../machine/net/namespace.ts';
@@ -118,7 +119,7 @@ export function showNeighbours({ net }: IpCall): Output {
   const all = net.neighbours.known.map(({ ifindex, address, hardware }) => ({
     dst: addressText(address),
     dev: net.byIndex.get(ifindex)!.name,
-    lladdr: Array.from(hardware, (byte) => byte.toString(16).padStart(2, '0')).join(':'),
+    lladdr: formatMac(hardware),
     state: ['REACHABLE'],
   }));
   const text = all.map(

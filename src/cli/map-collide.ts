@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import { loadObject } from '../client/index.ts';
 import { bootMachine, type MachineMap } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
@@ -111,16 +112,13 @@ function asUsageOf<T>(what: string, make: () => T): T {
   }
 }
 
-const hex = (key: Uint8Array): string =>
-  Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
 function report(
   call: CommandCall,
   found: Collisions & { readonly milliseconds: number },
   io: CliIo,
 ): void {
   const { bucket, buckets, tried } = found;
-  const keys = found.keys.map(hex);
+  const keys = found.keys.map((key) => hexBytes(key));
   if (call.json) {
     io.out(`${toJson({ bucket, buckets, tried, keys }, call.flag('pretty'))}\n`);
     return;

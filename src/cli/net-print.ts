@@ -1,4 +1,5 @@
 /** Traces of packets, as paths for people and as JSON. */
+import { hexBytes } from '../base/index.ts';
 import type { PacketTrace } from '../kernel/index.ts';
 import { type CliIo, type Style, styleFor } from './io.ts';
 import { eventWords, fateOf, summaryOf } from './net-words.ts';
@@ -81,7 +82,7 @@ export class JsonPrinter implements TracePrinter {
   packet(packet: PacketTrace): void {
     this.#totals.add(packet);
     const { id, parent, data, events } = packet;
-    const hex = Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    const hex = hexBytes(data);
     const row = {
       id,
       parent,

@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import { BPF_JA, type Code, insnSlots, jumpTarget } from '../isa/index.ts';
 import type { FunctionSpec } from '../object/index.ts';
 import { insnsOf, type Listing, type ListingOptions } from './prog-listing.ts';
@@ -110,7 +111,7 @@ function blockLabel(
         8 * insn,
         8 * (insn + insnSlots(listing.code, insn)),
       );
-      const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('\\ ');
+      const text = hexBytes(bytes, '\\ ');
       label += `\\ \\ \\ \\ ${text}\\l\\\n`;
     }
   }

@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import { type Code, decodeCode, insnSlots, kernelText } from '../isa/index.ts';
 import {
@@ -8,7 +9,6 @@ import {
 } from '../object/index.ts';
 import type { Style } from './io.ts';
 import { signature } from './signature.ts';
-import { hex } from './values.ts';
 
 /** What bpftool's words after PROG ask for. */
 export interface ListingOptions {
@@ -67,7 +67,7 @@ export function plainListing(listing: Listing, options: ListingOptions, style: S
     if (line && (options.linum || !sameLine(line, last))) out += sourceText(line, options, style);
     last = line ?? last;
     out += `${String(insn).padStart(4)}: ${listing.text(insn)}\n`;
-    if (options.opcodes) out += `       ${style.dim(hex(bytesOf(listing, insn), ' '))}\n`;
+    if (options.opcodes) out += `       ${style.dim(hexBytes(bytesOf(listing, insn), ' '))}\n`;
   }
   return out;
 }
@@ -110,7 +110,7 @@ function opcodesOf(listing: Listing, insn: number): object {
   const bytes = bytesOf(listing, insn);
   const { code } = listing;
   return {
-    code: `0x${hex(bytes.subarray(0, 1))}`,
+    code: `0x${hexBytes(bytes.subarray(0, 1))}`,
     src_reg: `0x${code.src[insn]!.toString(16)}`,
     dst_reg: `0x${code.dst[insn]!.toString(16)}`,
     off: bytes.subarray(2, 4),

@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { Fate, FaultTally } from '../machine/index.ts';
 import type { ProgramFault } from '../engine/index.ts';
@@ -13,7 +14,6 @@ import { type DrawnMap, drawingText } from './run-owned.ts';
 import { readSketch, sketchJson, sketchText } from './sketch-report.ts';
 import { timersJson, timersText } from './timer-report.ts';
 import { byteSize, duration, formatRows, formatTable, grouped, percent, short } from './table.ts';
-import { hex } from './values.ts';
 
 /** Everything a report is made of. */
 export interface RunReport {
@@ -283,7 +283,7 @@ function recordTable(
   const values = first.map(({ data }) => decodeRecord(object, name, data, object.btf));
   if (values.some((value) => value === undefined || typeof value !== 'object')) {
     const lines = first.map(
-      ({ data }) => `  ${data.length} bytes: ${hex(data.subarray(0, 24), ' ')}\n`,
+      ({ data }) => `  ${data.length} bytes: ${hexBytes(data.subarray(0, 24), ' ')}\n`,
     );
     return heading + lines.join('') + tail;
   }

@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import type { Btf, BtfValue } from '../btf/index.ts';
 import { formatAddress } from '../client/index.ts';
 
@@ -79,12 +80,8 @@ function readableArray(
 function readableBytes(bytes: Uint8Array, name: string, otherwise?: BtfValue): BtfValue {
   const size = bytes.length;
   if ((size === 4 || size === 16) && ADDRESS_NAME.test(name)) return formatAddress(bytes);
-  if (size === 6 && MAC_NAME.test(name)) return hex(bytes, ':');
-  return otherwise ?? hex(bytes, ' ');
-}
-
-export function hex(bytes: Uint8Array, between = ''): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
+  if (size === 6 && MAC_NAME.test(name)) return hexBytes(bytes, ':');
+  return otherwise ?? hexBytes(bytes, ' ');
 }
 
 /** __be16 and __be32 as people read them. */
@@ -113,7 +110,7 @@ export function prefixText(key: Uint8Array): string {
   const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
   const length = view.getUint32(0, true);
   const data = key.subarray(4);
-  if (data.length !== 4 && data.length !== 16) return `${hex(data)}/${length}`;
+  if (data.length !== 4 && data.length !== 16) return `${hexBytes(data)}/${length}`;
   const text = formatAddress(data);
   const mapped = data.length === 16 && text.includes('.') && length >= 96;
   return `${text}/${mapped ? length - 96 : length}`;
@@ -124,7 +121,7 @@ export function toJson(value: unknown, pretty: boolean, indent = ''): string {
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) {
     return toJson(
-      Array.from(value, (byte) => `0x${hex(Uint8Array.of(byte))}`),
+      Array.from(value, (byte) => `0x${hexBytes(Uint8Array.of(byte))}`),
       false,
     );
   }

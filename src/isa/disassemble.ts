@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import { type Code, encodeCode, INSN_SIZE } from './code.ts';
 import { insnRows, insnSlots, looseInsnInfo } from './lookup.ts';
 import {
@@ -291,14 +292,11 @@ export function gasListing(code: Code, options: GasListingOptions = {}): string 
     const slots = text === UNKNOWN ? 1 : insnSlots(code, i);
     const raw = bytes.subarray(i * INSN_SIZE, (i + slots) * INSN_SIZE);
     const target = targetText(gasInfo(code, i, options.alu32 === true), code, i, symbols);
-    lines.push(`${String(i).padStart(8)}:\t${hexBytes(raw)}\t${text}${target}`);
+    lines.push(`${String(i).padStart(8)}:\t${hexBytes(raw, ' ')}\t${text}${target}`);
     i += slots;
   }
   return `${lines.join('\n')}\n`;
 }
-
-const hexBytes = (bytes: Uint8Array) =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
 /** ` <symbol+0x10>` behind a jump: the last symbol at or before its target. */
 function targetText(

@@ -1,4 +1,4 @@
-import { sha1 } from '../base/index.ts';
+import { sha1, hexBytes } from '../base/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
 
 const TAG_SIZE = 8;
@@ -23,7 +23,7 @@ export function programTag(insns: Uint8Array): string {
     at = next;
   }
   const digest = sha1(stable).subarray(0, TAG_SIZE);
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexBytes(digest);
 }
 
 function isMapLoad(insns: Uint8Array, at: number): boolean {

@@ -1,3 +1,4 @@
+import { hexBytes } from '../base/index.ts';
 import { formatAddress, parseAddress } from './address.ts';
 
 /** A field of a header: how its bits become a value, and the value text. */
@@ -104,8 +105,7 @@ export function ip(bits: 32 | 128): Field<string> {
 }
 
 /** 02:00:00:00:00:01 for 6 bytes. */
-export const formatMac = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+export const formatMac = (bytes: Uint8Array): string => hexBytes(bytes, ':');
 
 /** The bytes of a hardware address. Throws RangeError. */
 export function parseMac(text: string): Uint8Array {

@@ -1,3 +1,4 @@
+import { hexBytes } from '../../base/index.ts';
 import type { CompileOptions, ProgramImage } from '../types.ts';
 import { type Draft, draftOf, metadataOf, type ModuleMetadata } from './draft.ts';
 import { ModuleBuilder } from './encoder.ts';
@@ -68,7 +69,7 @@ const COMPILER_VERSION = 6;
 export function cacheKey(image: ProgramImage, options: CompileOptions, facts: Facts): string {
   const { name, id, programType, functions, context, exceptionCallback } = image;
   const { checks, profile, fuel, watch } = options;
-  const insns = Array.from(image.insns, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const insns = hexBytes(image.insns);
   const program = { name, id, programType, functions, context, exceptionCallback, insns };
   return JSON.stringify([COMPILER_VERSION, program, { checks, profile, fuel, watch }, facts]);
 }

@@ -1,3 +1,4 @@
+import { joinBytes } from '../../base/index.ts';
 import type { CallContract } from '../../abi/index.ts';
 import type { ProgramImage } from '../../engine/index.ts';
 import {
@@ -43,7 +44,7 @@ export function extendedImage(own: ProgramImage, all: readonly Replacement[]): P
     ...own,
     ...objectTypesOf(parts),
     ...(kfuncs.length > 0 && { kfuncs }),
-    insns: joined(insns),
+    insns: joinBytes(insns),
     functions: parts.flatMap(({ functions }, i) => functions.map(moved(starts[i]!))),
     lines: parts.flatMap(({ lines }, i) =>
       lines.map((line) => ({ ...line, insn: line.insn + starts[i]! })),
@@ -93,14 +94,4 @@ function objectTypesOf(parts: readonly ProgramImage[]): Pick<ProgramImage, 'obje
   const tables = parts.flatMap(({ objectTypes }) => (objectTypes === undefined ? [] : objectTypes));
   if (tables.length > 1) refuse('EOPNOTSUPP', 'both programs make objects of their own types');
   return tables.length === 0 ? {} : { objectTypes: tables[0]! };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,4 +1,4 @@
-import { KernelError } from '../../base/index.ts';
+import { KernelError, sameBytes } from '../../base/index.ts';
 import type {
   KernelNamespace,
   Listener,
@@ -204,7 +204,7 @@ export class NetNamespace implements KernelNamespace {
   removeAddress(device: Device, text: string): void {
     const { address, length } = ipPrefix(text);
     const at = this.#addresses.findIndex(
-      (one) => one.device === device && one.length === length && isSame(one.address, address),
+      (one) => one.device === device && one.length === length && sameBytes(one.address, address),
     );
     if (at < 0) throw new KernelError('EADDRNOTAVAIL', 99, `${device.path} has not ${text}`);
     this.#addresses.splice(at, 1);
@@ -215,7 +215,7 @@ export class NetNamespace implements KernelNamespace {
     if (all === 32 && length < 31 && !still(broadcast)) this.#broadcasts.delete(broadcast);
     this.routes = this.routes.filter(
       ({ ifindex, source }) =>
-        ifindex !== device.ifindex || source === undefined || !isSame(source, address),
+        ifindex !== device.ifindex || source === undefined || !sameBytes(source, address),
     );
   }
 
@@ -227,9 +227,9 @@ export class NetNamespace implements KernelNamespace {
     const at = this.routes.findIndex(
       (one) =>
         one.prefixLength === length &&
-        isSame(one.destination, masked(address, length)) &&
+        sameBytes(one.destination, masked(address, length)) &&
         one.table !== LOCAL_TABLE &&
-        (gateway === undefined || (one.gateway !== undefined && isSame(one.gateway, gateway))) &&
+        (gateway === undefined || (one.gateway !== undefined && sameBytes(one.gateway, gateway))) &&
         (ifindex === undefined || one.ifindex === ifindex) &&
         (metric === undefined || one.metric === metric),
     );
@@ -347,6 +347,3 @@ export class NetNamespace implements KernelNamespace {
     return this.socket(made).connect(to);
   }
 }
-
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, i) => byte === other[i]);

@@ -1,4 +1,5 @@
 /** Network devices of a saved machine: what each is made of, and made of that again. */
+import { formatMac } from '../../packet/index.ts';
 import { FormatError } from '../../base/index.ts';
 import type { Device } from './device.ts';
 import { LoopbackDevice } from './devices/loopback.ts';
@@ -33,13 +34,10 @@ interface SavedCard {
   }[];
 }
 
-const hexAddress = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-
 export function deviceParts(device: Device): SavedDevice {
   const { kind, namespace, name, ifindex, peer } = device;
   const { mtu, address, forwarding, promisc, up } = device;
-  const options = { mtu, address: hexAddress(address), forwarding, promisc, up };
+  const options = { mtu, address: formatMac(address), forwarding, promisc, up };
   return {
     kind,
     namespace,

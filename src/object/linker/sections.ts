@@ -1,3 +1,4 @@
+import { sameBytes } from '../../base/index.ts';
 import type { ElfSection } from '../../elf/index.ts';
 import { SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS } from '../../elf/index.ts';
 import type { Input, InputSection } from './input.ts';
@@ -82,17 +83,13 @@ function flagLetters(flags: number): string {
 
 function checkSame(input: Input, target: OutputSection, section: ElfSection): void {
   const before = target.contents();
-  if (typeof before !== 'number' && equal(before, section.data)) return;
+  if (typeof before !== 'number' && sameBytes(before, section.data)) return;
   throw new LinkError(
     input.name,
     section.offset,
     `section '${section.name}' holds ${shown(section.data)}, in the inputs before ${shown(before)}`,
     'All inputs of a link must agree on it: make them the same, to the byte.',
   );
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** Bytes as C would write them. */

@@ -1,6 +1,7 @@
 /**
  * bpf_fib_lookup and bpf_check_mtu over the routes and devices the machine has (net/core/filter.c).
  */
+import { sameBytes } from '../../base/index.ts';
 import { constants, errnos, structs } from '../../abi/index.ts';
 import {
   SKB_GSO_SIZE,
@@ -171,10 +172,6 @@ function refusal(route: HostRoute | undefined): number {
     default:
       return constants.BPF_FIB_LKUP_RET_NOT_FWDED;
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** The lookup a call asks for, or undefined when its size or flags are wrong. */

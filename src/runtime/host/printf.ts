@@ -2,6 +2,7 @@
  * The kernel's formatted output as BPF programs may use it: which conversions are allowed and what
  * they print (kernel/bpf/helpers.c, lib/vsprintf.c).
  */
+import { hexBytes } from '../../base/index.ts';
 import { errnos } from '../../abi/index.ts';
 
 const { EINVAL, ENOSPC } = errnos as { readonly EINVAL: number; readonly ENOSPC: number };
@@ -233,7 +234,7 @@ function ipv4(bytes: Uint8Array, plain: boolean): string {
 
 /** %pI6 has colons, %pi6 has none; neither is shortened. */
 function ipv6(bytes: Uint8Array, colons: boolean): string {
-  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+  const hex = hexBytes(bytes);
   return colons ? hex.replace(/(.{4})(?=.)/g, '$1:') : hex;
 }
 

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../base/index.ts';
 import { dissect } from '../../packet/index.ts';
 import { packetText } from '../words.ts';
 import type { Answer, Context } from './types.ts';
@@ -5,7 +6,7 @@ import type { Answer, Context } from './types.ts';
 /** The packet, or that of a result, is these bytes. The message names the fields that differ. */
 function toEqualPacket(this: Context, received: unknown, expected: Uint8Array): Answer {
   const actual = bytesOf(received);
-  const pass = actual.length === expected.length && actual.every((one, i) => one === expected[i]);
+  const pass = sameBytes(actual, expected);
   return {
     pass,
     message: () =>

@@ -1,3 +1,4 @@
+import { hexBytes } from '../../base/index.ts';
 import { Snapshots } from 'vitest';
 import { Host, MapOf } from '../../client/index.ts';
 import { readCapture } from '../../tools/pcap/index.ts';
@@ -88,8 +89,7 @@ function mapLines(map: object): string[] {
 const plain = (value: unknown): string =>
   JSON.stringify(value, (_, one: unknown) => {
     if (typeof one === 'bigint') return Number.isSafeInteger(Number(one)) ? Number(one) : `${one}`;
-    if (one instanceof Uint8Array)
-      return [...one].map((b) => b.toString(16).padStart(2, '0')).join('');
+    if (one instanceof Uint8Array) return hexBytes(one);
     return one;
   });
 

@@ -1,4 +1,4 @@
-import { sha1 } from '../../base/index.ts';
+import { sha1, hexBytes } from '../../base/index.ts';
 import type { SarifLog, SarifResult } from '../sarif/types.ts';
 import { keyOf } from './gates.ts';
 import type { CiFinding } from './types.ts';
@@ -48,12 +48,9 @@ function resultOf({ record, gate, text, denied }: CiFinding): SarifResult {
     level: denied === undefined ? 'error' : 'warning',
     message: { text: `${prog} on ${where}: ${text}` },
     locations: [{ physicalLocation: at }],
-    partialFingerprints: { 'gate/v1': hex(print) },
+    partialFingerprints: { 'gate/v1': hexBytes(print) },
     properties: { object: file, program: prog, kernel, shape },
   };
 }
 
 const clean = (path: string): string => encodeURI(path.replace(/^\.\//, ''));
-
-const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

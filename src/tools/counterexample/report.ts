@@ -1,8 +1,5 @@
+import { hexBytes } from '../../base/index.ts';
 import type { Counterexample, RunInput } from './types.ts';
-
-/** Bytes as hexadecimal digits. */
-const toHex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** A counterexample in words, a line each. */
 export function counterexampleText(found: Counterexample): string[] {
@@ -27,10 +24,10 @@ export function counterexampleText(found: Counterexample): string[] {
 }
 
 function inputLines({ packet, context, maps }: RunInput): string[] {
-  const lines = [`    packet (${packet.length} bytes): ${toHex(packet)}`];
-  if (context.some((byte) => byte !== 0)) lines.push(`    context: ${toHex(context)}`);
+  const lines = [`    packet (${packet.length} bytes): ${hexBytes(packet)}`];
+  if (context.some((byte) => byte !== 0)) lines.push(`    context: ${hexBytes(context)}`);
   for (const { map, key, value } of maps.entries) {
-    lines.push(`    map ${map}: ${toHex(key)} = ${toHex(value)}`);
+    lines.push(`    map ${map}: ${hexBytes(key)} = ${hexBytes(value)}`);
   }
   return lines;
 }
@@ -41,9 +38,9 @@ export function counterexampleData(found: Counterexample): unknown {
   const { packet, context, maps } = found.input;
   const entries = maps.entries.map(({ map, key, value }) => ({
     map,
-    key: toHex(key),
-    value: toHex(value),
+    key: hexBytes(key),
+    value: hexBytes(value),
   }));
-  const input = { packet: toHex(packet), context: toHex(context), maps: entries };
+  const input = { packet: hexBytes(packet), context: hexBytes(context), maps: entries };
   return { ...found, input };
 }

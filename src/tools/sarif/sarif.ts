@@ -1,4 +1,4 @@
-import { sha1 } from '../../base/index.ts';
+import { sha1, hexBytes } from '../../base/index.ts';
 import { type Diagnosis, type Explanation, causeMeaning } from '../../verifier/index.ts';
 import { fixOf, locationOf, ROOT } from './places.ts';
 import type { SarifLog, SarifResult, SarifRule } from './types.ts';
@@ -145,5 +145,5 @@ function refused(
 
 function fingerprint(parts: readonly string[]): string {
   const bytes = sha1(new TextEncoder().encode(parts.join('\n')));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexBytes(bytes);
 }

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../../base/index.ts';
 import type { SendOptions } from '../../../kernel/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
@@ -340,9 +341,6 @@ function mtuOf(route: HostRoute, out: Device): number {
   const headroom = out.net.tunnels.size > 0 ? (out.net.tunnels.get(route)?.headroom ?? 0) : 0;
   return headroom < mtu ? mtu - headroom : mtu;
 }
-
-const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, i) => byte === other[i]);
 
 /** set_tun_src: a header with segments that a program pushed has this host's address. */
 function fillTunnelSource(packet: Packet): void {

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../../base/index.ts';
 import type { HostNeighbour } from '../../../runtime/types.ts';
 import type { PendingEvent } from '../../../runtime/events.ts';
 import type { Thaw } from '../../objects/kept.ts';
@@ -123,7 +124,7 @@ export class Neighbours {
     entry.hardware = hardware.slice();
     const { ifindex } = device;
     const others = this.known.filter(
-      (one) => one.ifindex !== ifindex || !same(one.address, address),
+      (one) => one.ifindex !== ifindex || !sameBytes(one.address, address),
     );
     this.known = [...others, { ifindex, address, hardware: entry.hardware }];
     const { waiting } = entry;
@@ -159,7 +160,3 @@ function makeEntry(device: Device, address: Uint8Array): Entry {
 }
 
 const keyOf = (device: Device, address: Uint8Array) => `${device.ifindex}/${addressKey(address)}`;
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
