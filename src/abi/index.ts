@@ -18,6 +18,7 @@ export { enums } from './generated/6.12/enums.ts';
 export * as constants from './generated/6.12/constants.ts';
 export { errnos } from './generated/6.12/errno.ts';
 export { structs, type StructField } from './generated/6.12/structs.ts';
+export { fieldOffsets } from './programs/fields.ts';
 export * from './gates.ts';
 export * from './kernels.ts';
 export * from './define/index.ts';

@@ -38,6 +38,7 @@ export {
   perfEventsFound,
   perfEventsOpen,
 } from './host/perf.ts';
+export { objectPointer, packetPointer, showPacket, socketPointer } from './host/pointers.ts';
 export { LOCAL_TABLE, lookupRoute, MAIN_TABLE } from './host/routes.ts';
 export { missingHelpers } from './missing.ts';
 export { missingKfuncs } from './missing-kfuncs.ts';

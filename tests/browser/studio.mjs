@@ -83,12 +83,24 @@ const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
 const selected = (page, list) =>
   page.getByRole('listbox', { name: list }).locator('[aria-selected=true]').innerText();
 
+/** Milliseconds to it. What is in the document may not be painted yet: the entry is waited for. */
+const firstPaint = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        new PerformanceObserver((list, observer) => {
+          const [entry] = list.getEntriesByName('first-contentful-paint');
+          if (!entry) return;
+          observer.disconnect();
+          resolve(entry.startTime);
+        }).observe({ type: 'paint', buffered: true });
+      }),
+  );
+
 async function home(page, _, scheme) {
   await page.getByRole('heading', { name: 'See why.' }).waitFor();
   await page.getByRole('button', { name: 'Firewall' }).waitFor();
-  const paint = await page.evaluate(
-    () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
-  );
+  const paint = await firstPaint(page);
   assert.ok(paint < FIRST_PAINT, `first paint after ${paint} ms`);
   if (process.env.STUDIO_PICTURES)
     process.stdout.write(`     first paint ${Math.round(paint)} ms\n`);

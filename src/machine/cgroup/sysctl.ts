@@ -1,5 +1,5 @@
 /** Programs of type cgroup_sysctl: they see and change what is read and written below /proc/sys. */
-import { constants, errnos, structs } from '../../abi/index.ts';
+import { constants, errnos, structs, fieldOffsets } from '../../abi/index.ts';
 import type { SysctlCalls } from '../../runtime/types.ts';
 import type { Machine } from '../machine.ts';
 import { throwRetval } from './retval.ts';
@@ -9,7 +9,7 @@ const HOOK = constants.BPF_CGROUP_SYSCTL;
 const EINVAL = -errnos['EINVAL']!;
 const E2BIG = -errnos['E2BIG']!;
 const PAGE = 4096;
-const FILE_POS = structs['bpf_sysctl']!.fields.find(({ name }) => name === 'file_pos')!.offset;
+const FILE_POS = fieldOffsets('bpf_sysctl')['file_pos']!;
 
 /** What programs see of one read or write. */
 interface Access {

@@ -1,4 +1,4 @@
-import type { Runtime, RuntimeOwner } from '../../runtime/index.ts';
+import { type Runtime, type RuntimeOwner, socketPointer } from '../../runtime/index.ts';
 import {
   G_CGROUP,
   GLOBALS,
@@ -16,7 +16,6 @@ import {
   unlinkStorage,
 } from '../cgroup/storage.ts';
 import type { MachineProgram } from '../program.ts';
-import { socketPointer } from './cgroup/context.ts';
 
 /** No cgroup has that id, and nobody attaches in that way. */
 const NO_CGROUP = 2n ** 64n - 1n;

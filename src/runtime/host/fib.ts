@@ -2,7 +2,7 @@
  * bpf_fib_lookup and bpf_check_mtu over the routes and devices the machine has (net/core/filter.c).
  */
 import { sameBytes } from '../../base/index.ts';
-import { constants, errnos, structs } from '../../abi/index.ts';
+import { constants, errnos, structs, fieldOffsets } from '../../abi/index.ts';
 import {
   SKB_GSO_SIZE,
   SKB_IFINDEX,
@@ -28,10 +28,8 @@ const {
 } = constants;
 const KNOWN_FLAGS = DIRECT | OUTPUT | SKIP_NEIGH | TBID | SRC | MARK;
 
-/** Offset of a field of struct bpf_fib_lookup. */
-function field(name: string): number {
-  return structs['bpf_fib_lookup']!.fields.find((f) => f.name === name)!.offset;
-}
+const AT = fieldOffsets('bpf_fib_lookup');
+const field = (name: string): number => AT[name]!;
 
 const F = {
   family: field('family'),

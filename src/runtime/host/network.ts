@@ -1,18 +1,7 @@
 /** Helpers that reach beyond the packet: other devices, sockets (net/core/filter.c). */
+import { objectPointer, socketPointer } from './pointers.ts';
 import { constants, errnos } from '../../abi/index.ts';
-import {
-  CPU_REGIONS,
-  REGION_OBJECT,
-  REGION_SIZE,
-  R_END,
-  R_START,
-  SKB_DATA,
-  SKB_DATA_END,
-  SKB_GSO_SIZE,
-  SKB_GSO_TYPE,
-  SOCKET_SIZE,
-  TAG_BASE,
-} from '../layout.ts';
+import { SKB_DATA, SKB_DATA_END, SKB_GSO_SIZE, SKB_GSO_TYPE } from '../layout.ts';
 import type { HostCall, SocketQuery } from '../types.ts';
 
 /** BPF_F_NEIGH, BPF_F_PEER and BPF_F_NEXTHOP of net/core/filter.c: not for programs. */
@@ -64,7 +53,7 @@ export function selectReuseport(call: HostCall): void {
 export function socketCast(struct: string): (call: HostCall) => void {
   return (call) => {
     const at = call.runtime.host.kernelSocket?.(call.u32(0), struct) ?? 0;
-    call.returnU64(at === 0 ? 0n : KERNEL_TAG | BigInt(at));
+    call.returnU64(at === 0 ? 0n : objectPointer(at));
   };
 }
 
@@ -80,7 +69,6 @@ export function seqWrite(call: HostCall): void {
   call.returnInt(fits ? 0 : -errnos['EOVERFLOW']!);
 }
 
-const KERNEL_TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 const IPV4_TUPLE = 12;
 const IPV6_TUPLE = 36;
 
@@ -90,13 +78,7 @@ export function socketLookup(protocol: 'tcp' | 'udp', any: boolean): (call: Host
     const query = readQuery(call, protocol, any);
     const found = query ? (call.runtime.host.lookupSocket?.(query) ?? 0) : 0;
     if (found === 0) return call.returnInt(0);
-    const { cpuBlock } = call.runtime;
-    const record = (cpuBlock + CPU_REGIONS + REGION_OBJECT * REGION_SIZE) >>> 2;
-    const words = call.runtime.u32();
-    words[record + R_START / 4] = found;
-    words[record + R_END / 4] = found + SOCKET_SIZE;
-    const tag = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT));
-    call.returnU64((tag << 32n) | BigInt(found));
+    call.returnU64(socketPointer(call.runtime, found));
   };
 }
 

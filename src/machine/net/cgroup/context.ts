@@ -1,32 +1,20 @@
 /** Contexts of cgroup programs in a machine's memory: structs written and read by name. */
-import { structs } from '../../../abi/index.ts';
+import { structs, fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
-import {
-  CPU_REGIONS,
-  R_END,
-  R_START,
-  REGION_OBJECT,
-  REGION_PACKET,
-  REGION_SIZE,
-  SOCKET_SIZE,
-  TAG_BASE,
-} from '../../../runtime/layout.ts';
-
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 
 /** One context of a struct: made when it is first asked for, used again. */
 export class Context {
   readonly #runtime: Runtime;
-  readonly #at: Readonly<Record<string, number>>;
+  /** Where the struct's members are, from its start. */
+  readonly offsets: Readonly<Record<string, number>>;
   readonly address: number;
   readonly size: number;
 
   constructor(runtime: Runtime, struct: string) {
-    const { size, fields } = structs[struct]!;
     this.#runtime = runtime;
-    this.size = size;
-    this.#at = Object.fromEntries(fields.map(({ name, offset }) => [name, offset]));
-    this.address = runtime.allocate(size, 16);
+    this.size = structs[struct]!.size;
+    this.offsets = fieldOffsets(struct);
+    this.address = runtime.allocate(this.size, 16);
   }
 
   clear(): void {
@@ -34,7 +22,7 @@ export class Context {
   }
 
   at(field: string): number {
-    return this.address + this.#at[field]!;
+    return this.address + this.offsets[field]!;
   }
 
   get(field: string): number {
@@ -56,21 +44,4 @@ export class Context {
   putPointer(field: string, pointer: bigint): void {
     this.#runtime.view().setBigUint64(this.at(field), pointer, true);
   }
-}
-
-/** A pointer to a socket's record; programs that are checked may read there. */
-export function socketPointer(runtime: Runtime, record: number): bigint {
-  const words = runtime.u32();
-  const region = (runtime.cpuBlock + CPU_REGIONS + REGION_OBJECT * REGION_SIZE) >>> 2;
-  words[region + R_START / 4] = record;
-  words[region + R_END / 4] = record + SOCKET_SIZE;
-  return TAG | BigInt(record);
-}
-
-/** Programs that are checked may read and write so many bytes as those of a packet. */
-export function showPacket(runtime: Runtime, at: number, size: number): void {
-  const words = runtime.u32();
-  const region = (runtime.cpuBlock + CPU_REGIONS + REGION_PACKET * REGION_SIZE) >>> 2;
-  words[region + R_START / 4] = at;
-  words[region + R_END / 4] = at + size;
 }

@@ -1,6 +1,6 @@
 /** Options of TCP headers that sock_ops programs write and read (bpf_skops_* of net/ipv4). */
+import { showPacket, packetPointer } from '../../../runtime/index.ts';
 import { constants, errnos } from '../../../abi/index.ts';
-import { REGION_PACKET, TAG_BASE } from '../../../runtime/layout.ts';
 import type { HeaderOptionCalls } from '../../../runtime/types.ts';
 import type { Machine } from '../../machine.ts';
 import type { RequestSocket } from '../sockets/request.ts';
@@ -8,7 +8,7 @@ import { HEADER, makeSegment, type Segment, type SegmentHeaders, SYN } from '../
 import { LISTEN, SYN_RECV, SYN_SENT } from '../sockets/states.ts';
 import { findOption, hasUnknown, type SavedSyn, savedSyn } from '../sockets/tcp-options.ts';
 import type { TcpSocket } from '../sockets/tcp.ts';
-import { type Context, showPacket } from './context.ts';
+import { type Context } from './context.ts';
 import type { SockOps } from './sock-ops.ts';
 
 const c = constants;
@@ -28,7 +28,6 @@ const MSS_SPACE = 4;
 const [EOL, NOP, EXPERIMENT_1, EXPERIMENT] = [0, 1, 253, 254];
 /** TCP_BPF_SYN, TCP_BPF_SYN_IP, TCP_BPF_SYN_MAC */
 const [FROM_TCP, FROM_IP, FROM_MAC] = [1005, 1006, 1007];
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_PACKET)) << 32n;
 const NO_BYTES = new Uint8Array(0);
 const BEFORE_CONNECTED: readonly number[] = [SYN_RECV, SYN_SENT, LISTEN];
 
@@ -95,13 +94,13 @@ export class HeaderOptions implements HeaderOptionCalls {
     segment.buffer = buffer;
     runtime.u8().fill(0, buffer, buffer + HEADER + SPACE);
     runtime.u8().set(header, buffer);
-    context.putPointer('skb_data', TAG | BigInt(buffer));
+    context.putPointer('skb_data', packetPointer(buffer));
     this.#showEnd(context, segment);
   }
 
   #showEnd(context: Context, { buffer, visible }: ShownSegment): void {
     showPacket(this.#machine().runtime, buffer, visible);
-    context.putPointer('skb_data_end', TAG | BigInt(buffer + visible));
+    context.putPointer('skb_data_end', packetPointer(buffer + visible));
   }
 
   // ---- What TCP asks ----------------------------------------------------------------------------

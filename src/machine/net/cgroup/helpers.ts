@@ -1,4 +1,5 @@
 /** What helpers of programs do to sockets: bpf_bind, bpf_setsockopt and kin (net/core/filter.c). */
+import { AF_INET, AF_INET6 } from '../sockets/ends.ts';
 import { errnos } from '../../../abi/index.ts';
 import type { Machine } from '../../machine.ts';
 import { answer, refuse } from '../../errno.ts';
@@ -7,8 +8,6 @@ import { getOptionByProgram, setOptionByProgram } from '../sockets/options.ts';
 import { Socket } from '../sockets/socket.ts';
 
 const EINVAL = -errnos['EINVAL']!;
-const AF_INET = 2;
-const AF_INET6 = 10;
 /** Bytes of struct sockaddr_in; of sockaddr_in6 without its scope. */
 const SIZE4 = 16;
 const SIZE6 = 24;

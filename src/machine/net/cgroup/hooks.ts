@@ -1,4 +1,5 @@
 /** What the machine's sockets ask of programs of their cgroups (kernel/bpf/cgroup.c). */
+import { socketPointer } from '../../../runtime/index.ts';
 import { constants } from '../../../abi/index.ts';
 import type { SocketAddress } from '../../../kernel/index.ts';
 import { throwRetval } from '../../cgroup/retval.ts';
@@ -7,7 +8,7 @@ import { addressText, ipAddress } from '../ip/text.ts';
 import { isAny, mapped, unmapped } from '../sockets/address.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Context, socketPointer } from './context.ts';
+import { Context } from './context.ts';
 import { PacketHooks } from './packets.ts';
 import { SockOps } from './sock-ops.ts';
 import { SocketOptionHooks } from './sockopt.ts';

@@ -1,23 +1,21 @@
 /** Packets of a cgroup's sockets: programs of type cgroup_skb (__cgroup_bpf_run_filter_skb). */
-import { constants, errnos, structs } from '../../../abi/index.ts';
+import { writeEnds } from '../sockets/ends.ts';
+import { socketPointer } from '../../../runtime/index.ts';
+import { constants, errnos, fieldOffsets } from '../../../abi/index.ts';
 import { SKB_CGROUP, SKB_MARK, SKB_PRIORITY, SKB_SOCKET_COOKIE } from '../../../runtime/layout.ts';
 import { isErrno } from '../../cgroup/run.ts';
 import type { Machine } from '../../machine.ts';
 import { cgroupSkbHook } from '../socket-buffer.ts';
 import type { Sockets } from '../sockets/layer.ts';
-import { mapped } from '../sockets/address.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { Packet } from '../stack/packet.ts';
-import { socketPointer } from './context.ts';
 
 const { BPF_CGROUP_INET_EGRESS, BPF_CGROUP_INET_INGRESS } = constants;
 /** Bit of what an egress program returned: tell TCP of congestion. */
 const SET_CONGESTION = 1;
 const NET_XMIT_DROP = 1;
 const NET_XMIT_CN = 2;
-const AT = Object.fromEntries(
-  structs['__sk_buff']!.fields.map(({ name, offset }) => [name, offset]),
-);
+const AT = fieldOffsets('__sk_buff');
 
 export class PacketHooks {
   readonly #sockets: Sockets;
@@ -75,17 +73,7 @@ export class PacketHooks {
     put(AT['ingress_ifindex']!, packet.ingressIfindex);
     put(SKB_CGROUP, socket.cgroup.number);
     view.setBigUint64(at + SKB_SOCKET_COOKIE, BigInt(socket.owner.number), true);
-    put(AT['family']!, socket.family === 4 ? 2 : 10);
-    put(AT['local_port']!, socket.localPort);
-    view.setUint16(at + AT['remote_port']! + 2, socket.remotePort);
-    const { local, remote, family } = socket;
-    const bytes = runtime.u8();
-    if (local.length === 4) bytes.set(local, at + AT['local_ip4']!);
-    if (remote.length === 4) bytes.set(remote, at + AT['remote_ip4']!);
-    if (family === 6) {
-      bytes.set(mapped(local), at + AT['local_ip6']!);
-      bytes.set(mapped(remote), at + AT['remote_ip6']!);
-    }
+    writeEnds(runtime, at, AT, socket);
     view.setBigUint64(at + AT['sk']!, socketPointer(runtime, record), true);
   }
 }

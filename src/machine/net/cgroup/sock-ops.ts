@@ -1,12 +1,13 @@
 /** What TCP tells programs of type sock_ops, and asks them (tcp_call_bpf). */
+import { writeEnds } from '../sockets/ends.ts';
+import { socketPointer } from '../../../runtime/index.ts';
 import { constants, errnos } from '../../../abi/index.ts';
 import type { Machine } from '../../machine.ts';
-import { mapped } from '../sockets/address.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import { RequestSocket } from '../sockets/request.ts';
 import { NEW_SYN_RECV } from '../sockets/states.ts';
 import type { TcpSocket } from '../sockets/tcp.ts';
-import { Context, socketPointer } from './context.ts';
+import { Context } from './context.ts';
 import { HeaderOptions, type ShownSegment } from './header-options.ts';
 
 const c = constants;
@@ -114,21 +115,11 @@ export class SockOps {
     op: number,
     args: readonly number[],
   ): void {
-    const { local, remote, family } = socket;
     const isFull = socket === full;
     context.clear();
     context.put('op', op);
     context.putBytes('args', new Uint8Array(Uint32Array.from(args).buffer));
-    context.put('family', family === 4 ? 2 : 10);
-    if (local.length === 4) context.putBytes('local_ip4', local);
-    if (remote.length === 4) context.putBytes('remote_ip4', remote);
-    if (family === 6) {
-      context.putBytes('local_ip6', mapped(local));
-      context.putBytes('remote_ip6', mapped(remote));
-    }
-    const { remotePort } = socket;
-    context.putBytes('remote_port', Uint8Array.of(0, 0, remotePort >> 8, remotePort & 255));
-    context.put('local_port', socket.localPort);
+    writeEnds(this.#machine().runtime, context.address, context.offsets, socket);
     context.put('is_fullsock', isFull ? 1 : 0);
     context.put('state', isFull ? full.state : NEW_SYN_RECV);
     if (isFull) this.#writeTcp(context, full);

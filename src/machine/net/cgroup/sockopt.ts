@@ -1,20 +1,19 @@
 /** Programs that see and change options of sockets (__cgroup_bpf_run_filter_setsockopt). */
+import { showPacket, socketPointer, packetPointer } from '../../../runtime/index.ts';
 import { constants } from '../../../abi/index.ts';
-import { REGION_PACKET, TAG_BASE } from '../../../runtime/layout.ts';
 import { throwRetval } from '../../cgroup/retval.ts';
 import { refuse } from '../../errno.ts';
 import type { Machine } from '../../machine.ts';
 import type { Sockets } from '../sockets/layer.ts';
 import { getOption, setOption } from '../sockets/options.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Context, showPacket, socketPointer } from './context.ts';
+import { Context } from './context.ts';
 
 const { BPF_CGROUP_GETSOCKOPT, BPF_CGROUP_SETSOCKOPT } = constants;
 /** Programs see no more of a value than a page. */
 const PAGE = 4096;
 /** So much room a program has at least. */
 const LEAST = 16;
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_PACKET)) << 32n;
 
 export class SocketOptionHooks {
   readonly #sockets: Sockets;
@@ -96,8 +95,8 @@ export class SocketOptionHooks {
     showPacket(runtime, this.#buffer, size);
     context.clear();
     context.putPointer('sk', socketPointer(runtime, this.#sockets.recordOf(socket)));
-    context.putPointer('optval', TAG | BigInt(this.#buffer));
-    context.putPointer('optval_end', TAG | BigInt(this.#buffer + size));
+    context.putPointer('optval', packetPointer(this.#buffer));
+    context.putPointer('optval_end', packetPointer(this.#buffer + size));
     context.put('level', level);
     context.put('optname', name);
     context.put('optlen', value.length);

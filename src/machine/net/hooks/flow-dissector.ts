@@ -1,5 +1,5 @@
 /** Flow dissector programs: they say which flow a packet is of (net/core/flow_dissector.c). */
-import { constants, structs } from '../../../abi/index.ts';
+import { constants, structs, fieldOffsets } from '../../../abi/index.ts';
 import type { AttachOptions, RunOptions, RunResult } from '../../../kernel/index.ts';
 import { SKB_NETWORK_OFFSET } from '../../../runtime/layout.ts';
 import { refuse } from '../../errno.ts';
@@ -18,15 +18,10 @@ import { NamespacePoints } from './namespace-point.ts';
 
 const { BPF_OK, BPF_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR_CONTINUE } = constants;
 const KEYS = structs['bpf_flow_keys']!;
-const at = (name: string): number => KEYS.fields.find((field) => field.name === name)!.offset;
-const [NHOFF, THOFF, N_PROTO, FLAGS] = ['nhoff', 'thoff', 'n_proto', 'flags'].map(at) as [
-  number,
-  number,
-  number,
-  number,
-];
+const AT = fieldOffsets('bpf_flow_keys');
+const [NHOFF, THOFF, N_PROTO, FLAGS] = [AT['nhoff']!, AT['thoff']!, AT['n_proto']!, AT['flags']!];
 /** Where the context has the pointer to the keys. */
-const CONTEXT_KEYS = structs['__sk_buff']!.fields.find(({ name }) => name === 'flow_keys')!.offset;
+const CONTEXT_KEYS = fieldOffsets('__sk_buff')['flow_keys']!;
 const MOST = 0xffff;
 
 const VERDICTS: Readonly<Record<number, Verdict>> = {

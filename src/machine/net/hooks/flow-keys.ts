@@ -1,7 +1,7 @@
-import { structs } from '../../../abi/index.ts';
+import { fieldOffsets } from '../../../abi/index.ts';
 
-const place = new Map(structs['bpf_flow_keys']!.fields.map(({ name, offset }) => [name, offset]));
-const at = (name: string): number => place.get(name)!;
+const AT = fieldOffsets('bpf_flow_keys');
+const at = (name: string): number => AT[name]!;
 const ETH_IPV6 = 0x86dd;
 
 /** One step of MurmurHash3, as in runtime/helpers/skb_meta.ts. */

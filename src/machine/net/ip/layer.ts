@@ -1,3 +1,4 @@
+import { AF_INET, AF_INET6 } from '../sockets/ends.ts';
 import { sameBytes } from '../../../base/index.ts';
 import type { SendOptions } from '../../../kernel/index.ts';
 import { lookupRoute } from '../../../runtime/index.ts';
@@ -32,8 +33,6 @@ import {
 
 /** IPPROTO_ROUTING */
 const ROUTING = 43;
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /** What a socket says of its packet. */
 interface SocketFilter {

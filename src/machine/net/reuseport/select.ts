@@ -1,9 +1,9 @@
 /** Who of a group gets a packet or a connection (reuseport_select_sock, reuseport_migrate_sock). */
-import { errnos, structs } from '../../../abi/index.ts';
+import { objectPointer } from '../../../runtime/index.ts';
+import { errnos, fieldOffsets } from '../../../abi/index.ts';
 import type { RunResult } from '../../../kernel/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import {
-  REGION_OBJECT,
   REUSE_CTX_SIZE,
   REUSE_DATA,
   REUSE_DATA_END,
@@ -14,7 +14,6 @@ import {
   REUSE_NETWORK,
   REUSE_SELECTED,
   REUSE_SK,
-  TAG_BASE,
 } from '../../../runtime/layout.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import type { Machine } from '../../machine.ts';
@@ -27,10 +26,7 @@ import { runFilter } from '../sockmap/skb.ts';
 import type { ReuseportGroup } from './group.ts';
 
 const SK_PASS = 1;
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
-const AT: Readonly<Record<string, number>> = Object.fromEntries(
-  structs['sk_reuseport_md']!.fields.map(({ name, offset }) => [name, offset]),
-);
+const AT = fieldOffsets('sk_reuseport_md');
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 /** ETH_P_IP, ETH_P_IPV6 as the bytes of the frame, read as a little-endian number. */
 const ETHER = { 4: 0x0008, 16: 0xdd86 } as const;
@@ -153,7 +149,7 @@ export class ReuseportHook implements Subsystem {
     const runtime = this.#runtime;
     this.#context ||= runtime.allocate(REUSE_CTX_SIZE, 16);
     const record = this.#sockets.recordOf(first);
-    const moving = migrating ? TAG | BigInt(this.#sockets.recordOf(migrating)) : 0n;
+    const moving = migrating ? objectPointer(this.#sockets.recordOf(migrating)) : 0n;
     const frame = arrived ? arrived.data.subarray(0, arrived.end) : NOTHING;
     this.#makeRoom(frame.length);
     const at = this.#context;
@@ -169,7 +165,7 @@ export class ReuseportHook implements Subsystem {
     put('ip_protocol', PROTOCOLS[first.type]);
     put('bind_inany', first.group?.bindAny ? 1 : 0);
     view.setUint32(at + REUSE_HASH, hash, true);
-    view.setBigUint64(at + REUSE_SK, TAG | BigInt(record), true);
+    view.setBigUint64(at + REUSE_SK, objectPointer(record), true);
     view.setBigUint64(at + REUSE_MIGRATING, moving, true);
     view.setUint32(at + REUSE_NETWORK, transport - (arrived?.network ?? 0), true);
     view.setUint32(at + REUSE_HEADERS, transport, true);

@@ -1,8 +1,8 @@
 /** Iterators over sockets: iter/tcp and iter/udp (net/ipv4/tcp_ipv4.c, udp.c; bpf_iter.c). */
+import { objectPointer } from '../../../runtime/index.ts';
 import { constants, errnos } from '../../../abi/index.ts';
 import { joinBytes, KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunResult } from '../../../kernel/index.ts';
-import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { HostCall, Runtime } from '../../../runtime/types.ts';
 import { refuse } from '../../errno.ts';
 import type { Machine } from '../../machine.ts';
@@ -18,7 +18,6 @@ import { CLOSE, NEW_SYN_RECV } from './states.ts';
 
 /** The page of an iterator's file (bpf_seq_read). */
 const PAGE = 32_768;
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 /** struct bpf_iter_meta: seq, session_id, seq_num. Behind it the seq_file, then the context. */
 const META_SEQ_NUM = 16;
 const SEQ_FILE = 32;
@@ -182,11 +181,11 @@ export class SocketIterators implements Subsystem {
     const socket = item?.socket;
     if (socket) this.#structs!.write(at + ROOM, socket, 0);
     const view = this.#runtime.view();
-    view.setBigUint64(at, TAG | BigInt(at + SEQ_FILE), true);
+    view.setBigUint64(at, objectPointer(at + SEQ_FILE), true);
     view.setBigUint64(at + 8, BigInt(this.#sessions), true);
     view.setBigUint64(at + META_SEQ_NUM, BigInt.asUintN(64, BigInt(number)), true);
-    view.setBigUint64(at + CONTEXT, TAG | BigInt(at), true);
-    const pointer = socket ? TAG | BigInt(at + ROOM) : 0n;
+    view.setBigUint64(at + CONTEXT, objectPointer(at), true);
+    const pointer = socket ? objectPointer(at + ROOM) : 0n;
     if (program.spec.attachTarget === 'sockmap') this.#describeEntry(at, item?.key, pointer);
     else this.#describeSocket(at, socket, pointer);
     if (program.code.run(at + CONTEXT) === 0) return;
@@ -209,7 +208,7 @@ export class SocketIterators implements Subsystem {
     const place = at + ROOM + this.#structs!.size;
     if (key) this.#runtime.u8().set(key, place);
     view.setBigUint64(at + CONTEXT + 8, 0n, true);
-    view.setBigUint64(at + CONTEXT + 16, key ? TAG | BigInt(place) : 0n, true);
+    view.setBigUint64(at + CONTEXT + 16, key ? objectPointer(place) : 0n, true);
     view.setBigUint64(at + CONTEXT + 24, socket, true);
   }
 

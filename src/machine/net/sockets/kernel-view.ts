@@ -2,19 +2,16 @@
  * Sockets as the kernel's own structs, for programs that have pointers with types of its BTF:
  * `struct tcp_sock` and kin, laid out by that BTF. What has no meaning here is zero.
  */
+import { familyNumber, writeAddress } from './ends.ts';
 import type { KernelProfile } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { Btf, BtfComposite } from '../../../btf/index.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import type { NetNamespace } from '../namespace.ts';
-import { mapped } from './address.ts';
 import type { Known } from './layer.ts';
 import { Socket } from './socket.ts';
 import { NEW_SYN_RECV, TIME_WAIT } from './states.ts';
 import { TcpSocket } from './tcp.ts';
-
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /** Members by the name of the innermost: those the view fills in. */
 const COMMON = [
@@ -90,16 +87,12 @@ export class KernelSockets {
     const net = this.#net(socket.net);
     const view = this.#runtime.view();
     const place = (field: string) => at + this.#offsets.get(field)!;
-    const { local, remote } = socket;
-    if (local.length === 4) bytes.set(local, place('skc_rcv_saddr'));
-    if (remote.length === 4) bytes.set(remote, place('skc_daddr'));
-    if (socket.family === 6) {
-      this.#runtime.u8().set(mapped(local), place('skc_v6_rcv_saddr'));
-      this.#runtime.u8().set(mapped(remote), place('skc_v6_daddr'));
-    }
+    const { local, remote, family } = socket;
+    writeAddress(bytes, place('skc_rcv_saddr'), place('skc_v6_rcv_saddr'), family, local);
+    writeAddress(bytes, place('skc_daddr'), place('skc_v6_daddr'), family, remote);
     view.setUint16(place('skc_dport'), socket.remotePort);
     view.setUint16(place('skc_num'), socket.localPort, true);
-    view.setUint16(place('skc_family'), socket.family === 4 ? AF_INET : AF_INET6, true);
+    view.setUint16(place('skc_family'), familyNumber(family), true);
     view.setUint8(place('skc_state'), socket.state);
     view.setUint32(place('skc_net'), net, true);
     view.setBigUint64(place('skc_cookie'), BigInt(cookie), true);

@@ -1,7 +1,6 @@
 import { errnos } from '../../../abi/index.ts';
 import type { SocketOptions } from '../../../kernel/index.ts';
-import type { RuntimeOwner } from '../../../runtime/index.ts';
-import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
+import { objectPointer, type RuntimeOwner } from '../../../runtime/index.ts';
 import type { SocketQuery } from '../../../runtime/types.ts';
 import { SocketHooks } from '../cgroup/hooks.ts';
 import type { NetNamespace } from '../namespace.ts';
@@ -26,7 +25,6 @@ export type Known = Socket | Connection;
 /** A packet goes, and TCP may hear of congestion. */
 const NET_XMIT_CN = 2;
 /** The tag of pointers to sockets, in the high word. */
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 
 /** The sockets of a machine: how they send, and how programs know them. */
 export class Sockets {
@@ -116,7 +114,7 @@ export class Sockets {
 
   #write(socket: Known, { object }: RuntimeOwner): void {
     const listener =
-      socket instanceof RequestSocket ? TAG | BigInt(this.recordOf(socket.listener)) : 0n;
+      socket instanceof RequestSocket ? objectPointer(this.recordOf(socket.listener)) : 0n;
     writeRecord(this.#stack.machine.runtime, object, socket, 0, listener);
   }
 

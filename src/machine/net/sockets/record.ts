@@ -1,5 +1,6 @@
 /** A socket as programs see it: struct bpf_sock and struct bpf_tcp_sock (layout.ts, SOCKET_*). */
-import { structs } from '../../../abi/index.ts';
+import { familyNumber, writeAddress } from './ends.ts';
+import { fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
 import {
   SOCKET_CGROUP,
@@ -8,22 +9,17 @@ import {
   SOCKET_SIZE,
   SOCKET_TCP,
 } from '../../../runtime/layout.ts';
-import { mapped } from './address.ts';
 import { Socket } from './socket.ts';
 import type { Known } from './layer.ts';
 import { type Streams, TcpSocket } from './tcp.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 
-const offsets = (struct: string): Readonly<Record<string, number>> =>
-  Object.fromEntries(structs[struct]!.fields.map(({ name, offset }) => [name, offset]));
-const SOCK = offsets('bpf_sock');
-const TCP_SOCK = offsets('bpf_tcp_sock');
+const SOCK = fieldOffsets('bpf_sock');
+const TCP_SOCK = fieldOffsets('bpf_tcp_sock');
 
 /** Writes what is true of the socket now. `listener`: pointer to a request's listener. */
 export function writeRecord(
@@ -38,7 +34,7 @@ export function writeRecord(
   const put = (field: string, value: number) => view.setUint32(at + SOCK[field]!, value, true);
   const tcp = !(socket instanceof Socket) || socket.type === 'tcp';
   put('bound_dev_if', ifindex);
-  put('family', socket.family === 4 ? AF_INET : AF_INET6);
+  put('family', familyNumber(socket.family));
   put('type', tcp ? SOCK_STREAM : SOCK_DGRAM);
   put('protocol', tcp ? IPPROTO_TCP : IPPROTO_UDP);
   if (socket instanceof Socket) {
@@ -59,17 +55,6 @@ export function writeRecord(
   }
   view.setBigUint64(at + SOCKET_LISTENER, listener, true);
   view.setBigUint64(at + SOCKET_NETNS_COOKIE, BigInt(socket.net.cookie), true);
-}
-
-function writeAddress(
-  bytes: Uint8Array,
-  at4: number,
-  at6: number,
-  family: 4 | 6,
-  address: Uint8Array,
-): void {
-  if (address.length === 4) bytes.set(address, at4);
-  if (family === 6) bytes.set(mapped(address), at6);
 }
 
 /** What there is of tcp_sock here: nothing of congestion control or round trips. */

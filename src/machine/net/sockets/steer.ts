@@ -1,8 +1,9 @@
 /** sk_lookup programs: they choose the socket of a packet that is for no connection. */
-import { constants, errnos, structs } from '../../../abi/index.ts';
+import { objectPointer } from '../../../runtime/index.ts';
+import { AF_INET, AF_INET6 } from './ends.ts';
+import { constants, errnos, fieldOffsets } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunOptions, RunResult } from '../../../kernel/index.ts';
-import { REGION_OBJECT, TAG_BASE } from '../../../runtime/layout.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
@@ -22,16 +23,11 @@ const FLAGS = 72;
 const F_REPLACE = 1;
 const F_NO_REUSEPORT = 2;
 const SK_PASS = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 /** Links a namespace takes (MAX_PROGS of net_namespace.c). */
 const LINKS_MAX = 64;
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
 
-const AT: Readonly<Record<string, number>> = Object.fromEntries(
-  structs['bpf_sk_lookup']!.fields.map(({ name, offset }) => [name, offset]),
-);
+const AT = fieldOffsets('bpf_sk_lookup');
 
 /** The hook of sk_lookup programs, per namespace (kernel/bpf/net_namespace.c). */
 export class SkLookup implements Subsystem {
@@ -119,7 +115,7 @@ export class SkLookup implements Subsystem {
   #select(choice: Steered | undefined): void {
     const view = this.#runtime.view();
     const kept = choice !== undefined && choice !== 'drop' ? choice : undefined;
-    const record = kept ? TAG | BigInt(this.#network.stack.sockets.recordOf(kept.socket)) : 0n;
+    const record = kept ? objectPointer(this.#network.stack.sockets.recordOf(kept.socket)) : 0n;
     view.setBigUint64(this.#context, record, true);
     view.setUint32(this.#context + FLAGS, kept?.noReuseport ? F_NO_REUSEPORT : 0, true);
   }
@@ -144,7 +140,7 @@ export class SkLookup implements Subsystem {
     }
     const taken = view.getUint32(context, true) !== 0;
     if (taken && (Number(flags) & F_REPLACE) === 0) return fail('EEXIST');
-    view.setBigUint64(context, record === 0 ? 0n : TAG | BigInt(record), true);
+    view.setBigUint64(context, record === 0 ? 0n : objectPointer(record), true);
     view.setUint32(context + FLAGS, Number(flags), true);
     return 0;
   }

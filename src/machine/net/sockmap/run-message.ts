@@ -1,8 +1,9 @@
 /** sk_msg programs run over a message, which their helpers change (struct sk_msg_md). */
-import { errnos, structs } from '../../../abi/index.ts';
+import { objectPointer, showPacket } from '../../../runtime/index.ts';
+import { writeEnds } from '../sockets/ends.ts';
+import { errnos, fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/types.ts';
 import {
-  CPU_REGIONS,
   MSG_APPLY,
   MSG_CORK,
   MSG_CTX_SIZE,
@@ -12,23 +13,13 @@ import {
   MSG_REDIRECT_FLAGS,
   MSG_SIZE,
   MSG_SK,
-  R_END,
-  R_START,
-  REGION_OBJECT,
-  TAG_BASE,
 } from '../../../runtime/layout.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
-import { mapped } from '../sockets/address.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { SkMessage } from './message.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const TAG = BigInt.asUintN(32, BigInt(TAG_BASE + REGION_OBJECT)) << 32n;
-const AT: Readonly<Record<string, number>> = Object.fromEntries(
-  structs['sk_msg_md']!.fields.map(({ name, offset }) => [name, offset]),
-);
+const AT = fieldOffsets('sk_msg_md');
 
 /** One message at a time is with a program. */
 export class MessageRunner {
@@ -86,19 +77,9 @@ export class MessageRunner {
   }
 
   #describe(at: number, socket: Socket): void {
-    const { local, remote, family, localPort, remotePort } = socket;
     const record = socket.net.stack.sockets.recordOf(socket);
-    const view = this.#runtime.view();
-    const bytes = this.#runtime.u8();
-    view.setUint32(at + AT['family']!, family === 4 ? AF_INET : AF_INET6, true);
-    if (remote.length === 4) bytes.set(remote, at + AT['remote_ip4']!);
-    if (local.length === 4) bytes.set(local, at + AT['local_ip4']!);
-    if (family === 6) bytes.set(mapped(remote), at + AT['remote_ip6']!);
-    if (family === 6) bytes.set(mapped(local), at + AT['local_ip6']!);
-    // The kernel's 16 bits, in the upper half of the word.
-    view.setUint16(at + AT['remote_port']! + 2, remotePort);
-    view.setUint32(at + AT['local_port']!, localPort, true);
-    view.setBigUint64(at + MSG_SK, TAG | BigInt(record), true);
+    writeEnds(this.#runtime, at, AT, socket);
+    this.#runtime.view().setBigUint64(at + MSG_SK, objectPointer(record), true);
   }
 
   /** Puts what is visible into linear memory. */
@@ -109,15 +90,13 @@ export class MessageRunner {
       this.#room = Math.max(65_536, shown.length);
       this.#bytes = this.#runtime.allocate(this.#room, 16);
     }
-    const { cpuBlock } = this.#runtime;
     const [start, end] = [this.#bytes, this.#bytes + shown.length];
     this.#runtime.u8().set(shown, start);
     const view = this.#runtime.view();
     view.setBigUint64(this.#context + MSG_DATA, BigInt(start), true);
     view.setBigUint64(this.#context + MSG_DATA_END, BigInt(end), true);
     view.setUint32(this.#context + MSG_SIZE, message.size, true);
-    view.setUint32(cpuBlock + CPU_REGIONS + R_START, start, true);
-    view.setUint32(cpuBlock + CPU_REGIONS + R_END, end, true);
+    showPacket(this.#runtime, start, shown.length);
   }
 
   /** The program may have written to it. */
