@@ -6,6 +6,7 @@ import {
   C_STACK_TOP,
   CPU_REGIONS,
   REGION_CTX,
+  REGION_OBJECT,
   REGION_PACKET,
   REGION_SIZE,
 } from '../runtime/layout.ts';
@@ -13,7 +14,12 @@ import type { Runtime } from '../runtime/types.ts';
 
 /** Words C_CTX .. C_FUEL of the CPU block: what a run changes there. */
 const STATE_WORDS = (C_FUEL + 8 - C_CTX) >>> 2;
-const REGION_WORDS = ((Math.max(REGION_PACKET, REGION_CTX) + 1) * REGION_SIZE) >>> 2;
+/** Regions that hooks and helpers define anew for a run. */
+const OF_A_RUN = [REGION_PACKET, REGION_CTX, REGION_OBJECT].map(
+  (region) => (CPU_REGIONS + region * REGION_SIZE) >>> 2,
+);
+const REGION_WORDS = REGION_SIZE >>> 2;
+const SAVED_REGIONS = STATE_WORDS + 1;
 
 /** Whether a program runs on this CPU. */
 export function isRunning(runtime: Runtime): boolean {
@@ -29,12 +35,14 @@ export function saveRun(runtime: Runtime): Uint32Array | undefined {
   if (!isRunning(runtime)) return undefined;
   const words = runtime.u32();
   const block = runtime.cpuBlock >>> 2;
-  const saved = new Uint32Array(STATE_WORDS + REGION_WORDS + 1);
+  const saved = new Uint32Array(SAVED_REGIONS + OF_A_RUN.length * REGION_WORDS);
   const state = block + (C_CTX >>> 2);
-  const regions = block + (CPU_REGIONS >>> 2);
   saved.set(words.subarray(state, state + STATE_WORDS));
-  saved.set(words.subarray(regions, regions + REGION_WORDS), STATE_WORDS);
-  saved[STATE_WORDS + REGION_WORDS] = words[block + (C_INTERPRETER >>> 2)]!;
+  saved[STATE_WORDS] = words[block + (C_INTERPRETER >>> 2)]!;
+  OF_A_RUN.forEach((region, i) => {
+    const record = words.subarray(block + region, block + region + REGION_WORDS);
+    saved.set(record, SAVED_REGIONS + i * REGION_WORDS);
+  });
   return saved;
 }
 
@@ -48,6 +56,9 @@ export function restoreRun(runtime: Runtime, saved: Uint32Array | undefined): vo
     return;
   }
   words.set(saved.subarray(0, STATE_WORDS), block + (C_CTX >>> 2));
-  words.set(saved.subarray(STATE_WORDS, STATE_WORDS + REGION_WORDS), block + (CPU_REGIONS >>> 2));
-  words[block + (C_INTERPRETER >>> 2)] = saved[STATE_WORDS + REGION_WORDS]!;
+  words[block + (C_INTERPRETER >>> 2)] = saved[STATE_WORDS]!;
+  OF_A_RUN.forEach((region, i) => {
+    const at = SAVED_REGIONS + i * REGION_WORDS;
+    words.set(saved.subarray(at, at + REGION_WORDS), block + region);
+  });
 }

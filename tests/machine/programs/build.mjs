@@ -14,6 +14,7 @@ for (const name of [
   'timers',
   'sockets',
   'sockmap',
+  'contexts-sk',
   'traced',
   'hooks',
   'replacements',

@@ -1,5 +1,5 @@
 /** Who of a group gets a packet or a connection (reuseport_select_sock, reuseport_migrate_sock). */
-import { objectPointer } from '../../../runtime/index.ts';
+import { objectPointer, socketPointer } from '../../../runtime/index.ts';
 import { errnos, fieldOffsets } from '../../../abi/index.ts';
 import type { RunResult } from '../../../kernel/index.ts';
 import { KernelError } from '../../../base/index.ts';
@@ -165,7 +165,7 @@ export class ReuseportHook implements Subsystem {
     put('ip_protocol', PROTOCOLS[first.type]);
     put('bind_inany', first.group?.bindAny ? 1 : 0);
     view.setUint32(at + REUSE_HASH, hash, true);
-    view.setBigUint64(at + REUSE_SK, objectPointer(record), true);
+    view.setBigUint64(at + REUSE_SK, socketPointer(runtime, record), true);
     view.setBigUint64(at + REUSE_MIGRATING, moving, true);
     view.setUint32(at + REUSE_NETWORK, transport - (arrived?.network ?? 0), true);
     view.setUint32(at + REUSE_HEADERS, transport, true);

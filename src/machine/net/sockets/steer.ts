@@ -1,5 +1,5 @@
 /** sk_lookup programs: they choose the socket of a packet that is for no connection. */
-import { objectPointer } from '../../../runtime/index.ts';
+import { socketPointer } from '../../../runtime/index.ts';
 import { AF_INET, AF_INET6 } from './ends.ts';
 import { constants, errnos, fieldOffsets } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
@@ -115,7 +115,9 @@ export class SkLookup implements Subsystem {
   #select(choice: Steered | undefined): void {
     const view = this.#runtime.view();
     const kept = choice !== undefined && choice !== 'drop' ? choice : undefined;
-    const record = kept ? objectPointer(this.#network.stack.sockets.recordOf(kept.socket)) : 0n;
+    const record = kept
+      ? socketPointer(this.#runtime, this.#network.stack.sockets.recordOf(kept.socket))
+      : 0n;
     view.setBigUint64(this.#context, record, true);
     view.setUint32(this.#context + FLAGS, kept?.noReuseport ? F_NO_REUSEPORT : 0, true);
   }
@@ -140,7 +142,7 @@ export class SkLookup implements Subsystem {
     }
     const taken = view.getUint32(context, true) !== 0;
     if (taken && (Number(flags) & F_REPLACE) === 0) return fail('EEXIST');
-    view.setBigUint64(context, record === 0 ? 0n : objectPointer(record), true);
+    view.setBigUint64(context, record === 0 ? 0n : socketPointer(this.#runtime, record), true);
     view.setUint32(context + FLAGS, Number(flags), true);
     return 0;
   }

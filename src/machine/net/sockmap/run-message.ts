@@ -1,5 +1,5 @@
 /** sk_msg programs run over a message, which their helpers change (struct sk_msg_md). */
-import { objectPointer, showPacket } from '../../../runtime/index.ts';
+import { socketPointer, showPacket } from '../../../runtime/index.ts';
 import { writeEnds } from '../sockets/ends.ts';
 import { errnos, fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/types.ts';
@@ -79,7 +79,7 @@ export class MessageRunner {
   #describe(at: number, socket: Socket): void {
     const record = socket.net.stack.sockets.recordOf(socket);
     writeEnds(this.#runtime, at, AT, socket);
-    this.#runtime.view().setBigUint64(at + MSG_SK, objectPointer(record), true);
+    this.#runtime.view().setBigUint64(at + MSG_SK, socketPointer(this.#runtime, record), true);
   }
 
   /** Puts what is visible into linear memory. */

@@ -1,5 +1,5 @@
 /** sk_skb programs: a piece of a stream, or a datagram, as a socket buffer (struct __sk_buff). */
-import { objectPointer } from '../../../runtime/index.ts';
+import { socketPointer } from '../../../runtime/index.ts';
 import { writeEnds } from '../sockets/ends.ts';
 import { fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/types.ts';
@@ -78,7 +78,7 @@ function describe(runtime: Runtime, at: number, socket: Socket, record: number):
   view.setUint32(at + SKB_PROTOCOL, PROTOCOLS[socket.family], true);
   view.setUint32(at + SKB_NETWORK_OFFSET, 0, true);
   writeEnds(runtime, at, AT, socket);
-  view.setBigUint64(at + AT['sk']!, objectPointer(record), true);
+  view.setBigUint64(at + AT['sk']!, socketPointer(runtime, record), true);
 }
 
 /** Runs a packet filter over data of a socket: how many bytes of it it wants, or what it chose. */
