@@ -67,10 +67,10 @@ export function tool(command, args, input) {
 
 /**
  * Compiles `source` (relative to the repository) for BPF and returns the object's bytes. Paths are
- * made relative and DWARF is dropped (BTF stays), so no trace of the machine is left in it. `c` is
- * what was made of a source in TypeScript.
+ * made relative and DWARF is dropped (BTF stays; `keepDwarf` keeps both), so no trace of the machine
+ * is left in it. `c` is what was made of a source in TypeScript.
  */
-export function compileBpf(source, { cpu = 'v3', flags = [], c } = {}) {
+export function compileBpf(source, { cpu = 'v3', flags = [], c, keepDwarf = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'beeyard-'));
   const object = join(folder, 'object.o');
   try {
@@ -78,7 +78,7 @@ export function compileBpf(source, { cpu = 'v3', flags = [], c } = {}) {
     const paths = ['-Iinclude', '-ffile-prefix-map=./=', '-fdebug-compilation-dir=.'];
     const from = c === undefined ? ['-c', source] : [...GENERATED, '-c', '-'];
     tool(CLANG, [...target, ...paths, ...flags, ...from, '-o', object], c);
-    tool('llvm-strip-19', ['-g', object]);
+    if (!keepDwarf) tool('llvm-strip-19', ['-g', object]);
     return readFileSync(object);
   } finally {
     rmSync(folder, { recursive: true });

@@ -21,13 +21,18 @@ import {
   DebugSession,
   type Direction,
   linesOf,
+  lookUp,
+  opens,
+  partsOf,
   type StepKind,
   type StopReason,
+  type TypedValue,
+  type VariableScope,
 } from '../debug/index.ts';
 import { DebugConsole } from './debug-console.ts';
 import { DebugView, insnText } from './debug-view.ts';
 import { bytesIn, type Debuggee, debuggee } from './debuggee.ts';
-import { readObject } from './files.ts';
+import { objectAndFile } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
 import { MapContents } from './map-contents.ts';
 import { toJson } from './values.ts';
@@ -51,6 +56,8 @@ interface LaunchArguments extends DebugProtocol.LaunchRequestArguments {
 
 /** What a row of the variables view opens. */
 type Container =
+  | { readonly kind: 'scope'; readonly frame: number; readonly scope: number }
+  | { readonly kind: 'typed'; readonly frame: number; readonly typed: TypedValue }
   | { readonly kind: 'registers'; readonly frame: number }
   | { readonly kind: 'maps' }
   | { readonly kind: 'map'; readonly name: string }
@@ -108,7 +115,7 @@ export class Adapter extends DapSession {
     this.#folder = dirname(resolve(this.#io.cwd, path));
     this.#target = await debuggee(
       {
-        object: readObject(path, this.#io),
+        ...objectAndFile(path, this.#io),
         program: given.prog,
         pcap: given.pcap,
         packet: given.packet ?? 1,
@@ -335,10 +342,22 @@ export class Adapter extends DapSession {
     response: DebugProtocol.ScopesResponse,
     { frameId }: DebugProtocol.ScopesArguments,
   ): void {
+    const variables = this.#scopesOf(frameId).map(({ function: name, inlined }, scope) => {
+      const title = inlined || scope > 0 ? `Locals of ${name}` : 'Locals';
+      return new Scope(title, this.#handles.create({ kind: 'scope', frame: frameId, scope }));
+    });
     const registers = this.#handles.create({ kind: 'registers', frame: frameId });
     const maps = this.#handles.create({ kind: 'maps' });
-    response.body = { scopes: [new Scope('Registers', registers), new Scope('Maps', maps)] };
+    response.body = {
+      scopes: [...variables, new Scope('Registers', registers), new Scope('Maps', maps)],
+    };
     this.sendResponse(response);
+  }
+
+  #scopesOf(frameId: number): readonly VariableScope[] {
+    const { session, target } = this.#open;
+    const frame = session.frames()[frameId];
+    return (frame && target.variables(frame, frameId)) ?? [];
   }
 
   protected override variablesRequest(
@@ -354,6 +373,11 @@ export class Adapter extends DapSession {
     const { session, target, view } = this.#open;
     if (container.kind === 'value') return this.#members(container.value);
     if (container.kind === 'map') return this.#entries(container.name);
+    if (container.kind === 'scope') {
+      const found = this.#scopesOf(container.frame)[container.scope];
+      return (found?.variables ?? []).map((one) => this.#typed(one, container.frame));
+    }
+    if (container.kind === 'typed') return this.#parts(container.typed, container.frame);
     if (container.kind === 'maps') {
       return Object.values(target.maps).map(({ name, spec }) => ({
         name,
@@ -369,6 +393,23 @@ export class Adapter extends DapSession {
         .join('  '),
       variablesReference: 0,
     }));
+  }
+
+  #typed(typed: TypedValue, frame: number): DebugProtocol.Variable {
+    const { session, view } = this.#open;
+    const { image } = session.frames()[frame]!;
+    const opened = opens(typed) ? this.#handles.create({ kind: 'typed', frame, typed }) : 0;
+    return {
+      name: typed.name,
+      value: view.valueText(image, typed),
+      variablesReference: opened,
+    };
+  }
+
+  #parts(typed: TypedValue, frameId: number): DebugProtocol.Variable[] {
+    const { session, target } = this.#open;
+    const frame = session.frames()[frameId]!;
+    return partsOf(typed, target.memory(frame)).map((one) => this.#typed(one, frameId));
   }
 
   #entries(name: string): DebugProtocol.Variable[] {
@@ -412,11 +453,31 @@ export class Adapter extends DapSession {
       const before = session.at;
       response.body = { result: console.answer(expression), variablesReference: 0 };
       if (session.at !== before) this.sendEvent(new StoppedEvent('goto', THREAD));
-    } else {
-      this.sendErrorResponse(response, 2, `there is no register or map '${expression}'`);
-      return;
-    }
+    } else if (!this.#evaluateVariable(response, expression, frameId)) return;
     this.sendResponse(response);
+  }
+
+  /** False: there is no such variable, which the editor was told. */
+  #evaluateVariable(
+    response: DebugProtocol.EvaluateResponse,
+    expression: string,
+    frameId: number,
+  ): boolean {
+    const { session, target } = this.#open;
+    const frame = session.frames()[frameId];
+    const variables = this.#scopesOf(frameId).flatMap((scope) => scope.variables);
+    try {
+      if (!frame || variables.length === 0) {
+        throw new TypeError(`there is no register or map '${expression}'`);
+      }
+      const found = this.#typed(lookUp(expression, variables, target.memory(frame)), frameId);
+      response.body = { result: found.value, variablesReference: found.variablesReference };
+      return true;
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.sendErrorResponse(response, 2, error.message);
+      return false;
+    }
   }
 
   protected override disassembleRequest(

@@ -166,12 +166,24 @@ export class DebugConsole {
         run: ([frame]) => view.registers(Number(frame ?? 0)),
       },
       {
+        names: ['locals'],
+        operands: '[FRAME]',
+        help: 'variables of the open functions',
+        run: ([frame]) => view.locals(Number(frame ?? 0)),
+      },
+      {
+        names: ['print', 'p'],
+        operands: 'VARIABLE[.MEMBER|->MEMBER|[N]]',
+        help: 'a variable, and what is in it',
+        run: (words) => view.print(words.join(' ')),
+      },
+      {
         names: ['stack'],
         operands: '[FRAME]',
         help: 'bytes of the stack',
         run: ([frame]) => view.stack(Number(frame ?? 0)),
       },
-      { names: ['packet', 'p'], help: 'the packet as it is now', run: show(() => view.packet()) },
+      { names: ['packet'], help: 'the packet as it is now', run: show(() => view.packet()) },
       {
         names: ['map', 'm'],
         operands: 'NAME',

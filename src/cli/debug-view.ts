@@ -4,11 +4,17 @@ import { bpfHelperName } from '../abi/names.ts';
 import {
   contextPacket,
   type DebugSession,
+  lookUp,
+  partsOf,
   pointed,
+  type RecordedFrame,
   stackOf,
   codeOf,
   linesOf,
+  textOf,
+  type TypedValue,
 } from '../debug/index.ts';
+import { declareC } from '../btf/index.ts';
 import type { ProgramImage } from '../engine/index.ts';
 import { kernelText, LD_IMM64 } from '../isa/index.ts';
 import type { Debuggee } from './debuggee.ts';
@@ -16,10 +22,16 @@ import type { Style } from './io.ts';
 import { MapContents } from './map-contents.ts';
 import { mapText } from './map-report.ts';
 import { grouped } from './table.ts';
+import { readable } from './values.ts';
 
 const ROW = 16;
 const AROUND = 5;
 const SHOWN_ENTRIES = 20;
+/** Between the columns of variables. */
+const ROW_GAPS = 4;
+const LEAST_VALUE = 24;
+const NO_INFO =
+  'the object has no debugging information: compile with clang -g, and do not strip it\n';
 
 /** Text of one thing after the other; the session says where. */
 export class DebugView {
@@ -95,6 +107,54 @@ export class DebugView {
       .join('');
   }
 
+  /** Variables of a frame by function, with those of functions that were put in place. */
+  locals(frame = 0): string {
+    const found = this.#session.frames()[frame];
+    if (!found) return 'there is no such frame\n';
+    const scopes = this.#target.variables(found, frame);
+    if (!scopes) return NO_INFO;
+    if (scopes.length === 0) return 'nothing is known of the variables of this function\n';
+    return scopes
+      .map(({ function: name, inlined, variables }) => {
+        const head = `${this.#style.bold(name)}${inlined ? ' (inlined)' : ''}\n`;
+        return head + this.#rows(variables, found);
+      })
+      .join('');
+  }
+
+  /** A variable or a part of one, and what is in it. Throws TypeError if there is none. */
+  print(expression: string, frame = 0): string {
+    const found = this.#session.frames()[frame]!;
+    const scopes = this.#target.variables(found, frame);
+    if (!scopes) return NO_INFO;
+    const variables = scopes.flatMap((scope) => scope.variables);
+    const memory = this.#target.memory(found);
+    const typed = lookUp(expression, variables, memory);
+    const parts = partsOf(typed, memory).slice(0, SHOWN_ENTRIES);
+    return this.#rows([typed], found) + this.#rows(parts, found, '    ');
+  }
+
+  /** A value of a program in one line, addresses and numbers of the network made readable. */
+  valueText(image: ProgramImage, typed: TypedValue): string {
+    return textOf(typed, {
+      pointer: (pointer) => this.describe(image, pointer),
+      value: ({ btf, type, name }, value) => readable(btf, type, value, name.match(/\w*$/)![0]),
+    });
+  }
+
+  #rows(variables: readonly TypedValue[], { image }: RecordedFrame, indent = '  '): string {
+    const width = Math.max(0, ...variables.map(({ name }) => name.length));
+    return variables
+      .map((one) => {
+        const value = this.valueText(image, one);
+        const type = declareC(one.btf, one.type, '').trim();
+        const room = this.#width - indent.length - width - type.length - ROW_GAPS;
+        const shown = shortened(value, room);
+        return `${indent}${one.name.padEnd(width)}  ${shown}  ${this.#style.dim(type)}\n`;
+      })
+      .join('');
+  }
+
   /** The stack of a frame, rows that are all zero left out. */
   stack(frame = 0): string {
     const found = this.#session.frames()[frame];
@@ -148,6 +208,11 @@ export class DebugView {
       })
       .join('');
   }
+}
+
+function shortened(text: string, room: number): string {
+  const most = Math.max(LEAST_VALUE, room);
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 export function insnText(image: ProgramImage, insn: number): string {

@@ -6,7 +6,7 @@ import { DebugConsole, Quit } from './debug-console.ts';
 import { DebugView } from './debug-view.ts';
 import { bytesIn, type Debuggee, debuggee, type DebugTarget } from './debuggee.ts';
 import { EXIT, usageError } from './exit.ts';
-import { readObject } from './files.ts';
+import { objectAndFile } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
 import { grouped } from './table.ts';
 import { toJson } from './values.ts';
@@ -30,7 +30,7 @@ export function targetOf(call: CommandCall, io: CliIo): DebugTarget {
   const pcap = call.text('pcap');
   if (data !== undefined && pcap !== undefined) throw usageError('--data or --pcap, not both');
   return {
-    object: readObject(call.operands[0]!, io),
+    ...objectAndFile(call.operands[0]!, io),
     program: call.text('prog'),
     pcap,
     packet: call.count('packet', 1, 1, 1e9),

@@ -3,7 +3,14 @@ import { Host, MapOf, type Program } from '../client/index.ts';
 import { Stepper, type Recording } from '../engine/interpreter/recording.ts';
 import { bootMachine, type Machine, type MachineMap } from '../machine/index.ts';
 import { M_VALUE_TAG } from '../runtime/layout.ts';
-import type { WatchedMap } from '../debug/index.ts';
+import {
+  DebugInfo,
+  programMemory,
+  type ReadMemory,
+  type RecordedFrame,
+  type VariableScope,
+  type WatchedMap,
+} from '../debug/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { CaptureFile } from './capture.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
@@ -15,6 +22,8 @@ import { didYouMean } from './suggest.ts';
 /** What is to be debugged. */
 export interface DebugTarget {
   readonly object: ObjectFile;
+  /** The object as it is in its file, for its debugging information. */
+  readonly file: Uint8Array;
   readonly program?: string | undefined;
   readonly pcap?: string | undefined;
   /** Which packet of the capture, from 1. Those before it run first. */
@@ -38,6 +47,13 @@ export interface Debuggee extends Disposable {
   readonly outcome: string;
   /** What the programs printed. */
   readonly printed: readonly string[];
+  /**
+   * Variables that can be seen in an open frame, the innermost function first; undefined: the
+   * object has no debugging information. `below`: open calls below it. Throws FormatError.
+   */
+  variables(frame: RecordedFrame, below: number): readonly VariableScope[] | undefined;
+  /** Memory as programs see it while this frame is looked at. */
+  memory(frame: RecordedFrame): ReadMemory;
   /** How pointers to a map look. */
   watched(map: MapOf): WatchedMap;
 }
@@ -83,10 +99,26 @@ export async function debuggee(target: DebugTarget, io: CliIo): Promise<Debuggee
     packet,
     outcome,
     printed,
+    ...variablesOf(target, machine),
     watched: (map) => watchedMap(machine, map),
     [Symbol.dispose]: () => {
       recording.finish();
       host[Symbol.dispose]();
+    },
+  };
+}
+
+function variablesOf(
+  { file }: DebugTarget,
+  { runtime }: Machine,
+): Pick<Debuggee, 'variables' | 'memory'> {
+  let info: { readonly found: DebugInfo | undefined } | undefined;
+  const memory = ({ image }: RecordedFrame) => programMemory(runtime, image);
+  return {
+    memory,
+    variables(frame, below) {
+      info ??= { found: DebugInfo.read(file) };
+      return info.found?.scopes(frame, below, memory(frame));
     },
   };
 }

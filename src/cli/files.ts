@@ -69,9 +69,14 @@ export function accessFile(path: string, io: CliIo): void {
 
 /** Reads and parses an object file. */
 export function readObject(path: string, io: CliIo): ObjectFile {
-  const bytes = readBytes(path, io);
+  return objectAndFile(path, io).object;
+}
+
+/** The object, and the bytes of its file. */
+export function objectAndFile(path: string, io: CliIo): { object: ObjectFile; file: Uint8Array } {
+  const file = readBytes(path, io);
   try {
-    return parseObject(bytes);
+    return { object: parseObject(file), file };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new CliError(EXIT.input, `${path}: ${error.message}`, undefined, { cause: error });

@@ -16,3 +16,13 @@ export {
   Stepper,
 } from '../engine/interpreter/recording.ts';
 export { contextPacket, stackOf } from './memory.ts';
+export {
+  lookUp,
+  opens,
+  partsOf,
+  type ReadMemory,
+  textOf,
+  type TypedValue,
+  type ValueWords,
+} from './typed.ts';
+export { DebugInfo, programMemory, type VariableScope } from './variables.ts';

@@ -32,7 +32,8 @@ export interface Pointed {
 
 /**
  * Says what a register holds a pointer to; undefined: it is a number. Only by its look: a program
- * may compute a number that looks so.
+ * may compute a number that looks so. Pointers into the packet of a program that was verified are
+ * plain addresses.
  */
 export function pointed(
   runtime: Runtime,
@@ -40,6 +41,7 @@ export function pointed(
   value: bigint,
 ): Pointed | undefined {
   const high = Number(BigInt.asIntN(32, value >> 32n));
+  if (high === 0) return inPacket(runtime, context, Number(value));
   const region = high - TAG_BASE;
   if (region < 0 || region > TAG_MASK) return undefined;
   const address = Number(value & 0xffff_ffffn);
@@ -65,6 +67,20 @@ export function pointed(
         ? { to: 'memory', offset: address, address }
         : inShared(word, REGIONS + region * REGION_SIZE, address);
   }
+}
+
+function inPacket(
+  runtime: Runtime,
+  { packet }: ProgramImage['context'],
+  address: number,
+): Pointed | undefined {
+  if (!packet) return undefined;
+  const view = runtime.view();
+  const at = view.getUint32(runtime.cpuBlock + C_CTX, true);
+  const start = view.getUint32(at + packet.start, true);
+  const end = view.getUint32(at + packet.end, true);
+  if (start === 0 || address < start || address > end) return undefined;
+  return { to: 'packet', offset: address - start, address };
 }
 
 function inShared(word: (at: number) => number, record: number, address: number): Pointed {

@@ -31,6 +31,9 @@ describe.skipIf(!isBuilt)('beeyard dap (skipped before npm run build)', () => {
     server.kill();
   });
 
+  const variables = async (variablesReference: number) =>
+    (await client.variablesRequest({ variablesReference })).body.variables;
+
   async function launched(): Promise<void> {
     const ready = client.waitForEvent('initialized');
     await client.initializeRequest();
@@ -90,8 +93,6 @@ describe.skipIf(!isBuilt)('beeyard dap (skipped before npm run build)', () => {
     await moved(client.continueRequest({ threadId: 1 }));
     const scopes = (await client.scopesRequest({ frameId: 0 })).body.scopes;
     expect(scopes.map(({ name }) => name)).toEqual(['Registers', 'Maps']);
-    const variables = async (variablesReference: number) =>
-      (await client.variablesRequest({ variablesReference })).body.variables;
     const registers = await variables(scopes[0]!.variablesReference);
     expect(registers.find(({ name }) => name === 'r1')!.value).toMatch(
       /^0xffff8003\w+ {2}map seen$/,
@@ -108,6 +109,29 @@ describe.skipIf(!isBuilt)('beeyard dap (skipped before npm run build)', () => {
     expect((await client.evaluateRequest({ expression: 'r10' })).body.result).toContain('fp+0');
     await expect(client.evaluateRequest({ expression: 'nobody' })).rejects.toThrow(
       /no register or map/,
+    );
+  });
+
+  test('shows variables, opens them, and evaluates parts of them', async () => {
+    const ready = client.waitForEvent('initialized');
+    await client.initializeRequest();
+    const program = join(root, 'tests/debug/programs/variables.bpf.o');
+    await client.launch({ program, data: SYN } as never);
+    await ready;
+    const path = join(root, 'tests/debug/programs/variables.bpf.c');
+    await client.setBreakpointsRequest({ source: { path }, breakpoints: [{ line: 71 }] });
+    await entered();
+    await moved(client.continueRequest({ threadId: 1 }));
+    const { scopes } = (await client.scopesRequest({ frameId: 0 })).body;
+    expect(scopes.map(({ name }) => name)).toEqual(['Locals', 'Registers', 'Maps']);
+    const locals = await variables(scopes[0]!.variablesReference);
+    const shape = locals.find(({ name }) => name === 'shape')!;
+    const members = await variables(shape.variablesReference);
+    expect(members.map(({ name, value }) => [name, value])).toContainEqual(['colour', '"BLUE"']);
+    const evaluated = await client.evaluateRequest({ expression: 'shape.next->y', frameId: 0 });
+    expect(evaluated.body.result).toBe('-4');
+    await expect(client.evaluateRequest({ expression: 'shape.z', frameId: 0 })).rejects.toThrow(
+      /has no z/,
     );
   });
 

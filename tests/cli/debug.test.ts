@@ -66,4 +66,21 @@ describe('beeyard debug', () => {
     const late = await beeyard(['debug', OBJECT, ...args, '--packet', '3']);
     expect([late.code, late.err]).toEqual([3, expect.stringContaining('there is no packet 3')]);
   });
+
+  it('shows variables by debugging information, and says when there is none', async () => {
+    const object = 'tests/debug/programs/variables.bpf.o';
+    const { out } = await beeyard([
+      'debug',
+      object,
+      '--data',
+      SYN,
+      '-x',
+      'b 39; c; locals; p *eth',
+    ]);
+    expect(out).toMatch(/^doubled \(inlined\)\n {2}amount .*\n {2}twice /m);
+    expect(out).toMatch(/^variables\n/m);
+    expect(out).toMatch(/ {4}h_dest +"02:00:00:00:00:02" {2}__u8\[6\]\n/);
+    const none = await start('locals');
+    expect(none.out).toContain('the object has no debugging information: compile with clang -g');
+  });
 });
