@@ -5,6 +5,7 @@ export {
   type SourceProblem,
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export { groupsOf, parseSuiteTest, type SuiteTest } from './conformance/suite.ts';
 export {
   type Exploration,
   exploreGracePeriods,

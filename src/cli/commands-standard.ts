@@ -1,0 +1,32 @@
+import type { CommandDef } from './command.ts';
+import { ENGINE } from './command-options.ts';
+
+/** Commands about the standard: RFC 9669, its suite of tests, and what goes beyond it. */
+export const standardCommands: readonly CommandDef[] = [
+  {
+    path: ['conformance'],
+    summary: "run the public suite's tests of the instruction set on both engines",
+    operands: 'FOLDER',
+    count: [1, 1],
+    options: {
+      engine: ENGINE,
+      test: {
+        type: 'string',
+        short: 't',
+        multiple: true,
+        value: 'TEXT',
+        help: 'only files with this in their names',
+      },
+    },
+    details:
+      'Reads the .data files of bpf_conformance (or one of them), and those of folders below, ' +
+      'and counts by conformance group of RFC 9669: a test counts for each group that it uses. ' +
+      'r0 is compared with all of its 64 bits. Ends with 1 if a test is lost, with 3 if a file ' +
+      'cannot be read. The same engines behind the protocol of the suite: beeyard-conformance.',
+    examples: [
+      ['beeyard conformance bpf_conformance/tests', 'the table, and what was lost'],
+      ['beeyard conformance tests -t lock_ -j', 'atomic operations, as JSON'],
+    ],
+    load: () => import('./conformance-suite.ts'),
+  },
+];
