@@ -3,6 +3,7 @@ import {
   attachTypeVersions,
   helperVersions,
   kfuncVersions,
+  mapFlagVersions,
   mapTypeVersions,
   programTypeVersions,
   type VersionTable,
@@ -13,10 +14,12 @@ export type FeatureKind =
   | 'program_type'
   | 'attach_type'
   | 'map_type'
+  | 'map_flag'
   | 'helper'
   | 'kfunc'
   | 'instruction'
-  | 'flag';
+  | 'flag'
+  | 'btf_kind';
 
 /** Instructions that older kernels do not know, or do not take from a loader. */
 export const instructionVersions = {
@@ -37,6 +40,14 @@ export const instructionVersions = {
   'cast between address spaces': '6.9',
 } as const;
 
+/** Kinds of BTF types. libbpf takes those that a kernel does not know out of what it loads. */
+export const btfKindVersions = {
+  float: '5.13',
+  decl_tag: '5.16',
+  type_tag: '5.17',
+  enum64: '6.0',
+} as const;
+
 /** Flags a program is loaded with. */
 export const flagVersions = { sleepable: '5.10', frags: '5.18' } as const;
 
@@ -51,10 +62,12 @@ const TABLES: Readonly<Record<FeatureKind, ReadonlyMap<string, string>>> = {
   program_type: byName(programTypeVersions),
   attach_type: byName(attachTypeVersions),
   map_type: byName(mapTypeVersions),
+  map_flag: byName(mapFlagVersions),
   helper: byName(helperVersions),
   kfunc: byName(kfuncVersions),
   instruction: new Map(Object.entries(instructionVersions)),
   flag: new Map(Object.entries(flagVersions)),
+  btf_kind: new Map(Object.entries(btfKindVersions)),
 };
 
 /**

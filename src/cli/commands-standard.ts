@@ -29,4 +29,22 @@ export const standardCommands: readonly CommandDef[] = [
     ],
     load: () => import('./conformance-suite.ts'),
   },
+  {
+    path: ['compat'],
+    summary: 'say from which kernel on objects load, and what in them is not standard',
+    operands: 'OBJ...',
+    count: [1, 10_000],
+    options: {},
+    details:
+      'Looks up what programs and maps need (helpers, kernel functions, instructions, program, ' +
+      'attach and map types, flags) and the release of Linux each came with, and has Linux 6.1 ' +
+      'and 6.12 verify every program. "6.2…6.12": the features are older, but 6.1 rejects it, so ' +
+      'some release in between is the first. Names the first place of everything, and what RFC ' +
+      '9669 leaves to platforms. Ends with 1 if an object loads on no kernel that is known.',
+    examples: [
+      ['beeyard compat firewall.bpf.o', 'the lowest kernel, and what asks for it'],
+      ['beeyard compat build/*.bpf.o -j', 'as JSON, with instructions and source lines'],
+    ],
+    load: () => import('./compat.ts'),
+  },
 ];

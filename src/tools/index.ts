@@ -5,6 +5,14 @@ export {
   type SourceProblem,
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export {
+  type BeyondStandard,
+  type CompatNeed,
+  compatOf,
+  type ObjectCompat,
+  type Place,
+  type ProgramCompat,
+} from './compat/compat.ts';
 export { groupsOf, parseSuiteTest, type SuiteTest } from './conformance/suite.ts';
 export {
   type Exploration,
