@@ -33,9 +33,11 @@ export const instructionVersions = {
   'atomic operation with a result': '5.12',
   'address of a function': '5.13',
   'call of a kernel function': '5.13',
+  'map by its place': '5.14',
   'sign extension': '6.6',
   'signed division': '6.6',
   'byte swap': '6.6',
+  'jump over a 32-bit distance': '6.6',
   may_goto: '6.9',
   'cast between address spaces': '6.9',
 } as const;

@@ -47,4 +47,21 @@ export const standardCommands: readonly CommandDef[] = [
     ],
     load: () => import('./compat.ts'),
   },
+  {
+    path: ['isa'],
+    summary: 'show an instruction: encoding, meaning, kernel, an example',
+    operands: '[NAME | OPCODE | GROUP]',
+    count: [0, 1],
+    options: {},
+    details:
+      'Instructions have the names of the table (add64, ldxsh, atomic32_xchg, …; the text as ' +
+      'Markdown), an opcode stands for all that share it, a group of RFC 9669 and no word at all ' +
+      'for a list. The same as pages: docs/isa.',
+    examples: [
+      ['beeyard isa sdiv64', 'one instruction'],
+      ['beeyard isa 0x85', 'all calls'],
+      ['beeyard isa atomic32', 'a conformance group'],
+    ],
+    load: () => import('./isa.ts'),
+  },
 ];

@@ -14,6 +14,8 @@ export {
   type ProgramCompat,
 } from './compat/compat.ts';
 export { groupsOf, parseSuiteTest, type SuiteTest } from './conformance/suite.ts';
+export { exampleOf, type InsnExample } from './isa/examples.ts';
+export { groupInstructions, instructionText, referencePages } from './isa/page.ts';
 export {
   type Exploration,
   exploreGracePeriods,

@@ -60,7 +60,8 @@ const LOADS: Readonly<Record<number, InstructionWord>> = {
   2: 'address of a global variable',
   3: 'address of a kernel symbol',
   4: 'address of a function',
-  6: 'address of a global variable',
+  5: 'map by its place',
+  6: 'map by its place',
 };
 const LESS: readonly number[] = [BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE];
 
@@ -132,6 +133,12 @@ function dependsOnAttachType({ type, expectedAttachType }: VerifierInput): boole
 const isCall = (code: Code, insn: number, src: number): boolean =>
   code.op[insn] === (BPF_JMP | BPF_CALL) && code.src[insn] === src;
 
+/** First version of Linux that takes the instruction at slot 0, if the first of all did not. */
+export function instructionVersion(code: Code): string | undefined {
+  const versions = instructionWords(code, 0).map((word) => firstVersion('instruction', word)!);
+  return versions.sort((a, b) => versionCodeOf(b) - versionCodeOf(a))[0];
+}
+
 /** What is new about an instruction. */
 function instructionWords(code: Code, insn: number): InstructionWord[] {
   const op = code.op[insn]!;
@@ -174,6 +181,7 @@ function jumpWords(code: Code, insn: number, op: number): InstructionWord[] {
   const isLong = (op & 7) === BPF_JMP32 && operation === BPF_JA;
   const distance = isLong ? code.imm[insn]! : code.off[insn]!;
   if (distance < 0) words.push('loop');
+  if (isLong) words.push('jump over a 32-bit distance');
   if ((op & 7) === BPF_JMP32 && !isLong) words.push('32-bit jump');
   if (LESS.includes(operation)) words.push('jump on less');
   return words;
