@@ -186,7 +186,7 @@ export function meaning(info: InsnInfo): string {
       return `copies the low ${String(off)} bits of src with their sign to ${bits} bits${upper}.`;
     case 'end':
       if (operation === 'bswap') return `turns the low ${bits} bits of dst around by bytes.`;
-      return `takes the low ${bits} bits of dst to ${operation === 'le' ? 'little' : 'big'} endian.`;
+      return `takes the low ${bits} bits of dst to ${ORDERS[operation]} endian.`;
     case 'load':
       return `loads ${bits} bits; the rest of dst becomes 0.`;
     case 'load_sx':
@@ -202,6 +202,8 @@ export function meaning(info: InsnInfo): string {
       return MEANINGS[info.name] ?? MEANINGS[kind] ?? '';
   }
 }
+
+const ORDERS: Readonly<Record<string, string>> = { le: 'little', be: 'big' };
 
 function atomicMeaning(operation: string, bits: number): string {
   const what = `in ${bits} bits of memory, as one step`;
