@@ -59,6 +59,22 @@ export const mapTypeVersions: VersionTable = {
   '6.9': 'arena',
 };
 
+/** BPF_F_* of maps that an object file can ask for. */
+export const mapFlagVersions: VersionTable = {
+  '4.6': 'NO_PREALLOC',
+  '4.10': 'NO_COMMON_LRU',
+  '4.14': 'NUMA_NODE',
+  '4.15': 'RDONLY WRONLY',
+  '4.17': 'STACK_BUILD_ID',
+  '5.0': 'ZERO_SEED',
+  '5.2': 'RDONLY_PROG WRONLY_PROG',
+  '5.4': 'CLONE',
+  '5.5': 'MMAPABLE',
+  '5.10': 'PRESERVE_ELEMS INNER_MAP',
+  '6.4': 'LINK',
+  '6.9': 'SEGV_ON_FAULT NO_USER_CONV',
+};
+
 /** BPF_* attach types, in lower case. */
 export const attachTypeVersions: VersionTable = {
   '4.10': 'cgroup_inet_ingress cgroup_inet_egress cgroup_inet_sock_create',

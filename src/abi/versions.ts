@@ -3,6 +3,7 @@ import {
   attachTypeVersions,
   helperVersions,
   kfuncVersions,
+  mapFlagVersions,
   mapTypeVersions,
   programTypeVersions,
   type VersionTable,
@@ -13,10 +14,12 @@ export type FeatureKind =
   | 'program_type'
   | 'attach_type'
   | 'map_type'
+  | 'map_flag'
   | 'helper'
   | 'kfunc'
   | 'instruction'
-  | 'flag';
+  | 'flag'
+  | 'btf_kind';
 
 /** Instructions that older kernels do not know, or do not take from a loader. */
 export const instructionVersions = {
@@ -30,11 +33,21 @@ export const instructionVersions = {
   'atomic operation with a result': '5.12',
   'address of a function': '5.13',
   'call of a kernel function': '5.13',
+  'map by its place': '5.14',
   'sign extension': '6.6',
   'signed division': '6.6',
   'byte swap': '6.6',
+  'jump over a 32-bit distance': '6.6',
   may_goto: '6.9',
   'cast between address spaces': '6.9',
+} as const;
+
+/** Kinds of BTF types. libbpf takes those that a kernel does not know out of what it loads. */
+export const btfKindVersions = {
+  float: '5.13',
+  decl_tag: '5.16',
+  type_tag: '5.17',
+  enum64: '6.0',
 } as const;
 
 /** Flags a program is loaded with. */
@@ -51,10 +64,12 @@ const TABLES: Readonly<Record<FeatureKind, ReadonlyMap<string, string>>> = {
   program_type: byName(programTypeVersions),
   attach_type: byName(attachTypeVersions),
   map_type: byName(mapTypeVersions),
+  map_flag: byName(mapFlagVersions),
   helper: byName(helperVersions),
   kfunc: byName(kfuncVersions),
   instruction: new Map(Object.entries(instructionVersions)),
   flag: new Map(Object.entries(flagVersions)),
+  btf_kind: new Map(Object.entries(btfKindVersions)),
 };
 
 /**

@@ -1,7 +1,8 @@
 /** Results of `beeyard ci` by what they are of: object, kernel, shape, and this build. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from '../import/cache.ts';
 import { cacheFolder } from '../import/places.ts';
 import type { CiRecord, Shape } from '../tools/ci/index.ts';
 import { isRecord } from './ci-records.ts';
@@ -42,10 +43,7 @@ export class CiCache {
   write(key: string, records: readonly CiRecord[]): void {
     if (this.#folder === undefined) return;
     try {
-      mkdirSync(this.#folder, { recursive: true });
-      const draft = `${this.#path(key)}.${process.pid}`;
-      writeFileSync(draft, JSON.stringify(records));
-      renameSync(draft, this.#path(key));
+      writeWhole(this.#path(key), JSON.stringify(records));
     } catch {
       // A full or read-only disk: what was judged counts all the same.
     }

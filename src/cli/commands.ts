@@ -8,12 +8,14 @@ import {
   SEED,
   KFUNCS,
 } from './command-options.ts';
+import { ciCommands } from './commands-ci.ts';
 import { ipCommands } from './commands-ip.ts';
 import { machineCommands } from './commands-machine.ts';
 import { netCommands } from './commands-net.ts';
 import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
+import { standardCommands } from './commands-standard.ts';
 import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
 import { vmCommands } from './commands-vm.ts';
@@ -81,7 +83,9 @@ export const COMMANDS: readonly CommandDef[] = [
     load: () => import('./run.ts'),
   },
   memoryCommand,
+  ...ciCommands,
   ...verifyCommands,
+  ...standardCommands,
   ...vmCommands,
   ...objectCommands,
   ...machineCommands,

@@ -1,6 +1,7 @@
 /** The three forms of `beeyard verify`'s answer. */
 import { basename } from 'node:path';
 import { wrapText } from '../base/index.ts';
+import { lineOf } from '../object/index.ts';
 import { counterexampleData, counterexampleText } from '../tools/counterexample/index.ts';
 import { diagnosisText, type VerifierInput, type VerifyResult } from '../verifier/index.ts';
 import type { CliIo, Style } from './io.ts';
@@ -131,7 +132,7 @@ function jsonOf({ file, program, input, result, refusal, bug, ...rest }: Verifie
 
 /** Where and why, with the source line the instruction came from. */
 function reasonOf({ reason, insn }: VerifyResult, input: VerifierInput | undefined) {
-  const line = input?.lineInfo.findLast((one) => one.insn <= insn);
+  const line = input && lineOf(input.lineInfo, insn);
   return {
     code: reason?.code ?? null,
     text: reason?.text ?? null,

@@ -1,3 +1,4 @@
+export { BareFault, type BareProgram, type BareResult, runBare } from './bare.ts';
 export { type CallbackOwner, callbackOwner } from './callbacks.ts';
 export { usesTimers } from './callee.ts';
 export * from './fault.ts';

@@ -10,14 +10,19 @@ const MOST_FILES = 256;
  */
 export function keepFile(place: string, ...parts: readonly Uint8Array[]): void {
   try {
-    mkdirSync(dirname(place), { recursive: true });
-    const unfinished = `${place}.${process.pid}`;
-    writeFileSync(unfinished, Buffer.concat(parts));
-    renameSync(unfinished, place);
+    writeWhole(place, Buffer.concat(parts));
     prune(dirname(place));
   } catch {
     // See above.
   }
+}
+
+/** Writes a file, whole or not at all, and its folder if it is not there. */
+export function writeWhole(place: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(place), { recursive: true });
+  const unfinished = `${place}.${process.pid}`;
+  writeFileSync(unfinished, content);
+  renameSync(unfinished, place);
 }
 
 function prune(folder: string): void {

@@ -28,15 +28,18 @@ export type InsnKind =
   /** Only Linux itself makes these, after verification. */
   | 'internal';
 
-/** RFC 9669 section 2.4. */
-export type ConformanceGroup =
-  | 'base32'
-  | 'base64'
-  | 'atomic32'
-  | 'atomic64'
-  | 'divmul32'
-  | 'divmul64'
-  | 'packet';
+/** RFC 9669 section 2.4, in its order. */
+export const CONFORMANCE_GROUPS = [
+  'base32',
+  'base64',
+  'atomic32',
+  'atomic64',
+  'divmul32',
+  'divmul64',
+  'packet',
+] as const;
+
+export type ConformanceGroup = (typeof CONFORMANCE_GROUPS)[number];
 
 /**
  * One instruction: an opcode together with what else selects it (off of sdiv, imm of an atomic, src

@@ -4,6 +4,7 @@ export { essentialName } from './core-names.ts';
 export { countsSymbolsTwice } from './relocations.ts';
 export { coreUses } from './core-uses.ts';
 export type { LinkInput } from './linker/input.ts';
+export { lineOf } from './line-of.ts';
 export { LinkError } from './linker/link-error.ts';
 export { linkObjects } from './linker/link-objects.ts';
 export type { MapRelocation, RelocatedProgram, RelocationOptions } from './relocate.ts';

@@ -6,6 +6,17 @@ export {
 } from './bpf-ts/index.ts';
 export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
 export {
+  type BeyondStandard,
+  type CompatNeed,
+  compatOf,
+  type ObjectCompat,
+  type Place,
+  type ProgramCompat,
+} from './compat/compat.ts';
+export { groupsOf, parseSuiteTest, type SuiteTest } from './conformance/suite.ts';
+export { exampleOf, type InsnExample } from './isa/examples.ts';
+export { groupInstructions, instructionText, referencePages } from './isa/page.ts';
+export {
   type Exploration,
   exploreGracePeriods,
   type Trial,

@@ -3,7 +3,7 @@
  * from FUZZ_SEED on; a failure prints the seed and the program.
  */
 import { describe, expect, test } from 'vitest';
-import { BareFault, runBare } from '../../src/cli/conformance.ts';
+import { BareFault, runBare } from '../../src/engine/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { assemble, encodeCode, kernelListing } from '../../src/isa/index.ts';
 import { type EngineName, engineNamed } from '../../src/machine/create.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BareFault, runBare } from '../../src/cli/conformance.ts';
+import { BareFault, runBare } from '../../src/engine/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { assemble, encodeCode, INSN_TABLE, insnInfo } from '../../src/isa/index.ts';
 import { type EngineName, engineNamed } from '../../src/machine/create.ts';

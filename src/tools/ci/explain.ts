@@ -1,4 +1,5 @@
 /** Why one verification costs more than another: where their pruning first differs, and by line. */
+import { lineOf } from '../../object/index.ts';
 import {
   type CostProfile,
   type KernelProfile,
@@ -149,7 +150,7 @@ function missesAt({ misses }: CostProfile, at: Decision | undefined): string[] {
 }
 
 function sourceAt({ lineInfo }: VerifierInput, insn: number): CiPlace | undefined {
-  const found = lineInfo.findLast((one) => one.insn <= insn);
+  const found = lineOf(lineInfo, insn);
   return found && { file: found.file, line: found.line, text: found.text.trim() };
 }
 
@@ -163,7 +164,7 @@ function sameKeys(input: VerifierInput): (insn: number) => string {
 }
 
 function keyAt({ lineInfo }: VerifierInput, insn: number): string {
-  const found = lineInfo.findLast((one) => one.insn <= insn);
+  const found = lineOf(lineInfo, insn);
   return found ? `${baseName(found.file)} ${found.text.trim()}` : `#${insn}`;
 }
 

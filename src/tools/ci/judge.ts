@@ -1,7 +1,7 @@
 import { type KernelProfile, mapRules } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import { INSN_SIZE } from '../../isa/index.ts';
-import type { ObjectFile, ProgramSpec } from '../../object/index.ts';
+import { lineOf, type ObjectFile, type ProgramSpec } from '../../object/index.ts';
 import {
   type VerifierInput,
   verifierInput,
@@ -64,7 +64,7 @@ function emptyMap({ maps }: ObjectFile): string | undefined {
 }
 
 function placeOf(input: VerifierInput, { insn }: VerifyResult): CiPlace | undefined {
-  const line = input.lineInfo.findLast((one) => one.insn <= insn);
+  const line = lineOf(input.lineInfo, insn);
   return line && { file: line.file, line: line.line, text: line.text.trim() };
 }
 

@@ -1,3 +1,4 @@
+import { lineOf } from '../../object/index.ts';
 import type { Explanation, LineInfo, VerifierInput } from '../../verifier/index.ts';
 import { dictionaryOf } from './dictionary.ts';
 import { AS_LOADED, MapKeeper } from './maps.ts';
@@ -134,7 +135,7 @@ class Search {
       return undefined;
     } catch (error) {
       if (!isFault(error)) throw error;
-      const line = this.#lines.findLast(({ insn }) => insn <= error.insn);
+      const line = lineOf(this.#lines, error.insn);
       const there = this.#isThere(error.insn, line);
       // The message goes on with the place.
       const what = error.message.replace(/ at insn \d+ \(.*$/s, '');
@@ -165,7 +166,7 @@ class Search {
   /** The rejected instruction, or another one of the same line. */
   #isThere(insn: number, line: LineInfo | undefined): boolean {
     if (insn === this.#target) return true;
-    const rejected = this.#lines.findLast((one) => one.insn <= this.#target);
+    const rejected = lineOf(this.#lines, this.#target);
     return line !== undefined && rejected?.line === line.line && rejected.file === line.file;
   }
 

@@ -159,10 +159,12 @@ const KIND_WORDS: Readonly<Record<FeatureKind, string>> = {
   program_type: 'program type ',
   attach_type: 'attach type ',
   map_type: 'map type ',
+  map_flag: 'map flag BPF_F_',
   helper: '',
   kfunc: 'kfunc ',
   instruction: '',
   flag: 'flag ',
+  btf_kind: 'BTF kind ',
 };
 
 /** 'bpf_loop: 5.17', 'map type arena: 6.9'. */

@@ -45,6 +45,8 @@ export interface Requirement {
   readonly since: string;
   /** The program may do without: a weak symbol. */
   readonly weak?: true;
+  /** First instruction that needs it; undefined: the program as a whole does. */
+  readonly insn?: number;
 }
 
 type InstructionWord = keyof typeof instructionVersions;
@@ -58,7 +60,8 @@ const LOADS: Readonly<Record<number, InstructionWord>> = {
   2: 'address of a global variable',
   3: 'address of a kernel symbol',
   4: 'address of a function',
-  6: 'address of a global variable',
+  5: 'map by its place',
+  6: 'map by its place',
 };
 const LESS: readonly number[] = [BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE];
 
@@ -67,7 +70,7 @@ const LESS: readonly number[] = [BPF_JLT, BPF_JLE, BPF_JSLT, BPF_JSLE];
  * verifier got to (others are cut out before they matter); all count without it.
  *
  * @example
- * requirementsOf(object, program, input)[0]; // { kind: 'helper', name: 'bpf_loop', since: '5.17' }
+ * requirementsOf(object, program, input)[0]!.name; // 'bpf_loop'
  */
 export function requirementsOf(
   object: ObjectFile,
@@ -76,33 +79,47 @@ export function requirementsOf(
   seen?: ArrayLike<number>,
 ): Requirement[] {
   const found = new Map<string, Requirement>();
-  const add = (kind: FeatureKind, name: string | undefined, shown = name, weak = false): void => {
+  const add = (kind: FeatureKind, name: string | undefined, more: Detail = {}): void => {
     const since = name === undefined ? undefined : firstVersion(kind, name);
-    if (since) found.set(`${kind} ${name}`, { kind, name: shown!, since, ...(weak && { weak }) });
+    const key = `${kind} ${name}`;
+    if (since && !found.has(key)) found.set(key, { kind, name: name!, since, ...more });
   };
   add('program_type', programTypeName(input.type));
   if (dependsOnAttachType(input)) add('attach_type', attachTypeName(input.expectedAttachType));
   for (const flag of program.flags) if (flag === 'sleepable' || flag === 'frags') add('flag', flag);
-  for (const map of input.maps) add('map_type', mapTypeName(map.type));
   const code = decodeCode(input.insns);
   const isReached = (insn: number): boolean => !seen || seen[insn] !== 0;
+  for (const map of input.maps) {
+    const insn = firstUse(object, program, map.type);
+    add('map_type', mapTypeName(map.type), insn === undefined ? {} : { insn });
+  }
   if (code.length > MOST_INSNS_ONCE) add('instruction', 'more than 4096 instructions');
   for (let insn = 0; insn < code.length; insn++) {
     if (!isReached(insn)) continue;
-    for (const word of instructionWords(code, insn)) add('instruction', word);
+    for (const word of instructionWords(code, insn)) add('instruction', word, { insn });
     if (isCall(code, insn, 0)) {
       const name = helperName(code.imm[insn]!);
-      add('helper', name, `bpf_${name}`);
+      add('helper', name, { name: `bpf_${name}`, insn });
     }
   }
   for (const relocation of program.relocations) {
     if (relocation.kind !== 'extern' || !relocation.call || !isReached(relocation.insn)) continue;
     const extern = object.externs.find(({ name }) => name === relocation.extern);
     const name = relocation.extern.replace(/___.*$/, '');
-    add('kfunc', name, name, extern?.weak);
+    add('kfunc', name, { insn: relocation.insn, ...(extern?.weak && { weak: true }) });
   }
   const all = [...found.values()];
   return all.sort((a, b) => versionCodeOf(b.since) - versionCodeOf(a.since));
+}
+
+type Detail = Partial<Pick<Requirement, 'name' | 'weak' | 'insn'>>;
+
+/** Where a program first names a map of this type. */
+function firstUse(object: ObjectFile, program: ProgramSpec, type: number): number | undefined {
+  const names = new Set(object.maps.filter(({ typeId }) => typeId === type).map((map) => map.name));
+  return program.relocations.find(
+    (one) => (one.kind === 'map' || one.kind === 'map_value') && names.has(one.map),
+  )?.insn;
 }
 
 /** Kernels look at the attach type when they load such a program, or it attaches no other way. */
@@ -115,6 +132,12 @@ function dependsOnAttachType({ type, expectedAttachType }: VerifierInput): boole
 
 const isCall = (code: Code, insn: number, src: number): boolean =>
   code.op[insn] === (BPF_JMP | BPF_CALL) && code.src[insn] === src;
+
+/** First version of Linux that takes the instruction at slot 0, if the first of all did not. */
+export function instructionVersion(code: Code): string | undefined {
+  const versions = instructionWords(code, 0).map((word) => firstVersion('instruction', word)!);
+  return versions.sort((a, b) => versionCodeOf(b) - versionCodeOf(a))[0];
+}
 
 /** What is new about an instruction. */
 function instructionWords(code: Code, insn: number): InstructionWord[] {
@@ -158,6 +181,7 @@ function jumpWords(code: Code, insn: number, op: number): InstructionWord[] {
   const isLong = (op & 7) === BPF_JMP32 && operation === BPF_JA;
   const distance = isLong ? code.imm[insn]! : code.off[insn]!;
   if (distance < 0) words.push('loop');
+  if (isLong) words.push('jump over a 32-bit distance');
   if ((op & 7) === BPF_JMP32 && !isLong) words.push('32-bit jump');
   if (LESS.includes(operation)) words.push('jump on less');
   return words;

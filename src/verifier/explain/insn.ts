@@ -1,7 +1,8 @@
 import { bpfHelperName } from '../../abi/index.ts';
 import { BPF_CALL, BPF_JMP, kernelText } from '../../isa/index.ts';
+import { lineOf } from '../../object/index.ts';
 import type { VerifierEnv } from '../env.ts';
-import { calleeText, lineOf } from '../log/log.ts';
+import { calleeText } from '../log/log.ts';
 import type { Place } from './trace.ts';
 import type { ExplainedInsn } from './types.ts';
 

@@ -11,6 +11,7 @@ import {
   LD_IMM64,
 } from '../../isa/index.ts';
 import { bpfHelperName } from '../../abi/index.ts';
+import { lineOf } from '../../object/index.ts';
 import { calledBtf } from '../btf/modules.ts';
 import type { VerifierEnv } from '../env.ts';
 import type { Message } from '../messages/message.ts';
@@ -166,18 +167,6 @@ function shownFrame(env: VerifierEnv, frame: FuncState, all: boolean): string {
 function padding(length: number): number {
   const column = Math.max(length + STATE_TAB / 2, STATE_COLUMN);
   return Math.ceil(column / STATE_TAB) * STATE_TAB - length - 1;
-}
-
-/** The record that covers an instruction: the last one that starts at or before it. */
-export function lineOf(lines: readonly LineInfo[], insn: number): LineInfo | undefined {
-  let low = 0;
-  let high = lines.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (lines[middle]!.insn <= insn) low = middle;
-    else high = middle - 1;
-  }
-  return lines[low];
 }
 
 /**

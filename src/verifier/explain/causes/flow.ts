@@ -1,5 +1,5 @@
 import { BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, BPF_X, classOf } from '../../../isa/index.ts';
-import { lineOf } from '../../log/log.ts';
+import { lineOf } from '../../../object/index.ts';
 import { SCALAR_VALUE, TYPE } from '../../state/layout.ts';
 import {
   type Cause,

@@ -1,6 +1,6 @@
 /** What was counted by instruction, put together by source line: unrolled code repeats itself. */
 import type { VerifierEnv } from '../../env.ts';
-import { lineOf } from '../../log/log.ts';
+import { lineOf } from '../../../object/index.ts';
 import { MAX_REGS } from '../../state/layout.ts';
 import { describe, placeName } from '../insn.ts';
 import { type CostCollector, PAIR } from './collector.ts';

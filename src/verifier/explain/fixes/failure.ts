@@ -1,7 +1,7 @@
 import type { KernelProfile } from '../../../abi/profile.ts';
 import { type Code, decodeCode, kernelText } from '../../../isa/index.ts';
+import { lineOf } from '../../../object/index.ts';
 import type { VerifierEnv } from '../../env.ts';
-import { lineOf } from '../../log/log.ts';
 import type { Message } from '../../messages/message.ts';
 import { composeObservers } from '../../observers.ts';
 import type { VerifierInput, VerifyOptions } from '../../types.ts';

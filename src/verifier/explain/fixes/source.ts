@@ -2,7 +2,7 @@
  * Fixes as lines of C. A text is only made where it is certain what it means: the line is a whole
  * statement, the variable's name stands in it, and the function it is in is known.
  */
-import { lineOf } from '../../log/log.ts';
+import { lineOf } from '../../../object/index.ts';
 import type { LineInfo, VerifierInput } from '../../types.ts';
 import type { SourceFix } from '../types.ts';
 
