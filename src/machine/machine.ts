@@ -378,7 +378,8 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
-    const subsystem = this.subsystemOf(program);
+    const own = this.subsystemOf(program);
+    const subsystem: Subsystem = program.parts.target ? this.extensions : own;
     // Packets of cgroup_skb programs are the network's, their place is a cgroup.
     if (this.#cgroupHooks.serves(program.type.name)) {
       return this.#cgroupHooks.attach(program, options);
