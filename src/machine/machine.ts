@@ -435,14 +435,6 @@ export class Machine implements Kernel, ProgramHost {
     return link;
   }
 
-  /** A link as it was saved that has lost its device: it is there, and of no use. */
-  lostLink(id: number, program: MachineProgram, place: DevicePlace): DeviceLink {
-    const link = new DeviceLink(program, this.#forget, place, this.attachments);
-    link.id = id;
-    this.objects.links.put(id, link);
-    return link;
-  }
-
   /** Parts of the kernel, with those every machine has. */
   get subsystems(): readonly Subsystem[] {
     const own = [this.#cgroupHooks, this.#tracing, this.extensions];

@@ -64,6 +64,7 @@ export class SkLookup implements Subsystem {
       attach,
       detach: attach,
       programs: (name) => this.#points.programs(this.#network.namespace(name)),
+      direct: () => [],
     };
   }
 
