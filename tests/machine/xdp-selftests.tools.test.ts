@@ -96,9 +96,8 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('XDP on %s', (en
   /** BPF_PROG_TEST_RUN: what it returns, what the program said, and the packet. */
   const run = (bpf: Bpf, progFd: number, data: Uint8Array, room = 16_384) => {
     const dataOut = new Uint8Array(room);
-    const attr: ProgTestRunAttr = {
-      ...{ progFd, dataIn: data, dataSizeIn: data.length, dataOut, dataSizeOut: room },
-    };
+    const given = { dataIn: data, dataSizeIn: data.length };
+    const attr: ProgTestRunAttr = { progFd, ...given, dataOut, dataSizeOut: room };
     const error = bpf.progTestRun(attr);
     return { error, retval: attr.retval, size: attr.dataSizeOut, data: dataOut };
   };
@@ -445,10 +444,8 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('XDP on %s', (en
     ] as const) {
       const progFd = open(bpf, programs[`balancer_ingress_${name}`]!);
       const dataOut = new Uint8Array(128);
-      const attr: ProgTestRunAttr = {
-        ...{ progFd, dataIn: data, dataSizeIn: data.length, dataOut, dataSizeOut: 128 },
-        repeat: times,
-      };
+      const given = { dataIn: data, dataSizeIn: data.length, repeat: times };
+      const attr: ProgTestRunAttr = { progFd, ...given, dataOut, dataSizeOut: 128 };
       expect([bpf.progTestRun(attr), attr.retval, attr.dataSizeOut]).toEqual([0, 1, size]);
       expect(new DataView(dataOut.buffer).getUint32(0, true)).toBe(0x1234);
     }
