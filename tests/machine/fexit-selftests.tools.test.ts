@@ -68,7 +68,7 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('fexit_bpf2bpf (
       expect(info['tracing.target_obj_id']).toBe(target.id);
     }
     expect(run()).toBe(0);
-    const names = loaded.globals.names.filter((name) => /^test_/.test(name));
+    const names = loaded.globals.names.filter((name) => name.startsWith('test_'));
     expect(names).toHaveLength(8);
     expect(names.map((name) => [name, loaded.globals.get(name)])).toEqual(
       names.map((name) => [name, 1n]),
