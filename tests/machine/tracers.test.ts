@@ -123,6 +123,20 @@ describe.each(engines)('programs that trace programs (%s)', (engine) => {
     await expect(load(name)).rejects.toThrow(why);
   });
 
+  it('may leave while their target runs', async () => {
+    const { tracer, run, get } = await tracing();
+    const link = tracer['behind_twice']!.attach();
+    const front = tracer['before_main']!.kernelProgram as never as {
+      code: { run(at: number): number };
+    };
+    const { code } = front;
+    front.code = { ...code, run: () => (link.detach(), 0) };
+    using _front = tracer['before_main']!.attach();
+    expect([run(), get('order')]).toEqual([110, 0n]);
+    front.code = code;
+    expect([run(), get('order')]).toEqual([110, 1n]);
+  });
+
   it('are at most 38 at a function', async () => {
     const { load, get, run } = await tracing();
     for (let i = 0; i < 38; i++) (await load('behind_twice_too')).attach();

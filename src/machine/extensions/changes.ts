@@ -65,10 +65,9 @@ export class ChangedPrograms {
     const known = state.traced.get(start);
     if (known?.full) refuse('E2BIG', `too many programs at '${name}'`);
     const trampoline = known ?? this.#trampolines.make(target);
-    const programs = trampoline[when];
-    programs.unshift(by);
+    trampoline[when] = [by, ...trampoline[when]];
     const leave = () => {
-      programs.splice(programs.indexOf(by), 1);
+      trampoline[when] = trampoline[when].filter((one) => one !== by);
       if (trampoline.size > 0) return;
       state.traced.delete(start);
       this.#trampolines.forget(trampoline);

@@ -36,9 +36,7 @@ export class Extensions implements Subsystem {
   hook(program: MachineProgram, options: AttachOptions): Attached {
     const target = this.#targetFor(program, options);
     const leave =
-      program.type.name === 'ext'
-        ? this.#replace(program, target)
-        : this.#changes.trace(target, program, momentOf(program));
+      program.type.name === 'ext' ? this.#replace(program, target) : this.#trace(program, target);
     target.program.hold();
     program.releaseTarget();
     return {
@@ -61,6 +59,13 @@ export class Extensions implements Subsystem {
       refuse('EBUSY', 'the target is in an array of programs');
     checkImage(program);
     return this.#changes.replace(target, program);
+  }
+
+  /** Threads that join run programs without what JavaScript has of the functions. */
+  #trace(program: MachineProgram, target: Target): () => void {
+    const { shared } = this.#machine.runtime.options;
+    if (shared) refuse('EOPNOTSUPP', 'a machine with several threads traces no programs');
+    return this.#changes.trace(target, program, momentOf(program));
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Runtime } from '../../runtime/index.ts';
 import { KernelDevices } from '../objects/kernel-devices.ts';
 import { type KernelObject, KernelObjects } from '../objects/kernel-struct.ts';
 
-/** What is in front of a struct: the address of its context is the last word but one of it. */
+/** What is in front of a struct, with the address of its context (STRUCT_CONTEXT). */
 const BEFORE = 64;
 /** struct skb_shared_info, which ends every frame. */
 const SHARED_INFO = 320;

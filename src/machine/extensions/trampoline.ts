@@ -57,8 +57,9 @@ export interface Surrounding {
 export class Trampoline {
   readonly number: number;
   readonly target: Target;
-  readonly fentry: MachineProgram[] = [];
-  readonly fexit: MachineProgram[] = [];
+  /** New lists with each change: runs go on over the old ones. */
+  fentry: readonly MachineProgram[] = [];
+  fexit: readonly MachineProgram[] = [];
   /** Where the result is in the context of programs: behind this many arguments. */
   readonly params: number;
 
@@ -96,7 +97,9 @@ export class Trampolines {
     this.#runtime = runtime;
     this.#structs = new PacketStructs(runtime, rules);
     runtime.setHostKfunc(PASS.name, PASS.args.length, (call) => {
-      this.#pass(this.#all.get(call.u32(0))!, call.u32(1), call.u32(2) !== 0);
+      // Gone: the run that goes on began when there were programs.
+      const trampoline = this.#all.get(call.u32(0));
+      if (trampoline) this.#pass(trampoline, call.u32(1), call.u32(2) !== 0);
     });
   }
 
@@ -120,6 +123,7 @@ export class Trampolines {
     this.#structs.during(target.program.parts.runsAs, context, (struct) => {
       const at = runtime.allocate(8 * CONTEXT_WORDS, 8);
       try {
+        runtime.u8().fill(0, at, at + 8 * CONTEXT_WORDS);
         const own = contextPointer(context);
         this.#fill(at, words, trampoline.params, returned, (word) =>
           word === own ? struct : word,
