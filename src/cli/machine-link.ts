@@ -17,7 +17,7 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
 }
 
 /** bpftool's keys and order (show_link_close_json). */
-function linkJson(machine: Machine, link: MachineLink) {
+export function linkJson(machine: Machine, link: MachineLink) {
   const info = linkInfo(link);
   const place = linkTypeName(link.type);
   const ifindex = info[`${place}.ifindex`] as number | undefined;

@@ -146,6 +146,8 @@ export interface Installation {
   /** What the verifier let the program do; default: all. */
   readonly capabilities?: VerifierCapabilities | undefined;
   readonly bound?: BoundDevice | undefined;
+  /** Of an extension that was saved when its target had gone. */
+  readonly runsAs?: ProgramTypeDef | undefined;
   /** Where bpf_obj_new() looks types up, of a program that was saved. */
   readonly objectTypes?: number | undefined;
   /** Default: now. */
@@ -158,7 +160,8 @@ export function installProgram(machine: Machine, one: Installation): MachineProg
   const { runtime, settings, objects } = machine;
   const id = objects.programs.next;
   const used = usedMaps(one);
-  const runsAs = type.id === BPF_PROG_TYPE_EXT && one.target ? one.target.parts.runsAs : type;
+  const ofTarget = type.id === BPF_PROG_TYPE_EXT ? one.target?.parts.runsAs : undefined;
+  const runsAs = one.runsAs ?? ofTarget ?? type;
   const image = link(spec, adapted, id, runsAs, {
     runtime,
     kernel: settings.rules,

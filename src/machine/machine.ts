@@ -378,7 +378,8 @@ export class Machine implements Kernel, ProgramHost {
   }
 
   attach(program: MachineProgram, options: AttachOptions): KernelLink {
-    const subsystem = this.subsystemOf(program);
+    const own = this.subsystemOf(program);
+    const subsystem: Subsystem = program.parts.target ? this.extensions : own;
     // Packets of cgroup_skb programs are the network's, their place is a cgroup.
     if (this.#cgroupHooks.serves(program.type.name)) {
       return this.#cgroupHooks.attach(program, options);
@@ -431,14 +432,6 @@ export class Machine implements Kernel, ProgramHost {
       link[Symbol.dispose]();
       throw error;
     }
-    return link;
-  }
-
-  /** A link as it was saved that has lost its device: it is there, and of no use. */
-  lostLink(id: number, program: MachineProgram, place: DevicePlace): DeviceLink {
-    const link = new DeviceLink(program, this.#forget, place, this.attachments);
-    link.id = id;
-    this.objects.links.put(id, link);
     return link;
   }
 

@@ -54,7 +54,7 @@ export interface ProgramParts {
   readonly runsAs: ProgramTypeDef;
   /** Compiles another image with the options of this program. */
   readonly compile: (image: ProgramImage) => LoadedCode;
-  /** The program it attaches to. */
+  /** The program it was loaded for. */
   readonly target?: MachineProgram | undefined;
   /** Its places in the table of functions, in the order in which they were asked for. */
   readonly slots: readonly number[];
@@ -87,6 +87,7 @@ export class MachineProgram extends KernelObject implements KernelProgram {
   #counted = false;
   #tag: string | undefined;
   #closed = false;
+  #holdsTarget: boolean;
 
   constructor(parts: ProgramParts, host: ProgramHost) {
     super();
@@ -97,6 +98,7 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     this.code = parts.code;
     this.verification = parts.verification;
     this.#host = host;
+    this.#holdsTarget = parts.target !== undefined;
   }
 
   /** The verifier has seen this program: it runs without checks of its accesses. */
@@ -112,6 +114,18 @@ export class MachineProgram extends KernelObject implements KernelProgram {
   /** The network device it is for alone. */
   get bound(): BoundDevice | undefined {
     return this.parts.bound;
+  }
+
+  /** The program it attaches to if nobody says another: that it was loaded for, once. */
+  get target(): MachineProgram | undefined {
+    return this.#holdsTarget ? this.parts.target : undefined;
+  }
+
+  /** It was attached: from now on its link holds what it is at. */
+  releaseTarget(): void {
+    if (!this.#holdsTarget) return;
+    this.#holdsTarget = false;
+    this.parts.target?.drop();
   }
 
   get expectedAttachType(): number {
@@ -195,6 +209,6 @@ export class MachineProgram extends KernelObject implements KernelProgram {
     this.#host.unload(this);
     for (const map of this.maps) map.drop();
     this.parts.btf?.drop();
-    this.parts.target?.drop();
+    this.releaseTarget();
   }
 }

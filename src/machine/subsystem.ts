@@ -27,6 +27,8 @@ export interface NamespaceHook {
   detach(program: MachineProgram, namespace: string): void;
   /** The programs there, in the order they run. */
   programs(namespace: string): readonly MachineProgram[];
+  /** Namespaces with a program that no link holds, and that. */
+  direct(): Iterable<readonly [namespace: string, program: MachineProgram]>;
 }
 
 /** A place at a map. */

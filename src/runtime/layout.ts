@@ -387,6 +387,12 @@ export const XDP_FRAGS = 52;
 export const XDP_FRAG_SIZE = 56;
 export const XDP_CTX_SIZE = 64;
 
+/**
+ * u32, so many bytes before a struct xdp_buff or sk_buff: address of the context it stands for, of
+ * programs that trace other programs.
+ */
+export const STRUCT_CONTEXT = 8;
+
 /** struct bpf_nf_ctx, then ours: the packet as programs over __sk_buff have it. */
 export const NF_STATE = 0;
 export const NF_SKB = 8;

@@ -310,7 +310,10 @@ class LinearRuntime implements Runtime {
     const given = this.#given.get(id);
     const contract = helperContract(id, programType);
     if (given || !contract) return given;
-    return this.#namedBody(contract.func!) ?? this.#namedBody(contract.name);
+    const { kernelFunc, func, name } = contract;
+    return kernelFunc
+      ? this.#namedBody(kernelFunc)
+      : (this.#namedBody(func!) ?? this.#namedBody(name));
   }
 
   #namedBody(name: string): HelperBody | undefined {

@@ -306,6 +306,8 @@ export interface RxMetadata {
 type OptionValue = Uint8Array | number;
 
 export interface HostDevice {
+  /** What struct net_device says; default: nothing. */
+  readonly name?: string;
   readonly mtu: number;
   /** Bytes of the link layer header (14 for Ethernet). */
   readonly headerSize: number;

@@ -157,6 +157,9 @@ function returnOf(proto: RawPrototype, args: readonly ArgContract[], name: strin
   return result;
 }
 
+/** The kernel's structs of packets, which tracing programs hand to helpers. */
+const PACKET_STRUCTS: readonly unknown[] = ['xdp_buff', 'sk_buff'];
+
 function contractOf(id: number, prototype: string, proto: RawPrototype): CallContract {
   const name = helperNameOf(id);
   const args = proto.args.map((_, index) => argumentOf(proto, index));
@@ -175,6 +178,8 @@ function contractOf(id: number, prototype: string, proto: RawPrototype): CallCon
   if (proto.allow_fastcall) contract.fastcall = true;
   if (helperTraits.changesPacket!.includes(name)) contract.changesPacket = true;
   if (helperTraits.storageGet!.includes(name)) contract.allocatesStorage = true;
+  if (PACKET_STRUCTS.includes(contract.args[0]?.btf))
+    contract.kernelFunc = `${contract.func}_kernel`;
   return withHelperTraits(contract);
 }
 

@@ -22,7 +22,7 @@ import {
 } from './namespace-hooks.ts';
 import type { NamespaceHook } from '../subsystem.ts';
 import type { Process } from './process.ts';
-import { u64, userBytes } from './values.ts';
+import { putU32s, u64 } from './values.ts';
 
 const c = constants;
 const BASE = c.BPF_F_ALLOW_OVERRIDE | c.BPF_F_ALLOW_MULTI | c.BPF_F_REPLACE | c.BPF_F_PREORDER;
@@ -169,7 +169,7 @@ function queryMap(process: Process, attr: ProgQueryAttr): number {
   attr.progCnt = 0;
   const program = programs.query(attachType);
   attr.progCnt = program ? 1 : 0;
-  if (program && room !== 0 && progIds) numbers(progIds, [program.id]);
+  if (program && room !== 0 && progIds) putU32s(progIds, [program.id]);
   return 0;
 }
 
@@ -186,15 +186,9 @@ function listMembers(
   const programs = shown.map(({ program }) => program.id);
   const links = shown.map(({ link }) => link?.id ?? 0);
   const none = shown.map(() => 0);
-  numbers(progIds, programs);
-  if (progAttachFlags) numbers(progAttachFlags, none);
-  if (linkIds) numbers(linkIds, links);
-  if (linkAttachFlags) numbers(linkAttachFlags, none);
+  putU32s(progIds, programs);
+  if (progAttachFlags) putU32s(progAttachFlags, none);
+  if (linkIds) putU32s(linkIds, links);
+  if (linkAttachFlags) putU32s(linkAttachFlags, none);
   return shown.length < there.length ? refuse('ENOSPC', 'more programs than room') : 0;
-}
-
-function numbers(to: Uint8Array, values: readonly number[]): void {
-  const bytes = userBytes(to, values.length * 4);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  values.forEach((value, i) => view.setUint32(i * 4, value, true));
 }

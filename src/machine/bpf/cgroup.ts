@@ -8,7 +8,7 @@ import type { CgroupLink } from '../cgroup/link.ts';
 import type { MachineProgram } from '../program.ts';
 import { anchorOf } from './order.ts';
 import type { Process } from './process.ts';
-import { u64, userBytes } from './values.ts';
+import { putU32s, u64 } from './values.ts';
 
 const {
   BPF_F_AFTER,
@@ -109,19 +109,13 @@ export function queryCgroup(process: Process, attr: ProgQueryAttr): number {
   attr.revision = effective ? 0n : (own?.revision ?? 1n);
   if (room === 0 || !progIds || ids.length === 0) return 0;
   const shown = ids.slice(0, room);
-  put(progIds, shown);
+  putU32s(progIds, shown);
   if (progAttachFlags)
-    put(
+    putU32s(
       progAttachFlags,
       shown.map(() => flags),
     );
   // Programs that run are counted for as many as there is room for; then nobody hears of the rest.
   const cut = shown.length < ids.length;
   return cut ? refuse('ENOSPC', 'more programs than room') : 0;
-}
-
-function put(to: Uint8Array, values: readonly number[]): void {
-  const bytes = userBytes(to, values.length * 4);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  values.forEach((value, i) => view.setUint32(i * 4, value, true));
 }

@@ -48,6 +48,13 @@ const atFunction: HookRequest = (process, { targetFd = 0, targetBtfId = 0 }) => 
   return { target: process.get(targetFd, 'prog'), targetFunction: targetBtfId };
 };
 
+/** The same of programs that trace others: they go nowhere else than where they were loaded for. */
+const aroundFunction: HookRequest = (process, attr) => {
+  const { target } = atFunction(process, attr);
+  if (target) refuse('EINVAL', 'only extensions go to another target');
+  return {};
+};
+
 const REQUESTS: ReadonlyMap<number, HookRequest> = new Map<number, HookRequest>([
   [types.BPF_PROG_TYPE_FLOW_DISSECTOR, inNamespace],
   [types.BPF_PROG_TYPE_SK_LOOKUP, inNamespace],
@@ -56,5 +63,5 @@ const REQUESTS: ReadonlyMap<number, HookRequest> = new Map<number, HookRequest>(
 ]);
 
 /** How a program of this type asks for its hook; undefined: it is not of these. */
-export const hookRequest = ({ typeId }: MachineProgram): HookRequest | undefined =>
-  REQUESTS.get(typeId);
+export const hookRequest = ({ typeId, parts }: MachineProgram): HookRequest | undefined =>
+  REQUESTS.get(typeId) ?? (parts.target && aroundFunction);

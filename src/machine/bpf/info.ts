@@ -14,7 +14,7 @@ import {
   structSize,
   type StructValues,
 } from './structs.ts';
-import { userBytes } from './values.ts';
+import { u32s, userBytes } from './values.ts';
 
 /** BPF_OBJ_GET_INFO_BY_FD */
 export function objGetInfoByFd(process: Process, attr: ObjGetInfoByFdAttr): number {
@@ -194,11 +194,4 @@ function arraysOf({ machine }: Process, program: MachineProgram): InfoArray[] {
     ],
     ['nr_prog_tags', 'prog_tags', { size: 8, bytes: tag }],
   ];
-}
-
-function u32s(values: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(values.length * 4);
-  const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => view.setUint32(i * 4, value, true));
-  return bytes;
 }

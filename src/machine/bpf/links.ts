@@ -32,6 +32,8 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
   const program = process.get(attr.progFd, 'prog');
   const refusal = attachRefusal(process, program, attachType);
   if (refusal) refuse(refusal, 'it does not go there');
+  const exact = ['tracing', 'lsm'].includes(program.type.name);
+  if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
   const request = hookRequest(program);
   if (request) return openNew(process, process.machine.attach(program, request(process, attr)));
   if (attachType === attach.BPF_XDP) return xdpLink(process, attr, program);
@@ -41,8 +43,6 @@ export function linkCreate(process: Process, attr: LinkCreateAttr): number {
     return openNew(process, cgroupLink(process, attr, program));
   }
   const hookless = hooklessLink(program, attachType) ?? refuse('EINVAL', 'no such link');
-  const exact = ['tracing', 'lsm'].includes(program.type.name);
-  if (exact && attachType !== program.expectedAttachType) refuse('EINVAL');
   hookless.check?.(process, attr, program);
   return refuse(hookless.errno, `there is no hook for ${hookless.link} links`);
 }
@@ -147,7 +147,7 @@ export function rawTracepointOpen(process: Process, attr: RawTracepointOpenAttr)
   const program = process.get(attr.progFd, 'prog');
   if (BY_BTF.includes(program.type.name)) {
     if (attr.name !== undefined) refuse('EINVAL', 'the program names its target itself');
-    const request = program.type.name === 'ext' ? hookRequest(program) : undefined;
+    const request = hookRequest(program);
     const plain = { progFd: attr.progFd, attachType: 0 };
     if (request) return openNew(process, process.machine.attach(program, request(process, plain)));
     return refuse('ENOTSUPP', 'there are no hooks for tracing links');

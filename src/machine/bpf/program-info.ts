@@ -45,8 +45,8 @@ export function programInfo(machine: Machine, program: MachineProgram): StructVa
   };
 }
 
-function attachBtf({ objects }: Machine, { parts }: MachineProgram): number {
-  if (parts.target) return parts.target.parts.btf?.id ?? 0;
+function attachBtf({ objects }: Machine, { parts, target }: MachineProgram): number {
+  if (parts.target) return target?.parts.btf?.id ?? 0;
   if (!parts.input?.attachBtfId) return 0;
   return objects.kernelBtf(parts.input.attachModule)?.id ?? 0;
 }

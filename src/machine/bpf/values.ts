@@ -14,6 +14,16 @@ export function userKey(key: Uint8Array | undefined, size: number): Uint8Array {
   return userBytes(key, size);
 }
 
+/** Numbers of 32 bits into a buffer of the caller. Throws KernelError EFAULT. */
+export function putU32s(to: Uint8Array, values: readonly number[]): void {
+  userBytes(to, values.length * 4).set(u32s(values));
+}
+
+/** Numbers of 32 bits as bytes. */
+export function u32s(values: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(values).buffer);
+}
+
 /** A number of 64 bits, unsigned. */
 export const u64 = (value: U64 | undefined): bigint => BigInt.asUintN(64, BigInt(value ?? 0));
 

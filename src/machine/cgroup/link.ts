@@ -27,6 +27,10 @@ export class CgroupLink extends MachineLink {
     return this.#cgroup;
   }
 
+  override get attached(): boolean {
+    return this.#cgroup !== undefined;
+  }
+
   override info(): LinkInfo {
     const cgroup_id = this.#cgroup?.id ?? 0n;
     return { 'cgroup.cgroup_id': cgroup_id, 'cgroup.attach_type': this.attachType };

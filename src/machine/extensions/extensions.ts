@@ -1,105 +1,92 @@
-/** Programs that replace functions of others (kernel/bpf/{syscall,trampoline}.c). */
-import { enums } from '../../abi/index.ts';
-import { ExtendedCode } from '../../engine/index.ts';
+/** Programs at functions of others: in their place, or around them (kernel/bpf/trampoline.c). */
+import { constants, enums } from '../../abi/index.ts';
 import type { AttachOptions, RunResult } from '../../kernel/index.ts';
 import { verify } from '../../verifier/index.ts';
 import { refuse } from '../errno.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
 import type { Attached, Subsystem } from '../subsystem.ts';
-import { extendedImage } from './image.ts';
+import { ChangedPrograms } from './changes.ts';
+import { functionOf, type Target } from './target.ts';
 
 const { BPF_LINK_TYPE_TRACING } = enums.bpf_link_type;
+const { BPF_TRACE_FENTRY, BPF_TRACE_FEXIT } = constants;
 const THROW = 'bpf_throw';
 
-/** A function of a program. */
-interface Target {
-  readonly program: MachineProgram;
-  readonly btfId: number;
-  readonly name: string;
-  readonly start: number;
-}
-
-/** What is replaced in one program: by the function's first instruction. */
-interface Extended {
-  readonly functions: Map<number, MachineProgram>;
-  /** The kernel forgets it with the first that leaves, and then arrays of programs take it. */
-  blocked: boolean;
-}
-
-/** The hook of extensions: every function of a program that is global. */
+/** The hook of extensions and of what traces programs: every function that BTF tells of. */
 export class Extensions implements Subsystem {
   readonly #machine: Machine;
-  readonly #extended = new Map<MachineProgram, Extended>();
-  /** Extensions that were attached: what they were loaded for no longer stands. */
-  readonly #used = new WeakSet<MachineProgram>();
+  readonly #changes: ChangedPrograms;
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#changes = new ChangedPrograms(machine);
   }
 
+  /** Programs that trace others come here by their target. */
   serves(programType: string): boolean {
     return programType === 'ext';
   }
 
   /** Whether a function of the program is replaced: arrays of programs do not take it then. */
   isExtended(program: MachineProgram): boolean {
-    return this.#extended.get(program)?.blocked ?? false;
+    return this.#changes.isExtended(program);
   }
 
   hook(program: MachineProgram, options: AttachOptions): Attached {
-    if (program.expectedAttachType !== 0) refuse('EINVAL', 'an expected attach type');
     const target = this.#targetFor(program, options);
-    const known = this.#extended.get(target.program);
-    if (known?.functions.has(target.start)) refuse('EBUSY', `'${target.name}' is replaced already`);
-    if (this.#isTailCallee(target.program))
-      refuse('EBUSY', 'the target is in an array of programs');
-    checkImage(program);
-    const state = known ?? { functions: new Map(), blocked: true };
-    state.functions.set(target.start, program);
-    try {
-      this.#install(target.program, state);
-    } catch (error) {
-      state.functions.delete(target.start);
-      throw error;
-    }
-    state.blocked = true;
-    this.#extended.set(target.program, state);
+    const leave =
+      program.type.name === 'ext' ? this.#replace(program, target) : this.#trace(program, target);
     target.program.hold();
-    this.#used.add(program);
+    program.releaseTarget();
     return {
       type: BPF_LINK_TYPE_TRACING,
       info: {
-        'tracing.attach_type': 0,
+        'tracing.attach_type': program.expectedAttachType,
         'tracing.target_obj_id': target.program.id,
         'tracing.target_btf_id': target.btfId,
       },
-      detach: () => this.#leave(target),
+      detach: () => {
+        leave();
+        target.program.drop();
+      },
     };
   }
 
-  #leave(target: Target): void {
-    const state = this.#extended.get(target.program)!;
-    state.functions.delete(target.start);
-    state.blocked = false;
-    this.#install(target.program, state);
-    if (state.functions.size === 0) this.#extended.delete(target.program);
-    target.program.drop();
+  #replace(program: MachineProgram, target: Target): () => void {
+    this.#changes.checkFree(target);
+    if (this.#isTailCallee(target.program))
+      refuse('EBUSY', 'the target is in an array of programs');
+    checkImage(program);
+    return this.#changes.replace(target, program);
   }
 
-  /** What it was loaded for, until it was attached once; else what the caller names, if it fits. */
+  /** Threads that join run programs without what JavaScript has of the functions. */
+  #trace(program: MachineProgram, target: Target): () => void {
+    const { shared } = this.#machine.runtime.options;
+    if (shared) refuse('EOPNOTSUPP', 'a machine with several threads traces no programs');
+    return this.#changes.trace(target, program, momentOf(program));
+  }
+
+  /**
+   * What it was loaded for, until it was attached once; else what the caller names, if it fits.
+   * Mirrors bpf_tracing_prog_attach.
+   */
   #targetFor(program: MachineProgram, { target, targetFunction }: AttachOptions): Target {
-    const own = program.parts.target;
-    const loaded = own && !this.#used.has(program) ? own : undefined;
+    const { parts, target: loaded } = program;
+    const isExtension = program.type.name === 'ext';
+    if (isExtension && program.expectedAttachType !== 0) refuse('EINVAL', 'an attach type');
+    if (target && !isExtension) refuse('EINVAL', 'only extensions go to another target');
+    const wantedFunction = parts.input?.attachBtfId ?? program.spec.attachTarget ?? 0;
     if (!target) {
       if (!loaded) refuse('EINVAL', 'it was attached before: say what to');
-      return functionOf(loaded, program.parts.input?.attachBtfId ?? program.spec.attachTarget ?? 0);
+      return functionOf(loaded, wantedFunction);
     }
     const wanted = functionOf(
       target as MachineProgram,
-      targetFunction ?? program.spec.attachTarget!,
+      targetFunction ?? program.spec.attachTarget ?? 0,
     );
-    const same = loaded === wanted.program && program.parts.input?.attachBtfId === wanted.btfId;
+    const same = loaded === wanted.program && parts.input?.attachBtfId === wanted.btfId;
     if (!same) this.#checkFits(program, wanted);
     return wanted;
   }
@@ -128,46 +115,22 @@ export class Extensions implements Subsystem {
     return false;
   }
 
-  /** Compiles the program with what replaces its functions, or takes its own code again. */
-  #install(program: MachineProgram, { functions }: Extended): void {
-    const { parts } = program;
-    if (functions.size === 0) return program.exchange(undefined);
-    if ((parts.spec.staticBranches ?? []).length > 0) {
-      refuse('EOPNOTSUPP', 'the code of the target follows static keys');
-    }
-    const all = [...functions].map(([start, { parts: by }]) => ({ start, image: by.code.image }));
-    const code = parts.compile(extendedImage(parts.code.image, all));
-    program.exchange(undefined);
-    program.exchange(new ExtendedCode(parts.code, code, this.#machine.runtime));
-  }
-
-  /** Linux has no test run for them. */
+  /** Linux has no test run for extensions, and that of what traces runs the kernel's functions. */
   run({ spec }: MachineProgram): RunResult {
-    return refuse('ENOTSUPP', `program '${spec.name}' runs in place of another's function`);
+    return refuse('ENOTSUPP', `program '${spec.name}' runs with another's function`);
   }
+}
+
+/** BPF_MODIFY_RETURN never gets here: the verifier refuses it for functions of programs. */
+function momentOf({ expectedAttachType, spec }: MachineProgram): 'fentry' | 'fexit' {
+  const type = expectedAttachType || (spec.attachType === 'trace_fexit' ? BPF_TRACE_FEXIT : 0);
+  if (type === BPF_TRACE_FEXIT) return 'fexit';
+  if (type === BPF_TRACE_FENTRY || spec.attachType === 'trace_fentry') return 'fentry';
+  return refuse('EINVAL', `program '${spec.name}' is for no function of a program`);
 }
 
 const sameAttach = (one: MachineProgram, other: MachineProgram): boolean =>
   one.expectedAttachType === other.expectedAttachType;
-
-/** By its BTF id or its name. Throws KernelError EINVAL, ENOENT. */
-function functionOf(program: MachineProgram, wanted: number | string): Target {
-  const { spec, input, code } = program.parts;
-  const types = input?.btf;
-  const name = typeof wanted === 'string' ? wanted : nameAt(types, wanted);
-  const found = code.image.functions.find((one) => one.name === name);
-  if (!found) refuse('EINVAL', `program '${spec.name}' has no function '${name}'`);
-  const btfId = typeof wanted === 'number' ? wanted : (types?.find('func', name) ?? 0);
-  return { program, btfId, name, start: found.start };
-}
-
-function nameAt(
-  btf: { readonly count: number; type(id: number): { name: string } } | undefined,
-  id: number,
-): string {
-  if (!btf || id <= 0 || id >= btf.count) refuse('EINVAL', `there is no type ${id}`);
-  return btf.type(id).name;
-}
 
 /** What throws ends its own frames, which are not the target's. */
 function checkImage({ parts }: MachineProgram): void {

@@ -17,6 +17,8 @@ import { refuse } from '../errno.ts';
 export interface Replacement {
   readonly start: number;
   readonly image: ProgramImage;
+  /** The instruction of that image that calls the function it is in the place of. */
+  readonly calls?: number;
 }
 
 /**
@@ -27,19 +29,21 @@ export interface Replacement {
 export function extendedImage(own: ProgramImage, all: readonly Replacement[]): ProgramImage {
   const main = all.find(({ start }) => start === 0);
   const others = all.filter((one) => one !== main);
-  const parts = [...(main ? [main.image] : []), own, ...others.map(({ image }) => image)];
+  const ordered = [...(main ? [main] : []), { image: own } as Part, ...others];
+  const parts = ordered.map(({ image }) => image);
   const starts = startsOf(parts);
-  const place = new Map(others.map((one) => [one.start, starts[parts.indexOf(one.image)]!]));
+  const ownStart = starts[main ? 1 : 0]!;
+  const place = new Map(others.map((one) => [one.start, starts[ordered.indexOf(one)]!]));
   const kfuncs: CallContract[] = [];
-  const insns = parts.map((part, i) => {
+  const insns = ordered.map(({ image: part, start = 0, calls }, i) => {
     const code = decodeCode(part.insns);
-    if (part === own) aimAnew(code, starts[i]!, place);
+    if (part === own) aimAnew(code, ownStart, place);
+    if (calls !== undefined) code.imm[calls] = ownStart + start - (starts[i]! + calls + 1);
     moveKfuncs(code, kfuncs.length);
     kfuncs.push(...(part.kfuncs ?? []));
     return encodeCode(code);
   });
   const { exceptionCallback } = own;
-  const offset = starts[parts.indexOf(own)]!;
   return {
     ...own,
     ...objectTypesOf(parts),
@@ -49,9 +53,11 @@ export function extendedImage(own: ProgramImage, all: readonly Replacement[]): P
     lines: parts.flatMap(({ lines }, i) =>
       lines.map((line) => ({ ...line, insn: line.insn + starts[i]! })),
     ),
-    exceptionCallback: exceptionCallback === undefined ? undefined : exceptionCallback + offset,
+    exceptionCallback: exceptionCallback === undefined ? undefined : exceptionCallback + ownStart,
   };
 }
+
+type Part = Partial<Replacement> & Pick<Replacement, 'image'>;
 
 const moved = (by: number) => (one: ProgramImage['functions'][number]) => ({
   ...one,

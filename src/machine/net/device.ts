@@ -163,8 +163,8 @@ export abstract class Device implements NamespaceDevice {
 
   /** What helpers see of the device. */
   hostDevice(): HostDevice {
-    const { mtu, address, forwarding } = this;
-    return { mtu, headerSize: ETHERNET_HEADER, address, forwarding };
+    const { name, mtu, address, forwarding } = this;
+    return { name, mtu, headerSize: ETHERNET_HEADER, address, forwarding };
   }
 
   query(direction: 'ingress' | 'egress'): AttachedPrograms {

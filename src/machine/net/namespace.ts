@@ -105,6 +105,7 @@ export class NetNamespace implements KernelNamespace {
       addresses: this.#addresses,
       broadcasts: this.#broadcasts,
       routes: this.routes,
+      tunnels: this.routes.map((route) => this.tunnels.get(route)?.parts),
       neighbours: this.neighbours.parts,
       pieces: Reassembly.partsOf(this),
       sockets: this.sockets,
@@ -118,6 +119,9 @@ export class NetNamespace implements KernelNamespace {
     this.#addresses.splice(0, this.#addresses.length, ...parts.addresses);
     for (const key of parts.broadcasts) this.#broadcasts.add(key);
     this.routes = parts.routes;
+    for (const [i, tunnel] of parts.tunnels.entries()) {
+      if (tunnel) this.tunnels.set(this.routes[i]!, LightTunnel.from(tunnel, this.stack.machine));
+    }
     this.neighbours.resume(parts.neighbours, thaw);
     if (parts.pieces) Reassembly.resume(this, parts.pieces);
     this.sockets = parts.sockets;

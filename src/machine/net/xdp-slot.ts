@@ -66,7 +66,8 @@ export class XdpSlot implements HookPoint {
     if (now?.link) return no('EBUSY');
     if (link && now) return no('EBUSY');
     if (!link) {
-      if (flags & XDP_FLAGS_REPLACE && now?.program !== replaces) return no('EEXIST');
+      const named = replaces !== undefined || (flags & XDP_FLAGS_REPLACE) !== 0;
+      if (named && now?.program !== replaces) return no('EEXIST');
       if (flags & XDP_FLAGS_UPDATE_IF_NOEXIST && now) return no('EBUSY');
     }
     if (now?.program === program) return 0;

@@ -51,8 +51,7 @@ export class DeviceLink extends MachineLink {
     this.#attached = true;
   }
 
-  /** False: its device has gone, or it was detached. */
-  get attached(): boolean {
+  override get attached(): boolean {
     return this.#attached;
   }
 

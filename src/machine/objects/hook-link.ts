@@ -34,6 +34,10 @@ export class HookLink extends MachineLink {
     };
   }
 
+  override get attached(): boolean {
+    return this.#there;
+  }
+
   override info(): LinkInfo {
     const { info } = this.#attached;
     return typeof info === 'function' ? info() : info;

@@ -204,6 +204,19 @@ export class Thaw {
     if (saved) this.#alarms.push({ ...saved, run, set });
   }
 
+  /** The same for the event that is a member of an object: until then it has none. */
+  armMember<Name extends string>(
+    of: Record<Name, PendingEvent | undefined>,
+    name: Name,
+    run: () => void,
+  ): void {
+    const event = of[name];
+    of[name] = undefined;
+    this.arm(event, run, (again) => {
+      of[name] = again;
+    });
+  }
+
   /** Does something when all objects of a value are there. */
   later(action: () => void): void {
     this.#last.push(action);

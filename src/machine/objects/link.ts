@@ -26,6 +26,8 @@ export abstract class MachineLink extends KernelObject implements KernelLink {
     return this.#program;
   }
 
+  /** False: what it was at has gone, or it was detached. */
+  abstract get attached(): boolean;
   abstract info(): LinkInfo;
   /** BPF_LINK_DETACH: off the hook, while the link stays. Undefined: EOPNOTSUPP. */
   detachHook?(): void;

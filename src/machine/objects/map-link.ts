@@ -31,6 +31,10 @@ export class MapLink extends MachineLink {
     return this.#map;
   }
 
+  override get attached(): boolean {
+    return this.#map !== undefined;
+  }
+
   info(): LinkInfo {
     return { 'sockmap.map_id': this.#map?.id ?? 0, 'sockmap.attach_type': this.attachType };
   }

@@ -43,6 +43,11 @@ export class MapPrograms {
     return this.#programs.get(place);
   }
 
+  /** Attach type, program, and the link that holds it there. */
+  *all(): IterableIterator<readonly [number, MachineProgram, MachineLink | undefined]> {
+    for (const [place, program] of this.#programs) yield [place, program, this.#links.get(place)];
+  }
+
   /** What BPF_PROG_QUERY tells. Throws KernelError EOPNOTSUPP, EBUSY. */
   query(attachType: number): MachineProgram | undefined {
     return this.#programs.get(this.#place(attachType));

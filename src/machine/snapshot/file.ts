@@ -7,7 +7,7 @@ import { FormatError } from '../../base/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
 
 const MAGIC = 'BEEYARD\n';
-const VERSION = 2;
+const VERSION = 3;
 const HEADER = MAGIC.length + 16;
 const PAGE = 4096;
 const WASM_PAGE = 65536;

@@ -15,7 +15,8 @@ import { programTypeOf } from '../program-type.ts';
 import { specialFields } from '../special-fields.ts';
 import { Thaw } from '../objects/kept.ts';
 import { InsnArrayMap } from '../insn-array.ts';
-import type { DevicePlace } from '../objects/device-link.ts';
+import { DetachedLink } from '../objects/detached-link.ts';
+import { programsOf } from '../objects/map-link.ts';
 import { bindProgram } from '../load.ts';
 import { cgroupRoots, resumeCgroups, resumeDirectories } from './cgroups.ts';
 import { readSnapshot, restoreMemory, type Snapshot } from './file.ts';
@@ -23,10 +24,11 @@ import type {
   BootState,
   MachineState,
   SavedAttachment,
+  SavedDetachedLink,
   SavedFile,
   SavedHook,
-  SavedLostLink,
   SavedMap,
+  SavedNamespaceProgram,
   SavedProgram,
   SavedState,
 } from './state.ts';
@@ -115,7 +117,9 @@ function resumeObjects(machine: Machine, state: MachineState): void {
   for (const map of state.maps) again.contents(map);
   for (const attachment of state.attachments) again.attachment(attachment);
   for (const hook of state.hooks) again.hook(hook);
-  for (const link of state.lost) again.lostLink(link);
+  for (const link of state.detached) again.detachedLink(link);
+  for (const one of state.inNamespaces) again.inNamespace(one);
+  for (const map of state.maps) again.mapPrograms(map);
   again.cgroups(state);
   for (const one of state.files) again.file(one);
   if (!(state.counting >= 0 && state.counting <= MOST_COUNTING)) again.fail('nobody counts so');
@@ -227,6 +231,7 @@ class Resumer {
         }),
       },
       target,
+      runsAs: saved.runsAs === undefined ? undefined : programTypeOf(saved.runsAs),
       bound: this.#deviceOf(saved),
       objectTypes: saved.objectTypes,
       license: saved.license,
@@ -253,14 +258,36 @@ class Resumer {
     return device === undefined ? undefined : bindProgram(this.#machine, spec.type!, { device });
   }
 
-  hook({ id, program, options }: SavedHook): void {
+  hook({ id, program, options, target, map }: SavedHook): void {
     this.#machine.objects.links.next = id;
-    this.#machine.attach(this.#program(program), options);
+    const at = {
+      ...(target !== undefined && { target: this.#program(target) }),
+      ...(map !== undefined && { map: this.#map(map) }),
+    };
+    this.#machine.attach(this.#program(program), { ...options, ...at });
   }
 
-  lostLink({ id, program, place }: SavedLostLink): void {
-    const nowhere = { ...place, options: () => ({}) } as unknown as DevicePlace;
-    this.#machine.lostLink(id, this.#program(program), nowhere);
+  detachedLink({ id, program, type, info }: SavedDetachedLink): void {
+    this.#machine.objects.links.next = id;
+    this.#machine.addLink((ended) => new DetachedLink(this.#program(program), ended, type, info));
+  }
+
+  inNamespace({ attachType, namespace, program }: SavedNamespaceProgram): void {
+    const { subsystems } = this.#machine;
+    const hook = subsystems.map((one) => one.namespaceHook?.(attachType)).find(Boolean);
+    hook!.attach(this.#program(program), namespace);
+  }
+
+  mapPrograms({ id, programs }: SavedMap): void {
+    const machine = this.#machine;
+    for (const { attachType, program, link } of programs) {
+      if (link === undefined) {
+        programsOf(this.#map(id)).attach(this.#program(program), attachType);
+      } else {
+        machine.objects.links.next = link;
+        machine.attachMapLink(this.#program(program), this.#map(id), attachType);
+      }
+    }
   }
 
   contents({ id, frozen, contents }: SavedMap): void {
@@ -310,15 +337,17 @@ class Resumer {
 
   /** Objects are held by whom they were held by. */
   closeHandles(state: MachineState): void {
-    const { maps, programs, attachments, cgroups, hooks, lost } = state;
+    const { maps, programs, attachments, cgroups, hooks, detached } = state;
     const { objects } = this.#machine;
     const atCgroups = cgroups.flatMap((one) => one.programs);
-    for (const { link, closed } of [...attachments, ...atCgroups]) {
+    const atMaps = maps.flatMap((one) => one.programs);
+    for (const { link, closed } of [...attachments, ...atCgroups, ...atMaps]) {
       if (link !== undefined && closed) objects.links.get(link)?.[Symbol.dispose]();
     }
-    for (const { id, closed } of [...hooks, ...lost]) {
+    for (const { id, closed } of [...hooks, ...detached]) {
       if (closed) objects.links.get(id)?.[Symbol.dispose]();
     }
+    for (const { id, attached } of programs) if (attached) this.#program(id).releaseTarget();
     for (const { id, closed } of programs) if (closed) this.#program(id).close();
     for (const { id, closed } of maps) if (closed) this.#map(id).close();
     for (const btf of this.#drops) btf.drop();

@@ -1,3 +1,4 @@
+import { constants } from '../../abi/index.ts';
 import type { UserNamespace } from '../../security/index.ts';
 import type { Inode, Mount } from '../bpffs/inode.ts';
 import { refuse } from '../errno.ts';
@@ -5,7 +6,6 @@ import { InsnArrayMap } from '../insn-array.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineMap } from '../map.ts';
 import type { Attachment } from '../objects/attachments.ts';
-import { DeviceLink } from '../objects/device-link.ts';
 import { HookLink } from '../objects/hook-link.ts';
 import { Freezer } from '../objects/kept.ts';
 import type { MachineLink } from '../objects/link.ts';
@@ -15,10 +15,12 @@ import { writeSnapshot } from './file.ts';
 import type {
   MachineState,
   SavedAttachment,
+  SavedDetachedLink,
   SavedFile,
-  SavedLostLink,
+  SavedHook,
   SavedMap,
   SavedMount,
+  SavedNamespaceProgram,
   SavedProgram,
   SavedState,
   SavedType,
@@ -75,10 +77,9 @@ function stateOf(machine: Machine): MachineState {
     maps: [...objects.maps].map(mapOf),
     programs: [...objects.programs].map(programOf),
     attachments: [...machine.attachments].map(attachmentOf),
-    hooks: links.flatMap((link) => (link instanceof HookLink ? [hookOf(link)] : [])),
-    lost: links.flatMap((link) => {
-      return link instanceof DeviceLink && !link.attached ? [lostOf(link)] : [];
-    }),
+    hooks: links.flatMap((one) => (one instanceof HookLink && one.attached ? [hookOf(one)] : [])),
+    detached: links.filter(({ attached }) => !attached).map(detachedOf),
+    inNamespaces: programsInNamespaces(machine),
     users: [...machine.users].filter((one) => one.parent).map(userNamespaceOf),
     mounts: [...machine.files.mounts()].map(mountOf),
     cgroups: saveCgroups(machine),
@@ -116,6 +117,9 @@ function mapOf(map: MachineMap): SavedMap {
     owner: map.owner,
     filledFor: map instanceof InsnArrayMap ? map.program : undefined,
     contents: [...contents].map(([key, object]) => [key, (object as MachineMap).id]),
+    programs: [...(map.programs?.all() ?? [])].map(([attachType, program, link]) => {
+      return { attachType, program: program.id, link: link?.id, closed: link?.closed ?? true };
+    }),
   };
 }
 
@@ -130,7 +134,11 @@ function programOf(program: MachineProgram): SavedProgram {
     spec: parts.spec,
     adapted: parts.adapted,
     input: parts.input && (input as SavedProgram['input']),
-    target: parts.target && { program: parts.target.id, btfId: attachProgram?.btfId },
+    target: parts.target?.alive
+      ? { program: parts.target.id, btfId: attachProgram?.btfId }
+      : undefined,
+    attached: program.target === undefined,
+    runsAs: parts.runsAs === parts.type ? undefined : parts.runsAs.name,
     maps: parts.maps.map((map) => map.id),
     mapNames: names.map((name, i) => [name, parts.maps[i]!.id]),
     device: parts.bound?.path,
@@ -155,13 +163,27 @@ function attachmentOf({ program, options, link, place }: Attachment): SavedAttac
   return { program: program.id, options, link: link?.id, closed: link?.closed ?? true, revision };
 }
 
-function hookOf({ id, program, options, closed }: HookLink) {
-  return { id, program: program.id, options, closed };
+function hookOf({ id, program, options, closed }: HookLink): SavedHook {
+  const { target, map, ...others } = options;
+  const kernelMap = map && ('kernelMap' in map ? map.kernelMap : map);
+  const known = { target: target?.id, map: kernelMap?.id };
+  return { id, program: program.id, options: others, ...known, closed };
 }
 
-function lostOf({ id, program, closed, place }: DeviceLink): SavedLostLink {
-  const { type, ifindex, name, attachType, device } = place;
-  return { id, program: program.id, closed, place: { type, ifindex, name, attachType, device } };
+function detachedOf(link: MachineLink): SavedDetachedLink {
+  const { id, program, closed, type } = link;
+  return { id, program: program.id, closed, type, info: link.info() };
+}
+
+/** Attach types of hooks in namespaces that take programs without a link. */
+const IN_NAMESPACES = [constants.BPF_FLOW_DISSECTOR, constants.BPF_SK_LOOKUP];
+
+function programsInNamespaces({ subsystems }: Machine): SavedNamespaceProgram[] {
+  return IN_NAMESPACES.flatMap((attachType) =>
+    subsystems
+      .flatMap((one) => [...(one.namespaceHook?.(attachType)?.direct() ?? [])])
+      .map(([namespace, { id: program }]) => ({ attachType, namespace, program })),
+  );
 }
 
 function typesOf({ runtime, objects }: Machine): SavedType[] {

@@ -6,6 +6,7 @@ import type { VerifierCapabilities, VerifierInput } from '../../verifier/index.t
 import type { Delegation, IdMap } from '../../security/index.ts';
 import type { Ownership } from '../bpffs/inode.ts';
 import type { Json } from '../objects/kept.ts';
+import type { LinkInfo } from '../objects/link.ts';
 import type { ProgramOwner } from '../objects/program-array.ts';
 import type { RunStats } from '../objects/run-stats.ts';
 import type { Adapted } from '../program.ts';
@@ -36,8 +37,10 @@ export interface MachineState {
   readonly programs: readonly SavedProgram[];
   readonly attachments: readonly SavedAttachment[];
   readonly hooks: readonly SavedHook[];
-  /** Links whose device has gone. */
-  readonly lost: readonly SavedLostLink[];
+  /** Links that are at nothing any more. */
+  readonly detached: readonly SavedDetachedLink[];
+  /** Programs in namespaces that no link holds. */
+  readonly inNamespaces: readonly SavedNamespaceProgram[];
   /** All but the first, those above before those below. */
   readonly users: readonly SavedUserNamespace[];
   readonly mounts: readonly SavedMount[];
@@ -95,6 +98,7 @@ export interface SavedMap {
   readonly filledFor: string | undefined;
   /** Key (latin1 text of its bytes), and id of the map or program there. */
   readonly contents: readonly (readonly [string, number])[];
+  readonly programs: readonly SavedMapProgram[];
 }
 
 /** Of what the verifier saw all but maps, BTF and programs, which are known by id. */
@@ -105,8 +109,12 @@ export interface SavedProgram {
   readonly spec: ProgramSpec;
   readonly adapted: Adapted;
   readonly input: SavedInput | undefined;
-  /** The program it attaches to, and the function of it. */
+  /** The program it was loaded for, if that is still there, and the function of it. */
   readonly target: { readonly program: number; readonly btfId: number | undefined } | undefined;
+  /** It was attached: it holds its target no longer. */
+  readonly attached: boolean;
+  /** Type of program its code is of, if not its own. */
+  readonly runsAs: string | undefined;
   /** Definitions of its maps as the verifier saw them are made anew from these. */
   readonly maps: readonly number[];
   /** By the names that relocations and static branches have. */
@@ -142,21 +150,34 @@ export interface SavedAttachment {
 export interface SavedHook {
   readonly id: number;
   readonly program: number;
+  /** Without target and map, which are known by id. */
   readonly options: AttachOptions;
+  readonly target: number | undefined;
+  readonly map: number | undefined;
   readonly closed: boolean;
 }
 
-export interface SavedLostLink {
+export interface SavedDetachedLink {
   readonly id: number;
   readonly program: number;
   readonly closed: boolean;
-  readonly place: {
-    readonly type: number;
-    readonly ifindex: number;
-    readonly name: string;
-    readonly attachType: number | undefined;
-    readonly device: string;
-  };
+  readonly type: number;
+  readonly info: LinkInfo;
+}
+
+export interface SavedNamespaceProgram {
+  readonly attachType: number;
+  readonly namespace: string;
+  readonly program: number;
+}
+
+/** A program at a map of sockets. */
+export interface SavedMapProgram {
+  readonly attachType: number;
+  readonly program: number;
+  /** Of a link, its id; undefined: no link holds it. */
+  readonly link: number | undefined;
+  readonly closed: boolean;
 }
 
 export interface SavedCgroup {

@@ -30,7 +30,7 @@ import { E2BIG, EFAULT, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } from '../core/errno
 import { cpu_number } from '../core/instance';
 import { lock, unlock } from '../core/lock';
 import { heap_alloc } from '../core/memory';
-import { bpf_xdp_get_buff_len, xdpCopyOut } from './xdp';
+import { bpf_xdp_get_buff_len, contextOf, xdpCopyOut } from './xdp';
 
 const PERF_RECORD_LOST: u32 = 2;
 const PERF_RECORD_SAMPLE: u32 = 9;
@@ -168,6 +168,31 @@ export function bpf_skb_event_output(ctx: u64, map: u64, flags: u64, data: u64, 
   const extra = packetBytes(flags);
   if (extra > load<u32>(<u32>ctx, SKB_LEN)) return EFAULT;
   return output(map, flags, data, size, extra, <u32>ctx, load<u32>(<u32>ctx, SKB_DATA));
+}
+
+/** For programs that trace one with such a context. */
+export function bpf_xdp_event_output_kernel(
+  xdp: u64,
+  map: u64,
+  flags: u64,
+  data: u64,
+  size: u64,
+): u64 {
+  const context = contextOf(xdp);
+  if (context == 0 && !(flags & ~PACKET_FLAGS)) return EFAULT;
+  return bpf_xdp_event_output(context, map, flags, data, size);
+}
+
+export function bpf_skb_event_output_kernel(
+  skb: u64,
+  map: u64,
+  flags: u64,
+  data: u64,
+  size: u64,
+): u64 {
+  const context = contextOf(skb);
+  if (context == 0 && !(flags & ~PACKET_FLAGS)) return EFAULT;
+  return bpf_skb_event_output(context, map, flags, data, size);
 }
 
 /** Counters: every event here is one of output, which counts nothing (perf_event_read_local). */

@@ -1,5 +1,6 @@
 /** XDP frames (net/core/filter.c). A frame is linear, or has one block of fragments behind it. */
 import {
+  STRUCT_CONTEXT,
   XDP_DATA,
   XDP_DATA_END,
   XDP_DATA_META,
@@ -53,6 +54,15 @@ function frameLength(xdp: u32): u32 {
 
 export function bpf_xdp_get_buff_len(ctx: u64): u64 {
   return frameLength(<u32>ctx);
+}
+
+/** The context that a struct xdp_buff or sk_buff stands for; 0 of NULL. */
+export function contextOf(struct: u64): u64 {
+  return <u32>struct == 0 ? 0 : <u64>load<u32>(<u32>struct - STRUCT_CONTEXT);
+}
+
+export function bpf_xdp_get_buff_len_kernel(xdp: u64): u64 {
+  return frameLength(<u32>contextOf(xdp));
 }
 
 export function bpf_xdp_adjust_head(ctx: u64, offset: u64): u64 {

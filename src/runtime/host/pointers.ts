@@ -3,6 +3,7 @@ import {
   CPU_REGIONS,
   R_END,
   R_START,
+  REGION_CTX,
   REGION_OBJECT,
   REGION_PACKET,
   REGION_SIZE,
@@ -14,6 +15,12 @@ import type { Runtime } from '../types.ts';
 const tagOf = (region: number): bigint => BigInt.asUintN(32, BigInt(TAG_BASE + region)) << 32n;
 const OBJECT_TAG = tagOf(REGION_OBJECT);
 const PACKET_TAG = tagOf(REGION_PACKET);
+const CONTEXT_TAG = tagOf(REGION_CTX);
+
+/** What a program has in r1 when it begins. */
+export function contextPointer(address: number): bigint {
+  return CONTEXT_TAG | BigInt(address);
+}
 
 /** A pointer to an object of the kernel. */
 export function objectPointer(address: number): bigint {

@@ -5,7 +5,8 @@ import { userReadable } from '../core/user-pages';
 const PAD_ZEROS: u64 = 1;
 
 /** Bytes of the text with its NUL, at most `size`; the rest is zeros if that is asked for. */
-export function bpf_copy_from_user_str(to: u64, size: u32, from: u64, flags: u64): u64 {
+export function bpf_copy_from_user_str(to: u64, most: u64, from: u64, flags: u64): u64 {
+  const size = <u32>most;
   if (flags & ~PAD_ZEROS) return EINVAL;
   if (size == 0) return 0;
   const at = <u32>to;

@@ -18,6 +18,7 @@ for (const name of [
   'traced',
   'hooks',
   'replacements',
+  'tracers',
   'soak',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;

@@ -80,6 +80,7 @@ export class FlowDissector implements Subsystem {
       attach: (program, name) => this.#points.attach(net(name), program),
       detach: (program, name) => this.#points.detach(net(name), program),
       programs: (name) => this.#points.programs(net(name)),
+      direct: () => this.#points.direct(),
     };
   }
 

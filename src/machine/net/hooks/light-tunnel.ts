@@ -4,6 +4,7 @@ import type { RouteEncap } from '../../../kernel/index.ts';
 import type { HostRoute } from '../../../runtime/types.ts';
 import { SKB_DATA, SKB_LEN, SKB_NETWORK_OFFSET } from '../../../runtime/layout.ts';
 import { refuse } from '../../errno.ts';
+import type { Machine } from '../../machine.ts';
 import { MachineProgram } from '../../program.ts';
 import type { PacketHook, Verdict } from '../hook.ts';
 import { ETH_IPV4, ETH_IPV6, ETHERNET, put16, u16 } from '../ip/wire.ts';
@@ -45,6 +46,12 @@ const hook: PacketHook = {
   finish() {},
 };
 
+/** A tunnel in a file. */
+export interface TunnelParts {
+  readonly headroom: number;
+  readonly programs: readonly (readonly [TunnelPlace, number | undefined])[];
+}
+
 /** The programs of one route. */
 export class LightTunnel {
   readonly headroom: number;
@@ -61,6 +68,20 @@ export class LightTunnel {
     this.#programs = Object.fromEntries(
       given.map((place) => [place, (encap[place] as MachineProgram).hold()]),
     );
+  }
+
+  /** What makes it again: ids of programs. */
+  get parts(): TunnelParts {
+    const programs = PLACES.map((place) => [place, this.#programs[place]?.id] as const);
+    return { headroom: this.headroom, programs };
+  }
+
+  /** As it was saved; its programs are there. */
+  static from({ headroom, programs }: TunnelParts, { objects }: Machine): LightTunnel {
+    const given = programs.flatMap(([place, id]) =>
+      id === undefined || id === null ? [] : [[place, objects.programs.get(id)]],
+    );
+    return new LightTunnel({ headroom, ...Object.fromEntries(given) });
   }
 
   /** The route is gone. */

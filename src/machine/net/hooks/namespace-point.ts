@@ -51,6 +51,11 @@ export class NamespacePoints {
     for (const [net, { programs }] of this.#points) if (programs.length > 0) yield net;
   }
 
+  /** Programs that no link holds. */
+  *direct(): IterableIterator<readonly [namespace: string, program: MachineProgram]> {
+    for (const [net, { direct }] of this.#points) if (direct) yield [net.name, direct];
+  }
+
   /** What a link is. Throws KernelError E2BIG, EEXIST. */
   link(net: NetNamespace, program: MachineProgram): Attached {
     const point = this.#at(net);

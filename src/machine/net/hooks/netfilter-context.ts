@@ -1,6 +1,7 @@
 /** struct bpf_nf_ctx and what it points to, for one packet at a time (nf_bpf_link.c). */
 import { NF_PACKET, NF_SKB, NF_STATE, SKB_CTX_SIZE, SKB_DATA } from '../../../runtime/layout.ts';
 import type { Machine } from '../../machine.ts';
+import { KernelDevices } from '../../objects/kernel-devices.ts';
 import { type KernelObject, KernelObjects } from '../../objects/kernel-struct.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Device } from '../device.ts';
@@ -27,13 +28,14 @@ export class NetfilterContext {
   readonly #address: number;
   readonly #state: KernelObject;
   readonly #skb: KernelObject;
-  readonly #devices = new WeakMap<Device, KernelObject>();
+  readonly #devices: KernelDevices;
 
   /** Throws KernelError EOPNOTSUPP for a machine that knows no types of the kernel. */
   constructor(machine: Machine, runner: HookRunner) {
     this.#machine = machine;
     this.#runner = runner;
     this.#objects = new KernelObjects(machine.runtime, machine.settings.rules);
+    this.#devices = new KernelDevices(this.#objects);
     this.#state = this.#objects.make('nf_hook_state');
     this.#skb = this.#objects.make('sk_buff');
     this.#address = machine.runtime.allocate(NF_PACKET + SKB_CTX_SIZE, 64);
@@ -91,17 +93,7 @@ export class NetfilterContext {
     set('dev', this.#device(state.in ?? state.out ?? device));
   }
 
-  /** struct net_device: its name and number. */
   #device(device: Device | undefined): bigint {
-    if (!device) return 0n;
-    let object = this.#devices.get(device);
-    if (!object) {
-      object = this.#objects.make('net_device');
-      this.#objects.set(object, 'ifindex', device.ifindex);
-      this.#objects.set(object, 'mtu', device.mtu);
-      this.#objects.setText(object, 'name', device.name);
-      this.#devices.set(device, object);
-    }
-    return object.pointer;
+    return device ? this.#devices.pointerTo(device, device) : 0n;
   }
 }

@@ -53,15 +53,7 @@ export class Neighbours {
     this.known = known;
     for (const [key, entry] of entries) {
       this.#entries.set(key, entry);
-      const { timer } = entry;
-      entry.timer = undefined;
-      thaw.arm(
-        timer,
-        () => this.#stack.perform(() => this.#probe(entry)),
-        (event) => {
-          entry.timer = event;
-        },
-      );
+      thaw.armMember(entry, 'timer', () => this.#stack.perform(() => this.#probe(entry)));
     }
   }
 

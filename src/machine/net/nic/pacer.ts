@@ -56,15 +56,7 @@ export class Pacer {
     this.#free = free;
     for (const one of waiting) {
       this.#waiting.add(one);
-      const { event } = one;
-      one.event = undefined;
-      thaw.arm(
-        event,
-        () => this.#send(one, send),
-        (again) => {
-          one.event = again;
-        },
-      );
+      thaw.armMember(one, 'event', () => this.#send(one, send));
     }
   }
 }

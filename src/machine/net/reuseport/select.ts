@@ -20,6 +20,7 @@ import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
 import type { Subsystem } from '../../subsystem.ts';
 import type { Tuple } from '../sockets/address.ts';
+import { PROTOCOLS } from '../sockets/ends.ts';
 import type { Known, Sockets } from '../sockets/layer.ts';
 import { Socket } from '../sockets/socket.ts';
 import { runFilter } from '../sockmap/skb.ts';
@@ -27,7 +28,6 @@ import type { ReuseportGroup } from './group.ts';
 
 const SK_PASS = 1;
 const AT = fieldOffsets('sk_reuseport_md');
-const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 /** ETH_P_IP, ETH_P_IPV6 as the bytes of the frame, read as a little-endian number. */
 const ETHER = { 4: 0x0008, 16: 0xdd86 } as const;
 const NOTHING: Uint8Array = new Uint8Array(0);

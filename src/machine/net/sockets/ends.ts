@@ -4,6 +4,8 @@ import { mapped, type Tuple } from './address.ts';
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+/** IPPROTO_* */
+export const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 
 export const familyNumber = (family: 4 | 6): number => (family === 4 ? AF_INET : AF_INET6);
 

@@ -1,5 +1,5 @@
 /** A socket as programs see it: struct bpf_sock and struct bpf_tcp_sock (layout.ts, SOCKET_*). */
-import { familyNumber, writeAddress } from './ends.ts';
+import { familyNumber, PROTOCOLS, writeAddress } from './ends.ts';
 import { fieldOffsets } from '../../../abi/index.ts';
 import type { Runtime } from '../../../runtime/index.ts';
 import {
@@ -15,8 +15,6 @@ import { type Streams, TcpSocket } from './tcp.ts';
 
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
-const IPPROTO_TCP = 6;
-const IPPROTO_UDP = 17;
 
 const SOCK = fieldOffsets('bpf_sock');
 const TCP_SOCK = fieldOffsets('bpf_tcp_sock');
@@ -36,7 +34,7 @@ export function writeRecord(
   put('bound_dev_if', ifindex);
   put('family', familyNumber(socket.family));
   put('type', tcp ? SOCK_STREAM : SOCK_DGRAM);
-  put('protocol', tcp ? IPPROTO_TCP : IPPROTO_UDP);
+  put('protocol', PROTOCOLS[tcp ? 'tcp' : 'udp']);
   if (socket instanceof Socket) {
     put('bound_dev_if', socket.options.boundDevice ?? ifindex);
     put('mark', socket.options.mark ?? 0);

@@ -7,6 +7,7 @@ import type {
 } from '../../../kernel/index.ts';
 import type { RuntimeOwner } from '../../../runtime/index.ts';
 import { addressText, ipAddress } from '../ip/text.ts';
+import { refuse } from '../../errno.ts';
 import { Cgroup } from '../../cgroup/cgroup.ts';
 import { throwRetval } from '../../cgroup/retval.ts';
 import type { AddressCall, Place, SocketHooks } from '../cgroup/hooks.ts';
@@ -133,6 +134,10 @@ export abstract class Socket {
 
   /** What every kind of socket has, for a file. */
   protected get parts(): SocketParts {
+    if (this.psock || this.array !== undefined)
+      refuse('EOPNOTSUPP', 'no file holds sockets in maps');
+    if (this.group) refuse('EOPNOTSUPP', 'no file holds sockets that share a port');
+    if (this.filter) refuse('EOPNOTSUPP', 'no file holds sockets with filters');
     const { net, family, local, localPort, remote, remotePort, error } = this;
     const state = this.#state;
     const options = { ...unbound(this.options, family), cgroup: this.cgroup };

@@ -1,6 +1,6 @@
 /** sk_lookup programs: they choose the socket of a packet that is for no connection. */
 import { socketPointer } from '../../../runtime/index.ts';
-import { AF_INET, AF_INET6 } from './ends.ts';
+import { AF_INET, AF_INET6, PROTOCOLS } from './ends.ts';
 import { constants, errnos, fieldOffsets } from '../../../abi/index.ts';
 import { KernelError } from '../../../base/index.ts';
 import type { AttachOptions, RunOptions, RunResult } from '../../../kernel/index.ts';
@@ -23,7 +23,6 @@ const FLAGS = 72;
 const F_REPLACE = 1;
 const F_NO_REUSEPORT = 2;
 const SK_PASS = 1;
-const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 /** Links a namespace takes (MAX_PROGS of net_namespace.c). */
 const LINKS_MAX = 64;
 
@@ -64,6 +63,7 @@ export class SkLookup implements Subsystem {
       attach,
       detach: attach,
       programs: (name) => this.#points.programs(this.#network.namespace(name)),
+      direct: () => [],
     };
   }
 

@@ -151,13 +151,9 @@ export class TcpSocket extends Socket {
   #resumeTimer(thaw: Thaw): void {
     const { streams } = this;
     if (!streams?.timer) return;
-    const { timer } = streams;
-    streams.timer = undefined;
     const orphaned = this.state === FIN_WAIT2;
     const late = () => (orphaned ? this.#waitedForFin() : this.#timeout(streams));
-    thaw.arm(timer, late, (event) => {
-      streams.timer = event;
-    });
+    thaw.armMember(streams, 'timer', late);
   }
 
   /** The connection that a request has become (tcp_v4_syn_recv_sock). */

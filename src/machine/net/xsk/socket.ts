@@ -82,15 +82,7 @@ export class XskSocket {
       socket.#full = full;
       for (const one of onWay) {
         socket.#onWay.add(one);
-        const { event } = one;
-        one.event = undefined;
-        thaw.arm(
-          event,
-          () => socket.#sent(one),
-          (again) => {
-            one.event = again;
-          },
-        );
+        thaw.armMember(one, 'event', () => socket.#sent(one));
       }
     },
   });
