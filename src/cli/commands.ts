@@ -16,6 +16,7 @@ import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
 import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
+import { diffCommands } from './commands-diff.ts';
 import { vmCommands } from './commands-vm.ts';
 
 /**
@@ -83,6 +84,7 @@ export const COMMANDS: readonly CommandDef[] = [
   memoryCommand,
   ...verifyCommands,
   ...vmCommands,
+  ...diffCommands,
   ...objectCommands,
   ...machineCommands,
   ...ipCommands,

@@ -34,6 +34,7 @@ import { LinuxCgroup } from './cgroup.ts';
 import { ifindexOf } from './devices.ts';
 import { LinuxMap, ringSize, specOf } from './map.ts';
 import { moduleFds } from './modules.ts';
+import { makeOwner } from './owners.ts';
 import { LinuxProgram } from './program.ts';
 import { closeFd, Info, succeed, type System } from './system.ts';
 
@@ -114,8 +115,8 @@ export class LinuxKernel implements Kernel {
     return loaded;
   }
 
-  createOwner(kind: OwnerKind, _options?: { readonly parent?: KernelOwner }): KernelOwner {
-    throw new KernelError('EOPNOTSUPP', 95, `Linux makes its own ${kind}s`);
+  createOwner(kind: OwnerKind, options?: { readonly parent?: KernelOwner }): KernelOwner {
+    return makeOwner(this.system, kind, options?.parent);
   }
 
   cgroup(path: string): KernelCgroup {

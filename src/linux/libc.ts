@@ -8,8 +8,10 @@ export const SYSCALL = {
   mmap: 9,
   munmap: 11,
   ioctl: 16,
+  socket: 41,
   perfEventOpen: 298,
   bpf: 321,
+  pidfdOpen: 434,
 } as const;
 
 /** The version of koffi this room is made for. */

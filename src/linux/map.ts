@@ -145,9 +145,10 @@ export class LinuxMap implements KernelMap {
   mmap({ write = true }: MapViewOptions = {}): MapView {
     if (this.#arena) return viewOn(this.#arena, false);
     const { libc } = this.system;
-    const size = roundUp(roundUp(this.spec.valueSize, 8) * this.spec.maxEntries, PAGE);
-    const mapped = mapMemory(libc, { fd: this.#fd, size, write });
     const used = roundUp(this.spec.valueSize, 8) * this.spec.maxEntries;
+    // No page at all is EINVAL, whatever the map is.
+    const size = Math.max(PAGE, roundUp(used, PAGE));
+    const mapped = mapMemory(libc, { fd: this.#fd, size, write });
     return viewOn({ ...mapped, bytes: mapped.bytes.subarray(0, used) }, true);
   }
 
