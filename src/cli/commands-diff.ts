@@ -40,11 +40,12 @@ export const diffCommands: readonly CommandDef[] = [
       },
     },
     details:
-      'Loads every program alone into the simulated kernel and into Linux, which is booted in QEMU ' +
-      'for it, runs XDP and tc programs on the packets in order (BPF_PROG_TEST_RUN), and compares: ' +
-      "verdict, the verifier's log (but for how long it took), return values, packets afterwards, " +
-      'contents of maps. Ends with 1 when anything differs. Nothing is loaded into the kernel of ' +
-      'this computer. Needs qemu-system-x86_64, a C compiler and the package koffi.',
+      'Loads every program alone into the simulated kernel and into Linux, which is booted in ' +
+      'QEMU for it, runs XDP and tc programs on the packets in order (BPF_PROG_TEST_RUN), and ' +
+      "compares: verdict, the verifier's log (but for addresses and how long it took), return " +
+      'values, packets afterwards, contents of maps. Ends with 1 when anything differs. Nothing ' +
+      'is loaded into the kernel of this computer. Needs qemu-system-x86_64, a C compiler and ' +
+      'the package koffi.',
     examples: [
       ['beeyard diff firewall.bpf.o --pcap capture.pcap', 'on Linux 6.12'],
       ['beeyard diff *.bpf.o --kernel 6.1 -j', 'verdicts and logs of many, on 6.1, as JSON'],

@@ -38,7 +38,11 @@ export async function runInMachine(command: VmCommand, io: CliIo): Promise<VmEnd
   const say = (chunk: Uint8Array): void => void errors.push(Buffer.from(chunk).toString());
   const end = await runMachine({
     settings: {
-      ...{ accelerator, memory, shares, extraArguments, cpus: command.cpus ?? VM_DEFAULTS.cpus },
+      accelerator,
+      memory,
+      shares,
+      extraArguments,
+      cpus: command.cpus ?? VM_DEFAULTS.cpus,
       kernel: kernel.path,
       kernelArguments: '',
       rootfs: '/',
