@@ -19,7 +19,8 @@ import { openSystem } from './open.ts';
 
 export { linuxRefusal } from './open.ts';
 export { LinuxKernel } from './kernel.ts';
-export { LinuxMap } from './map.ts';
+export { idsOf, openById, typesOf } from './ids.ts';
+export { LinuxMap, specOf } from './map.ts';
 export { LinuxProgram } from './program.ts';
 export { Info, type System } from './system.ts';
 
