@@ -12,8 +12,12 @@ const { system } = host.kernel;
 const bytes = (path) => readFileSync(join(root, path));
 /** BPF_LINK_TYPE_* */
 const TYPES = { 2: 'tracing', 3: 'cgroup', 6: 'xdp', 11: 'tcx' };
-const typeOf = ({ id }) =>
-  TYPES[new Info(system, openById(system, 'link', id), 'link').number('type')];
+function typeOf({ id }) {
+  const fd = openById(system, 'link', id);
+  const type = new Info(system, fd, 'link').number('type');
+  closeSync(fd);
+  return TYPES[type];
+}
 const said = {};
 
 const net = await host.load(bytes('tests/machine/programs/net.bpf.o'), { programs: ['by_length'] });

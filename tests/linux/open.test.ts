@@ -7,6 +7,7 @@ import { platformRefusal } from '../../src/linux/libc.ts';
 import { kernelVersion } from '../../src/linux/profile.ts';
 import { cpuList } from '../../src/linux/system.ts';
 import { openBtf } from '../../src/btf/index.ts';
+import { beeyard } from '../cli/helpers.ts';
 import { fixture } from '../fixtures/read.ts';
 import { netObject } from '../machine/helpers.ts';
 
@@ -36,6 +37,14 @@ describe('this computer is refused', () => {
   it('with BEEYARD_LINUX=off, which is so for these tests', async () => {
     expect(process.env['BEEYARD_LINUX']).toBe('off');
     await expect(openLinux()).rejects.toThrow(/left alone \(EOPNOTSUPP\)/);
+  });
+
+  it('by commands too, which say what has --target linux', async () => {
+    const { code, err } = await beeyard(['map', 'show', '--target', 'linux']);
+    expect({ code, err }).toMatchObject({ code: 4, err: expect.stringMatching(/left alone/) });
+    const none = await beeyard(['map', 'freeze', 'id', '1', '--target', 'linux']);
+    expect(none.err).toMatch(/'map freeze' has no --target linux \(there is: prog show, /);
+    expect(none.code).toBe(2);
   });
 });
 
