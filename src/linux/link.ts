@@ -1,7 +1,6 @@
 /** Programs at hooks of the kernel this process runs on. */
 import { closeSync, readSync } from 'node:fs';
-import { KernelError } from '../base/index.ts';
-import { joinBytes } from '../base/index.ts';
+import { joinBytes, KernelError } from '../base/index.ts';
 import type { KernelLink, KernelProgram } from '../kernel/index.ts';
 import { closeFd, Info, succeed, type System } from './system.ts';
 

@@ -47,9 +47,9 @@ export class Info {
   readonly bytes: Uint8Array;
   readonly #struct: string;
 
-  constructor({ bpf }: Pick<System, 'bpf'>, bpfFd: number, kind: Kind, room?: Uint8Array) {
+  constructor({ bpf }: Pick<System, 'bpf'>, bpfFd: number, kind: Kind) {
     this.#struct = `bpf_${kind}_info`;
-    this.bytes = room ?? new Uint8Array(structs[this.#struct]!.size);
+    this.bytes = new Uint8Array(structs[this.#struct]!.size);
     const attr = { bpfFd, info: this.bytes, infoLen: this.bytes.length };
     succeed(bpf.objGetInfoByFd(attr), `no information of this ${kind}`);
   }
