@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/**/*.tools.test.ts'],
+    // Nothing may be loaded into the kernel of this computer.
+    env: { BEEYARD_LINUX: 'off' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 300_000,

@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { OTHER_RELEASES, imageOf } from '../abi/image.mjs';
 import { openBeeyard } from './beeyard.mjs';
 import { compiledSelftests } from './compile.mjs';
+import { load } from './source.mjs';
 import { btfOf, inputOf, isForEverybody, legacyTests } from './legacy.mjs';
 
 const [version, file, pattern = ''] = process.argv.slice(2);
@@ -14,7 +15,7 @@ process.env.BEEYARD_KERNEL_IMAGE ??= imageOf(OTHER_RELEASES[version].release);
 const { chooseAccelerator } = await import('../vm/machine.mjs');
 const { askMachines } = await import('../vm/session.mjs');
 const { createMap, loadProgram, notPlanned } = await import('../vm/load-commands.mjs');
-const { btfBytes } = await import('../vm/btf-bytes.mjs');
+const { loadableBtf } = await load('src/linux/btf.ts');
 
 const SECONDS = 900;
 const MACHINES = 2;
@@ -112,7 +113,7 @@ function ask(plan, group) {
 function loadTypes(plan, types, btf, lines) {
   let known = types.get(btf);
   if (known && lines.length === 0) return known;
-  const { bytes, stringAt } = btfBytes(
+  const { bytes, stringAt } = loadableBtf(
     btf,
     new Set(lines.flatMap((line) => [line.file, line.text])),
   );

@@ -1,9 +1,9 @@
 /** Programs, as the verifier's room has them, put into the bpf(2) commands that load them. */
 import { load } from '../corpus/source.mjs';
-import { btfBytes } from './btf-bytes.mjs';
 import { CONTEXT } from './setup.mjs';
 
 const { mapRules } = await load('src/abi/index.ts');
+const { loadableBtf } = await load('src/linux/btf.ts');
 
 const COMMAND = {
   mapCreate: 0,
@@ -47,7 +47,7 @@ function loadBtf(plan, inputs) {
   for (const { lineInfo } of inputs) {
     for (const { file, text } of lineInfo) texts.add(file).add(text);
   }
-  const { bytes, stringAt } = btfBytes(btf, texts);
+  const { bytes, stringAt } = loadableBtf(btf, texts);
   const attr = attributes('btfLoad', [[16, bytes.length]]);
   return { command: plan.syscall(COMMAND.btfLoad, attr, [{ at: 0, bytes }]), stringAt };
 }

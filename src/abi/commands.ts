@@ -25,6 +25,8 @@ export interface AttrMember {
 export interface CommandDef {
   /** The kernel's word: 'map_create'. */
   readonly name: string;
+  /** In camel case: 'mapCreate'. */
+  readonly method: string;
   /** BPF_* */
   readonly id: number;
   readonly members: readonly AttrMember[];
@@ -140,7 +142,8 @@ function commandOf(name: string, members: string): CommandDef {
   const key = `BPF_${name.toUpperCase()}`;
   const [offset, size] = attrMembers[lastMembers[key]!]!;
   const id = enums.bpf_cmd[key as keyof typeof enums.bpf_cmd];
-  return { name, id, members: members.split(' ').map(memberOf), end: offset + size };
+  const method = camelCase(name);
+  return { name, method, id, members: members.split(' ').map(memberOf), end: offset + size };
 }
 
 /** Every command of Linux 6.12, by number. */

@@ -131,3 +131,11 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 export function hexBytes(bytes: Uint8Array, between = ''): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
 }
+
+/** The bytes that `hexBytes` wrote. */
+export function bytesOfHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >> 1);
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}

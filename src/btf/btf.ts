@@ -78,6 +78,11 @@ export class Btf {
     return this.base?.findString(text) ?? this.#stringOffsets.get(text);
   }
 
+  /** Every string of the section, that of the base not included. */
+  ownStrings(): string[] {
+    return utf8(this.#strings.bytes()).split('\0');
+  }
+
   /** Every string with `part` in it, those of the base first. `part` is short and of ASCII. */
   stringsWith(part: string): string[] {
     return [...(this.base?.stringsWith(part) ?? []), ...this.#strings.containing(part)];

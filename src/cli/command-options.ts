@@ -62,3 +62,10 @@ export const MACHINE: OptionDef = {
 };
 export const PROG =
   'PROG is NAME, name NAME, tag TAG or id ID; ids are places in the object, from 1.';
+
+export const TARGET: OptionDef = {
+  type: 'string',
+  value: 'KERNEL',
+  choices: ['linux'],
+  help: "linux: this computer's kernel, by bpf(2) (as root, with the package koffi)",
+};

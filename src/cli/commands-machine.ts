@@ -1,9 +1,9 @@
 import type { CommandDef, CommandRun } from './command.ts';
-import { GLOBALS, MACHINE, SEED } from './command-options.ts';
+import { GLOBALS, MACHINE, SEED, TARGET } from './command-options.ts';
 
 const PROG_WORDS = '{id N|name NAME|tag TAG|pinned PATH}';
 const MAP_WORDS = '{id N|name NAME|pinned PATH}';
-const MACHINE_ONLY = { machine: MACHINE };
+const MACHINE_ONLY = { machine: MACHINE, target: TARGET };
 const DETAILS =
   'Works on a machine that is kept in a file between commands; those that change it make the ' +
   "file if there is none. Words and JSON keys are bpftool's.";

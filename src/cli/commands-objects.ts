@@ -1,5 +1,5 @@
 import type { CommandDef } from './command.ts';
-import { GLOBALS, BASE_BTF, MACHINE, MAP_HASH, SEED, PROG } from './command-options.ts';
+import { GLOBALS, BASE_BTF, MACHINE, MAP_HASH, SEED, PROG, TARGET } from './command-options.ts';
 
 /** Commands about what is in objects: programs, maps, types, and what is made of them. */
 export const objectCommands: readonly CommandDef[] = [
@@ -9,7 +9,7 @@ export const objectCommands: readonly CommandDef[] = [
     summary: 'list the programs of an object',
     operands: 'OBJ [PROG]|[PROG] --machine FILE',
     count: [0, 3],
-    options: { machine: MACHINE },
+    options: { machine: MACHINE, target: TARGET },
     details: PROG,
     examples: [
       ['beeyard prog show firewall.bpf.o', 'names, types, sections, sizes, tags'],
@@ -68,7 +68,7 @@ export const objectCommands: readonly CommandDef[] = [
     summary: 'list the maps of an object',
     operands: 'OBJ|[MAP] --machine FILE',
     count: [0, 2],
-    options: { machine: MACHINE },
+    options: { machine: MACHINE, target: TARGET },
     examples: [['beeyard map show firewall.bpf.o', 'types, sizes, entries']],
     load: () => import('./map-show.ts'),
   },
@@ -80,6 +80,7 @@ export const objectCommands: readonly CommandDef[] = [
     options: {
       global: GLOBALS,
       machine: MACHINE,
+      target: TARGET,
       insns: {
         type: 'string',
         value: 'MAP=PROG[:N,…]',

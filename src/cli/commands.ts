@@ -18,6 +18,7 @@ import { MEMORY_OPTIONS } from './memory-options.ts';
 import { standardCommands } from './commands-standard.ts';
 import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
+import { diffCommands } from './commands-diff.ts';
 import { vmCommands } from './commands-vm.ts';
 
 /**
@@ -87,6 +88,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...verifyCommands,
   ...standardCommands,
   ...vmCommands,
+  ...diffCommands,
   ...objectCommands,
   ...machineCommands,
   ...ipCommands,

@@ -1,4 +1,5 @@
 import { parseCall } from './command.ts';
+import { TARGET } from './command-options.ts';
 import { findCommand, groupOf } from './find-command.ts';
 import { VerifierError } from '../base/index.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
@@ -28,6 +29,10 @@ async function dispatch(args: readonly string[], io: CliIo): Promise<number> {
     const { commandHelp } = await import('./help.ts');
     io.out(commandHelp(command, io));
     return EXIT.ok;
+  }
+  if (command.options['target'] === TARGET && call.text('target') === 'linux') {
+    const { runOnLinux } = await import('./linux-nouns.ts');
+    return await runOnLinux(call, await withSources(call, io));
   }
   const { run } = await command.load();
   return await run(call, await withSources(call, io));

@@ -66,7 +66,7 @@ function onMap(
 }
 
 /** `map dump --machine` */
-export const dump = onMap(false, ({ bpf, map, mapFd, machine }) => {
+export const dump = onMap(false, ({ bpf, map, mapFd }) => {
   const entries: [Uint8Array, Uint8Array | string][] = [];
   let key: Uint8Array | undefined;
   const nextKey = new Uint8Array(map.spec.keySize);
@@ -79,17 +79,17 @@ export const dump = onMap(false, ({ bpf, map, mapFd, machine }) => {
   const shown = entries as [Uint8Array, Uint8Array][];
   const text = shown.map(([one, value]) => entryText(map, one, value)).join('');
   return {
-    json: shown.map(([one, value]) => entryJson(machine, map, one, value)),
+    json: shown.map(([one, value]) => entryJson(map, one, value)),
     text: `${text}Found ${shown.length} element${shown.length === 1 ? '' : 's'}\n`,
   };
 });
 
 /** `map lookup MAP key DATA` */
-export const lookup = onMap(false, ({ bpf, map, mapFd, machine }, words) => {
+export const lookup = onMap(false, ({ bpf, map, mapFd }, words) => {
   const key = takeBytes(words, 'key', map.spec.keySize);
   const value = new Uint8Array(map.userValueSize);
   succeed(bpf.mapLookupElem({ mapFd, key, value }), 'the key was not found');
-  return { json: entryJson(machine, map, key, value), text: entryText(map, key, value) };
+  return { json: entryJson(map, key, value), text: entryText(map, key, value) };
 });
 
 const FLAGS: Readonly<Record<string, number>> = { any: 0, noexist: 1, exist: 2 };
@@ -226,8 +226,13 @@ function numberOf(text: string, what: string): number {
   throw usageError(`${what} is a number, not '${text}'`);
 }
 
+/** What of a map its entries are shown by. */
+interface ShownMap extends Pick<MachineMap, 'spec' | 'perCpu'> {
+  readonly btf: { readonly btf: Btf } | undefined;
+}
+
 /** `key 1 0 0 0`, `key hex 0a 00 00 01`: as many bytes as there are. */
-function takeBytes(words: string[], what: string, size: number): Uint8Array {
+export function takeBytes(words: string[], what: string, size: number): Uint8Array {
   if (size === 0) return new Uint8Array(0);
   if (words.shift() !== what) throw usageError(`'${what}' is missing`);
   const hex = words[0] === 'hex';
@@ -245,12 +250,12 @@ const hexOf = (byte: number): string => byte.toString(16).padStart(2, '0');
 const hexes = (bytes: Uint8Array): string[] => Array.from(bytes, (byte) => `0x${hexOf(byte)}`);
 const hexText = (bytes: Uint8Array): string => Array.from(bytes, hexOf).join(' ');
 
-function entryText(map: MachineMap, key: Uint8Array, value: Uint8Array): string {
+export function entryText(map: ShownMap, key: Uint8Array, value: Uint8Array): string {
   return `key: ${hexText(key)}  value: ${valuesOf(map, value).map(hexText).join(' | ')}\n`;
 }
 
 /** One value, or one for each CPU. */
-function valuesOf({ perCpu: many, spec }: MachineMap, value: Uint8Array): Uint8Array[] {
+function valuesOf({ perCpu: many, spec }: ShownMap, value: Uint8Array): Uint8Array[] {
   if (!many) return [value];
   const step = Math.ceil(spec.valueSize / 8) * 8;
   return Array.from({ length: value.length / step }, (_, i) =>
@@ -259,7 +264,7 @@ function valuesOf({ perCpu: many, spec }: MachineMap, value: Uint8Array): Uint8A
 }
 
 /** bpftool's keys (print_entry_json). */
-function entryJson(_: Machine, map: MachineMap, key: Uint8Array, value: Uint8Array): unknown {
+export function entryJson(map: ShownMap, key: Uint8Array, value: Uint8Array): unknown {
   const { btf, spec } = map;
   const values = valuesOf(map, value);
   const typed = (id: number, bytes: Uint8Array): BtfValue | string[] =>

@@ -1,5 +1,5 @@
 /**
- * The contract of a kernel: types only. The machine is one implementation, Linux will be the
+ * The contract of a kernel: types only. The machine is one implementation, Linux (`src/linux`) the
  * other.
  */
 import type { LiveObjects, OwningValue } from '../abi/fields/types.ts';

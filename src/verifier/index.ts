@@ -42,7 +42,7 @@ export type {
 } from './explain/types.ts';
 export { diagnosisText, explanationText } from './explain/render.ts';
 export { type VisitLimits, VisitRecorder } from './facts/visits.ts';
-export { verifierInput } from './input.ts';
+export { mapDefinition, verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {
   FunctionInfo,

@@ -265,6 +265,10 @@ const WITHOUT_BTF: readonly number[] = [
   types.BPF_MAP_TYPE_ARENA,
 ];
 
+/** A map as BPF_MAP_CREATE gets it from libbpf: see `VerifierInput.maps`. */
+export const mapDefinition = (btf: Btf | undefined, spec: MapSpec, objectName = ''): VerifierMap =>
+  defineMap(btf, spec, objectName);
+
 function defineMap(btf: Btf | undefined, spec: MapSpec, objectName: string): VerifierMap {
   const typed = btf !== undefined && !WITHOUT_BTF.includes(spec.typeId) && hasTypes(spec);
   const frozen = spec.dataSection !== undefined && (spec.flags & BPF_F_RDONLY_PROG) !== 0;

@@ -8,7 +8,7 @@ import { parseObject, relocateProgram } from '../../src/object/index.ts';
 import { decodeCode } from '../../src/isa/index.ts';
 import { verifierInput, verify, type Xlated } from '../../src/verifier/index.ts';
 import { createMachine } from '../../src/index.ts';
-import { btfBytes } from '../../scripts/vm/btf-bytes.mjs';
+import { loadableBtf } from '../../src/linux/btf.ts';
 import { judge } from '../../scripts/vm/judge.mjs';
 import { ourRuns, ourVerdict } from '../../scripts/vm/ours.mjs';
 import { initramfs } from '../../scripts/vm/initramfs.mjs';
@@ -25,7 +25,7 @@ describe('types for BPF_BTF_LOAD', () => {
     'of %s.bpf.o are the types that were read',
     (name) => {
       const { btf } = objectNamed(`${name}.bpf.o`);
-      const { bytes, stringAt } = btfBytes(btf, ['a line of source']);
+      const { bytes, stringAt } = loadableBtf(btf!, ['a line of source']);
       const again = parseBtf(bytes);
       expect(again.types).toEqual(btf!.types);
       expect(again.stringAt(stringAt('a line of source'))).toBe('a line of source');
@@ -33,7 +33,7 @@ describe('types for BPF_BTF_LOAD', () => {
   );
 
   test('have no externs in them', () => {
-    const again = parseBtf(btfBytes(objectNamed('externs.bpf.o').btf, []).bytes);
+    const again = parseBtf(loadableBtf(objectNamed('externs.bpf.o').btf!).bytes);
     const sections = again.types.filter(
       (type) => type.kind === 'datasec' && ['.ksyms', '.kconfig'].includes(type.name),
     );

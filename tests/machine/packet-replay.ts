@@ -8,6 +8,7 @@ import type { KernelMap, ProgTestRunAttr } from '../../src/kernel/index.ts';
 import { type BpfSyscall, bpfSyscall, Process } from '../../src/machine/bpf/index.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import type { MachineProgram } from '../../src/machine/program.ts';
+import { mapLines } from '../../src/tools/diff/index.ts';
 
 export interface Asked {
   /** A context, hexadecimal. */
@@ -177,37 +178,18 @@ function contextText({ input = '' }: Asked, context: Uint8Array): string {
 const hash = (bytes: Uint8Array | string) =>
   createHash('sha1').update(bytes).digest('hex').slice(0, HASH_LENGTH);
 
-const COMPARED = /^(hash|array|percpu_hash|percpu_array|lru_hash|lru_percpu_hash|lpm_trie)$/;
-
 /** Every map whose contents can be compared, as text. */
 function contents(maps: Readonly<Record<string, KernelMap>>): Record<string, string> {
   const found = Object.entries(maps).filter(
     ([, { spec }]) => spec.dataSection !== 'rodata' && spec.dataSection !== 'kconfig',
   );
   const texts = found.flatMap(([name, map]) => {
-    const lines = linesOf(map);
+    const lines = mapLines(map);
     if (!lines) return [];
     const text = lines.join('\n');
     return [[name, text.length <= SHORT ? text : `${lines.length}:${hash(text)}`]];
   });
   return Object.fromEntries(texts);
-}
-
-function linesOf(map: KernelMap): string[] | undefined {
-  const { type = '', keySize } = map.spec;
-  if (type === 'ringbuf') return map.drain!().map(({ data }) => Buffer.from(data).toString('hex'));
-  if (!COMPARED.test(type)) return undefined;
-  const dense = type.endsWith('array');
-  const lines: string[] = [];
-  const value = new Uint8Array(map.userValueSize);
-  const [key, next] = [new Uint8Array(keySize), new Uint8Array(keySize)];
-  for (let from: Uint8Array | undefined; map.nextKey(from, next) === 0; from = key) {
-    key.set(next);
-    map.lookup(key, value);
-    if (dense && value.every((byte) => byte === 0)) continue;
-    lines.push(`${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`);
-  }
-  return lines.sort();
 }
 
 /** What differs: `runs`, `map NAME`, with the first place. */

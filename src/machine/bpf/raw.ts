@@ -45,15 +45,12 @@ export function bpfRaw(
     if (asksFirst) return EPERM;
     if (bytes.subarray(def.end).some((byte) => byte !== 0)) return EINVAL;
     const values = decode(def, bytes, memory);
-    const call = bpf[methodOf(def)] as (values: Values) => number;
+    const call = bpf[def.method as keyof BpfSyscall] as (values: Values) => number;
     const result = call(values);
     encode(def, values, attr);
     return result;
   });
 }
-
-const methodOf = ({ name }: CommandDef): keyof BpfSyscall =>
-  name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()) as keyof BpfSyscall;
 
 function decode(def: CommandDef, bytes: Uint8Array, memory: UserMemory): Values {
   const values: Values = { memory };

@@ -1,0 +1,52 @@
+/** Modules of the running kernel whose functions and variables programs use. */
+import { KernelError } from '../base/index.ts';
+import { INSN_SIZE } from '../isa/index.ts';
+import { closeFd, succeed, type System } from './system.ts';
+
+const LD_IMM64 = 0x18;
+const BTF_ID = 3;
+const NAME_ROOM = 64;
+
+/**
+ * fd_array: file descriptors of the modules' BTF from place 1 on. Loads of variables in `insns`,
+ * which name a module by its place, get the file descriptor itself. Throws KernelError ENOENT.
+ */
+export function moduleFds(
+  system: System,
+  names: readonly string[],
+  insns: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  const fds = Int32Array.from([0, ...names.map((name) => moduleFd(system, name))]);
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  for (let at = 0; at < insns.length; at += INSN_SIZE) {
+    if (insns[at] !== LD_IMM64) continue;
+    at += INSN_SIZE;
+    if (insns[at - INSN_SIZE + 1]! >> 4 !== BTF_ID) continue;
+    view.setInt32(at + 4, fds[view.getInt32(at + 4, true)]!, true);
+  }
+  return new Uint8Array(fds.buffer);
+}
+
+function moduleFd(system: System, name: string): number {
+  const { bpf } = system;
+  const next = { startId: 0, nextId: 0 };
+  while (bpf.btfGetNextId(next) === 0) {
+    next.startId = next.nextId;
+    const fd = bpf.btfGetFdById({ btfId: next.nextId });
+    if (fd < 0) continue;
+    if (btfName(system, fd) === name) return fd;
+    closeFd(system, fd);
+  }
+  throw new KernelError('ENOENT', 2, `the module ${name} has no types in this kernel`);
+}
+
+/** The name of a BTF object: 'vmlinux', a module, '' for those of programs. */
+function btfName({ bpf, libc }: System, fd: number): string {
+  const name = new Uint8Array(NAME_ROOM);
+  const info = new Uint8Array(40);
+  const view = new DataView(info.buffer);
+  view.setBigUint64(16, libc.address(name), true);
+  view.setUint32(24, NAME_ROOM, true);
+  succeed(bpf.objGetInfoByFd({ bpfFd: fd, info, infoLen: info.length }), 'no information of BTF');
+  return new TextDecoder().decode(name.subarray(0, Math.max(0, name.indexOf(0))));
+}

@@ -1,0 +1,56 @@
+/** Runs in a machine (nouns.tools.test.ts): attaches programs, and says what the kernel has. */
+import { openSync, closeSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const root = process.argv[2];
+const open = (path) => import(pathToFileURL(join(root, 'dist/lib', path)).href);
+const { parseObject } = await open('index.js');
+const { idsOf, Info, openById, openLinux } = await open('linux.js');
+const host = await openLinux();
+const { system } = host.kernel;
+const bytes = (path) => readFileSync(join(root, path));
+/** BPF_LINK_TYPE_* */
+const TYPES = { 2: 'tracing', 3: 'cgroup', 6: 'xdp', 11: 'tcx' };
+function typeOf({ id }) {
+  const fd = openById(system, 'link', id);
+  const type = new Info(system, fd, 'link').number('type');
+  closeSync(fd);
+  return TYPES[type];
+}
+const said = {};
+
+const net = await host.load(bytes('tests/machine/programs/net.bpf.o'), { programs: ['by_length'] });
+const xdp = net.programs.by_length.attach({ device: 'lo', mode: 'generic' });
+said.xdp = typeOf(xdp);
+
+const chain = await host.load(bytes('examples/tcx-chain/chain.bpf.o'));
+const first = chain.programs.sanity.attach({ device: 'lo' });
+const second = chain.programs.trust.attach({ device: 'lo', before: chain.programs.sanity });
+said.tcx = [first, second].map(typeOf);
+const progIds = new Uint8Array(64);
+const query = { targetFd: 1, attachType: 46, progIds, progCnt: 16 };
+system.bpf.progQuery(query);
+const names = { [chain.programs.sanity.id]: 'first', [chain.programs.trust.id]: 'second' };
+said.order = [...new Uint32Array(progIds.buffer, 0, query.progCnt)].map((id) => names[id]);
+
+const policy = await host.load(bytes('examples/cgroup-policy/policy.bpf.o'));
+const stop = policy.programs.stop.attach({ cgroup: '/beeyard-test' });
+said.cgroup = typeOf(stop);
+
+const written = parseObject(bytes('tests/machine/programs/traced.bpf.o'));
+const at = { section: 'kprobe/do_sys_openat2', type: 'kprobe', attachTarget: 'do_sys_openat2' };
+const programs = written.programs.map((one) => (one.name === 'on_exit' ? { ...one, ...at } : one));
+const traced = await host.load({ ...written, programs });
+const links = ['on_enter', 'on_exit', 'on_openat', 'on_function'].map((name) =>
+  traced.programs[name].attach(),
+);
+closeSync(openSync('/dev/null', 'r'));
+said.fentry = traced.globals.get('first') > 0n;
+said.rawTracepoint = traced.globals.get('entered') > 0n;
+said.tracepoint = traced.globals.get('asked').some((word) => word !== 0n);
+said.kprobe = traced.globals.get('left') !== 0n;
+for (const link of [xdp, first, second, stop, ...links]) link.detach();
+said.detached = idsOf(system, 'link').length;
+process.stdout.write(JSON.stringify(said));
+process.exit(0);
