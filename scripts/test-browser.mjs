@@ -75,7 +75,8 @@ try {
     }
   }
   const { studioCases } = await import('../tests/browser/studio.mjs');
-  for (const { name, run: runStudio } of studioCases) {
+  const { graphCases } = await import('../tests/browser/studio-graph.mjs');
+  for (const { name, run: runStudio } of [...studioCases, ...graphCases]) {
     try {
       await runStudio(browser);
       passed++;

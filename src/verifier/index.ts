@@ -42,6 +42,7 @@ export type {
 } from './explain/types.ts';
 export { diagnosisText, explanationText } from './explain/render.ts';
 export { type VisitLimits, VisitRecorder } from './facts/visits.ts';
+export { WALK_KEPT, WALK_PRUNED, type WalkPath, WalkRecorder } from './facts/walk.ts';
 export { verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {

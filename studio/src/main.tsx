@@ -1,13 +1,16 @@
 /** The studio's page. */
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { goScreen, KEYS, listen } from './keys.ts';
+import { goScreen, KEYS, listen, screenKeys } from './keys.ts';
 import { files, go, helpShown, notice, objectFiles, route, start } from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
 import { Home, takeFiles } from './view/home.tsx';
+import { lazyScreen } from './view/lazy.tsx';
 import { Empty } from './view/parts.tsx';
 import { RunScreen } from './view/run.tsx';
+
+const GraphScreen = lazyScreen(async () => (await import('./view/graph.tsx')).GraphScreen);
 
 function App() {
   const at = route.value;
@@ -20,6 +23,7 @@ function App() {
         {!isOpen && <Empty>{file} is not open: drop it here, and this address works.</Empty>}
         {at.screen === 'home' && <Home />}
         {isOpen && at.screen === 'code' && <CodeScreen />}
+        {isOpen && at.screen === 'graph' && <GraphScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}
       </main>
       <footer>
@@ -36,6 +40,7 @@ function Top() {
   const screens = [
     ['home', 'Home', () => go({ screen: 'home' }), false],
     ['code', 'Code', () => goScreen('code'), none],
+    ['graph', 'Graph', () => goScreen('graph'), none],
     ['run', 'Run', () => goScreen('run'), none],
   ] as const;
   return (
@@ -77,6 +82,7 @@ function ProgramChoice() {
   const choose = (i: number) => {
     const to = choices[i]!;
     if (at.screen === 'code') go({ ...at, ...to, insn: 0 });
+    else if (at.screen === 'graph') go({ ...at, ...to, insn: 0, step: undefined });
     else go({ ...at, ...to, step: 0 });
   };
   return (
@@ -101,7 +107,7 @@ function Help() {
     <dialog ref={box} aria-labelledby="keys" onClose={() => (helpShown.value = false)}>
       <h2 id="keys">Keys</h2>
       <dl>
-        {KEYS.map(({ keys, what }) => (
+        {[...screenKeys.value, ...KEYS].map(({ keys, what }) => (
           <div key={what}>
             <dt>
               {keys.map((key) => (

@@ -29,7 +29,7 @@ export type Loaded<T> =
   | { readonly state: 'ready'; readonly value: T }
   | { readonly state: 'failed'; readonly message: string };
 
-const NONE: Loaded<never> = { state: 'none' };
+export const NONE: Loaded<never> = { state: 'none' };
 
 export const route = signal<Route>(parseRoute(location.hash));
 export const files = signal<readonly StudioFile[]>([]);
@@ -224,7 +224,7 @@ async function stepWithBefore(step: number) {
 }
 
 /** `keep`: what was there stays until the answer comes. */
-async function into<T>(
+export async function into<T>(
   target: { value: Loaded<T> },
   answer: Promise<T>,
   isWanted: () => boolean,

@@ -19,6 +19,15 @@ describe('addresses', () => {
     { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200 },
+    {
+      screen: 'graph',
+      file: 'x.bpf.o',
+      program: 'p',
+      insn: 4,
+      view: 'table',
+      step: 0,
+      fold: false,
+    },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0 },
   ];
   it.each(routes)('of $screen come back', (route) => {
@@ -26,7 +35,7 @@ describe('addresses', () => {
   });
 
   it('that are none lead home', () => {
-    for (const hash of ['', '#', '#/code', '#/code/x', '#/%E0%A4%A/x/y', '#/graph/x/y']) {
+    for (const hash of ['', '#', '#/code', '#/code/x', '#/%E0%A4%A/x/y', '#/nowhere/x/y']) {
       expect(parseRoute(hash)).toEqual({ screen: 'home' });
     }
     expect(parseRoute('#/code/x/y?i=-3')).toMatchObject({ insn: 0 });

@@ -17,6 +17,7 @@ import {
   VisitRecorder,
 } from 'beeyard/verify';
 import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
+import { GraphOf } from './graphs.ts';
 import { LogLines } from './log-lines.ts';
 
 /** Registers the facts are about. */
@@ -28,7 +29,8 @@ interface Checked {
   readonly visits: VisitRecorder;
   readonly input: VerifierInput;
   readonly kernel: KernelProfile;
-  log?: LogLines;
+  readonly log: LogLines;
+  graph?: GraphOf;
 }
 
 /** The types a program needs: the small set first, all of them where that says it is not enough. */
@@ -95,7 +97,14 @@ export class Objects {
 
   async log(name: string, program: string, from: number, to: number): Promise<string[]> {
     const { log } = await this.#check(name, program);
-    return log!.slice(from, to);
+    return log.slice(from, to);
+  }
+
+  /** The graph of a program; walked once more, so that opening it need not wait. */
+  async graph(name: string, program: string): Promise<GraphOf> {
+    const checked = await this.#check(name, program);
+    const { input, kernel } = checked;
+    return (checked.graph ??= new GraphOf(this.program(name, program), input, kernel));
   }
 
   #check(name: string, program: string): Promise<Checked> {

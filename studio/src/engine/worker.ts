@@ -29,6 +29,11 @@ const api: StudioApi = {
   dissect: async (bytes) => dissected(bytes),
   record: async (name, program, packets) => (await machine()).record(name, program, packets),
   step: async (step) => (await machine()).step(step),
+  graph: async (name, program) => (await objects.graph(name, program)).graph,
+  walkStates: async (name, program, positions) => {
+    const graph = await objects.graph(name, program);
+    return positions.map((position) => graph.state(position));
+  },
 };
 
 interface Page {

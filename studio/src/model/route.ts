@@ -14,7 +14,20 @@ export type Route =
       readonly program: string;
       readonly packet: number | undefined;
       readonly step: number;
-    };
+    }
+  | GraphRoute;
+
+export interface GraphRoute {
+  readonly screen: 'graph';
+  readonly file: string;
+  readonly program: string;
+  readonly insn: number;
+  readonly view: 'flow' | 'calls' | 'table';
+  /** Of the verifier's walk; undefined: all of it. */
+  readonly step: number | undefined;
+  /** Blocks in a row are one; undefined: if there are many. */
+  readonly fold: boolean | undefined;
+}
 
 /** Never fails: what cannot be read is Home. */
 export function parseRoute(hash: string): Route {
@@ -26,11 +39,26 @@ export function parseRoute(hash: string): Route {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';
     return { screen, file, program, insn: count(words.get('i')) ?? 0, pane };
   }
+  if (screen === 'graph') return graphRoute(file, program, words);
   if (screen === 'run') {
     const packet = count(words.get('p'));
     return { screen, file, program, packet, step: count(words.get('t')) ?? 0 };
   }
   return { screen: 'home' };
+}
+
+function graphRoute(file: string, program: string, words: URLSearchParams): GraphRoute {
+  const view = words.get('view');
+  const fold = words.get('fold');
+  return {
+    screen: 'graph',
+    file,
+    program,
+    insn: count(words.get('i')) ?? 0,
+    view: view === 'calls' || view === 'table' ? view : 'flow',
+    step: count(words.get('t')),
+    fold: fold === '1' ? true : fold === '0' ? false : undefined,
+  };
 }
 
 /** The other way round. */
@@ -41,6 +69,11 @@ export function routeHash(route: Route): string {
   if (route.screen === 'code') {
     if (route.insn > 0) words.set('i', String(route.insn));
     if (route.pane === 'log') words.set('pane', 'log');
+  } else if (route.screen === 'graph') {
+    if (route.insn > 0) words.set('i', String(route.insn));
+    if (route.view !== 'flow') words.set('view', route.view);
+    if (route.step !== undefined) words.set('t', String(route.step));
+    if (route.fold !== undefined) words.set('fold', route.fold ? '1' : '0');
   } else {
     if (route.packet !== undefined) words.set('p', String(route.packet));
     if (route.step > 0) words.set('t', String(route.step));

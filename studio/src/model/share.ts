@@ -22,6 +22,10 @@ export interface ShownRun {
 export const verifyCommand = (file: string): string =>
   `beeyard verify ${shellWord(file)} --explain`;
 
+/** The flow as DOT. */
+export const graphCommand = (file: string, program: string): string =>
+  `beeyard prog dump xlated ${shellWord(file)} ${shellWord(program)} visual`;
+
 /** A run with others before it needs the capture; alone its bytes say all. */
 export function debugCommand({ file, program, packet, capture, before, step }: ShownRun): string {
   const input =
