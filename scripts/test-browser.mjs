@@ -76,7 +76,8 @@ try {
   }
   const { studioCases } = await import('../tests/browser/studio.mjs');
   const { graphCases } = await import('../tests/browser/studio-graph.mjs');
-  for (const { name, run: runStudio } of [...studioCases, ...graphCases]) {
+  const { matrixCases } = await import('../tests/browser/studio-matrix.mjs');
+  for (const { name, run: runStudio } of [...studioCases, ...graphCases, ...matrixCases]) {
     try {
       await runStudio(browser);
       passed++;

@@ -101,6 +101,13 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export {
+  MATRIX_VERSIONS,
+  type MatrixCell,
+  type MatrixRow,
+  matrixRow,
+  requirementText,
+} from './tools/matrix/matrix.ts';
 export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 

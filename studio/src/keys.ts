@@ -1,6 +1,7 @@
 /** The keyboard. */
 import { signal } from '@preact/signals';
 import { lineKeys, moved } from './model/steps.ts';
+import { NEWEST } from './model/route.ts';
 import { code, go, helpShown, objectFiles, route } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
@@ -20,6 +21,7 @@ export const KEYS: readonly Key[] = [
   { keys: ['2'], what: 'Code', act: () => goScreen('code') },
   { keys: ['3', 'c'], what: 'Graph', act: () => goScreen('graph') },
   { keys: ['4'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['6'], what: 'Matrix', act: () => goScreen('matrix') },
   { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
   { keys: ['k', 'ArrowUp'], what: 'instruction before', act: () => insnBy(-1) },
   { keys: ['n', 'F11'], what: 'next source line', act: () => lineBy(1) },
@@ -32,7 +34,7 @@ export const KEYS: readonly Key[] = [
 ];
 
 /** To a screen, of what is looked at or of the first program there is. */
-export function goScreen(screen: 'code' | 'graph' | 'run'): void {
+export function goScreen(screen: 'code' | 'graph' | 'run' | 'matrix'): void {
   const at = route.value;
   const first = objectFiles.value[0];
   const file = at.screen === 'home' ? first?.name : at.file;
@@ -41,6 +43,7 @@ export function goScreen(screen: 'code' | 'graph' | 'run'): void {
   // The two look at the same instruction.
   const insn = at.screen === 'code' || at.screen === 'graph' ? at.insn : 0;
   if (screen === 'code') go({ screen, file, program, insn, pane: 'state' });
+  else if (screen === 'matrix') go({ screen, file, program, kernel: NEWEST });
   else if (screen === 'graph')
     go({ screen, file, program, insn, view: 'flow', step: undefined, fold: undefined });
   else go({ screen, file, program, packet: undefined, step: 0 });

@@ -10,6 +10,7 @@ import { lazyScreen } from './view/lazy.tsx';
 import { Empty } from './view/parts.tsx';
 import { RunScreen } from './view/run.tsx';
 
+const MatrixScreen = lazyScreen(async () => (await import('./view/matrix.tsx')).MatrixScreen);
 const GraphScreen = lazyScreen(async () => (await import('./view/graph.tsx')).GraphScreen);
 
 function App() {
@@ -25,6 +26,7 @@ function App() {
         {isOpen && at.screen === 'code' && <CodeScreen />}
         {isOpen && at.screen === 'graph' && <GraphScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}
+        {isOpen && at.screen === 'matrix' && <MatrixScreen />}
       </main>
       <footer>
         <span role="status">{notice.value}</span>
@@ -34,6 +36,8 @@ function App() {
   );
 }
 
+const NUMBERS = { home: 1, code: 2, graph: 3, run: 4, matrix: 6 };
+
 function Top() {
   const at = route.value;
   const none = objectFiles.value.length === 0;
@@ -42,6 +46,7 @@ function Top() {
     ['code', 'Code', () => goScreen('code'), none],
     ['graph', 'Graph', () => goScreen('graph'), none],
     ['run', 'Run', () => goScreen('run'), none],
+    ['matrix', 'Matrix', () => goScreen('matrix'), none],
   ] as const;
   return (
     <header class="top">
@@ -49,7 +54,7 @@ function Top() {
         <b aria-hidden="true">⬢</b> beeyard <span class="note">studio</span>
       </span>
       <nav aria-label="Screens">
-        {screens.map(([screen, name, act, off], i) => (
+        {screens.map(([screen, name, act, off]) => (
           <button
             type="button"
             key={screen}
@@ -57,7 +62,7 @@ function Top() {
             aria-current={at.screen === screen ? 'page' : undefined}
             onClick={act}
           >
-            <kbd aria-hidden="true">{i + 1}</kbd> {name}
+            <kbd aria-hidden="true">{NUMBERS[screen]}</kbd> {name}
           </button>
         ))}
       </nav>
@@ -82,6 +87,7 @@ function ProgramChoice() {
   const choose = (i: number) => {
     const to = choices[i]!;
     if (at.screen === 'code') go({ ...at, ...to, insn: 0 });
+    else if (at.screen === 'matrix') go({ ...at, ...to });
     else if (at.screen === 'graph') go({ ...at, ...to, insn: 0, step: undefined });
     else go({ ...at, ...to, step: 0 });
   };

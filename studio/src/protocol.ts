@@ -53,6 +53,26 @@ export interface Verdict {
   /** Times the walk came to each instruction. */
   readonly visits: Uint32Array;
   readonly logLines: number;
+  /** '6.12.117' */
+  readonly kernel: string;
+}
+
+/** A program on every kernel. */
+export interface MatrixAnswer {
+  /** 'bpf_loop: 5.17', newest first. */
+  readonly needs: readonly string[];
+  readonly cells: readonly MatrixEntry[];
+}
+
+export interface MatrixEntry {
+  readonly kernel: string;
+  /** Verified by that kernel's rules; else only what it has was looked at. */
+  readonly exact: boolean;
+  readonly ok: boolean;
+  /** Instructions walked, of an exact one. */
+  readonly insns?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly missing: readonly string[];
 }
 
 export interface InsnState {
@@ -186,9 +206,11 @@ export interface WalkStepsPath {
 /** What the worker does, by name. */
 export interface StudioApi {
   open(name: string, bytes: Uint8Array): Promise<OpenedObject>;
-  code(name: string, program: string): Promise<ProgramCode>;
-  state(name: string, program: string, insn: number): Promise<InsnState>;
-  log(name: string, program: string, from: number, to: number): Promise<string[]>;
+  /** `kernel`: whose rules; those of the newest one without it. */
+  code(name: string, program: string, kernel?: string): Promise<ProgramCode>;
+  state(name: string, program: string, insn: number, kernel?: string): Promise<InsnState>;
+  log(name: string, program: string, from: number, to: number, kernel?: string): Promise<string[]>;
+  matrix(name: string, program: string): Promise<MatrixAnswer>;
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;
   packet(name: string, number: number): Promise<Uint8Array>;

@@ -150,10 +150,13 @@ function forget(): void {
 effect(() => {
   const at = route.value;
   if (at.screen === 'home' || !files.value.some(({ name }) => name === at.file)) return;
-  const key = `${at.file}\n${at.program}`;
+  // The matrix asks for what it shows itself.
+  if (at.screen === 'matrix') return;
+  const kernel = at.screen === 'code' ? at.kernel : undefined;
+  const key = `${at.file}\n${at.program}\n${kernel}`;
   if (key !== shownCode) {
     shownCode = key;
-    void into(code, engine.code(at.file, at.program), () => key === shownCode);
+    void into(code, engine.code(at.file, at.program, kernel), () => key === shownCode);
   }
 });
 
@@ -161,7 +164,7 @@ effect(() => {
   const at = route.value;
   if (at.screen !== 'code' || code.value.state !== 'ready') return;
   const number = ++asked;
-  const wanted = engine.state(at.file, at.program, at.insn);
+  const wanted = engine.state(at.file, at.program, at.insn, at.kernel);
   void into(insnState, wanted, () => number === asked, true);
 });
 

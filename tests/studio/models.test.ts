@@ -19,6 +19,9 @@ describe('addresses', () => {
     { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200 },
+    { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '6.12' },
+    { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '5.4' },
+    { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 3, pane: 'log', kernel: '6.1' },
     {
       screen: 'graph',
       file: 'x.bpf.o',
@@ -186,7 +189,8 @@ describe('copies', () => {
     expect(runTest(run)).toContain("Buffer.from('01ff', 'hex')");
     expect(runTest(run)).toContain("toHaveVerdict('drop')");
     expect(runTest({ ...run, outcome: 'returned 7' })).toContain("toHaveVerdict('unknown 7')");
-    expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12')");
+    expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12', { programs: ['p'] })");
+    expect(verifyTest('x.bpf.o', 'p', 'why', '6.1')).toContain(".not.toVerifyOn('6.1', {");
     expect(verifyTest('x.bpf.o', 'p', "R0 'x'")).toContain("rejects.toThrow('R0 \\'x\\'')");
   });
 });

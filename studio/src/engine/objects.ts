@@ -18,6 +18,7 @@ import {
 } from 'beeyard/verify';
 import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
 import { GraphOf } from './graphs.ts';
+import { kernelNamed } from './kernels.ts';
 import { LogLines } from './log-lines.ts';
 
 /** Registers the facts are about. */
@@ -82,12 +83,12 @@ export class Objects {
     return found;
   }
 
-  async code(name: string, program: string): Promise<ProgramCode> {
-    return (await this.#check(name, program)).code;
+  async code(name: string, program: string, kernel?: string): Promise<ProgramCode> {
+    return (await this.#check(name, program, kernel)).code;
   }
 
-  async state(name: string, program: string, insn: number): Promise<InsnState> {
-    const { result, visits } = await this.#check(name, program);
+  async state(name: string, program: string, insn: number, kernel?: string): Promise<InsnState> {
+    const { result, visits } = await this.#check(name, program, kernel);
     const { insns } = result.facts;
     const facts = Array.from({ length: REGISTERS }, (_, r) =>
       insns?.reached(insn) ? insns.register(insn, r) : undefined,
@@ -95,8 +96,14 @@ export class Objects {
     return { facts, visits: visits.states(insn), count: visits.count(insn) };
   }
 
-  async log(name: string, program: string, from: number, to: number): Promise<string[]> {
-    const { log } = await this.#check(name, program);
+  async log(
+    name: string,
+    program: string,
+    from: number,
+    to: number,
+    kernel?: string,
+  ): Promise<string[]> {
+    const { log } = await this.#check(name, program, kernel);
     return log.slice(from, to);
   }
 
@@ -107,13 +114,13 @@ export class Objects {
     return (checked.graph ??= new GraphOf(this.program(name, program), input, kernel));
   }
 
-  #check(name: string, program: string): Promise<Checked> {
-    const key = `${name}\n${program}`;
+  #check(name: string, program: string, version = ''): Promise<Checked> {
+    const key = `${name}\n${program}\n${version}`;
     let checked = this.#checked.get(key);
     if (!checked) {
-      checked = withTypes((kernel) =>
-        check(this.object(name), this.program(name, program), kernel),
-      );
+      const checks = (kernel: KernelProfile) =>
+        check(this.object(name), this.program(name, program), kernel);
+      checked = version === '' ? withTypes(checks) : kernelNamed(version).then(checks);
       this.#checked.set(key, checked);
     }
     return checked;
@@ -133,6 +140,7 @@ function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile):
     explanation: result.ok ? undefined : explain(input, kernel),
     visits: Uint32Array.from({ length: program.insns.length / 8 }, (_, i) => visits.count(i)),
     logLines: log.length,
+    kernel: kernel.version,
   };
   const lines = program.lines.map(({ file, line, text }) => ({ file, line, text }));
   return { code: { rows, lines, verdict }, result, visits, input, kernel, log };

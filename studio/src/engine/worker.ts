@@ -1,6 +1,7 @@
 /** The worker: objects, the verifier and the machine live here, so that the page never waits. */
 import type { StudioApi } from '../protocol.ts';
 import { Captures, dissected } from './captures.ts';
+import { matrixAnswer } from './matrix.ts';
 import { Objects } from './objects.ts';
 import type { Runs } from './runs.ts';
 
@@ -20,9 +21,10 @@ const machine = (): Promise<Runs> =>
 
 const api: StudioApi = {
   open: async (name, bytes) => objects.open(name, bytes),
-  code: (name, program) => objects.code(name, program),
-  state: (name, program, insn) => objects.state(name, program, insn),
-  log: (name, program, from, to) => objects.log(name, program, from, to),
+  code: (name, program, kernel) => objects.code(name, program, kernel),
+  state: (name, program, insn, kernel) => objects.state(name, program, insn, kernel),
+  log: (name, program, from, to, kernel) => objects.log(name, program, from, to, kernel),
+  matrix: (name, program) => matrixAnswer(objects.object(name), objects.program(name, program)),
   capture: async (name, bytes) => captures.open(name, bytes),
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),

@@ -7,6 +7,8 @@ export type Route =
       readonly program: string;
       readonly insn: number;
       readonly pane: 'state' | 'log';
+      /** Whose rules: '6.1'; undefined: those of the newest kernel. */
+      readonly kernel?: string | undefined;
     }
   | {
       readonly screen: 'run';
@@ -15,7 +17,16 @@ export type Route =
       readonly packet: number | undefined;
       readonly step: number;
     }
-  | GraphRoute;
+  | GraphRoute
+  | MatrixRoute;
+
+/** The program and the kernel of the selected cell. */
+export interface MatrixRoute {
+  readonly screen: 'matrix';
+  readonly file: string;
+  readonly program: string;
+  readonly kernel: string;
+}
 
 export interface GraphRoute {
   readonly screen: 'graph';
@@ -37,14 +48,25 @@ export function parseRoute(hash: string): Route {
   if (!file || !program) return { screen: 'home' };
   if (screen === 'code') {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';
-    return { screen, file, program, insn: count(words.get('i')) ?? 0, pane };
+    const at = { screen, file, program, insn: count(words.get('i')) ?? 0, pane } as const;
+    const kernel = versionIn(words);
+    return kernel === undefined || kernel === NEWEST ? at : { ...at, kernel };
   }
+  if (screen === 'matrix') return { screen, file, program, kernel: versionIn(words) ?? NEWEST };
   if (screen === 'graph') return graphRoute(file, program, words);
   if (screen === 'run') {
     const packet = count(words.get('p'));
     return { screen, file, program, packet, step: count(words.get('t')) ?? 0 };
   }
   return { screen: 'home' };
+}
+
+/** Whose rules hold where none are named. */
+export const NEWEST = '6.12';
+
+function versionIn(words: URLSearchParams): string | undefined {
+  const version = words.get('k');
+  return version !== null && /^\d\.\d{1,2}$/.test(version) ? version : undefined;
 }
 
 function graphRoute(file: string, program: string, words: URLSearchParams): GraphRoute {
@@ -69,6 +91,9 @@ export function routeHash(route: Route): string {
   if (route.screen === 'code') {
     if (route.insn > 0) words.set('i', String(route.insn));
     if (route.pane === 'log') words.set('pane', 'log');
+    if (route.kernel !== undefined) words.set('k', route.kernel);
+  } else if (route.screen === 'matrix') {
+    if (route.kernel !== NEWEST) words.set('k', route.kernel);
   } else if (route.screen === 'graph') {
     if (route.insn > 0) words.set('i', String(route.insn));
     if (route.view !== 'flow') words.set('view', route.view);

@@ -90,15 +90,20 @@ function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
         {ok ? '✓ accepted' : `✕ rejected ${errno}`}
       </strong>
       <span class="note">
-        by the rules of Linux 6.12.117 · {grouped(stats.processed)} instructions walked ·{' '}
+        by the rules of Linux {verdict.kernel} · {grouped(stats.processed)} instructions walked ·{' '}
         {grouped(stats.totalStates)} states · {(stats.time / 1000).toFixed(1)} ms here
       </span>
       <span class="gap" />
-      <Copy label="Copy as CLI" text={() => verifyCommand(at.file)} />
+      <Copy label="Copy as CLI" text={() => verifyCommand(at.file, at.kernel)} />
       <Copy
         label="Copy as test"
         text={() =>
-          verifyTest(at.file, at.program, ok ? undefined : (explanation?.kernel ?? errno))
+          verifyTest(
+            at.file,
+            at.program,
+            ok ? undefined : (explanation?.kernel ?? errno),
+            at.kernel,
+          )
         }
       />
     </div>
@@ -140,8 +145,10 @@ function Banner({ explanation }: { readonly explanation: Explanation }) {
 function LogPane({ verdict }: { readonly verdict: Verdict }) {
   const at = route.value;
   if (at.screen !== 'code') return null;
-  const { file, program } = at;
-  const pages = usePages(`${file}\n${program}`, (from, to) => engine.log(file, program, from, to));
+  const { file, program, kernel } = at;
+  const pages = usePages(`${file}\n${program}\n${kernel}`, (from, to) =>
+    engine.log(file, program, from, to, kernel),
+  );
   return (
     <Pane title="Log of the verifier" extra={<Tabs />}>
       <List
