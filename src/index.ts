@@ -108,6 +108,8 @@ export {
   matrixRow,
   requirementText,
 } from './tools/matrix/matrix.ts';
+export { insnsOf, type Listing } from './tools/listing/listing.ts';
+export { type Loader, xlatedListing } from './tools/listing/xlated.ts';
 export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 

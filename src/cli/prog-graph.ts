@@ -8,7 +8,8 @@ import {
   jumpTarget,
 } from '../isa/index.ts';
 import type { FunctionSpec } from '../object/index.ts';
-import { insnsOf, type Listing, type ListingOptions } from './prog-listing.ts';
+import { insnsOf, type Listing } from '../tools/index.ts';
+import type { ListingOptions } from './prog-listing.ts';
 
 /** Numbers bpftool gives the two blocks every function has. */
 const ENTRY = 0;

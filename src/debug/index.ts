@@ -15,4 +15,5 @@ export {
   type Recording,
   Stepper,
 } from '../engine/interpreter/recording.ts';
+export { keepingEngine, wasmFunctions } from '../engine/wasm/index.ts';
 export { contextPacket, stackOf } from './memory.ts';

@@ -31,11 +31,13 @@ export type {
   MissKind,
   PairCost,
 } from './explain/cost/types.ts';
+export { type FixOptions, fixesFor } from './explain/fixes/fixes.ts';
 export { explain } from './explain/explain.ts';
 export { type ExplainedLog, explainLog } from './explain/log/explain-log.ts';
 export type {
   Diagnosis,
   Explanation,
+  FixPart,
   MissingFact,
   SourceFix,
   VerifiedFix,

@@ -5,6 +5,8 @@ import { NEWEST } from './model/route.ts';
 import { code, go, helpShown, objectFiles, route } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
+import { applyFix } from './view/fixes.tsx';
+import { nextForm } from './view/listing.tsx';
 import { stepBy } from './view/run.tsx';
 
 export interface Key {
@@ -29,6 +31,12 @@ export const KEYS: readonly Key[] = [
   { keys: ['F10'], what: 'Run: next line, over calls', act: () => stepBy('over', 1) },
   { keys: ['Shift+F10'], what: 'Run: back a line, over calls', act: () => stepBy('over', -1) },
   { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
+  {
+    keys: ['f'],
+    what: 'Code: fix it, in the source and on the clipboard',
+    act: () => void applyFix(),
+  },
+  { keys: ['b'], what: 'Code: bytecode, xlated, wasm', act: nextForm },
   { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
 ];

@@ -1,6 +1,12 @@
 /** What the page and the worker say to each other: plain data both ways. */
 import type { DissectedLayer } from 'beeyard/packet';
-import type { Explanation, LineInfo, RegisterFact, VerifierStats } from 'beeyard/verify';
+import type {
+  Explanation,
+  LineInfo,
+  RegisterFact,
+  VerifiedFix,
+  VerifierStats,
+} from 'beeyard/verify';
 
 export interface ProgramEntry {
   readonly name: string;
@@ -210,6 +216,20 @@ export interface StudioApi {
   code(name: string, program: string, kernel?: string): Promise<ProgramCode>;
   state(name: string, program: string, insn: number, kernel?: string): Promise<InsnState>;
   log(name: string, program: string, from: number, to: number, kernel?: string): Promise<string[]>;
+  /** What the program becomes when it is loaded; of wasm the numbers are bytes of the module. */
+  listing(
+    name: string,
+    program: string,
+    form: 'xlated' | 'wasm',
+    kernel?: string,
+  ): Promise<readonly CodeRow[]>;
+  /** Changes with which the verifier accepts a rejected program; `source`: the file, if open. */
+  fixes(
+    name: string,
+    program: string,
+    source?: { readonly name: string; readonly text: string },
+    kernel?: string,
+  ): Promise<readonly VerifiedFix[]>;
   matrix(name: string, program: string): Promise<MatrixAnswer>;
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;

@@ -9,13 +9,16 @@ import {
 import { decodeCode, insnSlots, kernelText } from 'beeyard/isa';
 import {
   explain,
+  fixesFor,
   type KernelProfile,
+  type VerifiedFix,
   verifierInput,
   type VerifierInput,
   verify,
   type VerifyResult,
   VisitRecorder,
 } from 'beeyard/verify';
+import { sameSource } from '../model/source.ts';
 import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
 import { GraphOf } from './graphs.ts';
 import { kernelNamed } from './kernels.ts';
@@ -105,6 +108,25 @@ export class Objects {
   ): Promise<string[]> {
     const { log } = await this.#check(name, program, kernel);
     return log.slice(from, to);
+  }
+
+  /** The kernel whose rules a program was checked by. */
+  async kernel(name: string, program: string, version?: string): Promise<KernelProfile> {
+    return (await this.#check(name, program, version)).kernel;
+  }
+
+  /** Changes with which the verifier accepts a program; `source` helps to word them. */
+  async fixes(
+    name: string,
+    program: string,
+    source: { readonly name: string; readonly text: string } | undefined,
+    version?: string,
+  ): Promise<readonly VerifiedFix[]> {
+    const { input, kernel, result } = await this.#check(name, program, version);
+    if (result.ok) return [];
+    const sourceText = (file: string) =>
+      source && sameSource(file, source.name) ? source.text : undefined;
+    return fixesFor(input, kernel, { sourceText });
   }
 
   /** The graph of a program; walked once more, so that opening it need not wait. */

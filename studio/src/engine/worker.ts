@@ -1,7 +1,6 @@
 /** The worker: objects, the verifier and the machine live here, so that the page never waits. */
 import type { StudioApi } from '../protocol.ts';
 import { Captures, dissected } from './captures.ts';
-import { matrixAnswer } from './matrix.ts';
 import { Objects } from './objects.ts';
 import type { Runs } from './runs.ts';
 
@@ -24,7 +23,17 @@ const api: StudioApi = {
   code: (name, program, kernel) => objects.code(name, program, kernel),
   state: (name, program, insn, kernel) => objects.state(name, program, insn, kernel),
   log: (name, program, from, to, kernel) => objects.log(name, program, from, to, kernel),
-  matrix: (name, program) => matrixAnswer(objects.object(name), objects.program(name, program)),
+  listing: async (name, program, form, kernel) => {
+    const { xlatedRows, wasmRows } = await import('./listings.ts');
+    const rows = form === 'wasm' ? wasmRows : xlatedRows;
+    const profile = await objects.kernel(name, program, kernel);
+    return rows(objects.object(name), objects.program(name, program), profile);
+  },
+  fixes: (name, program, source, kernel) => objects.fixes(name, program, source, kernel),
+  matrix: async (name, program) => {
+    const { matrixAnswer } = await import('./matrix.ts');
+    return matrixAnswer(objects.object(name), objects.program(name, program));
+  },
   capture: async (name, bytes) => captures.open(name, bytes),
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),

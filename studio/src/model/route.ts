@@ -9,6 +9,8 @@ export type Route =
       readonly pane: 'state' | 'log';
       /** Whose rules: '6.1'; undefined: those of the newest kernel. */
       readonly kernel?: string | undefined;
+      /** Undefined: the bytecode as the object has it. */
+      readonly form?: CodeForm | undefined;
     }
   | {
       readonly screen: 'run';
@@ -19,6 +21,9 @@ export type Route =
     }
   | GraphRoute
   | MatrixRoute;
+
+/** What a program becomes: rewritten by the verifier, compiled. */
+export type CodeForm = 'xlated' | 'wasm';
 
 /** The program and the kernel of the selected cell. */
 export interface MatrixRoute {
@@ -50,7 +55,12 @@ export function parseRoute(hash: string): Route {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';
     const at = { screen, file, program, insn: count(words.get('i')) ?? 0, pane } as const;
     const kernel = versionIn(words);
-    return kernel === undefined || kernel === NEWEST ? at : { ...at, kernel };
+    const form = words.get('as');
+    return {
+      ...at,
+      ...(kernel !== undefined && kernel !== NEWEST && { kernel }),
+      ...((form === 'xlated' || form === 'wasm') && { form }),
+    };
   }
   if (screen === 'matrix') return { screen, file, program, kernel: versionIn(words) ?? NEWEST };
   if (screen === 'graph') return graphRoute(file, program, words);
@@ -92,6 +102,7 @@ export function routeHash(route: Route): string {
     if (route.insn > 0) words.set('i', String(route.insn));
     if (route.pane === 'log') words.set('pane', 'log');
     if (route.kernel !== undefined) words.set('k', route.kernel);
+    if (route.form !== undefined) words.set('as', route.form);
   } else if (route.screen === 'matrix') {
     if (route.kernel !== NEWEST) words.set('k', route.kernel);
   } else if (route.screen === 'graph') {

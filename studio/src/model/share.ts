@@ -1,5 +1,5 @@
 /** What is on the screen as a command line, and as a test. */
-import { NEWEST } from './route.ts';
+import { type CodeForm, NEWEST } from './route.ts';
 
 /** A word of a POSIX shell. */
 export const shellWord = (text: string): string =>
@@ -22,6 +22,10 @@ export interface ShownRun {
 
 export const verifyCommand = (file: string, kernel?: string): string =>
   `beeyard verify ${shellWord(file)}${kernel === undefined ? '' : ` --kernel ${kernel}`} --explain`;
+
+/** The listings that Code shows. */
+export const dumpCommand = (file: string, program: string, form: CodeForm): string =>
+  `beeyard prog dump ${form === 'wasm' ? 'jited' : form} ${shellWord(file)} ${shellWord(program)}`;
 
 export const matrixCommand = (file: string, program: string): string =>
   `beeyard matrix ${shellWord(file)} --prog ${shellWord(program)}`;

@@ -1,12 +1,15 @@
 /** Code: source, bytecode and what the verifier knows, linked. */
 import type { Explanation } from 'beeyard/verify';
-import { verifyCommand, verifyTest } from '../model/share.ts';
+import { dumpCommand, verifyCommand, verifyTest } from '../model/share.ts';
 import { sourceLines } from '../model/source.ts';
 import type { ProgramCode, Verdict } from '../protocol.ts';
 import { engine } from '../rpc.ts';
 import { code, go, route, sourceOf } from '../store.ts';
+import { fixedLines } from '../model/fixes.ts';
 import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
+import { Fixes, shownFix } from './fixes.tsx';
 import { List } from './list.tsx';
+import { FormTabs, Listing } from './listing.tsx';
 import { usePages } from './pages.ts';
 import { Copy, Empty, grouped, Pane } from './parts.tsx';
 import { StatePane } from './state.tsx';
@@ -39,21 +42,25 @@ function Program({ code: { rows, lines, verdict } }: { readonly code: ProgramCod
       <div class="columns">
         <Pane title="Source">
           <Source
-            lines={text}
+            lines={fixedLines(text, shownFix()?.source)}
             at={lineKey(rows[rowOf(rows, at.insn)])}
             bad={badLine && `${badLine.file}:${badLine.line}`}
             onSelect={selectInsn}
           />
         </Pane>
-        <Pane title="Bytecode" extra={<span class="note">bars: visits of the verifier</span>}>
-          <Bytecode
-            rows={rows}
-            insn={at.insn}
-            counts={verdict.visits}
-            countName="walked"
-            bad={bad}
-            onSelect={selectInsn}
-          />
+        <Pane title={at.form ? 'Loaded' : 'Instructions'} extra={<FormTabs />}>
+          {at.form ? (
+            <Listing form={at.form} rows={rows} insn={at.insn} onSelect={selectInsn} />
+          ) : (
+            <Bytecode
+              rows={rows}
+              insn={at.insn}
+              counts={verdict.visits}
+              countName="walked"
+              bad={bad}
+              onSelect={selectInsn}
+            />
+          )}
         </Pane>
         {at.pane === 'log' ? <LogPane verdict={verdict} /> : <StatePane tabs={<Tabs />} />}
       </div>
@@ -94,7 +101,12 @@ function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
         {grouped(stats.totalStates)} states · {(stats.time / 1000).toFixed(1)} ms here
       </span>
       <span class="gap" />
-      <Copy label="Copy as CLI" text={() => verifyCommand(at.file, at.kernel)} />
+      <Copy
+        label="Copy as CLI"
+        text={() =>
+          at.form ? dumpCommand(at.file, at.program, at.form) : verifyCommand(at.file, at.kernel)
+        }
+      />
       <Copy
         label="Copy as test"
         text={() =>
@@ -138,6 +150,7 @@ function Banner({ explanation }: { readonly explanation: Explanation }) {
           {line}
         </p>
       ))}
+      <Fixes />
     </section>
   );
 }
