@@ -1,27 +1,15 @@
 /** The keyboard. */
-import { signal } from '@preact/signals';
 import { lineKeys, moved } from './model/steps.ts';
 import { NEWEST } from './model/route.ts';
-import { code, go, helpShown, objectFiles, route } from './store.ts';
+import { code, go, helpShown, objectFiles, route, type Key, screenKeys } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
-import { applyFix } from './view/fixes.tsx';
-import { nextForm } from './view/listing.tsx';
 import { stepBy } from './view/run.tsx';
-
-export interface Key {
-  readonly keys: readonly string[];
-  readonly what: string;
-  readonly act: () => void;
-}
-
-/** Of the screen that is shown: these come before the others. */
-export const screenKeys = signal<readonly Key[]>([]);
 
 export const KEYS: readonly Key[] = [
   { keys: ['1'], what: 'Home', act: () => go({ screen: 'home' }) },
   { keys: ['2'], what: 'Code', act: () => goScreen('code') },
-  { keys: ['3', 'c'], what: 'Graph', act: () => goScreen('graph') },
+  { keys: ['3', 'g'], what: 'Graph', act: () => goScreen('graph') },
   { keys: ['4'], what: 'Run', act: () => goScreen('run') },
   { keys: ['6'], what: 'Matrix', act: () => goScreen('matrix') },
   { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
@@ -31,12 +19,6 @@ export const KEYS: readonly Key[] = [
   { keys: ['F10'], what: 'Run: next line, over calls', act: () => stepBy('over', 1) },
   { keys: ['Shift+F10'], what: 'Run: back a line, over calls', act: () => stepBy('over', -1) },
   { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
-  {
-    keys: ['f'],
-    what: 'Code: fix it, in the source and on the clipboard',
-    act: () => void applyFix(),
-  },
-  { keys: ['b'], what: 'Code: bytecode, xlated, wasm', act: nextForm },
   { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
 ];

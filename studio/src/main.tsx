@@ -1,8 +1,8 @@
 /** The studio's page. */
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { goScreen, KEYS, listen, screenKeys } from './keys.ts';
-import { files, go, helpShown, notice, objectFiles, route, start } from './store.ts';
+import { goScreen, KEYS, listen } from './keys.ts';
+import { files, go, helpShown, notice, objectFiles, route, screenKeys, start } from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
 import { Home, takeFiles } from './view/home.tsx';

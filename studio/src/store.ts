@@ -46,6 +46,15 @@ export const playsBefore = signal(true);
 export const notice = signal('');
 export const helpShown = signal(false);
 
+export interface Key {
+  readonly keys: readonly string[];
+  readonly what: string;
+  readonly act: () => void;
+}
+
+/** Keys of the screen that is shown: these come before the others. */
+export const screenKeys = signal<readonly Key[]>([]);
+
 export const objectFiles = computed(() => files.value.filter(({ object }) => object));
 export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
 

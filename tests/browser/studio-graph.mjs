@@ -32,7 +32,7 @@ const words = (page) => slider(page).getAttribute('aria-valuetext');
 async function openGraph(page, title) {
   await openCard(page, title);
   await page.locator('.bar .verdict').waitFor();
-  await page.keyboard.press('c');
+  await page.keyboard.press('g');
   await canvas(page).waitFor();
 }
 
@@ -134,7 +134,7 @@ async function opened(page, name, buffer) {
   await page.locator('input[type=file]').setInputFiles({ name, mimeType: '', buffer });
   await page.getByText('✓ accepted').waitFor();
   const start = Date.now();
-  await page.keyboard.press('c');
+  await page.keyboard.press('g');
   await canvas(page).waitFor();
   await page.locator('.scene .node').first().waitFor();
   measured('the graph of 10,000 instructions', Date.now() - start, OPENING);

@@ -28,7 +28,7 @@ async function matrix(page) {
   const here = page.locator('td[aria-selected=true]');
   assert.match(await here.innerText(), /accepted/);
   for (let i = 0; i < 3; i++) await page.keyboard.press('j');
-  for (let i = 0; i < 2; i++) await page.keyboard.press('h');
+  for (let i = 0; i < 2; i++) await page.keyboard.press('ArrowLeft');
   assert.match(page.url(), /\/police\?k=6\.1$/);
   assert.match(await here.innerText(), /accepted\s+\d+ walked/);
   await page.getByRole('region', { name: 'End of the log' }).waitFor(PROFILES);

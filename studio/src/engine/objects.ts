@@ -8,8 +8,6 @@ import {
 } from 'beeyard';
 import { decodeCode, insnSlots, kernelText } from 'beeyard/isa';
 import {
-  explain,
-  fixesFor,
   type KernelProfile,
   type VerifiedFix,
   verifierInput,
@@ -124,6 +122,7 @@ export class Objects {
   ): Promise<readonly VerifiedFix[]> {
     const { input, kernel, result } = await this.#check(name, program, version);
     if (result.ok) return [];
+    const { fixesFor } = await import('./explaining.ts');
     const sourceText = (file: string) =>
       source && sameSource(file, source.name) ? source.text : undefined;
     return fixesFor(input, kernel, { sourceText });
@@ -149,7 +148,11 @@ export class Objects {
   }
 }
 
-function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile): Checked {
+async function check(
+  object: ObjectFile,
+  program: ProgramSpec,
+  kernel: KernelProfile,
+): Promise<Checked> {
   const input = verifierInput(object, program, kernel);
   const visits = new VisitRecorder();
   const result = verify(input, kernel, { logLevel: 2 | 4, facts: true, observer: visits });
@@ -159,7 +162,7 @@ function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile):
     ok: result.ok,
     errno: result.errnoName,
     stats: result.stats,
-    explanation: result.ok ? undefined : explain(input, kernel),
+    explanation: result.ok ? undefined : (await import('./explaining.ts')).explain(input, kernel),
     visits: Uint32Array.from({ length: program.insns.length / 8 }, (_, i) => visits.count(i)),
     logLines: log.length,
     kernel: kernel.version,

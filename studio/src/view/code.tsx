@@ -1,22 +1,36 @@
 /** Code: source, bytecode and what the verifier knows, linked. */
+import { useEffect } from 'preact/hooks';
 import type { Explanation } from 'beeyard/verify';
 import { dumpCommand, verifyCommand, verifyTest } from '../model/share.ts';
 import { sourceLines } from '../model/source.ts';
 import type { ProgramCode, Verdict } from '../protocol.ts';
 import { engine } from '../rpc.ts';
-import { code, go, route, sourceOf } from '../store.ts';
+import { code, go, route, screenKeys, sourceOf } from '../store.ts';
 import { fixedLines } from '../model/fixes.ts';
 import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
-import { Fixes, shownFix } from './fixes.tsx';
+import { applyFix, Fixes, shownFix } from './fixes.tsx';
 import { List } from './list.tsx';
-import { FormTabs, Listing } from './listing.tsx';
+import { FormTabs, Listing, nextForm } from './listing.tsx';
 import { usePages } from './pages.ts';
 import { Copy, Empty, grouped, Pane } from './parts.tsx';
 import { StatePane } from './state.tsx';
 import { Source } from './source.tsx';
 
+const KEYS = [
+  {
+    keys: ['f'],
+    what: 'Code: a fix, into the source and the clipboard',
+    act: () => void applyFix(),
+  },
+  { keys: ['b'], what: 'Code: bytecode, xlated, wasm', act: nextForm },
+];
+
 export function CodeScreen() {
   const at = route.value;
+  useEffect(() => {
+    screenKeys.value = KEYS;
+    return () => (screenKeys.value = []);
+  }, []);
   if (at.screen !== 'code') return null;
   const loaded = code.value;
   if (loaded.state === 'failed') return <Empty>{loaded.message}</Empty>;

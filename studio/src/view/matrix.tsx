@@ -1,12 +1,11 @@
 /** Matrix: which kernels would load which program, and why not. */
 import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { screenKeys } from '../keys.ts';
 import type { MatrixRoute } from '../model/route.ts';
 import { matrixCommand } from '../model/share.ts';
 import type { MatrixAnswer, MatrixEntry } from '../protocol.ts';
 import { engine } from '../rpc.ts';
-import { files, go, into, type Loaded, NONE, objectFiles, route } from '../store.ts';
+import { files, go, into, type Loaded, NONE, objectFiles, route, screenKeys } from '../store.ts';
 import { MatrixCellPane } from './matrix-cell.tsx';
 import './matrix.css';
 import { Copy, grouped } from './parts.tsx';
@@ -97,8 +96,8 @@ function openCode(): void {
 const KEYS = [
   { keys: ['j', 'ArrowDown'], what: 'Matrix: next program', act: () => moveBy(1, 0) },
   { keys: ['k', 'ArrowUp'], what: 'Matrix: program before', act: () => moveBy(-1, 0) },
-  { keys: ['l', 'ArrowRight'], what: 'Matrix: newer kernel', act: () => moveBy(0, 1) },
-  { keys: ['h', 'ArrowLeft'], what: 'Matrix: older kernel', act: () => moveBy(0, -1) },
+  { keys: ['ArrowRight'], what: 'Matrix: newer kernel', act: () => moveBy(0, 1) },
+  { keys: ['ArrowLeft'], what: 'Matrix: older kernel', act: () => moveBy(0, -1) },
   { keys: ['o'], what: "Matrix: the program under that kernel's rules", act: openCode },
 ];
 
