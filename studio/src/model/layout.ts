@@ -215,7 +215,7 @@ class Draft {
     return end === 'to' && !this.#routes[link]!.bends ? this.#laneKey(link) : String(link);
   }
 
-  #wire(link: number): { points: Point[]; path: string; back: boolean; box: Box } {
+  #wire(link: number): { points: Point[]; back: boolean; box: Box } {
     const { from, to } = this.#links[link]!;
     const { bends } = this.#routes[link]!;
     const start = {
@@ -224,7 +224,7 @@ class Draft {
     };
     const end = { x: this.#inPorts[link]!, y: this.#tops[this.#layer[to]!]! };
     const points = bends ? this.#inside(start, bends, end) : this.#around(link, start, end);
-    return { points, path: '', back: this.#back[link]!, box: boundsOf(points) };
+    return { points, back: this.#back[link]!, box: boundsOf(points) };
   }
 
   #inside(start: Point, bends: readonly number[], end: Point): Point[] {

@@ -120,16 +120,22 @@ export function selectNode(node: number): void {
   if (at && insn !== undefined) go({ ...at, insn }, true);
 }
 
-/** Ten steps a second; with few movements asked for they jump from path end to path end. */
+/** Milliseconds between steps; between ends of paths where little movement is asked for. */
 const BEAT = 100;
+const CALM_BEAT = 1000;
 
 effect(() => {
   if (!playing.value) return undefined;
-  const timer = setInterval(() => {
-    const [at, loaded] = [graphRoute.peek(), graph.peek()];
-    const last = loaded.state === 'ready' ? loaded.value.steps.insns.length - 1 : 0;
-    if (!at || (at.step ?? -1) >= last) playing.value = false;
-    else goStep((at.step ?? -1) + 1);
-  }, BEAT);
+  const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const timer = setInterval(
+    () => {
+      const [at, loaded] = [graphRoute.peek(), graph.peek()];
+      const last = loaded.state === 'ready' ? loaded.value.steps.insns.length - 1 : 0;
+      if (!at || (at.step ?? -1) >= last) playing.value = false;
+      else if (isCalm) endBy(1);
+      else goStep((at.step ?? -1) + 1);
+    },
+    isCalm ? CALM_BEAT : BEAT,
+  );
   return () => clearInterval(timer);
 });
