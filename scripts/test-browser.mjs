@@ -74,8 +74,10 @@ try {
       process.stdout.write(`  browser ${JSON.stringify(inBrowser).slice(0, 600)}\n`);
     }
   }
-  const { studioCases } = await import('../tests/browser/studio.mjs');
-  for (const { name, run: runStudio } of studioCases) {
+  const screens = ['studio', 'studio-code', 'studio-graph', 'studio-matrix'];
+  const files = screens.map((name) => import(`../tests/browser/${name}.mjs`));
+  const lists = (await Promise.all(files)).flatMap((file) => Object.values(file));
+  for (const { name, run: runStudio } of lists.filter(Array.isArray).flat()) {
     try {
       await runStudio(browser);
       passed++;

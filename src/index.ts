@@ -101,6 +101,15 @@ export {
   type ProgramSpec,
 } from './object/index.ts';
 
+export {
+  MATRIX_VERSIONS,
+  type MatrixCell,
+  type MatrixRow,
+  matrixRow,
+  requirementText,
+} from './tools/matrix/matrix.ts';
+export { insnsOf, type Listing } from './tools/listing/listing.ts';
+export { type Loader, xlatedListing } from './tools/listing/xlated.ts';
 export { readCapture, writeCapture } from './tools/pcap/index.ts';
 export { OwnerGone } from './runtime/index.ts';
 

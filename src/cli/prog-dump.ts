@@ -5,14 +5,8 @@ import { type CliIo, type Style, styleFor } from './io.ts';
 import type { ObjectFile } from '../object/index.ts';
 import { type NumberedProgram, numberedPrograms, takePrograms } from './prog-choice.ts';
 import { dotGraph } from './prog-graph.ts';
-import {
-  jsonListing,
-  type Listing,
-  listingOf,
-  type ListingOptions,
-  plainListing,
-} from './prog-listing.ts';
-import { isRefusal, xlatedListing } from './prog-xlated.ts';
+import { isRefusal, type Listing, listingOf, xlatedListing } from '../tools/index.ts';
+import { jsonListing, type ListingOptions, plainListing } from './prog-listing.ts';
 import { headerJson } from './prog-show.ts';
 import { didYouMean } from './suggest.ts';
 import { toJson } from './values.ts';

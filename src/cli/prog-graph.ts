@@ -1,18 +1,23 @@
 import { hexBytes } from '../base/index.ts';
-import { BPF_JA, type Code, insnSlots, jumpTarget } from '../isa/index.ts';
+import {
+  type BasicBlock,
+  basicBlocks,
+  type Code,
+  insnSlots,
+  isConditional,
+  jumpTarget,
+} from '../isa/index.ts';
 import type { FunctionSpec } from '../object/index.ts';
-import { insnsOf, type Listing, type ListingOptions } from './prog-listing.ts';
+import { insnsOf, type Listing } from '../tools/index.ts';
+import type { ListingOptions } from './prog-listing.ts';
 
 /** Numbers bpftool gives the two blocks every function has. */
 const ENTRY = 0;
 const EXIT = 1;
 const FIRST_BLOCK = 2;
 
-/** A straight run of instructions: from `start` to before `end`. */
-interface Block {
+interface Block extends BasicBlock {
   readonly index: number;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** The program's control flow as a DOT graph with bpftool's names (`visual`). */
@@ -53,25 +58,8 @@ function functionGraph(
 const edge = (fn: number, from: number, to: number, style: string): string =>
   `\tfn_${fn}_bb_${from}:s -> fn_${fn}_bb_${to}:n [style=${style}, constraint=true];\n`;
 
-const isUnconditional = (code: Code, insn: number): boolean =>
-  (code.op[insn]! & 0xf0) === BPF_JA && jumpTarget(code, insn) !== undefined;
-
-function blocksOf(code: Code, { start, size }: FunctionSpec): Block[] {
-  const end = start + size;
-  const heads = new Set([start]);
-  for (let insn = start; insn < end; insn += insnSlots(code, insn)) {
-    const target = jumpTarget(code, insn);
-    if (target === undefined) continue;
-    if (target >= start && target < end) heads.add(target);
-    if (!isUnconditional(code, insn) && insn + 1 < end) heads.add(insn + 1);
-  }
-  const sorted = [...heads].sort((a, b) => a - b);
-  return sorted.map((head, i) => ({
-    index: FIRST_BLOCK + i,
-    start: head,
-    end: sorted[i + 1] ?? end,
-  }));
-}
+const blocksOf = (code: Code, { start, size }: FunctionSpec): Block[] =>
+  basicBlocks(code, start, start + size).map((block, i) => ({ ...block, index: FIRST_BLOCK + i }));
 
 /** Edges out of a block: to the next one, and to where its last instruction jumps. */
 function successors(
@@ -86,7 +74,7 @@ function successors(
   const to = target === undefined ? undefined : blocks.find(({ start }) => start === target)?.index;
   const jump = to === undefined ? [] : [[block.index, to] as const];
   if (target === undefined) return [[block.index, next]];
-  return isUnconditional(code, tail) ? jump : [[block.index, next], ...jump];
+  return isConditional(code.op[tail]!) ? [[block.index, next], ...jump] : jump;
 }
 
 /** Instructions of a block, counted from the start of the function as bpftool does. */

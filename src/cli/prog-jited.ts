@@ -1,13 +1,6 @@
 import { KernelError, VerifierError } from '../base/index.ts';
 import { loadObject } from '../client/index.ts';
-import type { Engine } from '../engine/index.ts';
-import {
-  collectFacts,
-  compileToWasm,
-  functionText,
-  instantiate,
-  wasmFunctions,
-} from '../engine/wasm/index.ts';
+import { functionText, keepingEngine, wasmFunctions } from '../engine/wasm/index.ts';
 import { bootMachine } from '../machine/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import type { CommandCall } from './command.ts';
@@ -93,15 +86,10 @@ async function compileAll(
 
 /** Loads one program on a machine of its own, whose engine keeps what it compiles. */
 async function compiled(object: ObjectFile, name: string): Promise<Uint8Array> {
-  let bytes = new Uint8Array();
-  const engine: Engine = {
-    name: 'wasm',
-    load(image, runtime, options) {
-      const module = compileToWasm(image, options, collectFacts(image, runtime));
-      if (image.name === name) bytes = module.bytes;
-      return instantiate(image, runtime, module);
-    },
-  };
+  let bytes: Uint8Array = new Uint8Array();
+  const engine = keepingEngine((program, module) => {
+    if (program === name) bytes = module;
+  });
   const { machine } = await bootMachine({ engine });
   loadObject(machine, object, { programs: [name] });
   return bytes;

@@ -1,59 +1,13 @@
 import { hexBytes } from '../base/index.ts';
-import type { Btf } from '../btf/index.ts';
-import { type Code, decodeCode, insnSlots, kernelText } from '../isa/index.ts';
-import {
-  type FunctionSpec,
-  instructionSymbols,
-  type ProgramSpec,
-  type SourceLine,
-} from '../object/index.ts';
+import { insnSlots } from '../isa/index.ts';
+import type { SourceLine } from '../object/index.ts';
+import { insnsOf, type Listing } from '../tools/index.ts';
 import type { Style } from './io.ts';
-import { signature } from './signature.ts';
 
 /** What bpftool's words after PROG ask for. */
 export interface ListingOptions {
   readonly opcodes: boolean;
   readonly linum: boolean;
-}
-
-/** A program ready to be printed instruction by instruction. */
-export interface Listing {
-  readonly program: ProgramSpec;
-  readonly code: Code;
-  /** The kernel's text of an instruction; symbols stand where a kernel puts addresses. */
-  readonly text: (insn: number) => string;
-  /** Declaration of the function that starts at an instruction (its name, without types). */
-  readonly proto: ReadonlyMap<number, string>;
-  readonly lines: ReadonlyMap<number, SourceLine>;
-}
-
-export function listingOf(program: ProgramSpec, btf: Btf | undefined): Listing {
-  const code = decodeCode(program.insns);
-  const symbols = instructionSymbols(program, code);
-  return {
-    program,
-    code,
-    text: (insn) => kernelText(code, insn, symbols),
-    proto: protosOf(program.functions, btf),
-    lines: new Map(program.lines.map((one) => [one.insn, one])),
-  };
-}
-
-/** Declarations by the instruction functions start at. */
-export function protosOf(
-  functions: readonly FunctionSpec[],
-  btf: Btf | undefined,
-): ReadonlyMap<number, string> {
-  const typed = functions.map(({ start, name, btfId }): [number, string] => {
-    const words = btf && btfId > 0 ? signature(btf, btfId) : undefined;
-    return [start, words ?? name];
-  });
-  return new Map(typed);
-}
-
-/** Every instruction but the second halves of ld_imm64. */
-export function* insnsOf({ code }: Listing, from = 0, to = code.length): Generator<number> {
-  for (let insn = from; insn < to; insn += insnSlots(code, insn)) yield insn;
 }
 
 /** The listing as bpftool prints it (dump_xlated_plain). */

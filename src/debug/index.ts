@@ -15,6 +15,7 @@ export {
   type Recording,
   Stepper,
 } from '../engine/interpreter/recording.ts';
+export { keepingEngine, wasmFunctions } from '../engine/wasm/index.ts';
 export { contextPacket, stackOf } from './memory.ts';
 export {
   lookUp,

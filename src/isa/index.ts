@@ -1,4 +1,5 @@
 export * from './assemble.ts';
+export { type BasicBlock, basicBlocks, blockAt } from './blocks.ts';
 export * from './code.ts';
 export * from './disassemble.ts';
 export * from './flow.ts';

@@ -22,6 +22,8 @@ export {
   type Trial,
 } from './grace-periods/index.ts';
 export { kfuncHeader, kfuncStub } from './kfunc/index.ts';
+export { insnsOf, type Listing, listingOf } from './listing/listing.ts';
+export { isRefusal, type Loader, xlatedListing } from './listing/xlated.ts';
 export {
   isExact,
   LIKELY_VERSIONS,

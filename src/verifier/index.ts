@@ -31,17 +31,20 @@ export type {
   MissKind,
   PairCost,
 } from './explain/cost/types.ts';
+export { type FixOptions, fixesFor } from './explain/fixes/fixes.ts';
 export { explain } from './explain/explain.ts';
 export { type ExplainedLog, explainLog } from './explain/log/explain-log.ts';
 export type {
   Diagnosis,
   Explanation,
+  FixPart,
   MissingFact,
   SourceFix,
   VerifiedFix,
 } from './explain/types.ts';
 export { diagnosisText, explanationText } from './explain/render.ts';
 export { type VisitLimits, VisitRecorder } from './facts/visits.ts';
+export { WALK_KEPT, WALK_PRUNED, type WalkPath, WalkRecorder } from './facts/walk.ts';
 export { mapDefinition, verifierInput } from './input.ts';
 export type { Message } from './messages/message.ts';
 export type {

@@ -1,20 +1,17 @@
 /** The keyboard. */
 import { lineKeys, moved } from './model/steps.ts';
-import { code, go, helpShown, objectFiles, route } from './store.ts';
+import { NEWEST } from './model/route.ts';
+import { code, go, helpShown, objectFiles, route, type Key, screenKeys } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
 import { stepBy } from './view/run.tsx';
 
-interface Key {
-  readonly keys: readonly string[];
-  readonly what: string;
-  readonly act: () => void;
-}
-
 export const KEYS: readonly Key[] = [
   { keys: ['1'], what: 'Home', act: () => go({ screen: 'home' }) },
   { keys: ['2'], what: 'Code', act: () => goScreen('code') },
-  { keys: ['3'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['3', 'g'], what: 'Graph', act: () => goScreen('graph') },
+  { keys: ['4'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['6'], what: 'Matrix', act: () => goScreen('matrix') },
   { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
   { keys: ['k', 'ArrowUp'], what: 'instruction before', act: () => insnBy(-1) },
   { keys: ['n', 'F11'], what: 'next source line', act: () => lineBy(1) },
@@ -26,14 +23,19 @@ export const KEYS: readonly Key[] = [
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
 ];
 
-/** To Code or Run, of what is looked at or of the first program there is. */
-export function goScreen(screen: 'code' | 'run'): void {
+/** To a screen, of what is looked at or of the first program there is. */
+export function goScreen(screen: 'code' | 'graph' | 'run' | 'matrix'): void {
   const at = route.value;
   const first = objectFiles.value[0];
   const file = at.screen === 'home' ? first?.name : at.file;
   const program = at.screen === 'home' ? first?.object?.programs[0]?.name : at.program;
   if (!file || !program) return;
-  if (screen === 'code') go({ screen, file, program, insn: 0, pane: 'state' });
+  // The two look at the same instruction.
+  const insn = at.screen === 'code' || at.screen === 'graph' ? at.insn : 0;
+  if (screen === 'code') go({ screen, file, program, insn, pane: 'state' });
+  else if (screen === 'matrix') go({ screen, file, program, kernel: NEWEST });
+  else if (screen === 'graph')
+    go({ screen, file, program, insn, view: 'flow', step: undefined, fold: undefined });
   else go({ screen, file, program, packet: undefined, step: 0 });
 }
 
@@ -83,7 +85,9 @@ export function listen(): void {
     const isFunctionKey = /^F\d+$/.test(event.key);
     const name = event.shiftKey && isFunctionKey ? `Shift+${event.key}` : event.key;
     if (event.target instanceof HTMLInputElement && name.startsWith('Arrow')) return;
-    const found = KEYS.find(({ keys }) => keys.includes(name));
+    // Space presses what has the focus.
+    if (name === ' ' && /^(BUTTON|INPUT)$/.test((event.target as Element).tagName)) return;
+    const found = [...screenKeys.value, ...KEYS].find(({ keys }) => keys.includes(name));
     if (!found) return;
     event.preventDefault();
     found.act();

@@ -2,12 +2,16 @@
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { goScreen, KEYS, listen } from './keys.ts';
-import { files, go, helpShown, notice, objectFiles, route, start } from './store.ts';
+import { files, go, helpShown, notice, objectFiles, route, screenKeys, start } from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
 import { Home, takeFiles } from './view/home.tsx';
+import { lazyScreen } from './view/lazy.tsx';
 import { Empty } from './view/parts.tsx';
 import { RunScreen } from './view/run.tsx';
+
+const MatrixScreen = lazyScreen(async () => (await import('./view/matrix.tsx')).MatrixScreen);
+const GraphScreen = lazyScreen(async () => (await import('./view/graph.tsx')).GraphScreen);
 
 function App() {
   const at = route.value;
@@ -20,7 +24,9 @@ function App() {
         {!isOpen && <Empty>{file} is not open: drop it here, and this address works.</Empty>}
         {at.screen === 'home' && <Home />}
         {isOpen && at.screen === 'code' && <CodeScreen />}
+        {isOpen && at.screen === 'graph' && <GraphScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}
+        {isOpen && at.screen === 'matrix' && <MatrixScreen />}
       </main>
       <footer>
         <span role="status">{notice.value}</span>
@@ -30,13 +36,17 @@ function App() {
   );
 }
 
+const NUMBERS = { home: 1, code: 2, graph: 3, run: 4, matrix: 6 };
+
 function Top() {
   const at = route.value;
   const none = objectFiles.value.length === 0;
   const screens = [
     ['home', 'Home', () => go({ screen: 'home' }), false],
     ['code', 'Code', () => goScreen('code'), none],
+    ['graph', 'Graph', () => goScreen('graph'), none],
     ['run', 'Run', () => goScreen('run'), none],
+    ['matrix', 'Matrix', () => goScreen('matrix'), none],
   ] as const;
   return (
     <header class="top">
@@ -44,7 +54,7 @@ function Top() {
         <b aria-hidden="true">⬢</b> beeyard <span class="note">studio</span>
       </span>
       <nav aria-label="Screens">
-        {screens.map(([screen, name, act, off], i) => (
+        {screens.map(([screen, name, act, off]) => (
           <button
             type="button"
             key={screen}
@@ -52,7 +62,7 @@ function Top() {
             aria-current={at.screen === screen ? 'page' : undefined}
             onClick={act}
           >
-            <kbd aria-hidden="true">{i + 1}</kbd> {name}
+            <kbd aria-hidden="true">{NUMBERS[screen]}</kbd> {name}
           </button>
         ))}
       </nav>
@@ -77,6 +87,8 @@ function ProgramChoice() {
   const choose = (i: number) => {
     const to = choices[i]!;
     if (at.screen === 'code') go({ ...at, ...to, insn: 0 });
+    else if (at.screen === 'matrix') go({ ...at, ...to });
+    else if (at.screen === 'graph') go({ ...at, ...to, insn: 0, step: undefined });
     else go({ ...at, ...to, step: 0 });
   };
   return (
@@ -101,7 +113,7 @@ function Help() {
     <dialog ref={box} aria-labelledby="keys" onClose={() => (helpShown.value = false)}>
       <h2 id="keys">Keys</h2>
       <dl>
-        {KEYS.map(({ keys, what }) => (
+        {[...screenKeys.value, ...KEYS].map(({ keys, what }) => (
           <div key={what}>
             <dt>
               {keys.map((key) => (

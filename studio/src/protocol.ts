@@ -1,6 +1,12 @@
 /** What the page and the worker say to each other: plain data both ways. */
 import type { DissectedLayer } from 'beeyard/packet';
-import type { Explanation, LineInfo, RegisterFact, VerifierStats } from 'beeyard/verify';
+import type {
+  Explanation,
+  LineInfo,
+  RegisterFact,
+  VerifiedFix,
+  VerifierStats,
+} from 'beeyard/verify';
 
 export interface ProgramEntry {
   readonly name: string;
@@ -53,6 +59,26 @@ export interface Verdict {
   /** Times the walk came to each instruction. */
   readonly visits: Uint32Array;
   readonly logLines: number;
+  /** '6.12.117' */
+  readonly kernel: string;
+}
+
+/** A program on every kernel. */
+export interface MatrixAnswer {
+  /** 'bpf_loop: 5.17', newest first. */
+  readonly needs: readonly string[];
+  readonly cells: readonly MatrixEntry[];
+}
+
+export interface MatrixEntry {
+  readonly kernel: string;
+  /** Verified by that kernel's rules; else only what it has was looked at. */
+  readonly exact: boolean;
+  readonly ok: boolean;
+  /** Instructions walked, of an exact one. */
+  readonly insns?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly missing: readonly string[];
 }
 
 export interface InsnState {
@@ -120,16 +146,98 @@ export interface MapRow {
   readonly value: string;
 }
 
+/** The flow of a program, and the verifier's walk over it. */
+export interface ProgramGraph {
+  readonly functions: readonly { readonly name: string; readonly start: number }[];
+  /** Of all functions, by their first instruction. */
+  readonly blocks: readonly FlowBlock[];
+  readonly edges: readonly FlowEdge[];
+  /** Instructions that call a function, or hand it to the kernel as a callback. */
+  readonly calls: readonly FlowCall[];
+  readonly steps: WalkSteps;
+}
+
+export interface FlowBlock {
+  /** Instructions from `start` to before `end`. */
+  readonly start: number;
+  readonly end: number;
+  readonly function: number;
+  /** Times the walk came through, states it kept here, and paths that ended here as covered. */
+  readonly visits: number;
+  readonly kept: number;
+  readonly pruned: number;
+}
+
+/** By numbers of blocks. */
+export interface FlowEdge {
+  readonly from: number;
+  readonly to: number;
+  /** The way of a conditional jump that is taken. */
+  readonly jump: boolean;
+  readonly walked: number;
+}
+
+/** By numbers of functions. */
+export interface FlowCall {
+  readonly insn: number;
+  readonly from: number;
+  readonly to: number;
+  readonly callback: boolean;
+}
+
+/** The walk in steps: a block, or what of it was walked without a turn. */
+export interface WalkSteps {
+  /** By step: where it is among the instructions walked, its first instruction, its block. */
+  readonly positions: Int32Array;
+  readonly insns: Int32Array;
+  readonly blocks: Int32Array;
+  /** By step: 1: a state is kept; 2: pruned, the path ends before the instruction. */
+  readonly marks: Uint8Array;
+  /** By step: the one whose state covers this one, or was compared last in vain; -1: none. */
+  readonly others: Int32Array;
+  /** By step: states that were compared in vain. */
+  readonly misses: Uint16Array;
+  /** Instructions walked. */
+  readonly length: number;
+  readonly paths: readonly WalkStepsPath[];
+}
+
+export interface WalkStepsPath {
+  /** Its first step. */
+  readonly start: number;
+  /** Step that ended in the branch it comes from; -1: a function's walk begins. */
+  readonly from: number;
+}
+
 /** What the worker does, by name. */
 export interface StudioApi {
   open(name: string, bytes: Uint8Array): Promise<OpenedObject>;
-  code(name: string, program: string): Promise<ProgramCode>;
-  state(name: string, program: string, insn: number): Promise<InsnState>;
-  log(name: string, program: string, from: number, to: number): Promise<string[]>;
+  /** `kernel`: whose rules; those of the newest one without it. */
+  code(name: string, program: string, kernel?: string): Promise<ProgramCode>;
+  state(name: string, program: string, insn: number, kernel?: string): Promise<InsnState>;
+  log(name: string, program: string, from: number, to: number, kernel?: string): Promise<string[]>;
+  /** What the program becomes when it is loaded; of wasm the numbers are bytes of the module. */
+  listing(
+    name: string,
+    program: string,
+    form: 'xlated' | 'wasm',
+    kernel?: string,
+  ): Promise<readonly CodeRow[]>;
+  /** Changes with which the verifier accepts a rejected program; `source`: the file, if open. */
+  fixes(
+    name: string,
+    program: string,
+    source?: { readonly name: string; readonly text: string },
+    kernel?: string,
+  ): Promise<readonly VerifiedFix[]>;
+  matrix(name: string, program: string): Promise<MatrixAnswer>;
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;
   packet(name: string, number: number): Promise<Uint8Array>;
   dissect(bytes: Uint8Array): Promise<DissectedLayer[]>;
   record(name: string, program: string, packets: readonly Uint8Array[]): Promise<RecordedRun>;
   step(step: number): Promise<StepState>;
+  graph(name: string, program: string): Promise<ProgramGraph>;
+  /** What the verifier knew at positions of its walk, in the words of the log. */
+  walkStates(name: string, program: string, positions: readonly number[]): Promise<string[]>;
 }

@@ -29,7 +29,7 @@ export type Loaded<T> =
   | { readonly state: 'ready'; readonly value: T }
   | { readonly state: 'failed'; readonly message: string };
 
-const NONE: Loaded<never> = { state: 'none' };
+export const NONE: Loaded<never> = { state: 'none' };
 
 export const route = signal<Route>(parseRoute(location.hash));
 export const files = signal<readonly StudioFile[]>([]);
@@ -45,6 +45,15 @@ export const playsBefore = signal(true);
 /** Said at the bottom, and to screen readers. */
 export const notice = signal('');
 export const helpShown = signal(false);
+
+export interface Key {
+  readonly keys: readonly string[];
+  readonly what: string;
+  readonly act: () => void;
+}
+
+/** Keys of the screen that is shown: these come before the others. */
+export const screenKeys = signal<readonly Key[]>([]);
 
 export const objectFiles = computed(() => files.value.filter(({ object }) => object));
 export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
@@ -150,10 +159,13 @@ function forget(): void {
 effect(() => {
   const at = route.value;
   if (at.screen === 'home' || !files.value.some(({ name }) => name === at.file)) return;
-  const key = `${at.file}\n${at.program}`;
+  // The matrix asks for what it shows itself.
+  if (at.screen === 'matrix') return;
+  const kernel = at.screen === 'code' ? at.kernel : undefined;
+  const key = `${at.file}\n${at.program}\n${kernel}`;
   if (key !== shownCode) {
     shownCode = key;
-    void into(code, engine.code(at.file, at.program), () => key === shownCode);
+    void into(code, engine.code(at.file, at.program, kernel), () => key === shownCode);
   }
 });
 
@@ -161,7 +173,7 @@ effect(() => {
   const at = route.value;
   if (at.screen !== 'code' || code.value.state !== 'ready') return;
   const number = ++asked;
-  const wanted = engine.state(at.file, at.program, at.insn);
+  const wanted = engine.state(at.file, at.program, at.insn, at.kernel);
   void into(insnState, wanted, () => number === asked, true);
 });
 
@@ -224,7 +236,7 @@ async function stepWithBefore(step: number) {
 }
 
 /** `keep`: what was there stays until the answer comes. */
-async function into<T>(
+export async function into<T>(
   target: { value: Loaded<T> },
   answer: Promise<T>,
   isWanted: () => boolean,

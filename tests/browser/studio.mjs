@@ -38,7 +38,7 @@ export const studioCases = [
 ];
 
 /** A page of its own on a server of its own; errors of the page fail the case. */
-function onPage(colorScheme, run) {
+export function onPage(colorScheme, run) {
   return async (browser) => {
     const server = await serveStudio({ app, files: [], port: 0 });
     const context = await browser.newContext({
@@ -64,18 +64,18 @@ function onPage(colorScheme, run) {
   };
 }
 
-async function picture(page, name) {
+export async function picture(page, name) {
   const folder = process.env.STUDIO_PICTURES;
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
-function measured(what, took, bar) {
+export function measured(what, took, bar) {
   process.stdout.write(`     ${what} after ${Math.round(took)} ms (bar: ${bar} ms)\n`);
   assert.ok(took < bar * FAILS_AT, `${what} after ${took} ms`);
 }
 
 /** No serious or critical findings. */
-async function accessible(page) {
+export async function accessible(page) {
   await page.evaluate(axeSource);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document);
@@ -86,8 +86,8 @@ async function accessible(page) {
   assert.deepEqual(found, []);
 }
 
-const openCard = (page, title) => page.getByRole('button', { name: title }).click();
-const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
+export const openCard = (page, title) => page.getByRole('button', { name: title }).click();
+export const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
 const selected = (page, list) =>
   page.getByRole('listbox', { name: list }).locator('[aria-selected=true]').innerText();
 
@@ -165,7 +165,7 @@ async function log(page) {
 async function running(page) {
   await openCard(page, 'A limit for each source');
   await page.getByText('✓ accepted').waitFor();
-  await page.keyboard.press('3');
+  await page.keyboard.press('4');
   await page.getByRole('listbox', { name: /^Packets/ }).focus();
   await page.keyboard.press('Home');
   await page.getByText(/^→ pass/).waitFor();
@@ -188,7 +188,7 @@ async function running(page) {
 async function building(page) {
   await openCard(page, 'New connections only');
   await page.getByText('✓ accepted').waitFor();
-  await page.keyboard.press('3');
+  await page.keyboard.press('4');
   await page.getByRole('button', { name: 'Record it' }).click();
   await page.getByText(/^→ pass/).waitFor();
   await page.getByRole('slider', { name: 'Step' }).focus();
@@ -264,7 +264,7 @@ async function longLog(page) {
 }
 
 /** `r0 = 0; r0 += 1; … r0 += 1; r0 = 0; exit` */
-function largeObject() {
+export function largeObject() {
   const insns = Buffer.alloc(10_002 * 8);
   insns.set([0xb7], 0);
   for (let i = 1; i < 10_000; i++) insns.set([0x07, 0, 0, 0, 1], i * 8);
@@ -274,7 +274,7 @@ function largeObject() {
 }
 
 /** An object file with these instructions as its XDP program. */
-function objectOf(insns) {
+export function objectOf(insns) {
   const names = new StringTable();
   const section = (name, type, data, rest = {}) => ({
     nameOffset: names.add(name),

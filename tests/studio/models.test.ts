@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LogLines } from '../../studio/src/engine/log-lines.ts';
 import { byteChanges, entryChanges } from '../../studio/src/model/changes.ts';
+import { fixedLines, patchOf } from '../../studio/src/model/fixes.ts';
 import { summaryOf } from '../../studio/src/model/packets.ts';
 import { factWords } from '../../studio/src/model/proof-words.ts';
 import { parseRoute, type Route, routeHash } from '../../studio/src/model/route.ts';
@@ -19,6 +20,19 @@ describe('addresses', () => {
     { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200 },
+    { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 3, pane: 'state', form: 'wasm' },
+    { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '6.12' },
+    { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '5.4' },
+    { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 3, pane: 'log', kernel: '6.1' },
+    {
+      screen: 'graph',
+      file: 'x.bpf.o',
+      program: 'p',
+      insn: 4,
+      view: 'table',
+      step: 0,
+      fold: false,
+    },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0 },
   ];
   it.each(routes)('of $screen come back', (route) => {
@@ -26,10 +40,42 @@ describe('addresses', () => {
   });
 
   it('that are none lead home', () => {
-    for (const hash of ['', '#', '#/code', '#/code/x', '#/%E0%A4%A/x/y', '#/graph/x/y']) {
+    for (const hash of ['', '#', '#/code', '#/code/x', '#/%E0%A4%A/x/y', '#/nowhere/x/y']) {
       expect(parseRoute(hash)).toEqual({ screen: 'home' });
     }
     expect(parseRoute('#/code/x/y?i=-3')).toMatchObject({ insn: 0 });
+  });
+});
+
+describe('a fix in the source', () => {
+  const text = 'a\nb\nc\nd\ne\nf\ng\n';
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((one, i) => ({ file: 'x.c', line: i + 1, text: one }));
+  const fix = { file: 'x.c', line: 5, lines: ['new'] };
+
+  it('stands before, after or in the place of a line', () => {
+    const shown = (insert: 'before' | 'after' | 'instead') =>
+      fixedLines(lines, { ...fix, insert })
+        .slice(3, 6)
+        .map((line) => [line.text, line.change]);
+    const added = ['new', 'added'];
+    expect(shown('before')).toEqual([['d', undefined], added, ['e', undefined]]);
+    expect(shown('after')).toEqual([['d', undefined], ['e', undefined], added]);
+    expect(shown('instead')).toEqual([['d', undefined], ['e', 'removed'], added]);
+    expect(fixedLines(lines, { ...fix, line: 99, insert: 'before' })).toEqual(lines);
+    expect(fixedLines(lines, undefined)).toEqual(lines);
+  });
+
+  it('is a patch with lines around it', () => {
+    expect(patchOf('x.c', text, { ...fix, insert: 'instead' })).toBe(
+      '--- a/x.c\n+++ b/x.c\n@@ -2,6 +2,6 @@\n b\n c\n d\n-e\n+new\n f\n g\n',
+    );
+    expect(patchOf('x.c', text, { ...fix, line: 1, insert: 'before' })).toBe(
+      '--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,4 @@\n+new\n a\n b\n c\n',
+    );
+    expect(patchOf('x.c', text, { ...fix, line: 9, insert: 'after' })).toBeUndefined();
   });
 });
 
@@ -177,7 +223,8 @@ describe('copies', () => {
     expect(runTest(run)).toContain("Buffer.from('01ff', 'hex')");
     expect(runTest(run)).toContain("toHaveVerdict('drop')");
     expect(runTest({ ...run, outcome: 'returned 7' })).toContain("toHaveVerdict('unknown 7')");
-    expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12')");
+    expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12', { programs: ['p'] })");
+    expect(verifyTest('x.bpf.o', 'p', 'why', '6.1')).toContain(".not.toVerifyOn('6.1', {");
     expect(verifyTest('x.bpf.o', 'p', "R0 'x'")).toContain("rejects.toThrow('R0 \\'x\\'')");
   });
 });

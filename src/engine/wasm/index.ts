@@ -22,5 +22,6 @@ export { collectFacts, hasTailCalls } from './collect.ts';
 export { cacheKey, type CompiledModule, compileToWasm } from './compile.ts';
 export type { ModuleMetadata } from './draft.ts';
 export type { Facts, HelperFacts, MapFacts } from './facts.ts';
+export { keepingEngine } from './keeping.ts';
 export { instantiate, instantiateAsync, wasmEngine } from './load.ts';
 export { functionText, type WasmFunction, type WasmInsn, wasmFunctions } from './text.ts';

@@ -8,15 +8,18 @@ import {
 } from 'beeyard';
 import { decodeCode, insnSlots, kernelText } from 'beeyard/isa';
 import {
-  explain,
   type KernelProfile,
+  type VerifiedFix,
   verifierInput,
   type VerifierInput,
   verify,
   type VerifyResult,
   VisitRecorder,
 } from 'beeyard/verify';
+import { sameSource } from '../model/source.ts';
 import type { CodeRow, InsnState, OpenedObject, ProgramCode } from '../protocol.ts';
+import { GraphOf } from './graphs.ts';
+import { kernelNamed } from './kernels.ts';
 import { LogLines } from './log-lines.ts';
 
 /** Registers the facts are about. */
@@ -28,7 +31,8 @@ interface Checked {
   readonly visits: VisitRecorder;
   readonly input: VerifierInput;
   readonly kernel: KernelProfile;
-  log?: LogLines;
+  readonly log: LogLines;
+  graph?: GraphOf;
 }
 
 /** The types a program needs: the small set first, all of them where that says it is not enough. */
@@ -80,12 +84,12 @@ export class Objects {
     return found;
   }
 
-  async code(name: string, program: string): Promise<ProgramCode> {
-    return (await this.#check(name, program)).code;
+  async code(name: string, program: string, kernel?: string): Promise<ProgramCode> {
+    return (await this.#check(name, program, kernel)).code;
   }
 
-  async state(name: string, program: string, insn: number): Promise<InsnState> {
-    const { result, visits } = await this.#check(name, program);
+  async state(name: string, program: string, insn: number, kernel?: string): Promise<InsnState> {
+    const { result, visits } = await this.#check(name, program, kernel);
     const { insns } = result.facts;
     const facts = Array.from({ length: REGISTERS }, (_, r) =>
       insns?.reached(insn) ? insns.register(insn, r) : undefined,
@@ -93,25 +97,62 @@ export class Objects {
     return { facts, visits: visits.states(insn), count: visits.count(insn) };
   }
 
-  async log(name: string, program: string, from: number, to: number): Promise<string[]> {
-    const { log } = await this.#check(name, program);
-    return log!.slice(from, to);
+  async log(
+    name: string,
+    program: string,
+    from: number,
+    to: number,
+    kernel?: string,
+  ): Promise<string[]> {
+    const { log } = await this.#check(name, program, kernel);
+    return log.slice(from, to);
   }
 
-  #check(name: string, program: string): Promise<Checked> {
-    const key = `${name}\n${program}`;
+  /** The kernel whose rules a program was checked by. */
+  async kernel(name: string, program: string, version?: string): Promise<KernelProfile> {
+    return (await this.#check(name, program, version)).kernel;
+  }
+
+  /** Changes with which the verifier accepts a program; `source` helps to word them. */
+  async fixes(
+    name: string,
+    program: string,
+    source: { readonly name: string; readonly text: string } | undefined,
+    version?: string,
+  ): Promise<readonly VerifiedFix[]> {
+    const { input, kernel, result } = await this.#check(name, program, version);
+    if (result.ok) return [];
+    const { fixesFor } = await import('./explaining.ts');
+    const sourceText = (file: string) =>
+      source && sameSource(file, source.name) ? source.text : undefined;
+    return fixesFor(input, kernel, { sourceText });
+  }
+
+  /** The graph of a program; walked once more, so that opening it need not wait. */
+  async graph(name: string, program: string): Promise<GraphOf> {
+    const checked = await this.#check(name, program);
+    const { input, kernel } = checked;
+    return (checked.graph ??= new GraphOf(this.program(name, program), input, kernel));
+  }
+
+  #check(name: string, program: string, version = ''): Promise<Checked> {
+    const key = `${name}\n${program}\n${version}`;
     let checked = this.#checked.get(key);
     if (!checked) {
-      checked = withTypes((kernel) =>
-        check(this.object(name), this.program(name, program), kernel),
-      );
+      const checks = (kernel: KernelProfile) =>
+        check(this.object(name), this.program(name, program), kernel);
+      checked = version === '' ? withTypes(checks) : kernelNamed(version).then(checks);
       this.#checked.set(key, checked);
     }
     return checked;
   }
 }
 
-function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile): Checked {
+async function check(
+  object: ObjectFile,
+  program: ProgramSpec,
+  kernel: KernelProfile,
+): Promise<Checked> {
   const input = verifierInput(object, program, kernel);
   const visits = new VisitRecorder();
   const result = verify(input, kernel, { logLevel: 2 | 4, facts: true, observer: visits });
@@ -121,9 +162,10 @@ function check(object: ObjectFile, program: ProgramSpec, kernel: KernelProfile):
     ok: result.ok,
     errno: result.errnoName,
     stats: result.stats,
-    explanation: result.ok ? undefined : explain(input, kernel),
+    explanation: result.ok ? undefined : (await import('./explaining.ts')).explain(input, kernel),
     visits: Uint32Array.from({ length: program.insns.length / 8 }, (_, i) => visits.count(i)),
     logLines: log.length,
+    kernel: kernel.version,
   };
   const lines = program.lines.map(({ file, line, text }) => ({ file, line, text }));
   return { code: { rows, lines, verdict }, result, visits, input, kernel, log };

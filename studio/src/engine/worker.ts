@@ -20,15 +20,31 @@ const machine = (): Promise<Runs> =>
 
 const api: StudioApi = {
   open: async (name, bytes) => objects.open(name, bytes),
-  code: (name, program) => objects.code(name, program),
-  state: (name, program, insn) => objects.state(name, program, insn),
-  log: (name, program, from, to) => objects.log(name, program, from, to),
+  code: (name, program, kernel) => objects.code(name, program, kernel),
+  state: (name, program, insn, kernel) => objects.state(name, program, insn, kernel),
+  log: (name, program, from, to, kernel) => objects.log(name, program, from, to, kernel),
+  listing: async (name, program, form, kernel) => {
+    const { xlatedRows, wasmRows } = await import('./listings.ts');
+    const rows = form === 'wasm' ? wasmRows : xlatedRows;
+    const profile = await objects.kernel(name, program, kernel);
+    return rows(objects.object(name), objects.program(name, program), profile);
+  },
+  fixes: (name, program, source, kernel) => objects.fixes(name, program, source, kernel),
+  matrix: async (name, program) => {
+    const { matrixAnswer } = await import('./matrix.ts');
+    return matrixAnswer(objects.object(name), objects.program(name, program));
+  },
   capture: async (name, bytes) => captures.open(name, bytes),
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),
   dissect: async (bytes) => dissected(bytes),
   record: async (name, program, packets) => (await machine()).record(name, program, packets),
   step: async (step) => (await machine()).step(step),
+  graph: async (name, program) => (await objects.graph(name, program)).graph,
+  walkStates: async (name, program, positions) => {
+    const graph = await objects.graph(name, program);
+    return positions.map((position) => graph.state(position));
+  },
 };
 
 interface Page {

@@ -7,6 +7,10 @@ export type Route =
       readonly program: string;
       readonly insn: number;
       readonly pane: 'state' | 'log';
+      /** Whose rules: '6.1'; undefined: those of the newest kernel. */
+      readonly kernel?: string | undefined;
+      /** Undefined: the bytecode as the object has it. */
+      readonly form?: CodeForm | undefined;
     }
   | {
       readonly screen: 'run';
@@ -14,7 +18,32 @@ export type Route =
       readonly program: string;
       readonly packet: number | undefined;
       readonly step: number;
-    };
+    }
+  | GraphRoute
+  | MatrixRoute;
+
+/** What a program becomes: rewritten by the verifier, compiled. */
+export type CodeForm = 'xlated' | 'wasm';
+
+/** The program and the kernel of the selected cell. */
+export interface MatrixRoute {
+  readonly screen: 'matrix';
+  readonly file: string;
+  readonly program: string;
+  readonly kernel: string;
+}
+
+export interface GraphRoute {
+  readonly screen: 'graph';
+  readonly file: string;
+  readonly program: string;
+  readonly insn: number;
+  readonly view: 'flow' | 'calls' | 'table';
+  /** Of the verifier's walk; undefined: all of it. */
+  readonly step: number | undefined;
+  /** Blocks in a row are one; undefined: if there are many. */
+  readonly fold: boolean | undefined;
+}
 
 /** Never fails: what cannot be read is Home. */
 export function parseRoute(hash: string): Route {
@@ -24,13 +53,44 @@ export function parseRoute(hash: string): Route {
   if (!file || !program) return { screen: 'home' };
   if (screen === 'code') {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';
-    return { screen, file, program, insn: count(words.get('i')) ?? 0, pane };
+    const at = { screen, file, program, insn: count(words.get('i')) ?? 0, pane } as const;
+    const kernel = versionIn(words);
+    const form = words.get('as');
+    return {
+      ...at,
+      ...(kernel !== undefined && kernel !== NEWEST && { kernel }),
+      ...((form === 'xlated' || form === 'wasm') && { form }),
+    };
   }
+  if (screen === 'matrix') return { screen, file, program, kernel: versionIn(words) ?? NEWEST };
+  if (screen === 'graph') return graphRoute(file, program, words);
   if (screen === 'run') {
     const packet = count(words.get('p'));
     return { screen, file, program, packet, step: count(words.get('t')) ?? 0 };
   }
   return { screen: 'home' };
+}
+
+/** Whose rules hold where none are named. */
+export const NEWEST = '6.12';
+
+function versionIn(words: URLSearchParams): string | undefined {
+  const version = words.get('k');
+  return version !== null && /^\d\.\d{1,2}$/.test(version) ? version : undefined;
+}
+
+function graphRoute(file: string, program: string, words: URLSearchParams): GraphRoute {
+  const view = words.get('view');
+  const fold = words.get('fold');
+  return {
+    screen: 'graph',
+    file,
+    program,
+    insn: count(words.get('i')) ?? 0,
+    view: view === 'calls' || view === 'table' ? view : 'flow',
+    step: count(words.get('t')),
+    fold: fold === '1' ? true : fold === '0' ? false : undefined,
+  };
 }
 
 /** The other way round. */
@@ -41,6 +101,15 @@ export function routeHash(route: Route): string {
   if (route.screen === 'code') {
     if (route.insn > 0) words.set('i', String(route.insn));
     if (route.pane === 'log') words.set('pane', 'log');
+    if (route.kernel !== undefined) words.set('k', route.kernel);
+    if (route.form !== undefined) words.set('as', route.form);
+  } else if (route.screen === 'matrix') {
+    if (route.kernel !== NEWEST) words.set('k', route.kernel);
+  } else if (route.screen === 'graph') {
+    if (route.insn > 0) words.set('i', String(route.insn));
+    if (route.view !== 'flow') words.set('view', route.view);
+    if (route.step !== undefined) words.set('t', String(route.step));
+    if (route.fold !== undefined) words.set('fold', route.fold ? '1' : '0');
   } else {
     if (route.packet !== undefined) words.set('p', String(route.packet));
     if (route.step > 0) words.set('t', String(route.step));

@@ -1,4 +1,5 @@
 /** What is on the screen as a command line, and as a test. */
+import { type CodeForm, NEWEST } from './route.ts';
 
 /** A word of a POSIX shell. */
 export const shellWord = (text: string): string =>
@@ -19,8 +20,19 @@ export interface ShownRun {
   readonly outcome: string;
 }
 
-export const verifyCommand = (file: string): string =>
-  `beeyard verify ${shellWord(file)} --explain`;
+export const verifyCommand = (file: string, kernel?: string): string =>
+  `beeyard verify ${shellWord(file)}${kernel === undefined ? '' : ` --kernel ${kernel}`} --explain`;
+
+/** The listings that Code shows. */
+export const dumpCommand = (file: string, program: string, form: CodeForm): string =>
+  `beeyard prog dump ${form === 'wasm' ? 'jited' : form} ${shellWord(file)} ${shellWord(program)}`;
+
+export const matrixCommand = (file: string, program: string): string =>
+  `beeyard matrix ${shellWord(file)} --prog ${shellWord(program)}`;
+
+/** The flow as DOT. */
+export const graphCommand = (file: string, program: string): string =>
+  `beeyard prog dump xlated ${shellWord(file)} ${shellWord(program)} visual`;
 
 /** A run with others before it needs the capture; alone its bytes say all. */
 export function debugCommand({ file, program, packet, capture, before, step }: ShownRun): string {
@@ -35,19 +47,25 @@ export function debugCommand({ file, program, packet, capture, before, step }: S
 const IMPORTS = (file: string): string => `import object from './${file}';`;
 const word = (text: string): string => `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', ' ')}'`;
 
-/** That it loads, or that it is rejected with these words. */
-export function verifyTest(file: string, program: string, rejection?: string): string {
-  const title =
-    rejection === undefined ? `Linux 6.12 accepts ${program}` : `Linux 6.12 rejects ${program}`;
+/** That it loads, or that it is rejected with these words (or at all, on another kernel). */
+export function verifyTest(
+  file: string,
+  program: string,
+  rejection?: string,
+  kernel: string = NEWEST,
+): string {
+  const title = `Linux ${kernel} ${rejection === undefined ? 'accepts' : 'rejects'} ${program}`;
+  const verifies = `toVerifyOn('${kernel}', { programs: [${word(program)}] });`;
+  const isOther = kernel !== NEWEST;
   const body =
-    rejection === undefined
-      ? ["  await expect(object).toVerifyOn('6.12');"]
+    rejection === undefined || isOther
+      ? [`  await expect(object).${rejection === undefined ? '' : 'not.'}${verifies}`]
       : [
           '  using host = await machine();',
           `  const loading = host.load(object, { programs: [${word(program)}] });`,
           `  await expect(loading).rejects.toThrow(${word(rejection)});`,
         ];
-  const names = rejection === undefined ? 'expect, test' : 'expect, machine, test';
+  const names = rejection === undefined || isOther ? 'expect, test' : 'expect, machine, test';
   return `${[
     `import { ${names} } from 'beeyard/testing';`,
     IMPORTS(file),

@@ -1,19 +1,36 @@
 /** Code: source, bytecode and what the verifier knows, linked. */
+import { useEffect } from 'preact/hooks';
 import type { Explanation } from 'beeyard/verify';
-import { verifyCommand, verifyTest } from '../model/share.ts';
+import { dumpCommand, verifyCommand, verifyTest } from '../model/share.ts';
 import { sourceLines } from '../model/source.ts';
 import type { ProgramCode, Verdict } from '../protocol.ts';
 import { engine } from '../rpc.ts';
-import { code, go, route, sourceOf } from '../store.ts';
+import { code, go, route, screenKeys, sourceOf } from '../store.ts';
+import { fixedLines } from '../model/fixes.ts';
 import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
+import { applyFix, Fixes, shownFix } from './fixes.tsx';
 import { List } from './list.tsx';
+import { FormTabs, Listing, nextForm } from './listing.tsx';
 import { usePages } from './pages.ts';
 import { Copy, Empty, grouped, Pane } from './parts.tsx';
 import { StatePane } from './state.tsx';
 import { Source } from './source.tsx';
 
+const KEYS = [
+  {
+    keys: ['f'],
+    what: 'Code: a fix, into the source and the clipboard',
+    act: () => void applyFix(),
+  },
+  { keys: ['b'], what: 'Code: bytecode, xlated, wasm', act: nextForm },
+];
+
 export function CodeScreen() {
   const at = route.value;
+  useEffect(() => {
+    screenKeys.value = KEYS;
+    return () => (screenKeys.value = []);
+  }, []);
   if (at.screen !== 'code') return null;
   const loaded = code.value;
   if (loaded.state === 'failed') return <Empty>{loaded.message}</Empty>;
@@ -39,21 +56,25 @@ function Program({ code: { rows, lines, verdict } }: { readonly code: ProgramCod
       <div class="columns">
         <Pane title="Source">
           <Source
-            lines={text}
+            lines={fixedLines(text, shownFix()?.source)}
             at={lineKey(rows[rowOf(rows, at.insn)])}
             bad={badLine && `${badLine.file}:${badLine.line}`}
             onSelect={selectInsn}
           />
         </Pane>
-        <Pane title="Bytecode" extra={<span class="note">bars: visits of the verifier</span>}>
-          <Bytecode
-            rows={rows}
-            insn={at.insn}
-            counts={verdict.visits}
-            countName="walked"
-            bad={bad}
-            onSelect={selectInsn}
-          />
+        <Pane title={at.form ? 'Loaded' : 'Instructions'} extra={<FormTabs />}>
+          {at.form ? (
+            <Listing form={at.form} rows={rows} insn={at.insn} onSelect={selectInsn} />
+          ) : (
+            <Bytecode
+              rows={rows}
+              insn={at.insn}
+              counts={verdict.visits}
+              countName="walked"
+              bad={bad}
+              onSelect={selectInsn}
+            />
+          )}
         </Pane>
         {at.pane === 'log' ? <LogPane verdict={verdict} /> : <StatePane tabs={<Tabs />} />}
       </div>
@@ -90,15 +111,25 @@ function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
         {ok ? '✓ accepted' : `✕ rejected ${errno}`}
       </strong>
       <span class="note">
-        by the rules of Linux 6.12.117 · {grouped(stats.processed)} instructions walked ·{' '}
+        by the rules of Linux {verdict.kernel} · {grouped(stats.processed)} instructions walked ·{' '}
         {grouped(stats.totalStates)} states · {(stats.time / 1000).toFixed(1)} ms here
       </span>
       <span class="gap" />
-      <Copy label="Copy as CLI" text={() => verifyCommand(at.file)} />
+      <Copy
+        label="Copy as CLI"
+        text={() =>
+          at.form ? dumpCommand(at.file, at.program, at.form) : verifyCommand(at.file, at.kernel)
+        }
+      />
       <Copy
         label="Copy as test"
         text={() =>
-          verifyTest(at.file, at.program, ok ? undefined : (explanation?.kernel ?? errno))
+          verifyTest(
+            at.file,
+            at.program,
+            ok ? undefined : (explanation?.kernel ?? errno),
+            at.kernel,
+          )
         }
       />
     </div>
@@ -133,6 +164,7 @@ function Banner({ explanation }: { readonly explanation: Explanation }) {
           {line}
         </p>
       ))}
+      <Fixes />
     </section>
   );
 }
@@ -140,8 +172,10 @@ function Banner({ explanation }: { readonly explanation: Explanation }) {
 function LogPane({ verdict }: { readonly verdict: Verdict }) {
   const at = route.value;
   if (at.screen !== 'code') return null;
-  const { file, program } = at;
-  const pages = usePages(`${file}\n${program}`, (from, to) => engine.log(file, program, from, to));
+  const { file, program, kernel } = at;
+  const pages = usePages(`${file}\n${program}\n${kernel}`, (from, to) =>
+    engine.log(file, program, from, to, kernel),
+  );
   return (
     <Pane title="Log of the verifier" extra={<Tabs />}>
       <List

@@ -44,5 +44,8 @@ export function Empty(props: { readonly children: ComponentChildren }) {
   return <p class="empty">{props.children}</p>;
 }
 
+/** 'once', '12,345 times' */
+export const times = (n: number): string => (n === 1 ? 'once' : `${grouped(n)} times`);
+
 /** Thousands apart: 12,345 */
 export const grouped = (n: number): string => n.toLocaleString('en-US');

@@ -1,10 +1,10 @@
 /** The source of a program. */
-import type { SourceLine } from '../model/source.ts';
+import type { FixedLine } from '../model/fixes.ts';
 import { List } from './list.tsx';
 import { Empty } from './parts.tsx';
 
 interface SourceProps {
-  readonly lines: readonly SourceLine[];
+  readonly lines: readonly FixedLine[];
   /** 'file:line' that is looked at. */
   readonly at: string;
   readonly bad?: string | undefined;
@@ -12,14 +12,15 @@ interface SourceProps {
   readonly onSelect: (insn: number) => void;
 }
 
-const keyOf = ({ file, line }: SourceLine): string => `${file}:${line}`;
+const keyOf = ({ file, line }: FixedLine): string => `${file}:${line}`;
 
 export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
   if (lines.length === 0) return <Empty>The object has no source lines: compile with -g.</Empty>;
   const classOf = (i: number): string => {
     const line = lines[i]!;
     const key = keyOf(line);
-    return `${line.insn === undefined ? 'plain' : ''} ${key === bad ? 'bad' : ''}`;
+    const isBad = key === bad && line.change === undefined;
+    return `${line.insn === undefined ? 'plain' : ''} ${isBad ? 'bad' : ''} ${line.change ?? ''}`;
   };
   return (
     <List
@@ -39,7 +40,8 @@ export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
         return (
           <>
             {heat && <span class="line-heat">{count ? `${count}×` : ''}</span>}
-            <span class="number">{line.line}</span>
+            <span class="number">{line.change === 'added' ? '' : line.line}</span>
+            {line.change && <span class="mark">{line.change === 'added' ? '+' : '−'}</span>}
             <code class="source-text">{coloured(line.text)}</code>
           </>
         );

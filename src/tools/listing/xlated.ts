@@ -1,7 +1,7 @@
 /** Programs as Linux shows them once they are loaded: rewritten by its verifier. */
-import { type KernelProfile, loadKernelProfile } from '../abi/index.ts';
-import { bpfHelperName } from '../abi/names.ts';
-import { KernelError, VerifierError } from '../base/index.ts';
+import { type KernelProfile, loadKernelProfile } from '../../abi/index.ts';
+import { bpfHelperName } from '../../abi/names.ts';
+import { KernelError, VerifierError } from '../../base/index.ts';
 import {
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
@@ -11,21 +11,23 @@ import {
   decodeCode,
   encodeCode,
   kernelText,
-} from '../isa/index.ts';
+} from '../../isa/index.ts';
 import {
   type FunctionSpec,
   type ObjectFile,
   patchStaticBranch,
   type ProgramSpec,
-} from '../object/index.ts';
-import { verifierInput, verify, type Xlated } from '../verifier/index.ts';
-import { type Listing, protosOf } from './prog-listing.ts';
+} from '../../object/index.ts';
+import { verifierInput, verify, type Xlated } from '../../verifier/index.ts';
+import { type Listing, protosOf } from './listing.ts';
 
 /** Loads with all capabilities, or with none. */
-interface Loader {
+export interface Loader {
   readonly unprivileged: boolean;
   /** Static keys that are on. */
   readonly keys?: readonly string[];
+  /** Default: the newest one. */
+  readonly kernel?: KernelProfile;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function xlatedListing(
   program: ProgramSpec,
   loader: Loader,
 ): Promise<Listing> {
-  const xlated = rewritten(object, program, await loadKernelProfile(), loader);
+  const xlated = rewritten(object, program, loader.kernel ?? (await loadKernelProfile()), loader);
   const functions = functionsOf(xlated, program);
   const lines = xlated.lines.map((line) => ({ ...line }));
   const shown = { ...program, insns: xlated.insns, functions, lines };

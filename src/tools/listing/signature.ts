@@ -1,4 +1,4 @@
-import type { Btf, BtfFunc, BtfFuncProto, BtfType } from '../btf/index.ts';
+import type { Btf, BtfFunc, BtfFuncProto, BtfType } from '../../btf/index.ts';
 
 /**
  * A function's declaration as bpftool prints it over a listing: 'int run(struct xdp_md * ctx)'.
