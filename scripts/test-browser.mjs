@@ -75,7 +75,8 @@ try {
     }
   }
   const { studioCases } = await import('../tests/browser/studio.mjs');
-  for (const { name, run: runStudio } of studioCases) {
+  const { runCases } = await import('../tests/browser/studio-run.mjs');
+  for (const { name, run: runStudio } of [...studioCases, ...runCases]) {
     try {
       await runStudio(browser);
       passed++;

@@ -1,9 +1,11 @@
 /** The keyboard. */
+import { PLAIN_LOOK } from './model/look.ts';
 import { lineKeys, moved } from './model/steps.ts';
 import { code, go, helpShown, objectFiles, route } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
 import { stepBy } from './view/run.tsx';
+import { resumeTo, showPane, toggleStop } from './view/stops.tsx';
 
 interface Key {
   readonly keys: readonly string[];
@@ -21,6 +23,13 @@ export const KEYS: readonly Key[] = [
   { keys: ['p', 'Shift+F11'], what: 'source line before', act: () => lineBy(-1) },
   { keys: ['F10'], what: 'Run: next line, over calls', act: () => stepBy('over', 1) },
   { keys: ['Shift+F10'], what: 'Run: back a line, over calls', act: () => stepBy('over', -1) },
+  { keys: ['c'], what: 'Run: on to the next breakpoint', act: () => void resumeTo('forward') },
+  { keys: ['C'], what: 'Run: back to a breakpoint', act: () => void resumeTo('back') },
+  { keys: ['b'], what: 'Run: breakpoint at this line', act: () => toggleStop('line') },
+  { keys: ['B'], what: 'Run: breakpoint at this instruction', act: () => toggleStop('insn') },
+  { keys: ['s'], what: 'Run: registers and stack', act: () => showPane('state') },
+  { keys: ['m'], what: 'Run: maps', act: () => showPane('maps') },
+  { keys: ['h'], what: 'Run: the packet, header by header', act: () => showPane('packet') },
   { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
   { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
@@ -34,7 +43,7 @@ export function goScreen(screen: 'code' | 'run'): void {
   const program = at.screen === 'home' ? first?.object?.programs[0]?.name : at.program;
   if (!file || !program) return;
   if (screen === 'code') go({ screen, file, program, insn: 0, pane: 'state' });
-  else go({ screen, file, program, packet: undefined, step: 0 });
+  else go({ screen, file, program, packet: undefined, step: 0, look: PLAIN_LOOK });
 }
 
 function insnBy(by: 1 | -1): void {

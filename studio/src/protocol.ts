@@ -1,5 +1,4 @@
 /** What the page and the worker say to each other: plain data both ways. */
-import type { DissectedLayer } from 'beeyard/packet';
 import type { Explanation, LineInfo, RegisterFact, VerifierStats } from 'beeyard/verify';
 
 export interface ProgramEntry {
@@ -108,16 +107,48 @@ export interface RegisterValue {
 export interface MapState {
   readonly name: string;
   readonly type: string;
-  /** Its entries are objects of the kernel, or leave when they are read: not looked at. */
-  readonly closed: boolean;
+  /** What stands above the cells of a row: members of a value, CPUs, or 'value'. */
+  readonly columns: readonly string[];
   readonly entries: readonly MapRow[];
   /** Entries that are not in `entries`. */
   readonly more: number;
+  /** Why nothing can be shown: its entries are objects of the kernel. */
+  readonly closed?: string | undefined;
 }
 
 export interface MapRow {
   readonly key: string;
-  readonly value: string;
+  readonly cells: readonly string[];
+}
+
+/** Where a run was stopped: the step, and the breakpoint in words; without one it is an end. */
+export interface Stop {
+  readonly step: number;
+  readonly hit?: string | undefined;
+}
+
+/** Steps that last read and wrote bytes of the packet. */
+export interface Touched {
+  readonly read?: TouchedBy | undefined;
+  readonly written?: TouchedBy | undefined;
+}
+
+export interface TouchedBy {
+  readonly step: number;
+  readonly insn: number;
+  readonly program: string;
+  readonly line?: { readonly file: string; readonly line: number; readonly text: string };
+}
+
+/** What all packets of a capture did to a program. */
+export interface Coverage {
+  readonly packets: number;
+  /** Of the capture, if that was more than could be run. */
+  readonly left: number;
+  /** Times each instruction ran. */
+  readonly counts: Float64Array;
+  /** Verdicts, the most frequent first. */
+  readonly verdicts: readonly (readonly [string, number])[];
 }
 
 /** What the worker does, by name. */
@@ -129,7 +160,9 @@ export interface StudioApi {
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;
   packet(name: string, number: number): Promise<Uint8Array>;
-  dissect(bytes: Uint8Array): Promise<DissectedLayer[]>;
   record(name: string, program: string, packets: readonly Uint8Array[]): Promise<RecordedRun>;
   step(step: number): Promise<StepState>;
+  resume(step: number, stops: readonly string[], way: 'forward' | 'back'): Promise<Stop>;
+  touched(step: number, at: number, length: number): Promise<Touched>;
+  coverage(name: string, program: string, capture: string): Promise<Coverage>;
 }

@@ -2,7 +2,14 @@
 import { computed, effect, signal } from '@preact/signals';
 import { parseRoute, type Route, routeHash } from './model/route.ts';
 import { sameSource } from './model/source.ts';
-import type { InsnState, OpenedObject, ProgramCode, RecordedRun, StepState } from './protocol.ts';
+import type {
+  Coverage,
+  InsnState,
+  OpenedObject,
+  ProgramCode,
+  RecordedRun,
+  StepState,
+} from './protocol.ts';
 import { engine } from './rpc.ts';
 
 export interface StudioFile {
@@ -29,6 +36,13 @@ export type Loaded<T> =
   | { readonly state: 'ready'; readonly value: T }
   | { readonly state: 'failed'; readonly message: string };
 
+/** A step, the one before it, and what was there before the packet came. */
+export interface ShownStep {
+  readonly now: StepState;
+  readonly before: StepState | undefined;
+  readonly start: StepState;
+}
+
 const NONE: Loaded<never> = { state: 'none' };
 
 export const route = signal<Route>(parseRoute(location.hash));
@@ -37,7 +51,9 @@ export const gallery = signal<readonly GalleryEntry[]>([]);
 export const code = signal<Loaded<ProgramCode>>(NONE);
 export const insnState = signal<Loaded<InsnState>>(NONE);
 export const run = signal<Loaded<RecordedRun & { readonly packet: Uint8Array }>>(NONE);
-export const stepState = signal<Loaded<{ now: StepState; before: StepState | undefined }>>(NONE);
+export const stepState = signal<Loaded<ShownStep>>(NONE);
+/** What all packets of the capture did to the program, once somebody asked. */
+export const coverage = signal<Loaded<Coverage>>(NONE);
 /** A packet made by hand instead of one of a capture. */
 export const built = signal<Uint8Array | undefined>(undefined);
 /** Those before it in the capture run first. */
@@ -140,11 +156,13 @@ async function openNamed(): Promise<void> {
 
 let shownCode = '';
 let shownRun = '';
+let shownCoverage = '';
 let asked = 0;
 
 function forget(): void {
   shownCode = '';
   shownRun = '';
+  shownCoverage = '';
 }
 
 effect(() => {
@@ -208,20 +226,37 @@ function packetsTo(number: number): Promise<Uint8Array[]> {
 }
 
 let stepAsked = 0;
+let shownStep: { readonly recording: unknown; readonly step: number } | undefined;
 
 effect(() => {
   const at = route.value;
   const recording = run.value;
   if (at.screen !== 'run' || recording.state !== 'ready') return;
   const step = Math.min(at.step, recording.value.insns.length - 1);
+  if (shownStep?.recording === recording && shownStep.step === step) return;
+  shownStep = { recording, step };
   const number = ++stepAsked;
   void into(stepState, stepWithBefore(step), () => number === stepAsked, true);
 });
 
-async function stepWithBefore(step: number) {
+async function stepWithBefore(step: number): Promise<ShownStep> {
   const before = step > 0 ? await engine.step(step - 1) : undefined;
-  return { now: await engine.step(step), before };
+  const start = step > 1 ? await engine.step(0) : before;
+  const now = await engine.step(step);
+  return { now, before, start: start ?? now };
 }
+
+effect(() => {
+  const at = route.value;
+  const capture = captureFile.value;
+  if (at.screen !== 'run' || at.look.heat !== 'all' || !capture) return;
+  if (!files.value.some(({ name }) => name === at.file)) return;
+  const key = [at.file, at.program, capture.name].join('\n');
+  if (key === shownCoverage) return;
+  shownCoverage = key;
+  const wanted = engine.coverage(at.file, at.program, capture.name);
+  void into(coverage, wanted, () => key === shownCoverage);
+});
 
 /** `keep`: what was there stays until the answer comes. */
 async function into<T>(

@@ -105,6 +105,8 @@ const firstPaint = (page) =>
       }),
   );
 
+export { accessible, copied, onPage, openCard, picture, selected };
+
 async function home(page, _, scheme) {
   await page.getByRole('heading', { name: 'See why.' }).waitFor();
   await page.getByRole('button', { name: 'Firewall' }).waitFor();
@@ -178,7 +180,9 @@ async function running(page) {
   assert.notEqual(page.url(), last);
   await page.keyboard.press('F10');
   await page.getByRole('row', { name: /^r1 / }).waitFor();
+  await page.keyboard.press('m');
   await page.getByRole('table', { name: /^seen/ }).waitFor();
+  await page.keyboard.press('s');
   await page.getByRole('button', { name: 'Copy as CLI' }).click();
   assert.match(await copied(page), /^beeyard debug \S+ --prog ratelimit --pcap \S+ --packet 2 /);
   await picture(page, 'run');
@@ -193,10 +197,10 @@ async function building(page) {
   await page.getByText(/^→ pass/).waitFor();
   await page.getByRole('slider', { name: 'Step' }).focus();
   await page.keyboard.press('End');
-  await page
-    .getByRole('table', { name: /^sources/ })
-    .getByText(/opened: 1/)
-    .waitFor();
+  await page.keyboard.press('m');
+  const sources = page.getByRole('table', { name: /^sources/ });
+  await sources.getByRole('columnheader', { name: 'opened' }).waitFor();
+  await sources.getByRole('rowheader', { name: /10\.0\.0\.1|10, 0, 0, 1/ }).waitFor();
   await page.getByRole('button', { name: 'Copy as test' }).click();
   assert.match(await copied(page), /toHaveVerdict\('pass'\)/);
   await picture(page, 'run-built');

@@ -1,6 +1,6 @@
 /** The worker: objects, the verifier and the machine live here, so that the page never waits. */
 import type { StudioApi } from '../protocol.ts';
-import { Captures, dissected } from './captures.ts';
+import { Captures } from './captures.ts';
 import { Objects } from './objects.ts';
 import type { Runs } from './runs.ts';
 
@@ -26,9 +26,14 @@ const api: StudioApi = {
   capture: async (name, bytes) => captures.open(name, bytes),
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),
-  dissect: async (bytes) => dissected(bytes),
   record: async (name, program, packets) => (await machine()).record(name, program, packets),
   step: async (step) => (await machine()).step(step),
+  resume: async (step, stops, way) => (await machine()).resume(step, stops, way),
+  touched: async (step, at, length) => (await machine()).touched(step, at, length),
+  coverage: async (name, program, capture) => {
+    const { coverageOf } = await import('./coverage.ts');
+    return coverageOf(objects, name, program, captures.all(capture));
+  },
 };
 
 interface Page {

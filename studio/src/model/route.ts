@@ -1,3 +1,5 @@
+import { parseLook, type RunLook, setLook } from './look.ts';
+
 /** What is looked at, as the part of the address behind '#'. */
 export type Route =
   | { readonly screen: 'home' }
@@ -14,6 +16,7 @@ export type Route =
       readonly program: string;
       readonly packet: number | undefined;
       readonly step: number;
+      readonly look: RunLook;
     };
 
 /** Never fails: what cannot be read is Home. */
@@ -28,7 +31,7 @@ export function parseRoute(hash: string): Route {
   }
   if (screen === 'run') {
     const packet = count(words.get('p'));
-    return { screen, file, program, packet, step: count(words.get('t')) ?? 0 };
+    return { screen, file, program, packet, step: count(words.get('t')) ?? 0, look: parseLook(words) };
   }
   return { screen: 'home' };
 }
@@ -44,6 +47,7 @@ export function routeHash(route: Route): string {
   } else {
     if (route.packet !== undefined) words.set('p', String(route.packet));
     if (route.step > 0) words.set('t', String(route.step));
+    setLook(words, route.look);
   }
   const query = words.toString();
   return `#/${path}${query ? `?${query}` : ''}`;

@@ -1,7 +1,8 @@
 /** The source of a program. */
 import type { SourceLine } from '../model/source.ts';
+import { lineStop } from '../model/stops.ts';
 import { List } from './list.tsx';
-import { Empty } from './parts.tsx';
+import { Empty, StopNumber } from './parts.tsx';
 
 interface SourceProps {
   readonly lines: readonly SourceLine[];
@@ -10,16 +11,20 @@ interface SourceProps {
   readonly bad?: string | undefined;
   readonly heat?: ReadonlyMap<string, number> | undefined;
   readonly onSelect: (insn: number) => void;
+  readonly stops?: readonly string[];
+  readonly onStop?: (line: SourceLine) => void;
 }
 
 const keyOf = ({ file, line }: SourceLine): string => `${file}:${line}`;
 
-export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
+export function Source(props: SourceProps) {
+  const { lines, at, bad, heat, onSelect, stops, onStop } = props;
   if (lines.length === 0) return <Empty>The object has no source lines: compile with -g.</Empty>;
   const classOf = (i: number): string => {
     const line = lines[i]!;
     const key = keyOf(line);
-    return `${line.insn === undefined ? 'plain' : ''} ${key === bad ? 'bad' : ''}`;
+    const dead = heat && line.insn !== undefined && !heat.get(key) ? 'dead' : '';
+    return `${line.insn === undefined ? 'plain' : ''} ${dead} ${key === bad ? 'bad' : ''}`;
   };
   return (
     <List
@@ -39,7 +44,11 @@ export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
         return (
           <>
             {heat && <span class="line-heat">{count ? `${count}×` : ''}</span>}
-            <span class="number">{line.line}</span>
+            <StopNumber
+              number={line.line}
+              isStop={stops?.includes(lineStop(line)) === true}
+              onStop={line.insn === undefined ? undefined : onStop && (() => onStop(line))}
+            />
             <code class="source-text">{coloured(line.text)}</code>
           </>
         );
