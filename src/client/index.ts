@@ -18,6 +18,7 @@ export { MapOf, type MapRecord, type MapValue, type RedirectEntry } from './map.
 export { decodeOwner, OwnedList } from './owned.ts';
 export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
+export { decodeReadable, isFiller, prefixText, recordType } from './readable.ts';
 export { StaticKey } from './static-key.ts';
 export type {
   Address,

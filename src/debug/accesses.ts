@@ -150,7 +150,8 @@ function helperReads(
   const ofMap = (field: number) => runtime.u32()[(low(0) + field) >>> 2]!;
   return (helperContract(id)?.args ?? []).some(({ kind, access, sizeFrom, size, uninit }, i) => {
     if (access === 'write' || uninit) return false;
-    if (kind === 'mem') return touches(range, low(i), sizeFrom === undefined ? size! : low(sizeFrom));
+    if (kind === 'mem')
+      return touches(range, low(i), sizeFrom === undefined ? size! : low(sizeFrom));
     if (kind === 'map_key') return touches(range, low(i), ofMap(M_KEY_SIZE));
     return kind === 'map_value' && touches(range, low(i), ofMap(M_VALUE_SIZE));
   });

@@ -200,8 +200,8 @@ async function building(page) {
   await page.keyboard.press('m');
   const sources = page.getByRole('table', { name: /^sources/ });
   await sources.getByRole('columnheader', { name: 'opened' }).waitFor();
-  await sources.getByRole('rowheader', { name: /10\.0\.0\.1|10, 0, 0, 1/ }).waitFor();
-  await page.getByRole('button', { name: 'Copy as test' }).click();
+  await sources.getByRole('rowheader', { name: /^\d+/ }).waitFor();
+  await page.getByRole('button', { name: 'Copy as test' }).first().click();
   assert.match(await copied(page), /toHaveVerdict\('pass'\)/);
   await picture(page, 'run-built');
   await accessible(page);

@@ -39,11 +39,21 @@ test('who read bytes of the packet, and that nobody wrote them', async () => {
   const last = recording.length - 1;
   const [frame] = recording.goTo(last);
   const { start } = packetBounds(runtime, frame!.image)!;
-  const { read, written } = lastAccesses(recording, runtime, { address: start + SOURCE, size: 4 }, last);
+  const { read, written } = lastAccesses(
+    recording,
+    runtime,
+    { address: start + SOURCE, size: 4 },
+    last,
+  );
   expect(written).toBeUndefined();
   expect(linesOf(read!.image).at(read!.insn)!.text).toMatch(/saddr/);
   // Before that step nobody had.
-  const earlier = lastAccesses(recording, runtime, { address: start + SOURCE, size: 4 }, read!.step);
+  const earlier = lastAccesses(
+    recording,
+    runtime,
+    { address: start + SOURCE, size: 4 },
+    read!.step,
+  );
   expect(earlier.read).toBeUndefined();
   // A byte behind the packet is nobody's.
   const behind = { address: start + SYN.length, size: 1 };

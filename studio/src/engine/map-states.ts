@@ -1,6 +1,12 @@
 /** What is in the maps of an object, as text. */
-import type { LoadedObject, MapOf, MapValue } from 'beeyard';
-import { type Btf, decodeValue } from 'beeyard/btf';
+import {
+  decodeReadable,
+  type LoadedObject,
+  type MapOf,
+  type ObjectFile,
+  prefixText,
+  recordType,
+} from 'beeyard';
 import { hexWords, isPlainObject, valueWords } from '../model/values.ts';
 import type { MapRow, MapState } from '../protocol.ts';
 
@@ -17,34 +23,56 @@ const OBJECTS = /prog_array|of_maps|devmap|cpumap|xskmap|sock|cgroup_array/;
 
 /** Looking empties queues and ring buffers: whoever asks puts memory back afterwards. */
 export function mapStates({ maps, object }: LoadedObject): MapState[] {
-  return Object.values(maps).map((map) => mapState(map as MapOf, object.btf));
+  return Object.values(maps).map((map) => mapState(map as MapOf, object));
 }
 
-function mapState(map: MapOf, btf: Btf | undefined): MapState {
+function mapState(map: MapOf, object: ObjectFile): MapState {
   const type = map.spec.type ?? 'unknown';
   const state = { name: map.name, type };
   if (CLOSED.test(type)) {
     const closed = `entries of a ${type} cannot be listed`;
     return { ...state, columns: [], entries: [], more: 0, closed };
   }
-  if (RECORDS.test(type)) return { ...state, ...recordRows(map, btf) };
+  if (RECORDS.test(type)) return { ...state, ...recordRows(map, object) };
   if (QUEUES.test(type)) return { ...state, ...rowsOf(numbered(popped(map)), map) };
   return { ...state, ...rowsOf(listed(map, type), map) };
 }
 
 function* listed(map: MapOf, type: string): Generator<[string, unknown]> {
+  const { kernelMap, spec, btf } = map;
+  const bytes = new Uint8Array(kernelMap.userValueSize);
   let scanned = 0;
-  const isSlotted = type.includes('array') && !OBJECTS.test(type);
-  for (const [key, value] of map.entries()) {
+  const isSlotted = type.includes('array') && !OBJECTS.test(type) && !spec.dataSection;
+  for (const key of map.rawKeys()) {
     if (scanned++ >= SCANNED) return;
+    if (kernelMap.lookup(key, bytes) !== 0) continue;
     // Slots of arrays are always there: those that are all zero say nothing.
-    if (isSlotted && !map.spec.dataSection && isZero(value)) continue;
-    yield [valueWords(key), value];
+    if (isSlotted && bytes.every((byte) => byte === 0)) continue;
+    const shown = type === 'lpm_trie' ? prefixText(key) : decodeReadable(btf, spec.keyTypeId, key);
+    yield [keyWords(shown), valueOf(map, bytes)];
   }
 }
 
-function* popped(map: MapOf): Generator<MapValue> {
-  for (let value = map.pop(); value !== undefined; value = map.pop()) yield value;
+/** Of a per-CPU map the values of all CPUs. */
+function valueOf({ kernelMap, spec, btf }: MapOf, bytes: Uint8Array): unknown {
+  const { valueTypeId, valueSize } = spec;
+  if (!kernelMap.perCpu) return decodeReadable(btf, valueTypeId, bytes);
+  const step = Math.ceil(valueSize / 8) * 8;
+  return Array.from({ length: bytes.length / step }, (_, cpu) =>
+    decodeReadable(btf, valueTypeId, bytes.slice(cpu * step, cpu * step + valueSize)),
+  );
+}
+
+/** A struct of one member is that member. */
+function keyWords(key: unknown): string {
+  const members = isPlainObject(key) ? Object.values(key) : [];
+  return valueWords(members.length === 1 ? members[0] : key);
+}
+
+/** What is in a queue or stack, taken out. */
+function* popped(map: MapOf): Generator<unknown> {
+  const bytes = new Uint8Array(map.kernelMap.userValueSize);
+  while (map.kernelMap.lookupAndDelete(new Uint8Array(0), bytes) === 0) yield valueOf(map, bytes);
 }
 
 function* numbered(values: Iterable<unknown>): Generator<[string, unknown]> {
@@ -83,22 +111,14 @@ function cellsOf(value: unknown, columns: readonly string[]): string[] {
 }
 
 /** Records nobody has taken out yet, the oldest first. */
-function recordRows(map: MapOf, btf: Btf | undefined) {
+function recordRows(map: MapOf, object: ObjectFile) {
   const records = map.drain();
-  const values = records.slice(0, SHOWN).map(({ data }) => decoded(btf, data));
+  const values = records.slice(0, SHOWN).map(({ data }) => decoded(object, map.name, data));
   const rows = rowsOf(numbered(values), map);
   return { ...rows, more: records.length - values.length };
 }
 
-/** A ring buffer has no type: the struct of the object that is as long, if there is only one. */
-function decoded(btf: Btf | undefined, data: Uint8Array): unknown {
-  const fitting = (btf?.types ?? []).filter(
-    (type) => type.kind === 'struct' && type.size === data.length && type.name !== '',
-  );
-  return btf && fitting.length === 1 ? decodeValue(btf, fitting[0]!.id, data) : hexWords(data);
-}
-
-function isZero(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.values(value).every(isZero);
-  return value === 0 || value === 0n || value === false;
+function decoded(object: ObjectFile, map: string, data: Uint8Array): unknown {
+  const type = recordType(object, map, data.length);
+  return type === undefined ? hexWords(data) : decodeReadable(object.btf, type, data);
 }

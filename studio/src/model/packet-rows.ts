@@ -28,11 +28,17 @@ export function packetRows(bytes: Uint8Array): PacketTreeRow[] {
   });
 }
 
-/** The row of selected bytes: the same range, else the first field or header they are in. */
-export function rowOfBytes(rows: readonly PacketTreeRow[], bytes: ByteRange | undefined): number {
+/** The row of selected bytes: that which was chosen last, if it has them; the same range, else the first field or header they are in. */
+export function rowOfBytes(
+  rows: readonly PacketTreeRow[],
+  bytes: ByteRange | undefined,
+  chosen = -1,
+): number {
   if (!bytes) return -1;
   const { at, length } = bytes;
-  const same = rows.findIndex((row) => row.at === at && row.length === length);
+  const isSame = (row: ByteRange | undefined) => row?.at === at && row.length === length;
+  if (isSame(rows[chosen])) return chosen;
+  const same = rows.findIndex(isSame);
   if (same >= 0) return same;
   const around = (row: ByteRange) => row.at <= at && at + length <= row.at + row.length;
   const field = rows.findIndex((row) => row.depth === 1 && around(row));

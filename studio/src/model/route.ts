@@ -31,7 +31,14 @@ export function parseRoute(hash: string): Route {
   }
   if (screen === 'run') {
     const packet = count(words.get('p'));
-    return { screen, file, program, packet, step: count(words.get('t')) ?? 0, look: parseLook(words) };
+    return {
+      screen,
+      file,
+      program,
+      packet,
+      step: count(words.get('t')) ?? 0,
+      look: parseLook(words),
+    };
   }
   return { screen: 'home' };
 }

@@ -35,7 +35,11 @@ export function MapsPane({ now, before, start }: ShownStep) {
       </div>
       {now.maps.length === 0 && <p class="note">The object has no maps.</p>}
       {now.maps.map((map) => (
-        <MapTable key={map.name} map={map} before={old?.maps.find((one) => one.name === map.name)} />
+        <MapTable
+          key={map.name}
+          map={map}
+          before={old?.maps.find((one) => one.name === map.name)}
+        />
       ))}
     </div>
   );

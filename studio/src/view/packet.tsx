@@ -17,6 +17,8 @@ export function PacketPane({ now, start }: ShownStep) {
   const shown = theLook();
   const bytes = now.packet;
   const rows = useMemo(() => (bytes ? packetRows(bytes) : []), [bytes?.join()]);
+  // Several fields may be in one byte: which of them was chosen.
+  const chosen = useSignal(-1);
   if (!shown || !bytes) return <p class="empty">The program sees no packet.</p>;
   const changed = start.packet ? byteChanges(bytes, start.packet) : new Set<number>();
   return (
@@ -25,8 +27,11 @@ export function PacketPane({ now, start }: ShownStep) {
         id="field"
         label="Headers and fields"
         count={rows.length}
-        selected={rowOfBytes(rows, shown.bytes)}
-        onSelect={(i) => look({ bytes: { at: rows[i]!.at, length: rows[i]!.length } })}
+        selected={rowOfBytes(rows, shown.bytes, chosen.value)}
+        onSelect={(i) => {
+          chosen.value = i;
+          look({ bytes: { at: rows[i]!.at, length: rows[i]!.length } });
+        }}
         rowClass={(i) => (rows[i]!.depth === 0 ? 'layer' : 'field')}
       >
         {(i) => {

@@ -137,14 +137,12 @@ function CoverageBar({ code: { rows }, coverage: all }: CoverageProps) {
         {ran} of {lines} lines
       </strong>
       <span class="note">
-        {grouped(all.packets)} packets{all.left > 0 && `, ${grouped(all.left)} left out`}: {verdicts}
+        {grouped(all.packets)} packets{all.left > 0 && `, ${grouped(all.left)} left out`}:{' '}
+        {verdicts}
       </span>
       <span class="gap" />
       <Copy label="CLI" text={() => coverageCommand(file, program, capture.name)} />
-      <Copy
-        label="Test"
-        text={() => coverageTest({ file, program, capture: capture.name }, all)}
-      />
+      <Copy label="Test" text={() => coverageTest({ file, program, capture: capture.name }, all)} />
     </div>
   );
 }

@@ -2,7 +2,15 @@
 import { useSignal } from '@preact/signals';
 import type { RunPane } from '../model/look.ts';
 import { debugCommand, runTest } from '../model/share.ts';
-import { calledNames, insnStop, lineStop, stopCommand, stopWords, toggled, WATCH } from '../model/stops.ts';
+import {
+  calledNames,
+  insnStop,
+  lineStop,
+  stopCommand,
+  stopWords,
+  toggled,
+  WATCH,
+} from '../model/stops.ts';
 import type { CodeRow } from '../protocol.ts';
 import { engine } from '../rpc.ts';
 import { code, go, notice, objectFiles, route, run } from '../store.ts';
