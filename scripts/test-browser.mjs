@@ -75,8 +75,9 @@ try {
     }
   }
   const { studioCases } = await import('../tests/browser/studio.mjs');
+  const { shareCases } = await import('../tests/browser/studio-share.mjs');
   const { runCases } = await import('../tests/browser/studio-run.mjs');
-  for (const { name, run: runStudio } of [...studioCases, ...runCases]) {
+  for (const { name, run: runStudio } of [...studioCases, ...runCases, ...shareCases]) {
     try {
       await runStudio(browser);
       passed++;

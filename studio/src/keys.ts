@@ -1,7 +1,7 @@
 /** The keyboard. */
 import { PLAIN_LOOK } from './model/look.ts';
 import { lineKeys, moved } from './model/steps.ts';
-import { code, go, helpShown, objectFiles, route } from './store.ts';
+import { code, go, helpShown, objectFiles, route, shareShown } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
 import { stepBy } from './view/run.tsx';
@@ -31,6 +31,7 @@ export const KEYS: readonly Key[] = [
   { keys: ['m'], what: 'Run: maps', act: () => showPane('maps') },
   { keys: ['h'], what: 'Run: the packet, header by header', act: () => showPane('packet') },
   { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
+  { keys: ['l'], what: 'share this view', act: () => (shareShown.value = !shareShown.value) },
   { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
 ];
@@ -76,7 +77,8 @@ function goToBad(): void {
 
 function escape(): void {
   const at = route.value;
-  if (helpShown.value) helpShown.value = false;
+  if (shareShown.value) shareShown.value = false;
+  else if (helpShown.value) helpShown.value = false;
   else if (at.screen === 'code') selectInsn(0);
   else if (at.screen === 'run') go({ ...at, step: 0 }, true);
 }

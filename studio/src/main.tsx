@@ -2,16 +2,19 @@
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { goScreen, KEYS, listen } from './keys.ts';
-import { files, go, helpShown, notice, objectFiles, route, start } from './store.ts';
+import { files, go, helpShown, notice, objectFiles, route, shareShown, start } from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
 import { Home, takeFiles } from './view/home.tsx';
 import { Empty } from './view/parts.tsx';
+import { later } from './view/later.tsx';
 import { RunScreen } from './view/run.tsx';
+
+const Share = later(() => import('./view/share.tsx'));
 
 function App() {
   const at = route.value;
-  const file = at.screen === 'home' ? undefined : at.file;
+  const file = 'file' in at ? at.file : undefined;
   const isOpen = file === undefined || files.value.some(({ name }) => name === file);
   return (
     <>
@@ -26,6 +29,7 @@ function App() {
         <span role="status">{notice.value}</span>
       </footer>
       {helpShown.value && <Help />}
+      {shareShown.value && <Share />}
     </>
   );
 }
@@ -58,6 +62,9 @@ function Top() {
       </nav>
       {at.screen !== 'home' && <ProgramChoice />}
       <span class="gap" />
+      <button type="button" class="quiet" onClick={() => (shareShown.value = true)}>
+        Share <kbd aria-hidden="true">l</kbd>
+      </button>
       <button type="button" class="quiet" onClick={() => (helpShown.value = true)}>
         Keys <kbd aria-hidden="true">?</kbd>
       </button>

@@ -1,5 +1,6 @@
 /** What the app knows: files, the place in the address, what the worker found. */
 import { computed, effect, signal } from '@preact/signals';
+import { isShareHash } from './model/bundle.ts';
 import { parseRoute, type Route, routeHash } from './model/route.ts';
 import { sameSource } from './model/source.ts';
 import type {
@@ -61,6 +62,7 @@ export const playsBefore = signal(true);
 /** Said at the bottom, and to screen readers. */
 export const notice = signal('');
 export const helpShown = signal(false);
+export const shareShown = signal(false);
 
 export const objectFiles = computed(() => files.value.filter(({ object }) => object));
 export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
@@ -137,10 +139,11 @@ export async function start(): Promise<void> {
   gallery.value = entries as GalleryEntry[];
   const list = served as { name: string; url: string }[];
   const given = list.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
-  if (given.length > 0) {
-    const opened = await addFiles(await Promise.all(given));
-    if (route.value.screen === 'home') goToFirst(opened);
-  }
+  const { openAddress, openGiven } = await import('./sharing.ts');
+  // Opening what was given may change the address.
+  const { hash } = location;
+  await openGiven(await Promise.all(given));
+  await openAddress(hash);
   await openNamed();
 }
 
@@ -275,8 +278,15 @@ async function into<T>(
   if (isWanted()) target.value = found;
 }
 
-addEventListener('popstate', () => (route.value = parseRoute(location.hash)));
+addEventListener('popstate', () => {
+  if (!isShareHash(location.hash)) route.value = parseRoute(location.hash);
+});
 addEventListener('hashchange', () => {
+  if (isShareHash(location.hash)) {
+    const { hash } = location;
+    void import('./sharing.ts').then(({ openAddress }) => openAddress(hash));
+    return;
+  }
   route.value = parseRoute(location.hash);
   void openNamed();
 });
