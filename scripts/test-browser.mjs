@@ -76,8 +76,14 @@ try {
   }
   const { studioCases } = await import('../tests/browser/studio.mjs');
   const { shareCases } = await import('../tests/browser/studio-share.mjs');
+  const { machineCases } = await import('../tests/browser/studio-machine.mjs');
   const { runCases } = await import('../tests/browser/studio-run.mjs');
-  for (const { name, run: runStudio } of [...studioCases, ...runCases, ...shareCases]) {
+  for (const { name, run: runStudio } of [
+    ...studioCases,
+    ...runCases,
+    ...shareCases,
+    ...machineCases,
+  ]) {
     try {
       await runStudio(browser);
       passed++;

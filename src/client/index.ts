@@ -20,6 +20,7 @@ export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
 export { decodeReadable, isFiller, prefixText, recordType } from './readable.ts';
 export { StaticKey } from './static-key.ts';
+export { eventWords, fateOf, type TraceStyle } from './trace-words.ts';
 export type {
   Address,
   AddressPrefix,

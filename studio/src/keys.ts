@@ -1,7 +1,7 @@
 /** The keyboard. */
 import { PLAIN_LOOK } from './model/look.ts';
 import { lineKeys, moved } from './model/steps.ts';
-import { code, go, helpShown, objectFiles, route, shareShown } from './store.ts';
+import { code, go, helpShown, machineRoute, objectFiles, route, shareShown } from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
 import { stepBy } from './view/run.tsx';
@@ -17,6 +17,7 @@ export const KEYS: readonly Key[] = [
   { keys: ['1'], what: 'Home', act: () => go({ screen: 'home' }) },
   { keys: ['2'], what: 'Code', act: () => goScreen('code') },
   { keys: ['3'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['4'], what: 'Machine', act: goMachine },
   { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
   { keys: ['k', 'ArrowUp'], what: 'instruction before', act: () => insnBy(-1) },
   { keys: ['n', 'F11'], what: 'next source line', act: () => lineBy(1) },
@@ -40,11 +41,16 @@ export const KEYS: readonly Key[] = [
 export function goScreen(screen: 'code' | 'run'): void {
   const at = route.value;
   const first = objectFiles.value[0];
-  const file = at.screen === 'home' ? first?.name : at.file;
-  const program = at.screen === 'home' ? first?.object?.programs[0]?.name : at.program;
+  const file = 'file' in at ? at.file : first?.name;
+  const program = 'program' in at ? at.program : first?.object?.programs[0]?.name;
   if (!file || !program) return;
   if (screen === 'code') go({ screen, file, program, insn: 0, pane: 'state' });
   else go({ screen, file, program, packet: undefined, step: 0, look: PLAIN_LOOK });
+}
+
+/** The machine as it was left. */
+export function goMachine(): void {
+  if (route.value.screen !== 'machine') go(machineRoute.value);
 }
 
 function insnBy(by: 1 | -1): void {

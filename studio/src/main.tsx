@@ -1,7 +1,7 @@
 /** The studio's page. */
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { goScreen, KEYS, listen } from './keys.ts';
+import { goMachine, goScreen, KEYS, listen } from './keys.ts';
 import { files, go, helpShown, notice, objectFiles, route, shareShown, start } from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
@@ -10,6 +10,7 @@ import { Empty } from './view/parts.tsx';
 import { later } from './view/later.tsx';
 import { RunScreen } from './view/run.tsx';
 
+const MachineScreen = later(() => import('./view/machine.tsx'));
 const Share = later(() => import('./view/share.tsx'));
 
 function App() {
@@ -24,6 +25,7 @@ function App() {
         {at.screen === 'home' && <Home />}
         {isOpen && at.screen === 'code' && <CodeScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}
+        {at.screen === 'machine' && <MachineScreen />}
       </main>
       <footer>
         <span role="status">{notice.value}</span>
@@ -41,6 +43,7 @@ function Top() {
     ['home', 'Home', () => go({ screen: 'home' }), false],
     ['code', 'Code', () => goScreen('code'), none],
     ['run', 'Run', () => goScreen('run'), none],
+    ['machine', 'Machine', goMachine, false],
   ] as const;
   return (
     <header class="top">
@@ -60,7 +63,7 @@ function Top() {
           </button>
         ))}
       </nav>
-      {at.screen !== 'home' && <ProgramChoice />}
+      {'program' in at && <ProgramChoice />}
       <span class="gap" />
       <button type="button" class="quiet" onClick={() => (shareShown.value = true)}>
         Share <kbd aria-hidden="true">l</kbd>
@@ -74,7 +77,7 @@ function Top() {
 
 function ProgramChoice() {
   const at = route.value;
-  if (at.screen === 'home') return null;
+  if (!('program' in at)) return null;
   const choices = objectFiles.value.flatMap(({ name, object }) =>
     object!.programs.map((program) => ({ file: name, program: program.name })),
   );

@@ -1,5 +1,6 @@
 /** What the page and the worker say to each other: plain data both ways. */
 import type { Explanation, LineInfo, RegisterFact, VerifierStats } from 'beeyard/verify';
+import type { HookWord, Placed } from './model/machine.ts';
 
 export interface ProgramEntry {
   readonly name: string;
@@ -151,6 +152,56 @@ export interface Coverage {
   readonly verdicts: readonly (readonly [string, number])[];
 }
 
+export interface MachineState {
+  /** The machine's own first, whose name is ''. */
+  readonly namespaces: readonly {
+    readonly name: string;
+    readonly devices: readonly DeviceState[];
+  }[];
+}
+
+export interface DeviceState {
+  /** 'eth0', 'pod/eth0' */
+  readonly path: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly hardware: string;
+  readonly up: boolean;
+  readonly received: number;
+  readonly sent: number;
+  readonly dropped: number;
+  /** In the order they run, XDP first. */
+  readonly programs: readonly PlacedProgram[];
+}
+
+export interface PlacedProgram {
+  readonly id: number;
+  readonly name: string;
+  readonly file: string;
+  readonly device: string;
+  readonly hook: HookWord;
+  readonly revision: number;
+}
+
+/** Where a packet went. */
+export interface PacketWay {
+  readonly id: number;
+  readonly parent: number | undefined;
+  readonly length: number;
+  readonly fate: string;
+  readonly reason?: string;
+  /** Kind of the last event. */
+  readonly last: string;
+  readonly events: readonly {
+    readonly where: string;
+    readonly device: string;
+    readonly kind: string;
+    readonly words: string;
+  }[];
+}
+
 /** What the worker does, by name. */
 export interface StudioApi {
   open(name: string, bytes: Uint8Array): Promise<OpenedObject>;
@@ -164,5 +215,10 @@ export interface StudioApi {
   step(step: number): Promise<StepState>;
   resume(step: number, stops: readonly string[], way: 'forward' | 'back'): Promise<Stop>;
   touched(step: number, at: number, length: number): Promise<Touched>;
+  machine(placed: readonly Placed[]): Promise<MachineState>;
+  attach(placed: Placed): Promise<MachineState>;
+  order(device: string, hook: HookWord, wanted: readonly number[]): Promise<MachineState>;
+  send(device: string, data: Uint8Array): Promise<PacketWay[]>;
+  machineState(): Promise<MachineState>;
   coverage(name: string, program: string, capture: string): Promise<Coverage>;
 }

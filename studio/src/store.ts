@@ -67,6 +67,18 @@ export const shareShown = signal(false);
 export const objectFiles = computed(() => files.value.filter(({ object }) => object));
 export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
 
+/** The machine as it was looked at last. */
+export const machineRoute = signal<Route & { readonly screen: 'machine' }>({
+  screen: 'machine',
+  placed: [],
+  device: 'eth0',
+});
+
+effect(() => {
+  const at = route.value;
+  if (at.screen === 'machine') machineRoute.value = at;
+});
+
 /** Goes somewhere; `replace`: without a step in the history. */
 export function go(to: Route, replace = false): void {
   const hash = routeHash(to);
@@ -150,7 +162,7 @@ export async function start(): Promise<void> {
 /** An address of the gallery works in a fresh window as well. */
 async function openNamed(): Promise<void> {
   const at = route.value;
-  if (at.screen === 'home' || files.value.some(({ name }) => name === at.file)) return;
+  if (!('file' in at) || files.value.some(({ name }) => name === at.file)) return;
   const entry = gallery.value.find((one) => one.files.some(({ name }) => name === at.file));
   if (!entry) return;
   const given = entry.files.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
@@ -170,7 +182,7 @@ function forget(): void {
 
 effect(() => {
   const at = route.value;
-  if (at.screen === 'home' || !files.value.some(({ name }) => name === at.file)) return;
+  if (!('file' in at) || !files.value.some(({ name }) => name === at.file)) return;
   const key = `${at.file}\n${at.program}`;
   if (key !== shownCode) {
     shownCode = key;

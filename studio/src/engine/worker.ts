@@ -1,6 +1,7 @@
 /** The worker: objects, the verifier and the machine live here, so that the page never waits. */
 import type { StudioApi } from '../protocol.ts';
 import { Captures } from './captures.ts';
+import type { Machines } from './machines.ts';
 import { Objects } from './objects.ts';
 import type { Runs } from './runs.ts';
 
@@ -18,6 +19,10 @@ let runs: Promise<Runs> | undefined;
 const machine = (): Promise<Runs> =>
   (runs ??= import('./runs.ts').then(({ Runs }) => new Runs(objects)));
 
+let machines: Promise<Machines> | undefined;
+const network = (): Promise<Machines> =>
+  (machines ??= import('./machines.ts').then(({ Machines }) => new Machines(objects)));
+
 const api: StudioApi = {
   open: async (name, bytes) => objects.open(name, bytes),
   code: (name, program) => objects.code(name, program),
@@ -30,6 +35,11 @@ const api: StudioApi = {
   step: async (step) => (await machine()).step(step),
   resume: async (step, stops, way) => (await machine()).resume(step, stops, way),
   touched: async (step, at, length) => (await machine()).touched(step, at, length),
+  machine: async (placed) => (await network()).reset(placed),
+  attach: async (placed) => (await network()).attach(placed),
+  order: async (device, hook, wanted) => (await network()).order(device, hook, wanted),
+  send: async (device, data) => (await network()).send(device, data),
+  machineState: async () => (await network()).state(),
   coverage: async (name, program, capture) => {
     const { coverageOf } = await import('./coverage.ts');
     return coverageOf(objects, name, program, captures.all(capture));

@@ -1,8 +1,10 @@
+import { type Placed, placedIn, placedWord } from './machine.ts';
 import { parseLook, type RunLook, setLook } from './look.ts';
 
 /** What is looked at, as the part of the address behind '#'. */
 export type Route =
   | { readonly screen: 'home' }
+  | { readonly screen: 'machine'; readonly placed: readonly Placed[]; readonly device: string }
   | {
       readonly screen: 'code';
       readonly file: string;
@@ -19,11 +21,18 @@ export type Route =
       readonly look: RunLook;
     };
 
+/** As many programs as bpf_mprog takes at one place. */
+const MOST_PLACED = 64;
+
 /** Never fails: what cannot be read is Home. */
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [screen, file, program] = path.split('/').map(decoded);
   const words = new URLSearchParams(query);
+  if (screen === 'machine') {
+    const placed = words.getAll('on').flatMap((one) => placedIn(one) ?? []);
+    return { screen, placed: placed.slice(0, MOST_PLACED), device: words.get('dev') ?? 'eth0' };
+  }
   if (!file || !program) return { screen: 'home' };
   if (screen === 'code') {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';
@@ -46,6 +55,11 @@ export function parseRoute(hash: string): Route {
 /** The other way round. */
 export function routeHash(route: Route): string {
   if (route.screen === 'home') return '#/';
+  if (route.screen === 'machine') {
+    const words = new URLSearchParams(route.placed.map((one) => ['on', placedWord(one)]));
+    if (route.device !== 'eth0') words.set('dev', route.device);
+    return `#/machine?${words}`.replace(/\?$/, '');
+  }
   const path = [route.screen, route.file, route.program].map(encodeURIComponent).join('/');
   const words = new URLSearchParams();
   if (route.screen === 'code') {
