@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LogLines } from '../../studio/src/engine/log-lines.ts';
 import { byteChanges, entryChanges } from '../../studio/src/model/changes.ts';
 import { PLAIN_LOOK, type RunLook } from '../../studio/src/model/look.ts';
+import { machineCommand, machineTest, movedBy, placedIn } from '../../studio/src/model/machine.ts';
 import { packetRows, rowOfBytes } from '../../studio/src/model/packet-rows.ts';
 import { summaryOf } from '../../studio/src/model/packets.ts';
 import { factWords } from '../../studio/src/model/proof-words.ts';
@@ -36,6 +37,15 @@ describe('addresses', () => {
     { screen: 'home' },
     { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
+    {
+      screen: 'machine',
+      placed: [
+        { file: 'a b:c@d.bpf.o', program: 'p', device: 'pod/eth0', hook: 'egress' },
+        { file: 'x.bpf.o', program: 'q', device: 'eth0', hook: 'xdp' },
+      ],
+      device: 'pod/eth0',
+    },
+    { screen: 'machine', placed: [], device: 'eth0' },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200, look: LOOKED },
     { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0, look: PLAIN_LOOK },
   ];
@@ -286,5 +296,37 @@ describe('coverage', () => {
     const line = (n: number) => ({ file: 'x.c', line: n });
     const rows = [1, 1, 2, 3].map((n, insn) => ({ insn, text: '', line: line(n) }));
     expect(covered(rows, Float64Array.of(0, 4, 0, 1))).toEqual({ lines: 3, ran: 2 });
+  });
+});
+
+describe('the machine', () => {
+  const placed = [
+    { file: 'x.bpf.o', program: 'p', device: 'eth0', hook: 'egress' },
+    { file: 'y.bpf.o', program: 'q', device: 'pod/eth0', hook: 'xdp' },
+  ] as const;
+
+  it('takes programs of an address that are some', () => {
+    expect(placedIn('x.bpf.o:p@pod/eth0:xdp')).toMatchObject({ device: 'pod/eth0', hook: 'xdp' });
+    for (const bad of ['', 'p@eth0:xdp', 'x:p@eth0:tcx', 'x:p@:xdp', 'x:p q@eth0:xdp']) {
+      expect(placedIn(bad)).toBeUndefined();
+    }
+  });
+
+  it('moves a program in its order, not beyond the ends', () => {
+    expect(movedBy([1, 2, 3], 2, -1)).toEqual([1, 3, 2]);
+    expect(movedBy([1, 2, 3], 0, 2)).toEqual([2, 3, 1]);
+    expect(movedBy([1, 2, 3], 0, -1)).toEqual([1, 2, 3]);
+    expect(movedBy([1, 2, 3], 2, 1)).toEqual([1, 2, 3]);
+  });
+
+  it('is a command and a test', () => {
+    const attach = "attach({ device: 'eth0', direction: 'egress', link: false });";
+    expect(machineCommand({ placed })).toContain(attach);
+    expect(machineCommand({ placed })).toMatch(/beeyard net trace x\.bpf\.o y\.bpf\.o --topology/);
+    const sent = { device: 'pod/eth0', data: Uint8Array.of(1, 255), last: 'drop' };
+    const text = machineTest({ placed, sent });
+    expect(text).toContain(attach);
+    expect(text).toContain("host.net.namespace('pod').device('eth0').receive(Buffer.from('01ff'");
+    expect(text).toContain("toMatchObject({ kind: 'drop' })");
   });
 });

@@ -55,30 +55,37 @@ export interface ShownMachine {
   };
 }
 
-/** The machine as a file, and its programs at their devices; packets are those of a capture. */
-export function machineCommand({ placed }: ShownMachine): string {
-  const topology = JSON.stringify({ ...TOPOLOGY, attach: attachOf(placed) });
-  const objects = [...new Set(placed.map(({ file }) => file))].map(shellWord).join(' ');
-  const write = `printf '%s' ${shellWord(topology)} > net.json`;
-  return `${write}\nbeeyard net trace ${objects} --topology net.json --pcap in.pcap`;
-}
-
-function attachOf(placed: readonly Placed[]): Record<string, string[]> {
-  const attach: Record<string, string[]> = {};
-  for (const { program, device } of placed) (attach[program] ??= []).push(device);
-  return attach;
-}
-
 const word = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`;
+
+const attachOptions = ({ device, hook }: Placed): string =>
+  hook === 'xdp'
+    ? `{ device: ${word(device)} }`
+    : `{ device: ${word(device)}, direction: '${hook}', link: false }`;
+
+/** The machine and its programs as a module, and the command; packets are those of a capture. */
+export function machineCommand({ placed }: ShownMachine): string {
+  const objects = [...new Set(placed.map(({ file }) => file))].map(shellWord).join(' ');
+  const lines = placed.map(
+    (one) => `  programs[${word(one.program)}].attach(${attachOptions(one)});`,
+  );
+  return `${[
+    "cat > net.mjs <<'END'",
+    `export default ${JSON.stringify(TOPOLOGY)};`,
+    'export function setup({ programs }) {',
+    ...lines,
+    '}',
+    'END',
+    `beeyard net trace ${objects} --topology net.mjs --pcap in.pcap`,
+  ].join('\n')}\n`;
+}
 
 /** The machine, its programs in their order, and the way the last packet ended. */
 export function machineTest({ placed, sent }: ShownMachine): string {
   const names = [...new Set(placed.map(({ file }) => file))];
   const variable = (file: string) => `object${names.indexOf(file) || ''}`;
-  const lines = placed.map(({ file, program, device, hook }) => {
-    const way = hook === 'xdp' ? '' : `, direction: '${hook}'`;
-    const loaded = `${variable(file)}Programs`;
-    return `  ${loaded}[${word(program)}].attach({ device: ${word(device)}${way}, link: false });`;
+  const lines = placed.map((one) => {
+    const program = `${variable(one.file)}Programs[${word(one.program)}]`;
+    return `  ${program}.attach(${attachOptions(one)});`;
   });
   const hex = sent && Array.from(sent.data, (byte) => byte.toString(16).padStart(2, '0')).join('');
   const [first, ...path] = (sent?.device ?? '').split('/').reverse();

@@ -284,7 +284,7 @@ function Programs({ device, hook, programs }: ProgramsProps) {
                 , {i + 1} of {ids.length}; Alt and arrows move it
               </span>
             </button>
-            <span class="note">{file}</span>
+            <span class="note file">{file}</span>
           </li>
         ))}
       </ol>
@@ -303,7 +303,7 @@ function Ways() {
             Packet {id}
             {parent !== undefined && ` (from packet ${parent})`}{' '}
             <span class={fate === 'dropped' ? 'tag bad' : 'tag'}>
-              {fate} {reason}
+              {reason ? `${fate}: ${reason}` : fate}
             </span>{' '}
             <span class="note">{length} bytes</span>
           </caption>
