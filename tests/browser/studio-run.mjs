@@ -146,11 +146,13 @@ async function coverage(page) {
 }
 
 async function ring(page, { url }) {
-  const at = 'p=400&t=100000&pane=maps&since=packet&b=watch%3Aevents';
-  await page.goto(`${url}#/run/firewall-firewall.bpf.o/firewall?${at}`);
+  const at = 'p=500&t=100000&pane=maps&since=packet&b=watch%3Aevents';
+  await page.goto(`${url}#/run/typed-import-ratelimit.bpf.o/ratelimit?${at}`);
   await page.reload();
   await page.getByText(/^→ /).waitFor();
-  await page.getByRole('table', { name: /ringbuf/ }).waitFor();
+  const events = page.getByRole('table', { name: /^events ringbuf/ });
+  await events.getByRole('columnheader', { name: 'reason' }).waitFor();
+  await events.getByRole('row', { name: /^0 .*OVER_LIMIT/ }).waitFor();
   await picture(page, 'run-ring');
   await accessible(page);
 }

@@ -64,7 +64,11 @@ describe('a shared view', () => {
     ['a place that is a share', { hash: '#/share/AA', files: [] }, /what to show/],
     ['a long place', { hash: `#/${'x'.repeat(9000)}`, files: [] }, /what to show/],
     ['no files', { hash: '#/' }, /at most 64 files/],
-    ['many files', { hash: '#/', files: Array(65).fill(file) }, /at most 64 files/],
+    [
+      'many files',
+      { hash: '#/', files: Array.from({ length: 65 }, () => file) },
+      /at most 64 files/,
+    ],
     ['a file twice', { hash: '#/', files: [file, file] }, /twice/],
     ['a path', { hash: '#/', files: [{ name: '../x', size: 0 }] }, /name that is none/],
     ['a folder', { hash: '#/', files: [{ name: '..', size: 0 }] }, /name that is none/],
