@@ -13,6 +13,8 @@
 import { Host } from './client/index.ts';
 import { KernelError } from './base/index.ts';
 import {
+  type AttachedProgram,
+  attachedPrograms as attachedTo,
   bootMachine,
   Machine,
   type MachineOptions,
@@ -46,6 +48,9 @@ export {
   type AnyObject,
   type Arena,
   type Globals,
+  decodeReadable,
+  eventWords,
+  fateOf,
   Host,
   type Input,
   type Ipv4,
@@ -69,8 +74,10 @@ export {
   pod,
   type PodOptions,
   Program,
+  prefixText,
   type Queue,
   type RecordMap,
+  recordType,
   type RedirectEntry,
   type SharedView,
   StaticKey,
@@ -87,6 +94,7 @@ export {
   type ResumeOptions,
   TimerFault,
 } from './machine/index.ts';
+export type { AttachedProgram };
 export type { GracePeriodPolicy, MapHash, MemoryOptions } from './runtime/index.ts';
 export {
   type CoreCandidate,
@@ -172,6 +180,15 @@ export async function saveMachine({ kernel }: Pick<Host, 'kernel'>): Promise<Uin
 export async function resumeMachine(bytes: Uint8Array, options: ResumeOptions = {}): Promise<Host> {
   const { machine, network } = await resume(bytes, options);
   return new Host(machine, network.devices, network);
+}
+
+/**
+ * The programs at the devices of a machine, place by place in the order they run, as
+ * `beeyard net show` lists them. Throws KernelError EOPNOTSUPP for a kernel that is not simulated.
+ */
+export function attachedPrograms({ kernel }: Pick<Host, 'kernel'>): AttachedProgram[] {
+  if (kernel instanceof Machine) return attachedTo(kernel);
+  throw new KernelError('EOPNOTSUPP', 95, 'only a simulated machine tells');
 }
 
 /** A simulated machine: a kernel with network devices, in this process, from nothing. */

@@ -107,11 +107,13 @@ export const COMMANDS: readonly CommandDef[] = [
     details:
       'Serves a web app on 127.0.0.1 and prints its address, with a secret word in it: other ' +
       'machines and other sites cannot read it. FILEs are objects (.bpf.o), sources of the same ' +
-      'name (.bpf.c) and captures. Everything is verified and run in the browser; nothing is ' +
-      'uploaded. The folder dist/studio of the package is the same app for any web server.',
+      'name (.bpf.c), captures, and views that were shared (.beeyard). Everything is ' +
+      'verified and run in the browser; nothing is uploaded. The folder dist/studio of ' +
+      'the package is the same app for any web server.',
     examples: [
       ['beeyard studio', 'the gallery of examples'],
       ['beeyard studio x.bpf.o x.bpf.c in.pcap', 'with these files'],
+      ['beeyard studio bug.beeyard', 'a view that somebody shared'],
     ],
     load: () => import('./studio.ts'),
   },

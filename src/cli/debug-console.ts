@@ -1,5 +1,13 @@
 /** The commands of `beeyard debug`, in gdb's words. */
-import type { Breakpoint, DebugSession, Direction, StepKind, StopReason } from '../debug/index.ts';
+import {
+  type Breakpoint,
+  breakpointAt,
+  breakpointText,
+  type DebugSession,
+  type Direction,
+  type StepKind,
+  type StopReason,
+} from '../debug/index.ts';
 import type { DebugView } from './debug-view.ts';
 import type { Debuggee } from './debuggee.ts';
 import { didYouMean } from './suggest.ts';
@@ -279,27 +287,4 @@ export class DebugConsole {
 function numberIn(text: string): number {
   if (/^\d[\d,_]*$/.test(text)) return Number(text.replace(/[,_]/g, ''));
   throw new TypeError(`that takes a number, not '${text}'`);
-}
-
-/** '38' and 'x.bpf.c:38' are lines, '*12' an instruction, other words helpers. */
-export function breakpointAt(where: string, program: string): Breakpoint {
-  const insn = /^\*(\d+)$/.exec(where);
-  if (insn) return { kind: 'insn', program, insn: Number(insn[1]) };
-  const line = /^(?:(.*):)?(\d+)$/.exec(where);
-  if (line) return { kind: 'line', file: line[1] ?? '', line: Number(line[2]) };
-  if (where === '') throw new TypeError('break takes [FILE:]LINE, *INSN or the name of a helper');
-  return { kind: 'helper', helper: where };
-}
-
-export function breakpointText(breakpoint: Breakpoint): string {
-  switch (breakpoint.kind) {
-    case 'line':
-      return `line ${breakpoint.file ? `${breakpoint.file}:` : ''}${breakpoint.line}`;
-    case 'insn':
-      return `instruction ${breakpoint.insn} of ${breakpoint.program}`;
-    case 'helper':
-      return `calls of ${breakpoint.helper}`;
-    case 'write':
-      return `changes of map ${breakpoint.map.name}`;
-  }
 }

@@ -1,5 +1,6 @@
 /** What a debugger shows: places, registers, stack, maps, as text. */
 import { hexBytes } from '../base/index.ts';
+import { readable } from '../client/index.ts';
 import { bpfHelperName } from '../abi/names.ts';
 import {
   contextPacket,
@@ -22,7 +23,6 @@ import type { Style } from './io.ts';
 import { MapContents } from './map-contents.ts';
 import { mapText } from './map-report.ts';
 import { grouped } from './table.ts';
-import { readable } from './values.ts';
 
 const ROW = 16;
 const AROUND = 5;

@@ -1,8 +1,7 @@
 /** What a debugger looks at: a machine, a program of it, the input of the run that is recorded. */
 import { Host, MapOf, type Program } from '../client/index.ts';
 import { Stepper, type Recording } from '../engine/interpreter/recording.ts';
-import { bootMachine, type Machine, type MachineMap } from '../machine/index.ts';
-import { M_VALUE_TAG } from '../runtime/layout.ts';
+import { bootMachine, type Machine } from '../machine/index.ts';
 import {
   DebugInfo,
   programMemory,
@@ -10,6 +9,7 @@ import {
   type RecordedFrame,
   type VariableScope,
   type WatchedMap,
+  watchedMap,
 } from '../debug/index.ts';
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { CaptureFile } from './capture.ts';
@@ -100,7 +100,7 @@ export async function debuggee(target: DebugTarget, io: CliIo): Promise<Debuggee
     outcome,
     printed,
     ...variablesOf(target, machine),
-    watched: (map) => watchedMap(machine, map),
+    watched: (map) => watchedMap(machine.runtime, map),
     [Symbol.dispose]: () => {
       recording.finish();
       host[Symbol.dispose]();
@@ -121,12 +121,6 @@ function variablesOf(
       return info.found?.scopes(frame, below, memory(frame));
     },
   };
-}
-
-function watchedMap({ runtime }: Machine, { name, kernelMap }: MapOf): WatchedMap {
-  const handle = (kernelMap as MachineMap).runtimeMap.address;
-  const valueTag = runtime.view().getInt32(handle + M_VALUE_TAG, true);
-  return { name, handle, valueTag };
 }
 
 function runOn(program: Program, data: Uint8Array | undefined, device: string): string {

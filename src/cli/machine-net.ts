@@ -1,21 +1,11 @@
-import { attachTypeName, enums } from '../abi/index.ts';
 import type { ChainOptions } from '../kernel/index.ts';
+import { placeWord } from '../machine/index.ts';
 import type { Attachment } from '../machine/objects/attachments.ts';
 import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
 import { newMachine, onMachine } from './machine-file.ts';
 import { dissectorRows, netfilterRows, netfilterText } from './net-hooks.ts';
-
-const { BPF_TCX_INGRESS, BPF_TCX_EGRESS, BPF_NETKIT_PRIMARY, BPF_NETKIT_PEER } =
-  enums.bpf_attach_type;
-/** bpftool's words in listings. */
-const KINDS: Readonly<Record<number, string>> = {
-  [BPF_TCX_INGRESS]: 'tcx/ingress',
-  [BPF_TCX_EGRESS]: 'tcx/egress',
-  [BPF_NETKIT_PRIMARY]: 'netkit/primary',
-  [BPF_NETKIT_PEER]: 'netkit/peer',
-};
 
 /** `net show [dev NAME]` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
@@ -73,12 +63,12 @@ function xdpText(one: ReturnType<typeof xdpRow>): string {
 }
 
 function tcRow({ place, program, link, options }: Attachment, revisions: boolean) {
-  const { device, ifindex, attachType, name, point } = place;
+  const { device, ifindex, point } = place;
   const filter = typeof options.classic === 'object' ? options.classic : undefined;
   return {
     devname: device,
     ifindex,
-    kind: attachType === undefined ? name : (KINDS[attachType] ?? attachTypeName(attachType)),
+    kind: placeWord(place),
     name: program.kernelName,
     prog_id: program.id,
     prog_flags: [],

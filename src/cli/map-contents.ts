@@ -1,7 +1,6 @@
-import { type Btf, type BtfValue, decodeValue } from '../btf/index.ts';
-import { decodeOwner, MapOf } from '../client/index.ts';
+import type { Btf, BtfValue } from '../btf/index.ts';
+import { decodeOwner, decodeReadable, isFiller, MapOf, prefixText } from '../client/index.ts';
 import type { KernelMap, OwningValue } from '../kernel/index.ts';
-import { isFiller, prefixText, readable } from './values.ts';
 
 /** Entries looked at in one map: more would make the end of a run long. */
 const SCAN_LIMIT = 200_000;
@@ -143,15 +142,6 @@ function owningValue(map: KernelMap, key: Uint8Array): OwningValue | undefined {
 export function readMap(map: KernelMap, btf: Btf | undefined, cpus: number) {
   const opaque = OPAQUE.test(map.spec.type ?? '') || map.spec.keySize === 0;
   return opaque ? undefined : new MapContents(map, btf, cpus);
-}
-
-/** Decoded by type if the object says one, as a number if it is small, else as bytes in hex. */
-export function decodeReadable(btf: Btf | undefined, typeId: number, bytes: Uint8Array): BtfValue {
-  if (btf && typeId !== 0) return readable(btf, typeId, decodeValue(btf, typeId, bytes));
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length === 4) return view.getUint32(0, true);
-  if (bytes.length === 8) return view.getBigUint64(0, true);
-  return readable(btf, 0, bytes);
 }
 
 /** Where the first integer of a type is: in a struct, its first member that is or has one. */

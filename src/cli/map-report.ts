@@ -2,7 +2,7 @@ import { type BtfValue, formatFlat } from '../btf/index.ts';
 import type { Style } from './io.ts';
 import type { DumpEntry, MapContents } from './map-contents.ts';
 import { type Column, fieldNumber, formatRows, grouped } from './table.ts';
-import { isFiller } from './values.ts';
+import { isFiller } from '../client/index.ts';
 
 /** A struct's members as columns, nested ones as 'outer.inner'; other values under `name`. */
 export function flatten(value: BtfValue, name = ''): [string, BtfValue][] {

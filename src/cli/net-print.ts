@@ -2,7 +2,8 @@
 import { hexBytes } from '../base/index.ts';
 import type { PacketTrace } from '../kernel/index.ts';
 import { type CliIo, type Style, styleFor } from './io.ts';
-import { eventWords, fateOf, summaryOf } from './net-words.ts';
+import { eventWords, fateOf } from '../client/index.ts';
+import { summaryOf } from './net-words.ts';
 
 export interface TracePrinter {
   packet(packet: PacketTrace): void;

@@ -1,8 +1,7 @@
 /** What values own, by name: for drawings and JSON. */
 import type { Btf, BtfValue } from '../btf/index.ts';
-import { decodeOwner } from '../client/index.ts';
+import { decodeOwner, decodeReadable } from '../client/index.ts';
 import type { KernelMap, OwnedField, OwningValue, TreeNode } from '../kernel/index.ts';
-import { decodeReadable } from './map-contents.ts';
 
 /** An object that something owns, decoded, and what it owns itself. */
 export interface ShownObject {

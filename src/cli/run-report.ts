@@ -7,7 +7,8 @@ import type { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import type { Style } from './io.ts';
 import type { RecordLog, RunMachine } from './lanes.ts';
-import { decodeReadable, readMap } from './map-contents.ts';
+import { decodeReadable, recordType } from '../client/index.ts';
+import { readMap } from './map-contents.ts';
 import { cell, flatten, mapJson, mapText } from './map-report.ts';
 import { memoryJson, memoryText } from './mem-report.ts';
 import { type DrawnMap, drawingText } from './run-owned.ts';
@@ -228,29 +229,6 @@ function traceLines({ machine }: RunReport, style: Style): string {
   const lines = first.slice(0, SHOWN_RECORDS).map((line) => `  ${line}\n`);
   const heading = `${style.bold('bpf_printk')} ${style.dim(`(${grouped(count)} lines)`)}\n`;
   return heading + lines.join('') + more;
-}
-
-/**
- * The struct a buffer's records are of. BTF does not say, so it is guessed: a struct with the map's
- * name (drops: drop, drop_event, …), else the only struct of that size no map uses otherwise.
- */
-export function recordType(object: ObjectFile, map: string, size: number): number | undefined {
-  const { btf } = object;
-  if (!btf) return undefined;
-  const used = new Set(object.maps.flatMap((one) => [one.keyTypeId, one.valueTypeId]));
-  const fitting = btf.types.filter(
-    (type) =>
-      type.kind === 'struct' && type.name !== '' && type.size === size && !used.has(type.id),
-  );
-  const stem = map.toLowerCase().replace(/s$/, '');
-  const named = fitting.filter(({ name }) => name.toLowerCase().includes(stem));
-  const candidates =
-    named.length > 0
-      ? named
-      : fitting.filter(
-          ({ name }) => !/^(xdp_md|__sk_buff|ethhdr|iphdr|ipv6hdr|tcphdr|udphdr)$/.test(name),
-        );
-  return candidates.length === 1 ? candidates[0]!.id : undefined;
 }
 
 function decodeRecord(object: ObjectFile, map: string, data: Uint8Array, btf: Btf | undefined) {

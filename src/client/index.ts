@@ -18,7 +18,9 @@ export { MapOf, type MapRecord, type MapValue, type RedirectEntry } from './map.
 export { decodeOwner, OwnedList } from './owned.ts';
 export { pod, type PodOptions } from './pod.ts';
 export { Program } from './program.ts';
+export { decodeReadable, isFiller, prefixText, readable, recordType } from './readable.ts';
 export { StaticKey } from './static-key.ts';
+export { eventWords, fateOf, type TraceStyle } from './trace-words.ts';
 export type {
   Address,
   AddressPrefix,

@@ -2,6 +2,8 @@ import { helperId } from '../abi/names.ts';
 import type { ReadRegister } from '../engine/interpreter/recording.ts';
 import type { ProgramImage } from '../engine/index.ts';
 import { BPF_PSEUDO_KFUNC_CALL, BPF_ST, BPF_STX, CALL, classOf } from '../isa/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { M_VALUE_TAG } from '../runtime/layout.ts';
 import { codeOf, linesOf } from './lines.ts';
 
 /** Where a run stops. */
@@ -30,9 +32,48 @@ export interface Matcher {
 }
 
 /** Helpers whose first argument is a map they change. */
-const CHANGES = ['map_update_elem', 'map_delete_elem', 'map_push_elem', 'map_pop_elem'].map(
-  (name) => helperId(name)!,
-);
+const CHANGES = [
+  'map_update_elem',
+  'map_delete_elem',
+  'map_push_elem',
+  'map_pop_elem',
+  'ringbuf_output',
+  'ringbuf_reserve',
+].map((name) => helperId(name)!);
+
+/** '38' and 'x.bpf.c:38' are lines, '*12' an instruction, other words helpers. */
+export function breakpointAt(where: string, program: string): Breakpoint {
+  const insn = /^\*(\d+)$/.exec(where);
+  if (insn) return { kind: 'insn', program, insn: Number(insn[1]) };
+  const line = /^(?:(.*):)?(\d+)$/.exec(where);
+  if (line) return { kind: 'line', file: line[1] ?? '', line: Number(line[2]) };
+  if (where === '') throw new TypeError('break takes [FILE:]LINE, *INSN or the name of a helper');
+  return { kind: 'helper', helper: where };
+}
+
+export function breakpointText(breakpoint: Breakpoint): string {
+  switch (breakpoint.kind) {
+    case 'line':
+      return `line ${breakpoint.file ? `${breakpoint.file}:` : ''}${breakpoint.line}`;
+    case 'insn':
+      return `instruction ${breakpoint.insn} of ${breakpoint.program}`;
+    case 'helper':
+      return `calls of ${breakpoint.helper}`;
+    case 'write':
+      return `changes of map ${breakpoint.map.name}`;
+  }
+}
+
+/** What a breakpoint must know of a map. Throws TypeError for one of no simulated machine. */
+export function watchedMap(
+  runtime: Runtime,
+  { name, kernelMap }: { readonly name: string; readonly kernelMap: object },
+): WatchedMap {
+  const { runtimeMap } = kernelMap as { readonly runtimeMap?: { readonly address: number } };
+  if (!runtimeMap) throw new TypeError(`only maps of a simulated machine can be watched: ${name}`);
+  const handle = runtimeMap.address;
+  return { name, handle, valueTag: runtime.view().getInt32(handle + M_VALUE_TAG, true) };
+}
 
 /** Throws TypeError where no program can come to. */
 export function matcherOf(breakpoint: Breakpoint, images: readonly ProgramImage[]): Matcher {

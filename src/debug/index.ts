@@ -1,5 +1,12 @@
 /** A run that was recorded, looked at step by step, forwards and backwards. */
-export type { Breakpoint, WatchedMap } from './breakpoints.ts';
+export { type Access, type Accesses, lastAccesses } from './accesses.ts';
+export {
+  type Breakpoint,
+  breakpointAt,
+  breakpointText,
+  type WatchedMap,
+  watchedMap,
+} from './breakpoints.ts';
 export { codeOf, linesOf } from './lines.ts';
 export { type Pointed, pointed } from './pointer.ts';
 export {
@@ -16,7 +23,7 @@ export {
   Stepper,
 } from '../engine/interpreter/recording.ts';
 export { keepingEngine, wasmFunctions } from '../engine/wasm/index.ts';
-export { contextPacket, stackOf } from './memory.ts';
+export { contextPacket, packetBounds, stackOf } from './memory.ts';
 export {
   lookUp,
   opens,

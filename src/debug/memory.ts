@@ -6,14 +6,25 @@ import { C_CTX } from '../runtime/layout.ts';
 /** Bytes of a frame's stack (MAX_BPF_STACK). */
 const STACK = 512;
 
-/** The packet as memory has it now, between data and data_end of the context; a copy. */
-export function contextPacket(runtime: Runtime, { context }: ProgramImage): Uint8Array | undefined {
+/** Addresses of the packet in linear memory now: data and data_end of the context. */
+export function packetBounds(
+  runtime: Runtime,
+  { context }: ProgramImage,
+): { readonly start: number; readonly end: number } | undefined {
   const { packet } = context;
   if (!packet) return undefined;
   const view = runtime.view();
   const at = view.getUint32(runtime.cpuBlock + C_CTX, true);
-  const start = view.getUint32(at + packet.start, true);
-  return runtime.u8().slice(start, view.getUint32(at + packet.end, true));
+  return {
+    start: view.getUint32(at + packet.start, true),
+    end: view.getUint32(at + packet.end, true),
+  };
+}
+
+/** The packet as memory has it now, between data and data_end of the context; a copy. */
+export function contextPacket(runtime: Runtime, image: ProgramImage): Uint8Array | undefined {
+  const bounds = packetBounds(runtime, image);
+  return bounds && runtime.u8().slice(bounds.start, bounds.end);
 }
 
 /** The stack of an open frame, lowest address first: its last byte is the one below r10. A copy. */

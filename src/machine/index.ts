@@ -5,6 +5,7 @@ export {
   type MachineOptions,
   type NetworkedMachine,
 } from './create.ts';
+export { type AttachedProgram, attachedPrograms, placeWord } from './net/attached.ts';
 export { bpfRaw, bpfSyscall, Process } from './bpf/index.ts';
 export { saveMachine } from './snapshot/save.ts';
 export { type ResumeOptions, resumeMachine } from './snapshot/resume.ts';

@@ -1,16 +1,29 @@
 /** The keyboard. */
+import { PLAIN_LOOK } from './model/look.ts';
 import { lineKeys, moved } from './model/steps.ts';
 import { NEWEST } from './model/route.ts';
-import { code, go, helpShown, objectFiles, route, type Key, screenKeys } from './store.ts';
+import {
+  code,
+  go,
+  helpShown,
+  type Key,
+  machineRoute,
+  objectFiles,
+  route,
+  screenKeys,
+  shareShown,
+} from './store.ts';
 import { rowOf } from './view/bytecode.tsx';
 import { selectInsn } from './view/code.tsx';
 import { stepBy } from './view/run.tsx';
+import { resumeTo, showPane, toggleStop } from './view/stops.tsx';
 
 export const KEYS: readonly Key[] = [
   { keys: ['1'], what: 'Home', act: () => go({ screen: 'home' }) },
   { keys: ['2'], what: 'Code', act: () => goScreen('code') },
   { keys: ['3', 'g'], what: 'Graph', act: () => goScreen('graph') },
   { keys: ['4'], what: 'Run', act: () => goScreen('run') },
+  { keys: ['5'], what: 'Machine', act: goMachine },
   { keys: ['6'], what: 'Matrix', act: () => goScreen('matrix') },
   { keys: ['j', 'ArrowDown'], what: 'next instruction', act: () => insnBy(1) },
   { keys: ['k', 'ArrowUp'], what: 'instruction before', act: () => insnBy(-1) },
@@ -18,7 +31,15 @@ export const KEYS: readonly Key[] = [
   { keys: ['p', 'Shift+F11'], what: 'source line before', act: () => lineBy(-1) },
   { keys: ['F10'], what: 'Run: next line, over calls', act: () => stepBy('over', 1) },
   { keys: ['Shift+F10'], what: 'Run: back a line, over calls', act: () => stepBy('over', -1) },
+  { keys: ['c'], what: 'Run: on to the next breakpoint', act: () => void resumeTo('forward') },
+  { keys: ['C'], what: 'Run: back to a breakpoint', act: () => void resumeTo('back') },
+  { keys: ['b'], what: 'Run: breakpoint at this line', act: () => toggleStop('line') },
+  { keys: ['B'], what: 'Run: breakpoint at this instruction', act: () => toggleStop('insn') },
+  { keys: ['s'], what: 'Run: registers and stack', act: () => showPane('state') },
+  { keys: ['m'], what: 'Run: maps', act: () => showPane('maps') },
+  { keys: ['h'], what: 'Run: the packet, header by header', act: () => showPane('packet') },
   { keys: ['x'], what: 'Code: to where it was rejected', act: goToBad },
+  { keys: ['l'], what: 'share this view', act: () => (shareShown.value = !shareShown.value) },
   { keys: ['?'], what: 'these keys', act: () => (helpShown.value = !helpShown.value) },
   { keys: ['Escape'], what: 'close, or to the beginning', act: escape },
 ];
@@ -27,8 +48,8 @@ export const KEYS: readonly Key[] = [
 export function goScreen(screen: 'code' | 'graph' | 'run' | 'matrix'): void {
   const at = route.value;
   const first = objectFiles.value[0];
-  const file = at.screen === 'home' ? first?.name : at.file;
-  const program = at.screen === 'home' ? first?.object?.programs[0]?.name : at.program;
+  const file = 'file' in at ? at.file : first?.name;
+  const program = 'program' in at ? at.program : first?.object?.programs[0]?.name;
   if (!file || !program) return;
   // The two look at the same instruction.
   const insn = at.screen === 'code' || at.screen === 'graph' ? at.insn : 0;
@@ -36,7 +57,12 @@ export function goScreen(screen: 'code' | 'graph' | 'run' | 'matrix'): void {
   else if (screen === 'matrix') go({ screen, file, program, kernel: NEWEST });
   else if (screen === 'graph')
     go({ screen, file, program, insn, view: 'flow', step: undefined, fold: undefined });
-  else go({ screen, file, program, packet: undefined, step: 0 });
+  else go({ screen, file, program, packet: undefined, step: 0, look: PLAIN_LOOK });
+}
+
+/** The machine as it was left. */
+export function goMachine(): void {
+  if (route.value.screen !== 'machine') go(machineRoute.value);
 }
 
 function insnBy(by: 1 | -1): void {
@@ -69,7 +95,8 @@ function goToBad(): void {
 
 function escape(): void {
   const at = route.value;
-  if (helpShown.value) helpShown.value = false;
+  if (shareShown.value) shareShown.value = false;
+  else if (helpShown.value) helpShown.value = false;
   else if (at.screen === 'code') selectInsn(0);
   else if (at.screen === 'run') go({ ...at, step: 0 }, true);
 }

@@ -1,8 +1,18 @@
 /** The studio's page. */
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { goScreen, KEYS, listen } from './keys.ts';
-import { files, go, helpShown, notice, objectFiles, route, screenKeys, start } from './store.ts';
+import { goMachine, goScreen, KEYS, listen } from './keys.ts';
+import {
+  files,
+  go,
+  helpShown,
+  notice,
+  objectFiles,
+  route,
+  screenKeys,
+  shareShown,
+  start,
+} from './store.ts';
 import './style.css';
 import { CodeScreen } from './view/code.tsx';
 import { Home, takeFiles } from './view/home.tsx';
@@ -12,10 +22,12 @@ import { RunScreen } from './view/run.tsx';
 
 const MatrixScreen = lazyScreen(async () => (await import('./view/matrix.tsx')).MatrixScreen);
 const GraphScreen = lazyScreen(async () => (await import('./view/graph.tsx')).GraphScreen);
+const MachineScreen = lazyScreen(async () => (await import('./view/machine.tsx')).default);
+const Share = lazyScreen(async () => (await import('./view/share.tsx')).default);
 
 function App() {
   const at = route.value;
-  const file = at.screen === 'home' ? undefined : at.file;
+  const file = 'file' in at ? at.file : undefined;
   const isOpen = file === undefined || files.value.some(({ name }) => name === file);
   return (
     <>
@@ -26,17 +38,19 @@ function App() {
         {isOpen && at.screen === 'code' && <CodeScreen />}
         {isOpen && at.screen === 'graph' && <GraphScreen />}
         {isOpen && at.screen === 'run' && <RunScreen />}
+        {at.screen === 'machine' && <MachineScreen />}
         {isOpen && at.screen === 'matrix' && <MatrixScreen />}
       </main>
       <footer>
         <span role="status">{notice.value}</span>
       </footer>
       {helpShown.value && <Help />}
+      {shareShown.value && <Share />}
     </>
   );
 }
 
-const NUMBERS = { home: 1, code: 2, graph: 3, run: 4, matrix: 6 };
+const NUMBERS = { home: 1, code: 2, graph: 3, run: 4, machine: 5, matrix: 6 };
 
 function Top() {
   const at = route.value;
@@ -46,6 +60,7 @@ function Top() {
     ['code', 'Code', () => goScreen('code'), none],
     ['graph', 'Graph', () => goScreen('graph'), none],
     ['run', 'Run', () => goScreen('run'), none],
+    ['machine', 'Machine', goMachine, false],
     ['matrix', 'Matrix', () => goScreen('matrix'), none],
   ] as const;
   return (
@@ -66,8 +81,11 @@ function Top() {
           </button>
         ))}
       </nav>
-      {at.screen !== 'home' && <ProgramChoice />}
+      {'program' in at && <ProgramChoice />}
       <span class="gap" />
+      <button type="button" class="quiet" onClick={() => (shareShown.value = true)}>
+        Share <kbd aria-hidden="true">l</kbd>
+      </button>
       <button type="button" class="quiet" onClick={() => (helpShown.value = true)}>
         Keys <kbd aria-hidden="true">?</kbd>
       </button>
@@ -77,7 +95,7 @@ function Top() {
 
 function ProgramChoice() {
   const at = route.value;
-  if (at.screen === 'home') return null;
+  if (!('program' in at)) return null;
   const choices = objectFiles.value.flatMap(({ name, object }) =>
     object!.programs.map((program) => ({ file: name, program: program.name })),
   );

@@ -1,5 +1,4 @@
 /** What the page and the worker say to each other: plain data both ways. */
-import type { DissectedLayer } from 'beeyard/packet';
 import type {
   Explanation,
   LineInfo,
@@ -7,6 +6,7 @@ import type {
   VerifiedFix,
   VerifierStats,
 } from 'beeyard/verify';
+import type { HookWord, Placed } from './model/machine.ts';
 
 export interface ProgramEntry {
   readonly name: string;
@@ -134,16 +134,98 @@ export interface RegisterValue {
 export interface MapState {
   readonly name: string;
   readonly type: string;
-  /** Its entries are objects of the kernel, or leave when they are read: not looked at. */
-  readonly closed: boolean;
+  /** What stands above the cells of a row: members of a value, CPUs, or 'value'. */
+  readonly columns: readonly string[];
   readonly entries: readonly MapRow[];
   /** Entries that are not in `entries`. */
   readonly more: number;
+  /** Why nothing can be shown: its entries are objects of the kernel. */
+  readonly closed?: string | undefined;
 }
 
 export interface MapRow {
   readonly key: string;
-  readonly value: string;
+  readonly cells: readonly string[];
+}
+
+/** Where a run was stopped: the step, and the breakpoint in words; without one it is an end. */
+export interface Stop {
+  readonly step: number;
+  readonly hit?: string | undefined;
+}
+
+/** Steps that last read and wrote bytes of the packet. */
+export interface Touched {
+  readonly read?: TouchedBy | undefined;
+  readonly written?: TouchedBy | undefined;
+}
+
+export interface TouchedBy {
+  readonly step: number;
+  readonly insn: number;
+  readonly program: string;
+  readonly line?: { readonly file: string; readonly line: number; readonly text: string };
+}
+
+/** What all packets of a capture did to a program. */
+export interface Coverage {
+  readonly packets: number;
+  /** Of the capture, if that was more than could be run. */
+  readonly left: number;
+  /** Times each instruction ran. */
+  readonly counts: Float64Array;
+  /** Verdicts, the most frequent first. */
+  readonly verdicts: readonly (readonly [string, number])[];
+}
+
+export interface MachineState {
+  /** The machine's own first, whose name is ''. */
+  readonly namespaces: readonly {
+    readonly name: string;
+    readonly devices: readonly DeviceState[];
+  }[];
+}
+
+export interface DeviceState {
+  /** 'eth0', 'pod/eth0' */
+  readonly path: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly hardware: string;
+  readonly up: boolean;
+  readonly received: number;
+  readonly sent: number;
+  readonly dropped: number;
+  /** In the order they run, XDP first. */
+  readonly programs: readonly PlacedProgram[];
+}
+
+export interface PlacedProgram {
+  readonly id: number;
+  readonly name: string;
+  readonly file: string;
+  readonly device: string;
+  readonly hook: HookWord;
+  readonly revision: number;
+}
+
+/** Where a packet went. */
+export interface PacketWay {
+  readonly id: number;
+  readonly parent: number | undefined;
+  readonly length: number;
+  readonly fate: string;
+  readonly reason?: string;
+  /** Kind of the last event. */
+  readonly last: string;
+  readonly events: readonly {
+    readonly where: string;
+    readonly device: string;
+    readonly kind: string;
+    readonly words: string;
+  }[];
 }
 
 /** The flow of a program, and the verifier's walk over it. */
@@ -234,10 +316,17 @@ export interface StudioApi {
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;
   packet(name: string, number: number): Promise<Uint8Array>;
-  dissect(bytes: Uint8Array): Promise<DissectedLayer[]>;
   record(name: string, program: string, packets: readonly Uint8Array[]): Promise<RecordedRun>;
   step(step: number): Promise<StepState>;
   graph(name: string, program: string): Promise<ProgramGraph>;
   /** What the verifier knew at positions of its walk, in the words of the log. */
   walkStates(name: string, program: string, positions: readonly number[]): Promise<string[]>;
+  resume(step: number, stops: readonly string[], way: 'forward' | 'back'): Promise<Stop>;
+  touched(step: number, at: number, length: number): Promise<Touched>;
+  machine(placed: readonly Placed[]): Promise<MachineState>;
+  attach(placed: Placed): Promise<MachineState>;
+  order(device: string, hook: HookWord, wanted: readonly number[]): Promise<MachineState>;
+  send(device: string, data: Uint8Array): Promise<PacketWay[]>;
+  machineState(): Promise<MachineState>;
+  coverage(name: string, program: string, capture: string): Promise<Coverage>;
 }

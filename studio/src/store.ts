@@ -1,8 +1,16 @@
 /** What the app knows: files, the place in the address, what the worker found. */
 import { computed, effect, signal } from '@preact/signals';
+import { isShareHash } from './model/bundle.ts';
 import { parseRoute, type Route, routeHash } from './model/route.ts';
 import { sameSource } from './model/source.ts';
-import type { InsnState, OpenedObject, ProgramCode, RecordedRun, StepState } from './protocol.ts';
+import type {
+  Coverage,
+  InsnState,
+  OpenedObject,
+  ProgramCode,
+  RecordedRun,
+  StepState,
+} from './protocol.ts';
 import { engine } from './rpc.ts';
 
 export interface StudioFile {
@@ -29,6 +37,13 @@ export type Loaded<T> =
   | { readonly state: 'ready'; readonly value: T }
   | { readonly state: 'failed'; readonly message: string };
 
+/** A step, the one before it, and what was there before the packet came. */
+export interface ShownStep {
+  readonly now: StepState;
+  readonly before: StepState | undefined;
+  readonly start: StepState;
+}
+
 export const NONE: Loaded<never> = { state: 'none' };
 
 export const route = signal<Route>(parseRoute(location.hash));
@@ -37,7 +52,9 @@ export const gallery = signal<readonly GalleryEntry[]>([]);
 export const code = signal<Loaded<ProgramCode>>(NONE);
 export const insnState = signal<Loaded<InsnState>>(NONE);
 export const run = signal<Loaded<RecordedRun & { readonly packet: Uint8Array }>>(NONE);
-export const stepState = signal<Loaded<{ now: StepState; before: StepState | undefined }>>(NONE);
+export const stepState = signal<Loaded<ShownStep>>(NONE);
+/** What all packets of the capture did to the program, once somebody asked. */
+export const coverage = signal<Loaded<Coverage>>(NONE);
 /** A packet made by hand instead of one of a capture. */
 export const built = signal<Uint8Array | undefined>(undefined);
 /** Those before it in the capture run first. */
@@ -45,6 +62,7 @@ export const playsBefore = signal(true);
 /** Said at the bottom, and to screen readers. */
 export const notice = signal('');
 export const helpShown = signal(false);
+export const shareShown = signal(false);
 
 export interface Key {
   readonly keys: readonly string[];
@@ -57,6 +75,18 @@ export const screenKeys = signal<readonly Key[]>([]);
 
 export const objectFiles = computed(() => files.value.filter(({ object }) => object));
 export const captureFile = computed(() => files.value.findLast(({ kind }) => kind === 'capture'));
+
+/** The machine as it was looked at last. */
+export const machineRoute = signal<Route & { readonly screen: 'machine' }>({
+  screen: 'machine',
+  placed: [],
+  device: 'eth0',
+});
+
+effect(() => {
+  const at = route.value;
+  if (at.screen === 'machine') machineRoute.value = at;
+});
 
 /** Goes somewhere; `replace`: without a step in the history. */
 export function go(to: Route, replace = false): void {
@@ -130,17 +160,18 @@ export async function start(): Promise<void> {
   gallery.value = entries as GalleryEntry[];
   const list = served as { name: string; url: string }[];
   const given = list.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
-  if (given.length > 0) {
-    const opened = await addFiles(await Promise.all(given));
-    if (route.value.screen === 'home') goToFirst(opened);
-  }
+  const { openAddress, openGiven } = await import('./sharing.ts');
+  // Opening what was given may change the address.
+  const { hash } = location;
+  await openGiven(await Promise.all(given));
+  await openAddress(hash);
   await openNamed();
 }
 
 /** An address of the gallery works in a fresh window as well. */
 async function openNamed(): Promise<void> {
   const at = route.value;
-  if (at.screen === 'home' || files.value.some(({ name }) => name === at.file)) return;
+  if (!('file' in at) || files.value.some(({ name }) => name === at.file)) return;
   const entry = gallery.value.find((one) => one.files.some(({ name }) => name === at.file));
   if (!entry) return;
   const given = entry.files.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
@@ -149,16 +180,18 @@ async function openNamed(): Promise<void> {
 
 let shownCode = '';
 let shownRun = '';
+let shownCoverage = '';
 let asked = 0;
 
 function forget(): void {
   shownCode = '';
   shownRun = '';
+  shownCoverage = '';
 }
 
 effect(() => {
   const at = route.value;
-  if (at.screen === 'home' || !files.value.some(({ name }) => name === at.file)) return;
+  if (!('file' in at) || !files.value.some(({ name }) => name === at.file)) return;
   // The matrix asks for what it shows itself.
   if (at.screen === 'matrix') return;
   const kernel = at.screen === 'code' ? at.kernel : undefined;
@@ -220,20 +253,37 @@ function packetsTo(number: number): Promise<Uint8Array[]> {
 }
 
 let stepAsked = 0;
+let shownStep: { readonly recording: unknown; readonly step: number } | undefined;
 
 effect(() => {
   const at = route.value;
   const recording = run.value;
   if (at.screen !== 'run' || recording.state !== 'ready') return;
   const step = Math.min(at.step, recording.value.insns.length - 1);
+  if (shownStep?.recording === recording && shownStep.step === step) return;
+  shownStep = { recording, step };
   const number = ++stepAsked;
   void into(stepState, stepWithBefore(step), () => number === stepAsked, true);
 });
 
-async function stepWithBefore(step: number) {
+async function stepWithBefore(step: number): Promise<ShownStep> {
   const before = step > 0 ? await engine.step(step - 1) : undefined;
-  return { now: await engine.step(step), before };
+  const start = step > 1 ? await engine.step(0) : before;
+  const now = await engine.step(step);
+  return { now, before, start: start ?? now };
 }
+
+effect(() => {
+  const at = route.value;
+  const capture = captureFile.value;
+  if (at.screen !== 'run' || at.look.heat !== 'all' || !capture) return;
+  if (!files.value.some(({ name }) => name === at.file)) return;
+  const key = [at.file, at.program, capture.name].join('\n');
+  if (key === shownCoverage) return;
+  shownCoverage = key;
+  const wanted = engine.coverage(at.file, at.program, capture.name);
+  void into(coverage, wanted, () => key === shownCoverage);
+});
 
 /** `keep`: what was there stays until the answer comes. */
 export async function into<T>(
@@ -252,8 +302,15 @@ export async function into<T>(
   if (isWanted()) target.value = found;
 }
 
-addEventListener('popstate', () => (route.value = parseRoute(location.hash)));
+addEventListener('popstate', () => {
+  if (!isShareHash(location.hash)) route.value = parseRoute(location.hash);
+});
 addEventListener('hashchange', () => {
+  if (isShareHash(location.hash)) {
+    const { hash } = location;
+    void import('./sharing.ts').then(({ openAddress }) => openAddress(hash));
+    return;
+  }
   route.value = parseRoute(location.hash);
   void openNamed();
 });

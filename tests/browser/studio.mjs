@@ -38,9 +38,9 @@ export const studioCases = [
 ];
 
 /** A page of its own on a server of its own; errors of the page fail the case. */
-export function onPage(colorScheme, run) {
+export function onPage(colorScheme, run, files = []) {
   return async (browser) => {
-    const server = await serveStudio({ app, files: [], port: 0 });
+    const server = await serveStudio({ app, files, port: 0 });
     const context = await browser.newContext({
       colorScheme,
       viewport: { width: 1440, height: 900 },
@@ -88,7 +88,7 @@ export async function accessible(page) {
 
 export const openCard = (page, title) => page.getByRole('button', { name: title }).click();
 export const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
-const selected = (page, list) =>
+export const selected = (page, list) =>
   page.getByRole('listbox', { name: list }).locator('[aria-selected=true]').innerText();
 
 /** Milliseconds to it. What is in the document may not be painted yet: the entry is waited for. */
@@ -178,7 +178,9 @@ async function running(page) {
   assert.notEqual(page.url(), last);
   await page.keyboard.press('F10');
   await page.getByRole('row', { name: /^r1 / }).waitFor();
+  await page.keyboard.press('m');
   await page.getByRole('table', { name: /^seen/ }).waitFor();
+  await page.keyboard.press('s');
   await page.getByRole('button', { name: 'Copy as CLI' }).click();
   assert.match(await copied(page), /^beeyard debug \S+ --prog ratelimit --pcap \S+ --packet 2 /);
   await picture(page, 'run');
@@ -193,11 +195,11 @@ async function building(page) {
   await page.getByText(/^→ pass/).waitFor();
   await page.getByRole('slider', { name: 'Step' }).focus();
   await page.keyboard.press('End');
-  await page
-    .getByRole('table', { name: /^sources/ })
-    .getByText(/opened: 1/)
-    .waitFor();
-  await page.getByRole('button', { name: 'Copy as test' }).click();
+  await page.keyboard.press('m');
+  const sources = page.getByRole('table', { name: /^sources/ });
+  await sources.getByRole('columnheader', { name: 'opened' }).waitFor();
+  await sources.getByRole('rowheader', { name: /^\d+/ }).waitFor();
+  await page.getByRole('button', { name: 'Copy as test' }).first().click();
   assert.match(await copied(page), /toHaveVerdict\('pass'\)/);
   await picture(page, 'run-built');
   await accessible(page);

@@ -2,24 +2,42 @@ import { describe, expect, it } from 'vitest';
 import { LogLines } from '../../studio/src/engine/log-lines.ts';
 import { byteChanges, entryChanges } from '../../studio/src/model/changes.ts';
 import { fixedLines, patchOf } from '../../studio/src/model/fixes.ts';
+import { PLAIN_LOOK, type RunLook } from '../../studio/src/model/look.ts';
+import { machineCommand, machineTest, movedBy, placedIn } from '../../studio/src/model/machine.ts';
+import { packetRows, rowOfBytes } from '../../studio/src/model/packet-rows.ts';
 import { summaryOf } from '../../studio/src/model/packets.ts';
 import { factWords } from '../../studio/src/model/proof-words.ts';
 import { parseRoute, type Route, routeHash } from '../../studio/src/model/route.ts';
-import { debugCommand, runTest, shellWord, verifyTest } from '../../studio/src/model/share.ts';
+import {
+  coverageTest,
+  debugCommand,
+  mapsTest,
+  runTest,
+  shellWord,
+  verifyTest,
+} from '../../studio/src/model/share.ts';
 import { sourceLines } from '../../studio/src/model/source.ts';
 import { stackSlots } from '../../studio/src/model/stack.ts';
 import { proofState } from '../../studio/src/model/states.ts';
-import { heatOf, lineHeat, lineKeys, moved } from '../../studio/src/model/steps.ts';
+import { calledNames, stopCommand, stopWords, toggled } from '../../studio/src/model/stops.ts';
+import { covered, heatOf, lineHeat, lineKeys, moved } from '../../studio/src/model/steps.ts';
 import { valueWords } from '../../studio/src/model/values.ts';
 import { scrollFor, windowOf } from '../../studio/src/model/window.ts';
 import { dissect, ethernet, ipv4, ipv6, packet, tcp, udp } from '../../src/packet/index.ts';
+
+const LOOKED: RunLook = {
+  pane: 'packet',
+  stops: ['x.bpf.c:38', '*12', 'bpf_map_update_elem', 'watch:a&b'],
+  since: 'packet',
+  heat: 'all',
+  bytes: { at: 26, length: 4 },
+};
 
 describe('addresses', () => {
   const routes: Route[] = [
     { screen: 'home' },
     { screen: 'code', file: 'a b/x.bpf.o', program: 'p?q', insn: 37, pane: 'log' },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 0, pane: 'state' },
-    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200 },
     { screen: 'code', file: 'x.bpf.o', program: 'p', insn: 3, pane: 'state', form: 'wasm' },
     { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '6.12' },
     { screen: 'matrix', file: 'x.bpf.o', program: 'p', kernel: '5.4' },
@@ -33,7 +51,17 @@ describe('addresses', () => {
       step: 0,
       fold: false,
     },
-    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0 },
+    {
+      screen: 'machine',
+      placed: [
+        { file: 'a b:c@d.bpf.o', program: 'p', device: 'pod/eth0', hook: 'egress' },
+        { file: 'x.bpf.o', program: 'q', device: 'eth0', hook: 'xdp' },
+      ],
+      device: 'pod/eth0',
+    },
+    { screen: 'machine', placed: [], device: 'eth0' },
+    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: 3, step: 1200, look: LOOKED },
+    { screen: 'run', file: 'x.bpf.o', program: 'p', packet: undefined, step: 0, look: PLAIN_LOOK },
   ];
   it.each(routes)('of $screen come back', (route) => {
     expect(parseRoute(routeHash(route))).toEqual(route);
@@ -44,6 +72,9 @@ describe('addresses', () => {
       expect(parseRoute(hash)).toEqual({ screen: 'home' });
     }
     expect(parseRoute('#/code/x/y?i=-3')).toMatchObject({ insn: 0 });
+    const many = Array.from({ length: 99 }, (_, i) => `b=${i}`).join('&');
+    const run = parseRoute(`#/run/x/y?pane=__proto__&at=9+999999&since=no&${many}`);
+    expect(run).toMatchObject({ look: { ...PLAIN_LOOK, stops: { length: 50 } } });
   });
 });
 
@@ -182,14 +213,14 @@ describe('what changed', () => {
     const map = (...entries: [string, string][]) => ({
       name: 'm',
       type: 'hash',
-      closed: false,
       more: 0,
-      entries: entries.map(([key, value]) => ({ key, value })),
+      columns: ['value'],
+      entries: entries.map(([key, value]) => ({ key, cells: [value] })),
     });
     expect(entryChanges(map(['a', '1'], ['b', '2']), map(['b', '1'], ['c', '3']))).toEqual([
-      { key: 'a', value: '1', change: 'new' },
-      { key: 'b', value: '2', was: '1', change: 'changed' },
-      { key: 'c', value: '', was: '3', change: 'gone' },
+      { key: 'a', change: 'new', cells: [{ text: '1' }] },
+      { key: 'b', change: 'changed', cells: [{ text: '2', was: '1' }] },
+      { key: 'c', change: 'gone', cells: [{ text: '3' }] },
     ]);
   });
 
@@ -223,6 +254,10 @@ describe('copies', () => {
     expect(runTest(run)).toContain("Buffer.from('01ff', 'hex')");
     expect(runTest(run)).toContain("toHaveVerdict('drop')");
     expect(runTest({ ...run, outcome: 'returned 7' })).toContain("toHaveVerdict('unknown 7')");
+    expect(mapsTest(run, [['seen', 2]])).toContain("[...maps['seen']]).toHaveLength(2)");
+    const counts = { packets: 9, verdicts: [['pass', 8] as const, ['returned 7', 1] as const] };
+    const shown = { file: 'x.bpf.o', program: 'p', capture: 'in.pcap' };
+    expect(coverageTest(shown, counts)).toContain("'unknown 7': 1");
     expect(verifyTest('x.bpf.o', 'p')).toContain("toVerifyOn('6.12', { programs: ['p'] })");
     expect(verifyTest('x.bpf.o', 'p', 'why', '6.1')).toContain(".not.toVerifyOn('6.1', {");
     expect(verifyTest('x.bpf.o', 'p', "R0 'x'")).toContain("rejects.toThrow('R0 \\'x\\'')");
@@ -268,5 +303,77 @@ describe('words', () => {
       ['two', 4],
       ['inline', undefined],
     ]);
+  });
+});
+
+describe('breakpoints', () => {
+  it('are words, commands, and what the program calls', () => {
+    expect(['x.bpf.c:38', '*12', 'bpf_ktime_get_ns', 'watch:seen'].map(stopWords)).toEqual([
+      'line x.bpf.c:38',
+      'instruction 12',
+      'call of bpf_ktime_get_ns',
+      'write to map seen',
+    ]);
+    expect(['*12', 'watch:seen'].map(stopCommand)).toEqual(['break *12', 'watch seen']);
+    expect(toggled(toggled(['a'], 'b'), 'a')).toEqual(['b']);
+    const texts = ['(85) call bpf_map_lookup_elem#1', 'r0 = 1', '(85) call pc+3'];
+    const rows = texts.map((text, insn) => ({ insn, text }));
+    expect(calledNames(rows)).toEqual(['bpf_map_lookup_elem']);
+  });
+});
+
+describe('the packet', () => {
+  const rows = packetRows(packet(ethernet(), ipv4({ source: '10.0.0.9' }), udp()));
+
+  it('has its fields with their bytes', () => {
+    const source = rows.find(({ text }) => text === '10.0.0.9')!;
+    expect(source).toMatchObject({ name: 'source', depth: 1, at: 26, length: 4 });
+    expect(rowOfBytes(rows, source)).toBe(rows.indexOf(source));
+  });
+
+  it('a byte is in the field around it; what is nowhere is in none', () => {
+    expect(rows[rowOfBytes(rows, { at: 27, length: 1 })]).toMatchObject({ text: '10.0.0.9' });
+    expect(rowOfBytes(rows, { at: 9000, length: 1 })).toBe(-1);
+    expect(rowOfBytes(rows, undefined)).toBe(-1);
+  });
+});
+
+describe('coverage', () => {
+  it('counts lines with code', () => {
+    const line = (n: number) => ({ file: 'x.c', line: n });
+    const rows = [1, 1, 2, 3].map((n, insn) => ({ insn, text: '', line: line(n) }));
+    expect(covered(rows, Float64Array.of(0, 4, 0, 1))).toEqual({ lines: 3, ran: 2 });
+  });
+});
+
+describe('the machine', () => {
+  const placed = [
+    { file: 'x.bpf.o', program: 'p', device: 'eth0', hook: 'egress' },
+    { file: 'y.bpf.o', program: 'q', device: 'pod/eth0', hook: 'xdp' },
+  ] as const;
+
+  it('takes programs of an address that are some', () => {
+    expect(placedIn('x.bpf.o:p@pod/eth0:xdp')).toMatchObject({ device: 'pod/eth0', hook: 'xdp' });
+    for (const bad of ['', 'p@eth0:xdp', 'x:p@eth0:tcx', 'x:p@:xdp', 'x:p q@eth0:xdp']) {
+      expect(placedIn(bad)).toBeUndefined();
+    }
+  });
+
+  it('moves a program in its order, not beyond the ends', () => {
+    expect(movedBy([1, 2, 3], 2, -1)).toEqual([1, 3, 2]);
+    expect(movedBy([1, 2, 3], 0, 2)).toEqual([2, 3, 1]);
+    expect(movedBy([1, 2, 3], 0, -1)).toEqual([1, 2, 3]);
+    expect(movedBy([1, 2, 3], 2, 1)).toEqual([1, 2, 3]);
+  });
+
+  it('is a command and a test', () => {
+    const attach = "attach({ device: 'eth0', direction: 'egress', link: false });";
+    expect(machineCommand({ placed })).toContain(attach);
+    expect(machineCommand({ placed })).toMatch(/beeyard net trace x\.bpf\.o y\.bpf\.o --topology/);
+    const sent = { device: 'pod/eth0', data: Uint8Array.of(1, 255), last: 'drop' };
+    const text = machineTest({ placed, sent });
+    expect(text).toContain(attach);
+    expect(text).toContain("host.net.namespace('pod').device('eth0').receive(Buffer.from('01ff'");
+    expect(text).toContain("toMatchObject({ kind: 'drop' })");
   });
 });

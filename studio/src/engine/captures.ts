@@ -1,6 +1,6 @@
 /** Captures that are open, and their packets in a line each. */
 import { readCapture } from 'beeyard';
-import { dissect, type DissectedLayer } from 'beeyard/packet';
+import { dissect } from 'beeyard/packet';
 import { summaryOf } from '../model/packets.ts';
 import type { PacketRow } from '../protocol.ts';
 
@@ -33,18 +33,14 @@ export class Captures {
     return packet.data.slice();
   }
 
+  /** The bytes of all packets, which stay the capture's. */
+  all(name: string): Uint8Array[] {
+    return this.#of(name).map(({ data }) => data);
+  }
+
   #of(name: string): Packets {
     const packets = this.#packets.get(name);
     if (!packets) throw new Error(`${name} is not open`);
     return packets;
   }
-}
-
-/** The headers without what cannot leave the worker. */
-export function dissected(bytes: Uint8Array): DissectedLayer[] {
-  return dissect(bytes).map((layer) => ({
-    ...layer,
-    values: {},
-    fields: layer.fields.map(({ name, bit, bits, text }) => ({ name, bit, bits, text, value: 0 })),
-  }));
 }

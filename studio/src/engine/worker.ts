@@ -1,6 +1,7 @@
 /** The worker: objects, the verifier and the machine live here, so that the page never waits. */
 import type { StudioApi } from '../protocol.ts';
-import { Captures, dissected } from './captures.ts';
+import { Captures } from './captures.ts';
+import type { Machines } from './machines.ts';
 import { Objects } from './objects.ts';
 import type { Runs } from './runs.ts';
 
@@ -17,6 +18,10 @@ let runs: Promise<Runs> | undefined;
 /** The machine is loaded when the first packet runs. */
 const machine = (): Promise<Runs> =>
   (runs ??= import('./runs.ts').then(({ Runs }) => new Runs(objects)));
+
+let machines: Promise<Machines> | undefined;
+const network = (): Promise<Machines> =>
+  (machines ??= import('./machines.ts').then(({ Machines }) => new Machines(objects)));
 
 const api: StudioApi = {
   open: async (name, bytes) => objects.open(name, bytes),
@@ -37,13 +42,23 @@ const api: StudioApi = {
   capture: async (name, bytes) => captures.open(name, bytes),
   packets: async (name, from, to) => captures.rows(name, from, to),
   packet: async (name, number) => captures.packet(name, number),
-  dissect: async (bytes) => dissected(bytes),
   record: async (name, program, packets) => (await machine()).record(name, program, packets),
   step: async (step) => (await machine()).step(step),
   graph: async (name, program) => (await objects.graph(name, program)).graph,
   walkStates: async (name, program, positions) => {
     const graph = await objects.graph(name, program);
     return positions.map((position) => graph.state(position));
+  },
+  resume: async (step, stops, way) => (await machine()).resume(step, stops, way),
+  touched: async (step, at, length) => (await machine()).touched(step, at, length),
+  machine: async (placed) => (await network()).reset(placed),
+  attach: async (placed) => (await network()).attach(placed),
+  order: async (device, hook, wanted) => (await network()).order(device, hook, wanted),
+  send: async (device, data) => (await network()).send(device, data),
+  machineState: async () => (await network()).state(),
+  coverage: async (name, program, capture) => {
+    const { coverageOf } = await import('./coverage.ts');
+    return coverageOf(objects, name, program, captures.all(capture));
   },
 };
 

@@ -1,33 +1,42 @@
-/** What a step changed: map entries, registers, stack and packet bytes. */
+/** What a step or a packet changed: map entries, registers, stack and packet bytes. */
 import type { MapState } from '../protocol.ts';
 
-export type Change = 'new' | 'changed' | 'same';
+export type Change = 'new' | 'changed' | 'same' | 'gone';
 
 export interface ShownEntry {
   readonly key: string;
-  readonly value: string;
-  readonly change: Change | 'gone';
-  /** The value before, where it changed or went. */
+  readonly change: Change;
+  readonly cells: readonly ShownCell[];
+}
+
+export interface ShownCell {
+  readonly text: string;
+  /** What stood there, where it changed. */
   readonly was?: string | undefined;
 }
 
+const plain = (cells: readonly string[]): ShownCell[] => cells.map((text) => ({ text }));
+
 /** The entries of a map, against those before: what went comes last. */
 export function entryChanges(now: MapState, before: MapState | undefined): ShownEntry[] {
-  const old = new Map(before?.entries.map(({ key, value }) => [key, value]));
-  const shown: ShownEntry[] = now.entries.map(({ key, value }) => {
+  const old = new Map(before?.entries.map(({ key, cells }) => [key, cells]));
+  const shown: ShownEntry[] = now.entries.map(({ key, cells }) => {
     const was = old.get(key);
     old.delete(key);
-    if (!before || was === value) return { key, value, change: 'same' };
-    return was === undefined
-      ? { key, value, change: 'new' }
-      : { key, value, was, change: 'changed' };
+    if (!before) return { key, change: 'same', cells: plain(cells) };
+    if (!was) return { key, change: 'new', cells: plain(cells) };
+    const compared = cells.map((text, i) => (was[i] === text ? { text } : { text, was: was[i] }));
+    const isSame = compared.every((cell) => !('was' in cell));
+    return { key, change: isSame ? 'same' : 'changed', cells: compared };
   });
   // Beyond what is shown nobody knows whether it went.
   if (now.more > 0 || (before?.more ?? 0) > 0) return shown;
-  return [
-    ...shown,
-    ...[...old].map(([key, was]) => ({ key, value: '', was, change: 'gone' as const })),
-  ];
+  const gone = [...old].map(([key, cells]) => ({
+    key,
+    change: 'gone' as const,
+    cells: plain(cells),
+  }));
+  return [...shown, ...gone];
 }
 
 /** Indices at which two byte strings differ; all where there was none. */

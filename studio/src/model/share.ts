@@ -1,5 +1,6 @@
 /** What is on the screen as a command line, and as a test. */
 import { type CodeForm, NEWEST } from './route.ts';
+import type { Coverage } from '../protocol.ts';
 
 /** A word of a POSIX shell. */
 export const shellWord = (text: string): string =>
@@ -34,14 +35,17 @@ export const matrixCommand = (file: string, program: string): string =>
 export const graphCommand = (file: string, program: string): string =>
   `beeyard prog dump xlated ${shellWord(file)} ${shellWord(program)} visual`;
 
-/** A run with others before it needs the capture; alone its bytes say all. */
-export function debugCommand({ file, program, packet, capture, before, step }: ShownRun): string {
+/** A run with others before it needs the capture; alone its bytes say all. `look`: commands. */
+export function debugCommand(
+  { file, program, packet, capture, before, step }: ShownRun,
+  look = `goto ${step}; where; registers`,
+): string {
   const input =
     capture && before > 0
       ? `--pcap ${shellWord(capture.name)} --packet ${capture.number}`
       : `--data ${hex(packet)}`;
   const start = `beeyard debug ${shellWord(file)} --prog ${shellWord(program)} ${input}`;
-  return `${start} -x 'goto ${step}; where; registers'`;
+  return `${start} -x ${shellWord(look)}`;
 }
 
 const IMPORTS = (file: string): string => `import object from './${file}';`;
@@ -77,9 +81,9 @@ export function verifyTest(
 }
 
 /** The run and its verdict; with packets before it the capture is read. */
-export function runTest({ file, program, packet, capture, before, ...rest }: ShownRun): string {
-  // What has no name of its own is a verdict all the same: 'unknown 7'.
-  const outcome = rest.outcome.replace(/^returned /, 'unknown ');
+export function runTest(shown: ShownRun): string {
+  const { program, packet, capture, before } = shown;
+  const outcome = verdictOf(shown);
   const replays = capture !== undefined && before > 0;
   const run = (data: string) => `programs[${word(program)}].run({ data: ${data}, device: 'eth0' })`;
   const input = replays
@@ -92,17 +96,74 @@ export function runTest({ file, program, packet, capture, before, ...rest }: Sho
         `  const data = Buffer.from('${hex(packet)}', 'hex');`,
         `  expect(${run('data')}).toHaveVerdict(${word(outcome)});`,
       ];
+  return testOf(shown, `${program}: ${outcome}`, replays, input);
+}
+
+// What has no name of its own is a verdict all the same: 'unknown 7'.
+const verdictOf = ({ outcome }: ShownRun): string => outcome.replace(/^returned /, 'unknown ');
+
+function testOf(
+  { file, program }: Pick<ShownRun, 'file' | 'program'>,
+  title: string,
+  readsCapture: boolean,
+  body: readonly string[],
+  taken = 'programs',
+): string {
   return `${[
-    ...(replays
+    ...(readsCapture
       ? ["import { readFileSync } from 'node:fs';", "import { readCapture } from 'beeyard';"]
       : []),
     "import { expect, machine, test } from 'beeyard/testing';",
     IMPORTS(file),
     '',
-    `test(${word(`${program}: ${outcome}`)}, async () => {`,
+    `test(${word(title)}, async () => {`,
     '  using host = await machine({ devices: { eth0: {} } });',
-    `  const { programs } = await host.load(object, { programs: [${word(program)}] });`,
-    ...input,
+    `  const { ${taken} } = await host.load(object, { programs: [${word(program)}] });`,
+    ...body,
     '});',
   ].join('\n')}\n`;
 }
+
+/** That the maps have as many entries after the run as were seen at its end. */
+export function mapsTest(shown: ShownRun, sizes: readonly (readonly [string, number])[]): string {
+  const { program, packet, capture, before } = shown;
+  const replays = capture !== undefined && before > 0;
+  const run = `programs[${word(program)}].run({ data, device: 'eth0' })`;
+  const input = replays
+    ? [
+        `  const { packets } = readCapture(readFileSync(${word(capture.name)}));`,
+        `  for (const { data } of packets.slice(0, ${capture.number})) ${run};`,
+      ]
+    : [`  const data = Buffer.from('${hex(packet)}', 'hex');`, `  ${run};`];
+  const body = sizes.map(
+    ([name, size]) => `  expect([...maps[${word(name)}]]).toHaveLength(${size});`,
+  );
+  const title = `${program}: what it leaves in its maps`;
+  return testOf(shown, title, replays, [...input, ...body], 'programs, maps');
+}
+
+/** That a capture has these verdicts. */
+export function coverageTest(
+  shown: { readonly file: string; readonly program: string; readonly capture: string },
+  { packets, verdicts }: Pick<Coverage, 'packets' | 'verdicts'>,
+): string {
+  const { program, capture } = shown;
+  const run = `programs[${word(program)}].run({ data, device: 'eth0' }).verdict`;
+  return testOf(shown, `${program}: verdicts of ${capture}`, true, [
+    `  const { packets } = readCapture(readFileSync(${word(capture)}));`,
+    '  const counts: Record<string, number> = {};',
+    `  for (const { data } of packets.slice(0, ${packets})) {`,
+    `    const verdict = ${run};`,
+    '    counts[verdict] = (counts[verdict] ?? 0) + 1;',
+    '  }',
+    '  expect(counts).toEqual({',
+    ...verdicts.map(
+      ([verdict, count]) => `    ${word(verdict.replace(/^returned /, 'unknown '))}: ${count},`,
+    ),
+    '  });',
+  ]);
+}
+
+/** The capture through the program, with the lines that ran most. */
+export const coverageCommand = (file: string, program: string, capture: string): string =>
+  `beeyard run ${shellWord(file)} --prog ${shellWord(program)} --pcap ${shellWord(capture)} --top`;

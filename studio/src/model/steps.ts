@@ -46,11 +46,20 @@ export function heatOf({ insns }: Steps, count: number): Uint32Array {
 }
 
 /** The same by line: the most often run instruction of each. */
-export function lineHeat(rows: readonly CodeRow[], heat: Uint32Array): Map<string, number> {
+export function lineHeat(rows: readonly CodeRow[], heat: ArrayLike<number>): Map<string, number> {
   const byLine = new Map<string, number>();
   for (const { insn, line } of rows) {
     const key = keyOf(line);
     if (key) byLine.set(key, Math.max(byLine.get(key) ?? 0, heat[insn]!));
   }
   return byLine;
+}
+
+/** Lines that have code, and those of them that ran. */
+export function covered(
+  rows: readonly CodeRow[],
+  heat: ArrayLike<number>,
+): { readonly lines: number; readonly ran: number } {
+  const counts = [...lineHeat(rows, heat).values()];
+  return { lines: counts.length, ran: counts.filter((count) => count > 0).length };
 }

@@ -1,16 +1,19 @@
 /** The instructions of a program, with what is beside them on Code and on Run. */
+import { insnStop } from '../model/stops.ts';
 import type { CodeRow } from '../protocol.ts';
-import { grouped } from './parts.tsx';
+import { grouped, StopNumber } from './parts.tsx';
 import { List } from './list.tsx';
 
 interface BytecodeProps {
   readonly rows: readonly CodeRow[];
   readonly insn: number;
   /** Times each ran or was walked; 0 is shown as such. */
-  readonly counts: Uint32Array;
+  readonly counts: Uint32Array | Float64Array;
   readonly countName: string;
   readonly bad?: number | undefined;
   readonly onSelect: (insn: number) => void;
+  readonly stops?: readonly string[];
+  readonly onStop?: (insn: number) => void;
 }
 
 export const lineKey = (row: CodeRow | undefined): string =>
@@ -28,10 +31,12 @@ export function rowOf(rows: readonly CodeRow[], insn: number): number {
   return low;
 }
 
-export function Bytecode({ rows, insn, counts, countName, bad, onSelect }: BytecodeProps) {
+export function Bytecode(props: BytecodeProps) {
+  const { rows, insn, counts, countName, bad, onSelect, stops, onStop } = props;
   const selected = rowOf(rows, insn);
   const line = lineKey(rows[selected]);
-  const most = counts.reduce((a, b) => Math.max(a, b), 1);
+  let most = 1;
+  for (const count of counts) most = Math.max(most, count);
   const classOf = (i: number): string => {
     const row = rows[i]!;
     const linked = line !== '' && lineKey(row) === line ? 'linked' : '';
@@ -56,7 +61,11 @@ export function Bytecode({ rows, insn, counts, countName, bad, onSelect }: Bytec
               <i style={{ width: `${heatWidth(count, most)}%` }} />
               <b>{count > 0 ? short(count) : ''}</b>
             </span>
-            <span class="number">{row.insn}</span>
+            <StopNumber
+              number={row.insn}
+              isStop={stops?.includes(insnStop(row.insn)) === true}
+              onStop={onStop && (() => onStop(row.insn))}
+            />
             <code class="insn-text">{row.text}</code>
             {row.insn === bad && <span class="mark">✕ rejected here</span>}
             {row.function !== undefined && <span class="function">{row.function}</span>}

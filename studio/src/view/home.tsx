@@ -1,22 +1,14 @@
 /** Home: what is open, and examples to begin with. */
 import { useSignal } from '@preact/signals';
-import {
-  addFiles,
-  files,
-  gallery,
-  type GalleryEntry,
-  go,
-  goToFirst,
-  notice,
-  openEntry,
-} from '../store.ts';
+import { files, gallery, type GalleryEntry, go, notice, openEntry } from '../store.ts';
 
 export async function takeFiles(list: FileList | null | undefined): Promise<void> {
   const given = Array.from(list ?? [], async (file) => ({
     name: file.name,
     bytes: new Uint8Array(await file.arrayBuffer()),
   }));
-  if (given.length > 0) goToFirst(await addFiles(await Promise.all(given)));
+  const { openFiles } = await import('../sharing.ts');
+  await openFiles(await Promise.all(given));
 }
 
 export function Home() {

@@ -13,7 +13,7 @@ export function PacketChoice() {
   return (
     <div class="choice">
       {capture?.packets !== undefined && <Capture name={capture.name} count={capture.packets} />}
-      <Builder />
+      <Builder label="Record it" onPacket={record} />
     </div>
   );
 }
@@ -57,14 +57,26 @@ function Row({ row }: { readonly row: PacketRow | undefined }) {
 
 const KINDS = ['TCP SYN', 'UDP', 'ICMP echo'] as const;
 
-function Builder() {
+function record(bytes: Uint8Array): void {
+  const at = route.value;
+  if (at.screen !== 'run') return;
+  built.value = bytes;
+  go({ ...at, packet: undefined, step: 0 }, true);
+}
+
+interface BuilderProps {
+  readonly label: string;
+  /** Hardware address the frame is for; default: nobody's. */
+  readonly hardware?: string | undefined;
+  readonly onPacket: (bytes: Uint8Array) => void;
+}
+
+export function Builder({ label, hardware, onPacket }: BuilderProps) {
   const kind = useSignal<(typeof KINDS)[number]>('TCP SYN');
   const source = useSignal('10.0.0.1');
   const destination = useSignal('10.0.0.2');
   const port = useSignal('443');
   const make = () => {
-    const at = route.value;
-    if (at.screen !== 'run') return;
     try {
       const ip = ipv4({ source: source.value, destination: destination.value });
       const destinationPort = Number(port.value);
@@ -73,8 +85,8 @@ function Builder() {
         UDP: () => udp({ destinationPort }),
         'ICMP echo': () => icmp(),
       }[kind.value]();
-      built.value = packet(ethernet(), ip, inner);
-      go({ ...at, packet: undefined, step: 0 }, true);
+      const frame = ethernet(hardware === undefined ? {} : { destination: hardware });
+      onPacket(packet(frame, ip, inner));
     } catch (error) {
       notice.value = (error as Error).message;
     }
@@ -113,7 +125,7 @@ function Builder() {
       {text('From', source)}
       {text('To', destination)}
       {kind.value !== 'ICMP echo' && text('Port', port)}
-      <button type="submit">Record it</button>
+      <button type="submit">{label}</button>
     </form>
   );
 }

@@ -24,10 +24,13 @@ export function Pane(props: {
 }
 
 /** Puts a text on the clipboard, and says so. */
-export function Copy(props: { readonly label: string; readonly text: () => string }) {
+export function Copy(props: {
+  readonly label: string;
+  readonly text: () => string | Promise<string>;
+}) {
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(props.text());
+      await navigator.clipboard.writeText(await props.text());
       notice.value = `${props.label}: copied`;
     } catch {
       notice.value = 'the browser does not allow to copy here';
@@ -49,3 +52,32 @@ export const times = (n: number): string => (n === 1 ? 'once' : `${grouped(n)} t
 
 /** Thousands apart: 12,345 */
 export const grouped = (n: number): string => n.toLocaleString('en-US');
+
+export const Changed = () => (
+  <span class="dot">
+    <span aria-hidden="true"> ●</span>
+    <span class="hidden"> changed</span>
+  </span>
+);
+
+/** A number in the margin; a click sets a breakpoint (for the keyboard there are `b` and `B`). */
+export function StopNumber(props: {
+  readonly number: number | undefined;
+  readonly isStop: boolean;
+  readonly onStop: (() => void) | undefined;
+}) {
+  const { number, isStop, onStop } = props;
+  return (
+    <span
+      class={`number ${isStop ? 'stop' : ''} ${onStop ? 'stoppable' : ''}`}
+      onClick={(event) => {
+        if (!onStop) return;
+        event.stopPropagation();
+        onStop();
+      }}
+    >
+      {isStop && <span class="hidden">breakpoint </span>}
+      {number}
+    </span>
+  );
+}

@@ -1,14 +1,23 @@
 /** Run: one packet's way through a program, step by step, both ways. */
-import { debugCommand, runTest, type ShownRun } from '../model/share.ts';
+import {
+  coverageCommand,
+  coverageTest,
+  debugCommand,
+  runTest,
+  type ShownRun,
+} from '../model/share.ts';
 import { sourceLines } from '../model/source.ts';
-import { heatOf, lineHeat, lineKeys, type Move, moved } from '../model/steps.ts';
-import type { ProgramCode, RecordedRun } from '../protocol.ts';
-import { captureFile, code, go, playsBefore, route, run, sourceOf } from '../store.ts';
+import { insnStop, lineStop } from '../model/stops.ts';
+import { covered, heatOf, lineHeat, lineKeys, type Move, moved } from '../model/steps.ts';
+import type { Coverage, ProgramCode, RecordedRun } from '../protocol.ts';
+import { captureFile, code, coverage, go, playsBefore, route, run, sourceOf } from '../store.ts';
 import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
+import { look, shownRun } from './look.tsx';
 import { PacketChoice } from './packets.tsx';
 import { Copy, Empty, grouped, Pane } from './parts.tsx';
 import { Source } from './source.tsx';
 import { StepPane } from './step.tsx';
+import { setStop } from './stops.tsx';
 
 type Shown = RecordedRun & { readonly packet: Uint8Array };
 
@@ -48,7 +57,8 @@ function Recorded(props: { readonly code: ProgramCode; readonly run: Shown }) {
   const { insns } = props.run;
   const step = Math.min(at.step, insns.length - 1);
   const insn = insns[step]!;
-  const heat = heatOf(props.run, verdict.visits.length);
+  const all = at.look.heat === 'all' && coverage.value.state === 'ready' && coverage.value.value;
+  const heat = all ? all.counts : heatOf(props.run, verdict.visits.length);
   const byLine = lineHeat(rows, heat);
   /** To the next time that instruction runs, or the first. */
   const goToInsn = (wanted: number) => {
@@ -60,25 +70,79 @@ function Recorded(props: { readonly code: ProgramCode; readonly run: Shown }) {
     <div class="recorded">
       <StepBar run={props.run} step={step} />
       <div class="columns">
-        <Pane title="Source" extra={<span class="note">times each line ran</span>}>
+        <Pane title="Source" extra={<HeatTabs />}>
+          {all && <CoverageBar code={props.code} coverage={all} />}
           <Source
             lines={sourceLines(rows, lines, sourceOf(at.file))}
             at={insn < 0 ? '' : lineKey(rows[rowOf(rows, insn)])}
             heat={byLine}
             onSelect={goToInsn}
+            stops={at.look.stops}
+            onStop={(line) => setStop(lineStop(line))}
           />
         </Pane>
-        <Pane title="Bytecode">
+        <Pane title="Bytecode" extra={<span class="note">bars: times it ran</span>}>
           <Bytecode
             rows={rows}
             insn={Math.max(0, insn)}
             counts={heat}
             countName="ran"
             onSelect={goToInsn}
+            stops={at.look.stops}
+            onStop={(one) => setStop(insnStop(one))}
           />
         </Pane>
-        <StepPane />
+        <StepPane rows={rows} />
       </div>
+    </div>
+  );
+}
+
+/** Whose heat is shown; all packets of the capture run when that is asked for. */
+function HeatTabs() {
+  const at = route.value;
+  if (at.screen !== 'run') return null;
+  if (!captureFile.value) return <span class="note">times each line ran</span>;
+  return (
+    <div class="tabs" role="group" aria-label="Times each line ran">
+      {(['packet', 'all'] as const).map((heat) => (
+        <button
+          type="button"
+          key={heat}
+          aria-pressed={at.look.heat === heat}
+          onClick={() => look({ heat })}
+        >
+          {heat === 'packet' ? 'This packet' : 'All packets'}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+interface CoverageProps {
+  readonly code: ProgramCode;
+  readonly coverage: Coverage;
+}
+
+function CoverageBar({ code: { rows }, coverage: all }: CoverageProps) {
+  const at = route.value;
+  const capture = captureFile.value;
+  if (at.screen !== 'run' || !capture) return null;
+  const { lines, ran } = covered(rows, all.counts);
+  const { file, program } = at;
+  const verdicts = all.verdicts.map(([word, count]) => `${word} ${grouped(count)}`).join(', ');
+  return (
+    <div class="coverage">
+      <strong>
+        {ran} of {lines} lines
+      </strong>
+      <span class="note">
+        {grouped(all.packets)} packets{all.left > 0 && `, ${grouped(all.left)} left out`}:{' '}
+        {verdicts}
+      </span>
+      <span class="gap" />
+      <Copy label="CLI" text={() => coverageCommand(file, program, capture.name)} />
+      <Copy label="Test" text={() => coverageTest({ file, program, capture: capture.name }, all)} />
     </div>
   );
 }
@@ -94,16 +158,7 @@ function StepBar({ run: shown, step }: { readonly run: Shown; readonly step: num
   const at = route.value;
   if (at.screen !== 'run') return null;
   const last = shown.insns.length - 1;
-  const share = (): ShownRun => ({
-    file: at.file,
-    program: at.program,
-    packet: shown.packet,
-    capture:
-      at.packet === undefined ? undefined : { name: captureFile.value!.name, number: at.packet },
-    before: shown.before,
-    step,
-    outcome: shown.outcome,
-  });
+  const share = (): ShownRun => shownRun()!;
   return (
     <div class="bar">
       <strong class="verdict good">→ {shown.outcome}</strong>

@@ -1,7 +1,9 @@
 /** The source of a program. */
 import type { FixedLine } from '../model/fixes.ts';
+import type { SourceLine } from '../model/source.ts';
+import { lineStop } from '../model/stops.ts';
 import { List } from './list.tsx';
-import { Empty } from './parts.tsx';
+import { Empty, StopNumber } from './parts.tsx';
 
 interface SourceProps {
   readonly lines: readonly FixedLine[];
@@ -10,17 +12,22 @@ interface SourceProps {
   readonly bad?: string | undefined;
   readonly heat?: ReadonlyMap<string, number> | undefined;
   readonly onSelect: (insn: number) => void;
+  readonly stops?: readonly string[];
+  readonly onStop?: (line: SourceLine) => void;
 }
 
 const keyOf = ({ file, line }: FixedLine): string => `${file}:${line}`;
 
-export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
+export function Source(props: SourceProps) {
+  const { lines, at, bad, heat, onSelect, stops, onStop } = props;
   if (lines.length === 0) return <Empty>The object has no source lines: compile with -g.</Empty>;
   const classOf = (i: number): string => {
     const line = lines[i]!;
     const key = keyOf(line);
+    const dead = heat && line.insn !== undefined && !heat.get(key) ? 'dead' : '';
     const isBad = key === bad && line.change === undefined;
-    return `${line.insn === undefined ? 'plain' : ''} ${isBad ? 'bad' : ''} ${line.change ?? ''}`;
+    const look = [line.insn === undefined && 'plain', dead, isBad && 'bad', line.change];
+    return look.filter(Boolean).join(' ');
   };
   return (
     <List
@@ -40,7 +47,11 @@ export function Source({ lines, at, bad, heat, onSelect }: SourceProps) {
         return (
           <>
             {heat && <span class="line-heat">{count ? `${count}×` : ''}</span>}
-            <span class="number">{line.change === 'added' ? '' : line.line}</span>
+            <StopNumber
+              number={line.change === 'added' ? undefined : line.line}
+              isStop={stops?.includes(lineStop(line)) === true}
+              onStop={line.insn === undefined ? undefined : onStop && (() => onStop(line))}
+            />
             {line.change && <span class="mark">{line.change === 'added' ? '+' : '−'}</span>}
             <code class="source-text">{coloured(line.text)}</code>
           </>
