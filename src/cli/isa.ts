@@ -7,7 +7,7 @@ import {
   type InsnInfo,
   insnRows,
 } from '../isa/index.ts';
-import { exampleOf, groupInstructions, instructionText } from '../tools/index.ts';
+import { exampleOf, groupInstructions, instructionShape, instructionText } from '../tools/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { type CliIo, styleFor } from './io.ts';
@@ -43,12 +43,7 @@ const opcode = ({ op }: InsnInfo) => `0x${op.toString(16).padStart(2, '0')}`;
 
 function writeList(rows: readonly InsnInfo[], io: CliIo): void {
   const columns = [{ head: 'opcode' }, { head: 'name' }, { head: 'group' }, { head: 'text' }];
-  const cells = rows.map((info) => [
-    opcode(info),
-    info.name,
-    info.group,
-    (info.gas || info.kernel).replaceAll('\t', ' '),
-  ]);
+  const cells = rows.map((info) => [opcode(info), info.name, info.group, instructionShape(info)]);
   io.out(formatTable(columns, cells, io.columns, styleFor(io.color).dim, 0));
 }
 

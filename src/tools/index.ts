@@ -15,7 +15,12 @@ export {
 } from './compat/compat.ts';
 export { groupsOf, parseSuiteTest, type SuiteTest } from './conformance/suite.ts';
 export { exampleOf, type InsnExample } from './isa/examples.ts';
-export { groupInstructions, instructionText, referencePages } from './isa/page.ts';
+export {
+  groupInstructions,
+  instructionShape,
+  instructionText,
+  referencePages,
+} from './isa/page.ts';
 export {
   type Exploration,
   exploreGracePeriods,

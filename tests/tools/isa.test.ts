@@ -71,7 +71,9 @@ describe('beeyard isa', () => {
     expect(one.out).toContain('Linux 6.6, `clang -mcpu=v4`, group divmul64.');
     expect((await beeyard(['isa', '0x85'])).out.match(/^## /gm)).toHaveLength(3);
     const { out } = await beeyard(['isa', 'atomic32']);
-    expect(out).toMatch(/^0xc3 +atomic32_cmpxchg +atomic32 +\S/m);
+    expect(out).toMatch(
+      /^0xc3 +atomic32_add +atomic32 +lock \*\(u32 \*\)\(dst \+ off\) \+= wsrc$/m,
+    );
     expect((await beeyard(['isa', '-j'])).json<unknown[]>()).toHaveLength(INSN_TABLE.length);
   });
 

@@ -64,7 +64,7 @@ export function instructionText(info: InsnInfo): string {
   const example = exampleOf(info);
   const parts = [
     `## ${info.name}`,
-    `\`${shape(info)}\` – ${meaning(info)}`,
+    `\`${instructionShape(info)}\` – ${meaning(info)}`,
     fieldTable(info),
     origin(info),
   ];
@@ -83,8 +83,8 @@ export function instructionText(info: InsnInfo): string {
   ].join('\n\n');
 }
 
-/** Its text with words for the operands. */
-function shape({ gas, kernel, imm }: InsnInfo): string {
+/** Its text with words for the operands: `lock *(u64 *)(dst + off) += src`. */
+export function instructionShape({ gas, kernel, imm }: InsnInfo): string {
   const words: Readonly<Record<string, string>> = {
     d: 'dst',
     s: 'src',
