@@ -1,10 +1,10 @@
 /** Words for what programs return. */
 
-/** enum xdp_action */
-const XDP = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
+/** enum xdp_action, by number. */
+export const XDP_VERDICTS = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
 
-/** TCX_* and TC_ACT_*, by number. */
-const TC: Readonly<Record<number, string>> = {
+/** TCX_* and TC_ACT_* in direct-action mode, which are the same numbers. */
+export const TC_VERDICTS = {
   [-1]: 'next',
   0: 'pass',
   1: 'reclassify',
@@ -14,11 +14,14 @@ const TC: Readonly<Record<number, string>> = {
   5: 'queued',
   7: 'redirect',
   8: 'trap',
-};
+} as const;
+
+const wordOfTc = (code: number): string | undefined =>
+  (TC_VERDICTS as Readonly<Record<number, string>>)[code];
 
 /** What a program of a type says with a return value: 'pass'; of other types the number. */
 export function verdictWord(type: string | undefined, code: number): string {
-  if (type === 'xdp') return XDP[code] ?? `unknown ${code >>> 0}`;
-  if (type === 'sched_cls' || type === 'sched_act') return TC[code] ?? `unknown ${code}`;
+  if (type === 'xdp') return XDP_VERDICTS[code] ?? `unknown ${code >>> 0}`;
+  if (type === 'sched_cls' || type === 'sched_act') return wordOfTc(code) ?? `unknown ${code}`;
   return `${code}`;
 }

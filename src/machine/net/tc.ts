@@ -1,3 +1,4 @@
+import { TC_VERDICTS } from '../../abi/verdicts.ts';
 import {
   SKB_CB,
   SKB_CTX_SIZE,
@@ -26,7 +27,7 @@ import {
   SKB_VLAN_TCI,
   SKB_WIRE_LEN,
 } from '../../runtime/layout.ts';
-import type { PacketHook, Verdict } from './hook.ts';
+import type { Fate, PacketHook, Verdict } from './hook.ts';
 import { ETHERNET_HEADER, type Frame } from './packets.ts';
 
 const PACKET_HOST = 0;
@@ -34,18 +35,18 @@ const PACKET_BROADCAST = 1;
 const PACKET_MULTICAST = 2;
 const PACKET_OTHERHOST = 3;
 
-/** TC_ACT_* in direct-action mode, and TCX_* which are the same numbers. */
-const VERDICTS: Readonly<Record<number, Verdict>> = {
-  [-1]: { name: 'next', fate: 'pass' },
-  0: { name: 'pass', fate: 'pass' },
-  1: { name: 'reclassify', fate: 'pass' },
-  2: { name: 'drop', fate: 'drop' },
-  3: { name: 'pipe', fate: 'pass' },
-  4: { name: 'stolen', fate: 'drop' },
-  5: { name: 'queued', fate: 'drop' },
-  7: { name: 'redirect', fate: 'redirect' },
-  8: { name: 'trap', fate: 'drop' },
+/** What happens to the packet; it passes with the other words. */
+const FATES: Readonly<Partial<Record<string, Fate>>> = {
+  drop: 'drop',
+  stolen: 'drop',
+  queued: 'drop',
+  redirect: 'redirect',
+  trap: 'drop',
 };
+
+const VERDICTS: Readonly<Record<number, Verdict>> = Object.fromEntries(
+  Object.entries(TC_VERDICTS).map(([code, name]) => [code, { name, fate: FATES[name] ?? 'pass' }]),
+);
 
 /** True for 802.1Q and 802.1ad, in network order at `at`. */
 function isVlanTag(u8: Uint8Array, at: number): boolean {

@@ -1,8 +1,9 @@
+import { XDP_VERDICTS } from '../../abi/verdicts.ts';
 import type { ChainOptions, XdpVerdict } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
 
 /** enum xdp_action, in the order of its numbers. */
-const ACTIONS: readonly XdpVerdict[] = ['aborted', 'drop', 'pass', 'tx', 'redirect'];
+const ACTIONS: readonly XdpVerdict[] = XDP_VERDICTS;
 export const XDP_PASS = 2;
 
 /** Bits of the verdicts after which a chain goes on: XDP_PASS by default. */

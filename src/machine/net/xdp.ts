@@ -1,3 +1,4 @@
+import { XDP_VERDICTS } from '../../abi/verdicts.ts';
 import {
   XDP_CTX_SIZE,
   XDP_DATA,
@@ -16,14 +17,7 @@ import {
 import type { PacketHook, Verdict } from './hook.ts';
 import { shape, whole } from './xdp-frame.ts';
 
-/** enum xdp_action. */
-const VERDICTS: readonly Verdict[] = [
-  { name: 'aborted', fate: 'aborted' },
-  { name: 'drop', fate: 'drop' },
-  { name: 'pass', fate: 'pass' },
-  { name: 'tx', fate: 'tx' },
-  { name: 'redirect', fate: 'redirect' },
-];
+const VERDICTS: readonly Verdict[] = XDP_VERDICTS.map((name) => ({ name, fate: name }));
 
 /** XDP: the packet as the driver has it, before anything else sees it. */
 export const xdpHook: PacketHook = {
