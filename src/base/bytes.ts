@@ -117,6 +117,17 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/**
+ * Writes the lower `size` bytes of a number, the lowest first; a number below 0 is filled with 255.
+ *
+ * @example
+ * putLittleEndian(bytes, 0, 2, 0x1234n); // 34 12
+ */
+export function putLittleEndian(bytes: Uint8Array, at: number, size: number, value: bigint): void {
+  let rest = value;
+  for (let i = 0; i < size; i++, rest >>= 8n) bytes[at + i] = Number(rest & 255n);
+}
+
 /** Whether these are the same bytes. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -1,5 +1,5 @@
 import { type Btf, type BtfInput, type BtfValue, decodeValue, encodeValue } from '../btf/index.ts';
-import { KernelError } from '../base/index.ts';
+import { KernelError, putLittleEndian } from '../base/index.ts';
 import { parseAddress, parsePrefix } from '../packet/address.ts';
 
 /** How one side of a map (keys or values) goes between bytes and JavaScript values. */
@@ -53,8 +53,9 @@ function plainCodec(size: number): Codec {
         throw invalid(`give ${size} bytes or a number: the object has no type for this`);
       }
       const bytes = new Uint8Array(size);
-      let rest = BigInt(value);
-      for (let i = 0; i < size; i++, rest >>= 8n) bytes[i] = Number(rest & 255n);
+      const number = BigInt(value);
+      putLittleEndian(bytes, 0, size, number);
+      const rest = number >> BigInt(8 * size);
       if (rest !== 0n && rest !== -1n) throw invalid(`${value} does not fit ${size} bytes`);
       return bytes;
     },

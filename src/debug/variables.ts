@@ -1,4 +1,5 @@
 /** Variables of a recorded program by the debugging information of its object. */
+import { putLittleEndian } from '../base/index.ts';
 import {
   attributeOf,
   type Dwarf,
@@ -230,8 +231,7 @@ function dataOf(piece: Piece, size: number, reading: Reading): Uint8Array | unde
 
 function littleEndian(value: number | bigint, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
-  let rest = BigInt(value);
-  for (let i = 0; i < size; i++, rest >>= 8n) bytes[i] = Number(rest & 255n);
+  putLittleEndian(bytes, 0, size, BigInt(value));
   return bytes;
 }
 

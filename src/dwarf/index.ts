@@ -3,5 +3,5 @@ export { evaluate, type Surroundings } from './expression.ts';
 export { expressionAt, rangesOf } from './lists.ts';
 export { type Dwarf, parseDwarf } from './parse.ts';
 export { attributeOf, type FunctionScope, functionsOf, nameOf, scopesAt } from './scopes.ts';
-export { codeAddress, dwarfSections } from './sections.ts';
+export { dwarfSections } from './sections.ts';
 export type * from './types.ts';

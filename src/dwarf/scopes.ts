@@ -41,7 +41,7 @@ export function nameOf(dwarf: Dwarf, entry: Entry): string {
 }
 
 /** Entries below the units' roots that stand outside of functions, those in namespaces too. */
-export function* declarations(dwarf: Dwarf): Generator<Entry> {
+function* declarations(dwarf: Dwarf): Generator<Entry> {
   const open = dwarf.units.map(({ root }) => root);
   for (let entry = open.pop(); entry; entry = open.pop()) {
     yield entry;

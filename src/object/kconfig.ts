@@ -1,6 +1,6 @@
 import { constants, enums } from '../abi/index.ts';
 import type { KernelOption, TargetKernel } from '../abi/target-kernel.ts';
-import { KernelError } from '../base/index.ts';
+import { KernelError, putLittleEndian } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type { ResolvedExtern } from './resolve-externs.ts';
 import type { ExternSpec, MapSpec } from './types.ts';
@@ -150,6 +150,5 @@ function writeNumber({ spec, form, size, signed }: Option, value: bigint, into: 
   const bits = size * 8;
   const cut = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
   if (size < 8 && cut !== value) refuse(spec, `value '${value}' doesn't fit in ${size} bytes`);
-  let rest = BigInt.asUintN(64, value);
-  for (let i = 0; i < size; i++, rest >>= 8n) into[i] = Number(rest & 0xffn);
+  putLittleEndian(into, 0, size, BigInt.asUintN(64, value));
 }

@@ -1,5 +1,5 @@
 import type { KernelProfile } from '../../abi/index.ts';
-import { KernelError } from '../../base/index.ts';
+import { KernelError, putLittleEndian } from '../../base/index.ts';
 import type { Btf } from '../../btf/index.ts';
 import { TAG_BASE } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/index.ts';
@@ -110,9 +110,8 @@ export class KernelObjects {
   /** Writes a member, named by its path ('thread.sp'), cut to its size. */
   set({ struct, address }: KernelObject, path: string, value: number | bigint): void {
     const { offset, size } = placeOf(this.btf, `${struct}.${path}`);
-    let rest = BigInt.asUintN(64, BigInt(value));
-    const bytes = this.#runtime.u8();
-    for (let i = 0; i < size; i++, rest >>= 8n) bytes[address + offset + i] = Number(rest & 0xffn);
+    const bits = BigInt.asUintN(64, BigInt(value));
+    putLittleEndian(this.#runtime.u8(), address + offset, size, bits);
   }
 
   /** Writes an array of char: cut, with a 0 at the end. */
