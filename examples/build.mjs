@@ -38,6 +38,7 @@ const EXAMPLES = [
   'examples/idle-flows/flows.bpf.c',
   'examples/tcx-chain/chain.bpf.c',
   'examples/vf-monitor/monitor.bpf.c',
+  'examples/vf-monitor/driver.bpf.c',
   'examples/load-balancer/balancer.bpf.c',
   'examples/rdma/roce.bpf.c',
   'examples/rdma/rkeys.bpf.c',
@@ -95,6 +96,7 @@ async function cOf(source) {
 /** Objects that the package brings along, as base64 in a module. */
 const EMBEDDED = {
   'examples/vf-monitor/monitor.bpf.o': ['src/tools/sriov/generated/monitor.ts', 'MONITOR'],
+  'examples/vf-monitor/driver.bpf.o': ['src/tools/sriov/generated/driver.ts', 'DRIVER'],
 };
 
 function embed(object, bytes) {

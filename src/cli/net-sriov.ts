@@ -28,7 +28,9 @@ const TITLES: Readonly<Record<ReportMode, string>> = {
   switchdev: 'switchdev: everything by the representors',
   offload: 'switchdev with rules in the card for some flows',
 };
-const MISSING = 'fentry on the driver: not in this machine; nothing is said of what it would see';
+const NOTE =
+  'driver: fentry and tp_btf in the host, functions passed to virtual machines;\n' +
+  'driver ns: the same, functions in network namespaces of the host';
 
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const found = readInventory(call, io);
@@ -39,14 +41,14 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const reports: ModeReport[] = [];
   for (const mode of modes) reports.push(await sriovReport(scenario, mode, boot));
   if (call.json) {
-    const json = { ...(found ? { functions: found } : {}), modes: reports, fentry: null };
+    const json = { ...(found ? { functions: found } : {}), modes: reports };
     io.out(`${JSON.stringify(json, undefined, call.flag('pretty') ? 2 : undefined)}\n`);
     return EXIT.ok;
   }
   const style = styleFor(io.color);
   if (found) io.out(inventoryText(found, io, style));
   for (const report of reports) io.out(reportText(report, io, style));
-  io.out(`${style.dim(MISSING)}\n`);
+  io.out(`${style.dim(NOTE)}\n`);
   return EXIT.ok;
 }
 
@@ -139,6 +141,8 @@ const COLUMNS: readonly Column[] = [
   { head: 'polled', right: true },
   { head: 'tcx', right: true },
   { head: 'rules', right: true },
+  { head: 'driver', right: true },
+  { head: 'driver ns', right: true },
   { head: 'tcx misses', right: true },
 ];
 const FLOW_COLUMNS: readonly Column[] = [
@@ -147,10 +151,12 @@ const FLOW_COLUMNS: readonly Column[] = [
   { head: 'polled', right: true },
   { head: 'tcx', right: true },
   { head: 'rules', right: true },
+  { head: 'driver', right: true },
+  { head: 'driver ns', right: true },
 ];
 
 function reportText({ mode, vfs, polls }: ModeReport, io: CliIo, style: Style): string {
-  const rows = vfs.flatMap(({ vf, truth, poll, tcx, rules }) =>
+  const rows = vfs.flatMap(({ vf, truth, poll, tcx, rules, driver, ownDriver }) =>
     (['tx', 'rx'] as const).map((way) => [
       String(vf),
       way,
@@ -158,11 +164,15 @@ function reportText({ mode, vfs, polls }: ModeReport, io: CliIo, style: Style): 
       grouped(poll[way]),
       grouped(tcx[way]),
       grouped(rules[way]),
+      grouped(driver[way]),
+      grouped(ownDriver[way]),
       percent(truth[way] - tcx[way], truth[way]),
     ]),
   );
-  const flows = vfs.map(({ vf, truth, poll, tcx, rules }) =>
-    [vf, truth.flows, poll.flows, tcx.flows, rules.flows].map(String),
+  const flows = vfs.map(({ vf, truth, poll, tcx, rules, driver, ownDriver }) =>
+    [vf, truth, poll, tcx, rules, driver, ownDriver].map((view) =>
+      String(typeof view === 'number' ? view : view.flows),
+    ),
   );
   const heading = `${style.bold(TITLES[mode])} ${style.dim(`(counters read ${polls} times)`)}`;
   const bytes = formatRows(COLUMNS, rows, io.columns, style.dim);

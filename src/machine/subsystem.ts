@@ -52,6 +52,19 @@ export interface SavedSubsystem {
 /** Of a program's section: bpftool's word for the attach type, and what it names. */
 export type ProgramHook = Partial<Pick<ProgramSpec, 'attachType' | 'attachTarget'>>;
 
+/** Functions and tracepoints of the kernel that a subsystem comes by, for programs that trace. */
+export interface KernelPlaces {
+  /** For fentry and kprobe. */
+  readonly functions: ReadonlySet<string>;
+  /** For tp_btf and raw_tp. */
+  readonly tracepoints: ReadonlySet<string>;
+  /**
+   * One program more wants to know, until what this returns is called. `arrive`, the same each
+   * time, gets the place and the arguments, which are good as long as it runs. Throws KernelError.
+   */
+  use(arrive: (place: string, args: readonly (number | bigint)[]) => void): () => void;
+}
+
 /** A part of the kernel that has hooks: network, tracing, … Each knows its program types only. */
 export interface Subsystem {
   serves(programType: string, hook: ProgramHook): boolean;
@@ -70,6 +83,7 @@ export interface Subsystem {
   /** The map a program goes to, and where at it. Throws KernelError. */
   mapPlace?(program: MachineProgram, options: AttachOptions): MapPlace;
   readonly saved?: SavedSubsystem;
+  readonly places?: KernelPlaces;
   /**
    * Programs run on another CPU while one of this subsystem is at a call: what belongs to that run
    * is not touched.

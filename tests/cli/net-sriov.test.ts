@@ -43,9 +43,11 @@ describe('beeyard net sriov report', () => {
     const { code, out } = await beeyard(['net', 'sriov', 'report']);
     expect(code).toBe(0);
     const [legacy, switchdev, offload] = out.split(/^(?=legacy|switchdev)/m);
-    expect(legacy).toMatch(/^ +0 +tx +192,440 +192,440 +0 +0 +100\.0 %$/m);
-    expect(switchdev).toMatch(/^ +0 +tx +192,440 +192,440 +192,440 +0 +0\.0 %$/m);
-    expect(offload).toMatch(/^ +0 +tx +192,440 +192,440 +1,640 +190,800 +99\.1 %$/m);
+    expect(legacy).toMatch(/^ +0 +tx +192,440 +192,440 +0 +0 +0 +192,440 +100\.0 %$/m);
+    expect(switchdev).toMatch(/^ +0 +tx +192,440 +192,440 +192,440 +0 +192,440 +192,440 +0\.0 %$/m);
+    expect(offload).toMatch(
+      /^ +0 +tx +192,440 +192,440 +1,640 +190,800 +1,640 +192,440 +99\.1 %$/m,
+    );
     expect(out).toContain('fentry');
   }, 120_000);
 

@@ -386,7 +386,8 @@ describe('XDP', () => {
     expect(trace.packets[0]!.events.map((event) => 'hook' in event && event.hook)).toContain(
       'xdp/generic',
     );
-    expect(last(trace)).toMatchObject({ kind: 'drop', reason: 'XDP' });
+    const drop = { kind: 'drop', reason: 'NOT_SPECIFIED', why: 'XDP_DROP' };
+    expect(last(trace)).toMatchObject(drop);
   });
 
   it('a devmap with a program: it sees where the frame leaves and may change it', async () => {

@@ -22,8 +22,8 @@ import {
 import { contextPointer } from '../../runtime/host/pointers.ts';
 import { C_CTX } from '../../runtime/layout.ts';
 import type { Runtime } from '../../runtime/index.ts';
+import { PacketStructs } from '../objects/packet-structs.ts';
 import type { MachineProgram } from '../program.ts';
-import { PacketStructs } from './packet-structs.ts';
 import { type Target, typesOf } from './target.ts';
 
 /** Registers a function gets its arguments in. */

@@ -52,6 +52,8 @@ export abstract class Device implements NamespaceDevice {
   readonly noArp: boolean = false;
   /** Sends what it is given at once, without a queue (IFF_NO_QUEUE). */
   readonly noQueue: boolean = true;
+  /** Its driver hands packets to napi_gro_receive. */
+  readonly gro: boolean = false;
   /** Receive queues. */
   readonly queues: number = 1;
   /** The driver can be told about XDP programs (ndo_bpf): they may be bound to it. */

@@ -30,6 +30,7 @@ import { networkKinds, resumeLayout, resumeNetwork, saveNetwork } from './saved.
 import { testRunHooks } from './socket-buffer.ts';
 import { runLive } from './live-frames.ts';
 import { TestRunLoans } from './test-run.ts';
+import { PacketEvents } from './stack/packet-events.ts';
 import { Packet } from './stack/packet.ts';
 import { Stack } from './stack/stack.ts';
 import { tcHook, tcTestRun } from './tc.ts';
@@ -72,6 +73,7 @@ export class Network implements Subsystem, KernelNetwork {
   #cookies = 0;
   #ready = false;
   #loans: TestRunLoans | undefined;
+  #places: PacketEvents | undefined;
 
   constructor(machine: () => Machine) {
     this.#machine = machine;
@@ -79,6 +81,11 @@ export class Network implements Subsystem, KernelNetwork {
     this.root = new NetNamespace(this.stack, '', ++this.#cookies);
     this.#namespaces.set('', this.root);
     this.stack.redirects.home = this.root;
+  }
+
+  /** Where packets come by tracing programs. */
+  get places(): PacketEvents {
+    return (this.#places ??= new PacketEvents(this.stack));
   }
 
   /** Devices of the machine's own namespace. */

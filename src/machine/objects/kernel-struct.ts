@@ -47,21 +47,50 @@ export function newMemory(
   const start = runtime.allocate(before + size, 64);
   const address = start + before;
   runtime.u8().fill(0, start, address + size);
-  const region = (runtime.exports['region_new'] as Numeric)();
-  if (region === 0) throw new KernelError('ENOMEM', 12, 'no region for memory of the kernel');
+  const region = newRegion(runtime);
   const flags = readOnly ? READ_ONLY : 0;
   (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, flags, 0);
-  const high = BigInt((TAG_BASE + region) >>> 0);
   return {
     region,
     address,
-    pointer: (high << 32n) | BigInt(address),
+    pointer: pointerIn(region, address),
     free: () => {
       (runtime.exports['region_free'] as Numeric)(region);
       runtime.release(start);
     },
   };
 }
+
+/** A region that programs of tracing read memory by which is elsewhere each time: packets. */
+export class MemoryWindow {
+  readonly #runtime: Runtime;
+  readonly #region: number;
+
+  /** Throws KernelError ENOMEM. */
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    this.#region = newRegion(runtime);
+  }
+
+  /** From now on it is these bytes. */
+  show(start: number, end: number): void {
+    (this.#runtime.exports['region_set'] as Numeric)(this.#region, start, end, 0, 0, READ_ONLY, 0);
+  }
+
+  /** What programs read the byte at that address by. */
+  pointerTo(address: number): bigint {
+    return pointerIn(this.#region, address);
+  }
+}
+
+function newRegion(runtime: Runtime): number {
+  const region = (runtime.exports['region_new'] as Numeric)();
+  if (region === 0) throw new KernelError('ENOMEM', 12, 'no region for memory of the kernel');
+  return region;
+}
+
+const pointerIn = (region: number, address: number): bigint =>
+  (BigInt((TAG_BASE + region) >>> 0) << 32n) | BigInt(address);
 
 /**
  * Structs laid out as the kernel's types say, so that what a program reads through CO-RE is there.
@@ -94,12 +123,11 @@ export class KernelObjects {
   /** One that is there, with nothing before it. */
   at(struct: string, address: number, region: number): KernelObject {
     const runtime = this.#runtime;
-    const high = BigInt((TAG_BASE + region) >>> 0);
     return {
       struct,
       region,
       address,
-      pointer: (high << 32n) | BigInt(address),
+      pointer: pointerIn(region, address),
       free: () => {
         (runtime.exports['region_free'] as Numeric)(region);
         runtime.release(address);

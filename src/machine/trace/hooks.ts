@@ -2,6 +2,7 @@ import { syscallNumbers } from '../../abi/syscalls.ts';
 import { KernelError } from '../../base/index.ts';
 import type { ProgramSpec } from '../../object/index.ts';
 import type { MachineProgram } from '../program.ts';
+import type { KernelPlaces } from '../subsystem.ts';
 
 /** The kernel calls `bpf_prog_test_run_tracing` makes: name, arguments, result (net/bpf). */
 export const TEST_FUNCTIONS: readonly (readonly [string, readonly number[], number])[] = [
@@ -37,7 +38,10 @@ const HOOKS: Readonly<Record<string, string>> = {
 };
 
 /** The hook a program is for. Throws KernelError where this machine never comes by. */
-export function hookOf({ name, section, type, attachTarget }: ProgramSpec): HookName {
+export function hookOf(
+  { name, section, type, attachTarget }: ProgramSpec,
+  places: KernelPlaces | undefined,
+): HookName {
   const refuse = (why: string) =>
     new KernelError('EOPNOTSUPP', 95, `program '${name}' (${section}): ${why}`);
   if (attachTarget === undefined) throw refuse('the section does not say where it is to run');
@@ -49,8 +53,17 @@ export function hookOf({ name, section, type, attachTarget }: ProgramSpec): Hook
   const kind = HOOKS[word];
   if (kind === undefined) throw refuse(`this machine has no hooks for ${word}`);
   const there = kind === 'raw' ? isRawTracepoint(attachTarget) : isFunction(attachTarget);
-  if (there) return `${kind} ${attachTarget}`;
-  throw refuse(`this machine never comes by ${attachTarget}, only by system calls`);
+  if (there || isPlace(kind, attachTarget, places)) return `${kind} ${attachTarget}`;
+  const others = [...(places?.tracepoints ?? []), ...(places?.functions ?? [])].join(', ');
+  throw refuse(
+    `this machine never comes by ${attachTarget}, only by system calls and (no fexit) ${others}`,
+  );
+}
+
+/** Functions there give away what they got before they return: they have no fexit. */
+function isPlace(kind: string, name: string, places: KernelPlaces | undefined): boolean {
+  if (kind === 'raw') return places?.tracepoints.has(name) === true;
+  return kind !== 'fexit' && places?.functions.has(name) === true;
 }
 
 const isRawTracepoint = (name: string): boolean => name === 'sys_enter' || name === 'sys_exit';

@@ -12,7 +12,7 @@ import type { Runtime } from '../../runtime/index.ts';
 import { placeOf } from '../../verifier/finish/context/members.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineProgram } from '../program.ts';
-import type { Attached, SavedSubsystem, Subsystem } from '../subsystem.ts';
+import type { Attached, KernelPlaces, SavedSubsystem, Subsystem } from '../subsystem.ts';
 import type { CgroupTree } from '../cgroup/tree.ts';
 import { CgroupStructs, type StructParts } from './cgroup-structs.ts';
 import { Hooks, type HookName, hookOf, TEST_FUNCTIONS } from './hooks.ts';
@@ -35,6 +35,8 @@ interface TracingParts {
 
 /** Where x86-64 has the arguments of a system call (struct pt_regs), in their order. */
 const ARGUMENT_REGISTERS = ['di', 'si', 'dx', 'r10', 'r8', 'r9'];
+/** And those of a function. */
+const FUNCTION_REGISTERS = ['di', 'si', 'dx', 'cx', 'r8', 'r9'];
 /** Room for every context: struct pt_regs is the largest. */
 const CONTEXT_BYTES = 168;
 const TYPES: ReadonlySet<string> = new Set(['tracing', 'raw_tracepoint', 'tracepoint', 'kprobe']);
@@ -44,7 +46,8 @@ const TESTED: ReadonlySet<string | undefined> = new Set(['trace_fentry', 'trace_
 /**
  * Programs at system calls: tp_btf, raw_tp, tracepoint, fentry, fexit and kprobe. The machine makes
  * no system calls of its own: `syscall` says that a task makes one, and what it gives back, and the
- * programs see that. Beside them the functions that BPF_PROG_TEST_RUN calls (bpf_fentry_test1..9).
+ * programs see that. Beside them the functions that BPF_PROG_TEST_RUN calls (bpf_fentry_test1..9),
+ * and places that other subsystems come by.
  */
 export class Tracing implements Subsystem {
   readonly #runtime: Runtime;
@@ -56,9 +59,11 @@ export class Tracing implements Subsystem {
   /** Registers of the system call that is being made. */
   #registers: KernelObject | undefined;
   #noRegisters: KernelObject | undefined;
+  readonly #places: () => KernelPlaces | undefined;
 
-  constructor({ runtime, cgroups, settings: { rules } }: Machine) {
+  constructor({ runtime, cgroups, settings: { rules, subsystems } }: Machine) {
     this.#runtime = runtime;
+    this.#places = () => subsystems.find(({ places }) => places)?.places;
     this.#objects = new KernelObjects(runtime, rules);
     const structs = new CgroupStructs(this.#objects, rules);
     this.#structs = structs;
@@ -107,11 +112,30 @@ export class Tracing implements Subsystem {
   }
 
   hook(program: MachineProgram, { device }: AttachOptions): Attached {
-    if (device === undefined)
-      return linked(program, this.#hooks.add(hookOf(program.spec), program));
+    if (device === undefined) return linked(program, this.#place(program));
     const text = `program '${program.spec.name}' of type ${program.type.name} sees no devices`;
     throw new KernelError('EINVAL', 22, text);
   }
+
+  #place(program: MachineProgram): () => void {
+    const places = this.#places();
+    const hook = hookOf(program.spec, places);
+    const [, name] = hook.split(' ') as [string, string];
+    const remove = this.#hooks.add(hook, program);
+    const known = places && (places.functions.has(name) || places.tracepoints.has(name));
+    const leave = known ? places.use(this.#arrive) : undefined;
+    return () => {
+      remove();
+      leave?.();
+    };
+  }
+
+  readonly #arrive = (place: string, args: readonly Word[]): void => {
+    this.#trigger(`raw ${place}`, args);
+    if (!this.#places()!.functions.has(place)) return;
+    this.#trigger(`kprobe ${place}`, this.#argumentRegisters(args));
+    this.#trigger(`fentry ${place}`, args);
+  };
 
   newTask(options: TaskOptions): KernelTask {
     return this.#tasks.make(options);
@@ -149,7 +173,7 @@ export class Tracing implements Subsystem {
     const six = ARGUMENT_REGISTERS.map((_, i) => args[i] ?? 0);
     this.#trigger('raw sys_enter', [pointer, number]);
     this.#trigger(`tracepoint syscalls/sys_enter_${name}`, [0, number, ...six]);
-    this.#trigger(`kprobe __x64_sys_${name}`, this.#argumentRegister(pointer));
+    this.#trigger(`kprobe __x64_sys_${name}`, this.#argumentRegisters([pointer]));
     this.#trigger(`fentry __x64_sys_${name}`, [pointer]);
     this.#trigger(`fexit __x64_sys_${name}`, [pointer, returns]);
     objects.set(registers, 'ax', returns);
@@ -208,11 +232,13 @@ export class Tracing implements Subsystem {
     });
   }
 
-  /** struct pt_regs as words, at the start of a function with one argument. */
-  #argumentRegister(argument: bigint): Word[] {
-    const { offset, size } = placeOf(this.#objects.btf, 'pt_regs.di');
-    const words = Array<Word>(offset / size + 1).fill(0);
-    words[offset / size] = argument;
+  /** struct pt_regs as words, at the start of a function. */
+  #argumentRegisters(args: readonly Word[]): Word[] {
+    const words = Array<Word>(CONTEXT_BYTES / 8).fill(0);
+    for (const [i, value] of args.entries()) {
+      const { offset, size } = placeOf(this.#objects.btf, `pt_regs.${FUNCTION_REGISTERS[i]!}`);
+      words[offset / size] = value;
+    }
     return words;
   }
 

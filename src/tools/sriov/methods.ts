@@ -53,20 +53,15 @@ interface PortKey {
   readonly direction: number;
 }
 
-/** The maps of examples/vf-monitor, filled by its programs at representors. */
-export class TcxMonitor {
+/** The maps of examples/vf-monitor, filled by the programs of one of its objects. */
+class FlowMaps {
   readonly #maps: LoadedObject['maps'];
 
-  /** Puts the monitor at these devices. */
-  constructor({ programs, maps }: LoadedObject, devices: readonly string[]) {
+  constructor({ maps }: LoadedObject) {
     this.#maps = maps;
-    for (const device of devices) {
-      programs['from_vf']!.attach({ device, direction: 'ingress' });
-      programs['to_vf']!.attach({ device, direction: 'egress' });
-    }
   }
 
-  /** What it saw at the device with this number. */
+  /** What was seen at the device with this number, which speaks for a function. */
   view(ifindex: number): VfView {
     const seen = { tx: 0, rx: 0 };
     for (const [key, count] of this.#maps['ports']!) {
@@ -79,6 +74,32 @@ export class TcxMonitor {
       if ((key as unknown as PortKey).ifindex === ifindex) flows++;
     }
     return { ...seen, flows };
+  }
+}
+
+/** Programs at representors. */
+export class TcxMonitor extends FlowMaps {
+  /** Puts the monitor at these devices. */
+  constructor(loaded: LoadedObject, devices: readonly string[]) {
+    super(loaded);
+    for (const device of devices) {
+      loaded.programs['from_vf']!.attach({ device, direction: 'ingress' });
+      loaded.programs['to_vf']!.attach({ device, direction: 'egress' });
+    }
+  }
+}
+
+/** Programs at functions of the kernel that drivers call and are called by. */
+export class DriverMonitor extends FlowMaps {
+  constructor(loaded: LoadedObject) {
+    super(loaded);
+    for (const name of ['received', 'sent']) loaded.programs[name]!.attach();
+  }
+
+  /** At the device of a function itself: what that gets, the function gets. */
+  own(ifindex: number): VfView {
+    const { tx, rx, flows } = this.view(ifindex);
+    return { tx: rx, rx: tx, flows };
   }
 }
 

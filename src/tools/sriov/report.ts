@@ -1,8 +1,8 @@
 /** What each way of observing sees of the same traffic, against what the card says is true. */
 import type { Host, LoadedObject } from '../../client/index.ts';
 import type { EswitchMode, FlowRule, KernelNic, NicOptions } from '../../kernel/index.ts';
-import { monitorObject } from './monitor.ts';
-import { TcxMonitor, ruleView, VfPoller, type VfView } from './methods.ts';
+import { driverObject, monitorObject } from './monitor.ts';
+import { DriverMonitor, TcxMonitor, ruleView, VfPoller, type VfView } from './methods.ts';
 import { endOf, frameOf, ruleOf, type SriovScenario } from './scenario.ts';
 import { Truth } from './truth.ts';
 import { parseMac } from '../../packet/index.ts';
@@ -27,6 +27,13 @@ export interface VfReport {
   readonly tcx: VfView;
   /** The counters of rules in the card. */
   readonly rules: VfView;
+  /**
+   * fentry and tp_btf programs where the host's drivers meet its stack. A function passed to a
+   * virtual machine is driven there, by another kernel: what is left is its representor.
+   */
+  readonly driver: VfView;
+  /** The same for a function in a network namespace: the host's own kernel drives it. */
+  readonly ownDriver: VfView;
 }
 
 export interface ModeReport {
@@ -58,6 +65,7 @@ export async function sriovReport(
     globals: { port_count: scenario.vfs.length + 1 },
   });
   const speakers = nic.vfs.flatMap(({ representor }) => representor ?? []);
+  const drivers = new DriverMonitor(await host.load(driverObject()));
   const monitor = new TcxMonitor(loaded, [PF, ...speakers]);
   if (mode !== 'legacy') addSwitch(scenario, host, loaded, speakers);
   using truth = new Truth(nic);
@@ -73,10 +81,15 @@ export async function sriovReport(
       poll: poller.view(index),
       tcx: representor === undefined ? NOTHING : monitor.view(indexOf(representor)),
       rules: representor === undefined ? NOTHING : ruleView(rules, representor),
+      driver: representor === undefined ? NOTHING : drivers.view(indexOf(representor)),
+      ownDriver: drivers.own(numberOf(index)),
     })),
     uplink: monitor.view(indexOf(PF)),
   };
 }
+
+/** Numbers of the functions' devices that no other has: each namespace counts by itself. */
+const numberOf = (vf: number): number => 1000 + vf;
 
 const NOTHING: VfView = { tx: 0, rx: 0, flows: 0 };
 
@@ -97,6 +110,7 @@ function cardFor(scenario: SriovScenario, mode: ReportMode): NicOptions {
       ...rest,
       ...(legacy && vlan !== undefined ? { vlan } : {}),
       namespace: `vm${i}`,
+      ifindex: numberOf(i),
       address: endOf(`vf${i}`, scenario).mac,
     })),
   };

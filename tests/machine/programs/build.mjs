@@ -19,6 +19,7 @@ for (const name of [
   'hooks',
   'replacements',
   'tracers',
+  'packet-events',
   'soak',
 ]) {
   const source = `tests/machine/programs/${name}.bpf.c`;

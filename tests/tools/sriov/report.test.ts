@@ -74,6 +74,14 @@ describe.each(REPORT_MODES)('what is seen of virtual functions in mode %s', (mod
     if (mode === 'legacy') expect(uplink).toEqual({ tx: 0, rx: 0, flows: 0 });
   });
 
+  it('programs at drivers see what their own kernel drives: functions in namespaces wholly', async () => {
+    const { vfs } = await report;
+    const wanted = bytesOf(every).map((bytes, i) => ({ ...bytes, flows: flowsOf(every)[i] }));
+    expect(vfs.map(({ ownDriver }) => ownDriver)).toEqual(wanted);
+    // Of virtual machines' functions only what representors speak for: nothing without them.
+    expect(vfs.map(({ driver }) => driver)).toEqual(vfs.map(({ tcx }) => tcx));
+  });
+
   it('counters of rules see what they forward', async () => {
     const { vfs } = await report;
     if (mode !== 'offload') return expect(vfs.map(({ rules }) => rules)).toEqual(nothing);

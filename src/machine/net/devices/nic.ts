@@ -18,6 +18,7 @@ export interface QueueCounts {
 /** A function of a card with queues. */
 abstract class FunctionDevice extends Device {
   override readonly noQueue = false;
+  override readonly gro = true;
   readonly rxQueues: QueueCounts[];
   readonly txQueues: QueueCounts[];
 
@@ -102,6 +103,7 @@ export class VfDevice extends FunctionDevice {
 /** Stands in the host for a virtual function: what it sends the function gets, and back. */
 export class RepresentorDevice extends Device {
   readonly kind = 'representor';
+  override readonly gro = true;
   readonly #card: Card;
   readonly #vf: VirtualFunction;
 

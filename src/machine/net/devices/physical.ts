@@ -13,6 +13,7 @@ const MTU = 1500;
 export class PhysicalDevice extends Device {
   readonly kind = 'physical';
   override readonly noQueue = false;
+  override readonly gro = true;
   override readonly bindsXdp = true;
   override readonly queues: number;
   override readonly txLatency: number;

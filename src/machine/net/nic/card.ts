@@ -205,7 +205,7 @@ export class Card implements KernelNic {
 
   #refuse(vf: VirtualFunction, packet: Packet, why: string): void {
     vf.statistics.tx_dropped++;
-    this.#stack.drop(packet, 'NOT_SPECIFIED', `vf ${vf.index}: ${why}`);
+    this.#stack.lose(packet, 'NOT_SPECIFIED', `vf ${vf.index}: ${why}`);
   }
 
   #fromFunction(vf: VirtualFunction, packet: Packet): void {
@@ -275,7 +275,7 @@ export class Card implements KernelNic {
 
   #nobody(from: Source, packet: Packet): void {
     if (from === 'wire') this.filtered++;
-    this.#stack.drop(packet, 'NOT_SPECIFIED', 'no function has this address and VLAN');
+    this.#stack.lose(packet, 'NOT_SPECIFIED', 'no function has this address and VLAN');
   }
 
   /** Copies for all but the last, who gets the frame itself. */
@@ -291,7 +291,7 @@ export class Card implements KernelNic {
     const { data } = packet;
     const { speaker } = vf;
     // The card was taken out while the frame waited for its rate.
-    if (!speaker) return this.#stack.drop(packet, 'DEV_READY', `${this.name} is gone`);
+    if (!speaker) return this.#stack.lose(packet, 'DEV_READY', `${this.name} is gone`);
     const rule = this.table.find(speaker.path, data);
     if (rule && !traps(rule)) {
       this.#tell(vf, 'tx', 'offload', data);
@@ -313,7 +313,7 @@ export class Card implements KernelNic {
       if ('mirror' in action) {
         this.#toPort(action.mirror, this.#stack.redirects.cloneFor(packet, packet.device), frame);
       } else if ('redirect' in action) this.#toPort(action.redirect, packet, frame);
-      else if ('drop' in action) this.#stack.drop(packet, 'NOT_SPECIFIED', 'a rule in the card');
+      else if ('drop' in action) this.#stack.lose(packet, 'NOT_SPECIFIED', 'a rule in the card');
       else frame = changed(frame, action as FrameChange);
     }
   }
@@ -331,7 +331,7 @@ export class Card implements KernelNic {
     const present = port.net.byIndex.get(port.ifindex) === port;
     if (!present || !port.up || !this.linkUp(vf) || data.length > port.frameLimit) {
       statistics.rx_dropped++;
-      return this.#stack.drop(packet, 'DEV_READY', `vf ${vf.index} does not take it`);
+      return this.#stack.lose(packet, 'DEV_READY', `vf ${vf.index} does not take it`);
     }
     this.#trace(packet, port, path);
     statistics.rx_packets++;

@@ -18,6 +18,7 @@ import {
 } from '../../../runtime/layout.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineProgram } from '../../program.ts';
+import type { Device } from '../device.ts';
 import type { PacketHook, Verdict } from '../hook.ts';
 import type { NetNamespace } from '../namespace.ts';
 import type { Ingress, PacketColumns } from '../packets.ts';
@@ -191,6 +192,16 @@ export class HookRunner {
     packet.cb = cb;
     packet.owned = true;
     return { outcome, network: words[word + SKB_NETWORK_OFFSET / 4]! };
+  }
+
+  /** `look` gets the address of the packet's context, as a tc program would have it. */
+  show(packet: Packet, device: Device, look: (context: number) => void): void {
+    this.aside(() => {
+      this.enter(device.net);
+      const ring = this.place(tcHook, packet.data, device.ifindex, packet.queue);
+      writeFields(ring.runtime.u32(), ring.contexts >>> 2, packet);
+      look(ring.contexts);
+    });
   }
 
   /** Runs a program over the context at an address. A program that does what it may not: 0. */

@@ -11,6 +11,7 @@ import type { NetNamespace } from '../namespace.ts';
 import { RdmaHooks } from '../rdma/hooks.ts';
 import { Sockets } from '../sockets/layer.ts';
 import { type EntryReport, type Packet, PACKET_HOST, packetTypeFor } from './packet.ts';
+import { PacketPoints } from './points.ts';
 import { Redirects } from './redirect.ts';
 import { HookRunner, type Outcome } from './runner.ts';
 import { Taps } from './taps.ts';
@@ -42,6 +43,7 @@ export class Stack {
   readonly runner: HookRunner;
   readonly tracer: Tracer;
   readonly taps: Taps;
+  readonly points = new PacketPoints();
   readonly xdp: XdpPath;
   readonly redirects: Redirects;
   readonly xsk: XskTable;
@@ -164,7 +166,7 @@ export class Stack {
     const { statistics } = device;
     if (!device.up) {
       statistics.rx_dropped++;
-      return this.drop(packet, 'DEV_READY', `${device.path} is down`);
+      return this.lose(packet, 'DEV_READY', `${device.path} is down`);
     }
     statistics.rx_packets++;
     statistics.rx_bytes += packet.data.length;
@@ -177,6 +179,7 @@ export class Stack {
     const { native } = device.xdp;
     if (native.programs.length > 0 && !this.xdp.run(packet, native, false)) return;
     this.typeOf(packet);
+    if (this.points.on && device.gro) this.points.received('napi_gro_receive', packet);
     this.receiveBuffer(packet);
   }
 
@@ -227,6 +230,7 @@ export class Stack {
 
   /** __netif_receive_skb_core. */
   receiveBuffer(packet: Packet): void {
+    if (this.points.on) this.points.received('netif_receive_skb', packet);
     do {
       const { device } = packet;
       packet.ingressIfindex = device.ifindex;
@@ -265,7 +269,10 @@ export class Stack {
     const outcome = this.#traffic(packet, device.egress, device.classic.egress, 'egress');
     packet.report = undefined;
     const fate = outcome?.verdict.fate ?? 'pass';
-    if (fate === 'pass') return this.hardTransmit(packet);
+    if (fate === 'pass') {
+      if (this.points.on) this.points.sent('net_dev_queue', packet, device);
+      return this.hardTransmit(packet);
+    }
     if (fate === 'redirect') return void this.redirects.redirect(packet, outcome!.redirect!);
     this.dropSent(packet, device, 'TC_EGRESS', wordsFor(outcome!));
   }
@@ -278,7 +285,10 @@ export class Stack {
       return this.dropSent(packet, device, reason, `${device.path} is down`);
     }
     if (this.taps.on) this.taps.see(packet, device, 'out');
+    if (!this.points.on) return this.#toDriver(packet);
+    this.points.sent('net_dev_start_xmit', packet, device);
     this.#toDriver(packet);
+    if (this.points.on) this.points.sent('net_dev_xmit', packet, device);
   }
 
   /** The same for generic XDP (generic_xdp_tx), which taps do not see. */
@@ -391,8 +401,19 @@ export class Stack {
     });
   }
 
-  /** The packet is gone. `reason`: word of enum skb_drop_reason. */
-  drop(packet: Packet, reason: string, why?: string): void {
+  /** kfree_skb: the packet is gone. `reason`: word of enum skb_drop_reason. */
+  drop(
+    packet: Packet,
+    reason: string,
+    why?: string,
+    pulled: boolean = packet.ingressIfindex !== 0,
+  ): void {
+    if (this.points.on && !packet.isFrame) this.points.dropped(packet, reason, pulled);
+    this.lose(packet, reason, why);
+  }
+
+  /** A frame is gone that was no socket buffer: in a card, or by XDP in a driver. */
+  lose(packet: Packet, reason: string, why?: string): void {
     if (!packet.trail) return;
     this.tracer.add(packet, { kind: 'drop', reason, ...(why === undefined ? {} : { why }) });
   }
@@ -400,7 +421,7 @@ export class Stack {
   /** A device could not send it. */
   dropSent(packet: Packet, device: Device, reason: string, why?: string): void {
     device.statistics.tx_dropped++;
-    this.drop(packet, reason, why);
+    this.drop(packet, reason, why, false);
   }
 }
 

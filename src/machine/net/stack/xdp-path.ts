@@ -60,7 +60,7 @@ export class XdpPath {
     const record =
       fate === 'tx' ? { ...back, metadata: undefined, neigh: undefined } : outcome.redirect;
     const error = record ? this.#follow(packet, record, false) : outcome.verdict.name;
-    if (error !== undefined) this.#stack.drop(packet, 'XDP', error);
+    if (error !== undefined) this.#stack.lose(packet, 'XDP', error);
     return false;
   }
 
@@ -82,11 +82,17 @@ export class XdpPath {
         return this.#redirect(packet, outcome.redirect!, generic);
       case 'drop':
         statistics.xdp_drop++;
-        return this.#stack.drop(packet, 'XDP', 'XDP_DROP');
+        return this.#dropped(packet, 'XDP_DROP', generic);
       default:
         statistics.xdp_exception++;
-        return this.#stack.drop(packet, 'XDP', outcome.fault?.message ?? 'XDP_ABORTED');
+        return this.#dropped(packet, outcome.fault?.message ?? 'XDP_ABORTED', generic);
     }
+  }
+
+  /** Generic XDP has a socket buffer, and frees it without a reason of its own. */
+  #dropped(packet: Packet, why: string, generic: boolean): void {
+    if (generic) this.#stack.drop(packet, 'NOT_SPECIFIED', why);
+    else this.#stack.lose(packet, 'XDP', why);
   }
 
   #sendBack(packet: Packet, generic: boolean): void {
@@ -111,8 +117,9 @@ export class XdpPath {
     const error = this.#follow(packet, record, generic);
     if (error === undefined) return;
     packet.device.statistics.xdp_redirect_errors++;
-    if (!generic) packet.device.xdpRedirectFailed();
-    this.#stack.drop(packet, 'XDP', error);
+    if (generic) return this.#stack.drop(packet, 'XDP', error);
+    packet.device.xdpRedirectFailed();
+    this.#stack.lose(packet, 'XDP', error);
   }
 
   /** Words for what went wrong, or undefined. */
@@ -189,7 +196,7 @@ export class XdpPath {
       // As in Linux, nothing but XDP_PASS lets the frame out.
       if (outcome.verdict.fate !== 'pass') {
         device.statistics.xdp_drop++;
-        this.#stack.drop(packet, 'XDP', `the devmap's program says ${outcome.verdict.name}`);
+        this.#stack.lose(packet, 'XDP', `the devmap's program says ${outcome.verdict.name}`);
         return undefined;
       }
     }
@@ -231,7 +238,9 @@ export class XdpPath {
       const one = last ? packet : this.#stack.redirects.cloneFor(packet, device!);
       if (one.trail) this.#say(one, `${map.spec.name}[${target.key}] (broadcast)`, device!.path);
       const error = this.#toDevice(one, device!, target, generic);
-      if (error !== undefined) this.#stack.drop(one, 'XDP', error);
+      if (error === undefined) continue;
+      if (generic) this.#stack.drop(one, 'XDP', error);
+      else this.#stack.lose(one, 'XDP', error);
     }
     return found.length > 0 ? undefined : `${map.spec.name} has no device for it`;
   }
@@ -269,7 +278,7 @@ export class XdpPath {
     const { statistics } = packet.device;
     if (verdict.fate === 'drop') statistics.xdp_drop++;
     else statistics.xdp_exception++;
-    this.#stack.drop(packet, 'XDP', fault?.message ?? `the cpumap's program says ${verdict.name}`);
+    this.#stack.lose(packet, 'XDP', fault?.message ?? `the cpumap's program says ${verdict.name}`);
   }
 }
 
