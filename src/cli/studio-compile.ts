@@ -1,6 +1,6 @@
 /** C from the editor of the studio to an object: in a folder of its own, which is removed. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { type Compiler, findCompiler, includeFolder, MissingCompiler } from '../import/index.ts';
@@ -31,7 +31,7 @@ export interface StudioCompiled {
   readonly hint?: string;
 }
 
-/** More than any source, or what a compiler says of one. */
+/** More than what a compiler says of any source. */
 const MOST_TEXT = 1 << 20;
 
 /**
@@ -54,12 +54,22 @@ export async function compileForStudio(
     const ended = await ran(compiler.command, command, { folder, env, timeout, cancelled });
     const messages = clangMessages(ended.errors).map((one) => withoutFolder(one, source.folder));
     if (ended.problem) return { messages, problem: ended.problem };
-    if (ended.status === 0) return { object: await readFile(join(folder, OBJECT)), messages };
+    if (ended.status === 0) return { messages, ...(await objectIn(folder)) };
     const why = messages.length === 0 ? `: ${ended.errors.trim().slice(0, 200)}` : '';
     return { messages, problem: `${source.name} does not compile${why}` };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** More than any program, less than what fills the memory of a browser. */
+const MOST_OBJECT = 32 << 20;
+
+async function objectIn(folder: string): Promise<Pick<StudioCompiled, 'object' | 'problem'>> {
+  const path = join(folder, OBJECT);
+  const { size } = await stat(path);
+  if (size <= MOST_OBJECT) return { object: await readFile(path) };
+  return { problem: `the object has ${size} bytes: at most ${MOST_OBJECT} are taken` };
 }
 
 /** Not a name that a source can have. */

@@ -4,6 +4,7 @@ import type { VerifiedFix } from 'beeyard/verify';
 import { type CompilerMessage, countOf, type Problem, problemOf } from './model/edits.ts';
 import { placesIn } from './model/fixes.ts';
 import { sameSource } from './model/source.ts';
+import type { Route } from './model/route.ts';
 import type { LinePlace } from './protocol.ts';
 import { engine } from './rpc.ts';
 import {
@@ -49,12 +50,7 @@ export const edited = computed(() => {
   const source = at.screen === 'code' ? sourceOf(at.file) : undefined;
   if (!source) return undefined;
   const draft = drafts.value.get(source.name);
-  return {
-    ...source,
-    compiled: source.text,
-    text: draft ?? source.text,
-    dirty: draft !== undefined,
-  };
+  return { ...source, text: draft ?? source.text, dirty: draft !== undefined };
 });
 
 /** Why there is no object of what was compiled last. */
@@ -118,21 +114,26 @@ export async function compileSource(name: string, goes: boolean): Promise<void> 
 
 async function compileOnce(name: string, goes: boolean): Promise<void> {
   const text = textOf(name);
+  const began = placeOf(route.value);
+  const isThere = () => goes && placeOf(route.value) === began;
   notice.value = `compiling ${name} …`;
   const answer = await ask(name, text);
   said.value = { name, text, answer };
   if (answer.object === undefined) {
-    if (goes) {
+    if (isThere()) {
       editorShown.value = true;
-      if (route.value.screen !== 'code') go(programRoute(name, ''));
+      if (edited.value?.name !== name) go(programRoute(name, ''));
     }
     const count = countOf(answer.messages);
     notice.value = `${answer.problem}${count ? `: ${count}` : ''}`;
     return;
   }
   const object = Uint8Array.from(atob(answer.object), (letter) => letter.charCodeAt(0));
-  await opened(name, text, object, goes);
+  await opened(name, text, object, isThere);
 }
+
+/** Whoever has gone to another one meanwhile is not called back. */
+const placeOf = (at: Route): string => `${at.screen} ${'file' in at ? at.file : ''}`;
 
 async function ask(name: string, text: string): Promise<Compiled> {
   const body = JSON.stringify({ name, text });
@@ -144,7 +145,12 @@ async function ask(name: string, text: string): Promise<Compiled> {
 }
 
 /** Opens the object in the place of the one before, with the text it was made of. */
-async function opened(name: string, text: string, object: Uint8Array, goes: boolean) {
+async function opened(
+  name: string,
+  text: string,
+  object: Uint8Array,
+  isThere: () => boolean,
+): Promise<void> {
   const file = objectName(name);
   const program = programOf(route.value);
   const bytes = new TextEncoder().encode(text);
@@ -160,14 +166,16 @@ async function opened(name: string, text: string, object: Uint8Array, goes: bool
     notice.value = one?.problem ?? `${file} has no programs`;
     return;
   }
-  const at = route.value;
-  const kernel = at.screen === 'code' ? at.kernel : undefined;
+  const isHere = edited.value?.name === name;
+  const kernel = isHere && route.value.screen === 'code' ? route.value.kernel : undefined;
   const { verdict, rows } = await engine.code(file, shown.name, kernel);
   const line = cursorLine(name);
   const written = rows.find(({ line: at }) => at?.line === line && isIn(at, name));
   const insn = verdict.explanation?.at.insn ?? written?.insn ?? 0;
-  if (at.screen === 'code') go({ ...at, file, program: shown.name, insn }, true);
-  else if (goes) go(programRoute(file, shown.name));
+  const at = route.value;
+  if (isThere() && at.screen === 'code' && isHere)
+    go({ ...at, file, program: shown.name, insn }, true);
+  else if (isThere()) go(programRoute(file, shown.name));
   const words = verdict.ok ? 'accepted' : `rejected: ${verdict.explanation?.problem}`;
   notice.value = `compiled, ${shown.name} is ${words}`;
 }
@@ -175,8 +183,7 @@ async function opened(name: string, text: string, object: Uint8Array, goes: bool
 const isIn = (place: LinePlace | undefined, name: string): boolean =>
   place !== undefined && sameSource(place.file, name);
 
-const programOf = (at: typeof route.value): string | undefined =>
-  'program' in at ? at.program : undefined;
+const programOf = (at: Route): string | undefined => ('program' in at ? at.program : undefined);
 
 /** The object that has this source, if one is open. */
 function objectName(source: string): string {

@@ -67,6 +67,11 @@ describe('compiling for the studio', () => {
     expect(fails.messages.some(({ severity }) => severity === 'error')).toBe(true);
   });
 
+  it('takes no object that would fill a browser', async () => {
+    const { object, problem } = await compiled({ text: 'char much[1 << 26] = { 1 };\n' });
+    expect([object, problem]).toEqual([undefined, expect.stringMatching(/at most 33554432/)]);
+  });
+
   it('leaves nothing behind', async () => {
     const before = left();
     await compiled({});
