@@ -201,6 +201,8 @@ async function withoutServer(page, _, scheme) {
   await page.keyboard.press('e');
   await text(page).waitFor();
   await page.getByText(/^Compiling needs a compiler/).waitFor();
+  // It begins where the code beside it does, far below.
+  await text(page).locator('.cm-at').waitFor();
   const buttons = page.locator('.problems').getByRole('button', { name: 'Copy as CLI' });
   await buttons.click();
   assert.equal(await copied(page), 'beeyard studio firewall-firewall.bpf.c');

@@ -153,7 +153,8 @@ export function tell(view: EditorView, problems: readonly Problem[]): void {
     if (line === undefined || line > doc.lines) return [];
     const { from: start, to: end, text } = doc.line(line);
     const indent = by === 'verifier' ? text.length - text.trimStart().length : column - 1;
-    const from = Math.min(start + indent, end);
+    // What is missing at the end of a line is shown at its last letter.
+    const from = Math.max(start, Math.min(start + indent, end - 1));
     const to = by === 'verifier' ? end : Math.min(end, from + wordAt(text.slice(from - start)));
     const message = place === undefined ? problem.text : `${problem.text} (${place})`;
     return [{ from, to, severity: severity === 'note' ? 'info' : severity, source: by, message }];
@@ -162,6 +163,15 @@ export function tell(view: EditorView, problems: readonly Problem[]): void {
 }
 
 const wordAt = (text: string): number => /^\w+|^./.exec(text)?.[0].length ?? 0;
+
+/** A text that is seen for the first time begins with the line that is looked at. */
+export function begin(view: EditorView, line: number): void {
+  const { doc, selection } = view.state;
+  if (selection.main.head !== 0 || line > doc.lines) return;
+  const anchor = doc.line(line).from;
+  const effects = EditorView.scrollIntoView(anchor, { y: 'center' });
+  view.dispatch({ selection: { anchor }, effects });
+}
 
 /** Puts the cursor to a place, and the focus into the editor. */
 export function goTo(view: EditorView, line: number, column = 1): void {

@@ -1,5 +1,5 @@
 /** The editor: C in the place of the source, compiled and verified as it is written. */
-import { effect, useSignalEffect } from '@preact/signals';
+import { effect, untracked, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { EditorView } from '@codemirror/view';
 import {
@@ -16,7 +16,7 @@ import { problemText } from '../model/edits.ts';
 import { studioCommand } from '../model/share.ts';
 import { sameSource } from '../model/source.ts';
 import { code, compiles, editorFocus, editorShown, go, route } from '../store.ts';
-import { follow, goTo, mark, show, tell } from './code-mirror.ts';
+import { begin, follow, goTo, mark, show, tell } from './code-mirror.ts';
 import './editor.css';
 import { Copy, download, Empty, Pane } from './parts.tsx';
 
@@ -49,6 +49,7 @@ function OpenEditor({ name }: { readonly name: string }) {
       onLine: selectLine,
     });
     view.current = shown.view;
+    begin(shown.view, untracked(lineLookedAt) ?? 1);
     // At once, not with the next frame: the keys that follow are for the editor.
     const stop = effect(() => {
       if (editorFocus.value === focused) return;
