@@ -18,8 +18,8 @@ export async function buildStudio() {
     files: files.map((path) => copied(path, join(out, 'gallery'))),
   }));
   writeFileSync(join(out, 'gallery.json'), `${JSON.stringify(listed)}\n`);
-  // Servers that know of files say so here; as static files there are none.
-  writeFileSync(join(out, 'files.json'), '[]\n');
+  // Servers that know of files, and can compile, say so here; static files do neither.
+  writeFileSync(join(out, 'files.json'), '{"files":[],"compiles":false}\n');
 }
 
 function copied(path, folder) {

@@ -74,7 +74,7 @@ try {
       process.stdout.write(`  browser ${JSON.stringify(inBrowser).slice(0, 600)}\n`);
     }
   }
-  const screens = ['', '-code', '-graph', '-run', '-machine', '-matrix', '-share'];
+  const screens = ['', '-code', '-editor', '-graph', '-run', '-machine', '-matrix', '-share'];
   const files = screens.map((name) => import(`../tests/browser/studio${name}.mjs`));
   const lists = (await Promise.all(files)).flatMap((file) => Object.values(file));
   for (const { name, run: runStudio } of lists.filter(Array.isArray).flat()) {

@@ -108,11 +108,13 @@ export const COMMANDS: readonly CommandDef[] = [
       'Serves a web app on 127.0.0.1 and prints its address, with a secret word in it: other ' +
       'machines and other sites cannot read it. FILEs are objects (.bpf.o), sources of the same ' +
       'name (.bpf.c), captures, and views that were shared (.beeyard). Everything is ' +
-      'verified and run in the browser; nothing is uploaded. The folder dist/studio of ' +
-      'the package is the same app for any web server.',
+      'verified and run in the browser; nothing is uploaded. C is edited there and compiled by ' +
+      'the clang of this computer, in a folder of its own: your files stay as they are. ' +
+      'The folder dist/studio of the package is the same app for any web server.',
     examples: [
       ['beeyard studio', 'the gallery of examples'],
       ['beeyard studio x.bpf.o x.bpf.c in.pcap', 'with these files'],
+      ['beeyard studio x.bpf.c', 'compile a source, and edit it'],
       ['beeyard studio bug.beeyard', 'a view that somebody shared'],
     ],
     load: () => import('./studio.ts'),

@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile, realpath } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
+import { compileForStudio, isSourceName, type StudioCompileOptions } from './studio-compile.ts';
 
 /** A file of the command line, as the app may ask for it. */
 export interface ServedFile {
   readonly name: string;
   readonly bytes: () => Promise<Uint8Array>;
+  /** Where it is: the headers beside a source are those of the source in the editor. */
+  readonly folder?: string;
 }
 
 export interface StudioServerOptions {
@@ -16,6 +19,8 @@ export interface StudioServerOptions {
   readonly files: readonly ServedFile[];
   /** 0: one that is free. */
   readonly port: number;
+  /** Without it the editor cannot compile. */
+  readonly compile?: StudioCompileOptions;
 }
 
 export interface StudioServer {
@@ -31,6 +36,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
+
+/** Of a request to compile, in bytes: no source in C is as large. */
+const MOST_BODY = 2 << 20;
 
 /** Nothing from elsewhere, nothing to elsewhere; the engine compiles WebAssembly. */
 const POLICY = [
@@ -85,14 +93,16 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   token: string,
-  { app, files }: StudioServerOptions,
+  options: StudioServerOptions,
 ): Promise<void> {
+  const { app, files } = options;
   const rest = restOf(request, token);
   if (rest === undefined) return end(response, 403);
+  if (rest === 'compile') return compile(request, response, options);
   if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405);
   if (rest === 'files.json') {
     const list = files.map(({ name }, i) => ({ name, url: `files/${i}` }));
-    return send(response, '.json', Buffer.from(JSON.stringify(list)));
+    return sendJson(response, { files: list, compiles: options.compile !== undefined });
   }
   const numbered = /^files\/(\d+)$/.exec(rest);
   if (numbered) {
@@ -101,6 +111,50 @@ async function answer(
   }
   const path = await inside(app, rest === '' ? 'index.html' : rest);
   return path ? send(response, extname(path), await readFile(path)) : end(response, 404);
+}
+
+/** `POST compile` of `{ name, text }`: the object, or why there is none. */
+async function compile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { compile: options, files }: StudioServerOptions,
+): Promise<void> {
+  if (!options) return end(response, 404);
+  if (request.method !== 'POST') return end(response, 405);
+  // What a form of another page can send without being asked is not this type.
+  if (request.headers['content-type'] !== 'application/json') return end(response, 415);
+  const body = await bodyOf(request);
+  if (body === undefined) return end(response, 413);
+  const source = sourceIn(body);
+  if (!source) return end(response, 400);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const folder = files.find(({ name }) => name === source.name)?.folder;
+  const { object, ...rest } = await compileForStudio({ ...source, folder }, options, gone.signal);
+  const bytes = object && { object: Buffer.from(object).toString('base64') };
+  sendJson(response, { ...rest, ...bytes });
+}
+
+/** Undefined: too large. What is left of it is read, so that the answer arrives. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MOST_BODY * 2) request.destroy();
+    if (size <= MOST_BODY) parts.push(part);
+  }
+  return size > MOST_BODY ? undefined : Buffer.concat(parts).toString();
+}
+
+function sourceIn(body: string): { name: string; text: string } | undefined {
+  try {
+    const { name, text } = JSON.parse(body) as Partial<Record<'name' | 'text', unknown>>;
+    const fits = typeof name === 'string' && typeof text === 'string' && isSourceName(name);
+    return fits ? { name, text } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What stands behind the token; undefined: not for this browser. */
@@ -119,6 +173,9 @@ async function inside(folder: string, path: string): Promise<string | undefined>
   const file = await realpath(join(root, decodeURIComponent(path)));
   return file.startsWith(root + sep) ? file : undefined;
 }
+
+const sendJson = (response: ServerResponse, value: unknown): void =>
+  send(response, '.json', Buffer.from(JSON.stringify(value)));
 
 function send(response: ServerResponse, extension: string, body: Uint8Array): void {
   const type = TYPES[extension] ?? 'application/octet-stream';

@@ -1,7 +1,7 @@
 /** `beeyard studio`: objects looked at in a browser. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandCall } from './command.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -9,6 +9,9 @@ import { readBytes } from './files.ts';
 import { type CliIo, styleFor } from './io.ts';
 import { serveStudio, type StudioServer } from './studio-server.ts';
 import { toJson } from './values.ts';
+
+/** Milliseconds for a file in the editor. */
+const COMPILE_TIME = 20_000;
 
 /** Serves until it is interrupted. */
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
@@ -28,11 +31,13 @@ async function started(call: CommandCall, io: CliIo): Promise<StudioServer> {
   // Read now, so that a wrong name is told at once; read again when asked: it may be rebuilt.
   const files = call.operands.map((path) => {
     readBytes(path, io);
-    return { name: basename(path), bytes: async () => readBytes(path, io) };
+    const folder = dirname(resolve(io.cwd, path));
+    return { name: basename(path), folder, bytes: async () => readBytes(path, io) };
   });
   const port = call.count('port', 0, 0, 65_535);
   try {
-    return await serveStudio({ app, files, port });
+    const compile = { env: io.env, cwd: io.cwd, timeout: COMPILE_TIME };
+    return await serveStudio({ app, files, port, compile });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;

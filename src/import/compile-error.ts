@@ -1,3 +1,5 @@
+import { clangMessages } from '../tools/index.ts';
+
 /** A source does not compile: the compiler's words in `message`, and where the first error is. */
 export class CompileError extends Error {
   override readonly name = 'CompileError';
@@ -7,10 +9,12 @@ export class CompileError extends Error {
   readonly column: number;
 
   constructor(source: string, output: string) {
-    const first = /^(.+?):(\d+):(\d+): (?:fatal )?error: /m.exec(output);
+    const first = clangMessages(output).find(
+      ({ severity, line }) => severity === 'error' && line !== undefined,
+    );
     super(`${source} does not compile\n\n${output.trim()}\n`);
-    this.file = first?.[1] ?? source;
-    this.line = Number(first?.[2] ?? 1);
-    this.column = Number(first?.[3] ?? 1);
+    this.file = first?.file ?? source;
+    this.line = first?.line ?? 1;
+    this.column = first?.column ?? 1;
   }
 }

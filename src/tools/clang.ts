@@ -52,3 +52,36 @@ export function compileArguments(
     object,
   ];
 }
+
+/** What the compiler says of a place, or of the whole file. Lines and columns count from 1. */
+export interface ClangMessage {
+  readonly severity: 'error' | 'warning' | 'note';
+  readonly text: string;
+  /** As the compiler names it; undefined: it named no place. */
+  readonly file?: string;
+  readonly line?: number;
+  /** In bytes. */
+  readonly column?: number;
+  /** The outermost `#include` by which it came there. */
+  readonly from?: { readonly file: string; readonly line: number };
+}
+
+const INCLUDED = /^In file included from (.+):(\d+):$/;
+const MESSAGE = /^(?:(.+?):(\d+):(\d+): |clang[^ :]*: )?(fatal error|error|warning|note): (.*)$/;
+
+/** Reads what clang writes to standard error; the excerpts of the source are left out. */
+export function clangMessages(output: string): ClangMessage[] {
+  const messages: ClangMessage[] = [];
+  let from: ClangMessage['from'];
+  for (const row of output.split(/\r?\n/)) {
+    const included = INCLUDED.exec(row);
+    if (included) from ??= { file: included[1]!, line: Number(included[2]) };
+    const [, file, line, column, word, text = ''] = MESSAGE.exec(row) ?? [];
+    if (word === undefined) continue;
+    const severity = word === 'warning' || word === 'note' ? word : 'error';
+    const place = file !== undefined && { file, line: Number(line), column: Number(column) };
+    messages.push({ severity, text, ...place, ...(from && { from }) });
+    from = undefined;
+  }
+  return messages;
+}

@@ -4,7 +4,14 @@ export {
   SourceError,
   type SourceProblem,
 } from './bpf-ts/index.ts';
-export { clangCandidates, type CompileOptions, compileArguments, knowsBpf } from './clang.ts';
+export {
+  clangCandidates,
+  type ClangMessage,
+  clangMessages,
+  type CompileOptions,
+  compileArguments,
+  knowsBpf,
+} from './clang.ts';
 export {
   type BeyondStandard,
   type CompatNeed,

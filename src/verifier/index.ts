@@ -32,6 +32,7 @@ export type {
   PairCost,
 } from './explain/cost/types.ts';
 export { type FixOptions, fixesFor } from './explain/fixes/fixes.ts';
+export { applySourceFixes } from './explain/fixes/source.ts';
 export { explain } from './explain/explain.ts';
 export { type ExplainedLog, explainLog } from './explain/log/explain-log.ts';
 export type {

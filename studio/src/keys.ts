@@ -48,8 +48,9 @@ export const KEYS: readonly Key[] = [
 export function goScreen(screen: 'code' | 'graph' | 'run' | 'matrix'): void {
   const at = route.value;
   const first = objectFiles.value[0];
-  const file = 'file' in at ? at.file : first?.name;
-  const program = 'program' in at ? at.program : first?.object?.programs[0]?.name;
+  const open = 'program' in at && at.program !== '' ? at : undefined;
+  const file = open?.file ?? first?.name;
+  const program = open?.program ?? first?.object?.programs[0]?.name;
   if (!file || !program) return;
   // The two look at the same instruction.
   const insn = at.screen === 'code' || at.screen === 'graph' ? at.insn : 0;
@@ -104,6 +105,7 @@ function escape(): void {
 const inField = (target: EventTarget | null): boolean =>
   target instanceof HTMLSelectElement ||
   target instanceof HTMLTextAreaElement ||
+  (target instanceof Element && target.classList.contains('editor-text')) ||
   (target instanceof HTMLInputElement && !['range', 'checkbox'].includes(target.type));
 
 export function listen(): void {

@@ -81,7 +81,7 @@ function Top() {
           </button>
         ))}
       </nav>
-      {'program' in at && <ProgramChoice />}
+      {'program' in at && at.program !== '' && <ProgramChoice />}
       <span class="gap" />
       <button type="button" class="quiet" onClick={() => (shareShown.value = true)}>
         Share <kbd aria-hidden="true">l</kbd>

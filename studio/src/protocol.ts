@@ -3,6 +3,7 @@ import type {
   Explanation,
   LineInfo,
   RegisterFact,
+  SourceFix,
   VerifiedFix,
   VerifierStats,
 } from 'beeyard/verify';
@@ -312,6 +313,8 @@ export interface StudioApi {
     source?: { readonly name: string; readonly text: string },
     kernel?: string,
   ): Promise<readonly VerifiedFix[]>;
+  /** The source with fixes put in: their lines count in it. */
+  applyFixes(text: string, fixes: readonly SourceFix[]): Promise<string>;
   matrix(name: string, program: string): Promise<MatrixAnswer>;
   capture(name: string, bytes: Uint8Array): Promise<number>;
   packets(name: string, from: number, to: number): Promise<PacketRow[]>;

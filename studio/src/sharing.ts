@@ -12,13 +12,19 @@ import {
   addFiles,
   built,
   captureFile,
+  compiles,
+  drafts,
+  editorShown,
   files,
   go,
   goToFirst,
   notice,
   playsBefore,
+  objectFiles,
   route,
+  setDraft,
   sourceOf,
+  type StudioFile,
 } from './store.ts';
 
 export const SHARED_FILE = /\.beeyard$/;
@@ -41,6 +47,9 @@ export function bundleOf(): Promise<Uint8Array> {
   return packBundle({
     hash: routeHash(at),
     files: files.value.filter(({ name }) => names.has(name)),
+    drafts: [...drafts.value]
+      .filter(([name]) => names.has(name))
+      .map(([name, text]) => ({ name, bytes: new TextEncoder().encode(text) })),
     packet: isBuilt ? built.value : undefined,
     playsBefore: playsBefore.value,
   });
@@ -50,6 +59,10 @@ export function bundleOf(): Promise<Uint8Array> {
 export async function openBundle(bytes: Uint8Array): Promise<void> {
   const bundle = withOwnNames(await unpackBundle(bytes));
   const opened = await addFiles(bundle.files);
+  for (const { name, bytes } of bundle.drafts ?? []) {
+    setDraft(name, new TextDecoder().decode(bytes));
+    editorShown.value = true;
+  }
   if (bundle.packet) built.value = bundle.packet;
   playsBefore.value = bundle.playsBefore;
   go(parseRoute(bundle.hash));
@@ -69,8 +82,8 @@ function withOwnNames(bundle: Bundle): Bundle {
   while (bundle.files.some(({ name }) => taken.has(renamed(name)))) n++;
   const at = parseRoute(bundle.hash);
   const hash = 'file' in at ? routeHash({ ...at, file: renamed(at.file) }) : bundle.hash;
-  const own = bundle.files.map(({ name, bytes }) => ({ name: renamed(name), bytes }));
-  return { ...bundle, hash, files: own };
+  const own = ({ name, bytes }: SharedFile) => ({ name: renamed(name), bytes });
+  return { ...bundle, hash, files: bundle.files.map(own), drafts: bundle.drafts?.map(own) };
 }
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
@@ -91,12 +104,23 @@ export async function openAddress(hash: string): Promise<void> {
 export const openGiven = (given: readonly SharedFile[]): Promise<void> =>
   openFiles(given, route.value.screen === 'home');
 
+/** Sources in C that came without their objects. */
+async function compileLone(opened: readonly StudioFile[], goes: boolean): Promise<void> {
+  const hasObject = (source: string) =>
+    objectFiles.value.some(({ name }) => sourceOf(name)?.name === source);
+  for (const { name } of opened.filter((one) => one.name.endsWith('.c') && !hasObject(one.name))) {
+    const { compileSource } = await import('./editing.ts');
+    await compileSource(name, goes);
+  }
+}
+
 /** Files that were given: shared views are opened as such. `goes`: to the first program. */
 export async function openFiles(given: readonly SharedFile[], goes = true): Promise<void> {
   const plain = given.filter(({ name }) => !SHARED_FILE.test(name));
   if (plain.length > 0) {
     const opened = await addFiles(plain);
     if (goes) goToFirst(opened);
+    if (compiles.value) await compileLone(opened, goes);
   }
   for (const { name, bytes } of given) {
     if (!SHARED_FILE.test(name)) continue;

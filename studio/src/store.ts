@@ -1,5 +1,5 @@
 /** What the app knows: files, the place in the address, what the worker found. */
-import { computed, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { isShareHash } from './model/bundle.ts';
 import { parseRoute, type Route, routeHash } from './model/route.ts';
 import { sameSource } from './model/source.ts';
@@ -63,6 +63,14 @@ export const playsBefore = signal(true);
 export const notice = signal('');
 export const helpShown = signal(false);
 export const shareShown = signal(false);
+/** There is a server that compiles C. */
+export const compiles = signal(false);
+/** On the Code screen, in the place of the source. */
+export const editorShown = signal(false);
+/** Counts how often the editor was asked to take the focus. */
+export const editorFocus = signal(0);
+/** Sources as edited, by name, where they differ from what is open. */
+export const drafts = signal<ReadonlyMap<string, string>>(new Map());
 
 export interface Key {
   readonly keys: readonly string[];
@@ -98,16 +106,39 @@ export function go(to: Route, replace = false): void {
 
 export function sourceOf(file: string): { name: string; text: string } | undefined {
   const stem = file.replace(/\.o$/, '.c');
-  const found = files.value.find(({ name, kind }) => kind === 'source' && sameSource(stem, name));
+  const sources = files.value.filter(({ kind }) => kind === 'source');
+  const found =
+    sources.find(({ name }) => name === stem) ?? sources.find(({ name }) => sameSource(stem, name));
   return found && { name: found.name, text: new TextDecoder().decode(found.bytes) };
 }
 
-/** Opens files, the later one of a name instead of the earlier. */
-export async function addFiles(given: readonly { name: string; bytes: Uint8Array }[]) {
+export const programRoute = (file: string, program: string) => {
+  return { screen: 'code', file, program, insn: 0, pane: 'state' } as const;
+};
+
+/** Keeps what was edited; what is as the open file has it needs no keeping. */
+export function setDraft(name: string, text: string | undefined): void {
+  const others = [...drafts.value].filter(([one]) => one !== name);
+  const isEdited = text !== undefined && sourceOf(name)?.text !== text;
+  drafts.value = new Map(isEdited ? [...others, [name, text]] : others);
+}
+
+/**
+ * Opens files, the later one of a name instead of the earlier. What was edited in that one is gone,
+ * unless the later one was made of it: `keepsDrafts`.
+ */
+export async function addFiles(
+  given: readonly { name: string; bytes: Uint8Array }[],
+  keepsDrafts = false,
+) {
   const opened = await Promise.all(given.map(({ name, bytes }) => openFile(name, bytes)));
   forget();
   const names = new Set(opened.map(({ name }) => name));
-  files.value = [...files.value.filter(({ name }) => !names.has(name)), ...opened];
+  batch(() => {
+    files.value = [...files.value.filter(({ name }) => !names.has(name)), ...opened];
+    const kept = [...drafts.value].filter(([name]) => keepsDrafts || !names.has(name));
+    drafts.value = new Map(kept.filter(([name, text]) => sourceOf(name)?.text !== text));
+  });
   const bad = opened.find(({ problem }) => problem);
   notice.value = bad
     ? `${bad.name}: ${bad.problem}`
@@ -138,8 +169,7 @@ function kindOf(name: string, bytes: Uint8Array): StudioFile['kind'] {
 export function goToFirst(opened: readonly StudioFile[], program?: string): void {
   const file = opened.find(({ object }) => object?.programs.length);
   const first = program ?? file?.object?.programs[0]?.name;
-  if (file && first)
-    go({ screen: 'code', file: file.name, program: first, insn: 0, pane: 'state' });
+  if (file && first) go(programRoute(file.name, first));
 }
 
 export async function fetchBytes(url: string): Promise<Uint8Array> {
@@ -153,12 +183,18 @@ export async function openEntry({ files: wanted, program }: GalleryEntry): Promi
   goToFirst(await addFiles(await Promise.all(given)), program);
 }
 
+interface ServedFiles {
+  readonly files: readonly { readonly name: string; readonly url: string }[];
+  readonly compiles: boolean;
+}
+
 /** The gallery, the files of the command line, and those that the address names. */
 export async function start(): Promise<void> {
   const lists = ['gallery.json', 'files.json'].map(async (url) => (await fetch(url)).json());
   const [entries, served] = await Promise.all(lists);
   gallery.value = entries as GalleryEntry[];
-  const list = served as { name: string; url: string }[];
+  const { files: list, compiles: has } = served as ServedFiles;
+  compiles.value = has;
   const given = list.map(async ({ name, url }) => ({ name, bytes: await fetchBytes(url) }));
   const { openAddress, openGiven } = await import('./sharing.ts');
   // Opening what was given may change the address.
@@ -179,6 +215,7 @@ async function openNamed(): Promise<void> {
 }
 
 let shownCode = '';
+let lastCode = '';
 let shownRun = '';
 let shownCoverage = '';
 let asked = 0;
@@ -193,18 +230,20 @@ effect(() => {
   const at = route.value;
   if (!('file' in at) || !files.value.some(({ name }) => name === at.file)) return;
   // The matrix asks for what it shows itself.
-  if (at.screen === 'matrix') return;
+  if (at.screen === 'matrix' || at.program === '') return;
   const kernel = at.screen === 'code' ? at.kernel : undefined;
   const key = `${at.file}\n${at.program}\n${kernel}`;
   if (key !== shownCode) {
-    shownCode = key;
-    void into(code, engine.code(at.file, at.program, kernel), () => key === shownCode);
+    // The same program compiled anew: what is seen stays until it is verified.
+    const isAgain = key === lastCode;
+    shownCode = lastCode = key;
+    void into(code, engine.code(at.file, at.program, kernel), () => key === shownCode, isAgain);
   }
 });
 
 effect(() => {
   const at = route.value;
-  if (at.screen !== 'code' || code.value.state !== 'ready') return;
+  if (at.screen !== 'code' || at.program === '' || code.value.state !== 'ready') return;
   const number = ++asked;
   const wanted = engine.state(at.file, at.program, at.insn, at.kernel);
   void into(insnState, wanted, () => number === asked, true);

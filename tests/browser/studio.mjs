@@ -38,9 +38,9 @@ export const studioCases = [
 ];
 
 /** A page of its own on a server of its own; errors of the page fail the case. */
-export function onPage(colorScheme, run, files = []) {
+export function onPage(colorScheme, run, files = [], compile = undefined) {
   return async (browser) => {
-    const server = await serveStudio({ app, files, port: 0 });
+    const server = await serveStudio({ app, files, port: 0, compile });
     const context = await browser.newContext({
       colorScheme,
       viewport: { width: 1440, height: 900 },

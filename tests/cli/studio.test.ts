@@ -1,5 +1,12 @@
 import { request } from 'node:http';
-import { writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/dispatch.ts';
 import { serveStudio, type StudioServer } from '../../src/cli/studio-server.ts';
@@ -18,8 +25,14 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** As written, without what a browser or fetch would mend. */
-function get(path: string, headers: Record<string, string> = {}, method = 'GET') {
-  const { port } = new URL(server.url);
+function get(
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+  body?: string,
+  at = server,
+) {
+  const { port } = new URL(at.url);
   return new Promise<{ status: number; body: string; headers: Record<string, unknown> }>(
     (resolve, reject) => {
       const call = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
@@ -30,7 +43,7 @@ function get(path: string, headers: Record<string, string> = {}, method = 'GET')
         );
       });
       call.on('error', reject);
-      call.end();
+      call.end(body);
     },
   );
 }
@@ -43,9 +56,10 @@ describe('the server of the studio', () => {
     expect([status, body]).toEqual([200, '<!doctype html>studio']);
     expect(headers['content-security-policy']).toContain("default-src 'self'");
     expect(headers['access-control-allow-origin']).toBeUndefined();
-    expect(JSON.parse((await get(inside('files.json'))).body)).toEqual([
-      { name: 'x.bpf.o', url: 'files/0' },
-    ]);
+    expect(JSON.parse((await get(inside('files.json'))).body)).toEqual({
+      files: [{ name: 'x.bpf.o', url: 'files/0' }],
+      compiles: false,
+    });
     expect((await get(inside('files/0'))).body).toBe('\u0001\u0002\u0003');
     expect((await get(inside('files/1'))).status).toBe(404);
   });
@@ -96,6 +110,142 @@ describe('the server of the studio', () => {
     expect((await get(inside('link'))).status).toBe(404);
   });
 });
+
+/** A compiler of three lines: what it does is what the source says. */
+const CLANG = `#!/bin/sh
+case "$1" in
+  --print-targets) echo '    bpf - BPF'; exit;;
+  --version) echo 'clang version 0'; exit;;
+esac
+pwd > FOLDER
+echo "$@" >> FOLDER
+. ./x.bpf.c
+`;
+
+describe('compiling by the server of the studio', () => {
+  const seen = files.path('folder');
+  const clang = files.write('clang', CLANG.replaceAll('FOLDER', seen));
+  chmodSync(clang, 0o755);
+  let compiling: StudioServer;
+  beforeAll(async () => {
+    const env = { ...process.env, CLANG: clang };
+    const given = { name: 'x.bpf.c', bytes: async () => Uint8Array.of(), folder: '/own/headers' };
+    compiling = await serveStudio({
+      app,
+      files: [given],
+      port: 0,
+      compile: { env, cwd: '/', timeout: 700 },
+    });
+  });
+  afterAll(() => compiling.close());
+
+  const JSON_TYPE = { 'content-type': 'application/json' };
+  const post = (body: string, headers: Record<string, string> = JSON_TYPE, path?: string) => {
+    const to = path ?? `${new URL(compiling.url).pathname}compile`;
+    return get(to, headers, 'POST', body, compiling);
+  };
+  const source = (text: string, name = 'x.bpf.c') => JSON.stringify({ name, text });
+  const answered = async (text: string) => {
+    const { status, body } = await post(source(text));
+    expect(status).toBe(200);
+    return JSON.parse(body) as { object?: string; problem?: string; messages: unknown[] };
+  };
+  /** The folder it ran in, and its arguments. */
+  const place = () => readFileSync(seen, 'utf8').split('\n');
+
+  it('gives the object and what the compiler said', async () => {
+    const { object, messages } = await answered(
+      "printf 'ELF' > object; echo 'x.bpf.c:3:7: warning: unused' >&2",
+    );
+    expect(Buffer.from(object!, 'base64').toString()).toBe('ELF');
+    expect(messages).toEqual([
+      { severity: 'warning', text: 'unused', file: 'x.bpf.c', line: 3, column: 7 },
+    ]);
+    const [folder, args] = place();
+    expect(existsSync(folder!)).toBe(false);
+    expect(args).toContain('-iquote /own/headers');
+    expect(args).toMatch(/-target bpf .*-O2 -g .*-c x\.bpf\.c -o object$/);
+  });
+
+  it('gives errors with their places instead', async () => {
+    const { object, problem, messages } = await answered(
+      "echo 'In file included from x.bpf.c:2:\n/own/headers/a.h:1:9: fatal error: no' >&2; exit 1",
+    );
+    expect([object, problem]).toEqual([undefined, 'x.bpf.c does not compile']);
+    const from = { file: 'x.bpf.c', line: 2 };
+    expect(messages).toEqual([
+      { severity: 'error', text: 'no', file: 'a.h', line: 1, column: 9, from },
+    ]);
+  });
+
+  it('ends a compiler that takes too long, and all that it started', async () => {
+    const { problem } = await answered(`(sleep 30; touch ${files.path('late')}) & sleep 30`);
+    expect(problem).toBe('the compiler was ended after 0.7 s: it did not finish');
+    expect(existsSync(place()[0]!)).toBe(false);
+    expect(processesIn(place()[0]!)).toEqual([]);
+  });
+
+  it('says what is missing if there is no clang', async () => {
+    const env = { PATH: '/nowhere', CLANG: files.path('none') };
+    const before = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    const bare = await serveStudio({
+      app,
+      files: [],
+      port: 0,
+      compile: { env, cwd: '/', timeout: 1 },
+    });
+    const to = `${new URL(bare.url).pathname}compile`;
+    const { body } = await get(to, JSON_TYPE, 'POST', source(''), bare);
+    process.env['PATH'] = before;
+    await bare.close();
+    expect(JSON.parse(body)).toMatchObject({
+      problem: expect.stringMatching(/^no clang with a bpf target found/),
+      hint: expect.stringMatching(/^install clang/),
+    });
+  });
+
+  it('refuses what is not from its own page', async () => {
+    const { origin, host, pathname } = new URL(compiling.url);
+    const before = readFileSync(seen, 'utf8');
+    const wrong = [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { host: `evil.example:${host.split(':')[1]}` },
+    ];
+    for (const headers of wrong) {
+      expect((await post(source(''), { ...JSON_TYPE, ...headers })).status).toBe(403);
+    }
+    for (const path of ['/compile', '/wrong/compile', `${pathname.slice(0, -2)}/compile`]) {
+      expect((await post(source(''), JSON_TYPE, path)).status).toBe(403);
+    }
+    expect((await post(source(''), { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await get(`${pathname}compile`, {}, 'GET', undefined, compiling)).status).toBe(405);
+    expect((await get(inside('compile'), JSON_TYPE, 'POST', source(''))).status).toBe(404);
+    expect(readFileSync(seen, 'utf8')).toBe(before);
+    expect((await post(source('exit 1'), { ...JSON_TYPE, origin })).status).toBe(200);
+  });
+
+  it('refuses what is too large or no source', async () => {
+    expect((await post(source('x'.repeat(3 << 20)))).status).toBe(413);
+    const names = ['../x.c', '/etc/x.c', '-x.c', '.x.c', 'x.h', 'a\\x.c', 'x\n.c', '', '.c'];
+    const bodies = ['', '[]', 'null', '{"name":"x.c"}', ...names.map((name) => source('', name))];
+    for (const body of bodies) expect([body, (await post(body)).status]).toEqual([body, 400]);
+  });
+});
+
+/** Commands of processes that run in a folder, or did before it was removed. */
+function processesIn(folder: string): string[] {
+  if (process.platform !== 'linux') return [];
+  const cwdOf = (pid: string): string => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`);
+    } catch {
+      return '';
+    }
+  };
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && cwdOf(pid).startsWith(folder));
+}
 
 describe('beeyard studio', () => {
   it('says so at once if a file is not there', async () => {

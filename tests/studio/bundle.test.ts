@@ -51,6 +51,16 @@ describe('a shared view', () => {
     expect(await unpackBundle(await packBundle(bare))).toEqual(bare);
   });
 
+  it('carries what was edited besides the file that it was compiled from', async () => {
+    const drafts = [{ name: 'größe 2.bpf.c', bytes: new TextEncoder().encode('int y;\n') }];
+    const bundle = { ...BUNDLE, drafts };
+    expect(await unpackBundle(await packBundle(bundle))).toEqual(bundle);
+    const twice = { hash: '#/', files: [], drafts: [file, file] };
+    await expect(unpackBundle(withHeader(twice))).rejects.toThrow(/a file twice/);
+    const path = { hash: '#/', files: [], drafts: [{ name: '../x', size: 0 }] };
+    await expect(unpackBundle(withHeader(path))).rejects.toThrow(/a name that is none/);
+  });
+
   it('is no link when it is long', () => {
     expect(shareHash(new Uint8Array(40_000))).toBeUndefined();
   });

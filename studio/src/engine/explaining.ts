@@ -1,2 +1,2 @@
 /** What is needed only for programs that are rejected: loaded with the first of them. */
-export { explain, fixesFor } from 'beeyard/verify';
+export { applySourceFixes, explain, fixesFor } from 'beeyard/verify';

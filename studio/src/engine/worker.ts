@@ -35,6 +35,8 @@ const api: StudioApi = {
     return rows(objects.object(name), objects.program(name, program), profile);
   },
   fixes: (name, program, source, kernel) => objects.fixes(name, program, source, kernel),
+  applyFixes: async (text, fixes) =>
+    (await import('./explaining.ts')).applySourceFixes(text, fixes),
   matrix: async (name, program) => {
     const { matrixAnswer } = await import('./matrix.ts');
     return matrixAnswer(objects.object(name), objects.program(name, program));

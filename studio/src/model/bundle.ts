@@ -12,6 +12,8 @@ export interface Bundle {
   /** The address that shows it, from '#' on. */
   readonly hash: string;
   readonly files: readonly SharedFile[];
+  /** Sources as edited, where that is not what the files have. */
+  readonly drafts?: readonly SharedFile[] | undefined;
   /** The packet that was built by hand, if that is what runs. */
   readonly packet?: Uint8Array | undefined;
   /** Packets before the one of the capture run first. */
@@ -39,14 +41,19 @@ export const isShareHash = (hash: string): boolean => hash.startsWith(PREFIX);
 export async function packBundle({
   hash,
   files,
+  drafts = [],
   packet,
   playsBefore,
 }: Bundle): Promise<Uint8Array> {
-  const parts = [...files.map(({ bytes }) => bytes), ...(packet ? [packet] : [])];
+  const all = [...files, ...drafts];
+  const parts = [...all.map(({ bytes }) => bytes), ...(packet ? [packet] : [])];
+  const listed = (list: readonly SharedFile[]) =>
+    list.map(({ name, bytes }) => ({ name, size: bytes.length }));
   const header = new TextEncoder().encode(
     JSON.stringify({
       hash,
-      files: files.map(({ name, bytes }) => ({ name, size: bytes.length })),
+      files: listed(files),
+      ...(drafts.length > 0 && { drafts: listed(drafts) }),
       ...(packet && { packet: packet.length }),
       playsBefore,
     }),
@@ -78,9 +85,15 @@ export async function unpackBundle(bytes: Uint8Array): Promise<Bundle> {
   return placed(headerOf(plain.subarray(4, 4 + length)), plain.subarray(4 + length));
 }
 
+interface ListedFile {
+  readonly name: string;
+  readonly size: number;
+}
+
 interface Header {
   readonly hash: string;
-  readonly files: readonly { readonly name: string; readonly size: number }[];
+  readonly files: readonly ListedFile[];
+  readonly drafts: readonly ListedFile[];
   readonly packet: number | undefined;
   readonly playsBefore: boolean;
 }
@@ -93,26 +106,31 @@ function headerOf(bytes: Uint8Array): Header {
     throw new BundleError('the shared view is damaged: its header cannot be read');
   }
   if (!isRecord(value)) throw new BundleError('the shared view has no header');
-  const { hash, files, packet, playsBefore } = value;
+  const { hash, files, drafts = [], packet, playsBefore } = value;
   if (typeof hash !== 'string' || hash.length > LONGEST_HASH || !/^#\/(?!share\/)/.test(hash)) {
     throw new BundleError('the shared view does not say what to show');
   }
-  if (!Array.isArray(files) || files.length > MOST_FILES) {
-    throw new BundleError(`a shared view has at most ${MOST_FILES} files`);
-  }
-  const named = files.map(fileOf);
-  if (new Set(named.map(({ name }) => name)).size !== named.length) {
-    throw new BundleError('the shared view has a file twice');
-  }
   return {
     hash,
-    files: named,
+    files: filesOf(files),
+    drafts: filesOf(drafts),
     packet: packet === undefined ? undefined : sizeOf(packet),
     playsBefore: playsBefore !== false,
   };
 }
 
-function fileOf(value: unknown): { name: string; size: number } {
+function filesOf(list: unknown): ListedFile[] {
+  if (!Array.isArray(list) || list.length > MOST_FILES) {
+    throw new BundleError(`a shared view has at most ${MOST_FILES} files`);
+  }
+  const named = list.map(fileOf);
+  if (new Set(named.map(({ name }) => name)).size !== named.length) {
+    throw new BundleError('the shared view has a file twice');
+  }
+  return named;
+}
+
+function fileOf(value: unknown): ListedFile {
   const name = isRecord(value) ? value['name'] : undefined;
   // Names are shown and put into commands: no paths, nothing that is not seen.
   const isName = typeof name === 'string' && name.length <= LONGEST_NAME;
@@ -127,17 +145,20 @@ function sizeOf(value: unknown): number {
   throw new BundleError('the shared view is damaged: a size is no number');
 }
 
-function placed({ hash, files, packet, playsBefore }: Header, contents: Uint8Array): Bundle {
-  const total = files.reduce((sum, { size }) => sum + size, packet ?? 0);
+function placed(header: Header, contents: Uint8Array): Bundle {
+  const { hash, files, drafts, packet, playsBefore } = header;
+  const total = [...files, ...drafts].reduce((sum, { size }) => sum + size, packet ?? 0);
   if (total !== contents.length) {
     throw new BundleError(`the shared view has ${contents.length} bytes of files, not ${total}`);
   }
   let at = 0;
   const take = (size: number) => contents.slice(at, (at += size));
-  const taken = files.map(({ name, size }) => ({ name, bytes: take(size) }));
+  const takeAll = (list: readonly ListedFile[]) =>
+    list.map(({ name, size }) => ({ name, bytes: take(size) }));
   return {
     hash,
-    files: taken,
+    files: takeAll(files),
+    ...(drafts.length > 0 && { drafts: takeAll(drafts) }),
     packet: packet === undefined ? undefined : take(packet),
     playsBefore,
   };

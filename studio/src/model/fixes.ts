@@ -1,6 +1,6 @@
 /** Fixes of a rejected program, put into its source. */
-import type { SourceFix } from 'beeyard/verify';
-import type { SourceLine } from './source.ts';
+import type { SourceFix, VerifiedFix } from 'beeyard/verify';
+import { sameSource, type SourceLine } from './source.ts';
 
 /** Lines of a fix are `added`, those they stand in the place of `removed`. */
 export interface FixedLine extends SourceLine {
@@ -19,6 +19,14 @@ export function fixedLines(lines: readonly SourceLine[], fix: SourceFix | undefi
   const there: FixedLine = removes ? { ...lines[at]!, change: 'removed' } : lines[at]!;
   const part = fix.insert === 'before' ? [...added, there] : [there, ...added];
   return [...lines.slice(0, at), ...part, ...lines.slice(at + 1)];
+}
+
+/** The places of a fix in a source; undefined: not all of them are in that file. */
+export function placesIn(fix: VerifiedFix, name: string): SourceFix[] | undefined {
+  const places = [fix, ...fix.also].map(({ source }) => source);
+  const isOwn = (one: SourceFix | undefined): one is SourceFix =>
+    one !== undefined && sameSource(one.file, name);
+  return places.every(isOwn) ? places : undefined;
 }
 
 /** Lines around a change that `patch` looks for. */

@@ -8,6 +8,7 @@ export type Route =
   | {
       readonly screen: 'code';
       readonly file: string;
+      /** '': the file is a source that was not compiled yet. */
       readonly program: string;
       readonly insn: number;
       readonly pane: 'state' | 'log';
@@ -62,6 +63,9 @@ export function parseRoute(hash: string): Route {
     const placed = words.getAll('on').flatMap((one) => placedIn(one) ?? []);
     return { screen, placed: placed.slice(0, MOST_PLACED), device: words.get('dev') ?? 'eth0' };
   }
+  // A source that did not compile has no program yet.
+  if (screen === 'code' && file && !program && file.endsWith('.c'))
+    return { screen, file, program: '', insn: 0, pane: 'state' };
   if (!file || !program) return { screen: 'home' };
   if (screen === 'code') {
     const pane = words.get('pane') === 'log' ? 'log' : 'state';

@@ -24,6 +24,9 @@ export interface ShownRun {
 export const verifyCommand = (file: string, kernel?: string): string =>
   `beeyard verify ${shellWord(file)}${kernel === undefined ? '' : ` --kernel ${kernel}`} --explain`;
 
+/** Opens a source where there is a compiler. */
+export const studioCommand = (source: string): string => `beeyard studio ${shellWord(source)}`;
+
 /** The listings that Code shows. */
 export const dumpCommand = (file: string, program: string, form: CodeForm): string =>
   `beeyard prog dump ${form === 'wasm' ? 'jited' : form} ${shellWord(file)} ${shellWord(program)}`;

@@ -5,10 +5,20 @@ import { dumpCommand, verifyCommand, verifyTest } from '../model/share.ts';
 import { sourceLines } from '../model/source.ts';
 import type { ProgramCode, Verdict } from '../protocol.ts';
 import { engine } from '../rpc.ts';
-import { code, go, route, screenKeys, sourceOf } from '../store.ts';
+import {
+  code,
+  drafts,
+  editorFocus,
+  editorShown,
+  go,
+  route,
+  screenKeys,
+  sourceOf,
+} from '../store.ts';
 import { fixedLines } from '../model/fixes.ts';
 import { Bytecode, lineKey, rowOf } from './bytecode.tsx';
 import { applyFix, Fixes, shownFix } from './fixes.tsx';
+import { lazyScreen } from './lazy.tsx';
 import { List } from './list.tsx';
 import { FormTabs, Listing, nextForm } from './listing.tsx';
 import { usePages } from './pages.ts';
@@ -16,12 +26,13 @@ import { Copy, Empty, grouped, Pane } from './parts.tsx';
 import { StatePane } from './state.tsx';
 import { Source } from './source.tsx';
 
+const Editor = lazyScreen(async () => (await import('./editor.tsx')).default);
+
 const KEYS = [
-  {
-    keys: ['f'],
-    what: 'Code: a fix, into the source and the clipboard',
-    act: () => void applyFix(),
-  },
+  { keys: ['e'], what: 'Code: edit the source', act: openEditor },
+  { keys: ['E'], what: 'Code: close the editor', act: () => (editorShown.value = false) },
+  { keys: ['f'], what: 'Code: put a fix into the source, and compile', act: () => void applyFix() },
+  { keys: ['u'], what: 'Code: undo in the editor, and compile', act: () => void undo() },
   { keys: ['b'], what: 'Code: bytecode, xlated, wasm', act: nextForm },
 ];
 
@@ -32,10 +43,44 @@ export function CodeScreen() {
     return () => (screenKeys.value = []);
   }, []);
   if (at.screen !== 'code') return null;
+  if (at.program === '') return <Uncompiled file={at.file} />;
   const loaded = code.value;
+  if (loaded.state === 'failed' && editorShown.value) {
+    return (
+      <div class="columns editing">
+        <Editor />
+        <Empty>{loaded.message}</Empty>
+      </div>
+    );
+  }
   if (loaded.state === 'failed') return <Empty>{loaded.message}</Empty>;
   if (loaded.state !== 'ready') return <Empty>Verifying {at.program} …</Empty>;
   return <Program code={loaded.value} />;
+}
+
+/** A source without an object: there is nothing but the editor. */
+function Uncompiled({ file }: { readonly file: string }) {
+  return (
+    <>
+      <div class="bar">
+        <strong class="verdict">not compiled</strong>
+        <span class="note">{file} has no object yet, so there is nothing to verify.</span>
+      </div>
+      <div class="columns alone">
+        <Editor />
+      </div>
+    </>
+  );
+}
+
+function openEditor(): void {
+  editorShown.value = true;
+  editorFocus.value++;
+}
+
+async function undo(): Promise<void> {
+  const { undoEdit } = await import('../editing.ts');
+  await undoEdit();
 }
 
 export function selectInsn(insn: number): void {
@@ -53,15 +98,19 @@ function Program({ code: { rows, lines, verdict } }: { readonly code: ProgramCod
     <>
       <VerdictBar verdict={verdict} />
       {verdict.explanation && <Banner explanation={verdict.explanation} />}
-      <div class="columns">
-        <Pane title="Source">
-          <Source
-            lines={fixedLines(text, shownFix()?.source)}
-            at={lineKey(rows[rowOf(rows, at.insn)])}
-            bad={badLine && `${badLine.file}:${badLine.line}`}
-            onSelect={selectInsn}
-          />
-        </Pane>
+      <div class={editorShown.value ? 'columns editing' : 'columns'}>
+        {editorShown.value ? (
+          <Editor />
+        ) : (
+          <Pane title="Source" extra={<EditButton />}>
+            <Source
+              lines={fixedLines(text, shownFix()?.source)}
+              at={lineKey(rows[rowOf(rows, at.insn)])}
+              bad={badLine && `${badLine.file}:${badLine.line}`}
+              onSelect={selectInsn}
+            />
+          </Pane>
+        )}
         <Pane title={at.form ? 'Loaded' : 'Instructions'} extra={<FormTabs />}>
           {at.form ? (
             <Listing form={at.form} rows={rows} insn={at.insn} onSelect={selectInsn} />
@@ -79,6 +128,16 @@ function Program({ code: { rows, lines, verdict } }: { readonly code: ProgramCod
         {at.pane === 'log' ? <LogPane verdict={verdict} /> : <StatePane tabs={<Tabs />} />}
       </div>
     </>
+  );
+}
+
+function EditButton() {
+  const at = route.value;
+  if (at.screen !== 'code' || !sourceOf(at.file)) return null;
+  return (
+    <button type="button" class="quiet" onClick={openEditor}>
+      Edit <kbd aria-hidden="true">e</kbd>
+    </button>
   );
 }
 
@@ -114,6 +173,11 @@ function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
         by the rules of Linux {verdict.kernel} · {grouped(stats.processed)} instructions walked ·{' '}
         {grouped(stats.totalStates)} states · {(stats.time / 1000).toFixed(1)} ms here
       </span>
+      {isEdited(at.file) && (
+        <span class="tag">
+          <span aria-hidden="true">✎ </span>edited since
+        </span>
+      )}
       <span class="gap" />
       <Copy
         label="Copy as CLI"
@@ -134,6 +198,12 @@ function VerdictBar({ verdict }: { readonly verdict: Verdict }) {
       />
     </div>
   );
+}
+
+/** The verdict is not of what is in the editor. */
+function isEdited(file: string): boolean {
+  const source = sourceOf(file);
+  return source !== undefined && drafts.value.has(source.name);
 }
 
 function Banner({ explanation }: { readonly explanation: Explanation }) {

@@ -3,8 +3,8 @@ import { effect, signal } from '@preact/signals';
 import type { FixPart, VerifiedFix } from 'beeyard/verify';
 import { patchOf } from '../model/fixes.ts';
 import { engine } from '../rpc.ts';
-import { code, into, type Loaded, NONE, notice, route, sourceOf } from '../store.ts';
-import { grouped } from './parts.tsx';
+import { code, compiles, into, type Loaded, NONE, notice, route, sourceOf } from '../store.ts';
+import { Copy, grouped } from './parts.tsx';
 
 const fixes = signal<Loaded<readonly VerifiedFix[]>>(NONE);
 /** Number of the fix that is shown in the source; -1: none. */
@@ -30,18 +30,25 @@ effect(() => {
   void into(fixes, wanted, () => asked === value);
 });
 
-/** Shows the next fix in the source, and puts it on the clipboard; after the last one none. */
+/**
+ * Puts a fix into the source and compiles it. Where that cannot be, the next fix is shown between
+ * the lines and put on the clipboard; after the last one none.
+ */
 export async function applyFix(number = shown.value + 1): Promise<void> {
   if (fixes.value.state !== 'ready') return;
   const fix = fixes.value.value[number];
   shown.value = fix ? number : -1;
   if (!fix) return;
+  const { applyToSource, STATIC } = await import('../editing.ts');
+  const problem = await applyToSource(fix);
+  if (problem === undefined && compiles.value) return;
   const text = textOf(fix);
+  const why = problem === undefined ? `put into the text. ${STATIC}` : `not put in: ${problem}`;
   try {
     await navigator.clipboard.writeText(text);
-    notice.value = `${text.startsWith('---') ? 'patch' : 'fix'} copied: ${fix.title}`;
+    notice.value = `${wordOf(text)} copied: ${fix.title} (${why})`;
   } catch {
-    notice.value = fix.title;
+    notice.value = `${fix.title} (${why})`;
   }
 }
 
@@ -53,6 +60,8 @@ function textOf(fix: VerifiedFix): string {
   const patch = source && only && patchOf(source.name, source.text, only);
   return patch ?? [fix, ...fix.also].map(linesOf).join('\n');
 }
+
+const wordOf = (text: string): string => (text.startsWith('---') ? 'patch' : 'fix');
 
 function linesOf({ source, insns, at, title }: FixPart): string {
   const lines = source?.lines ?? insns;
@@ -76,6 +85,7 @@ export function Fixes() {
             {i === 0 && <kbd aria-hidden="true">f</kbd>} {fix.title}
             {fix.source && <code>{fix.source.lines.join(' ').trim()}</code>}
           </button>{' '}
+          <Copy label={`Copy ${wordOf(textOf(fix))}`} text={() => textOf(fix)} />{' '}
           <span class="note">
             accepted with it, {grouped(fix.stats.processed)} instructions walked
           </span>

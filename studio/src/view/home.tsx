@@ -1,6 +1,17 @@
 /** Home: what is open, and examples to begin with. */
 import { useSignal } from '@preact/signals';
-import { files, gallery, type GalleryEntry, go, notice, openEntry } from '../store.ts';
+import {
+  editorShown,
+  files,
+  gallery,
+  type GalleryEntry,
+  go,
+  notice,
+  objectFiles,
+  openEntry,
+  programRoute,
+  sourceOf,
+} from '../store.ts';
 
 export async function takeFiles(list: FileList | null | undefined): Promise<void> {
   const given = Array.from(list ?? [], async (file) => ({
@@ -66,6 +77,13 @@ function Card({ entry }: { readonly entry: GalleryEntry }) {
   );
 }
 
+/** With the program made of it, if that is open. */
+function editSource(name: string): void {
+  const made = objectFiles.value.find((file) => sourceOf(file.name)?.name === name);
+  editorShown.value = true;
+  go(made ? programRoute(made.name, made.object!.programs[0]?.name ?? '') : programRoute(name, ''));
+}
+
 function OpenFiles() {
   return (
     <section aria-labelledby="open">
@@ -78,15 +96,18 @@ function OpenFiles() {
               <button
                 type="button"
                 key={program.name}
-                onClick={() =>
-                  go({ screen: 'code', file: name, program: program.name, insn: 0, pane: 'state' })
-                }
+                onClick={() => go(programRoute(name, program.name))}
               >
                 {program.name} <span class="note">{program.insns} insns</span>
               </button>
             ))}
             {packets !== undefined && <span class="note">{packets} packets</span>}
             {kind === 'source' && <span class="note">source</span>}
+            {name.endsWith('.c') && (
+              <button type="button" onClick={() => editSource(name)}>
+                Edit
+              </button>
+            )}
             {problem && <span class="problem">{problem}</span>}
           </li>
         ))}

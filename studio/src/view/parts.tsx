@@ -43,6 +43,16 @@ export function Copy(props: {
   );
 }
 
+/** Gives a file to the browser to keep. */
+export function download(name: string, contents: Uint8Array | string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([contents as BlobPart]));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href));
+  notice.value = `${name}: downloaded`;
+}
+
 export function Empty(props: { readonly children: ComponentChildren }) {
   return <p class="empty">{props.children}</p>;
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { LONGEST_FRAGMENT, shareHash } from '../model/bundle.ts';
 import { bundleOf } from '../sharing.ts';
 import { notice, route, shareShown } from '../store.ts';
-import { Copy, grouped } from './parts.tsx';
+import { Copy, download, grouped } from './parts.tsx';
 
 /** The server of `beeyard studio`: its address is of this computer, and has a token in it. */
 const isLocal = (): boolean => ['127.0.0.1', 'localhost'].includes(location.hostname);
@@ -53,7 +53,7 @@ function Ways({ bytes }: { readonly bytes: Uint8Array }) {
         </p>
       )}
       <p class="row-of-buttons">
-        <button type="button" class="quiet" onClick={() => download(bytes)}>
+        <button type="button" class="quiet" onClick={() => download(sharedName(), bytes)}>
           Download .beeyard
         </button>
         <span class="note">
@@ -64,12 +64,7 @@ function Ways({ bytes }: { readonly bytes: Uint8Array }) {
   );
 }
 
-function download(bytes: Uint8Array): void {
+function sharedName(): string {
   const at = route.value;
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([bytes as BlobPart]));
-  link.download = `${'program' in at ? at.program : 'studio'}.beeyard`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href));
-  notice.value = `${link.download}: downloaded`;
+  return `${('program' in at && at.program) || 'studio'}.beeyard`;
 }
