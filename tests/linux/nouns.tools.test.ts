@@ -70,6 +70,8 @@ describe('on Linux 6.12', () => {
       flowDissector: 'netns',
       skLookup: 'netns',
       iterator: 'iter',
+      sockmap: true,
+      kprobeMulti: ['kprobe_multi', true],
       fentry: true,
       rawTracepoint: true,
       tracepoint: true,
