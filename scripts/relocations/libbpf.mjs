@@ -22,15 +22,17 @@ import { fail, root } from '../lib.mjs';
 
 const SOURCE = join(root, 'scripts/relocations/libbpf-relocate.c');
 const GENERATED = join(root, 'src/abi/generated/6.12');
+const LIBRARIES = ['-lelf', '-lz', '-ldl'];
 const RELEASE = '6.12.117+deb12-amd64';
 
 /**
  * Compiles a program with libbpf linked in, into the cache unless it is there (ten seconds); its
- * path.
+ * path. `more` are words for the compiler, `after` for the linker, behind all libraries.
  */
-export function buildWithLibbpf(name, source, more) {
+export function buildWithLibbpf(name, source, more, after = []) {
   const library = join(kernelTree(), 'tools/lib/bpf');
-  const key = keyOf(readFileSync(source), libraryText(library), more.join(' '));
+  const words = [...more, ...after].join(' ');
+  const key = keyOf(readFileSync(source), libraryText(library), words);
   const folder = cacheFolder(`${name}-${key}`);
   const program = join(folder, name);
   if (existsSync(program)) return program;
@@ -41,7 +43,7 @@ export function buildWithLibbpf(name, source, more) {
   const files = [source, ...sources.map((each) => join(library, each))];
   const { status, stderr } = spawnSync(
     'gcc',
-    options.concat(flags, `-I${headers}`, more, files, '-lelf', '-lz', '-ldl', '-o', partial),
+    options.concat(flags, `-I${headers}`, more, files, LIBRARIES, after, '-o', partial),
     { encoding: 'utf8' },
   );
   if (status !== 0) {
@@ -107,17 +109,18 @@ function readRow(line) {
   return { path, program, step, warning, maps: maps.split(','), insns: Buffer.from(insns, 'hex') };
 }
 
+const unpacked = (name) => gunzipSync(readFileSync(join(GENERATED, `${name}.gz`)));
+
 function writeKernel(work, symbols) {
   const put = (name, bytes) => {
     const path = join(work, name);
     writeFileSync(path, bytes);
     return path;
   };
-  const unpacked = (name) => gunzipSync(readFileSync(join(GENERATED, `${name}.gz`)));
   const lines = symbols.map(([name, address]) => `${address.toString(16)} T ${name}\n`);
   const files = [
     put('vmlinux.btf', unpacked('vmlinux.btf')),
-    put('kconfig', kconfigLines(unpacked('kconfig.txt').toString())),
+    put('kconfig', kernelConfig()),
     put('kallsyms', `1 T beeyard\n${lines.join('')}`),
   ];
   const facts = readFileSync(join(GENERATED, 'modules.ts'), 'utf8');
@@ -130,8 +133,9 @@ function writeKernel(work, symbols) {
   return { files, modules };
 }
 
-/** The kernel's own form again: an option a line. */
-function kconfigLines(text) {
+/** The configuration of Linux 6.12.117 in the kernel's own form: an option a line. */
+export function kernelConfig() {
+  const text = unpacked('kconfig.txt').toString();
   const lines = text.split('\n').flatMap((line) => {
     const split = line.indexOf('=');
     const names = line.slice(0, Math.max(split, 0)).split(' ').filter(Boolean);

@@ -1,4 +1,4 @@
-export { Btf } from './btf.ts';
+export { Btf, isModifier } from './btf.ts';
 export type { BtfBuilderOptions, NewBtfType } from './build.ts';
 export { BtfBuilder, writeBtf } from './build.ts';
 export type { DedupResult } from './dedup.ts';

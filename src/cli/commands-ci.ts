@@ -17,9 +17,9 @@ export const ciCommands: readonly CommandDef[] = [
     },
     details:
       'beeyard-ci.yaml has objects (files, * in names), kernels, shapes (rodata, maps, attach, ' +
-      'programs), baseline and gates (verdict, insns, states, stack). A program that user space ' +
-      'cannot make ready is not loaded: no verifier rejected it. Ends with 1 if a gate was not ' +
-      'passed. docs/ci.md has more.',
+      'programs, loader), baseline and gates (verdict, insns, states, stack). A program that ' +
+      'user space cannot make ready is not loaded: no verifier rejected it. Ends with 1 if a ' +
+      'gate was not passed. docs/ci.md has more.',
     examples: [
       ['beeyard ci build/*.bpf.o --kernel 6.1,6.12', 'who loads where'],
       ['beeyard ci --write-baseline ci.json', 'keep what is now'],

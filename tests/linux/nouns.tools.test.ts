@@ -56,7 +56,7 @@ describe('on Linux 6.12', () => {
     expect(stderr).toMatch(/there is no map at \/sys\/fs\/bpf\/nothing \(ENOENT\)/);
   });
 
-  test('links: XDP, tcx, cgroups, tracing', () => {
+  test('links: XDP, tcx, cgroups, hooks of the network, iterators, tracing', () => {
     const script = join(import.meta.dirname, 'links.mjs');
     const { status, stdout, stderr } = inMachine(process.execPath, script, ROOT);
     expect(stderr.split('\n').slice(1).join('\n')).toBe('');
@@ -66,6 +66,12 @@ describe('on Linux 6.12', () => {
       tcx: ['tcx', 'tcx'],
       order: ['second', 'first'],
       cgroup: 'cgroup',
+      netfilter: 'netfilter',
+      flowDissector: 'netns',
+      skLookup: 'netns',
+      iterator: 'iter',
+      sockmap: true,
+      kprobeMulti: ['kprobe_multi', true],
       fentry: true,
       rawTracepoint: true,
       tracepoint: true,

@@ -149,6 +149,22 @@ describe('shapes', () => {
     expect(made.maps[0]!.maxEntries).toBe(77);
     expect(made.programs.map(({ name }) => name)).toEqual([program!.name]);
   });
+
+  it('load as veristat: all programs, an entry for each map, extensions by their context', () => {
+    const object = objectAt('../fixtures/counter.bpf.o');
+    const [program] = object.programs;
+    const attachTarget = 'other';
+    const ext = { ...program!, type: 'ext', attachTarget, autoload: false as const };
+    const maps = object.maps.map((map) => ({ ...map, maxEntries: 0 }));
+    const changed = { ...object, maps, programs: [ext] };
+    expect(shaped(changed, { name: 's' }, 'x.o').programs).toEqual([]);
+    const made = shaped(changed, { name: 's', loader: 'veristat' }, 'x.o');
+    expect(made.maps.map(({ maxEntries }) => maxEntries)).toEqual(maps.map(() => 1));
+    expect(made.programs).toMatchObject([{ type: program!.type, attachTarget: undefined }]);
+    const unclear = { ...ext, name: 'unknown' };
+    const kept = shaped({ ...changed, programs: [unclear] }, { name: 's', loader: 'veristat' }, '');
+    expect(kept.programs).toEqual([unclear]);
+  });
 });
 
 describe('what user space cannot make ready', () => {
@@ -160,6 +176,23 @@ describe('what user space cannot make ready', () => {
         verdict: 'not_loaded',
         reason: expect.stringMatching(/cannot be created/),
         insns: 0,
+      });
+    }
+  });
+
+  it.each([
+    [{ valueSize: 0 }, /value size cannot be 0/],
+    [{ keySize: 0 }, /key size cannot be 0/],
+    [{ typeId: 12, type: 'array_of_maps', keySize: 4, valueSize: 4 }, /no inner map/],
+  ])('is never a rejection: a map like %j', (change, reason) => {
+    const object = objectAt('../fixtures/counter.bpf.o');
+    const maps = object.maps.map((map) => ({ ...map, ...change }));
+    const records = judge(cell, { ...object, maps }, profile);
+    expect(records.length).toBeGreaterThan(0);
+    for (const one of records) {
+      expect(one).toMatchObject({
+        verdict: 'not_loaded',
+        reason: expect.stringMatching(reason),
       });
     }
   });

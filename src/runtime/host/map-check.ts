@@ -1,5 +1,6 @@
 import { BPF_F_VTYPE_BTF_OBJ_FD } from '../../abi/generated/6.12/constants.ts';
-import type { MapTypeDef, SizeRange } from '../../abi/types.ts';
+import { wrongMapSize } from '../../abi/map-sizes.ts';
+import type { MapTypeDef } from '../../abi/types.ts';
 import type { MapDefinition } from '../types.ts';
 import { kernelError } from './errno.ts';
 
@@ -24,17 +25,8 @@ export function checkMapDefinition(definition: MapDefinition, facts: MapTypeDef)
   if (both(definition.flags, BPF_F_ACCESS_PROG)) {
     refuse('EINVAL', 'read-only and write-only for programs');
   }
-  const sizes = [
-    ['max_entries', definition.maxEntries, facts.maxEntries],
-    ['key size', definition.keySize, facts.keySize],
-    ['value size', definition.valueSize, facts.valueSize],
-  ] as const;
-  for (const [what, size, range] of sizes) {
-    if (!acceptable(size, range)) refuse('EINVAL', `${what} cannot be ${size}`);
-  }
-  for (const [what, size, range] of sizes) {
-    if (tooBig(size, range)) refuse('E2BIG', `${what} ${size} is too big`);
-  }
+  const wrong = wrongMapSize(definition, facts);
+  if (wrong) refuse(wrong.code, wrong.words);
   const { types, keySize, valueSize } = definition;
   if (types && (types.key !== keySize || types.value !== valueSize)) {
     refuse('EINVAL', `the types have ${types.key} and ${types.value} bytes`);
@@ -66,15 +58,4 @@ function typesGiven(
 
 function both(flags: number, mask: number): boolean {
   return (flags & mask) === mask;
-}
-
-function acceptable(size: number, range: number | (SizeRange & { powerOfTwo?: boolean })): boolean {
-  if (typeof range === 'number') return size === range;
-  if (size < range.min || (range.tooBig === 'EINVAL' && size > range.max)) return false;
-  if (range.powerOfTwo && (size & (size - 1)) !== 0) return false;
-  return range.multipleOf === undefined || size % range.multipleOf === 0;
-}
-
-function tooBig(size: number, range: number | SizeRange): boolean {
-  return typeof range !== 'number' && size > range.max;
 }

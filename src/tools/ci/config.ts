@@ -17,7 +17,7 @@ export const DEFAULT_SHAPE: Shape = { name: 'default' };
 export const DEFAULT_GATES: Gates = { verdict: 'same', figures: {} };
 
 const KEYS = ['objects', 'kernels', 'shapes', 'baseline', 'gates'];
-const SHAPE_KEYS = ['rodata', 'maps', 'attach', 'programs', 'objects'];
+const SHAPE_KEYS = ['rodata', 'maps', 'attach', 'programs', 'loader', 'objects'];
 
 /**
  * Reads the file. Throws FormatError, with the line for what is no YAML, and the name of what does
@@ -90,19 +90,21 @@ function shapesIn(value: unknown, wrong: Wrong): Shape[] {
 
 function shapeIn(name: string, shape: Record<string, unknown>, wrong: Wrong): Shape {
   known(shape, SHAPE_KEYS, `shape '${name}'`, wrong);
-  const { rodata, maps, attach, programs, objects } = shape;
+  const { rodata, maps, attach, programs, loader, objects } = shape;
   const recordOf = (key: string, given: unknown) =>
     recordIn(given ?? {}, `${key} of shape '${name}'`, wrong);
   const targets = recordOf('attach', attach);
   for (const [program, target] of Object.entries(targets)) {
     if (typeof target !== 'string') wrong(`attach of shape '${name}': '${program}' needs a name`);
   }
+  if (loader !== undefined && loader !== 'veristat') wrong(`loader of '${name}' is veristat`);
   return {
     name,
     rodata: recordOf('rodata', rodata),
     maps: sizesIn(recordOf('maps', maps), name, wrong),
     attach: targets as Record<string, string>,
     ...(programs !== undefined && { programs: textsIn(programs, `programs of '${name}'`, wrong) }),
+    ...(loader !== undefined && { loader: 'veristat' as const }),
     ...(objects !== undefined && { objects: textsIn(objects, `objects of '${name}'`, wrong) }),
   };
 }

@@ -1,7 +1,9 @@
 import { type KernelProfile, mapRules } from '../../abi/index.ts';
+import { wrongMapSize } from '../../abi/map-sizes.ts';
+import { mapTypes } from '../../abi/maps/index.ts';
 import { KernelError } from '../../base/index.ts';
 import { INSN_SIZE } from '../../isa/index.ts';
-import { lineOf, type ObjectFile, type ProgramSpec } from '../../object/index.ts';
+import { lineOf, type MapSpec, type ObjectFile, type ProgramSpec } from '../../object/index.ts';
 import {
   type VerifierInput,
   verifierInput,
@@ -40,8 +42,8 @@ function judgeProgram(
   objectName: string,
 ): CiRecord {
   const refused = (reason: string) => recordOf(cell, program, 'not_loaded', undefined, { reason });
-  const empty = emptyMap(object);
-  if (empty !== undefined) return refused(empty);
+  const broken = uncreatable(object);
+  if (broken !== undefined) return refused(broken);
   try {
     const input = verifierInput(object, program, profile, { objectName });
     const result = verify(input, profile);
@@ -56,11 +58,27 @@ function judgeProgram(
 }
 
 /** What libbpf cannot create: then it loads no program of the object. */
-function emptyMap({ maps }: ObjectFile): string | undefined {
-  const found = maps.find(
-    ({ typeId, maxEntries }) => maxEntries === 0 && !mapRules(typeId)?.unsized,
-  );
-  return found && `map '${found.name}' cannot be created: it has no size (max_entries is 0)`;
+function uncreatable({ maps }: ObjectFile): string | undefined {
+  for (const map of maps) {
+    const wrong = wrongIn(map) ?? (map.inner && wrongIn(map.inner));
+    if (wrong) return `map '${map.name}' cannot be created: ${wrong}`;
+  }
+  return undefined;
+}
+
+/** libbpf makes the sizes of these fit. */
+const SIZED_BY_LIBBPF = ['ringbuf', 'user_ringbuf', 'perf_event_array', 'struct_ops'];
+
+const MAPS_OF_MAPS = ['array_of_maps', 'hash_of_maps'];
+
+function wrongIn(map: MapSpec): string | undefined {
+  if (map.maxEntries === 0 && !mapRules(map.typeId)?.unsized) {
+    return 'it has no size (max_entries is 0)';
+  }
+  if (MAPS_OF_MAPS.includes(map.type ?? '') && !map.inner) return 'it has no inner map';
+  const facts = mapTypes.find(({ id }) => id === map.typeId);
+  if (!facts || SIZED_BY_LIBBPF.includes(facts.name)) return undefined;
+  return wrongMapSize(map, facts)?.words;
 }
 
 function placeOf(input: VerifierInput, { insn }: VerifyResult): CiPlace | undefined {

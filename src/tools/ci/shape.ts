@@ -3,6 +3,7 @@ import type { BtfInput } from '../../btf/index.ts';
 import { withGlobals } from '../../client/index.ts';
 import type { MapSpec, ObjectFile, ProgramSpec } from '../../object/index.ts';
 import type { Shape } from './types.ts';
+import { standalone, withEntry } from './veristat.ts';
 
 /**
  * The object as a loader makes it ready in this shape. Throws FormatError for names that the object
@@ -17,6 +18,7 @@ export function shaped(object: ObjectFile, shape: Shape, file: string): ObjectFi
     );
   };
   const { rodata = {}, maps = {}, attach = {}, programs } = shape;
+  const isVeristat = shape.loader === 'veristat';
   const hasMap = (name: string) => object.maps.some((map) => map.name === name);
   const hasProgram = (name: string) => object.programs.some((one) => one.name === name);
   for (const name of Object.keys(maps)) if (!hasMap(name)) refuse('map', name);
@@ -24,13 +26,16 @@ export function shaped(object: ObjectFile, shape: Shape, file: string): ObjectFi
     if (!hasProgram(name)) refuse('program', name);
   }
   const specs = globals(object, shape.name, rodata, file).map((spec) =>
-    sized(spec, maps[spec.name]),
+    sized(isVeristat ? withEntry(spec) : spec, maps[spec.name]),
   );
+  const isLoaded = ({ name, autoload }: ProgramSpec) =>
+    programs?.includes(name) ?? (isVeristat || autoload !== false);
   return {
     ...object,
     maps: specs,
     programs: object.programs
-      .filter(({ name, autoload }) => programs?.includes(name) ?? autoload !== false)
+      .filter(isLoaded)
+      .map((program) => (isVeristat ? standalone(object, program) : program))
       .map((program) => attached(program, attach[program.name])),
   };
 }

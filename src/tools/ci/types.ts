@@ -9,6 +9,12 @@ export interface Shape {
   readonly attach?: Readonly<Record<string, string>>;
   /** Only these programs are loaded. Default: all but those a loader leaves out. */
   readonly programs?: readonly string[];
+  /**
+   * Make it ready as this loader does. veristat loads every program, also those a loader leaves
+   * out, gives maps without a size one entry, and an freplace program the type its argument looks
+   * like.
+   */
+  readonly loader?: 'veristat';
   /** Only these objects are loaded so: patterns as in `CiConfig.objects`. Default: all. */
   readonly objects?: readonly string[];
 }
