@@ -1,11 +1,12 @@
 /** What the corpus asks of beeyard, from src/. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRIVILEGED, UNPRIVILEGED, testSpecs } from './annotations.mjs';
 import { groupOf } from './groups.mjs';
 import { testModules } from './modules.mjs';
 import { KERNEL } from './paths.mjs';
 import { load } from './source.mjs';
+
+const { PRIVILEGED, UNPRIVILEGED, testSpecs } = await load('src/tools/selftests/annotations.ts');
 
 export async function openBeeyard(kernel = KERNEL) {
   const [

@@ -3,34 +3,21 @@
  * real kernel said.
  */
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { DEFAULT_FLAGS } from './annotations.mjs';
+import { join } from 'node:path';
 import { logHash } from './normal.mjs';
-import { compilePattern, firstMissing } from './patterns.mjs';
 import { statistics } from './recorded.mjs';
+import { load } from './source.mjs';
 import { driverText, formHash, ourForm, patternsMet } from './xlated.mjs';
+
+export const { capabilitiesOf, OTHER_CAPABILITIES } = await load('src/tools/selftests/load.ts');
+const { compilePattern, firstMissing } = await load('src/tools/selftests/patterns.ts');
+const { selftestInput } = await load('src/tools/selftests/load.ts');
 
 const LEVEL1 = 1;
 const LEVEL2 = 2;
 const STATS = 4;
 /** Bytes of the test driver's log buffer. */
 const LOG_BUFFER = 2 << 20;
-
-const ALL = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
-const NONE = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
-
-/** The recorded kernel was asked with more capabilities than the test driver leaves for these. */
-export const OTHER_CAPABILITIES = new Set(['verifier_mtu.bpf.o']);
-
-/** What the test driver leaves of the capabilities (prog_tests/verifier.c). */
-export function capabilitiesOf(object, mode) {
-  if (mode === 'unprivileged') return NONE;
-  if (OTHER_CAPABILITIES.has(object)) return { ...NONE, bpf: true, netAdmin: true };
-  return object.startsWith('verifier_') ? { ...ALL, sysAdmin: false } : ALL;
-}
-
-/** libbpf's name of an object: its file's, up to the first dot. */
-const objectName = (file) => basename(file).split('.')[0];
 
 /** Errors of the loader (libbpf's side): the kernel is never asked. */
 function loaderRefusal(error) {
@@ -46,35 +33,9 @@ function targetOf({ profile, parseBtfFile }, { folder, spec }) {
 
 /** The input of a program, or the loader's refusal. */
 export function inputOf(beeyard, unit) {
-  const { object, program, file, spec, mode, instructions } = unit;
-  const input = beeyard.verifierInput(object, program, targetOf(beeyard, unit), {
-    objectName: objectName(file),
-    flags: spec?.flags ?? DEFAULT_FLAGS,
-    withoutBtf: !capabilitiesOf(file, mode).bpf,
-  });
-  if (mode === 'unprivileged')
-    return { ...input, insns: withoutMaps(input.insns, object, program) };
-  return instructions ? { ...input, insns: instructions(input) } : input;
-}
-
-/** Map types the test loader lets be made without capabilities (BPF_MAP_TYPE_*). */
-const FOR_EVERYBODY = new Set([1, 2, 3, 4, 5, 6, 8, 12, 13, 19, 21, 27, 31]);
-const CALL = 0x85;
-const POISON = 2_001_000_000;
-
-/** Other maps are not made; libbpf turns what names them into calls that no kernel knows. */
-function withoutMaps(insns, object, program) {
-  const copy = insns.slice();
-  const view = new DataView(copy.buffer);
-  for (const { insn, map } of program.relocations) {
-    const index = object.maps.findIndex(({ name }) => name === map);
-    if (index < 0 || FOR_EVERYBODY.has(object.maps[index].typeId)) continue;
-    for (const at of [insn * 8, insn * 8 + 8]) {
-      view.setUint32(at, CALL, true);
-      view.setInt32(at + 4, POISON + index, true);
-    }
-  }
-  return copy;
+  const input = selftestInput(unit, targetOf(beeyard, unit));
+  const { mode, instructions } = unit;
+  return instructions && mode === 'privileged' ? { ...input, insns: instructions(input) } : input;
 }
 
 /**

@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { openBeeyard, unitsOf } from './beeyard.mjs';
 import { compiledSelftests } from './compile.mjs';
 import { CUT, logHash } from './normal.mjs';
-import { firstMissing } from './patterns.mjs';
 import { COLUMNS, FIXTURES, csvCell, parseCsv, recordName, recorded } from './recorded.mjs';
+import { load } from './source.mjs';
+
+const { firstMissing } = await load('src/tools/selftests/patterns.ts');
 
 const [mode, ...folders] = process.argv.slice(2);
 if (!['privileged', 'unprivileged'].includes(mode) || folders.length === 0) {

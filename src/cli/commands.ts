@@ -16,6 +16,7 @@ import { memoryCommand } from './commands-memory.ts';
 import { objectCommands } from './commands-objects.ts';
 import { MEMORY_OPTIONS } from './memory-options.ts';
 import { standardCommands } from './commands-standard.ts';
+import { testCommands } from './commands-test.ts';
 import { tokenCommands } from './commands-token.ts';
 import { verifyCommands } from './commands-verify.ts';
 import { diffCommands } from './commands-diff.ts';
@@ -87,6 +88,7 @@ export const COMMANDS: readonly CommandDef[] = [
   ...ciCommands,
   ...verifyCommands,
   ...standardCommands,
+  ...testCommands,
   ...vmCommands,
   ...diffCommands,
   ...objectCommands,

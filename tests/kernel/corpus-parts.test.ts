@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { testSpecs } from '../../scripts/corpus/annotations.mjs';
 import { logHash } from '../../scripts/corpus/normal.mjs';
-import { compilePattern, firstMissing } from '../../scripts/corpus/patterns.mjs';
 import { csvCell, parseCsv, recorded } from '../../scripts/corpus/recorded.mjs';
+import type { Btf } from '../../src/btf/index.ts';
+import { compilePattern, firstMissing, testSpecs } from '../../src/tools/selftests/index.ts';
 
 describe('patterns of messages', () => {
   test('are searched one behind the other', () => {
@@ -41,7 +41,8 @@ function specsOf(tags: Record<string, string[]>) {
     }
   }
   const btf = { types, find: (_: string, name: string) => ids.get(name) };
-  return testSpecs({ btf, programs: Object.keys(tags).map((name) => ({ name })) });
+  const programs = Object.keys(tags).map((name) => ({ name }));
+  return testSpecs({ btf: btf as unknown as Btf, programs });
 }
 
 describe('annotations', () => {

@@ -13,6 +13,6 @@ export { type Denied, matcher, readDenylist, splats, withDenied } from './denyli
 export { explainRegression, type Regression } from './explain.ts';
 export { allowance, findings, GATED, keyOf } from './gates.ts';
 export { type CiCell, judge, unreadable } from './judge.ts';
-export { junit, markdown } from './report.ts';
+export { escapeXml, junit, markdown } from './report.ts';
 export { shaped } from './shape.ts';
 export type * from './types.ts';

@@ -9,7 +9,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** XML has no control characters but three, not even as entities. */
-const escapeXml = (text: string): string =>
+export const escapeXml = (text: string): string =>
   Array.from(text, (one) => {
     const isControl = one < ' ' && !'\t\n\r'.includes(one);
     return isControl || one === '\uFFFE' || one === '\uFFFF' ? '' : (ENTITIES[one] ?? one);

@@ -3,7 +3,7 @@
 const SPECIAL = /[.[\]\\()*+?{}|^$]/g;
 
 /** Names of POSIX classes inside brackets. */
-const CLASSES = {
+const CLASSES: Readonly<Record<string, string>> = {
   alpha: 'a-zA-Z',
   digit: '0-9',
   alnum: 'a-zA-Z0-9',
@@ -14,16 +14,16 @@ const CLASSES = {
   blank: ' \\t',
 };
 
-/** The pattern as a JavaScript expression: `.` and `[^x]` stay on their line, `^ $` match at lines. */
-export function compilePattern(pattern) {
+/** As a JavaScript expression: `.` and `[^x]` stay on their line, `^ $` match at lines. */
+export function compilePattern(pattern: string): RegExp {
   const parts = pattern.split(/\{\{|\}\}/);
   const text = parts.map((part, i) => (i % 2 === 0 ? part.replace(SPECIAL, '\\$&') : posix(part)));
   return new RegExp(text.join(''), 'm');
 }
 
-function posix(expression) {
+function posix(expression: string): string {
   return expression
-    .replace(/\[:(\w+):\]/g, (_, name) => CLASSES[name] ?? '')
+    .replace(/\[:(\w+):\]/g, (_, name: string) => CLASSES[name] ?? '')
     .replace(/\[\^/g, '[^\\n');
 }
 
@@ -31,17 +31,17 @@ function posix(expression) {
  * One forward scan: each pattern is searched behind the match of the one before. Returns the index
  * of the first that is not there, or -1.
  */
-export function firstMissing(log, patterns) {
+export function firstMissing(log: string, patterns: readonly string[]): number {
   let at = 0;
   for (let i = 0; i < patterns.length; i++) {
-    const end = matchEnd(log, at, patterns[i]);
+    const end = matchEnd(log, at, patterns[i]!);
     if (end < 0) return i;
     at = end;
   }
   return -1;
 }
 
-function matchEnd(log, at, pattern) {
+function matchEnd(log: string, at: number, pattern: string): number {
   if (!pattern.includes('{{')) {
     const found = log.indexOf(pattern, at);
     return found < 0 ? -1 : found + pattern.length;

@@ -2,13 +2,51 @@
  * What a selftest says should happen to it: declaration tags `comment:test_…` on its function.
  * The rules are those of the kernel's test loader (tools/testing/selftests/bpf/test_loader.c).
  */
+import type { Btf } from '../../btf/index.ts';
+import type { ObjectFile } from '../../object/index.ts';
+
+/** With all capabilities, or without any. */
+export type SelftestMode = 'privileged' | 'unprivileged';
+
+/** What is expected of a load in one mode. */
+export interface Expected {
+  /** The verifier is to reject the program. */
+  failure: boolean | undefined;
+  /** Patterns that the log has, one behind the other. */
+  messages: string[];
+  /** Patterns of lines of the rewritten program. */
+  xlated: string[];
+  /** What the program is to return, as written. */
+  retval: string | undefined;
+}
+
+/** All that the tags of one program say. */
+export interface SelftestSpec {
+  readonly program: string;
+  description: string;
+  readonly privileged: Expected;
+  readonly unprivileged: Expected;
+  /** PRIVILEGED | UNPRIVILEGED: which are tested. */
+  modes: number;
+  /** BPF_F_* for BPF_PROG_LOAD. */
+  flags: number;
+  logLevel: number;
+  /** 0: all. */
+  arches: number;
+  /** Only there for other programs. */
+  auxiliary: boolean;
+  /** Types to relocate for, instead of the kernel's. */
+  btfPath: string | undefined;
+  /** Not for x86-64. */
+  skipped: boolean;
+}
 
 const TAG = 'comment:test_';
 
 export const PRIVILEGED = 1;
 export const UNPRIVILEGED = 2;
 
-const FLAGS = {
+const FLAGS: Readonly<Record<string, number>> = {
   BPF_F_STRICT_ALIGNMENT: 1 << 0,
   BPF_F_ANY_ALIGNMENT: 1 << 1,
   BPF_F_TEST_RND_HI32: 1 << 2,
@@ -19,12 +57,13 @@ const FLAGS = {
 };
 
 /** What the test loader asks of every program: random high halves and checked invariants. */
-export const DEFAULT_FLAGS = FLAGS.BPF_F_TEST_RND_HI32 | FLAGS.BPF_F_TEST_REG_INVARIANTS;
+export const DEFAULT_FLAGS = (1 << 2) | (1 << 7);
 
+const X86_64 = 2;
 /** Bits of architectures; tests run where theirs contains x86-64. */
-const ARCHES = { X86_64: 2, ARM64: 4, RISCV64: 8 };
+const ARCHES: Readonly<Record<string, number>> = { X86_64: 2, ARM64: 4, RISCV64: 8 };
 
-function emptyResult() {
+function emptyResult(): Expected {
   return { failure: undefined, messages: [], xlated: [], retval: undefined };
 }
 
@@ -32,12 +71,17 @@ function emptyResult() {
  * The specification of every program that has one, by the program's name. A program without tags
  * has none.
  */
-export function testSpecs(object) {
-  const specs = new Map();
-  if (!object.btf) return specs;
-  const { btf } = object;
-  const functions = new Map();
-  for (const { name } of object.programs) {
+export function testSpecs({
+  btf,
+  programs,
+}: {
+  readonly btf?: Pick<Btf, 'types' | 'find'> | undefined;
+  readonly programs: readonly Pick<ObjectFile['programs'][number], 'name'>[];
+}): Map<string, SelftestSpec> {
+  const specs = new Map<string, SelftestSpec>();
+  if (!btf) return specs;
+  const functions = new Map<number, string>();
+  for (const { name } of programs) {
     const id = btf.find('func', name);
     if (id !== undefined) functions.set(id, name);
   }
@@ -45,14 +89,15 @@ export function testSpecs(object) {
     if (type.kind !== 'decl_tag' || type.component !== -1 || !type.name.startsWith(TAG)) continue;
     const name = functions.get(type.type);
     if (name === undefined) continue;
-    if (!specs.has(name)) specs.set(name, emptySpec(name));
-    readTag(specs.get(name), type.name.slice(TAG.length));
+    let spec = specs.get(name);
+    if (!spec) specs.set(name, (spec = emptySpec(name)));
+    readTag(spec, type.name.slice(TAG.length));
   }
   for (const spec of specs.values()) finish(spec);
   return specs;
 }
 
-function emptySpec(program) {
+function emptySpec(program: string): SelftestSpec {
   return {
     program,
     description: program,
@@ -64,11 +109,12 @@ function emptySpec(program) {
     arches: 0,
     auxiliary: false,
     btfPath: undefined,
+    skipped: false,
   };
 }
 
 /** Tags with `=`: by what stands before the first one. */
-const VALUES = {
+const VALUES: Readonly<Record<string, (spec: SelftestSpec, value: string) => unknown>> = {
   description: (spec, value) => (spec.description = value),
   log_level: (spec, value) => (spec.logLevel = Number.parseInt(value, 10)),
   prog_flags: (spec, value) => (spec.flags = withFlag(spec.flags, value)),
@@ -82,7 +128,7 @@ const VALUES = {
   expect_xlated_unpriv: (spec, value) => mark(spec, UNPRIVILEGED).xlated.push(value),
 };
 
-const WORDS = {
+const WORDS: Readonly<Record<string, (spec: SelftestSpec) => unknown>> = {
   expect_failure: (spec) => (mark(spec, PRIVILEGED).failure = true),
   expect_success: (spec) => (mark(spec, PRIVILEGED).failure = false),
   expect_failure_unpriv: (spec) => (mark(spec, UNPRIVILEGED).failure = true),
@@ -91,7 +137,7 @@ const WORDS = {
   auxiliary_unpriv: (spec) => ((spec.auxiliary = true), mark(spec, UNPRIVILEGED)),
 };
 
-function readTag(spec, tag) {
+function readTag(spec: SelftestSpec, tag: string): void {
   const split = tag.indexOf('=');
   const word = split < 0 ? tag : tag.slice(0, split);
   if (split < 0) WORDS[word]?.(spec);
@@ -99,17 +145,17 @@ function readTag(spec, tag) {
 }
 
 /** Notes that a mode is tested; returns its result. */
-function mark(spec, mode) {
+function mark(spec: SelftestSpec, mode: number): Expected {
   spec.modes |= mode;
   return mode === PRIVILEGED ? spec.privileged : spec.unprivileged;
 }
 
 /** Tags that may repeat carry a number: `3=text`. */
-function counted(value) {
+function counted(value: string): string {
   return value.slice(value.indexOf('=') + 1);
 }
 
-function withFlag(flags, word) {
+function withFlag(flags: number, word: string): number {
   const clear = word.startsWith('!');
   const name = clear ? word.slice(1) : word;
   const flag = FLAGS[name] ?? Number(name);
@@ -117,7 +163,7 @@ function withFlag(flags, word) {
 }
 
 /** What was left open: success; the unprivileged side takes over what it does not say itself. */
-function finish(spec) {
+function finish(spec: SelftestSpec): void {
   const { privileged, unprivileged } = spec;
   if (spec.modes === 0) spec.modes = PRIVILEGED;
   privileged.failure ??= false;
@@ -130,5 +176,5 @@ function finish(spec) {
   }
   if (unprivileged.messages.length === 0) unprivileged.messages = privileged.messages;
   if (unprivileged.xlated.length === 0) unprivileged.xlated = privileged.xlated;
-  spec.skipped = spec.arches !== 0 && (spec.arches & ARCHES.X86_64) === 0;
+  spec.skipped = spec.arches !== 0 && (spec.arches & X86_64) === 0;
 }
