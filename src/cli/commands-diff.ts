@@ -23,6 +23,12 @@ export const diffCommands: readonly CommandDef[] = [
         value: 'NAME=VALUE',
         help: 'a global variable, set before loading',
       },
+      ignore: {
+        type: 'string',
+        multiple: true,
+        value: 'MAP',
+        help: 'leave the contents of this map out of the comparison',
+      },
       count: { type: 'string', value: 'N', help: 'packets of the capture (default 1000)' },
       'log-level': { type: 'string', value: 'N', help: "of the verifier's log: 1 (default), 2" },
       plan: {

@@ -38,14 +38,30 @@ export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const given = call.text('plan');
   if (call.flag('observe')) return observeHere(given, io);
   const plan = given === undefined ? planOf(call, io) : readPlan(given, io);
+  const ignored = call.list('ignore');
+  checkIgnored(ignored, plan, io);
   const version = (call.text('kernel') ?? '6.12') as KernelVersion;
   const ours = await observeAll(plan, simulatedTarget(version, plan.logLevel), io);
   const linux = await onLinux(plan, version, call, io);
-  const results = compare(ours, linux);
-  if (call.json) io.out(`${toJson(jsonOf(results, plan, version), call.flag('pretty'))}\n`);
-  else io.out(textOf(results, plan, version, io.columns));
+  const results = compare(ours, linux, ignored);
+  if (call.json)
+    io.out(`${toJson({ ...jsonOf(results, plan, version), ignored }, call.flag('pretty'))}\n`);
+  else io.out(textOf(results, plan, version, io.columns) + ignoredText(ignored));
   return results.some(({ differences }) => differences.length > 0) ? EXIT.finding : EXIT.ok;
 }
+
+/** A map no object has would hide nothing: a slip of the pen. */
+function checkIgnored(ignored: readonly string[], plan: DiffPlan, io: CliIo): void {
+  if (ignored.length === 0) return;
+  const maps = plan.objects.flatMap(({ path }) => readObject(path, io).maps.map((map) => map.name));
+  const missing = ignored.find((name) => !maps.includes(name));
+  if (missing === undefined) return;
+  const list = [...new Set(maps)].join(', ') || 'none';
+  throw usageError(`--ignore ${missing}: no such map (there are: ${list})`);
+}
+
+const ignoredText = (ignored: readonly string[]): string =>
+  ignored.length === 0 ? '' : `left out of the comparison: ${ignored.join(', ')}\n`;
 
 function planOf(call: CommandCall, io: CliIo): DiffPlan {
   if (call.operands.length === 0)

@@ -7,15 +7,19 @@ const NOTHING = '-';
 /** Addresses of maps in a line that only logs before Linux 6.2 have. */
 const OLDER = /^(regs=\S+ stack=\d+ before \d+: \(18\) r\d+ = )0x[0-9a-f]+/gm;
 
-/** Programs in the order of the first list; what the other has not is a difference. */
+/**
+ * Programs in the order of the first list; what the other has not is a difference. Contents of
+ * maps named in `ignored` are left out.
+ */
 export function compare(
   simulated: readonly Observation[],
   linux: readonly Observation[],
+  ignored: readonly string[] = [],
 ): Comparison[] {
   return simulated.map((ours) => {
     const { object, program } = ours;
     const theirs = linux.find((one) => one.object === object && one.program === program);
-    if (theirs) return { object, program, ...compareOne(ours, theirs) };
+    if (theirs) return { object, program, ...compareOne(ours, theirs, ignored) };
     const missing = { place: '', simulated: verdict(ours), linux: NOTHING, count: 1 };
     return {
       object,
@@ -29,6 +33,7 @@ export function compare(
 function compareOne(
   ours: Observation,
   linux: Observation,
+  ignored: readonly string[],
 ): Pick<Comparison, 'compared' | 'differences'> {
   const compared: Aspect[] = ['verdict', 'log'];
   const differences: (Difference | undefined)[] = [
@@ -43,7 +48,7 @@ function compareOne(
       differences.push(...runs(ours.runs, linux.runs));
     }
     compared.push('maps');
-    differences.push(...maps(ours.maps, linux.maps));
+    differences.push(...maps(ours.maps, linux.maps, ignored));
   }
   return { compared, differences: differences.filter((one) => one !== undefined) };
 }
@@ -96,9 +101,14 @@ function runs(ours: readonly DiffRun[], linux: readonly DiffRun[]): (Difference 
 const returned = ({ errno, returnValue }: DiffRun): string =>
   errno === undefined ? `${returnValue}` : errnoName(errno);
 
-/** A difference for each map. */
-function maps(ours: Observation['maps'], linux: Observation['maps']): (Difference | undefined)[] {
-  return Object.keys({ ...ours, ...linux }).map((name) => {
+/** A difference for each map that is not left out. */
+function maps(
+  ours: Observation['maps'],
+  linux: Observation['maps'],
+  ignored: readonly string[],
+): (Difference | undefined)[] {
+  const names = Object.keys({ ...ours, ...linux }).filter((name) => !ignored.includes(name));
+  return names.map((name) => {
     const [a, b] = [ours[name] ?? [], linux[name] ?? []];
     const length = Math.max(a.length, b.length);
     const rows = Array.from({ length }, (_, i): Row => [name, a[i] ?? NOTHING, b[i] ?? NOTHING]);
