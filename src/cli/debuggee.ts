@@ -14,7 +14,7 @@ import {
 import type { ObjectFile, ProgramSpec } from '../object/index.ts';
 import { CaptureFile } from './capture.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
-import { frameOf } from './frames.ts';
+import { firstFrames } from './frames.ts';
 import { asUsage, parseGlobals, parseMapEntries } from './inputs.ts';
 import type { CliIo } from './io.ts';
 import { didYouMean } from './suggest.ts';
@@ -144,14 +144,8 @@ function chosen(object: ObjectFile, name: string | undefined): ProgramSpec {
 async function packetsOf(target: DebugTarget, io: CliIo): Promise<Uint8Array[]> {
   if (target.data) return [target.data];
   if (target.pcap === undefined) return [];
-  const capture = new CaptureFile(target.pcap, io);
-  const packets: Uint8Array[] = [];
-  for await (const batch of capture.batches()) {
-    for (let i = 0; i < batch.count && packets.length < target.packet; i++) {
-      packets.push(frameOf(batch, i, capture));
-    }
-    if (packets.length === target.packet) return packets;
-  }
+  const packets = await firstFrames(new CaptureFile(target.pcap, io), target.packet);
+  if (packets.length === target.packet) return packets;
   throw new CliError(
     EXIT.input,
     `${target.pcap} has ${packets.length} packets, there is no packet ${target.packet}`,

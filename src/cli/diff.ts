@@ -10,17 +10,19 @@ import {
   type Comparison,
   compare,
   type DiffObject,
+  type DiffPacket,
   type DiffPlan,
   type DiffTarget,
   type Observation,
   observe,
 } from '../tools/diff/index.ts';
-import { readCapture } from '../tools/pcap/index.ts';
 import type { Accelerator } from '../tools/vm/index.ts';
+import { CaptureFile } from './capture.ts';
 import type { CommandCall } from './command.ts';
 import { linuxTarget, simulatedTarget } from './diff-targets.ts';
 import { CliError, EXIT, usageError } from './exit.ts';
 import { readBytes, readObject } from './files.ts';
+import { firstFrames } from './frames.ts';
 import { parseGlobals } from './inputs.ts';
 import type { CliIo } from './io.ts';
 import { formatTable } from './table.ts';
@@ -37,7 +39,7 @@ const COLUMNS = [
 export async function run(call: CommandCall, io: CliIo): Promise<number> {
   const given = call.text('plan');
   if (call.flag('observe')) return observeHere(given, io);
-  const plan = given === undefined ? planOf(call, io) : readPlan(given, io);
+  const plan = given === undefined ? await planOf(call, io) : readPlan(given, io);
   const ignored = call.list('ignore');
   checkIgnored(ignored, plan, io);
   const version = (call.text('kernel') ?? '6.12') as KernelVersion;
@@ -63,7 +65,7 @@ function checkIgnored(ignored: readonly string[], plan: DiffPlan, io: CliIo): vo
 const ignoredText = (ignored: readonly string[]): string =>
   ignored.length === 0 ? '' : `left out of the comparison: ${ignored.join(', ')}\n`;
 
-function planOf(call: CommandCall, io: CliIo): DiffPlan {
+async function planOf(call: CommandCall, io: CliIo): Promise<DiffPlan> {
   if (call.operands.length === 0)
     throw usageError('which objects?', 'beeyard diff OBJ --pcap FILE');
   const programs = call.list('prog');
@@ -77,14 +79,19 @@ function planOf(call: CommandCall, io: CliIo): DiffPlan {
     };
   });
   const pcap = call.text('pcap');
-  const packets = pcap === undefined ? [] : readCapture(readBytes(pcap, io)).packets;
+  const most = call.count('count', 1000, 1, 1e5);
   return {
     objects,
-    packets: packets
-      .slice(0, call.count('count', 1000, 1, 1e5))
-      .map(({ data }) => ({ data: hexBytes(data) })),
+    packets: pcap === undefined ? [] : await packetsOf(pcap, most, io),
     logLevel: call.count('log-level', 1, 1, 2),
   };
+}
+
+async function packetsOf(pcap: string, most: number, io: CliIo): Promise<DiffPacket[]> {
+  const capture = new CaptureFile(pcap, io);
+  const frames = await firstFrames(capture, most);
+  if (frames.length < most && capture.problem) throw capture.problem;
+  return frames.map((data) => ({ data: hexBytes(data) }));
 }
 
 function readPlan(path: string, io: CliIo): DiffPlan {

@@ -27,6 +27,18 @@ export function frameOf(
   return frame;
 }
 
+/** At most so many packets of a capture, as `frameOf` gives them. */
+export async function firstFrames(capture: CaptureFile, most: number): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = [];
+  for await (const batch of capture.batches()) {
+    for (let i = 0; i < batch.count && frames.length < most; i++) {
+      frames.push(frameOf(batch, i, capture));
+    }
+    if (frames.length === most) break;
+  }
+  return frames;
+}
+
 function behindEthernet(
   bytes: Uint8Array,
   headerSize: number,
