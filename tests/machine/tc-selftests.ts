@@ -1,5 +1,5 @@
 /**
- * The kernel's tests of tcx, run as they stand in its source: what they do is a sequence of calls and
+ * The kernel's tests of tcx and netkit, run as they stand in its source: what they do is a sequence of calls and
  * assertions in C that reads the same in JavaScript but for declarations. What they call is here, over
  * bpf(2) of a machine.
  */
@@ -25,6 +25,10 @@ const NAMES: Words = {
   BPF_TC_F_REPLACE: 1,
   ENOTSUP: 95,
 };
+
+/** Headers of an ICMP echo from 10.0.0.1 to 10.0.0.2, without addresses of Ethernet. */
+const ECHO = new Uint8Array(46);
+ECHO.set([8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x66, 0xe0, 10, 0, 0, 1, 10, 0, 0, 2, 8], 12);
 
 /** Tests by name: those that are given a target are run by those that are given none. */
 export function testsIn(source: string): Map<string, { params: string[]; body: string }> {
@@ -61,6 +65,7 @@ function inJavaScript(body: string): string {
     })
     .replace(new RegExp(`^\\s*${TYPES}\\s+([^;(]*(?:\\([^;]*)?);`, 'gm'), (_, all) => declared(all))
     .replace(/->/g, '.')
+    .replace(/(create_netkit\([^;]*)&(\w+)/g, '$1(value) => ($2 = value)')
     .replace(/([(,=]\s*)&(\w)/g, '$1$2')
     .replace(/\bping_cmd\b/g, '"ping"')
     .replace(/\berrno\b/g, 'last.errno')
@@ -116,7 +121,8 @@ export class TcTests {
   /** Runs a test with all that it runs. Throws an error for the first assertion that fails. */
   run(tests: ReturnType<typeof testsIn>, name: string): void {
     const calls: Record<string, unknown> = { ...this.#library(), last: this.last };
-    for (const [own, { params, body }] of tests) calls[own] = compiled(calls, params, body);
+    // What deals with netlink and sockets is here already.
+    for (const [own, { params, body }] of tests) calls[own] ??= compiled(calls, params, body);
     (calls[name] as () => void)();
     this.#process.exit();
   }
@@ -127,6 +133,7 @@ export class TcTests {
       ...this.#skeleton(),
       ...this.#programs(),
       ...this.#filtersOfTc(),
+      ...this.#netkit(),
       loopback: 1,
       close: (fd: number) => this.#process.close(fd),
       generate_dummy_prog: () => this.#dummy(),
@@ -197,6 +204,46 @@ export class TcTests {
       return 0;
     }
     throw new Error(`not here: ${command}`);
+  }
+
+  /** A pair as the tests of netkit make it, and what they send through it. */
+  #netkit() {
+    const { network } = this.#networked;
+    let bound = false;
+    const send = (to: string) => {
+      // To an address of the machine itself only a socket that is bound sends by the device.
+      if (bound) network.root.device('nk1').transmit(ECHO);
+      else network.root.send({ to, protocol: 'icmp', payload: 'ping' });
+      return 0;
+    };
+    return {
+      netkit_peer: 'nk0',
+      NETKIT_L2: 'l2',
+      NETKIT_L3: 'l3',
+      NETKIT_PASS: 'pass',
+      ping_addr_noneigh: '10.0.0.3',
+      create_netkit: (
+        mode: 'l2' | 'l3',
+        policy: 'pass',
+        peerPolicy: 'pass',
+        tell: (ifindex: number) => void,
+        together: boolean,
+      ) => {
+        network.addNamespace('foo');
+        const namespace = together ? '' : 'foo';
+        const peer = { name: 'nk0', namespace, policy: peerPolicy, addresses: ['10.0.0.2/24'] };
+        const own = { mode, policy, primary: true, addresses: ['10.0.0.1/24'] };
+        tell(network.add('nk1', { kind: 'netkit', ...own, peer } as never).ifindex);
+        bound = together;
+        return 0;
+      },
+      destroy_netkit: () => {
+        network.removeDevice('nk1');
+        network.removeNamespace('foo');
+      },
+      send_icmp: () => send('10.0.0.2'),
+      __send_icmp: send,
+    };
   }
 
   #skeleton() {
@@ -306,7 +353,9 @@ export class TcTests {
         this.#said(this.#direct('progDetach', fd, ifindex, target, options)),
       bpf_prog_query_opts: query,
       bpf_program__attach_tcx: (program: { fd: number }, ifindex: number, options: Options) =>
-        this.#attachTcx(program.fd, ifindex, options),
+        this.#attachOrdered(program.fd, ifindex, options),
+      bpf_program__attach_netkit: (program: { fd: number }, ifindex: number, options: Options) =>
+        this.#attachOrdered(program.fd, ifindex, options),
       bpf_link__destroy: (link: Link | null) => (link ? this.#destroy(link) : 0),
       bpf_link__detach: (link: Link) => this.#said(bpf.linkDetach({ linkFd: link.fd })),
       bpf_link__update_program: (link: Link, program: { fd: number }) =>
@@ -346,7 +395,8 @@ export class TcTests {
     });
   }
 
-  #attachTcx(progFd: number, targetFd: number, options: Options): Link | null {
+  /** Links of tcx and netkit have the same anchors. */
+  #attachOrdered(progFd: number, targetFd: number, options: Options): Link | null {
     const anchor = this.#anchor(options);
     const attachType = this.#process.get(progFd, 'prog').expectedAttachType;
     const expectedRevision = Number(options['expected_revision'] ?? 0);
