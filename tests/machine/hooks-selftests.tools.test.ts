@@ -14,6 +14,9 @@ import {
   parseObject,
   pod,
 } from '../../src/index.ts';
+import { constants, enums } from '../../src/abi/index.ts';
+import type { ProgTestRunAttr } from '../../src/kernel/index.ts';
+import { bpfSyscall, type Machine, Process } from '../../src/machine/index.ts';
 
 /** Compiled selftests of the kernel: `node scripts/verify-corpus.mjs` makes them. */
 const cache = process.env['BEEYARD_CACHE'] ?? join(homedir(), '.cache', 'beeyard');
@@ -22,6 +25,12 @@ const folder = (existsSync(cache) ? readdirSync(cache) : [])
   .map((name) => join(cache, name))
   .find((path) => existsSync(join(path, 'bpf_flow.bpf.o')));
 const errno = (code: string) => expect.objectContaining({ code });
+
+/** pkt_v4 of network_helpers.c: a TCP segment over IPv4. */
+const run54 = () => {
+  const dataIn = Uint8Array.from([...ETH(0x800), ...ipv4(TCP), ...TCP_HEADER]);
+  return { dataIn, dataSizeIn: dataIn.length };
+};
 
 type Host = Awaited<ReturnType<typeof createMachine>>;
 
@@ -209,6 +218,36 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests (%s)'
     expect(program.run({ data }).returnValue).toBe(129);
   });
 
+  // On Linux a test run has no socket buffer, and the program loads nothing and says BPF_OK.
+  it('flow_dissector_load_bytes: known gap, there is a packet to load from', async () => {
+    const host = await createMachine({ engine });
+    // r0 = bpf_skb_load_bytes(ctx, 0, fp - 1, 1); r0 = r0 == 0 ? BPF_DROP : BPF_OK
+    const insns = [
+      [0xb7, 2, 0, 0],
+      [0xbf, 0xa3, 0, 0],
+      [0x07, 3, 0, -1],
+      [0xb7, 4, 0, 1],
+      [0x85, 0, 0, 26],
+      [0x55, 0, 2, 0],
+      [0xb7, 0, 0, 2],
+      [0x95, 0, 0, 0],
+      [0xb7, 0, 0, 0],
+      [0x95, 0, 0, 0],
+    ].flatMap(([op, registers, off, imm]) => [
+      ...[op!, registers!, off!, 0],
+      ...new Uint8Array(Int32Array.of(imm!).buffer),
+    ]);
+    const bpf = bpfSyscall(new Process(host.kernel as Machine));
+    const progType = enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR;
+    const code = Uint8Array.from(insns);
+    const progFd = bpf.progLoad({ progType, insnCnt: 10, insns: code, license: 'GPL' });
+    const attr: ProgTestRunAttr = { progFd, ...run54(), dataOut: new Uint8Array(56) };
+    attr.dataSizeOut = 56;
+    expect(bpf.progTestRun(attr)).toBe(0);
+    const { BPF_DROP } = constants;
+    expect([attr.dataSizeOut, attr.retval]).toEqual([56, BPF_DROP]);
+  });
+
   it('netfilter_link_attach', async () => {
     const host = await createMachine({ engine });
     const program = (await load(host, 'test_netfilter_link_attach')).programs[
@@ -224,6 +263,24 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests (%s)'
     const six = { family: 'ipv6', hook: 'forward', priority: 10001, defrag: true };
     using _ = attach(six);
     expect(() => attach({ ...ipv4, priority: 0x7fffffff })).toThrow(errno('ERANGE'));
+  });
+
+  it.each([
+    ['allzero', {}],
+    ['invalid-pf', { pf: 11 }],
+    ['invalid-hooknum', { pf: 2, hooknum: 42 }],
+    ['invalid-priority-min', { pf: 2, priority: -(2 ** 31) }],
+    ['invalid-priority-max', { pf: 2, priority: 2 ** 31 - 1 }],
+    ['invalid-flags', { pf: 2, flags: 2 ** 32 - 1 }],
+    ['invalid-inet-not-supported', { pf: 1, priority: 1 }],
+  ])('netfilter_link_attach: %s', async (_name, netfilter) => {
+    const host = await createMachine({ engine });
+    const task = new Process(host.kernel as Machine);
+    const bpf = bpfSyscall(task);
+    const { programs } = await load(host, 'test_netfilter_link_attach');
+    const progFd = bpf.progGetFdById({ progId: programs['nf_link_attach_test']!.id });
+    const attachType = enums.bpf_attach_type.BPF_NETFILTER;
+    expect(bpf.linkCreate({ progFd, targetFd: 0, attachType, netfilter })).toBeLessThan(0);
   });
 
   it('ip_check_defrag: no piece gets past reassembly', async () => {
@@ -283,6 +340,15 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests (%s)'
     into.ping('10.0.1.51');
     const events = trace.packets.flatMap(({ events: all }) => all);
     expect(events).toContainEqual(expect.objectContaining({ kind: 'redirect', ingress: true }));
+  });
+
+  it('lwt_redirect: to a device that is down', async () => {
+    for (const section of ['redir_egress', 'redir_egress_nomac']) {
+      const { root, count, ping } = await routed('test_lwt_redirect', section);
+      root.device('link_other').up = false;
+      ping('10.0.1.51');
+      expect([count('link_err'), count('link_other')]).toEqual([0, 0]);
+    }
   });
 
   it('lwt_reroute: another way once, and no circle', async () => {

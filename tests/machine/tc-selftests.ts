@@ -18,6 +18,8 @@ const NAMES: Words = {
   ...(constants as unknown as Words),
   ...(enums.bpf_attach_type as Words),
   ...(enums.bpf_cmd as Words),
+  ...(enums.bpf_prog_type as Words),
+  ...(enums.bpf_link_type as Words),
   ...errnos,
   BPF_TC_INGRESS: 1,
   BPF_TC_EGRESS: 2,
@@ -57,7 +59,7 @@ function withLabels(body: string): string {
 function inJavaScript(body: string): string {
   return withLabels(body.replace(/goto (\w+);/g, 'break $1;'))
     .replace(/offsetofend\([^)]*\)/g, '0')
-    .replace(/LIBBPF_OPTS\(\s*\w+,\s*(\w+),?([^;]*)\);/g, (_, name, rest) => {
+    .replace(/(?:DECLARE_)?LIBBPF_OPTS\(\s*\w+,\s*(\w+),?([^;]*)\);/g, (_, name, rest) => {
       return `var ${name} = ${fields(rest)};`;
     })
     .replace(/LIBBPF_OPTS_RESET\(\s*(\w+),?([^;]*)\);/g, (_, name, rest) => {
@@ -120,10 +122,7 @@ export class TcTests {
 
   /** Runs a test with all that it runs. Throws an error for the first assertion that fails. */
   run(tests: ReturnType<typeof testsIn>, name: string): void {
-    const calls: Record<string, unknown> = { ...this.#library(), last: this.last };
-    // What deals with netlink and sockets is here already.
-    for (const [own, { params, body }] of tests) calls[own] ??= compiled(calls, params, body);
-    (calls[name] as () => void)();
+    runTest(tests, name, { ...this.#library(), last: this.last });
     this.#process.exit();
   }
 
@@ -490,6 +489,18 @@ function zeroQuery(): RawQuery & Words {
   const more = ['link_ids', 'link_attach_flags', 'target_ifindex', 'attach_type'];
   const all = [...names, ...more, 'count', 'revision'].map((name) => [name, 0] as const);
   return Object.fromEntries(all) as RawQuery & Words;
+}
+
+/** Runs a test over what it calls; functions that the library has are taken from there. */
+export function runTest(
+  tests: ReturnType<typeof testsIn>,
+  name: string,
+  library: Record<string, unknown>,
+  args: readonly unknown[] = [],
+): void {
+  const calls = { ...library };
+  for (const [own, { params, body }] of tests) calls[own] ??= compiled(calls, params, body);
+  (calls[name] as (...given: readonly unknown[]) => void)(...args);
 }
 
 /** A function over what the tests call; names of the ABI are numbers in it. */
