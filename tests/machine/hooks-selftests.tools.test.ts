@@ -233,10 +233,9 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests (%s)'
       [0x95, 0, 0, 0],
       [0xb7, 0, 0, 0],
       [0x95, 0, 0, 0],
-    ].flatMap(([op, registers, off, imm]) => [
-      ...[op!, registers!, off!, 0],
-      ...new Uint8Array(Int32Array.of(imm!).buffer),
-    ]);
+    ].flatMap(([op, registers, off, imm]) =>
+      [op!, registers!, off!, 0].concat(...new Uint8Array(Int32Array.of(imm!).buffer)),
+    );
     const bpf = bpfSyscall(new Process(host.kernel as Machine));
     const progType = enums.bpf_prog_type.BPF_PROG_TYPE_FLOW_DISSECTOR;
     const code = Uint8Array.from(insns);
