@@ -14,7 +14,7 @@ import {
   parseObject,
   pod,
 } from '../../src/index.ts';
-import { constants, enums } from '../../src/abi/index.ts';
+import { constants, enums, errnos } from '../../src/abi/index.ts';
 import type { ProgTestRunAttr } from '../../src/kernel/index.ts';
 import { bpfSyscall, type Machine, Process } from '../../src/machine/index.ts';
 
@@ -265,21 +265,22 @@ describe.skipIf(!folder).each(['wasm', 'interpreter'] as const)('selftests (%s)'
   });
 
   it.each([
-    ['allzero', {}],
-    ['invalid-pf', { pf: 11 }],
-    ['invalid-hooknum', { pf: 2, hooknum: 42 }],
-    ['invalid-priority-min', { pf: 2, priority: -(2 ** 31) }],
-    ['invalid-priority-max', { pf: 2, priority: 2 ** 31 - 1 }],
-    ['invalid-flags', { pf: 2, flags: 2 ** 32 - 1 }],
-    ['invalid-inet-not-supported', { pf: 1, priority: 1 }],
-  ])('netfilter_link_attach: %s', async (_name, netfilter) => {
+    ['allzero', {}, 'EAFNOSUPPORT'],
+    ['invalid-pf', { pf: 11 }, 'EAFNOSUPPORT'],
+    ['invalid-hooknum', { pf: 2, hooknum: 42 }, 'EPROTO'],
+    ['invalid-priority-min', { pf: 2, priority: -(2 ** 31) }, 'ERANGE'],
+    ['invalid-priority-max', { pf: 2, priority: 2 ** 31 - 1 }, 'ERANGE'],
+    ['invalid-flags', { pf: 2, flags: 2 ** 32 - 1 }, 'EOPNOTSUPP'],
+    ['invalid-inet-not-supported', { pf: 1, priority: 1 }, 'EAFNOSUPPORT'],
+  ])('netfilter_link_attach: %s', async (_name, netfilter, code) => {
     const host = await createMachine({ engine });
     const task = new Process(host.kernel as Machine);
     const bpf = bpfSyscall(task);
     const { programs } = await load(host, 'test_netfilter_link_attach');
     const progFd = bpf.progGetFdById({ progId: programs['nf_link_attach_test']!.id });
     const attachType = enums.bpf_attach_type.BPF_NETFILTER;
-    expect(bpf.linkCreate({ progFd, targetFd: 0, attachType, netfilter })).toBeLessThan(0);
+    const result = bpf.linkCreate({ progFd, targetFd: 0, attachType, netfilter });
+    expect(result).toBe(-errnos[code]!);
   });
 
   it('ip_check_defrag: no piece gets past reassembly', async () => {
