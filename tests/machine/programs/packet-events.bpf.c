@@ -47,7 +47,8 @@ struct {
   __uint(max_entries, 1 << 16);
 } events SEC(".maps");
 
-const struct seen *seen_type SEC(".bss.types") __attribute__((unused));
+// Keeps `struct seen` in the types of the object.
+const struct seen *seen_type;
 
 static __always_inline int tell(struct sk_buff *skb, __u32 point, __u32 device, __u32 reason) {
   struct seen *seen = bpf_ringbuf_reserve(&events, sizeof(*seen), 0);
