@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compiledSelftests } from '../../scripts/corpus/compile.mjs';
-import { KERNEL, sourceArchive } from '../../scripts/corpus/paths.mjs';
+import { KERNEL } from '../../scripts/corpus/paths.mjs';
+import { sourceArchive } from '../../scripts/corpus/tree.mjs';
 import { table } from '../lib/table.mjs';
 
 /** Objects of the selftests and their programs. */

@@ -11,6 +11,8 @@ import { load } from './source.mjs';
 
 const trees = await load('src/cli/selftests/tree.ts');
 
+export const { sourceArchive } = trees;
+
 /** Ends this process where a command would. */
 function orFail(act) {
   try {

@@ -42,6 +42,9 @@ export function keyOf(...texts: readonly (string | Uint8Array)[]): string {
   return hash.digest('hex').slice(0, 12);
 }
 
+/** Debian's package of a kernel's source. */
+export const sourceArchive = (kernel: string): string => `/usr/src/linux-source-${kernel}.tar.xz`;
+
 export const isTree = (path: string): boolean => existsSync(join(path, SELFTESTS, 'progs'));
 
 /**
@@ -54,7 +57,7 @@ export function debianTree(kernel: string, env: Env, say: (text: string) => void
   if (given !== undefined && isTree(given)) return given;
   const tree = join(cacheOf(env), `selftests-tree-${kernel}`);
   if (isTree(tree)) return tree;
-  const archive = `/usr/src/linux-source-${kernel}.tar.xz`;
+  const archive = sourceArchive(kernel);
   if (!existsSync(archive)) {
     const hint = `apt-get install linux-source-${kernel}, or name a tree: ${variable}=DIR`;
     throw new CliError(EXIT.missing, `there is no source of Linux ${kernel} here`, hint);
