@@ -9,9 +9,10 @@ import { statistics } from './recorded.mjs';
 import { load } from './source.mjs';
 import { driverText, formHash, ourForm, patternsMet } from './xlated.mjs';
 
-export const { capabilitiesOf, OTHER_CAPABILITIES } = await load('src/tools/selftests/load.ts');
+const loading = await load('src/tools/selftests/load.ts');
 const { compilePattern, firstMissing } = await load('src/tools/selftests/patterns.ts');
-const { selftestInput } = await load('src/tools/selftests/load.ts');
+
+export const { capabilitiesOf, OTHER_CAPABILITIES } = loading;
 
 const LEVEL1 = 1;
 const LEVEL2 = 2;
@@ -33,7 +34,7 @@ function targetOf({ profile, parseBtfFile }, { folder, spec }) {
 
 /** The input of a program, or the loader's refusal. */
 export function inputOf(beeyard, unit) {
-  const input = selftestInput(unit, targetOf(beeyard, unit));
+  const input = loading.selftestInput(unit, targetOf(beeyard, unit));
   const { mode, instructions } = unit;
   return instructions && mode === 'privileged' ? { ...input, insns: instructions(input) } : input;
 }

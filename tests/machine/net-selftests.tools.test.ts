@@ -3,15 +3,11 @@
  * prog_tests/ (and shell scripts beside it) is named here. XDP: xdp-selftests.tools.test.ts.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { selftestSource } from '../kernel/tree.ts';
 
-const cache = process.env['BEEYARD_CACHE'] ?? join(homedir(), '.cache', 'beeyard');
-const folder = [process.env['BEEYARD_KERNEL_TREE'], join(cache, 'selftests-tree-6.12')]
-  .filter((tree) => tree !== undefined)
-  .map((tree) => join(tree, 'tools/testing/selftests/bpf'))
-  .find((path) => existsSync(path));
+const folder = selftestSource('.');
 
 const HOOKS = 'hooks-selftests.tools.test.ts';
 const SEGMENTS = 'left out: segment routing (seg6, bpf_lwt_seg6_*) is not here';

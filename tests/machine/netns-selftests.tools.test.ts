@@ -1,19 +1,13 @@
 /** Every test of prog_tests/flow_dissector_reattach.c of the kernel, from its source, on a machine. */
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { enums } from '../../src/abi/index.ts';
 import { bootMachine, bpfSyscall, Process } from '../../src/machine/index.ts';
 import { FIRST_INUM } from '../../src/machine/net/sockets/kernel-view.ts';
+import { selftestSource } from '../kernel/tree.ts';
 import { runTest, testsIn } from './tc-selftests.ts';
 
-const cache = process.env['BEEYARD_CACHE'] ?? join(homedir(), '.cache', 'beeyard');
-const SOURCE = 'tools/testing/selftests/bpf/prog_tests/flow_dissector_reattach.c';
-const source = [process.env['BEEYARD_KERNEL_TREE'], join(cache, 'selftests-tree-6.12')]
-  .filter((tree) => tree !== undefined)
-  .map((tree) => join(tree, SOURCE))
-  .find((path) => existsSync(path));
+const source = selftestSource('prog_tests/flow_dissector_reattach.c');
 
 const { BPF_FLOW_DISSECTOR } = enums.bpf_attach_type;
 /** What bpf_test_load_program gets here: r0 = BPF_OK; exit. */

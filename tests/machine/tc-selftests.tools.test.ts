@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseObject } from '../../src/index.ts';
 import { bootMachine } from '../../src/machine/index.ts';
+import { selftestSource } from '../kernel/tree.ts';
 import { TcTests, testsIn } from './tc-selftests.ts';
 
 /** Compiled selftests of the kernel: `node scripts/verify-corpus.mjs` makes them. */
@@ -13,11 +14,7 @@ const compiled = (existsSync(cache) ? readdirSync(cache) : [])
   .filter((name) => /^selftests-[0-9a-f]+/.test(name))
   .map((name) => join(cache, name, 'test_tc_link.bpf.o'))
   .find((path) => existsSync(path));
-const SOURCES = join('tools', 'testing', 'selftests', 'bpf', 'prog_tests');
-const folder = [process.env['BEEYARD_KERNEL_TREE'], join(cache, 'selftests-tree-6.12')]
-  .filter((tree) => tree !== undefined)
-  .map((tree) => join(tree, SOURCES))
-  .find((path) => existsSync(join(path, 'tc_opts.c')));
+const folder = selftestSource('prog_tests');
 
 /** Tests that cannot be run here, with the reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {

@@ -10,6 +10,7 @@ import { errnos } from '../../src/abi/index.ts';
 import { createMachine, type Host, type LoadOptions } from '../../src/index.ts';
 import type { ProgTestRunAttr } from '../../src/kernel/index.ts';
 import { bpfSyscall, type Machine, Process } from '../../src/machine/index.ts';
+import { selftestSource } from '../kernel/tree.ts';
 
 /** Compiled selftests of the kernel: `node scripts/verify-corpus.mjs` makes them. */
 const cache = process.env['BEEYARD_CACHE'] ?? join(homedir(), '.cache', 'beeyard');
@@ -17,11 +18,7 @@ const folder = (existsSync(cache) ? readdirSync(cache) : [])
   .filter((name) => /^selftests-[0-9a-f]+$/.test(name))
   .map((name) => join(cache, name))
   .find((path) => existsSync(join(path, 'test_xdp_bpf2bpf.bpf.o')));
-const SOURCES = join('tools', 'testing', 'selftests', 'bpf', 'prog_tests');
-const sources = [process.env['BEEYARD_KERNEL_TREE'], join(cache, 'selftests-tree-6.12')]
-  .filter((tree) => tree !== undefined)
-  .map((tree) => join(tree, SOURCES))
-  .find((path) => existsSync(join(path, 'xdp_link.c')));
+const sources = selftestSource('prog_tests');
 
 /** Tests of the kernel that are not here: whole files, and parts of those that are. */
 const LEFT_OUT: Readonly<Record<string, string>> = {

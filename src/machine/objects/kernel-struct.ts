@@ -49,7 +49,7 @@ export function newMemory(
   runtime.u8().fill(0, start, address + size);
   const region = newRegion(runtime);
   const flags = readOnly ? READ_ONLY : 0;
-  (runtime.exports['region_set'] as Numeric)(region, address, address + size, 0, 0, flags, 0);
+  setRegion(runtime, region, address, address + size, flags);
   return {
     region,
     address,
@@ -74,7 +74,7 @@ export class MemoryWindow {
 
   /** From now on it is these bytes. */
   show(start: number, end: number): void {
-    (this.#runtime.exports['region_set'] as Numeric)(this.#region, start, end, 0, 0, READ_ONLY, 0);
+    setRegion(this.#runtime, this.#region, start, end, READ_ONLY);
   }
 
   /** What programs read the byte at that address by. */
@@ -87,6 +87,17 @@ function newRegion(runtime: Runtime): number {
   const region = (runtime.exports['region_new'] as Numeric)();
   if (region === 0) throw new KernelError('ENOMEM', 12, 'no region for memory of the kernel');
   return region;
+}
+
+/** It is these bytes from now on. */
+function setRegion(
+  runtime: Runtime,
+  region: number,
+  start: number,
+  end: number,
+  flags: number,
+): void {
+  (runtime.exports['region_set'] as Numeric)(region, start, end, 0, 0, flags, 0);
 }
 
 const pointerIn = (region: number, address: number): bigint =>

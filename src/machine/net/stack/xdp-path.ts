@@ -82,16 +82,21 @@ export class XdpPath {
         return this.#redirect(packet, outcome.redirect!, generic);
       case 'drop':
         statistics.xdp_drop++;
-        return this.#dropped(packet, 'XDP_DROP', generic);
+        return this.#gone(packet, generic, 'XDP_DROP', 'NOT_SPECIFIED');
       default:
         statistics.xdp_exception++;
-        return this.#dropped(packet, outcome.fault?.message ?? 'XDP_ABORTED', generic);
+        return this.#gone(
+          packet,
+          generic,
+          outcome.fault?.message ?? 'XDP_ABORTED',
+          'NOT_SPECIFIED',
+        );
     }
   }
 
-  /** Generic XDP has a socket buffer, and frees it without a reason of its own. */
-  #dropped(packet: Packet, why: string, generic: boolean): void {
-    if (generic) this.#stack.drop(packet, 'NOT_SPECIFIED', why);
+  /** Generic XDP has a socket buffer to free, with that reason; a driver has only a frame. */
+  #gone(packet: Packet, generic: boolean, why: string, reason = 'XDP'): void {
+    if (generic) this.#stack.drop(packet, reason, why);
     else this.#stack.lose(packet, 'XDP', why);
   }
 
@@ -117,9 +122,8 @@ export class XdpPath {
     const error = this.#follow(packet, record, generic);
     if (error === undefined) return;
     packet.device.statistics.xdp_redirect_errors++;
-    if (generic) return this.#stack.drop(packet, 'XDP', error);
-    packet.device.xdpRedirectFailed();
-    this.#stack.lose(packet, 'XDP', error);
+    if (!generic) packet.device.xdpRedirectFailed();
+    this.#gone(packet, generic, error);
   }
 
   /** Words for what went wrong, or undefined. */
@@ -238,9 +242,7 @@ export class XdpPath {
       const one = last ? packet : this.#stack.redirects.cloneFor(packet, device!);
       if (one.trail) this.#say(one, `${map.spec.name}[${target.key}] (broadcast)`, device!.path);
       const error = this.#toDevice(one, device!, target, generic);
-      if (error === undefined) continue;
-      if (generic) this.#stack.drop(one, 'XDP', error);
-      else this.#stack.lose(one, 'XDP', error);
+      if (error !== undefined) this.#gone(one, generic, error);
     }
     return found.length > 0 ? undefined : `${map.spec.name} has no device for it`;
   }
