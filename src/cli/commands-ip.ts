@@ -1,6 +1,6 @@
 /** Commands on the network of a machine that is kept in a file, in iproute2's words. */
 import type { CommandDef, OptionDef } from './command.ts';
-import { GLOBALS, MACHINE } from './command-options.ts';
+import { GLOBALS, MACHINE, TARGET } from './command-options.ts';
 
 const NETNS: OptionDef = {
   type: 'string',
@@ -133,7 +133,7 @@ export const ipCommands: readonly CommandDef[] = [
     summary: 'load an iterator, attach it and pin its link',
     operands: 'OBJ PATH',
     count: [2, 2],
-    options: { machine: MACHINE, netns: NETNS, global: GLOBALS },
+    options: { machine: MACHINE, target: TARGET, netns: NETNS, global: GLOBALS },
     examples: [['beeyard iter pin sockets.bpf.o /sys/fs/bpf/sockets --machine m', '']],
     load: async () => ({ run: (await iter()).pin }),
   },
@@ -142,7 +142,7 @@ export const ipCommands: readonly CommandDef[] = [
     summary: 'run a pinned iterator and print what it writes',
     operands: 'PATH',
     count: [1, 1],
-    options: { machine: MACHINE },
+    options: { machine: MACHINE, target: TARGET },
     details: 'What `cat` of the pin is on Linux.',
     examples: [['beeyard iter read /sys/fs/bpf/sockets --machine m', '']],
     load: async () => ({ run: (await iter()).read }),

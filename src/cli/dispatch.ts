@@ -31,7 +31,7 @@ async function dispatch(args: readonly string[], io: CliIo): Promise<number> {
     return EXIT.ok;
   }
   if (command.options['target'] === TARGET && call.text('target') === 'linux') {
-    const { runOnLinux } = await import('./linux-nouns.ts');
+    const { runOnLinux } = await import('./linux/run.ts');
     return await runOnLinux(call, await withSources(call, io));
   }
   const { run } = await command.load();

@@ -8,55 +8,27 @@ import { pinObject } from '../machine/bpffs/pins.ts';
 import type { MachineLink } from '../machine/objects/link.ts';
 import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
+import {
+  type Hook,
+  IF_NOEXIST,
+  isProgramWord,
+  needPortable,
+  takeDevice,
+  takeHook,
+  takeOverwrite,
+} from './hook-words.ts';
 import { readObject } from './files.ts';
 import { parseGlobals } from './inputs.ts';
 import type { CliIo } from './io.ts';
 import { takeObject } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
 
-interface Hook {
-  readonly type: 'xdp' | 'sched_cls';
-  readonly options: AttachOptions;
-  /** Programs for it expect to be attached there. */
-  readonly attachType?: string;
-}
-
-/** bpftool's words for hooks of devices, and ours behind them. */
-const HOOKS: Readonly<Record<string, Hook>> = {
-  xdp: { type: 'xdp', options: {} },
-  xdpgeneric: { type: 'xdp', options: { mode: 'generic' } },
-  xdpdrv: { type: 'xdp', options: { mode: 'native' } },
-  tcx_ingress: { type: 'sched_cls', options: { direction: 'ingress' } },
-  tcx_egress: { type: 'sched_cls', options: { direction: 'egress' } },
-  clsact_ingress: { type: 'sched_cls', options: { direction: 'ingress', classic: true } },
-  clsact_egress: { type: 'sched_cls', options: { direction: 'egress', classic: true } },
-  xdp_chain: { type: 'xdp', options: { chain: true } },
-};
-const PROGRAM_WORDS = new Set(['id', 'name', 'tag', 'pinned']);
-/** XDP_FLAGS_UPDATE_IF_NOEXIST */
-const IF_NOEXIST = 1;
-
-function takeHook(words: string[]): Hook & { readonly word: string } {
-  const word = words.shift() ?? '';
-  const hook = Object.hasOwn(HOOKS, word) ? HOOKS[word] : undefined;
-  if (!hook) throw usageError(`'${word}' is none of: ${Object.keys(HOOKS).join(', ')}`);
-  return { word, ...hook };
-}
-
-function takeDevice(words: string[]): string {
-  const [dev, device] = words.splice(0, 2);
-  if (dev !== 'dev' || device === undefined) throw usageError("'dev NAME' is missing");
-  return device;
-}
-
 /** `net attach HOOK {PROG|OBJ} dev NAME [overwrite]`: no link holds the program, unless --pin. */
 export function attach(call: CommandCall, io: CliIo): Promise<number> {
   const words = [...call.operands];
   const hook = takeHook(words);
-  if (hook.options.chain && call.flag('portable')) {
-    throw new KernelError('EOPNOTSUPP', 95, 'Linux has no chain of XDP programs: not portable');
-  }
-  const isObject = !PROGRAM_WORDS.has(words[0] ?? '');
+  if (call.flag('portable')) needPortable(hook);
+  const isObject = !isProgramWord(words[0] ?? '');
   const object = isObject ? readObject(words.shift() ?? '', io) : undefined;
   return onMachine(call, io, {
     changes: true,
@@ -83,8 +55,7 @@ function attachAt(
   program: MachineProgram,
 ) {
   const device = takeDevice(words);
-  const overwrite = words[0] === 'overwrite';
-  if (words.length > (overwrite ? 1 : 0)) throw usageError(`'${words.at(-1)}' is not expected`);
+  const overwrite = takeOverwrite(words);
   checkType(program, hook);
   const options = { ...hook.options, device, ...orderOf(call, machine) };
   const place = machine.placeOf(program, options);
@@ -139,7 +110,7 @@ function anchorOf(
   if (way === 'link' && value) {
     return takeObject(machine, 'link', ['id', value]) as MachineLink;
   }
-  if (PROGRAM_WORDS.has(way!)) return takeObject(machine, 'prog', [way!, value!]);
+  if (isProgramWord(way!)) return takeObject(machine, 'prog', [way!, value!]);
   throw usageError(`--${option} takes 'id N', 'name NAME', 'pinned PATH', 'link N' or 'all'`);
 }
 

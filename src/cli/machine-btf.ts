@@ -1,4 +1,4 @@
-import { usageError } from './exit.ts';
+import { btfId, btfOutput } from './btf-words.ts';
 import type { CommandCall } from './command.ts';
 import type { CliIo } from './io.ts';
 import { onMachine } from './machine-file.ts';
@@ -8,10 +8,9 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
   return onMachine(call, io, {
     changes: false,
     run({ machine }) {
-      const [way, id] = call.operands;
-      if (way !== undefined && (way !== 'id' || !id)) throw usageError("'id N' is expected");
+      const id = btfId(call.operands);
       const { btfs, programs, maps } = machine.objects;
-      const asked = [...btfs].filter((one) => id === undefined || one.id === Number(id));
+      const asked = [...btfs].filter((one) => id === undefined || one.id === id);
       const found = asked.map((btf) => ({
         id: btf.id,
         size: btf.bytes.length,
@@ -20,14 +19,7 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
         kernel: btf.kernel,
         ...(btf.name !== '' && { name: btf.name }),
       }));
-      const lines = found.map((one) => {
-        const ids = (word: string, list: readonly number[]) =>
-          list.length === 0 ? '' : `  ${word} ${list.join(',')}`;
-        const name = one.name === undefined ? '<anon>' : `[${one.name}]`;
-        const users = ids('prog_ids', one.prog_ids) + ids('map_ids', one.map_ids);
-        return `${one.id}: name ${name}  size ${one.size}B${users}\n`;
-      });
-      return { json: found, text: lines.join('') };
+      return btfOutput(found);
     },
   });
 }

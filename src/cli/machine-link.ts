@@ -8,16 +8,17 @@ import type { CommandCall } from './command.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine } from './machine-file.ts';
-import { netfilterPlace, netfilterText, type NetfilterPlace } from './net-hooks.ts';
+import { linkText, type ShownLink } from './link-words.ts';
+import { netfilterPlace } from './net-hooks.ts';
 import { showObjects } from './machine-show.ts';
 
 /** `link show` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
-  return showObjects(call, io, 'link', linkJson, textOf);
+  return showObjects(call, io, 'link', linkJson, linkText);
 }
 
 /** bpftool's keys and order (show_link_close_json). */
-export function linkJson(machine: Machine, link: MachineLink) {
+export function linkJson(machine: Machine, link: MachineLink): ShownLink {
   const info = linkInfo(link);
   const place = linkTypeName(link.type);
   const ifindex = info[`${place}.ifindex`] as number | undefined;
@@ -52,21 +53,6 @@ function deviceName({ settings }: Machine, ifindex: number): string {
   if (ifindex === 0) return '(detached)';
   const found = settings.subsystems.map((each) => each.deviceAt?.(ifindex)).find(Boolean);
   return found?.name ?? '(unknown)';
-}
-
-function textOf(one: ReturnType<typeof linkJson>): string {
-  const device = one.ifindex === undefined ? '' : `\n\tifindex ${one.devname}(${one.ifindex})`;
-  const attach = one.attach_type === undefined ? '' : `  attach_type ${one.attach_type}`;
-  const space = one.netns_ino === undefined ? '' : `\n\tnetns_ino ${one.netns_ino}`;
-  const kind = one.prog_type === undefined ? '' : `\n\tprog_type ${one.prog_type}`;
-  const target =
-    one.target_obj_id === undefined
-      ? ''
-      : `\n\ttarget_obj_id ${one.target_obj_id}  target_btf_id ${one.target_btf_id}`;
-  const filter = 'pf' in one ? `\n\t${netfilterText(one as NetfilterPlace)}` : '';
-  const pins = (one.pinned ?? []).map((path) => `\n\tpinned ${path}`).join('');
-  const place = `${device}${space}${kind}${attach}${target}${filter}`;
-  return `${one.id}: ${one.type}  prog ${one.prog_id}${place}${pins}\n`;
 }
 
 /** `link pin LINK PATH` */

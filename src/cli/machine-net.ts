@@ -5,7 +5,8 @@ import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
 import { newMachine, onMachine } from './machine-file.ts';
-import { dissectorRows, netfilterRows, netfilterText } from './net-hooks.ts';
+import { dissectorRows, netfilterRows } from './net-hooks.ts';
+import { netOutput, type TcRow, type XdpRow } from './net-report.ts';
 
 /** `net show [dev NAME]` */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
@@ -21,27 +22,13 @@ export function show(call: CommandCall, io: CliIo): Promise<number> {
       const tc = all.flatMap((one) => (one.place.mode ? [] : [tcRow(one, revisions)]));
       const flow_dissector = dissectorRows(machine);
       const netfilter = netfilterRows(machine);
-      const lines = [
-        'xdp:',
-        ...xdp.map(xdpText),
-        '\ntc:',
-        ...tc.map(tcText),
-        '\nflow_dissector:',
-        ...flow_dissector.map(({ id }) => `id ${id}`),
-        '\nnetfilter:',
-        ...netfilter.map((row) => `\n\t${netfilterText(row)} prog_id ${row.id}`),
-        '',
-      ];
-      return {
-        json: [{ xdp, tc, flow_dissector, netfilter }],
-        text: `${lines.join('\n')}\n`,
-      };
+      return netOutput({ xdp, tc, flow_dissector, netfilter });
     },
   });
 }
 
 /** bpftool's keys; with `revisions` one more, which it has not. */
-function xdpRow({ place, program, link, options }: Attachment, revisions: boolean) {
+function xdpRow({ place, program, link, options }: Attachment, revisions: boolean): XdpRow {
   const { device, ifindex, mode, point } = place;
   const chained = options.chain as ChainOptions | undefined;
   return {
@@ -55,14 +42,7 @@ function xdpRow({ place, program, link, options }: Attachment, revisions: boolea
   };
 }
 
-function xdpText(one: ReturnType<typeof xdpRow>): string {
-  const { devname, ifindex, mode, id, chain, revision } = one;
-  const chained = chain ? ` chain after ${chain.join(',') || 'nothing'}` : '';
-  const seen = revision === undefined ? '' : ` revision ${revision}`;
-  return `${devname}(${ifindex}) ${mode} id ${id}${chained}${seen}`;
-}
-
-function tcRow({ place, program, link, options }: Attachment, revisions: boolean) {
+function tcRow({ place, program, link, options }: Attachment, revisions: boolean): TcRow {
   const { device, ifindex, point } = place;
   const filter = typeof options.classic === 'object' ? options.classic : undefined;
   return {
@@ -77,14 +57,6 @@ function tcRow({ place, program, link, options }: Attachment, revisions: boolean
     ...(filter && { priority: filter.priority, handle: filter.handle }),
     ...(revisions && !filter && { revision: Number(point.revision) }),
   };
-}
-
-function tcText(one: ReturnType<typeof tcRow>): string {
-  const { devname, ifindex, kind, name, prog_id, link_id, priority, handle, revision } = one;
-  const link = link_id === 0 ? '' : ` link_id ${link_id}`;
-  const filter = priority === undefined ? '' : ` prio ${priority} handle ${handle}`;
-  const seen = revision === undefined ? '' : ` revision ${revision}`;
-  return `${devname}(${ifindex}) ${kind} ${name} prog_id ${prog_id}${link}${filter}${seen}`;
 }
 
 /** `machine create FILE`: a new machine, with devices. */

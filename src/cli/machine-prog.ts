@@ -1,25 +1,32 @@
-import { attachTypeId } from '../abi/index.ts';
 import { loadObject } from '../client/index.ts';
 import type { Machine, MachineProgram } from '../machine/index.ts';
 import type { MachineLink } from '../machine/objects/link.ts';
 import { programInfo } from '../machine/bpf/program-info.ts';
 import { pinObject } from '../machine/bpffs/pins.ts';
 import type { CommandCall } from './command.ts';
-import { usageError } from './exit.ts';
-import { readBytes, readObject, writeBytes } from './files.ts';
+import { readObject } from './files.ts';
 import { parseGlobals } from './inputs.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject } from './machine-choice.ts';
 import { onMachine, type Session, succeed } from './machine-file.ts';
 import { showObjects } from './machine-show.ts';
+import {
+  attachTypeNamed,
+  programText,
+  type ShownProgram,
+  programsToLoad,
+  takeLoadWords,
+  takeRunWords,
+  testRun,
+} from './prog-words.ts';
 
 /** `prog show --machine`. */
 export function show(call: CommandCall, io: CliIo): Promise<number> {
-  return showObjects(call, io, 'prog', programJson, textOf);
+  return showObjects(call, io, 'prog', programJson, programText);
 }
 
 /** bpftool's keys and order (print_prog_json). */
-function programJson(machine: Machine, program: MachineProgram) {
+function programJson(machine: Machine, program: MachineProgram): ShownProgram {
   const info = programInfo(machine, program);
   const pinned = pinsOf(machine, program);
   const { stats } = program;
@@ -44,20 +51,6 @@ function programJson(machine: Machine, program: MachineProgram) {
   };
 }
 
-function textOf(one: ReturnType<typeof programJson>): string {
-  const maps = one.map_ids ? `  map_ids ${one.map_ids.join(',')}` : '';
-  const runs = one.run_cnt ? ` run_time_ns ${one.run_time_ns} run_cnt ${one.run_cnt}` : '';
-  const gpl = one.gpl_compatible ? '  gpl' : '';
-  const name = one.name === undefined ? '' : `  name ${one.name}`;
-  const lines = [
-    `${one.id}: ${one.type}${name}  tag ${one.tag}${gpl}${runs}`,
-    `\txlated ${one.bytes_xlated}B  not jited${maps}`,
-    ...(one.btf_id === undefined ? [] : [`\tbtf_id ${one.btf_id}`]),
-    ...(one.pinned ?? []).map((path) => `\tpinned ${path}`),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
 /** `prog load`: one program of an object, pinned; `prog loadall`: all, pinned in a directory. */
 export function load(call: CommandCall, io: CliIo): Promise<number> {
   const [file, path, ...words] = call.operands;
@@ -67,15 +60,9 @@ export function load(call: CommandCall, io: CliIo): Promise<number> {
     changes: true,
     asksItself: true,
     run({ machine, kernel, process }) {
-      const pinmaps = words[0] === 'pinmaps' ? words.splice(0, 2)[1] : undefined;
-      const attaches = words[0] === 'autoattach' && words.shift() !== undefined;
-      if (words.length > 0) throw usageError(`'prog load' does not know '${words[0]}'`);
+      const { pinmaps, attaches } = takeLoadWords(words);
       const globals = parseGlobals(call.list('global'), object);
-      const names = object.programs
-        .filter(({ autoload }) => autoload !== false)
-        .map(({ name }) => name);
-      const programs = all ? names : names.slice(0, 1);
-      if (programs.length === 0) throw usageError(`${file}: there is no program`);
+      const programs = programsToLoad(object, all, file!);
       const loaded = loadObject(kernel, object, { globals, programs });
       for (const name of programs) {
         const program = loaded.programs.get(name) as MachineProgram;
@@ -117,8 +104,6 @@ export function pin(call: CommandCall, io: CliIo): Promise<number> {
   });
 }
 
-const RUN_WORDS = ['data_in', 'data_out', 'data_size_out', 'ctx_in', 'ctx_out', 'repeat'];
-
 /** `prog run` */
 export function run(call: CommandCall, io: CliIo): Promise<number> {
   return onMachine(call, io, {
@@ -126,23 +111,13 @@ export function run(call: CommandCall, io: CliIo): Promise<number> {
     run(session) {
       const words = [...call.operands];
       const program = takeObject(session.machine, 'prog', words);
-      const options = new Map<string, string>();
-      while (words.length > 0) {
-        const [name, value] = words.splice(0, 2);
-        if (!RUN_WORDS.includes(name!) || value === undefined) {
-          throw usageError(`'prog run' takes ${RUN_WORDS.join(', ')}, each with a value`);
-        }
-        options.set(name!, value);
-      }
-      return testRun(session, program, options, io);
+      return runAsProcess(session, program, takeRunWords(words), io);
     },
   });
 }
 
-const MOST_DATA = 1 << 20;
-
-function testRun(
-  { bpf, machine, process }: Session,
+function runAsProcess(
+  { bpf, process }: Session,
   program: MachineProgram,
   options: ReadonlyMap<string, string>,
   io: CliIo,
@@ -154,33 +129,7 @@ function testRun(
     write: true,
     release: () => program.drop(),
   });
-  const file = (name: string): Uint8Array | undefined =>
-    options.has(name) ? readBytes(options.get(name)!, io) : undefined;
-  const [dataIn, ctxIn] = [file('data_in'), file('ctx_in')];
-  const repeat = Number(options.get('repeat') ?? 1);
-  const dataOut = new Uint8Array(Number(options.get('data_size_out') ?? MOST_DATA));
-  const ctxOut = options.has('ctx_out') ? new Uint8Array(192) : undefined;
-  const attr = {
-    progFd,
-    repeat,
-    dataOut,
-    dataSizeOut: dataOut.length,
-    ...(dataIn && { dataIn, dataSizeIn: dataIn.length }),
-    ...(ctxIn && { ctxIn, ctxSizeIn: ctxIn.length }),
-    ...(ctxOut && { ctxOut, ctxSizeOut: ctxOut.length }),
-    retval: 0,
-    duration: 0,
-  };
-  void machine;
-  succeed(bpf.progTestRun(attr), 'the program was not run');
-  const data = dataOut.subarray(0, attr.dataSizeOut);
-  if (options.has('data_out')) writeBytes(options.get('data_out')!, data, io);
-  if (ctxOut) writeBytes(options.get('ctx_out')!, ctxOut.subarray(0, attr.ctxSizeOut), io);
-  const { retval, duration } = attr;
-  return {
-    json: { retval, duration },
-    text: `Return value: ${retval}, duration (average): ${duration}ns\n`,
-  };
+  return testRun(bpf, progFd, options, io);
 }
 
 /** `prog attach`, `prog detach`: PROG ATTACH_TYPE [MAP]. */
@@ -193,7 +142,6 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       const program = takeObject(machine, 'prog', words);
       const word = words.shift() ?? '';
       const attachType = attachTypeNamed(word);
-      if (attachType === undefined) throw usageError(`there is no attach type '${word}'`);
       const target = words.length > 0 ? takeObject(machine, 'map', words) : undefined;
       const open = (kind: 'prog' | 'map', object: MachineProgram | NonNullable<typeof target>) =>
         process.open({
@@ -213,10 +161,4 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
       return {};
     },
   });
-}
-
-/** bpftool leaves out what all of a kind begin with: 'stream_parser' is sk_skb_stream_parser. */
-function attachTypeNamed(word: string): number | undefined {
-  const kinds = ['', 'sk_', 'sk_skb_'];
-  return kinds.map((kind) => attachTypeId(kind + word)).find((id) => id !== undefined);
 }

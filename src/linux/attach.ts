@@ -7,6 +7,7 @@ import { cgroupFolder } from './cgroup.ts';
 import { ifindexOf } from './devices.ts';
 import { openKprobe, openTracepoint } from './events.ts';
 import { LinuxAttachment, LinuxLink } from './link.ts';
+import { setXdp } from './netlink.ts';
 import type { LinuxProgram } from './program.ts';
 import { closeFd, succeed } from './system.ts';
 
@@ -28,6 +29,22 @@ export function attachProgram(program: LinuxProgram, options: AttachOptions): Ke
   }
   if (isCgroupType(type, expectedAttachType)) return toCgroup(program, options);
   return (BY_TYPE.get(type) ?? nowhere)(program, options);
+}
+
+const IN_THE_SECTION: readonly number[] = [
+  types.BPF_PROG_TYPE_TRACING,
+  types.BPF_PROG_TYPE_LSM,
+  types.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  types.BPF_PROG_TYPE_TRACEPOINT,
+  types.BPF_PROG_TYPE_KPROBE,
+  types.BPF_PROG_TYPE_EXT,
+];
+
+/** Its section says where it goes, as for libbpf's bpf_program__attach: no options are needed. */
+export function attachesItself({ spec, input }: Pick<LinuxProgram, 'spec' | 'input'>): boolean {
+  if (input.expectedAttachType === attach.BPF_LSM_CGROUP) return false;
+  if (input.expectedAttachType === attach.BPF_TRACE_ITER) return true;
+  return IN_THE_SECTION.includes(input.type) && Boolean(spec.attachTarget);
 }
 
 type Way = (program: LinuxProgram, options: AttachOptions) => KernelLink;
@@ -69,12 +86,21 @@ function deviceOf(program: LinuxProgram, { device }: AttachOptions): number {
 function toXdp(program: LinuxProgram, options: AttachOptions): KernelLink {
   const { mode, chain, link = true } = options;
   if (chain) refuse(program, 'chains of XDP are an extension of beeyard', 'EOPNOTSUPP', 95);
-  if (!link) refuse(program, 'XDP without a link is for netlink', 'EOPNOTSUPP', 95);
+  if (!link) return xdpWithoutLink(program, options);
   return linked(program, {
     targetFd: deviceOf(program, options),
     attachType: attach.BPF_XDP,
     flags: mode ? XDP_FLAGS[mode] : 0,
   });
+}
+
+/** What `ip link set dev … xdp` does: it stays when this process is gone. */
+function xdpWithoutLink(program: LinuxProgram, options: AttachOptions): KernelLink {
+  const { libc } = program.system;
+  const ifindex = deviceOf(program, options);
+  const flags = options.mode ? XDP_FLAGS[options.mode] : 0;
+  setXdp(libc, { ifindex, fd: program.fd, flags });
+  return new LinuxAttachment(program, () => setXdp(libc, { ifindex, fd: -1, flags }));
 }
 
 function toTcx(program: LinuxProgram, options: AttachOptions): KernelLink {

@@ -22,6 +22,21 @@ function rootFolder(): string {
   throw new KernelError('ENOENT', 2, 'cgroups of version 2 are not mounted');
 }
 
+/** The folder of '/kube/pod1', which is there. Throws KernelError ENOENT. */
+export function existingCgroup(path: string): string {
+  const folder = join(rootFolder(), normalize(`/${path}`));
+  if (existsSync(folder)) return folder;
+  throw new KernelError('ENOENT', 2, `there is no cgroup ${path}`);
+}
+
+/** Paths of a cgroup and all those below, parents first. */
+export function cgroupsBelow(path: string): string[] {
+  const below = readdirSync(existingCgroup(path), { withFileTypes: true })
+    .filter((one) => one.isDirectory())
+    .flatMap(({ name }) => cgroupsBelow(join(path, name)));
+  return [normalize(`/${path}`), ...below];
+}
+
 /** The folder of '/kube/pod1'; it is made if it is not there. Throws KernelError ENOENT. */
 export function cgroupFolder(path: string): string {
   const folder = join(rootFolder(), normalize(`/${path}`));

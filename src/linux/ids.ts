@@ -1,13 +1,18 @@
 /** Objects of the running kernel by their ids, and types of one. */
 import { type Btf, openBtf } from '../btf/index.ts';
-import { viewOf } from './memory.ts';
-import { closeFd, succeed, type System } from './system.ts';
+import { closeFd, Info, infoPart, succeed, type System } from './system.ts';
 
-const BTF_INFO = 40;
+/** What has ids and file descriptors. */
+export type ObjectKind = 'prog' | 'map' | 'link' | 'btf';
 
-/** Ids of all programs, maps or links, ascending. Throws KernelError EPERM. */
-export function idsOf({ bpf }: System, kind: 'prog' | 'map' | 'link'): number[] {
-  const next = { prog: bpf.progGetNextId, map: bpf.mapGetNextId, link: bpf.linkGetNextId }[kind];
+/** Ids of all programs, maps, links or BTFs, ascending; none without CAP_SYS_ADMIN. */
+export function idsOf({ bpf }: System, kind: ObjectKind): number[] {
+  const next = {
+    prog: bpf.progGetNextId,
+    map: bpf.mapGetNextId,
+    link: bpf.linkGetNextId,
+    btf: bpf.btfGetNextId,
+  }[kind];
   const ids: number[] = [];
   const attr = { startId: 0, nextId: 0 };
   while (next(attr) === 0) {
@@ -18,31 +23,23 @@ export function idsOf({ bpf }: System, kind: 'prog' | 'map' | 'link'): number[] 
 }
 
 /** A file descriptor. Throws KernelError ENOENT, EPERM. */
-export function openById({ bpf }: System, kind: 'prog' | 'map' | 'link', id: number): number {
+export function openById({ bpf }: System, kind: ObjectKind, id: number): number {
   const open = {
     prog: () => bpf.progGetFdById({ progId: id }),
     map: () => bpf.mapGetFdById({ mapId: id }),
     link: () => bpf.linkGetFdById({ linkId: id }),
+    btf: () => bpf.btfGetFdById({ btfId: id }),
   }[kind];
   return succeed(open(), `there is no ${kind} with id ${id}`);
 }
 
 /** The types with an id; undefined: 0, or they are gone. */
 export function typesOf(system: System, id: number): Btf | undefined {
-  const { bpf, libc } = system;
-  const fd = id === 0 ? -1 : bpf.btfGetFdById({ btfId: id });
+  const fd = id === 0 ? -1 : system.bpf.btfGetFdById({ btfId: id });
   if (fd < 0) return undefined;
-  const info = new Uint8Array(BTF_INFO);
-  const ask = () => bpf.objGetInfoByFd({ bpfFd: fd, info, infoLen: BTF_INFO });
   try {
-    succeed(ask(), 'no information of BTF');
-    const size = viewOf(info).getUint32(8, true);
-    const bytes = new Uint8Array(size);
-    info.fill(0);
-    viewOf(info).setBigUint64(0, libc.address(bytes), true);
-    viewOf(info).setUint32(8, size, true);
-    succeed(ask(), 'no bytes of BTF');
-    return openBtf(bytes);
+    const room = new Info(system, fd, 'btf').number('btf_size');
+    return openBtf(infoPart(system, fd, 'btf', { at: 'btf', size: 'btf_size', room }));
   } finally {
     closeFd(system, fd);
   }

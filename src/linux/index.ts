@@ -18,11 +18,22 @@ import { type KernelOptions, LinuxKernel } from './kernel.ts';
 import { openSystem } from './open.ts';
 
 export { linuxRefusal } from './open.ts';
+export { attachesItself } from './attach.ts';
+export { cgroupFolder, cgroupsBelow, existingCgroup } from './cgroup.ts';
+export { ifindexOf } from './devices.ts';
 export { LinuxKernel } from './kernel.ts';
-export { idsOf, openById, typesOf } from './ids.ts';
+export { idsOf, type ObjectKind, openById, typesOf } from './ids.ts';
+export { readIterator } from './link.ts';
 export { LinuxMap, specOf } from './map.ts';
+export { type DeviceXdp, setXdp, xdpOfDevices } from './netlink.ts';
 export { LinuxProgram } from './program.ts';
-export { Info, type System } from './system.ts';
+export {
+  type Attached,
+  type AttachedPlace,
+  type AttachedPrograms,
+  queryPrograms,
+} from './query.ts';
+export { closeFd, Info, infoPart, infoText, type System } from './system.ts';
 
 export type LinuxOptions = KernelOptions;
 

@@ -38,17 +38,21 @@ export class LinuxLink implements KernelLink {
   }
 
   read(): Uint8Array {
-    const { bpf } = this.#system;
-    const fd = succeed(bpf.iterCreate({ linkFd: this.#fd }), `link ${this.id} is not read`);
-    try {
-      return readAll(fd);
-    } finally {
-      closeSync(fd);
-    }
+    return readIterator(this.#system, this.#fd);
   }
 
   [Symbol.dispose](): void {
     this.detach();
+  }
+}
+
+/** What an iterator writes that a link is of: BPF_ITER_CREATE, then read(2) to the end. */
+export function readIterator({ bpf }: System, linkFd: number): Uint8Array {
+  const fd = succeed(bpf.iterCreate({ linkFd }), 'the link is not read');
+  try {
+    return readAll(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

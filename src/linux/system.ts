@@ -42,16 +42,57 @@ export const cpusThatAre = (word: 'possible' | 'online'): number[] =>
 
 type Kind = 'prog' | 'map' | 'link' | 'btf';
 
+/** What the kernel writes elsewhere: the member that is its address, and the one of its size. */
+export interface InfoPart {
+  readonly at: string;
+  readonly size: string;
+  /** Bytes there is room for. */
+  readonly room: number;
+  /** Bytes of what the size counts; default 1. */
+  readonly unit?: number;
+}
+
+/** Part of what is told of an object: ids of maps, a name, types. As much as there is. */
+export function infoPart(system: System, fd: number, kind: Kind, part: InfoPart): Uint8Array {
+  const bytes = new Uint8Array(part.room);
+  const told = new Info(system, fd, kind, part, bytes).number(part.size) * (part.unit ?? 1);
+  return bytes.slice(0, told);
+}
+
+/** The same of a text. */
+export function infoText(system: System, fd: number, kind: Kind, part: InfoPart): string {
+  return textOf(infoPart(system, fd, kind, part));
+}
+
+/** A text that ends with a zero. */
+export function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
 /** struct bpf_{prog,map,link,btf}_info of a file descriptor, members by the kernel's names. */
 export class Info {
   readonly bytes: Uint8Array;
   readonly #struct: string;
 
-  constructor({ bpf }: Pick<System, 'bpf'>, bpfFd: number, kind: Kind) {
+  constructor(
+    { bpf, libc }: Pick<System, 'bpf' | 'libc'>,
+    bpfFd: number,
+    kind: Kind,
+    part?: InfoPart,
+    room?: Uint8Array,
+  ) {
     this.#struct = `bpf_${kind}_info`;
     this.bytes = new Uint8Array(structs[this.#struct]!.size);
+    if (part && room) this.#offer(part, libc.address(room));
     const attr = { bpfFd, info: this.bytes, infoLen: this.bytes.length };
     succeed(bpf.objGetInfoByFd(attr), `no information of this ${kind}`);
+  }
+
+  #offer({ at, size, room, unit = 1 }: InfoPart, address: bigint): void {
+    const view = new DataView(this.bytes.buffer);
+    view.setBigUint64(this.#field(at).offset, address, true);
+    view.setUint32(this.#field(size).offset, room / unit, true);
   }
 
   number(name: string): number {
@@ -59,16 +100,16 @@ export class Info {
   }
 
   big(name: string): bigint {
-    const { offset, size } = this.#field(name);
+    const { offset, size, bit, bits } = this.#field(name);
     const view = new DataView(this.bytes.buffer, this.bytes.byteOffset);
-    return size === 8 ? view.getBigUint64(offset, true) : BigInt(view.getUint32(offset, true));
+    if (size === 8) return view.getBigUint64(offset, true);
+    const word = BigInt(view.getUint32(offset, true));
+    return bits === undefined ? word : BigInt.asUintN(bits, word >> BigInt(bit!));
   }
 
   text(name: string): string {
     const { offset, size } = this.#field(name);
-    const bytes = this.bytes.subarray(offset, offset + size);
-    const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return textOf(this.bytes.subarray(offset, offset + size));
   }
 
   slice(name: string): Uint8Array {

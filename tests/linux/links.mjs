@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 const root = process.argv[2];
 const open = (path) => import(pathToFileURL(join(root, 'dist/lib', path)).href);
 const { parseObject } = await open('index.js');
-const { idsOf, Info, openById, openLinux } = await open('linux.js');
+const { idsOf, Info, openById, openLinux, xdpOfDevices } = await open('linux.js');
 const host = await openLinux();
 const { system } = host.kernel;
 const bytes = (path) => readFileSync(join(root, path));
@@ -29,9 +29,23 @@ function typeOf({ id }) {
 }
 const said = {};
 
-const net = await host.load(bytes('tests/machine/programs/net.bpf.o'), { programs: ['by_length'] });
+const net = await host.load(bytes('tests/machine/programs/net.bpf.o'), {
+  programs: ['by_length', 'first_byte'],
+});
 const xdp = net.programs.by_length.attach({ device: 'lo', mode: 'generic' });
 said.xdp = typeOf(xdp);
+xdp.detach();
+// rtnetlink: no link, and the kernel's own words when it refuses.
+const plain = net.programs.by_length.attach({ device: 'lo', mode: 'generic', link: false });
+said.xdpWithoutLink = xdpOfDevices(system.libc);
+const native = () => net.programs.first_byte.attach({ device: 'lo', mode: 'native', link: false });
+try {
+  native();
+} catch ({ code, message }) {
+  said.refused = { code, message };
+}
+plain.detach();
+said.xdpGone = xdpOfDevices(system.libc);
 
 const chain = await host.load(bytes('examples/tcx-chain/chain.bpf.o'));
 const first = chain.programs.sanity.attach({ device: 'lo' });
@@ -96,7 +110,7 @@ said.rawTracepoint = traced.globals.get('entered') > 0n;
 said.tracepoint = traced.globals.get('asked').some((word) => word !== 0n);
 said.kprobe = traced.globals.get('left') !== 0n;
 const others = [filter, dissector, choose, iterated, message];
-for (const link of [xdp, first, second, stop, ...others, ...links]) link.detach();
+for (const link of [first, second, stop, ...others, ...links]) link.detach();
 said.detached = idsOf(system, 'link').length;
 process.stdout.write(JSON.stringify(said));
 process.exit(0);
