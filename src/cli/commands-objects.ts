@@ -20,9 +20,10 @@ export const objectCommands: readonly CommandDef[] = [
   {
     path: ['prog', 'dump', 'xlated'],
     summary: 'disassemble programs, with their source lines',
-    operands: 'OBJ [PROG] [{file FILE | [opcodes] [linum] [visual]}]',
+    operands: 'OBJ [PROG]|PROG --target linux [{file FILE | [opcodes] [linum] [visual]}]',
     count: [1, 8],
     options: {
+      target: TARGET,
       opcodes: { type: 'boolean', help: 'show the bytes of each instruction' },
       linum: { type: 'boolean', help: 'show file and line of the source' },
       visual: { type: 'boolean', help: 'a DOT graph of the control flow of one program' },
@@ -46,6 +47,7 @@ export const objectCommands: readonly CommandDef[] = [
       ['beeyard prog dump xlated x.bpf.o run --loaded', 'before the kernel has a hand in it'],
       ['beeyard prog dump xlated x.bpf.o run opcodes linum', "bpftool's words"],
       ['beeyard prog dump xlated x.bpf.o run visual | dot -Tsvg', 'as a picture'],
+      ['beeyard prog dump xlated id 7 --target linux', 'what a real kernel runs'],
     ],
     load: () => import('./prog-dump.ts'),
   },

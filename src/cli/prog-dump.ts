@@ -14,7 +14,7 @@ import { toJson } from './values.ts';
 /** bpftool's words after PROG. */
 const WORDS = ['file', 'opcodes', 'visual', 'linum'];
 
-interface DumpOptions extends ListingOptions {
+export interface DumpOptions extends ListingOptions {
   readonly visual: boolean;
   readonly file: string | undefined;
 }
@@ -103,7 +103,7 @@ function staticKeys(call: CommandCall, { maps }: ObjectFile): readonly string[] 
 }
 
 /** The options as words (bpftool's) or flags (ours). */
-function dumpOptions(call: CommandCall, words: readonly string[]): DumpOptions {
+export function dumpOptions(call: CommandCall, words: readonly string[]): DumpOptions {
   const rest = [...words];
   const given = new Set(['opcodes', 'visual', 'linum'].filter((name) => call.flag(name)));
   let file = call.text('file');
@@ -123,15 +123,23 @@ function dumpOptions(call: CommandCall, words: readonly string[]): DumpOptions {
   return { opcodes: has('opcodes'), visual: has('visual'), linum: has('linum'), file };
 }
 
-function checkOptions(
+/** Throws a usage error for words that do not go together. */
+export function checkDumpOptions(
   call: CommandCall,
-  chosen: readonly NumberedProgram[],
   { file, visual, opcodes, linum }: DumpOptions,
 ): void {
-  const one = file === undefined ? (visual ? 'visual' : undefined) : 'file';
-  if (one && chosen.length !== 1) throw usageError(`'${one}' is for one program: name it`);
   if (file !== undefined && (opcodes || visual || linum)) {
     throw usageError("'file' does not go with 'opcodes', 'visual' or 'linum'");
   }
   if (visual && call.json) throw usageError("'visual' does not go with JSON");
+}
+
+function checkOptions(
+  call: CommandCall,
+  chosen: readonly NumberedProgram[],
+  options: DumpOptions,
+): void {
+  const one = options.file === undefined ? (options.visual ? 'visual' : undefined) : 'file';
+  if (one && chosen.length !== 1) throw usageError(`'${one}' is for one program: name it`);
+  checkDumpOptions(call, options);
 }

@@ -33,6 +33,7 @@ export {
   type AttachedPrograms,
   queryPrograms,
 } from './query.ts';
+export { type LoadedCode, loadedCode } from './xlated.ts';
 export { closeFd, Info, infoPart, infoText, type System } from './system.ts';
 
 export type LinuxOptions = KernelOptions;

@@ -50,13 +50,16 @@ export interface InfoPart {
   readonly room: number;
   /** Bytes of what the size counts; default 1. */
   readonly unit?: number;
+  /** The member that says so to the kernel, where it asks. */
+  readonly unitAt?: string;
 }
 
-/** Part of what is told of an object: ids of maps, a name, types. As much as there is. */
+/** Part of what is told of an object: ids, a name, types. As much as this process may see. */
 export function infoPart(system: System, fd: number, kind: Kind, part: InfoPart): Uint8Array {
   const bytes = new Uint8Array(part.room);
-  const told = new Info(system, fd, kind, part, bytes).number(part.size) * (part.unit ?? 1);
-  return bytes.slice(0, told);
+  const info = new Info(system, fd, kind, part, bytes);
+  if (info.big(part.at) === 0n) return new Uint8Array(0);
+  return bytes.slice(0, info.number(part.size) * (part.unit ?? 1));
 }
 
 /** The same of a text. */
@@ -89,10 +92,11 @@ export class Info {
     succeed(bpf.objGetInfoByFd(attr), `no information of this ${kind}`);
   }
 
-  #offer({ at, size, room, unit = 1 }: InfoPart, address: bigint): void {
+  #offer({ at, size, room, unit = 1, unitAt }: InfoPart, address: bigint): void {
     const view = new DataView(this.bytes.buffer);
     view.setBigUint64(this.#field(at).offset, address, true);
     view.setUint32(this.#field(size).offset, room / unit, true);
+    if (unitAt) view.setUint32(this.#field(unitAt).offset, unit, true);
   }
 
   number(name: string): number {

@@ -1,6 +1,6 @@
 /**
  * `--target linux` in a machine of its own, and links of many kinds. Needs qemu-system-x86_64, gcc,
- * apt-get and what `npm run build` makes.
+ * bpftool, apt-get and what `npm run build` makes.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -122,6 +122,38 @@ describe('on Linux 6.12', () => {
     const own = { kernel: false, prog_ids: expect.any(Array) };
     const types = [{ name: 'vmlinux', kernel: true }, own];
     expect(btfs).toEqual(expect.arrayContaining(types.map((one) => expect.objectContaining(one))));
+  });
+
+  test('code of loaded programs, as bpftool prints it', { timeout: 600_000 }, () => {
+    const programs = join(ROOT, 'tests/machine/programs');
+    const beeyard = `"${process.execPath}" "${MAIN}"`;
+    const dump = (words: string) => [
+      `bpftool prog dump xlated id $id ${words} > theirs`,
+      `${beeyard} prog dump xlated id $id ${words} --target linux > ours`,
+      `cmp theirs ours && echo "${words} $id $(grep -c call ours)"`,
+    ];
+    const lines = [
+      'cd /tmp',
+      ...[`${programs}/owned.bpf.o`, `${programs}/throws.bpf.o`].map(
+        (file, i) => `${beeyard} prog load ${file} /sys/fs/bpf/x${i} --target linux`,
+      ),
+      'for id in 1 2; do',
+      ...dump('linum'),
+      ...dump('-j'),
+      'done',
+    ];
+    writeFileSync(join(folder, 'dump'), `${lines.join('\n')}\n`);
+    const { stdout, stderr } = inMachine('sh', join(folder, 'dump'));
+    expect(stderr.split('\n').slice(1).join('\n')).toBe('');
+    const same = stdout.trim().split('\n');
+    expect(same.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'linum 1',
+      '-j 1',
+      'linum 2',
+      '-j 2',
+    ]);
+    // Helpers, kernel functions, functions of its own.
+    expect(same.every((line) => Number(line.split(' ')[2]) > 0)).toBe(true);
   });
 
   test('links: XDP, tcx, cgroups, hooks of the network, iterators, tracing', () => {

@@ -24,6 +24,7 @@ import {
   takeRunWords,
   testRun,
 } from '../prog-words.ts';
+import { dump } from './dump.ts';
 import { descriptorFacts, noMore, type Noun, pin, show, takeOne } from './choice.ts';
 
 /** When this computer booted, in nanoseconds since 1970. */
@@ -112,4 +113,5 @@ export const programNouns: Readonly<Record<string, Noun>> = {
   'prog run': run,
   'prog attach': attach,
   'prog detach': attach,
+  'prog dump xlated': dump,
 };

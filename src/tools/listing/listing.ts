@@ -11,7 +11,7 @@ import { signature } from './signature.ts';
 
 /** A program ready to be printed instruction by instruction. */
 export interface Listing {
-  readonly program: ProgramSpec;
+  readonly program: Pick<ProgramSpec, 'insns' | 'functions'>;
   readonly code: Code;
   /** The kernel's text of an instruction; symbols stand where a kernel puts addresses. */
   readonly text: (insn: number) => string;
