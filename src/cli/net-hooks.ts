@@ -33,16 +33,18 @@ export function netfilterText({ pf, hook, prio, flags }: NetfilterPlace): string
   return `${FAMILIES[pf] ?? pf} ${HOOKS[hook] ?? hook} prio ${prio}${shown}`;
 }
 
-/** Rows of the netfilter section: by family, hook, priority, flags. */
+/** Rows of the netfilter section. */
 export function netfilterRows({ objects }: Machine) {
   const rows = [...objects.links].flatMap((link) => {
     const place = netfilterPlace(link);
     return place ? [{ ...place, id: link.program.id }] : [];
   });
-  return rows.sort(
-    (a, b) => a.pf - b.pf || a.hook - b.hook || a.prio - b.prio || a.flags - b.flags,
-  );
+  return rows.sort(byNetfilterPlace);
 }
+
+/** By family, hook, priority, flags. */
+export const byNetfilterPlace = (a: NetfilterPlace, b: NetfilterPlace): number =>
+  a.pf - b.pf || a.hook - b.hook || a.prio - b.prio || a.flags - b.flags;
 
 /** Ids of flow dissectors of the machine's own namespace: one at most. */
 export function dissectorRows({ settings }: Machine) {

@@ -31,6 +31,7 @@ export {
   type Attached,
   type AttachedPlace,
   type AttachedPrograms,
+  queryIfThere,
   queryPrograms,
 } from './query.ts';
 export { type LoadedCode, loadedCode } from './xlated.ts';

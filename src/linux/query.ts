@@ -1,6 +1,7 @@
 /** What is attached at a place: BPF_PROG_QUERY. */
 import { constants, enums, errnos } from '../abi/index.ts';
 import type { ProgQueryAttr } from '../kernel/commands.ts';
+import { KernelError } from '../base/index.ts';
 import { succeed, type System } from './system.ts';
 
 const { BPF_F_QUERY_EFFECTIVE } = constants;
@@ -71,5 +72,20 @@ export function queryPrograms({ bpf }: System, place: AttachedPlace): AttachedPr
       linkId: links[i]!,
     }));
     return { programs, flags: attr.attachFlags!, revision: Number(attr.revision ?? 0) };
+  }
+}
+
+const NOTHING: AttachedPrograms = { programs: [], flags: 0, revision: 0 };
+
+/**
+ * The same, and nothing where the kernel is too old for such programs or the place takes none.
+ * Throws KernelError EPERM.
+ */
+export function queryIfThere(system: System, place: AttachedPlace): AttachedPrograms {
+  try {
+    return queryPrograms(system, place);
+  } catch (error) {
+    if (error instanceof KernelError && error.code !== 'EPERM') return NOTHING;
+    throw error;
   }
 }

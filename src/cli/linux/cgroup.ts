@@ -1,16 +1,14 @@
 /** Programs at cgroups of a running kernel. */
 import { closeSync, openSync } from 'node:fs';
 import { attachTypeName, enums } from '../../abi/index.ts';
-import { KernelError } from '../../base/index.ts';
 import {
-  type AttachedPrograms,
   cgroupFolder,
   cgroupsBelow,
   existingCgroup,
   Info,
   type LinuxKernel,
   openById,
-  queryPrograms,
+  queryIfThere,
 } from '../../linux/index.ts';
 import {
   CGROUP_MOUNT,
@@ -45,7 +43,11 @@ function inFolder<Result>(folder: string, work: (fd: number) => Result): Result 
 function rowsOf(kernel: LinuxKernel, path: string, effective: boolean): CgroupRow[] {
   return inFolder(existingCgroup(path), (targetFd) =>
     ATTACH_TYPES.flatMap((attachType) => {
-      const { programs, flags } = query(kernel, targetFd, attachType, effective);
+      const { programs, flags } = queryIfThere(kernel.system, {
+        targetFd,
+        attachType,
+        effective,
+      });
       return programs.map(({ programId }) => {
         const fd = openById(kernel.system, 'prog', programId);
         const info = new Info(kernel.system, fd, 'prog');
@@ -61,23 +63,6 @@ function rowsOf(kernel: LinuxKernel, path: string, effective: boolean): CgroupRo
       });
     }),
   );
-}
-
-const NOTHING: AttachedPrograms = { programs: [], flags: 0, revision: 0 };
-
-/** Kernels that do not have an attach type have no programs of it. */
-function query(
-  { system }: LinuxKernel,
-  targetFd: number,
-  attachType: number,
-  effective: boolean,
-): AttachedPrograms {
-  try {
-    return queryPrograms(system, { targetFd, attachType, effective });
-  } catch (error) {
-    if (error instanceof KernelError && error.code === 'EINVAL') return NOTHING;
-    throw error;
-  }
 }
 
 function show(kernel: LinuxKernel, words: string[]): Output {

@@ -4,14 +4,12 @@ import { constants, enums } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import { loadObject } from '../../client/index.ts';
 import {
-  type AttachedPlace,
-  type AttachedPrograms,
   ifindexOf,
   Info,
   type LinuxKernel,
   type LinuxProgram,
   openById,
-  queryPrograms,
+  queryIfThere,
   setXdp,
   xdpOfDevices,
 } from '../../linux/index.ts';
@@ -30,6 +28,7 @@ import {
 import { parseGlobals } from '../inputs.ts';
 import type { CliIo } from '../io.ts';
 import { type Output, succeed } from '../machine-file.ts';
+import { byNetfilterPlace } from '../net-hooks.ts';
 import { netOutput, type TcRow } from '../net-report.ts';
 import { noMore, type Noun, openAll, takeOne } from './choice.ts';
 import { devices } from './devices.ts';
@@ -72,7 +71,7 @@ function show(kernel: LinuxKernel, words: string[], call: CommandCall): Output {
         ? [{ pf: pf!, hook: hook!, prio: prio!, flags: flags!, id: prog_id }]
         : [],
     )
-    .sort((a, b) => a.pf - b.pf || a.hook - b.hook || a.prio - b.prio || a.flags - b.flags);
+    .sort(byNetfilterPlace);
   return netOutput({ xdp, tc, flow_dissector: dissectors(kernel), netfilter });
 }
 
@@ -82,7 +81,7 @@ function tcRows(
   revisions: boolean,
 ): TcRow[] {
   return ORDERED.flatMap(([kind, attachType]) => {
-    const { programs, revision } = query(kernel, { targetFd: ifindex, attachType });
+    const { programs, revision } = queryIfThere(kernel.system, { targetFd: ifindex, attachType });
     return programs.map(({ programId, linkId }) => ({
       devname,
       ifindex,
@@ -100,21 +99,9 @@ function tcRows(
 function dissectors(kernel: LinuxKernel) {
   const namespace = openSync('/proc/self/ns/net', 'r');
   const place = { targetFd: namespace, attachType: attachTypes.BPF_FLOW_DISSECTOR };
-  const { programs } = query(kernel, place);
+  const { programs } = queryIfThere(kernel.system, place);
   closeSync(namespace);
   return programs.map(({ programId }) => ({ id: programId }));
-}
-
-const NOTHING: AttachedPrograms = { programs: [], flags: 0, revision: 0 };
-
-/** Older kernels do not have the hook, and most devices are no netkit. */
-function query({ system }: LinuxKernel, place: AttachedPlace): AttachedPrograms {
-  try {
-    return queryPrograms(system, place);
-  } catch (error) {
-    if (error instanceof KernelError && error.code !== 'EPERM') return NOTHING;
-    throw error;
-  }
 }
 
 function nameOf({ system }: LinuxKernel, id: number): string {
