@@ -42,6 +42,16 @@ export const attachTakes = (attachType: number): number | undefined => byAttachT
 export const hasOrder = (type: number | undefined): boolean =>
   type === types.BPF_PROG_TYPE_SCHED_CLS;
 
+const ORDERED: readonly number[] = [
+  attach.BPF_TCX_INGRESS,
+  attach.BPF_TCX_EGRESS,
+  attach.BPF_NETKIT_PRIMARY,
+  attach.BPF_NETKIT_PEER,
+];
+
+/** Places at devices whose programs are in an order: tcx, netkit. */
+export const isOrdered = (attachType: number): boolean => ORDERED.includes(attachType);
+
 const CGROUP = /^(cgroup_|sock_ops$)/;
 
 /** Programs of cgroups; `attachType`: where it decides (LSM); undefined: wherever. */

@@ -31,6 +31,7 @@ export * from './map-rules.ts';
 export * from './modules.ts';
 export { mapTypes } from './maps/index.ts';
 export * from './names.ts';
+export * from './succeed.ts';
 export * from './profile.ts';
 export * from './program-rules.ts';
 export * from './programs/index.ts';

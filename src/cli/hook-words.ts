@@ -1,13 +1,13 @@
 /** Words of `net attach` and `net detach`: bpftool's, and ours behind them. */
 import { KernelError } from '../base/index.ts';
 import type { AttachOptions } from '../kernel/index.ts';
+import type { ObjectFile } from '../object/index.ts';
+import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 
 export interface Hook {
   readonly type: 'xdp' | 'sched_cls';
   readonly options: AttachOptions;
-  /** Programs for it expect to be attached there. */
-  readonly attachType?: string;
 }
 
 /** bpftool's words for hooks of devices, and ours behind them. */
@@ -46,6 +46,21 @@ export function takeOverwrite(words: string[]): boolean {
   const overwrite = words[0] === 'overwrite';
   if (words.length > (overwrite ? 1 : 0)) throw usageError(`'${words.at(-1)}' is not expected`);
   return overwrite;
+}
+
+/** --expect-rev N: the revision a place must have. */
+export function expectedRevision(call: CommandCall): bigint | undefined {
+  const text = call.text('expect-rev');
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return BigInt(text);
+  throw usageError(`--expect-rev takes a number, not '${text}'`);
+}
+
+/** The name of an object's program, if it has but one. */
+export function onlyProgram({ programs }: ObjectFile): string {
+  const names = programs.map(({ name }) => name);
+  if (names.length === 1) return names[0]!;
+  throw usageError(`which of: ${names.join(', ')}? Load it first`);
 }
 
 /** Throws KernelError EOPNOTSUPP for what Linux does not have. */

@@ -9,10 +9,12 @@ import type { MachineLink } from '../machine/objects/link.ts';
 import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import {
+  expectedRevision,
   type Hook,
   IF_NOEXIST,
   isProgramWord,
   needPortable,
+  onlyProgram,
   takeDevice,
   takeHook,
   takeOverwrite,
@@ -34,11 +36,10 @@ export function attach(call: CommandCall, io: CliIo): Promise<number> {
     changes: true,
     run({ machine }) {
       if (!object) return attachAt(call, machine, hook, words, takeObject(machine, 'prog', words));
-      const names = object.programs.map(({ name }) => name);
-      if (names.length !== 1) throw usageError(`which of: ${names.join(', ')}? Load it first`);
+      const name = onlyProgram(object);
       const globals = parseGlobals(call.list('global'), object);
-      const loaded = loadObject(machine, object, { globals, programs: names });
-      const program = loaded.programs.get(names[0]!) as MachineProgram;
+      const loaded = loadObject(machine, object, { globals, programs: [name] });
+      const program = loaded.programs.get(name) as MachineProgram;
       const result = attachAt(call, machine, hook, words, program);
       program.close();
       for (const map of loaded.owned) map.close();
@@ -85,16 +86,13 @@ function orderOf(call: CommandCall, machine: Machine): AttachOptions {
   const [before, after, replace] = (['before', 'after', 'replace'] as const).map((name) =>
     anchorOf(machine, name, call.text(name)),
   );
-  const revision = call.text('expect-rev');
   if (replace === true) throw usageError('--replace names a program');
-  if (revision !== undefined && !/^\d+$/.test(revision)) {
-    throw usageError(`--expect-rev takes a number, not '${revision}'`);
-  }
+  const revision = expectedRevision(call);
   return {
     ...(before && { before }),
     ...(after && { after }),
     ...(replace && { replace }),
-    ...(revision !== undefined && { expectedRevision: BigInt(revision) }),
+    ...(revision !== undefined && { expectedRevision: revision }),
   };
 }
 

@@ -13,7 +13,6 @@ import {
 } from '../machine/index.ts';
 import type { BpfSyscall, Kernel } from '../kernel/index.ts';
 import { libbpfToken, ProcessKernel } from '../machine/bpf/kernel.ts';
-import { errnoName } from '../abi/index.ts';
 import type { CommandCall } from './command.ts';
 import { EXIT, usageError } from './exit.ts';
 import { readBytes, writeBytes } from './files.ts';
@@ -95,10 +94,4 @@ async function writeMachine(path: string, machine: Machine, io: CliIo): Promise<
 export async function newMachine(path: string, options: MachineOptions, io: CliIo): Promise<void> {
   const { machine } = await bootMachine(options);
   await writeMachine(path, machine, io);
-}
-
-/** What a command of bpf(2) gave. Throws KernelError for a negative errno. */
-export function succeed(result: number, what: string): number {
-  if (result >= 0) return result;
-  throw new KernelError(errnoName(result), -result, what);
 }

@@ -1,4 +1,4 @@
-import { programTypeName } from '../abi/index.ts';
+import { programTypeName, succeed } from '../abi/index.ts';
 import type { Machine, MachineMap } from '../machine/index.ts';
 import { openMap, READ_WRITE } from '../machine/bpf/files.ts';
 import { pinObject } from '../machine/bpffs/pins.ts';
@@ -6,7 +6,7 @@ import type { CommandCall } from './command.ts';
 import { usageError } from './exit.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject } from './machine-choice.ts';
-import { onMachine, type Output, type Session, succeed } from './machine-file.ts';
+import { onMachine, type Output, type Session } from './machine-file.ts';
 import { showObjects } from './machine-show.ts';
 import {
   entriesOutput,

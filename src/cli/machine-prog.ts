@@ -1,3 +1,4 @@
+import { succeed } from '../abi/index.ts';
 import { loadObject } from '../client/index.ts';
 import type { Machine, MachineProgram } from '../machine/index.ts';
 import type { MachineLink } from '../machine/objects/link.ts';
@@ -8,7 +9,7 @@ import { readObject } from './files.ts';
 import { parseGlobals } from './inputs.ts';
 import type { CliIo } from './io.ts';
 import { pinsOf, takeObject } from './machine-choice.ts';
-import { onMachine, type Session, succeed } from './machine-file.ts';
+import { onMachine, type Session } from './machine-file.ts';
 import { showObjects } from './machine-show.ts';
 import {
   attachTypeNamed,

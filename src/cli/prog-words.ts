@@ -1,11 +1,11 @@
 /** Words of the commands about loaded programs, and how these are shown: bpftool's way. */
-import { attachTypeId } from '../abi/index.ts';
+import { attachTypeId, succeed } from '../abi/index.ts';
 import type { BpfSyscall } from '../kernel/index.ts';
 import type { ObjectFile } from '../object/index.ts';
 import { usageError } from './exit.ts';
 import { readBytes, writeBytes } from './files.ts';
 import type { CliIo } from './io.ts';
-import { type Output, succeed } from './machine-file.ts';
+import type { Output } from './machine-file.ts';
 
 /** A program by bpftool's keys, in its order (print_prog_json). */
 export interface ShownProgram {

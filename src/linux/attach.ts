@@ -1,6 +1,6 @@
 /** Hooks programs up: which command of Linux each type of program wants. */
 import { closeSync, openSync } from 'node:fs';
-import { constants, enums, isCgroupType } from '../abi/index.ts';
+import { constants, enums, isCgroupType, succeed } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { AttachOptions, KernelLink, LinkCreateAttr, OrderAnchor } from '../kernel/index.ts';
 import { cgroupFolder } from './cgroup.ts';
@@ -9,13 +9,14 @@ import { openKprobe, openTracepoint } from './events.ts';
 import { LinuxAttachment, LinuxLink } from './link.ts';
 import { setXdp } from './netlink.ts';
 import type { LinuxProgram } from './program.ts';
-import { closeFd, succeed } from './system.ts';
+import { closeFd } from './system.ts';
 
 const types = enums.bpf_prog_type;
 const attach = enums.bpf_attach_type;
 const { BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK, BPF_F_REPLACE } = constants;
 const { BPF_F_ALLOW_MULTI, BPF_F_ALLOW_OVERRIDE, BPF_F_PREORDER } = constants;
-const XDP_FLAGS = { generic: 2, native: 4 } as const;
+/** XDP_FLAGS_* of modes. */
+export const XDP_MODES = { generic: 2, native: 4 } as const;
 const NETFILTER_DEFRAG = 1;
 const FAMILIES = { ipv4: 2, ipv6: 10 } as const;
 const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
@@ -90,7 +91,7 @@ function toXdp(program: LinuxProgram, options: AttachOptions): KernelLink {
   return linked(program, {
     targetFd: deviceOf(program, options),
     attachType: attach.BPF_XDP,
-    flags: mode ? XDP_FLAGS[mode] : 0,
+    flags: mode ? XDP_MODES[mode] : 0,
   });
 }
 
@@ -98,7 +99,7 @@ function toXdp(program: LinuxProgram, options: AttachOptions): KernelLink {
 function xdpWithoutLink(program: LinuxProgram, options: AttachOptions): KernelLink {
   const { libc } = program.system;
   const ifindex = deviceOf(program, options);
-  const flags = options.mode ? XDP_FLAGS[options.mode] : 0;
+  const flags = options.mode ? XDP_MODES[options.mode] : 0;
   setXdp(libc, { ifindex, fd: program.fd, flags });
   return new LinuxAttachment(program, () => setXdp(libc, { ifindex, fd: -1, flags }));
 }

@@ -47,8 +47,10 @@ class LinuxDevice implements KernelDevice {
   }
 }
 
+/** Names of all of this network namespace. */
+export const deviceNames = (): string[] =>
+  readdirSync(CLASS).filter((name) => existsSync(join(CLASS, name, 'ifindex')));
+
 /** All of this network namespace, by name. */
 export const devices = (): (readonly [string, KernelDevice])[] =>
-  readdirSync(CLASS)
-    .filter((name) => existsSync(join(CLASS, name, 'ifindex')))
-    .map((name) => [name, new LinuxDevice(name)] as const);
+  deviceNames().map((name) => [name, new LinuxDevice(name)] as const);

@@ -1,6 +1,7 @@
 /** Objects of the running kernel by their ids, and types of one. */
+import { succeed } from '../abi/index.ts';
 import { type Btf, openBtf } from '../btf/index.ts';
-import { closeFd, Info, infoPart, succeed, type System } from './system.ts';
+import { closeFd, Info, infoPart, type System } from './system.ts';
 
 /** What has ids and file descriptors. */
 export type ObjectKind = 'prog' | 'map' | 'link' | 'btf';
@@ -33,13 +34,22 @@ export function openById({ bpf }: System, kind: ObjectKind, id: number): number 
   return succeed(open(), `there is no ${kind} with id ${id}`);
 }
 
+/** What is told of the object with an id. Throws KernelError ENOENT, EPERM. */
+export function infoById(system: System, kind: ObjectKind, id: number): Info {
+  const fd = openById(system, kind, id);
+  try {
+    return new Info(system, fd, kind);
+  } finally {
+    closeFd(system, fd);
+  }
+}
+
 /** The types with an id; undefined: 0, or they are gone. */
 export function typesOf(system: System, id: number): Btf | undefined {
   const fd = id === 0 ? -1 : system.bpf.btfGetFdById({ btfId: id });
   if (fd < 0) return undefined;
   try {
-    const room = new Info(system, fd, 'btf').number('btf_size');
-    return openBtf(infoPart(system, fd, 'btf', { at: 'btf', size: 'btf_size', room }));
+    return openBtf(infoPart(system, fd, 'btf', { at: 'btf', size: 'btf_size' }));
   } finally {
     closeFd(system, fd);
   }

@@ -18,12 +18,12 @@ import { type KernelOptions, LinuxKernel } from './kernel.ts';
 import { openSystem } from './open.ts';
 
 export { linuxRefusal } from './open.ts';
-export { attachesItself } from './attach.ts';
+export { attachesItself, XDP_MODES } from './attach.ts';
 export { cgroupFolder, cgroupsBelow, existingCgroup } from './cgroup.ts';
-export { ifindexOf } from './devices.ts';
+export { deviceNames, ifindexOf } from './devices.ts';
 export { LinuxKernel } from './kernel.ts';
-export { idsOf, type ObjectKind, openById, typesOf } from './ids.ts';
-export { readIterator } from './link.ts';
+export { idsOf, infoById, type ObjectKind, openById, typesOf } from './ids.ts';
+export { LinuxLink, readIterator } from './link.ts';
 export { LinuxMap, specOf } from './map.ts';
 export { type DeviceXdp, setXdp, xdpOfDevices } from './netlink.ts';
 export { LinuxProgram } from './program.ts';
@@ -35,7 +35,7 @@ export {
   queryPrograms,
 } from './query.ts';
 export { type LoadedCode, loadedCode } from './xlated.ts';
-export { closeFd, Info, infoPart, infoText, type System } from './system.ts';
+export { btfName, closeFd, Info, infoPart, infoText, type System } from './system.ts';
 
 export type LinuxOptions = KernelOptions;
 

@@ -1,7 +1,7 @@
 /** The kernel this process runs on, behind the contract that the simulated one has too. */
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { constants, enums, errnoName, errnos, mapRules } from '../abi/index.ts';
+import { constants, enums, errnoName, errnos, mapRules, succeed } from '../abi/index.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
 import type { Btf } from '../btf/index.ts';
 import type {
@@ -36,7 +36,7 @@ import { LinuxMap, ringSize, specOf } from './map.ts';
 import { moduleFds } from './modules.ts';
 import { makeOwner } from './owners.ts';
 import { LinuxProgram } from './program.ts';
-import { closeFd, Info, succeed, type System } from './system.ts';
+import { closeFd, Info, type System } from './system.ts';
 
 const types = enums.bpf_map_type;
 const { BPF_F_XDP_DEV_BOUND_ONLY } = constants;

@@ -1,8 +1,9 @@
 /** Programs at hooks of the kernel this process runs on. */
+import { succeed } from '../abi/index.ts';
 import { closeSync, readSync } from 'node:fs';
 import { joinBytes, KernelError } from '../base/index.ts';
 import type { KernelLink, KernelProgram } from '../kernel/index.ts';
-import { closeFd, Info, succeed, type System } from './system.ts';
+import { closeFd, Info, type System } from './system.ts';
 
 const READ_SIZE = 1 << 16;
 

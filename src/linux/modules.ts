@@ -1,11 +1,10 @@
 /** Modules of the running kernel whose functions and variables programs use. */
 import { KernelError } from '../base/index.ts';
 import { INSN_SIZE } from '../isa/index.ts';
-import { closeFd, succeed, type System } from './system.ts';
+import { btfName, closeFd, type System } from './system.ts';
 
 const LD_IMM64 = 0x18;
 const BTF_ID = 3;
-const NAME_ROOM = 64;
 
 /**
  * fd_array: file descriptors of the modules' BTF from place 1 on. Loads of variables in `insns`,
@@ -38,15 +37,4 @@ function moduleFd(system: System, name: string): number {
     closeFd(system, fd);
   }
   throw new KernelError('ENOENT', 2, `the module ${name} has no types in this kernel`);
-}
-
-/** The name of a BTF object: 'vmlinux', a module, '' for those of programs. */
-function btfName({ bpf, libc }: System, fd: number): string {
-  const name = new Uint8Array(NAME_ROOM);
-  const info = new Uint8Array(40);
-  const view = new DataView(info.buffer);
-  view.setBigUint64(16, libc.address(name), true);
-  view.setUint32(24, NAME_ROOM, true);
-  succeed(bpf.objGetInfoByFd({ bpfFd: fd, info, infoLen: info.length }), 'no information of BTF');
-  return new TextDecoder().decode(name.subarray(0, Math.max(0, name.indexOf(0))));
 }

@@ -1,9 +1,9 @@
 /** XDP without links: rtnetlink(7), what `ip link set dev eth0 xdp` speaks. */
-import { errnoName } from '../abi/index.ts';
+import { errnoName, succeed } from '../abi/index.ts';
 import { joinBytes, KernelError } from '../base/index.ts';
 import { type Libc, SYSCALL } from './libc.ts';
 import { viewOf } from './memory.ts';
-import { closeFd, succeed, textOf } from './system.ts';
+import { closeFd, textOf } from './system.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;

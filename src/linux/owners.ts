@@ -1,4 +1,5 @@
 /** Owners of local storage that this process makes: a task, a socket, an inode, a cgroup. */
+import { succeed } from '../abi/index.ts';
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { KernelError } from '../base/index.ts';
 import type { KernelOwner, OwnerKind } from '../kernel/index.ts';
 import { LinuxCgroup } from './cgroup.ts';
 import { SYSCALL } from './libc.ts';
-import { closeFd, succeed, type System } from './system.ts';
+import { closeFd, type System } from './system.ts';
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;

@@ -1,18 +1,10 @@
 /** What is attached at a place: BPF_PROG_QUERY. */
-import { constants, enums, errnos } from '../abi/index.ts';
-import type { ProgQueryAttr } from '../kernel/commands.ts';
+import { constants, errnos, isOrdered, succeed } from '../abi/index.ts';
+import type { ProgQueryAttr } from '../kernel/index.ts';
 import { KernelError } from '../base/index.ts';
-import { succeed, type System } from './system.ts';
+import { type System } from './system.ts';
 
 const { BPF_F_QUERY_EFFECTIVE } = constants;
-const { BPF_TCX_INGRESS, BPF_TCX_EGRESS, BPF_NETKIT_PRIMARY, BPF_NETKIT_PEER } =
-  enums.bpf_attach_type;
-const ORDERED: readonly number[] = [
-  BPF_TCX_INGRESS,
-  BPF_TCX_EGRESS,
-  BPF_NETKIT_PRIMARY,
-  BPF_NETKIT_PEER,
-];
 /** Programs there is room for at first. */
 const ROOM = 64;
 const ENOSPC = -errnos['ENOSPC']!;
@@ -60,7 +52,7 @@ export function queryPrograms({ bpf }: System, place: AttachedPlace): AttachedPr
       queryFlags: effective ? BPF_F_QUERY_EFFECTIVE : 0,
       attachFlags: 0,
       // Only these tell links and their revision; others refuse what is not zero.
-      ...(ORDERED.includes(attachType) && { linkIds, revision: 0 }),
+      ...(isOrdered(attachType) && { linkIds, revision: 0 }),
     };
     const result = bpf.progQuery(attr);
     if (result === ENOSPC) continue;

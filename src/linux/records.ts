@@ -1,9 +1,9 @@
 /** Records that programs put out and take in: ring buffers, perf events, user ring buffers. */
-import { errnos } from '../abi/index.ts';
+import { errnos, succeed } from '../abi/index.ts';
 import type { KernelRecord, UserRecord } from '../kernel/index.ts';
 import { SYSCALL } from './libc.ts';
 import { mapMemory, PAGE, position, setPosition, viewOf } from './memory.ts';
-import { closeFd, succeed, type System } from './system.ts';
+import { closeFd, type System } from './system.ts';
 
 const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;

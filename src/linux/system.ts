@@ -1,7 +1,6 @@
 /** What all objects of a Linux kernel are made with. */
 import { readFileSync } from 'node:fs';
-import { errnoName, type KernelProfile, structs } from '../abi/index.ts';
-import { KernelError } from '../base/index.ts';
+import { type KernelProfile, structs, succeed } from '../abi/index.ts';
 import type { BpfSyscall } from '../kernel/index.ts';
 import { type Libc, SYSCALL } from './libc.ts';
 
@@ -14,12 +13,6 @@ export interface System {
   readonly cpus: number;
   /** CPUs that run: those there can be events on. */
   readonly online: readonly number[];
-}
-
-/** What a system call gave. Throws KernelError for a negative errno. */
-export function succeed(result: number, what: string): number {
-  if (result >= 0) return result;
-  throw new KernelError(errnoName(result), -result, what);
 }
 
 export function closeFd({ libc }: Pick<System, 'libc'>, fd: number): void {
@@ -40,14 +33,16 @@ export function cpuList(text: string): number[] {
 export const cpusThatAre = (word: 'possible' | 'online'): number[] =>
   cpuList(readFileSync(`/sys/devices/system/cpu/${word}`, 'utf8'));
 
+const NAME_ROOM = 64;
+
 type Kind = 'prog' | 'map' | 'link' | 'btf';
 
 /** What the kernel writes elsewhere: the member that is its address, and the one of its size. */
 export interface InfoPart {
   readonly at: string;
   readonly size: string;
-  /** Bytes there is room for. */
-  readonly room: number;
+  /** Bytes there is room for; default: as many as the kernel says it has. */
+  readonly room?: number;
   /** Bytes of what the size counts; default 1. */
   readonly unit?: number;
   /** The member that says so to the kernel, where it asks. */
@@ -56,16 +51,21 @@ export interface InfoPart {
 
 /** Part of what is told of an object: ids, a name, types. As much as this process may see. */
 export function infoPart(system: System, fd: number, kind: Kind, part: InfoPart): Uint8Array {
-  const bytes = new Uint8Array(part.room);
+  const { at, size, unit = 1 } = part;
+  const bytes = new Uint8Array(part.room ?? new Info(system, fd, kind).number(size) * unit);
+  if (bytes.length === 0) return bytes;
   const info = new Info(system, fd, kind, part, bytes);
-  if (info.big(part.at) === 0n) return new Uint8Array(0);
-  return bytes.slice(0, info.number(part.size) * (part.unit ?? 1));
+  return info.big(at) === 0n ? new Uint8Array(0) : bytes.slice(0, info.number(size) * unit);
 }
 
 /** The same of a text. */
 export function infoText(system: System, fd: number, kind: Kind, part: InfoPart): string {
   return textOf(infoPart(system, fd, kind, part));
 }
+
+/** The name of a BTF object: 'vmlinux', a module, '' for those of programs. */
+export const btfName = (system: System, fd: number): string =>
+  infoText(system, fd, 'btf', { at: 'name', size: 'name_len', room: NAME_ROOM });
 
 /** A text that ends with a zero. */
 export function textOf(bytes: Uint8Array): string {
@@ -87,15 +87,15 @@ export class Info {
   ) {
     this.#struct = `bpf_${kind}_info`;
     this.bytes = new Uint8Array(structs[this.#struct]!.size);
-    if (part && room) this.#offer(part, libc.address(room));
+    if (part && room) this.#offer(part, room, libc.address(room));
     const attr = { bpfFd, info: this.bytes, infoLen: this.bytes.length };
     succeed(bpf.objGetInfoByFd(attr), `no information of this ${kind}`);
   }
 
-  #offer({ at, size, room, unit = 1, unitAt }: InfoPart, address: bigint): void {
+  #offer({ at, size, unit = 1, unitAt }: InfoPart, room: Uint8Array, address: bigint): void {
     const view = new DataView(this.bytes.buffer);
     view.setBigUint64(this.#field(at).offset, address, true);
-    view.setUint32(this.#field(size).offset, room / unit, true);
+    view.setUint32(this.#field(size).offset, room.length / unit, true);
     if (unitAt) view.setUint32(this.#field(unitAt).offset, unit, true);
   }
 

@@ -26,14 +26,10 @@ export interface LoadedCode {
 
 /** Throws KernelError EPERM: this process may not see it. */
 export function loadedCode(system: System, fd: number): LoadedCode {
-  const info = new Info(system, fd, 'prog');
-  const part = (asked: Omit<InfoPart, 'room'>): Uint8Array => {
-    const room = info.number(asked.size) * (asked.unit ?? 1);
-    return room === 0 ? new Uint8Array(0) : infoPart(system, fd, 'prog', { ...asked, room });
-  };
+  const part = (asked: InfoPart): Uint8Array => infoPart(system, fd, 'prog', asked);
   const insns = part({ at: 'xlated_prog_insns', size: 'xlated_prog_len' });
   if (insns.length === 0) throw new KernelError('EPERM', 1, 'the kernel does not show its code');
-  const btf = typesOf(system, info.number('btf_id'));
+  const btf = typesOf(system, new Info(system, fd, 'prog').number('btf_id'));
   const starts = part({ at: 'jited_ksyms', size: 'nr_jited_ksyms', unit: 8 });
   const symbols = kernelSymbols();
   const code = new BigUint64Array(starts.buffer);

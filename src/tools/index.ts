@@ -34,7 +34,14 @@ export {
   type Trial,
 } from './grace-periods/index.ts';
 export { kfuncHeader, kfuncStub } from './kfunc/index.ts';
-export { insnsOf, type Listing, listingOf, protosOf } from './listing/listing.ts';
+export {
+  constantText,
+  insnsOf,
+  type Listing,
+  listingOf,
+  protosOf,
+  signed,
+} from './listing/listing.ts';
 export { isRefusal, type Loader, xlatedListing } from './listing/xlated.ts';
 export {
   isExact,

@@ -1,12 +1,9 @@
 /** BTF of a running kernel, its modules and what is loaded. */
 import { KernelError } from '../../base/index.ts';
-import { closeFd, idsOf, Info, infoText, type LinuxKernel, openById } from '../../linux/index.ts';
+import { btfName, closeFd, idsOf, Info, type LinuxKernel, openById } from '../../linux/index.ts';
 import { btfId, btfOutput } from '../btf-words.ts';
 import type { Output } from '../machine-file.ts';
 import { type Noun, openAll } from './choice.ts';
-
-/** Names of modules are shorter. */
-const ROOM = 64;
 
 function show(kernel: LinuxKernel, words: string[]): Output {
   const wanted = btfId(words);
@@ -29,7 +26,7 @@ function describe({ system }: LinuxKernel, id: number) {
   const fd = openById(system, 'btf', id);
   try {
     const info = new Info(system, fd, 'btf');
-    const name = infoText(system, fd, 'btf', { at: 'name', size: 'name_len', room: ROOM });
+    const name = btfName(system, fd);
     const kernel = info.number('kernel_btf') === 1;
     return { id, size: info.number('btf_size'), kernel, ...(name !== '' && { name }) };
   } finally {

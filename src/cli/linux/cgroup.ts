@@ -1,13 +1,12 @@
 /** Programs at cgroups of a running kernel. */
 import { closeSync, openSync } from 'node:fs';
-import { attachTypeName, enums } from '../../abi/index.ts';
+import { attachTypeName, enums, succeed } from '../../abi/index.ts';
 import {
   cgroupFolder,
   cgroupsBelow,
   existingCgroup,
-  Info,
+  infoById,
   type LinuxKernel,
-  openById,
   queryIfThere,
 } from '../../linux/index.ts';
 import {
@@ -23,7 +22,7 @@ import {
   treeWords,
 } from '../cgroup-words.ts';
 import type { CommandCall } from '../command.ts';
-import { type Output, succeed } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 import { noMore, type Noun, takeOne } from './choice.ts';
 
 const ATTACH_TYPES = Object.values(enums.bpf_attach_type).filter((type) =>
@@ -49,9 +48,7 @@ function rowsOf(kernel: LinuxKernel, path: string, effective: boolean): CgroupRo
         effective,
       });
       return programs.map(({ programId }) => {
-        const fd = openById(kernel.system, 'prog', programId);
-        const info = new Info(kernel.system, fd, 'prog');
-        closeSync(fd);
+        const info = infoById(kernel.system, 'prog', programId);
         return {
           id: programId,
           attach_type: attachTypeName(attachType),

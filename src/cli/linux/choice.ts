@@ -1,11 +1,12 @@
 /** How objects of a running kernel are named: bpftool's PROG, MAP and LINK. */
+import { succeed } from '../../abi/index.ts';
 import { readFileSync } from 'node:fs';
 import { hexBytes, KernelError } from '../../base/index.ts';
 import { closeFd, idsOf, Info, type LinuxKernel, openById } from '../../linux/index.ts';
 import type { CommandCall } from '../command.ts';
 import { usageError } from '../exit.ts';
 import type { CliIo } from '../io.ts';
-import { type Output, succeed } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 
 export type Kind = 'prog' | 'map' | 'link';
 export type Noun = (kernel: LinuxKernel, words: string[], call: CommandCall, io: CliIo) => Output;

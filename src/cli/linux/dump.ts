@@ -1,16 +1,8 @@
 /** `prog dump xlated` of a program that is loaded. */
 import type { Btf } from '../../btf/index.ts';
-import {
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_VALUE,
-  type Code,
-  decodeCode,
-  kernelText,
-} from '../../isa/index.ts';
+import { BPF_PSEUDO_CALL, type Code, decodeCode, kernelText } from '../../isa/index.ts';
 import { Info, type LinuxKernel, type LoadedCode, loadedCode } from '../../linux/index.ts';
-import { type Listing, protosOf } from '../../tools/index.ts';
+import { constantText, type Listing, protosOf, signed } from '../../tools/index.ts';
 import type { CommandCall } from '../command.ts';
 import { writeBytes } from '../files.ts';
 import { type CliIo, styleFor } from '../io.ts';
@@ -53,7 +45,7 @@ function listingOf(loaded: LoadedCode, name: string): Listing {
       code.src[at] === BPF_PSEUDO_CALL
         ? ownFunction(code, at, loaded)
         : loaded.called(code.imm[at]!),
-    constant: (_: unknown, at: number) => constantText(code, at),
+    constant: (_: unknown, at: number) => constantText(code, at, (id) => `id:${id >>> 0}`),
   };
   return {
     program: { insns, functions: specs },
@@ -69,24 +61,8 @@ function functionName(btf: Btf, typeId: number): string {
   return type.kind === 'func' ? type.name : '';
 }
 
-const signed = (distance: number): string => (distance < 0 ? `${distance}` : `+${distance}`);
-
 /** Of compiled functions `imm` is the number, and `off` the distance. */
 function ownFunction(code: Code, at: number, loaded: LoadedCode): string {
   const symbol = loaded.jited(code.imm[at]!);
   return symbol === undefined ? signed(code.imm[at]!) : `${signed(code.off[at]!)}#${symbol}`;
-}
-
-function constantText(code: Code, at: number): string | undefined {
-  const imm = code.imm[at]!;
-  switch (code.src[at]) {
-    case BPF_PSEUDO_MAP_FD:
-      return `map[id:${imm >>> 0}]`;
-    case BPF_PSEUDO_MAP_VALUE:
-      return `map[id:${imm >>> 0}][0]+${code.imm[at + 1]! >>> 0}`;
-    case BPF_PSEUDO_FUNC:
-      return `subprog[${signed(imm)}]`;
-    default:
-      return undefined;
-  }
 }

@@ -1,12 +1,12 @@
 /** Iterators of a running kernel. */
 import { loadObject } from '../../client/index.ts';
-import { type LinuxKernel, readIterator } from '../../linux/index.ts';
+import { type LinuxKernel, type LinuxLink, readIterator } from '../../linux/index.ts';
 import type { CommandCall } from '../command.ts';
 import { usageError } from '../exit.ts';
 import { readObject } from '../files.ts';
 import { parseGlobals } from '../inputs.ts';
 import type { CliIo } from '../io.ts';
-import { type Output } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 import { programsToLoad } from '../prog-words.ts';
 import { type Noun, takeOne } from './choice.ts';
 
@@ -21,7 +21,7 @@ function pin(kernel: LinuxKernel, words: string[], call: CommandCall, io: CliIo)
   const globals = parseGlobals(call.list('global'), object);
   const loaded = loadObject(kernel, object, { globals, programs });
   const link = loaded.programs.get(programs[0]!)!.attach({});
-  kernel.pin(path, link as unknown as { readonly fd: number });
+  kernel.pin(path, link as LinuxLink);
   return {};
 }
 

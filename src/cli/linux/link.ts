@@ -1,8 +1,8 @@
 /** Links of a running kernel. */
-import { attachTypeName, enums, linkTypeName, programTypeName } from '../../abi/index.ts';
-import { Info, infoText, type LinuxKernel, openById } from '../../linux/index.ts';
+import { attachTypeName, enums, linkTypeName, programTypeName, succeed } from '../../abi/index.ts';
+import { Info, infoById, infoText, type LinuxKernel } from '../../linux/index.ts';
 import { linkText, type ShownLink } from '../link-words.ts';
-import { succeed } from '../machine-file.ts';
+
 import { noMore, type Noun, pin, show, takeOne } from './choice.ts';
 import { deviceName } from './devices.ts';
 
@@ -10,7 +10,7 @@ const { BPF_LINK_TYPE_RAW_TRACEPOINT, BPF_LINK_TYPE_ITER, BPF_LINK_TYPE_PERF_EVE
   enums.bpf_link_type;
 const { BPF_PERF_EVENT_KPROBE, BPF_PERF_EVENT_KRETPROBE, BPF_PERF_EVENT_TRACEPOINT } =
   enums.bpf_perf_event_type;
-/** Members that other members are not numbers of places with. */
+/** Numbers of struct bpf_link_info that say where a link is, by its type. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
   tracing: ['attach_type', 'target_obj_id', 'target_btf_id'],
   cgroup: ['cgroup_id', 'attach_type'],
@@ -38,7 +38,9 @@ export function linkJson({ system }: Pick<LinuxKernel, 'system'>, fd: number): S
     type,
     prog_id: info.number('prog_id'),
     ...(ifindex !== undefined && { devname: deviceName(ifindex), ifindex }),
-    ...(type === 'tracing' && { prog_type: typeOfProgram(system, info.number('prog_id')) }),
+    ...(type === 'tracing' && {
+      prog_type: programTypeName(infoById(system, 'prog', info.number('prog_id')).number('type')),
+    }),
     ...(attach_type !== undefined && { attach_type: attachTypeName(attach_type) }),
     ...rest,
     ...namesOf(system, fd, info),
@@ -49,10 +51,6 @@ export function linkJson({ system }: Pick<LinuxKernel, 'system'>, fd: number): S
       flags: info.number('netfilter.flags'),
     }),
   };
-}
-
-function typeOfProgram(system: System, id: number): string {
-  return programTypeName(new Info(system, openById(system, 'prog', id), 'prog').number('type'));
 }
 
 /** What the kernel says in words: the place of tracepoints, kprobes and iterators. */

@@ -1,7 +1,7 @@
 /** Maps of a running kernel. */
-import { mapTypeName, mapTypes } from '../../abi/index.ts';
+import { mapTypeName, mapTypes, succeed } from '../../abi/index.ts';
 import { Info, type LinuxKernel, LinuxMap, specOf, typesOf } from '../../linux/index.ts';
-import { type Output, succeed } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 import {
   entriesOutput,
   entryJson,

@@ -1,33 +1,35 @@
 /** Programs at devices of a running kernel. */
 import { closeSync, openSync } from 'node:fs';
-import { constants, enums } from '../../abi/index.ts';
+import { constants, enums, succeed } from '../../abi/index.ts';
 import { KernelError } from '../../base/index.ts';
 import { loadObject } from '../../client/index.ts';
 import {
   ifindexOf,
-  Info,
+  infoById,
   type LinuxKernel,
   type LinuxProgram,
-  openById,
   queryIfThere,
   setXdp,
+  XDP_MODES,
   xdpOfDevices,
 } from '../../linux/index.ts';
 import type { CommandCall } from '../command.ts';
 import { usageError } from '../exit.ts';
 import { readObject } from '../files.ts';
 import {
+  expectedRevision,
   type Hook,
   IF_NOEXIST,
   isProgramWord,
   needPortable,
+  onlyProgram,
   takeDevice,
   takeHook,
   takeOverwrite,
 } from '../hook-words.ts';
 import { parseGlobals } from '../inputs.ts';
 import type { CliIo } from '../io.ts';
-import { type Output, succeed } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 import { byNetfilterPlace } from '../net-hooks.ts';
 import { netOutput, type TcRow } from '../net-report.ts';
 import { noMore, type Noun, openAll, takeOne } from './choice.ts';
@@ -36,8 +38,6 @@ import { linkJson } from './link.ts';
 
 const attachTypes = enums.bpf_attach_type;
 const { BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK, BPF_F_REPLACE } = constants;
-/** XDP_FLAGS_* */
-const XDP_MODES = { generic: 2, native: 4 } as const;
 /** Hooks of a device that have an order, by bpftool's words. */
 const ORDERED: readonly (readonly [kind: string, attachType: number])[] = [
   ['tcx/ingress', attachTypes.BPF_TCX_INGRESS],
@@ -50,10 +50,10 @@ const ORDERED: readonly (readonly [kind: string, attachType: number])[] = [
 function show(kernel: LinuxKernel, words: string[], call: CommandCall): Output {
   const named = words.length > 0 ? takeDevice(words) : undefined;
   noMore(words);
-  const wanted = ({ name }: { name: string }) => named === undefined || name === named;
   if (named !== undefined) ifindexOf(named);
+  const wanted = (name: string): boolean => named === undefined || name === named;
   const xdp = xdpOfDevices(kernel.system.libc)
-    .filter(({ device }) => wanted({ name: device }))
+    .filter(({ device }) => wanted(device))
     .map(({ device, ifindex, mode, programId }) => ({
       devname: device,
       ifindex,
@@ -62,7 +62,7 @@ function show(kernel: LinuxKernel, words: string[], call: CommandCall): Output {
     }));
   const revisions = call.flag('revisions');
   const tc = devices()
-    .filter(wanted)
+    .filter(({ name }) => wanted(name))
     .flatMap((device) => tcRows(kernel, device, revisions));
   const netfilter = openAll(kernel, 'link')
     .map((fd) => linkJson(kernel, fd))
@@ -86,7 +86,7 @@ function tcRows(
       devname,
       ifindex,
       kind,
-      name: nameOf(kernel, programId),
+      name: infoById(kernel.system, 'prog', programId).text('name'),
       prog_id: programId,
       prog_flags: [],
       link_id: linkId,
@@ -102,13 +102,6 @@ function dissectors(kernel: LinuxKernel) {
   const { programs } = queryIfThere(kernel.system, place);
   closeSync(namespace);
   return programs.map(({ programId }) => ({ id: programId }));
-}
-
-function nameOf({ system }: LinuxKernel, id: number): string {
-  const fd = openById(system, 'prog', id);
-  const name = new Info(system, fd, 'prog').text('name');
-  closeSync(fd);
-  return name;
 }
 
 /** `net attach HOOK {PROG|OBJ} dev NAME [overwrite]`: no link holds the program, unless --pin. */
@@ -153,11 +146,10 @@ function needLinux(hook: Hook): void {
 /** An object with one program. */
 function loadOnly(kernel: LinuxKernel, file: string, call: CommandCall, io: CliIo): number {
   const object = readObject(file, io);
-  const names = object.programs.map(({ name }) => name);
-  if (names.length !== 1) throw usageError(`which of: ${names.join(', ')}? Load it first`);
+  const name = onlyProgram(object);
   const globals = parseGlobals(call.list('global'), object);
-  const { programs } = loadObject(kernel, object, { globals, programs: names });
-  return (programs.get(names[0]!) as LinuxProgram).fd;
+  const { programs } = loadObject(kernel, object, { globals, programs: [name] });
+  return (programs.get(name) as LinuxProgram).fd;
 }
 
 const tcxType = ({ options }: Hook): number =>
@@ -200,17 +192,14 @@ function attachTcx({ system }: LinuxKernel, aim: Aim, order: Order): void {
 /** What the options say of the order. */
 function orderOf(call: CommandCall, kernel: LinuxKernel): Order {
   const [before, after] = [call.text('before'), call.text('after')];
-  const [replace, revision] = [call.text('replace'), call.text('expect-rev')];
-  if (revision !== undefined && !/^\d+$/.test(revision)) {
-    throw usageError(`--expect-rev takes a number, not '${revision}'`);
-  }
+  const replace = call.text('replace');
   const side = (before && BPF_F_BEFORE) || 0;
   const anchor = anchorOf(kernel, before ?? after);
   const replaced = replace === undefined ? 0 : takeOne(kernel, 'prog', replace.split(' '));
   return {
     flags: side | (after ? BPF_F_AFTER : 0) | anchor.flags | (replaced ? BPF_F_REPLACE : 0),
     relativeFd: anchor.fd,
-    expectedRevision: BigInt(revision ?? 0),
+    expectedRevision: expectedRevision(call) ?? 0n,
     replaceBpfFd: replaced,
   };
 }

@@ -1,5 +1,5 @@
 /** Programs of a running kernel. */
-import { programTypeName } from '../../abi/index.ts';
+import { programTypeName, succeed } from '../../abi/index.ts';
 import { hexBytes } from '../../base/index.ts';
 import { loadObject } from '../../client/index.ts';
 import {
@@ -7,14 +7,15 @@ import {
   Info,
   infoPart,
   type LinuxKernel,
-  LinuxMap,
-  LinuxProgram,
+  type LinuxLink,
+  type LinuxMap,
+  type LinuxProgram,
 } from '../../linux/index.ts';
 import type { CommandCall } from '../command.ts';
 import { readObject } from '../files.ts';
 import { parseGlobals } from '../inputs.ts';
 import type { CliIo } from '../io.ts';
-import { type Output, succeed } from '../machine-file.ts';
+import type { Output } from '../machine-file.ts';
 import {
   attachTypeNamed,
   programsToLoad,
@@ -34,7 +35,7 @@ function programJson({ system }: LinuxKernel, fd: number): ShownProgram {
   const info = new Info(system, fd, 'prog');
   const number = (name: string): number => info.number(name);
   const facts = descriptorFacts(fd);
-  const maps = mapIds(info, system, fd);
+  const maps = mapIds(system, fd);
   return {
     id: number('id'),
     type: programTypeName(number('type')),
@@ -58,10 +59,8 @@ function programJson({ system }: LinuxKernel, fd: number): ShownProgram {
   };
 }
 
-function mapIds(info: Info, system: LinuxKernel['system'], fd: number): number[] {
-  const count = info.number('nr_map_ids');
-  if (count === 0) return [];
-  const part = { at: 'map_ids', size: 'nr_map_ids', room: 4 * count, unit: 4 };
+function mapIds(system: LinuxKernel['system'], fd: number): number[] {
+  const part = { at: 'map_ids', size: 'nr_map_ids', unit: 4 };
   return [...new Uint32Array(infoPart(system, fd, 'prog', part).buffer)];
 }
 
@@ -77,7 +76,7 @@ function load(kernel: LinuxKernel, words: string[], call: CommandCall, io: CliIo
   for (const name of programs) {
     const program = loaded.programs.get(name) as LinuxProgram;
     const goes = attaches && attachesItself(program);
-    const held = goes ? (program.attach({}) as unknown as LinuxProgram) : program;
+    const held = goes ? (program.attach({}) as LinuxLink) : program;
     kernel.pin(all ? `${path}/${name}` : path, held);
   }
   for (const [name, map] of pinmaps === undefined ? [] : loaded.maps) {

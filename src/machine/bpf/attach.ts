@@ -6,6 +6,7 @@ import {
   isCgroupType,
   mayAttach,
   programRules,
+  isOrdered,
 } from '../../abi/index.ts';
 import type { ProgAttachAttr, ProgQueryAttr } from '../../kernel/index.ts';
 import { refuse } from '../errno.ts';
@@ -13,7 +14,7 @@ import type { MachineProgram } from '../program.ts';
 import type { PointMember } from '../objects/hook-point.ts';
 import { programsOf } from '../objects/map-link.ts';
 import { attachAtCgroup, detachFromCgroup, queryCgroup } from './cgroup.ts';
-import { anchorOf, isOrdered, orderedPlace } from './order.ts';
+import { anchorOf, orderedPlace } from './order.ts';
 import {
   attachInNamespace,
   detachInNamespace,

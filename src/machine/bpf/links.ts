@@ -1,4 +1,4 @@
-import { constants, enums, isCgroupType } from '../../abi/index.ts';
+import { constants, enums, isCgroupType, isOrdered } from '../../abi/index.ts';
 import type {
   IterCreateAttr,
   KernelLink,
@@ -15,7 +15,7 @@ import { openLink } from './files.ts';
 import { cgroupLink } from './cgroup.ts';
 import { hookRequest } from './hook-links.ts';
 import { hooklessLink } from './hookless.ts';
-import { anchorOf, isOrdered, orderedPlace } from './order.ts';
+import { anchorOf, orderedPlace } from './order.ts';
 import type { Process } from './process.ts';
 import { u64 } from './values.ts';
 

@@ -1,5 +1,5 @@
 /** What BPF_PROG_ATTACH, BPF_PROG_DETACH and BPF_LINK_CREATE say of the order (bpf_mprog). */
-import { constants, enums } from '../../abi/index.ts';
+import { constants } from '../../abi/index.ts';
 import type { Anchor } from '../mprog.ts';
 import { refuse } from '../errno.ts';
 import type { DevicePlace } from '../objects/device-link.ts';
@@ -8,17 +8,6 @@ import type { MachineProgram } from '../program.ts';
 import type { Process } from './process.ts';
 
 const { BPF_F_ID, BPF_F_LINK } = constants;
-const { BPF_TCX_INGRESS, BPF_TCX_EGRESS, BPF_NETKIT_PRIMARY, BPF_NETKIT_PEER } =
-  enums.bpf_attach_type;
-const ORDERED: readonly number[] = [
-  BPF_TCX_INGRESS,
-  BPF_TCX_EGRESS,
-  BPF_NETKIT_PRIMARY,
-  BPF_NETKIT_PEER,
-];
-
-/** Programs are in an order at devices: tcx, netkit. */
-export const isOrdered = (attachType: number): boolean => ORDERED.includes(attachType);
 
 /** Throws KernelError ENODEV, and for netkit ENXIO and EACCES. */
 export function orderedPlace(

@@ -1,6 +1,14 @@
 /** Programs instruction by instruction, as text. */
 import type { Btf } from '../../btf/index.ts';
-import { type Code, decodeCode, insnSlots, kernelText } from '../../isa/index.ts';
+import {
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  type Code,
+  decodeCode,
+  insnSlots,
+  kernelText,
+} from '../../isa/index.ts';
 import {
   type FunctionSpec,
   instructionSymbols,
@@ -48,4 +56,29 @@ export function protosOf(
 /** Every instruction but the second halves of ld_imm64. */
 export function* insnsOf({ code }: Listing, from = 0, to = code.length): Generator<number> {
   for (let insn = from; insn < to; insn += insnSlots(code, insn)) yield insn;
+}
+
+/** A distance with its sign, as it stands behind `pc`. */
+export const signed = (distance: number): string => (distance < 0 ? `${distance}` : `+${distance}`);
+
+/**
+ * The map or function that an ld_imm64 of loaded code stands for: `map[id:5][0]+8`; undefined: a
+ * number. `mapOf` gives what is in the brackets for the number in the instruction.
+ */
+export function constantText(
+  code: Code,
+  at: number,
+  mapOf: (number: number) => string,
+): string | undefined {
+  const imm = code.imm[at]!;
+  switch (code.src[at]) {
+    case BPF_PSEUDO_MAP_FD:
+      return `map[${mapOf(imm)}]`;
+    case BPF_PSEUDO_MAP_VALUE:
+      return `map[${mapOf(imm)}][0]+${code.imm[at + 1]! >>> 0}`;
+    case BPF_PSEUDO_FUNC:
+      return `subprog[${signed(imm)}]`;
+    default:
+      return undefined;
+  }
 }

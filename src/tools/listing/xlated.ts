@@ -2,16 +2,7 @@
 import { type KernelProfile, loadKernelProfile } from '../../abi/index.ts';
 import { bpfHelperName } from '../../abi/names.ts';
 import { KernelError, VerifierError } from '../../base/index.ts';
-import {
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_VALUE,
-  type Code,
-  decodeCode,
-  encodeCode,
-  kernelText,
-} from '../../isa/index.ts';
+import { BPF_PSEUDO_CALL, type Code, decodeCode, encodeCode, kernelText } from '../../isa/index.ts';
 import {
   type FunctionSpec,
   type ObjectFile,
@@ -19,7 +10,7 @@ import {
   type ProgramSpec,
 } from '../../object/index.ts';
 import { verifierInput, verify, type Xlated } from '../../verifier/index.ts';
-import { type Listing, protosOf } from './listing.ts';
+import { constantText, type Listing, protosOf, signed } from './listing.ts';
 
 /** Loads with all capabilities, or with none. */
 export interface Loader {
@@ -102,7 +93,8 @@ function textOf(
     helper: (id: number) => (id === 0 ? undefined : bpfHelperName(id)),
     callee: (_: unknown, at: number) =>
       code.src[at] === BPF_PSEUDO_CALL ? calledFunction(code, at, functions) : xlated.calls.get(at),
-    constant: (_: unknown, at: number) => constantText(code, xlated, at),
+    constant: (_: unknown, at: number) =>
+      constantText(code, at, (number) => xlated.maps[number - 1]!.name) ?? xlated.addresses.get(at),
   };
   const keys = new Map(xlated.staticBranches.map(({ insn, key }) => [insn, key]));
   // What has no number of its own has one where the kernel is.
@@ -114,23 +106,7 @@ function textOf(
   };
 }
 
-const signed = (distance: number): string => (distance < 0 ? `${distance}` : `+${distance}`);
-
 function calledFunction(code: Code, at: number, functions: readonly FunctionSpec[]): string {
   const name = functions[code.imm[at]!]?.name;
   return signed(code.off[at]!) + (name ? `#${name}` : '');
-}
-
-function constantText(code: Code, { maps, addresses }: Xlated, at: number): string | undefined {
-  const imm = code.imm[at]!;
-  switch (code.src[at]) {
-    case BPF_PSEUDO_MAP_FD:
-      return `map[${maps[imm - 1]!.name}]`;
-    case BPF_PSEUDO_MAP_VALUE:
-      return `map[${maps[imm - 1]!.name}][0]+${code.imm[at + 1]! >>> 0}`;
-    case BPF_PSEUDO_FUNC:
-      return `subprog[${signed(imm)}]`;
-    default:
-      return addresses.get(at);
-  }
 }
