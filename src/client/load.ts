@@ -1,4 +1,4 @@
-import { errnoName } from '../abi/names.ts';
+import { succeed } from '../abi/succeed.ts';
 import { KernelError, VerifierError } from '../base/index.ts';
 import type { Btf, BtfInput } from '../btf/index.ts';
 import type { Kernel, KernelMap, KernelProgram } from '../kernel/index.ts';
@@ -215,10 +215,10 @@ function createMap(kernel: Kernel, spec: MapSpec, btf: Btf | undefined): KernelM
   if (spec.initialValue && spec.dataSection) {
     const value = new Uint8Array(spec.valueSize);
     value.set(spec.initialValue);
-    check(map.update(new Uint8Array(spec.keySize), value), `fill map '${spec.name}'`);
+    succeed(map.update(new Uint8Array(spec.keySize), value), `cannot fill map '${spec.name}'`);
   }
   if (spec.type === 'arena' && spec.initialValue) fillArena(map, spec.initialValue);
-  if (spec.dataSection === 'rodata') check(map.freeze(), `freeze map '${spec.name}'`);
+  if (spec.dataSection === 'rodata') succeed(map.freeze(), `cannot freeze map '${spec.name}'`);
   return map;
 }
 
@@ -226,10 +226,6 @@ function createMap(kernel: Kernel, spec: MapSpec, btf: Btf | undefined): KernelM
 function fillArena(map: KernelMap, bytes: Uint8Array): void {
   using view = map.mmap({ populate: bytes.length });
   view.bytes().set(bytes);
-}
-
-function check(result: number, what: string): void {
-  if (result < 0) throw new KernelError(errnoName(result), -result, `cannot ${what}`);
 }
 
 /**
@@ -266,7 +262,7 @@ function fillSlots(
     if (!target) continue;
     const key = new Uint8Array(spec.keySize);
     new DataView(key.buffer).setUint32(0, slot, true);
-    const what = `put ${kind} '${name}' into slot ${slot} of map '${spec.name}'`;
-    check(maps.get(spec.name)!.setObject(key, target), what);
+    const what = `cannot put ${kind} '${name}' into slot ${slot} of map '${spec.name}'`;
+    succeed(maps.get(spec.name)!.setObject(key, target), what);
   }
 }

@@ -1,5 +1,4 @@
-import { errnoName } from '../abi/names.ts';
-import { KernelError } from '../base/index.ts';
+import { succeed } from '../abi/succeed.ts';
 import type { KernelMap } from '../kernel/index.ts';
 
 const KEY = new Uint8Array(4);
@@ -41,8 +40,6 @@ export class StaticKey {
 
   #set(value: number): void {
     const result = this.kernelMap.update(KEY, Uint8Array.of(value, 0, 0, 0));
-    if (result < 0) {
-      throw new KernelError(errnoName(result), -result, `cannot switch static key '${this.name}'`);
-    }
+    succeed(result, `cannot switch static key '${this.name}'`);
   }
 }

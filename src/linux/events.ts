@@ -1,10 +1,10 @@
 /** Perf events that programs hang on: tracepoints and kprobes. */
-import { succeed } from '../abi/index.ts';
 import { existsSync, readFileSync } from 'node:fs';
+import { succeed } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import { SYSCALL } from './libc.ts';
 import { viewOf } from './memory.ts';
-import { type System } from './system.ts';
+import type { System } from './system.ts';
 
 const ATTR_SIZE = 128;
 const TYPE_TRACEPOINT = 2;

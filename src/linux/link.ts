@@ -1,6 +1,6 @@
 /** Programs at hooks of the kernel this process runs on. */
-import { succeed } from '../abi/index.ts';
 import { closeSync, readSync } from 'node:fs';
+import { succeed } from '../abi/index.ts';
 import { joinBytes, KernelError } from '../base/index.ts';
 import type { KernelLink, KernelProgram } from '../kernel/index.ts';
 import { closeFd, Info, type System } from './system.ts';

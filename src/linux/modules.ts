@@ -1,10 +1,7 @@
 /** Modules of the running kernel whose functions and variables programs use. */
 import { KernelError } from '../base/index.ts';
-import { INSN_SIZE } from '../isa/index.ts';
+import { BPF_PSEUDO_BTF_ID, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
 import { btfName, closeFd, type System } from './system.ts';
-
-const LD_IMM64 = 0x18;
-const BTF_ID = 3;
 
 /**
  * fd_array: file descriptors of the modules' BTF from place 1 on. Loads of variables in `insns`,
@@ -20,7 +17,7 @@ export function moduleFds(
   for (let at = 0; at < insns.length; at += INSN_SIZE) {
     if (insns[at] !== LD_IMM64) continue;
     at += INSN_SIZE;
-    if (insns[at - INSN_SIZE + 1]! >> 4 !== BTF_ID) continue;
+    if (insns[at - INSN_SIZE + 1]! >> 4 !== BPF_PSEUDO_BTF_ID) continue;
     view.setInt32(at + 4, fds[view.getInt32(at + 4, true)]!, true);
   }
   return new Uint8Array(fds.buffer);

@@ -1,9 +1,9 @@
 /** Owners of local storage that this process makes: a task, a socket, an inode, a cgroup. */
-import { succeed } from '../abi/index.ts';
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { succeed } from '../abi/index.ts';
 import { KernelError } from '../base/index.ts';
 import type { KernelOwner, OwnerKind } from '../kernel/index.ts';
 import { LinuxCgroup } from './cgroup.ts';

@@ -2,7 +2,7 @@
 import { constants, errnos, isOrdered, succeed } from '../abi/index.ts';
 import type { ProgQueryAttr } from '../kernel/index.ts';
 import { KernelError } from '../base/index.ts';
-import { type System } from './system.ts';
+import type { System } from './system.ts';
 
 const { BPF_F_QUERY_EFFECTIVE } = constants;
 /** Programs there is room for at first. */

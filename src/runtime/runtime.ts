@@ -2,13 +2,14 @@ import { helperContract } from '../abi/calls/helpers.ts';
 import { kfuncByName } from '../abi/calls/kfunc-sets.ts';
 import { BPF_SPIN_LOCK, type FieldRecord } from '../abi/fields/types.ts';
 import { mapTypes } from '../abi/maps/index.ts';
+import { succeed } from '../abi/succeed.ts';
 import type { MapTypeDef, OwnerKind } from '../abi/types.ts';
 import { type WildcardField, wildcardDescriptor } from '../abi/wildcard.ts';
 import { BugError } from '../base/index.ts';
 import { EventQueue } from './events.ts';
 import { FunctionTable } from './function-table.ts';
 import { sharedWasm, wasm } from './generated/runtime.ts';
-import { kernelError, expectSuccess } from './host/errno.ts';
+import { kernelError } from './host/errno.ts';
 import type { CallPlaces } from './host/call-places.ts';
 import { GracePeriods } from './host/grace-periods.ts';
 import { hostHelpers } from './host/index.ts';
@@ -139,7 +140,7 @@ class LinearRuntime implements Runtime {
     this.table = instance.exports['table'] as WebAssembly.Table;
     this.functions = new FunctionTable(this.table);
     if (!join)
-      expectSuccess(this.#call('runtime_init', cpus, BigInt(options.seed ?? 0)), 'out of memory');
+      succeed(this.#call('runtime_init', cpus, BigInt(options.seed ?? 0)), 'out of memory');
     this.cpu = join?.cpu ?? 0;
     if (!(this.cpu >= 0 && this.cpu < present)) {
       throw kernelError('EINVAL', `CPU ${this.cpu} of a machine of ${present}`);
@@ -227,7 +228,7 @@ class LinearRuntime implements Runtime {
       if (descriptor !== 0) this.release(descriptor);
       this.#call('map_discard', address);
     }
-    expectSuccess(result, `map '${name}' (${facts.name})`);
+    succeed(result, `map '${name}' (${facts.name})`);
     if (members) this.u8().set(members, this.#call('struct_ops_mask', address) >>> 0);
     try {
       return this.#register(new HostMap(this, facts, definition, address));

@@ -1,6 +1,6 @@
 /** How objects of a running kernel are named: bpftool's PROG, MAP and LINK. */
-import { succeed } from '../../abi/index.ts';
 import { readFileSync } from 'node:fs';
+import { succeed } from '../../abi/index.ts';
 import { hexBytes, KernelError } from '../../base/index.ts';
 import { closeFd, idsOf, Info, type LinuxKernel, openById } from '../../linux/index.ts';
 import type { CommandCall } from '../command.ts';

@@ -2,7 +2,6 @@
 import { attachTypeName, enums, linkTypeName, programTypeName, succeed } from '../../abi/index.ts';
 import { Info, infoById, infoText, type LinuxKernel } from '../../linux/index.ts';
 import { linkText, type ShownLink } from '../link-words.ts';
-
 import { noMore, type Noun, pin, show, takeOne } from './choice.ts';
 import { deviceName } from './devices.ts';
 

@@ -1,4 +1,4 @@
-import { errnoName, errnoNumber } from '../../abi/names.ts';
+import { errnoNumber } from '../../abi/names.ts';
 import { KernelError } from '../../base/index.ts';
 
 const number = (code: string): number => errnoNumber(code)!;
@@ -14,9 +14,4 @@ export const ENOTSUPP = errnoNumber('ENOTSUPP') ?? 524;
 
 export function kernelError(code: string, message: string): KernelError {
   return new KernelError(code, number(code), message);
-}
-
-/** Throws when `result` is a negative errno. */
-export function expectSuccess(result: number, message: string): void {
-  if (result < 0) throw new KernelError(errnoName(result), -result, message);
 }
